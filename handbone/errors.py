@@ -1,0 +1,49 @@
+"""The one exception a person may see: a sentence that says what is wrong, where, and what to do."""
+
+import difflib
+from collections.abc import Iterable
+from pathlib import Path
+
+
+class HandboneError(Exception):
+    """A mistake or mishap that its reader can do something about.
+
+    Parameters
+    ----------
+    what: what is wrong, as a clause without a full stop ("unknown key 'epoch'").
+    where: the file, optionally with its line or key ("recipes/two_stage.toml, line 12").
+    remedy: what to do about it ("did you mean 'epochs'?").
+    """
+
+    def __init__(self, what: str, *, where: str | Path | None = None, remedy: str | None = None):
+        self.what, self.where, self.remedy = what, None if where is None else str(where), remedy
+        super().__init__(str(self))
+
+    def __str__(self) -> str:
+        sentence = f"{self.where}: {self.what}" if self.where else self.what
+        return f"{sentence}; {self.remedy}" if self.remedy else sentence
+
+
+class UnknownNameError(HandboneError):
+    """A name that is not among the known ones; its remedy suggests the nearest."""
+
+    def __init__(self, kind: str, name: str, known: Iterable[str], *, where: str | Path | None = None):
+        self.name = name
+        super().__init__(f"unknown {kind} {name!r}", where=where, remedy=suggest(name, known))
+
+
+class ShapeError(HandboneError):
+    """An array whose shape is not the one that is needed; quotes the shape that came."""
+
+    def __init__(self, name: str, wanted: str, got: tuple[int, ...], *, where: str | Path | None = None):
+        super().__init__(f"{name} must have the shape {wanted}, but came as {tuple(got)}", where=where)
+
+
+def suggest(name: str, known: Iterable[str]) -> str:
+    """What to write instead of an unknown name: the nearest known one, or all of them when none is near."""
+    known = sorted(set(known))
+    lowered = {k.lower(): k for k in known}
+    near = difflib.get_close_matches(name.lower(), lowered, n=1, cutoff=0.6)
+    if near:
+        return f"did you mean {lowered[near[0]]!r}?"
+    return f"choose one of: {', '.join(known)}" if known else "none are available"

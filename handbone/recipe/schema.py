@@ -1,0 +1,257 @@
+"""What a recipe may say: every table and key, with its type, its limits and its default."""
+
+from typing import Annotated, Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
+
+from handbone import anatomy
+from handbone.errors import UnknownNameError
+
+Share = Annotated[float, Field(ge=0, le=1)]
+Size = Annotated[int, Field(ge=32, le=4096, multiple_of=32)]
+Bones = Annotated[tuple[str, ...], Field(min_length=1)]
+
+
+class Table(BaseModel):
+    """A TOML table: unknown keys are refused and values don't change once read."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True, populate_by_name=True)
+
+
+class Choice(Table):
+    """A registered thing by name, with its own settings as further keys (`{ name = "unetplusplus", encoder = "resnet34" }`)."""
+
+    model_config = ConfigDict(extra="allow", frozen=True, populate_by_name=True)
+
+    name: str
+    provider: str | None = Field(default=None, alias="from", description="the package that provides it, where two do")
+
+    @model_validator(mode="before")
+    @classmethod
+    def _name_alone(cls, value: Any) -> Any:
+        return {"name": value} if isinstance(value, str) else value
+
+    @property
+    def settings(self) -> dict[str, Any]:
+        """The keys beside `name` and `from`, for the chosen thing's own settings model."""
+        return dict(self.model_extra or {})
+
+
+class LossTerm(Choice):
+    """One loss of a weighted sum."""
+
+    weight: float = Field(default=1.0, gt=0)
+
+
+class Data(Table):
+    """Where the pictures and labels are."""
+
+    path: str = "data"
+    layout: Literal["auto", "contest", "coco", "folder"] = "auto"
+    annotations: str | None = Field(default=None, description="COCO: the JSON file, relative to path")
+    class_map: dict[str, str] = Field(default_factory=dict, description="foreign class name to bone name")
+    cache: str | None = Field(default=None, description="folder for decoded pictures; default: the user's cache folder")
+
+    @field_validator("class_map")
+    @classmethod
+    def _known_bones(cls, value: dict[str, str]) -> dict[str, str]:
+        for bone in value.values():
+            if bone not in anatomy.INDEX:
+                raise ValueError(str(UnknownNameError("bone", bone, anatomy.NAMES)))
+        return value
+
+
+class Phantom(Table):
+    """The phantom set that a recipe uses when its data folder does not exist."""
+
+    train: int = Field(default=60, ge=2)
+    test: int = Field(default=12, ge=1)
+    size: Size = 2048
+    seed: int = Field(default=0, ge=0)
+
+
+class Split(Table):
+    """How people are divided into training and validation; all pictures of a person stay together."""
+
+    folds: int = Field(default=5, ge=2)
+    fold: int = Field(default=0, ge=0)
+    seed: int = Field(default=0, ge=0)
+
+    @model_validator(mode="after")
+    def _fold_exists(self) -> "Split":
+        if self.fold >= self.folds:
+            raise ValueError(f"fold {self.fold} does not exist: {self.folds} folds are numbered 0 to {self.folds - 1}")
+        return self
+
+
+class Augment(Table):
+    """Random changes of training pictures; polygon vertices move with the picture."""
+
+    probability: Share = Field(default=0.9, description="how often the geometric changes apply")
+    rotate: float = Field(default=15.0, ge=0, le=180, description="whole picture, degrees each way")
+    wrist_bend: float = Field(default=60.0, ge=0, le=70, description="hand against forearm, degrees each way")
+    wrist_bend_probability: Share = 0.3
+    scale: Share = Field(default=0.15, description="0.15: from 0.85 to 1.15 times the size")
+    shift: Share = Field(default=0.05, description="share of the picture's side")
+    flip: Share = Field(default=0.5, description="how often left and right are mirrored")
+    elastic: Share = 0.0
+    brightness: Share = 0.2
+    contrast: Share = 0.2
+    gamma: Share = 0.2
+    noise: Share = 0.02
+    blur: Share = 0.1
+    invert: Share = 0.0
+
+
+class Rise(Table):
+    """Epochs at a smaller size before the full one."""
+
+    size: Size
+    epochs: int = Field(ge=1)
+
+
+class Train(Table):
+    """How a network is trained."""
+
+    epochs: int = Field(default=30, ge=1)
+    rise: tuple[Rise, ...] = Field(default=(), description="the first of the epochs run at smaller sizes")
+    batch: int = Field(default=2, ge=1)
+    accumulate: int = Field(default=1, ge=1)
+    repeats: int = Field(default=1, ge=1, description="how often an epoch goes through the pictures, each time anew augmented")
+    loss: tuple[LossTerm, ...] = Field(default=(LossTerm(name="dice"), LossTerm(name="bce")), min_length=1)
+    optimiser: Choice = Choice(name="adamw")
+    lr: float = Field(default=1e-3, gt=0)
+    encoder_lr_factor: float = Field(default=1.0, ge=0, description="times lr for pretrained encoder weights")
+    weight_decay: float = Field(default=1e-4, ge=0)
+    scheduler: Choice = Choice(name="cosine")
+    warmup: float = Field(default=0.05, ge=0, lt=1, description="share of all steps in which lr rises from 0")
+    clip: float | None = Field(default=1.0, gt=0, description="largest gradient norm")
+    ema: float | None = Field(default=None, gt=0, lt=1, description="decay of the averaged weights; off when unset")
+    validate_every: int = Field(default=1, ge=1)
+    patience: int | None = Field(default=None, ge=1, description="validations without gain before it stops; off when unset")
+    precision: Literal["auto", "32", "bf16", "16"] = "auto"
+    workers: int | None = Field(default=None, ge=0, description="data processes; default: by the number of cores")
+    devices: int | Literal["auto"] = "auto"
+    nodes: int = Field(default=1, ge=1)
+    strategy: str = "auto"
+    loggers: tuple[Literal["csv", "tensorboard", "wandb"], ...] = ("csv",)
+
+    @field_validator("loss", mode="before")
+    @classmethod
+    def _one_or_many(cls, value: Any) -> Any:
+        """'bce + 0.5 * dice', one table, or a list of tables."""
+        if isinstance(value, str):
+            return tuple(_parse_term(part) for part in value.split("+"))
+        return (value,) if isinstance(value, dict) else value
+
+    @model_validator(mode="after")
+    def _rise_leaves_room(self) -> "Train":
+        risen = sum(step.epochs for step in self.rise)
+        if risen >= self.epochs:
+            raise ValueError(f"rise takes {risen} epochs and leaves none of the {self.epochs} for the full size")
+        return self
+
+
+def _parse_term(text: str) -> dict[str, Any]:
+    weight, star, name = text.rpartition("*")
+    try:
+        return {"name": name.strip(), "weight": float(weight) if star else 1.0}
+    except ValueError:
+        raise ValueError(f"cannot read the loss term {text.strip()!r}: write 'dice' or '0.5 * dice'") from None
+
+
+class Network(Table):
+    """What both stages say of their network."""
+
+    size: Size = 1024
+    model: Choice = Choice(name="unetplusplus", encoder="tf_efficientnet_lite0", encoder_weights="imagenet")
+    weights: str | None = Field(default=None, description="start from this weights file or run instead of encoder weights")
+    train: Train = Train()
+    augment: Augment = Augment()
+
+
+class Coarse(Network):
+    """The network that reads the whole picture."""
+
+
+class Crop(Table):
+    """The window that the refiner reads, found from the coarse masks."""
+
+    anchors: Bones = Field(default=("wrist", "metacarpals", "forearm"), description="bones that place the window")
+    window: float = Field(default=512.0, gt=0, description="side in pixels of a 2048 picture at normal hand size")
+    normal_unit: float = Field(default=449.0, gt=0, description="length of the third metacarpal at normal hand size, in pixels")
+    turn: bool = Field(default=True, description="turn the hand's axis upright")
+    mirror: bool = Field(default=True, description="mirror left hands")
+    rescale: bool = Field(default=True, description="window in proportion to the hand's size")
+    wider: float = Field(default=1.4, ge=1, description="times window where anchors are missing")
+    jitter: float = Field(default=1.0, ge=0, description="times the measured error of coarse frames, in training")
+
+
+class Refine(Network):
+    """The network that reads the window."""
+
+    size: Size = 512
+    bones: Bones = ("wrist",)
+    coarse_channels: bool = Field(default=False, description="coarse probabilities as further input channels")
+
+    @field_validator("bones")
+    @classmethod
+    def _known(cls, value: tuple[str, ...]) -> tuple[str, ...]:
+        return _known_groups(value)
+
+
+class Merge(Table):
+    """When a refined mask takes the place of the coarse one."""
+
+    feather: Share = Field(default=0.08, description="share of the window's side over which the paste fades")
+    min_agreement: Share = Field(default=0.5, description="least Dice with the coarse mask, where there is one")
+    area_ratio: tuple[float, float] = Field(default=(0.5, 2.0), description="refined over coarse area")
+    max_shift: float = Field(default=0.25, gt=0, description="largest centroid shift, in square roots of the coarse area")
+
+
+class Predict(Table):
+    """How trained networks are used."""
+
+    threshold: float = Field(default=0.5, gt=0, lt=1)
+    flip_tta: bool = False
+    precision: Literal["auto", "32", "bf16"] = "auto"
+
+
+class Evaluate(Table):
+    """Which figures are computed."""
+
+    nsd_tolerances_px: tuple[float, ...] = (1.0, 2.0)
+
+
+class Report(Table):
+    """What the page shows."""
+
+    worst: int = Field(default=4, ge=0)
+    best: int = Field(default=2, ge=0)
+    picture_size: int = Field(default=900, ge=200, le=4096)
+
+
+def _known_groups(value: tuple[str, ...]) -> tuple[str, ...]:
+    try:
+        anatomy.select(value)
+    except UnknownNameError as error:
+        raise ValueError(str(error)) from None
+    return value
+
+
+class Recipe(Table):
+    """Everything that a run does."""
+
+    name: str = Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9_.-]*$")
+    summary: str = ""
+    seed: int = Field(default=7, ge=0)
+    data: Data = Data()
+    phantom: Phantom = Phantom()
+    split: Split = Split()
+    coarse: Coarse = Coarse()
+    crop: Crop = Crop()
+    refine: Refine | None = Refine()
+    merge: Merge = Merge()
+    predict: Predict = Predict()
+    evaluate: Evaluate = Evaluate()
+    report: Report = Report()
