@@ -1,0 +1,177 @@
+"""Bones' short names on a picture: placed beside the bones so that they collide with nothing."""
+
+from dataclasses import dataclass
+
+import numpy as np
+from PIL import Image, ImageDraw, ImageFont
+
+from handbone.anatomy import BONES
+
+_PARTS = {"distal phalanx": "DP", "middle phalanx": "MP", "proximal phalanx": "PP", "metacarpal": "MC"}
+_DIGITS = ("thumb", "index", "middle", "ring", "little")
+
+
+def _short(title: str, name: str) -> str:
+    digit, _, part = title.partition(" ")
+    return f"{_PARTS[part]}{_DIGITS.index(digit) + 1}" if digit in _DIGITS else name
+
+
+#: What a radiologist would write beside each bone: MC3 for the third metacarpal, Capitate.
+SHORT_NAMES: tuple[str, ...] = tuple(_short(bone.title, bone.name) for bone in BONES)
+
+
+def full_name(bone: int) -> str:
+    """The short name of a bone with its anatomical title, where that says more."""
+    short, title = SHORT_NAMES[bone], BONES[bone].title
+    return short if short.lower() == title else f"{short}  {title}"
+
+
+# How far labels may go, as multiples of their own height, and in how many directions they are tried.
+_DISTANCES = (0.3, 0.9, 1.6, 2.5, 3.5, 5.0, 7.0, 9.5, 12.5, 16.0, 20.0)
+_DIRECTIONS = 24
+
+
+@dataclass(frozen=True)
+class Label:
+    """A placed text: its box (left, top, right, bottom) in pixels, and where its leader line touches the bone."""
+
+    bone: int
+    text: str
+    box: tuple[int, int, int, int]
+    tip_xy: tuple[float, float]
+    leader: bool
+
+
+def font(height_px: float) -> ImageFont.FreeTypeFont:
+    """The labels' font; it is carried by Pillow, so that every machine draws the same."""
+    return ImageFont.load_default(size=height_px)
+
+
+def place_labels(rings_by_bone: dict[int, list[np.ndarray]], covered: np.ndarray, text_px: float) -> list[Label]:
+    """Find a free place beside every bone.
+
+    Parameters
+    ----------
+    rings_by_bone: outlines (n, 2) in the view's pixels.
+    covered: (h, w) bool, pixels of the view on which no label should lie (bones).
+    text_px: height of the text.
+
+    A label never lies on another one nor across the edge; a bone for which that is impossible gets none. Bones with the
+    least free space around them choose first.
+    """
+    height, width = covered.shape
+    table = np.pad(covered.astype(np.int32), ((1, 0), (1, 0))).cumsum(0).cumsum(1)
+    face = font(text_px)
+    outlines = {bone: np.vstack(rings) for bone, rings in rings_by_bone.items()}
+    outlines = {bone: ring[_visible(ring, width, height)] for bone, ring in outlines.items()}
+    outlines = {bone: ring for bone, ring in outlines.items() if len(ring)}
+    candidates = {}
+    for bone, ring in outlines.items():
+        left, top, right, bottom = face.getbbox(SHORT_NAMES[bone])
+        size = (right - left + 0.7 * text_px, 1.35 * text_px)
+        candidates[bone] = _candidates(ring, size, table, (width, height))
+    placed: list[Label] = []
+    for bone in sorted(candidates, key=lambda b: -candidates[b][0][0] if candidates[b] else 0.0):
+        label = _best(bone, candidates[bone], placed, text_px)
+        if label:
+            placed.append(label)
+    return placed
+
+
+def _visible(ring: np.ndarray, width: int, height: int) -> np.ndarray:
+    return (ring[:, 0] >= 0) & (ring[:, 1] >= 0) & (ring[:, 0] < width) & (ring[:, 1] < height)
+
+
+def _candidates(ring, size, table, picture_wh) -> list[tuple[float, tuple[int, int, int, int], tuple[float, float]]]:
+    """Boxes beside a bone, cheapest first: (cost, box, tip); near is cheap, on top of bone is dear."""
+    (width, height), centre = size, (ring.min(0) + ring.max(0)) / 2
+    found = []
+    for turn in np.arange(_DIRECTIONS) * 2 * np.pi / _DIRECTIONS:
+        direction = np.array([np.cos(turn), np.sin(turn)])
+        # The outline's point farthest to that side, among those near the ray from the bone's middle.
+        offsets = ring - centre
+        along, across = offsets @ direction, np.abs(offsets @ [-direction[1], direction[0]])
+        tip = ring[np.argmax(along - 2.0 * across)]
+        for distance in _DISTANCES:
+            reach = distance * height + 0.5 * abs(direction[0]) * width + 0.5 * abs(direction[1]) * height
+            middle = tip + reach * direction
+            box = tuple(int(v) for v in np.round([*(middle - np.divide(size, 2)), *(middle + np.divide(size, 2))]))
+            left, top, right, bottom = box
+            if left < 2 or top < 2 or right > picture_wh[0] - 2 or bottom > picture_wh[1] - 2:
+                continue
+            area = (right - left) * (bottom - top)
+            bone = table[bottom, right] - table[top, right] - table[bottom, left] + table[top, left]
+            # Sideways reads best; above and below a phalanx lie its neighbours.
+            cost = distance + 25.0 * bone / area + 0.6 * abs(direction[1])
+            found.append((cost, box, (float(tip[0]), float(tip[1]))))
+    return sorted(found)
+
+
+def _best(bone: int, candidates, placed: list[Label], text_px: float) -> Label | None:
+    best, best_cost = None, np.inf
+    for cost, box, tip in candidates:
+        if cost >= best_cost:
+            break
+        if any(_overlap(box, other.box, 0.15 * text_px) for other in placed):
+            continue
+        start = _nearest(box, tip)
+        crossings = sum(_cross(start, tip, _nearest(o.box, o.tip_xy), o.tip_xy) for o in placed)
+        struck = sum(_passes(start, tip, other.box) for other in placed)
+        struck += sum(_passes(_nearest(o.box, o.tip_xy), o.tip_xy, box) for o in placed)
+        cost += 6.0 * crossings + 12.0 * struck
+        if cost < best_cost:
+            leader = float(np.hypot(start[0] - tip[0], start[1] - tip[1])) > 0.75 * text_px
+            best, best_cost = Label(bone, SHORT_NAMES[bone], box, tip, leader), cost
+    return best
+
+
+def _overlap(a, b, margin: float) -> bool:
+    return a[0] < b[2] + margin and b[0] < a[2] + margin and a[1] < b[3] + margin and b[1] < a[3] + margin
+
+
+def _nearest(box, point) -> tuple[float, float]:
+    """The point of a box that is nearest to a point."""
+    return float(np.clip(point[0], box[0], box[2])), float(np.clip(point[1], box[1], box[3]))
+
+
+def _cross(a, b, c, d) -> bool:
+    """Whether the segments ab and cd cross."""
+
+    def side(p, q, r) -> float:
+        return (q[0] - p[0]) * (r[1] - p[1]) - (q[1] - p[1]) * (r[0] - p[0])
+
+    return side(a, b, c) * side(a, b, d) < 0 and side(c, d, a) * side(c, d, b) < 0
+
+
+def _passes(a, b, box) -> bool:
+    """Whether the segment ab runs through a box."""
+    left, top, right, bottom = box
+    if any(left < x < right and top < y < bottom for x, y in (a, b)):
+        return True
+    return _cross(a, b, (left, top), (right, bottom)) or _cross(a, b, (left, bottom), (right, top))
+
+
+def draw_labels(canvas: np.ndarray, labels: list[Label], text_px: float) -> np.ndarray:
+    """The picture (h, w, 3) uint8 with the labels and their leader lines on it."""
+    image = Image.fromarray(canvas).convert("RGBA")
+    layer = Image.new("RGBA", image.size)
+    draw, face = ImageDraw.Draw(layer), font(text_px)
+    line = max(1, round(text_px / 14))
+    for label in labels:
+        if label.leader:
+            colour = BONES[label.bone].colour
+            draw.line([_nearest(label.box, label.tip_xy), label.tip_xy], fill=(*colour, 200), width=line)
+            x, y = label.tip_xy
+            draw.ellipse([x - 1.7 * line, y - 1.7 * line, x + 1.7 * line, y + 1.7 * line], fill=(*colour, 255))
+    for label in labels:
+        draw.rounded_rectangle(label.box, radius=0.3 * text_px, fill=(10, 12, 16, 190))
+        middle = (label.box[0] + label.box[2]) / 2, (label.box[1] + label.box[3]) / 2
+        draw.text(middle, label.text, font=face, fill=(*_light(BONES[label.bone].colour), 255), anchor="mm")
+    return np.asarray(Image.alpha_composite(image, layer).convert("RGB"))
+
+
+def _light(colour: tuple[int, int, int]) -> tuple[int, int, int]:
+    """A bone's colour, bright enough to be read as small text on black."""
+    luminance = 0.2126 * colour[0] + 0.7152 * colour[1] + 0.0722 * colour[2]
+    mix = max(0.0, min(0.75, (190 - luminance) / 190))
+    return tuple(round(c + (255 - c) * mix) for c in colour)

@@ -1,0 +1,201 @@
+"""Bones drawn on a radiograph: thin outlines, the bone's texture still visible, small names beside the bones."""
+
+from collections.abc import Sequence
+
+import cv2
+import numpy as np
+from PIL import Image, ImageDraw
+
+from handbone.anatomy import BONES
+from handbone.errors import ShapeError
+from handbone.frame import Frame
+from handbone.masks.bone_masks import BoneMasks
+from handbone.report.labels import draw_labels, font, full_name, place_labels
+from handbone.report.outlines import dashes, outlines
+
+_WHITE = (255, 255, 255)
+# Lines are drawn at so many times their size and averaged down: widths need not be whole pixels.
+_FINER = 3
+
+
+def draw_overlay(
+    image: np.ndarray,
+    masks: BoneMasks,
+    *,
+    truth: BoneMasks | None = None,
+    view: Frame | None = None,
+    outline: bool = True,
+    fill_alpha: float = 0.12,
+    names: bool = True,
+    bones: Sequence[int] | None = None,
+) -> np.ndarray:
+    """A radiograph with its bones outlined in their anatomy colours.
+
+    Parameters
+    ----------
+    image: (H, W) float32 in [0, 1] or uint8.
+    masks: the bones to draw, on the same grid.
+    truth: drawn as white dashed outlines above the bones.
+    view: what part of the picture to show, how turned and how large; the whole picture at its own size by default.
+    outline: whether each bone gets an outline; its width grows with the view.
+    fill_alpha: how much of the bone's colour lies on its area, 0 to 1.
+    names: short names beside the bones (MC3, Capitate), placed so that they don't collide.
+    bones: indices of the bones to draw; all by default.
+
+    Returns
+    -------
+    (h, w, 3) uint8, RGB, of the view's size.
+    """
+    grey = as_grey(image)
+    if tuple(masks.size_hw) != grey.shape:
+        raise ShapeError("the masks of an overlay", f"{grey.shape} of the picture", tuple(masks.size_hw))
+    if view:
+        grey = view.warp(grey)
+    canvas = np.repeat(grey[..., None], 3, axis=2)
+    width = line_width(canvas.shape[:2])
+    rings = _chosen(outlines(masks, view), bones)
+    for bone, bone_rings in rings.items():
+        if fill_alpha > 0:
+            _fill(canvas, bone_rings, BONES[bone].colour, fill_alpha)
+    if outline:
+        for bone, bone_rings in rings.items():
+            _stroke(canvas, bone_rings, BONES[bone].colour, width, closed=True)
+    if truth is not None:
+        for truth_rings in _chosen(outlines(truth, view), bones).values():
+            pieces = [piece for ring in truth_rings for piece in dashes(ring, 4.0 * width, 3.5 * width)]
+            _stroke(canvas, pieces, _WHITE, 0.8 * width, closed=False)
+    if names:
+        text_px = text_height(canvas.shape[:2])
+        canvas = draw_labels(canvas, place_labels(rings, _covered(rings, grey.shape), text_px), text_px)
+    return canvas
+
+
+def panel(
+    columns: Sequence[tuple[str, np.ndarray]],
+    *,
+    title: str = "",
+    bones: Sequence[int] = (),
+    truth: bool = False,
+) -> np.ndarray:
+    """Overlays of one height side by side under their captions, with a legend of the bones at the right.
+
+    Parameters
+    ----------
+    columns: (caption, (h, w, 3) uint8) from left to right.
+    title: a line above all.
+    bones: indices in the legend; without any there is none.
+    truth: whether the legend explains the white dashed outline.
+    """
+    height = columns[0][1].shape[0]
+    for caption, overlay in columns:
+        if overlay.shape[0] != height:
+            raise ShapeError(f"the overlay {caption!r}", f"({height}, w, 3)", overlay.shape)
+    text = max(12.0, text_height((height, height)))
+    gap, head = round(0.7 * text), round((3.4 if title else 1.9) * text)
+    legend = _legend(bones, truth, height, text)
+    parts = [overlay for _, overlay in columns] + ([legend] if legend is not None else [])
+    sheet = np.full((head + height + gap, gap + sum(p.shape[1] + gap for p in parts), 3), 16, np.uint8)
+    x, places = gap, []
+    for part in parts:
+        sheet[head : head + height, x : x + part.shape[1]] = part
+        places.append(x)
+        x += part.shape[1] + gap
+    image = Image.fromarray(sheet)
+    draw = ImageDraw.Draw(image)
+    if title:
+        draw.text((gap, 1.0 * text), title, font=font(1.15 * text), fill=_WHITE, anchor="lm")
+    for (caption, _), left in zip(columns, places, strict=False):
+        draw.text((left, head - 0.9 * text), caption, font=font(text), fill=(190, 196, 204), anchor="lm")
+    return np.asarray(image)
+
+
+def as_grey(image: np.ndarray) -> np.ndarray:
+    """A picture (H, W), float in [0, 1] or uint8, as (H, W) uint8."""
+    if image.ndim != 2:
+        raise ShapeError("a radiograph", "(H, W)", image.shape)
+    if image.dtype == np.uint8:
+        return image
+    return np.round(np.clip(image, 0, 1) * 255).astype(np.uint8)
+
+
+def line_width(size_hw: tuple[int, int]) -> float:
+    """Width in pixels of an outline that looks equally thin at any size of the picture."""
+    return max(1.1, 0.0016 * max(size_hw))
+
+
+def text_height(size_hw: tuple[int, int]) -> float:
+    """Height in pixels of the bones' names; small, but readable when the whole picture fills a screen."""
+    return max(10.0, 0.0135 * max(size_hw))
+
+
+def _chosen(rings: dict[int, list[np.ndarray]], bones: Sequence[int] | None) -> dict[int, list[np.ndarray]]:
+    return rings if bones is None else {bone: rings[bone] for bone in bones if bone in rings}
+
+
+def _fill(canvas: np.ndarray, rings: list[np.ndarray], colour: tuple[int, int, int], alpha: float) -> None:
+    def draw(cover: np.ndarray, points: list[np.ndarray], shift: int) -> None:
+        cv2.fillPoly(cover, points, 255, cv2.LINE_AA, shift)
+
+    _blend(canvas, rings, colour, alpha, 1.0, draw)
+
+
+def _stroke(canvas, lines: list[np.ndarray], colour: tuple[int, int, int], width: float, *, closed: bool) -> None:
+    def line_of(thickness: float):
+        def draw(cover: np.ndarray, points: list[np.ndarray], shift: int) -> None:
+            cv2.polylines(cover, points, closed, 255, max(1, round(thickness * _FINER)), cv2.LINE_AA, shift)
+
+        return draw
+
+    # A faint dark edge keeps the line visible on white bone and on white background.
+    _blend(canvas, lines, (0, 0, 0), 0.35, width + 2, line_of(1.9 * width))
+    _blend(canvas, lines, colour, 0.95, width + 2, line_of(width))
+
+
+def _blend(canvas, lines: list[np.ndarray], colour, alpha: float, margin: float, draw) -> None:
+    """Paint what `draw` covers, on a finer grid inside the lines' box only."""
+    height, width = canvas.shape[:2]
+    points = np.vstack(lines)
+    left, top = np.maximum(np.floor(points.min(0) - margin), 0).astype(int)
+    right, bottom = np.minimum(np.ceil(points.max(0) + margin) + 1, (width, height)).astype(int)
+    if left >= right or top >= bottom:
+        return
+    cover = np.zeros(((bottom - top) * _FINER, (right - left) * _FINER), np.uint8)
+    # Pixel centres: (x - left + 1/2) * finer - 1/2; four fractional bits.
+    fine = [np.round(((line - (left, top) + 0.5) * _FINER - 0.5) * 16).astype(np.int32) for line in lines]
+    draw(cover, fine, 4)
+    cover = cv2.resize(cover, (right - left, bottom - top), interpolation=cv2.INTER_AREA)
+    weight = cover[..., None].astype(np.float32) * (alpha / 255)
+    part = canvas[top:bottom, left:right]
+    part[:] = np.round(part * (1 - weight) + np.asarray(colour, np.float32) * weight)
+
+
+def _covered(rings: dict[int, list[np.ndarray]], size_hw: tuple[int, int]) -> np.ndarray:
+    cover = np.zeros(size_hw, np.uint8)
+    for bone_rings in rings.values():
+        cv2.fillPoly(cover, [np.round(ring).astype(np.int32) for ring in bone_rings], 1)
+    return cover.astype(bool)
+
+
+def _legend(bones: Sequence[int], truth: bool, height: int, text: float) -> np.ndarray | None:
+    if not bones:
+        return None
+    rows = len(bones) + (1 if truth else 0)
+    step = min(1.75 * text, height / (rows + 0.5))
+    size = min(text, 0.72 * step)
+    face = font(size)
+    entries = [(BONES[bone].colour, full_name(bone)) for bone in bones]
+    width = round(max(face.getlength(t) for _, t in entries) + 3.4 * size)
+    image = Image.new("RGB", (width, height), (16, 16, 16))
+    draw = ImageDraw.Draw(image)
+    if truth:
+        y = 0.7 * step
+        for x in np.arange(0.3, 2.2, 0.7) * size:
+            draw.line([(x, y), (x + 0.4 * size, y)], fill=_WHITE, width=max(1, round(size / 9)))
+        draw.text((2.8 * size, y), "truth", font=face, fill=(225, 228, 232), anchor="lm")
+    for row, (colour, label) in enumerate(entries, start=1 if truth else 0):
+        y = (row + 0.7) * step
+        chip = [0.3 * size, y - 0.35 * size, 2.1 * size, y + 0.35 * size]
+        faint = tuple(round(0.35 * c) for c in colour)
+        draw.rounded_rectangle(chip, radius=0.2 * size, outline=colour, fill=faint, width=max(1, round(size / 9)))
+        draw.text((2.8 * size, y), label, font=face, fill=(225, 228, 232), anchor="lm")
+    return np.asarray(image)
