@@ -1,7 +1,7 @@
 """The window that the refiner reads: placed, turned, mirrored and sized by the coarse masks of many bones at once.
 
-No single bone decides: the standard pose is fitted to the centroids of all anchor bones, and bones that contradict the others
-have no say. Where too few agree, the window falls back: first wider, then to the whole picture, and says why.
+No single bone decides: the standard pose is fitted to the centroids of all anchor bones, and bones that contradict the
+others have no say. Where too few agree, the window falls back: first wider, then to the whole picture, and says why.
 """
 
 from collections.abc import Iterable

@@ -1,7 +1,7 @@
 """A similarity transform from the standard pose to the bones of a picture, found although some bones are wrong.
 
-Points are complex numbers x + iy, so that turning and scaling is one multiplication: p = a t + b, with the mirror image of
-the standard pose as -conj(t).
+Points are complex numbers x + iy, so that turning and scaling is one multiplication: p = a t + b, with the mirror image
+of the standard pose as -conj(t).
 """
 
 from dataclasses import dataclass

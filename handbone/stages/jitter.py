@@ -25,7 +25,8 @@ class FrameErrors:
 
     Parameters
     ----------
-    samples: (n, 4) per picture: shift in x and y (shares of the window's side), turn (degrees), growth (logarithm of scale).
+    samples: (n, 4) per picture: shift in x and y (shares of the window's side), turn (degrees), growth (logarithm of
+        scale).
     lost: pictures whose frame fell back to the whole picture or took the wrong hand; they are not among the samples.
     """
 
@@ -60,7 +61,7 @@ NO_ERRORS = FrameErrors(np.zeros((0, 4)))
 
 
 def frame_error(frame: Frame, true_frame: Frame) -> np.ndarray | None:
-    """(4,) how `frame` lies in `true_frame`, as in `FrameErrors.samples`; None where one mirrors and the other doesn't."""
+    """(4,) how `frame` lies in `true_frame`, as in `FrameErrors.samples`; None where only one of them mirrors."""
     relative = np.vstack([true_frame.matrix, [0, 0, 1]])
     relative = (np.vstack([frame.matrix, [0, 0, 1]]) @ np.linalg.inv(relative))[:2]
     determinant = np.linalg.det(relative[:, :2])

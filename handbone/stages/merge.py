@@ -67,6 +67,7 @@ def merge(
     bones: indices of the bones that may change; all others stay as they are.
     threshold: where probabilities become the masks that the gate compares.
     """
+    bones = tuple(bones)
     box, weight = paste_weight(frame, coarse.size_hw, settings.feather)
     # The gate compares only where the window would have its say: a metacarpal's far end is not the refiner's business.
     inside = weight > 0.5
@@ -80,8 +81,8 @@ def merge(
 def paste_weight(frame: Frame, picture_hw: tuple[int, int], feather: float) -> tuple[Box, np.ndarray]:
     """The picture's box (x0, y0, x1, y1) around the window and the window's say in it, float32 (h, w) in [0, 1].
 
-    The weight rises from 0 at the window's edge to 1 over the share `feather` of the window's side. Edges of the window that
-    lie outside the picture fade there, so that bones at the picture's edge lose nothing.
+    The weight rises from 0 at the window's edge to 1 over the share `feather` of the window's side. Edges of the window
+    that lie outside the picture fade there, so that bones at the picture's edge lose nothing.
     """
     height, width = picture_hw
     (left, top), (right, bottom) = np.floor(frame.corners_xy.min(0)), np.ceil(frame.corners_xy.max(0)) + 1

@@ -1,16 +1,16 @@
 """Where the bones lie in a right hand that stands upright: the layout that frames are fitted to.
 
-Lengths are in units of the third metacarpal's length. The origin is the mean of the eight carpals, x grows to the little
-finger's side, y grows towards the forearm (as picture rows do), and the axis of the hand (mean of the carpals to the mean of
-the four long metacarpals) points straight up.
+Lengths are in units of the third metacarpal's length. The origin is the mean of the eight carpals, x grows to the
+little finger's side, y grows towards the forearm (as picture rows do), and the axis of the hand (mean of the carpals to
+the mean of the four long metacarpals) points straight up.
 """
 
 import numpy as np
 
 from handbone.anatomy import NAMES
 
-# x, y, and how far the centroid strays (root mean square) once the hand is aligned: over hand shapes, and for the thumb,
-# the fingers and the forearm above all over poses, because the wrist bends between forearm and hand.
+# x, y, and how far the centroid strays (root mean square) once the hand is aligned: over hand shapes, and for the
+# thumb, the fingers and the forearm above all over poses, because the wrist bends between forearm and hand.
 _LAYOUT: dict[str, tuple[float, float, float]] = {
     "finger-1": (-1.25, -1.35, 0.40),
     "finger-2": (-1.05, -0.95, 0.30),

@@ -1,0 +1,175 @@
+"""Pictures of any kind to overlays, masks in the contest's format, and a record of how each came about."""
+
+from collections.abc import Iterable, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import Any
+
+import cv2
+import numpy as np
+
+from handbone import __version__
+from handbone.anatomy import NAMES
+from handbone.data.pictures import Picture, is_picture, read_picture
+from handbone.errors import HandboneError
+from handbone.files import whole_file, whole_folder, write_json
+from handbone.masks.bone_masks import BoneMasks
+from handbone.masks.contest_csv import PredictionsWriter
+from handbone.masks.probabilities import BoneProbabilities
+from handbone.progress import track
+from handbone.report.overlay import draw_overlay
+from handbone.stages.two_stage import Outcome, TwoStage
+
+TABLE_FILE, RECORD_FILE, OVERLAYS = "predictions.csv", "predictions.json", "overlays"
+
+
+@dataclass(frozen=True)
+class PictureRecord:
+    """What became of one picture.
+
+    Parameters
+    ----------
+    name, path: of the picture.
+    error: why it was skipped; None where it was read.
+    size_hw: the picture's height and width.
+    inverted: whether it showed bones dark and was turned round.
+    confidence: bone name to the mean probability inside its mask; bones that were not found have no entry.
+    frame: where the second stage looked, with its fallback and reason; None without a second stage.
+    decisions: one for each bone that the second stage may change.
+    seconds: time taken by each step.
+    """
+
+    name: str
+    path: str
+    error: str | None = None
+    size_hw: tuple[int, int] | None = None
+    inverted: bool = False
+    confidence: dict[str, float] = field(default_factory=dict)
+    frame: dict[str, Any] | None = None
+    decisions: list[dict[str, Any]] = field(default_factory=list)
+    seconds: dict[str, float] = field(default_factory=dict)
+
+
+def find_pictures(paths: Iterable[str | Path]) -> list[Path]:
+    """The pictures that are meant by files and folders (searched with all their subfolders), sorted by base name.
+
+    A file is taken whatever its extension; whether it is a picture shows when it is read.
+
+    Raises
+    ------
+    HandboneError: nothing at a path, no picture in a folder, or two pictures of one base name, by which results are
+        joined.
+    """
+    found: dict[str, Path] = {}
+    for path in map(Path, paths):
+        if not path.exists():
+            raise HandboneError("no such file or folder", where=path, remedy="check the path")
+        pictures = [p for p in sorted(path.rglob("*")) if is_picture(p)] if path.is_dir() else [path]
+        if not pictures:
+            raise HandboneError("no PNG, JPEG or TIFF file in this folder", where=path, remedy="give another folder")
+        for picture in pictures:
+            other = found.setdefault(picture.name, picture)
+            if other.resolve() != picture.resolve():
+                what = f"{other} has the same base name, and results are joined by it"
+                raise HandboneError(what, where=picture, remedy="rename one of them or predict them apart")
+    return [found[name] for name in sorted(found)]
+
+
+def check_output(folder: Path, *, overwrite: bool) -> None:
+    """Refuse an output folder that holds anything, unless it holds earlier predictions that may go.
+
+    Raises
+    ------
+    HandboneError: the folder is not free.
+    """
+    if not folder.exists() or (folder.is_dir() and not any(folder.iterdir())):
+        return
+    if not folder.is_dir() or not (folder / RECORD_FILE).is_file():
+        raise HandboneError("there is something else than predictions", where=folder, remedy="give another folder")
+    if not overwrite:
+        remedy = "give another folder, or --overwrite to replace them"
+        raise HandboneError("there are predictions already", where=folder, remedy=remedy)
+
+
+def predict_pictures(
+    pictures: Sequence[Path], method: TwoStage, folder: Path, *, facts: dict[str, Any] | None = None
+) -> list[PictureRecord]:
+    """Outline the bones of pictures and write the output folder, whole or not at all.
+
+    Parameters
+    ----------
+    pictures: files with different base names, in the order in which they are written.
+    method: the trained networks; its threshold makes the masks.
+    folder: gets `overlays/NAME.png`, `predictions.csv` and `predictions.json`; replaced if it exists.
+    facts: further entries for `predictions.json`.
+
+    Returns
+    -------
+    One record a picture; those that could not be read have an `error`.
+    """
+    records = []
+    with whole_folder(folder) as temporary, PredictionsWriter(temporary / TABLE_FILE) as table:
+        # Drawing and compressing an overlay takes as long as a network: a second thread does it meanwhile.
+        with ThreadPoolExecutor(1) as drawing:
+            pending: Future | None = None
+            for path in track(pictures, "Outlining bones"):
+                try:
+                    picture = read_picture(path)
+                except HandboneError as error:
+                    records.append(PictureRecord(path.name, str(path), error=str(error)))
+                    continue
+                outcome = method.predict(picture.image)
+                masks = outcome.final.threshold(method.threshold)
+                table.write(path.name, masks)
+                records.append(_record(path, picture, outcome, masks))
+                if pending is not None:
+                    pending.result()
+                overlay = temporary / OVERLAYS / f"{path.name}.png"
+                pending = drawing.submit(_write_overlay, overlay, picture.image, masks)
+            if pending is not None:
+                pending.result()
+        write_json(temporary / RECORD_FILE, predictions_json(records, method, facts or {}))
+    return records
+
+
+def predictions_json(records: list[PictureRecord], method: TwoStage, facts: dict[str, Any]) -> dict[str, Any]:
+    """Everything known about predictions, as JSON values."""
+    return {
+        "handbone": __version__,
+        **facts,
+        "threshold": method.threshold,
+        "flip_tta": method.flip,
+        "pictures": [asdict(record) for record in records],
+    }
+
+
+def confidences(probabilities: BoneProbabilities, masks: BoneMasks) -> dict[str, float]:
+    """Mean probability inside each bone's mask, by bone name; bones without a mask have no entry."""
+    values = {}
+    for bone in np.flatnonzero(masks.present()):
+        (left, top, right, bottom), (x, y) = masks.boxes_xyxy[bone], probabilities.boxes_xyxy[bone][:2]
+        inside = probabilities.crops[bone][top - y : bottom - y, left - x : right - x][masks.crops[bone]]
+        values[NAMES[bone]] = round(float(inside.mean()) / 255, 4)
+    return values
+
+
+def _record(path: Path, picture: Picture, outcome: Outcome, masks: BoneMasks) -> PictureRecord:
+    return PictureRecord(
+        name=path.name,
+        path=str(path),
+        size_hw=picture.size_hw,
+        inverted=picture.inverted,
+        confidence=confidences(outcome.final, masks),
+        frame=outcome.frame.to_json() if outcome.frame else None,
+        decisions=[decision.to_json() for decision in outcome.decisions],
+        seconds={step: round(seconds, 4) for step, seconds in outcome.seconds.items()},
+    )
+
+
+def _write_overlay(path: Path, image: np.ndarray, masks: BoneMasks) -> None:
+    overlay = draw_overlay(image, masks)
+    done, data = cv2.imencode(".png", overlay[..., ::-1], [cv2.IMWRITE_PNG_COMPRESSION, 2])
+    assert done
+    with whole_file(path) as temporary:
+        temporary.write_bytes(data.tobytes())

@@ -1,0 +1,32 @@
+"""The first stage: one network reads the whole picture, letterboxed."""
+
+import numpy as np
+
+from handbone.frame import Frame
+from handbone.masks.probabilities import BoneProbabilities
+from handbone.stages.samples import GridDataset, LabelledPicture
+from handbone.stages.view import view
+from handbone.training.inference import Predictor
+
+
+class CoarseDataset(GridDataset):
+    """Whole pictures, letterboxed to the network's size. See `GridDataset`."""
+
+    def frame_of(self, picture: LabelledPicture, rng: np.random.Generator) -> Frame:
+        """The letterbox."""
+        return Frame.letterbox(picture.size_hw, (self.size, self.size))
+
+
+def predict_coarse(predictor: Predictor, image: np.ndarray, size: int, *, flip: bool = False) -> BoneProbabilities:
+    """All bones of a picture of any size, in the picture's own pixels.
+
+    Parameters
+    ----------
+    predictor: the coarse network.
+    image: float32 (H, W) in [0, 1].
+    size: side of the network's grid.
+    flip: average with the prediction of the mirrored picture.
+    """
+    frame = Frame.letterbox(image.shape, (size, size))
+    logits = predictor.logits(view(image, frame)[None], flip=flip)
+    return BoneProbabilities.from_grid_logits(logits, frame, image.shape)

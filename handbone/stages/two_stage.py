@@ -1,0 +1,172 @@
+"""The method as a whole: coarse masks of the picture, a window around the wrist, refined masks, merged."""
+
+import time
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Self
+
+import numpy as np
+from pydantic import Field
+
+from handbone.anatomy import select
+from handbone.errors import HandboneError
+from handbone.masks.probabilities import BoneProbabilities
+from handbone.recipe import schema
+from handbone.stages.coarse import predict_coarse
+from handbone.stages.crop import FrameDecision, wrist_frame
+from handbone.stages.merge import Decision, merge
+from handbone.stages.refine import predict_refined
+from handbone.training.inference import Predictor
+from handbone.training.weights import load_weights
+
+COARSE_FILE, REFINER_FILE = "coarse.safetensors", "refiner.safetensors"
+
+
+class RefinerSettings(schema.Table):
+    """What a refiner needs beside its weights; kept in its weights file's card under the extra key `refiner`."""
+
+    crop: schema.Crop = schema.Crop()
+    merge: schema.Merge = schema.Merge()
+    bones: schema.Bones = Field(default=("wrist",), description="bones and groups that it returns")
+    coarse_channels: bool = Field(default=False, description="it reads the coarse masks as further channels")
+
+    @classmethod
+    def from_recipe(cls, recipe: schema.Recipe) -> Self:
+        """The settings of a recipe; those of a recipe without a refiner are the defaults."""
+        refine = recipe.refine or schema.Refine()
+        return cls(crop=recipe.crop, merge=recipe.merge, bones=refine.bones, coarse_channels=refine.coarse_channels)
+
+
+@dataclass(frozen=True)
+class Stage:
+    """A trained network and the side of the grid that it reads."""
+
+    predictor: Predictor
+    size: int
+
+
+@dataclass(frozen=True, eq=False)
+class Outcome:
+    """What both stages say of a picture.
+
+    Parameters
+    ----------
+    coarse, final: probabilities in the picture's own pixels before and after the second stage.
+    frame: where the second stage looked, None without one.
+    decisions: one for each bone that the second stage may change.
+    seconds: time taken by each step.
+    """
+
+    coarse: BoneProbabilities
+    final: BoneProbabilities
+    frame: FrameDecision | None = None
+    decisions: list[Decision] = field(default_factory=list)
+    seconds: dict[str, float] = field(default_factory=dict)
+
+
+class TwoStage:
+    """Coarse network, window, refiner and merge, ready to predict.
+
+    Parameters
+    ----------
+    coarse: the network for the whole picture.
+    refiner: the network for the window; without one the coarse masks are the result.
+    settings: the window, the gate and the refiner's bones.
+    threshold: probability from which a pixel belongs to a bone, for the window and the gate.
+    flip: average every prediction with that of the mirrored picture.
+    """
+
+    def __init__(
+        self,
+        coarse: Stage,
+        refiner: Stage | None = None,
+        settings: RefinerSettings | None = None,
+        *,
+        threshold: float = 0.5,
+        flip: bool = False,
+    ):
+        self.coarse_stage, self.refine_stage = coarse, refiner
+        self.settings = settings or RefinerSettings()
+        self.threshold, self.flip = threshold, flip
+        self.bones = select(self.settings.bones)
+
+    @classmethod
+    def from_path(
+        cls, path: str | Path, *, threshold: float = 0.5, flip: bool = False, precision: str = "auto"
+    ) -> Self:
+        """From a run folder, a folder of weights, or the weights file of a coarse network alone.
+
+        Raises
+        ------
+        HandboneError: no weights there, or weights of another stage than their name says.
+        """
+        coarse_path, refiner_path = find_weights(path)
+        coarse, _ = _load_stage(coarse_path, "coarse", precision)
+        if refiner_path is None:
+            return cls(coarse, threshold=threshold, flip=flip)
+        refiner, extra = _load_stage(refiner_path, "refine", precision)
+        return cls(coarse, refiner, RefinerSettings.model_validate(extra["refiner"]), threshold=threshold, flip=flip)
+
+    def predict(self, image: np.ndarray) -> Outcome:
+        """Outline the bones of one picture, float32 (H, W) in [0, 1], of any size."""
+        start = time.perf_counter()
+        coarse = predict_coarse(self.coarse_stage.predictor, image, self.coarse_stage.size, flip=self.flip)
+        seconds = {"coarse": time.perf_counter() - start}
+        if self.refine_stage is None:
+            return Outcome(coarse, coarse, seconds=seconds)
+        refined = self.refine(image, coarse)
+        return Outcome(coarse, refined.final, refined.frame, refined.decisions, seconds | refined.seconds)
+
+    def refine(self, image: np.ndarray, coarse: BoneProbabilities) -> Outcome:
+        """The second stage alone, on anyone's coarse probabilities of the picture.
+
+        Raises
+        ------
+        HandboneError: this method has no refiner.
+        """
+        if self.refine_stage is None:
+            raise HandboneError("there is no refiner", remedy="give a run folder whose weights have both stages")
+        times = [time.perf_counter()]
+        masks = coarse.threshold(self.threshold)
+        where = wrist_frame(masks, self.settings.crop, self.refine_stage.size, bones=self.bones)
+        times.append(time.perf_counter())
+        refined = predict_refined(
+            self.refine_stage.predictor,
+            image,
+            where.frame,
+            bones=self.bones,
+            coarse=masks if self.settings.coarse_channels else None,
+            flip=self.flip,
+        )
+        times.append(time.perf_counter())
+        merged = merge(coarse, refined, where.frame, self.settings.merge, bones=self.bones, threshold=self.threshold)
+        times.append(time.perf_counter())
+        seconds = dict(zip(("crop", "refine", "merge"), np.diff(times).tolist(), strict=True))
+        return Outcome(coarse, merged.probabilities, where, merged.decisions, seconds)
+
+
+def find_weights(path: str | Path) -> tuple[Path, Path | None]:
+    """The coarse and the refiner's weights file of a run folder, a folder of weights or a weights file.
+
+    Raises
+    ------
+    HandboneError: no weights there.
+    """
+    path = Path(path).expanduser()
+    if path.is_file():
+        return path, None
+    for folder in (path / "weights", path):
+        if (folder / COARSE_FILE).is_file():
+            refiner = folder / REFINER_FILE
+            return folder / COARSE_FILE, refiner if refiner.is_file() else None
+    what = f"no {COARSE_FILE} there" if path.is_dir() else "no such file or folder"
+    remedy = "give a run folder (runs/two_stage) or a weights file; 'handbone run' makes them"
+    raise HandboneError(what, where=path, remedy=remedy)
+
+
+def _load_stage(path: Path, stage: str, precision: str) -> tuple[Stage, dict[str, Any]]:
+    module, card = load_weights(path)
+    if card.stage != stage:
+        what = f"these are weights of the stage '{card.stage}', where '{stage}' is needed"
+        raise HandboneError(what, where=path, remedy="give the run folder, which holds both stages")
+    return Stage(Predictor(module, precision), card.size), card.extra
