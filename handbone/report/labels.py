@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 
+import cv2
 import numpy as np
 from PIL import Image, ImageDraw, ImageFont
 
@@ -47,28 +48,27 @@ def font(height_px: float) -> ImageFont.FreeTypeFont:
     return ImageFont.load_default(size=height_px)
 
 
-def place_labels(rings_by_bone: dict[int, list[np.ndarray]], covered: np.ndarray, text_px: float) -> list[Label]:
+def place_labels(rings_by_bone: dict[int, list[np.ndarray]], size_hw: tuple[int, int], text_px: float) -> list[Label]:
     """Find a free place beside every bone.
 
     Parameters
     ----------
     rings_by_bone: outlines (n, 2) in the view's pixels.
-    covered: (h, w) bool, pixels of the view on which no label should lie (bones).
+    size_hw: the view's height and width.
     text_px: height of the text.
 
     A label never lies on another one nor across the edge; a bone for which that is impossible gets none. Bones with the
     least free space around them choose first.
     """
-    height, width = covered.shape
-    table = np.pad(covered.astype(np.int32), ((1, 0), (1, 0))).cumsum(0).cumsum(1)
+    height, width = size_hw
+    table = cv2.integral(_covered(rings_by_bone, size_hw))
     face = font(text_px)
     outlines = {bone: np.vstack(rings) for bone, rings in rings_by_bone.items()}
     outlines = {bone: ring[_visible(ring, width, height)] for bone, ring in outlines.items()}
     outlines = {bone: ring for bone, ring in outlines.items() if len(ring)}
     candidates = {}
     for bone, ring in outlines.items():
-        left, top, right, bottom = face.getbbox(SHORT_NAMES[bone])
-        size = (right - left + 0.7 * text_px, 1.35 * text_px)
+        size = (face.getlength(SHORT_NAMES[bone]) + 0.7 * text_px, 1.35 * text_px)
         candidates[bone] = _candidates(ring, size, table, (width, height))
     placed: list[Label] = []
     for bone in sorted(candidates, key=lambda b: -candidates[b][0][0] if candidates[b] else 0.0):
@@ -76,6 +76,13 @@ def place_labels(rings_by_bone: dict[int, list[np.ndarray]], covered: np.ndarray
         if label:
             placed.append(label)
     return placed
+
+
+def _covered(rings_by_bone: dict[int, list[np.ndarray]], size_hw: tuple[int, int]) -> np.ndarray:
+    cover = np.zeros(size_hw, np.uint8)
+    for rings in rings_by_bone.values():
+        cv2.fillPoly(cover, [np.round(ring).astype(np.int32) for ring in rings], 1)
+    return cover
 
 
 def _visible(ring: np.ndarray, width: int, height: int) -> np.ndarray:

@@ -66,7 +66,7 @@ def draw_overlay(
             _stroke(canvas, pieces, _WHITE, 0.8 * width, closed=False)
     if names:
         text_px = text_height(canvas.shape[:2])
-        canvas = draw_labels(canvas, place_labels(rings, _covered(rings, grey.shape), text_px), text_px)
+        canvas = draw_labels(canvas, place_labels(rings, grey.shape, text_px), text_px)
     return canvas
 
 
@@ -167,13 +167,6 @@ def _blend(canvas, lines: list[np.ndarray], colour, alpha: float, margin: float,
     weight = cover[..., None].astype(np.float32) * (alpha / 255)
     part = canvas[top:bottom, left:right]
     part[:] = np.round(part * (1 - weight) + np.asarray(colour, np.float32) * weight)
-
-
-def _covered(rings: dict[int, list[np.ndarray]], size_hw: tuple[int, int]) -> np.ndarray:
-    cover = np.zeros(size_hw, np.uint8)
-    for bone_rings in rings.values():
-        cv2.fillPoly(cover, [np.round(ring).astype(np.int32) for ring in bone_rings], 1)
-    return cover.astype(bool)
 
 
 def _legend(bones: Sequence[int], truth: bool, height: int, text: float) -> np.ndarray | None:

@@ -1,0 +1,155 @@
+"""One picture's case in the report: the radiograph once, and every stage's outlines above it as SVG paths.
+
+Vector outlines stay thin at any zoom, name themselves under the pointer, can be switched off, and take a fraction of the
+bytes of three painted pictures.
+"""
+
+import base64
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import cv2
+import numpy as np
+
+from handbone.anatomy import BONES, CARPALS
+from handbone.frame import Frame
+from handbone.masks.bone_masks import BoneMasks
+from handbone.report.labels import Label, place_labels
+from handbone.report.outlines import outlines, svg_path
+from handbone.report.overlay import as_grey
+
+# At the size at which a page shows a panel (about 400 pixels), names this high are still read.
+_TEXT_SHARE = 0.027
+_TEXT_SHARE_ZOOM = 0.033
+_JPEG_QUALITY = 82
+
+
+@dataclass(frozen=True)
+class Layer:
+    """One stage's outlines in a shot: (bone index, SVG path) each."""
+
+    stage: str
+    paths: tuple[tuple[int, str], ...]
+
+
+@dataclass(frozen=True)
+class Shot:
+    """The radiograph as seen by one camera (the whole hand, or the wrist) with the outlines of each stage."""
+
+    title: str
+    size_hw: tuple[int, int]
+    picture_uri: str
+    layers: tuple[Layer, ...]
+    truth: tuple[tuple[int, str], ...]
+    labels: tuple[Label, ...]
+    text_px: float
+    window: str
+
+
+@dataclass(frozen=True)
+class CasePicture:
+    """A case of the report, already drawn: small, whatever the size of the radiograph.
+
+    `image_name` joins it with the metrics; `caption` is one sentence beside it, such as why the window fell back.
+    """
+
+    image_name: str
+    caption: str
+    shots: tuple[Shot, ...]
+
+
+def draw_case(
+    image_name: str,
+    image: np.ndarray,
+    stages: Sequence[tuple[str, BoneMasks]],
+    *,
+    truth: BoneMasks | None = None,
+    window: Frame | None = None,
+    caption: str = "",
+    size: int = 900,
+) -> CasePicture:
+    """Draw a picture for the report.
+
+    Parameters
+    ----------
+    image_name: the picture's name in the metrics.
+    image: (H, W) float32 in [0, 1] or uint8.
+    stages: (name, masks) in the order of the columns, such as coarse and merged; masks in the picture's frame.
+    truth: the true masks, where known.
+    window: the frame that the refiner read; it is outlined in the whole picture. The wrist is shown around it.
+    size: largest side in pixels of the embedded radiograph.
+    """
+    grey = as_grey(image)
+    known = [truth] if truth is not None else []
+    shots = [_shot("hand", grey, stages, truth, _fit(grey.shape, size), window, size)]
+    wrist = _wrist_view(known + [masks for _, masks in reversed(stages)], window, size)
+    if wrist:
+        shots.append(_shot("wrist", grey, stages, truth, wrist, None, size))
+    return CasePicture(image_name, caption, tuple(shots))
+
+
+def _fit(size_hw: tuple[int, int], size: int) -> Frame:
+    scale = min(1.0, size / max(size_hw))
+    return Frame.letterbox(size_hw, (max(1, round(size_hw[0] * scale)), max(1, round(size_hw[1] * scale))))
+
+
+def _wrist_view(candidates: Sequence[BoneMasks], window: Frame | None, size: int) -> Frame | None:
+    """The wrist as it stands in the picture, neither turned nor mirrored, so that it can be found in the whole hand."""
+    if window is not None:
+        side = max(window.size_hw) / window.scale
+        return Frame.around(tuple(window.corners_xy.mean(0)), side, round(0.8 * size))
+    for masks in candidates:
+        seen = [bone for bone in CARPALS if masks.present()[bone]]
+        if seen:
+            boxes = masks.boxes_xyxy[seen]
+            low, high = boxes[:, :2].min(0), boxes[:, 2:].max(0)
+            return Frame.around(tuple((low + high) / 2), 1.35 * float((high - low).max()), round(0.8 * size))
+    return None
+
+
+def _shot(title, grey, stages, truth, view: Frame, window: Frame | None, size: int) -> Shot:
+    def paths(rings_by_bone) -> tuple[tuple[int, str], ...]:
+        shown = {b: [r for r in rings if _meets(r, view.size_hw)] for b, rings in rings_by_bone.items()}
+        # Large bones first, so that small ones that lie on them stay within reach of the pointer.
+        order = sorted((b for b, rings in shown.items() if rings), key=lambda b: -_extent(shown[b]))
+        return tuple((bone, svg_path(shown[bone])) for bone in order)
+
+    named = outlines(truth if truth is not None else stages[-1][1], view)
+    if title == "hand":
+        # The carpals are named in the wrist's own shot; there is no room for them here.
+        named = {bone: rings for bone, rings in named.items() if bone not in CARPALS}
+    text_px = (_TEXT_SHARE if title == "hand" else _TEXT_SHARE_ZOOM) * max(view.size_hw)
+    return Shot(
+        title=title,
+        size_hw=view.size_hw,
+        picture_uri=jpeg_uri(view.warp(grey)),
+        layers=tuple(Layer(name, paths(outlines(masks, view))) for name, masks in stages),
+        truth=paths(outlines(truth, view)) if truth is not None else (),
+        labels=tuple(place_labels(named, view.size_hw, text_px)),
+        text_px=text_px,
+        window=_polygon(view.to_grid(window.corners_xy)) if window is not None else "",
+    )
+
+
+def jpeg_uri(grey: np.ndarray) -> str:
+    """A grey picture (h, w) uint8 as a JPEG data URI."""
+    _, encoded = cv2.imencode(".jpg", grey, [cv2.IMWRITE_JPEG_QUALITY, _JPEG_QUALITY, cv2.IMWRITE_JPEG_OPTIMIZE, 1])
+    return "data:image/jpeg;base64," + base64.b64encode(encoded.tobytes()).decode("ascii")
+
+
+def _meets(ring: np.ndarray, size_hw: tuple[int, int]) -> bool:
+    low, high = ring.min(0), ring.max(0)
+    return bool((high >= 0).all() and low[0] < size_hw[1] and low[1] < size_hw[0])
+
+
+def _extent(rings: list[np.ndarray]) -> float:
+    return max(float(np.prod(ring.max(0) - ring.min(0))) for ring in rings)
+
+
+def _polygon(points: np.ndarray) -> str:
+    return " ".join(f"{x + 0.5:.1f},{y + 0.5:.1f}" for x, y in points)
+
+
+def colour_of(bone: int) -> str:
+    """A bone's colour as CSS has it."""
+    return "#{:02x}{:02x}{:02x}".format(*BONES[bone].colour)

@@ -1,0 +1,167 @@
+"""The report: one HTML page that holds everything it shows and asks nothing of a network."""
+
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from datetime import UTC, datetime
+from importlib.resources import files
+from pathlib import Path
+from typing import Any
+
+import jinja2
+import pandas as pd
+from markupsafe import Markup
+
+import handbone
+from handbone.anatomy import BONES, INDEX
+from handbone.files import write_text
+from handbone.report import charts
+from handbone.report.cases import CasePicture, colour_of
+from handbone.report.figures import Figures
+from handbone.report.labels import SHORT_NAMES, full_name
+
+
+def write_report(
+    path: Path,
+    *,
+    title: str,
+    rows: pd.DataFrame | None = None,
+    cases: Sequence[CasePicture] = (),
+    histories: Mapping[str, pd.DataFrame] | None = None,
+    frames: Sequence[Mapping[str, Any]] = (),
+    decisions: Sequence[Mapping[str, Any]] = (),
+    failures: Sequence[tuple[str, str]] = (),
+    notes: Sequence[str] = (),
+    facts: Mapping[str, str] | None = None,
+    recipe: str = "",
+    environment: Mapping[str, Any] | None = None,
+) -> Path:
+    """Write the page, whole or not at all; parts for which nothing is given are left out.
+
+    Parameters
+    ----------
+    path: the HTML file.
+    title: the run's name.
+    rows: the metrics: one row per image_name, bone and stage (see `Figures`).
+    cases: pictures from `draw_case`; the worst is shown first.
+    histories: by network, one row an epoch: `epoch` and columns with `loss`, `dice` or `score` in their names.
+    frames: one per picture: `image_name`, and `fallback`, `reason`, `degrees`, `mirrored`, `unit_px` of its frame decision.
+    decisions: one per picture and bone of the gate: `image_name`, `bone`, `used`, `reason`, `agreement`.
+    failures: (picture, reason) of what was skipped.
+    notes: sentences that stand right below the result, such as that the pictures are phantoms.
+    facts: further tiles, label to value, such as {"training": "14 min"}.
+    recipe: the resolved recipe as TOML.
+    environment: versions, device, seed.
+    """
+    figures = Figures(rows) if rows is not None and len(rows) else None
+    names = [case.image_name for case in cases]
+    ordered = figures.order(names) if figures else names
+    by_name = {case.image_name: case for case in cases}
+    page = _template().render(
+        title=title,
+        written=datetime.now(UTC).strftime("%d %B %Y, %H:%M UTC"),
+        version=handbone.__version__,
+        figures=figures,
+        tiles=_tiles(figures, failures, facts or {}),
+        table=figures.table() if figures else None,
+        spread=Markup(charts.spread_chart(figures.rows, figures.stages)) if figures else "",
+        cases=[(by_name[name], figures.case(name) if figures else None) for name in ordered],
+        learning=_learning(histories or {}),
+        frames=_frames(frames),
+        gate=_gate(decisions),
+        failures=failures,
+        notes=notes,
+        recipe=recipe,
+        environment=environment or {},
+        bones=BONES,
+        short_names=SHORT_NAMES,
+    )
+    return write_text(Path(path), page)
+
+
+def _template() -> jinja2.Template:
+    folder = files("handbone.report")
+    environment = jinja2.Environment(
+        autoescape=True, trim_blocks=True, lstrip_blocks=True, undefined=jinja2.StrictUndefined
+    )
+    environment.filters |= {"dice": _dice, "signed": _signed, "number": _number}
+    environment.globals |= {
+        "css": Markup(folder.joinpath("page.css").read_text("utf-8")),
+        "script": Markup(folder.joinpath("page.js").read_text("utf-8")),
+        "colour_of": colour_of,
+        "full_name": full_name,
+    }
+    return environment.from_string(folder.joinpath("page.html.jinja").read_text("utf-8"))
+
+
+def _dice(value: float | None) -> str:
+    return "–" if value is None or pd.isna(value) else f"{value:.3f}"
+
+
+def _signed(value: float | None) -> str:
+    if value is None or pd.isna(value):
+        return "–"
+    return "0" if abs(value) < 0.0005 else f"{value:+.3f}".replace("-", "−")
+
+
+def _number(value: Any, digits: int = 1) -> str:
+    return "–" if value is None or pd.isna(value) else f"{value:.{digits}f}"
+
+
+def _tiles(figures: Figures | None, failures: Sequence, facts: Mapping[str, str]) -> list[tuple[str, str, str]]:
+    """(label, value, small print) each."""
+    tiles = []
+    if figures:
+        for label, group in (("Dice, all bones", "all"), ("Dice, carpals", "carpals")):
+            first, last = (figures.groups.loc[group, stage] for stage in (figures.first, figures.last))
+            small = f"{figures.first} {_dice(first)}, {_signed(last - first)}" if figures.two_stages else ""
+            tiles.append((label, _dice(last), small))
+        last_rows = figures.rows[figures.rows["stage"] == figures.last]
+        if figures.nsd_column:
+            tolerance = figures.nsd_column.removeprefix("nsd_").removesuffix("px")
+            nsd = charts.group_means(last_rows, figures.nsd_column).loc["all", figures.last]
+            tiles.append(("NSD", _dice(nsd), f"outline within {tolerance} px"))
+        if "hd95_px" in last_rows:
+            hd95 = charts.group_means(last_rows, "hd95_px").loc["all", figures.last]
+            tiles.append(("HD95", f"{_number(hd95)} px", "95 % of the outline is nearer"))
+        tiles.append(("Pictures", str(figures.pictures), f"{len(failures)} skipped" if failures else "none skipped"))
+    return tiles + [(label, str(value), "") for label, value in facts.items()]
+
+
+def _learning(histories: Mapping[str, pd.DataFrame]) -> list[tuple[str, Markup]]:
+    drawn = [(name, pd.DataFrame(history)) for name, history in histories.items()]
+    return [(name, Markup(charts.learning_chart(name, table))) for name, table in drawn if charts.drawable(table)]
+
+
+def _frames(frames: Sequence[Mapping[str, Any]]) -> dict[str, Any] | None:
+    if not frames:
+        return None
+    counts = Counter(frame["fallback"] for frame in frames)
+    return {
+        "pictures": len(frames),
+        "counts": counts,
+        "mirrored": sum(bool(frame.get("mirrored")) for frame in frames),
+        "fell_back": [frame for frame in frames if frame["fallback"] != "none"],
+    }
+
+
+def _gate(decisions: Sequence[Mapping[str, Any]]) -> dict[str, Any] | None:
+    """How often the refined mask was used, by bone, and why not elsewhere."""
+    if not decisions:
+        return None
+    bones: dict[str, Counter] = {}
+    for decision in decisions:
+        bones.setdefault(decision["bone"], Counter())["used" if decision["used"] else "kept"] += 1
+    refused = [decision for decision in decisions if not decision["used"]]
+    return {
+        "bones": [(bone, bones[bone]["used"], bones[bone].total()) for bone in sorted(bones, key=INDEX.__getitem__)],
+        "used": len(decisions) - len(refused),
+        "total": len(decisions),
+        "reasons": Counter(_kind(decision["reason"]) for decision in refused).most_common(),
+        "refused": sorted(refused, key=lambda decision: decision.get("agreement") or 0.0)[:40],
+    }
+
+
+def _kind(reason: str) -> str:
+    """A reason without its figures, so that equal ones can be counted."""
+    words = ("" if any(c.isdigit() for c in word) else word for word in reason.split())
+    return " ".join(word for word in words if word) or "no reason given"
