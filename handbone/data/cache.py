@@ -1,0 +1,73 @@
+"""Decoded pictures on disk, so that an epoch does no PNG decoding."""
+
+import hashlib
+from pathlib import Path
+
+import numpy as np
+import platformdirs
+
+from handbone.data.pictures import read_picture
+from handbone.errors import HandboneError
+from handbone.files import whole_file
+
+# Counted up whenever `read_picture` gives other values for the same file.
+_VERSION = 1
+
+
+class PictureCache:
+    """Memory maps of decoded pictures, shared by all processes.
+
+    A file's entry is found by its path, size and time of change, so that a changed picture is decoded anew. Entries are
+    written under a temporary name and renamed: two processes that decode the same picture at once do no harm.
+
+    Parameters
+    ----------
+    folder: where the maps lie; by default in the user's cache folder. 4 MB a picture of 2048 x 2048.
+    """
+
+    def __init__(self, folder: str | Path | None = None):
+        self.folder = Path(folder).expanduser() if folder else platformdirs.user_cache_path("handbone") / "pictures"
+
+    def open(self, path: str | Path) -> np.ndarray:
+        """The picture (H, W), read-only, as uint8 or uint16 (more than 8 bits) over the type's whole range.
+
+        Bones are bright, as `read_picture` gives them. Decodes the picture when it isn't cached.
+
+        Raises
+        ------
+        HandboneError: the picture cannot be read.
+        """
+        entry = self._entry(Path(path))
+        try:
+            return np.load(entry, mmap_mode="r")
+        except FileNotFoundError:
+            pass
+        except (ValueError, EOFError):
+            entry.unlink(missing_ok=True)  # a damaged entry, from a full disk for instance
+        picture = read_picture(path)
+        kind = np.uint8 if picture.bits == 8 else np.uint16
+        values = np.rint(picture.image * np.iinfo(kind).max).astype(kind)
+        with whole_file(entry) as temporary:
+            np.save(temporary, values)
+        return np.load(entry, mmap_mode="r")
+
+    def image(self, path: str | Path) -> np.ndarray:
+        """The picture as float32 (H, W) in [0, 1]."""
+        return as_image(self.open(path))
+
+    def _entry(self, path: Path) -> Path:
+        try:
+            stat = path.stat()
+        except OSError as error:
+            remedy = "check the path and its permissions"
+            raise HandboneError(f"cannot be read: {error.strerror}", where=path, remedy=remedy) from None
+        key = f"{_VERSION}\n{path.resolve()}\n{stat.st_size}\n{stat.st_mtime_ns}"
+        name = hashlib.sha256(key.encode()).hexdigest()[:32]
+        return self.folder / name[:2] / f"{name}.npy"
+
+
+def as_image(values: np.ndarray) -> np.ndarray:
+    """float32 in [0, 1] from uint8 or uint16 of any shape; floating point values stay as they are."""
+    if np.issubdtype(values.dtype, np.floating):
+        return np.asarray(values, np.float32)
+    return np.asarray(values).astype(np.float32) / np.float32(np.iinfo(values.dtype).max)

@@ -1,0 +1,1 @@
+"""Ways in which pictures and labels lie on disk; one module a layout."""

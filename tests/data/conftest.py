@@ -1,0 +1,20 @@
+"""A small contest folder with the traps that the real one has."""
+
+from pathlib import Path
+
+import pytest
+from data_toys import write_hand
+
+
+@pytest.fixture
+def contest(tmp_path: Path) -> Path:
+    """Four people with both hands for training, one for the test; names hold underscores."""
+    root = tmp_path / "data"
+    for number in range(1, 5):
+        for side, mirrored in (("R", False), ("L", True)):
+            suffix = f"_{side}" if number == 1 else ""
+            bend = 40.0 if number == 3 else 0.0
+            name = f"image_16611308281{number}{side == 'L':d}{suffix}"
+            write_hand(root, "train", f"ID{number:03}", name, mirrored=mirrored, bend=bend)
+    write_hand(root, "test", "ID040", "image1661319116107", labelled=False)
+    return root
