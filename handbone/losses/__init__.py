@@ -1,0 +1,1 @@
+"""The built-in losses and their weighted sums."""

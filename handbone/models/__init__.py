@@ -1,0 +1,1 @@
+"""The built-in networks: every architecture of segmentation-models-pytorch, and torchvision's DeepLabV3."""

@@ -1,0 +1,16 @@
+"""What can be plugged in, and how it is found. Imports no torch."""
+
+from handbone.plugins.hooks import hookimpl
+from handbone.plugins.manager import PluginManager, registry
+from handbone.plugins.specs import LossSpec, ModelSpec, NoSettings, OptimiserSpec, SchedulerSpec
+
+__all__ = [
+    "LossSpec",
+    "ModelSpec",
+    "NoSettings",
+    "OptimiserSpec",
+    "PluginManager",
+    "SchedulerSpec",
+    "hookimpl",
+    "registry",
+]

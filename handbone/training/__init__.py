@@ -1,0 +1,1 @@
+"""One engine for every network: training, weights files, and inference."""

@@ -1,0 +1,40 @@
+"""Losses that judge every pixel on its own."""
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional
+
+
+class BCE(nn.Module):
+    """Binary cross-entropy of logits, mean over pixels, bones and batch; coverage targets are soft labels."""
+
+    def forward(self, logits: Tensor, target: Tensor) -> Tensor:
+        """Scalar loss of logits and target, both (N, C, H, W)."""
+        return functional.binary_cross_entropy_with_logits(logits.float(), target.float())
+
+
+class Focal(nn.Module):
+    """Focal loss (Lin et al. 2017, eq. 5), mean over pixels, bones and batch.
+
+    For coverage targets the probability of the true class is p t + (1 - p) (1 - t): the paper's, for t of 0 or 1.
+
+    Parameters
+    ----------
+    gamma: exponent of the discount (1 - p_t)^gamma.
+    alpha: weight of bone, 1 - alpha is that of background; both 1 when unset.
+    """
+
+    def __init__(self, gamma: float = 2.0, alpha: float | None = None):
+        super().__init__()
+        self.gamma, self.alpha = gamma, alpha
+
+    def forward(self, logits: Tensor, target: Tensor) -> Tensor:
+        """Scalar loss of logits and target, both (N, C, H, W)."""
+        logits, target = logits.float(), target.float()
+        loss = functional.binary_cross_entropy_with_logits(logits, target, reduction="none")
+        p = torch.sigmoid(logits)
+        true_p = p * target + (1 - p) * (1 - target)
+        loss = loss * (1 - true_p).clamp(min=1e-6) ** self.gamma
+        if self.alpha is not None:
+            loss = loss * (self.alpha * target + (1 - self.alpha) * (1 - target))
+        return loss.mean()

@@ -1,0 +1,83 @@
+"""What a plugin hands over: small frozen descriptions of networks, losses, optimisers and learning-rate schedules."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, ClassVar
+
+from handbone.recipe.schema import Table
+
+if TYPE_CHECKING:
+    from torch import nn
+    from torch.optim import Optimizer
+    from torch.optim.lr_scheduler import LRScheduler
+
+
+class NoSettings(Table):
+    """The settings of a thing that has none."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Spec:
+    """A thing that a recipe can name.
+
+    Parameters
+    ----------
+    name: what a recipe calls it; lower case.
+    summary: one line for people.
+    settings: pydantic model of the keys that a recipe may write beside the name; its fields have defaults.
+    build: makes the thing. Heavy packages are imported inside it, so that naming a thing costs nothing.
+    """
+
+    kind: ClassVar[str]
+
+    name: str
+    summary: str
+    build: Callable[..., Any]
+    settings: type[Table] = NoSettings
+
+
+@dataclass(frozen=True, kw_only=True)
+class ModelSpec(Spec):
+    """A network: a module that maps (N, in_channels, H, W) to logits (N, classes, H, W).
+
+    Its first channel is the radiograph in [0, 1], further ones are probabilities; normalisation is the network's own
+    affair. Its attribute `encoder`, if it has one, is the part that `encoder_lr_factor` applies to.
+    """
+
+    kind = "model"
+    build: Callable[..., "nn.Module"]  # (settings, *, in_channels: int, classes: int)
+
+
+@dataclass(frozen=True, kw_only=True)
+class LossSpec(Spec):
+    """A loss: a module that maps logits (N, 29, H, W) and targets (N, 29, H, W), coverage in [0, 1], to a scalar."""
+
+    kind = "loss"
+    build: Callable[[Any], "nn.Module"]  # (settings)
+
+
+@dataclass(frozen=True, kw_only=True)
+class OptimiserSpec(Spec):
+    """An optimiser, built from torch parameter groups that carry their own lr and weight_decay."""
+
+    kind = "optimiser"
+    build: Callable[[Any, list[dict]], "Optimizer"]  # (settings, parameter_groups)
+
+
+@dataclass(frozen=True, kw_only=True)
+class SchedulerSpec(Spec):
+    """A learning-rate schedule; warmup is applied on top by the engine.
+
+    Parameters
+    ----------
+    interval: when it steps: after every optimiser step, after every epoch, or, with the validation Dice as argument,
+        after every validation.
+    """
+
+    kind = "scheduler"
+    build: Callable[..., "LRScheduler"]  # (settings, optimiser, *, epochs: int, steps_per_epoch: int)
+    interval: str = "epoch"
+
+    def __post_init__(self):
+        if self.interval not in ("step", "epoch", "validation"):
+            raise ValueError(f"interval must be 'step', 'epoch' or 'validation', but came as {self.interval!r}")
