@@ -2,28 +2,34 @@
 
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, field_validator, model_validator
 
 from handbone import anatomy
 from handbone.errors import UnknownNameError
 
 Share = Annotated[float, Field(ge=0, le=1)]
 Size = Annotated[int, Field(ge=32, le=4096, multiple_of=32)]
+Positive = Annotated[float, Field(gt=0)]
+Count = Annotated[int, Field(ge=1)]
 Bones = Annotated[tuple[str, ...], Field(min_length=1)]
+# TOML has no null: `clip = false` switches off what a default or an extended recipe has switched on.
+Off = BeforeValidator(lambda value: None if value is False else value)
+# Quotes around a number are easily forgotten.
+Quoted = BeforeValidator(lambda value: str(value) if type(value) is int else value)
 
 
 class Table(BaseModel):
     """A TOML table: unknown keys are refused and values don't change once read."""
 
-    model_config = ConfigDict(extra="forbid", frozen=True, populate_by_name=True)
+    model_config = ConfigDict(extra="forbid", frozen=True, populate_by_name=True, allow_inf_nan=False)
 
 
 class Choice(Table):
-    """A registered thing by name, with its own settings as further keys (`{ name = "unetplusplus", encoder = "resnet34" }`)."""
+    """A registered thing by name, with its own settings as further keys (`{ name = "unet", encoder = "resnet34" }`)."""
 
     model_config = ConfigDict(extra="allow", frozen=True, populate_by_name=True)
 
-    name: str
+    name: str = Field(description="what is chosen")
     provider: str | None = Field(default=None, alias="from", description="the package that provides it, where two do")
 
     @model_validator(mode="before")
@@ -40,15 +46,17 @@ class Choice(Table):
 class LossTerm(Choice):
     """One loss of a weighted sum."""
 
-    weight: float = Field(default=1.0, gt=0)
+    weight: float = Field(default=1.0, gt=0, description="share in the sum")
 
 
 class Data(Table):
     """Where the pictures and labels are."""
 
-    path: str = "data"
-    layout: Literal["auto", "contest", "coco", "folder"] = "auto"
-    annotations: str | None = Field(default=None, description="COCO: the JSON file, relative to path")
+    path: str = Field(default="data", description="folder of pictures and labels, relative to the current folder")
+    layout: Literal["auto", "contest", "coco", "folder"] = Field(
+        default="auto", description="how that folder is arranged"
+    )
+    annotations: Annotated[str | None, Off] = Field(default=None, description="COCO: the JSON file, relative to path")
     class_map: dict[str, str] = Field(default_factory=dict, description="foreign class name to bone name")
     cache: str | None = Field(default=None, description="folder for decoded pictures; default: the user's cache folder")
 
@@ -64,18 +72,18 @@ class Data(Table):
 class Phantom(Table):
     """The phantom set that a recipe uses when its data folder does not exist."""
 
-    train: int = Field(default=60, ge=2)
-    test: int = Field(default=12, ge=1)
-    size: Size = 2048
-    seed: int = Field(default=0, ge=0)
+    train: int = Field(default=60, ge=2, description="pictures to train and validate with")
+    test: int = Field(default=12, ge=1, description="pictures to evaluate with")
+    size: Size = Field(default=2048, description="side of a picture in pixels")
+    seed: int = Field(default=0, ge=0, description="the same seed draws the same pictures")
 
 
 class Split(Table):
     """How people are divided into training and validation; all pictures of a person stay together."""
 
-    folds: int = Field(default=5, ge=2)
-    fold: int = Field(default=0, ge=0)
-    seed: int = Field(default=0, ge=0)
+    folds: int = Field(default=5, ge=2, description="parts that the people are divided into")
+    fold: int = Field(default=0, ge=0, description="the part that validates, counted from 0")
+    seed: int = Field(default=0, ge=0, description="the same seed divides in the same way")
 
     @model_validator(mode="after")
     def _fold_exists(self) -> "Split":
@@ -90,51 +98,63 @@ class Augment(Table):
     probability: Share = Field(default=0.9, description="how often the geometric changes apply")
     rotate: float = Field(default=15.0, ge=0, le=180, description="whole picture, degrees each way")
     wrist_bend: float = Field(default=60.0, ge=0, le=70, description="hand against forearm, degrees each way")
-    wrist_bend_probability: Share = 0.3
+    wrist_bend_probability: Share = Field(default=0.3, description="how often the wrist is bent")
     scale: Share = Field(default=0.15, description="0.15: from 0.85 to 1.15 times the size")
     shift: Share = Field(default=0.05, description="share of the picture's side")
     flip: Share = Field(default=0.5, description="how often left and right are mirrored")
-    elastic: Share = 0.0
-    brightness: Share = 0.2
-    contrast: Share = 0.2
-    gamma: Share = 0.2
-    noise: Share = 0.02
-    blur: Share = 0.1
-    invert: Share = 0.0
+    elastic: Share = Field(default=0.0, description="how often the picture is warped elastically")
+    brightness: Share = Field(default=0.2, description="0.2: up to 0.2 of the full range darker or lighter")
+    contrast: Share = Field(default=0.2, description="0.2: from 0.8 to 1.2 times the contrast")
+    gamma: Share = Field(default=0.2, description="0.2: from 0.8 to 1.2 as the exponent")
+    noise: Share = Field(
+        default=0.02, description="largest standard deviation of added noise, as a share of the full range"
+    )
+    blur: Share = Field(default=0.1, description="how often the picture is blurred")
+    invert: Share = Field(default=0.0, description="how often bright and dark are swapped")
 
 
 class Rise(Table):
     """Epochs at a smaller size before the full one."""
 
-    size: Size
-    epochs: int = Field(ge=1)
+    size: Size = Field(description="side in pixels")
+    epochs: int = Field(ge=1, description="epochs at that size")
 
 
 class Train(Table):
     """How a network is trained."""
 
-    epochs: int = Field(default=30, ge=1)
+    epochs: int = Field(default=30, ge=1, description="times through the training pictures")
     rise: tuple[Rise, ...] = Field(default=(), description="the first of the epochs run at smaller sizes")
-    batch: int = Field(default=2, ge=1)
-    accumulate: int = Field(default=1, ge=1)
-    repeats: int = Field(default=1, ge=1, description="how often an epoch goes through the pictures, each time anew augmented")
-    loss: tuple[LossTerm, ...] = Field(default=(LossTerm(name="dice"), LossTerm(name="bce")), min_length=1)
-    optimiser: Choice = Choice(name="adamw")
-    lr: float = Field(default=1e-3, gt=0)
+    batch: int = Field(default=2, ge=1, description="pictures a step")
+    accumulate: int = Field(default=1, ge=1, description="steps whose gradients are added before the weights change")
+    repeats: int = Field(
+        default=1, ge=1, description="how often an epoch goes through the pictures, each time anew augmented"
+    )
+    loss: tuple[LossTerm, ...] = Field(
+        default=(LossTerm(name="dice"), LossTerm(name="bce")), min_length=1, description='"dice + 0.5 * bce", or a list'
+    )
+    optimiser: Choice = Field(default=Choice(name="adamw"), description="what changes the weights")
+    lr: float = Field(default=1e-3, gt=0, description="learning rate at its highest")
     encoder_lr_factor: float = Field(default=1.0, ge=0, description="times lr for pretrained encoder weights")
-    weight_decay: float = Field(default=1e-4, ge=0)
-    scheduler: Choice = Choice(name="cosine")
+    weight_decay: float = Field(default=1e-4, ge=0, description="pull of the weights towards 0")
+    scheduler: Choice = Field(default=Choice(name="cosine"), description="how the learning rate falls")
     warmup: float = Field(default=0.05, ge=0, lt=1, description="share of all steps in which lr rises from 0")
-    clip: float | None = Field(default=1.0, gt=0, description="largest gradient norm")
-    ema: float | None = Field(default=None, gt=0, lt=1, description="decay of the averaged weights; off when unset")
-    validate_every: int = Field(default=1, ge=1)
-    patience: int | None = Field(default=None, ge=1, description="validations without gain before it stops; off when unset")
-    precision: Literal["auto", "32", "bf16", "16"] = "auto"
+    clip: Annotated[Positive | None, Off] = Field(default=1.0, description="largest gradient norm")
+    ema: Annotated[Annotated[float, Field(gt=0, lt=1)] | None, Off] = Field(
+        default=None, description="decay of the averaged weights"
+    )
+    validate_every: int = Field(default=1, ge=1, description="epochs from one validation to the next")
+    patience: Annotated[Count | None, Off] = Field(default=None, description="validations without gain before it stops")
+    precision: Annotated[Literal["auto", "32", "bf16", "16"], Quoted] = Field(
+        default="auto", description="numbers to calculate with; auto: bf16 where the processor has it"
+    )
     workers: int | None = Field(default=None, ge=0, description="data processes; default: by the number of cores")
-    devices: int | Literal["auto"] = "auto"
-    nodes: int = Field(default=1, ge=1)
-    strategy: str = "auto"
-    loggers: tuple[Literal["csv", "tensorboard", "wandb"], ...] = ("csv",)
+    devices: Count | Literal["auto"] = Field(default="auto", description="GPUs a machine")
+    nodes: int = Field(default=1, ge=1, description="machines")
+    strategy: str = Field(default="auto", description="how lightning joins devices (ddp, fsdp, ...)")
+    loggers: tuple[Literal["csv", "tensorboard", "wandb"], ...] = Field(
+        default=("csv",), description="where the learning curves go"
+    )
 
     @field_validator("loss", mode="before")
     @classmethod
@@ -163,11 +183,25 @@ def _parse_term(text: str) -> dict[str, Any]:
 class Network(Table):
     """What both stages say of their network."""
 
-    size: Size = 1024
-    model: Choice = Choice(name="unetplusplus", encoder="tf_efficientnet_lite0", encoder_weights="imagenet")
-    weights: str | None = Field(default=None, description="start from this weights file or run instead of encoder weights")
+    size: Size = Field(default=1024, description="side in pixels of what the network reads")
+    model: Choice = Field(
+        default=Choice(name="unetplusplus", encoder="tf_efficientnet_lite0", encoder_weights="imagenet"),
+        description="architecture with its own settings",
+    )
+    weights: Annotated[str | None, Off] = Field(
+        default=None, description="start from this weights file or run instead of encoder weights"
+    )
     train: Train = Train()
     augment: Augment = Augment()
+
+    @model_validator(mode="after")
+    def _rise_is_smaller(self) -> "Network":
+        for step in self.train.rise:
+            if step.size >= self.size:
+                raise ValueError(
+                    f"train.rise has a size of {step.size}, which is not smaller than the size {self.size}"
+                )
+        return self
 
 
 class Coarse(Network):
@@ -179,19 +213,26 @@ class Crop(Table):
 
     anchors: Bones = Field(default=("wrist", "metacarpals", "forearm"), description="bones that place the window")
     window: float = Field(default=512.0, gt=0, description="side in pixels of a 2048 picture at normal hand size")
-    normal_unit: float = Field(default=449.0, gt=0, description="length of the third metacarpal at normal hand size, in pixels")
+    normal_unit: float = Field(
+        default=449.0, gt=0, description="length of the third metacarpal at normal hand size, in pixels"
+    )
     turn: bool = Field(default=True, description="turn the hand's axis upright")
     mirror: bool = Field(default=True, description="mirror left hands")
     rescale: bool = Field(default=True, description="window in proportion to the hand's size")
     wider: float = Field(default=1.4, ge=1, description="times window where anchors are missing")
     jitter: float = Field(default=1.0, ge=0, description="times the measured error of coarse frames, in training")
 
+    @field_validator("anchors")
+    @classmethod
+    def _known(cls, value: tuple[str, ...]) -> tuple[str, ...]:
+        return _known_groups(value)
+
 
 class Refine(Network):
     """The network that reads the window."""
 
-    size: Size = 512
-    bones: Bones = ("wrist",)
+    size: Size = Field(default=512, description="side in pixels of what the network reads; crop.window or finer")
+    bones: Bones = Field(default=("wrist",), description="bones or groups that are refined; all 29 are learned")
     coarse_channels: bool = Field(default=False, description="coarse probabilities as further input channels")
 
     @field_validator("bones")
@@ -206,29 +247,42 @@ class Merge(Table):
     feather: Share = Field(default=0.08, description="share of the window's side over which the paste fades")
     min_agreement: Share = Field(default=0.5, description="least Dice with the coarse mask, where there is one")
     area_ratio: tuple[float, float] = Field(default=(0.5, 2.0), description="refined over coarse area")
-    max_shift: float = Field(default=0.25, gt=0, description="largest centroid shift, in square roots of the coarse area")
+    max_shift: float = Field(
+        default=0.25, gt=0, description="largest centroid shift, in square roots of the coarse area"
+    )
+
+    @field_validator("area_ratio")
+    @classmethod
+    def _rising(cls, value: tuple[float, float]) -> tuple[float, float]:
+        if not 0 <= value[0] < value[1]:
+            raise ValueError(f"needs a smaller and a larger number, not {list(value)}")
+        return value
 
 
 class Predict(Table):
     """How trained networks are used."""
 
-    threshold: float = Field(default=0.5, gt=0, lt=1)
-    flip_tta: bool = False
-    precision: Literal["auto", "32", "bf16"] = "auto"
+    threshold: float = Field(default=0.5, gt=0, lt=1, description="probability from which a pixel is bone")
+    flip_tta: bool = Field(default=False, description="mean with the prediction of the mirrored picture")
+    precision: Annotated[Literal["auto", "32", "bf16"], Quoted] = Field(
+        default="auto", description="numbers to calculate with; auto: bf16 where the processor has it"
+    )
 
 
 class Evaluate(Table):
     """Which figures are computed."""
 
-    nsd_tolerances_px: tuple[float, ...] = (1.0, 2.0)
+    nsd_tolerances_px: tuple[Positive, ...] = Field(
+        default=(1.0, 2.0), description="distances in pixels at which outlines count as equal"
+    )
 
 
 class Report(Table):
     """What the page shows."""
 
-    worst: int = Field(default=4, ge=0)
-    best: int = Field(default=2, ge=0)
-    picture_size: int = Field(default=900, ge=200, le=4096)
+    worst: int = Field(default=4, ge=0, description="pictures with the lowest Dice that are shown")
+    best: int = Field(default=2, ge=0, description="pictures with the highest Dice that are shown")
+    picture_size: int = Field(default=900, ge=200, le=4096, description="side in pixels of a picture on the page")
 
 
 def _known_groups(value: tuple[str, ...]) -> tuple[str, ...]:
@@ -242,15 +296,17 @@ def _known_groups(value: tuple[str, ...]) -> tuple[str, ...]:
 class Recipe(Table):
     """Everything that a run does."""
 
-    name: str = Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9_.-]*$")
-    summary: str = ""
-    seed: int = Field(default=7, ge=0)
+    name: str = Field(
+        pattern=r"^[A-Za-z0-9][A-Za-z0-9_.-]*$", description="the run goes to runs/NAME; default: the file's name"
+    )
+    summary: str = Field(default="", description="one line for `handbone recipes list`")
+    seed: int = Field(default=7, ge=0, description="of everything random, unless a table has its own")
     data: Data = Data()
     phantom: Phantom = Phantom()
     split: Split = Split()
     coarse: Coarse = Coarse()
     crop: Crop = Crop()
-    refine: Refine | None = Refine()
+    refine: Annotated[Refine | None, Off] = Refine()
     merge: Merge = Merge()
     predict: Predict = Predict()
     evaluate: Evaluate = Evaluate()

@@ -1,0 +1,191 @@
+"""`handbone recipes`: the recipes that come with handbone, what one says, a copy to change, and a check of your own."""
+
+import json
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+from rich.console import Console
+from rich.markup import escape
+from rich.table import Table
+from rich.text import Text
+
+from handbone.errors import HandboneError
+from handbone.files import write_text
+from handbone.progress import console
+from handbone.recipe import explain, reference
+from handbone.recipe.dump import to_toml
+from handbone.recipe.load import LoadedRecipe, load_recipe
+from handbone.recipe.problems import RecipeError
+from handbone.recipe.store import builtin_recipe, builtin_recipes
+
+app = typer.Typer(help="List, show, copy and check recipes.", no_args_is_help=True)
+
+AsJson = Annotated[bool, typer.Option("--json", help="Print JSON for programs.")]
+Overrides = Annotated[
+    list[str] | None,
+    typer.Option("--set", metavar="KEY=VALUE", help="Change a key, as in --set coarse.train.epochs=3."),
+]
+NameOrPath = Annotated[str, typer.Argument(help="A recipe's TOML file, or the name of a built-in recipe.")]
+
+
+@app.command("list")
+def list_recipes(as_json: AsJson = False) -> None:
+    """List the recipes that come with handbone."""
+    recipes = {name: load_recipe(path) for name, path in builtin_recipes().items()}
+    if as_json:
+        _echo_json([_summary(name, loaded) for name, loaded in recipes.items()])
+        return
+    table = _table("recipe", "what it does", "extends")
+    for name, loaded in recipes.items():
+        parent = loaded.files[1].stem if len(loaded.files) > 1 else ""
+        table.add_row(Text(name, "bold cyan"), loaded.recipe.summary, Text(parent, "dim"))
+    _results().print(table)
+    console.print("[dim]handbone recipes show NAME · handbone recipes copy NAME · handbone run NAME[/dim]")
+
+
+@app.command("show")
+def show(
+    recipe: NameOrPath,
+    overrides: Overrides = None,
+    changed: Annotated[bool, typer.Option("--changed", help="Only what differs from the defaults.")] = False,
+    phantom: Annotated[bool, typer.Option("--phantom", help="As it is where the phantom set is used.")] = False,
+    as_toml: Annotated[bool, typer.Option("--toml", help="Print it as one TOML file that needs no other.")] = False,
+    as_json: AsJson = False,
+) -> None:
+    """Show every key of a recipe: its value, where it comes from and what it means."""
+    loaded = load_recipe(recipe, overrides or ())
+    resolved = loaded.for_phantom() if phantom else loaded.recipe
+    if as_toml:
+        typer.echo(to_toml(resolved), nl=False)
+        return
+    rows = [row for row in explain.rows(loaded, phantom=phantom) if row.changed or not changed]
+    if as_json:
+        listed = [{"key": r.key, "value": r.value, "from": str(r.origin), "meaning": r.meaning} for r in rows]
+        _echo_json({**_summary(resolved.name, loaded), "recipe": resolved.model_dump(by_alias=True), "keys": listed})
+        return
+    results = _results()
+    results.print(Text.assemble((resolved.name, "bold cyan"), f"  {resolved.summary}"))
+    results.print(Text(" ← ".join(map(str, loaded.files)), "dim"), soft_wrap=True)
+    results.print(_explained(rows))
+    if loaded.when_phantom and not phantom:
+        console.print("[dim]Where the phantom set is used, some keys differ: add --phantom to see them.[/dim]")
+
+
+@app.command("copy")
+def copy(
+    name: Annotated[str, typer.Argument(help="The name of a built-in recipe.")],
+    output: Annotated[
+        Path | None, typer.Option("--output", "-o", help="File or folder; default: NAME.toml in the current folder.")
+    ] = None,
+    overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace a file that exists.")] = False,
+) -> None:
+    """Copy a built-in recipe, with its comments, to change it."""
+    source = builtin_recipe(name)
+    target = output or Path(source.name)
+    if target.is_dir():
+        target = target / source.name
+    if target.exists() and not overwrite:
+        remedy = "choose another with --output, or replace it with --overwrite"
+        raise HandboneError("the file exists", where=target, remedy=remedy)
+    write_text(target, source.read_text(encoding="utf-8"))
+    console.print(f"Wrote [bold]{escape(str(target))}[/bold]. Run it with: handbone run {escape(str(target))}")
+
+
+@app.command("validate")
+def validate(
+    recipes: Annotated[list[str], typer.Argument(help="Recipes' TOML files, or names of built-in recipes.")],
+    overrides: Overrides = None,
+    as_json: AsJson = False,
+) -> None:
+    """Check recipes and report every mistake, each with file, line and remedy."""
+    findings = {recipe: _mistakes(recipe, overrides or []) for recipe in recipes}
+    if as_json:
+        _echo_json([{"recipe": name, "valid": not found, "problems": found} for name, found in findings.items()])
+    else:
+        for name, found in findings.items():
+            _print_verdict(name, found)
+    if any(findings.values()):
+        raise typer.Exit(1)
+
+
+@app.command("keys")
+def keys(
+    table: Annotated[str, typer.Argument(help="Only this table, as in coarse.train.")] = "",
+    markdown: Annotated[bool, typer.Option("--markdown", help="Print Markdown, as in recipes/README.md.")] = False,
+    as_json: AsJson = False,
+) -> None:
+    """Explain every key that a recipe may have; --json prints a JSON Schema that editors understand."""
+    if as_json:
+        _echo_json(reference.json_schema())
+        return
+    if markdown:
+        typer.echo(reference.to_markdown(), nl=False)
+        return
+    results = _results()
+    for section in reference.sections_of(table):
+        results.print(Text(section.title, "bold cyan"))
+        shown = _table("key", "takes", "default", "meaning")
+        for key in section.keys:
+            shown.add_row(key.name, Text(key.takes, "dim"), Text(key.default, "green"), key.meaning)
+        results.print(shown)
+
+
+def _results() -> Console:
+    """Where results go, so that they can be piped; remarks go to stderr."""
+    return Console(highlight=False)
+
+
+def _table(*columns: str) -> Table:
+    table = Table(box=None, pad_edge=False, header_style="bold", padding=(0, 2, 0, 0))
+    for column in columns:
+        table.add_column(column, overflow="fold")
+    return table
+
+
+def _explained(rows: list[explain.Row]) -> Table:
+    table = _table("key", "value", "from", "meaning")
+    for last, row in zip([None, *rows], rows, strict=False):
+        if last is not None and last.table != row.table:
+            table.add_row()
+        style = "bold" if row.changed else ""
+        origin = Text(str(row.origin), "" if row.changed else "dim")
+        table.add_row(Text(row.key, style), Text(row.value, "green"), origin, Text(row.meaning, "dim"))
+    return table
+
+
+def _mistakes(recipe: str, overrides: list[str]) -> list[dict[str, Any]]:
+    try:
+        load_recipe(recipe, overrides)
+    except RecipeError as error:
+        return [
+            {
+                "file": str(problem.origin.file) if problem.origin.file else None,
+                "line": problem.origin.line,
+                "key": problem.key or None,
+                "message": str(problem),
+            }
+            for problem in error.problems
+        ]
+    except HandboneError as error:
+        return [{"file": None, "line": None, "key": None, "message": str(error)}]
+    return []
+
+
+def _print_verdict(name: str, found: list[dict[str, Any]]) -> None:
+    results = _results()
+    if not found:
+        results.print(Text.assemble(("✓ ", "bold green"), (name, "bold"), "  is valid"), soft_wrap=True)
+        return
+    count = "1 mistake" if len(found) == 1 else f"{len(found)} mistakes"
+    results.print(Text.assemble(("✗ ", "bold red"), (name, "bold"), f"  {count}"), soft_wrap=True)
+    for problem in found:
+        results.print(Text(f"  {problem['message']}"), soft_wrap=True)
+
+
+def _summary(name: str, loaded: LoadedRecipe) -> dict[str, Any]:
+    return {"name": name, "summary": loaded.recipe.summary, "files": [str(path) for path in loaded.files]}
+
+
+def _echo_json(value: Any) -> None:
+    typer.echo(json.dumps(value, indent=1, ensure_ascii=False))

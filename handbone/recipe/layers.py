@@ -1,0 +1,167 @@
+"""How recipes are laid over each other, and where every value came from.
+
+The layers of a recipe, each over the one before: the defaults of `schema`, the recipes that it extends, the recipe
+itself, its `[when_phantom]` table where the phantom set is used, and the `--set` words of the command line.
+"""
+
+import functools
+import types
+import typing
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from handbone.recipe.lines import KeyPath
+from handbone.recipe.schema import Choice, Recipe, Table
+
+
+@dataclass(frozen=True)
+class Origin:
+    """Where a value was written: a line of a file, or a word of the command line."""
+
+    file: Path | None = None
+    line: int | None = None
+    override: str | None = None
+
+    def __str__(self) -> str:
+        if self.override is not None:
+            return f"--set {self.override}"
+        if self.file is None:
+            return "default"
+        return f"{self.file}, line {self.line}" if self.line else str(self.file)
+
+
+DEFAULT = Origin()
+
+
+@dataclass(frozen=True)
+class Layer:
+    """Tables as read from TOML, and the origin of each key in them."""
+
+    data: dict[str, Any]
+    origins: dict[KeyPath, Origin] = field(default_factory=dict)
+
+    def origin(self, path: KeyPath) -> Origin:
+        """The origin of a value: its own, or the nearest one of what it contains or of a table that contains it."""
+        if path in self.origins:
+            return self.origins[path]
+        inside = [origin for key, origin in self.origins.items() if key[: len(path)] == path]
+        if inside and path:
+            return inside[0]
+        return self.origin(path[:-1]) if len(path) > 1 else DEFAULT
+
+    def holds(self, path: KeyPath) -> bool:
+        """Whether a value stands at that path."""
+        here: Any = self.data
+        for key in path:
+            try:
+                here = here[key] if isinstance(here, dict | list | tuple) else {}[key]
+            except (KeyError, IndexError, TypeError):
+                return False
+        return True
+
+
+def table_at(model: type[Table] | None, key: str) -> type[Table] | None:
+    """The class of the table that a key of another table holds; None for values and unknown keys."""
+    known = model.model_fields.get(key) if model else None
+    if known is None:
+        return None
+    options = (known.annotation,)
+    if typing.get_origin(known.annotation) in (typing.Union, types.UnionType):
+        options = typing.get_args(known.annotation)
+    return next((kind for kind in options if isinstance(kind, type) and issubclass(kind, Table)), None)
+
+
+@functools.cache
+def _defaults() -> Layer:
+    recipe = Recipe(name="default").model_dump(by_alias=True, exclude_none=True)
+    del recipe["name"]
+    return Layer(recipe)
+
+
+def defaults() -> Layer:
+    """What holds where a recipe says nothing."""
+    return _defaults()
+
+
+def merged(base: Layer, over: Layer) -> Layer:
+    """Lay one layer over another: tables are joined key by key, everything else is replaced.
+
+    A choice that gives a name replaces the inherited choice with all its settings (they belong to the thing named
+    before); one without a name changes settings of the inherited one. A table that was switched off (`refine = false`)
+    is switched on again by any key in it, and by `true`, with its defaults.
+    """
+    replaced: list[KeyPath] = []
+    data = _merged(Recipe, base.data, over.data, (), replaced)
+    kept = {
+        path: origin for path, origin in base.origins.items() if not any(path[: len(gone)] == gone for gone in replaced)
+    }
+    return Layer(data, kept | over.origins)
+
+
+def _merged(
+    model: type[Table] | None, base: dict[str, Any], over: dict[str, Any], path: KeyPath, replaced: list[KeyPath]
+) -> dict[str, Any]:
+    result = dict(base)
+    for key, value in over.items():
+        here, held = (*path, key), table_at(model, key)
+        value = spelled_out(held, value)
+        if not isinstance(value, dict):
+            replaced.append(here)
+            result[key] = value
+            continue
+        start = base.get(key)
+        if held and issubclass(held, Choice) and "name" in value:
+            start = {}
+            replaced.append(here)
+        elif not isinstance(start, dict):
+            start = _default_table(here) if held else {}
+            replaced.append(here)
+        result[key] = _merged(held, start, value, here, replaced)
+    return result
+
+
+def spelled_out(held: type[Table] | None, value: Any) -> Any:
+    """A table's short form as the table: a choice's name alone, or `true` for a table that can be switched off."""
+    if held and issubclass(held, Choice) and isinstance(value, str):
+        return {"name": value}
+    return {} if held and value is True else value
+
+
+def _default_table(path: KeyPath) -> dict[str, Any]:
+    here: Any = defaults().data
+    for key in path:
+        here = here.get(key, {}) if isinstance(here, dict) else {}
+    return dict(here) if isinstance(here, dict) else {}
+
+
+def assigned(base: Layer, path: tuple[str, ...], value: Any, origin: Origin) -> Layer:
+    """Put one value at one path, as `--set` does: a table given as the value replaces the whole table."""
+    data = dict(base.data)
+    here, model = data, Recipe
+    for depth, key in enumerate(path[:-1], start=1):
+        model = table_at(model, key)
+        inner = spelled_out(model, here.get(key))
+        here[key] = dict(inner) if isinstance(inner, dict) else _default_table(path[:depth])
+        here = here[key]
+    held = table_at(model, path[-1])
+    if held and value is True:
+        value = here.get(path[-1]) or _default_table(path)
+    here[path[-1]] = spelled_out(held, value)
+    kept = {key: held for key, held in base.origins.items() if key[: len(path)] != path}
+    # The tables on the way count as touched too: a mistake that shows only in their keys together points here.
+    touched = {path[:depth]: origin for depth in range(1, len(path) + 1)}
+    return Layer(data, kept | touched)
+
+
+def for_validation(data: dict[str, Any], model: type[Table] = Recipe) -> dict[str, Any]:
+    """Lists of known keys as tuples, which is what the schema's strict reading asks for."""
+    ready = {}
+    for key, value in data.items():
+        held = table_at(model, key)
+        if isinstance(value, dict) and held:
+            value = for_validation(value, held)
+        elif isinstance(value, list) and key in model.model_fields:
+            value = tuple(value)
+        ready[key] = value
+    return ready

@@ -1,0 +1,73 @@
+"""The `--set key=value` words of the command line."""
+
+import re
+import tomllib
+from dataclasses import dataclass
+from typing import Any
+
+from handbone.errors import HandboneError
+from handbone.recipe.layers import Layer, Origin, assigned
+
+# What starts like a TOML string, list or table, and fails as one, is a slip of the pen and no bare word.
+_MEANT_AS_TOML = re.compile(r"""["'\[{]""")
+_EXAMPLE = "write a key, an equals sign and a value, as in --set coarse.train.epochs=3"
+
+
+@dataclass(frozen=True)
+class Override:
+    """One word: the path of its key, its value, and the word as it was given."""
+
+    path: tuple[str, ...]
+    value: Any
+    text: str
+
+    def on(self, layer: Layer) -> Layer:
+        """Assign the value in a layer."""
+        return assigned(layer, self.path, self.value, Origin(override=self.text))
+
+
+def parse_override(text: str) -> Override:
+    """Read `key=value`: a dotted TOML key, and a TOML value or, failing that, text without quotes.
+
+    >>> parse_override("coarse.train.epochs=3").path
+    ('coarse', 'train', 'epochs')
+    >>> parse_override("data.path=/mnt/hands").value
+    '/mnt/hands'
+
+    Raises
+    ------
+    HandboneError: for a word without an equals sign, key or value, and for a broken list, table or quoted text.
+    """
+    key, equals, value = text.partition("=")
+    if not equals or not key.strip() or not value.strip():
+        raise HandboneError("this is no setting", where=f"--set {text}", remedy=_EXAMPLE)
+    return Override(_path(key.strip(), text), _value(value.strip(), text), text)
+
+
+def _path(key: str, text: str) -> tuple[str, ...]:
+    try:
+        table: Any = tomllib.loads(f"{key} = 0") if "\n" not in key else {}
+    except tomllib.TOMLDecodeError:
+        table = {}
+    path = []
+    while isinstance(table, dict) and len(table) == 1:
+        [(name, table)] = table.items()
+        path.append(name)
+    if table != 0:
+        raise HandboneError(f"{key!r} is no key", where=f"--set {text}", remedy=_EXAMPLE)
+    return tuple(path)
+
+
+def _value(value: str, text: str) -> Any:
+    try:
+        read = tomllib.loads(f"value = {value}")
+    except tomllib.TOMLDecodeError as error:
+        if _MEANT_AS_TOML.match(value):
+            remedy = (
+                """quote text inside lists and tables, and the whole word for the shell: 'refine.bones=["wrist"]'"""
+            )
+            raise HandboneError(f"the value is no valid TOML ({error})", where=f"--set {text}", remedy=remedy) from None
+        return value
+    # No key takes a date, so what reads like one is a name; a line break could smuggle in a second key.
+    simple = len(read) == 1 and isinstance(read["value"], str | int | float | bool | list | dict)
+    return read["value"] if simple else value

@@ -1,0 +1,146 @@
+"""Finding recipe files, and reading one with the chain of files that it extends."""
+
+import os
+import re
+import tomllib
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from handbone.errors import UnknownNameError, suggest
+from handbone.recipe.layers import Layer, Origin, merged
+from handbone.recipe.lines import KeyPath, key_lines
+from handbone.recipe.problems import Problem, RecipeError
+from handbone.recipe.store import builtin_recipes
+
+# They say what one file is; a recipe that extends it is another one, with a run folder of its own.
+_NOT_INHERITED = ("name", "summary")
+_NOT_IN_PHANTOM = ("name", "extends", "when_phantom")
+
+
+@dataclass(frozen=True)
+class Chain:
+    """A recipe's file and those that it extends, nearest first, and the tables that they give together."""
+
+    files: tuple[Path, ...]
+    layer: Layer
+    phantom: Layer
+
+
+def find_recipe(path_or_name: str | Path) -> Path:
+    """The file of a recipe: a path as it is, or a built-in recipe by its name, with or without `.toml`.
+
+    Raises
+    ------
+    UnknownNameError: where there is no such file and no such built-in recipe.
+    """
+    path, known = Path(path_or_name).expanduser(), builtin_recipes()
+    if path.suffix != ".toml" and str(path) in known:
+        return known[str(path)]
+    if path.is_file():
+        return shown(path)
+    # A folder that is not there is a mistake even where the last part is a built-in recipe's name.
+    if path.parent == Path() and path.stem in known and path.suffix == ".toml":
+        return known[path.stem]
+    if path.stem in known:
+        raise RecipeError([Problem(Origin(path), "", "there is no such file", f"did you mean {path.stem!r}?")])
+    raise UnknownNameError("recipe", str(path_or_name), known)
+
+
+def read_chain(path: Path) -> Chain:
+    """Read a file and everything that it extends.
+
+    Raises
+    ------
+    RecipeError: for files that cannot be read, are no TOML, or extend each other in a circle.
+    """
+    files: list[Path] = []
+    layers: list[tuple[Layer, Layer]] = []
+    step: Path | None = path
+    while step is not None:
+        files.append(step)
+        layer, phantom, step = _read(step, files)
+        layers.append((layer, phantom))
+    own = layers[0][0].data
+    joined, joined_phantom = Layer({}), Layer({})
+    for layer, phantom in reversed(layers):
+        inherited = Layer({k: v for k, v in joined.data.items() if k not in _NOT_INHERITED}, joined.origins)
+        joined, joined_phantom = merged(inherited, layer), merged(joined_phantom, phantom)
+    if "name" not in own:
+        joined.data["name"] = re.sub(r"[^A-Za-z0-9_.-]+", "-", path.stem).lstrip("_.-") or "recipe"
+    return Chain(tuple(files), joined, joined_phantom)
+
+
+def shown(path: Path) -> Path:
+    """A path as a person would write it: relative where it lies in the current folder."""
+    absolute = Path(os.path.abspath(path))
+    return absolute.relative_to(Path.cwd()) if absolute.is_relative_to(Path.cwd()) else absolute
+
+
+def _read(path: Path, chain: list[Path]) -> tuple[Layer, Layer, Path | None]:
+    """One file's tables, its `[when_phantom]` table, and the file that it extends."""
+    text = _text_of(path)
+    try:
+        data = tomllib.loads(text)
+    except tomllib.TOMLDecodeError as error:
+        raise _no_toml(path, str(error)) from None
+    lines = key_lines(text)
+    extends = _extended(path, data.pop("extends", None), lines, chain)
+    phantom = data.pop("when_phantom", {})
+    problems = [
+        Problem(Origin(path, lines["when_phantom", key]), key, f"{key!r} cannot stand in [when_phantom]")
+        for key in _NOT_IN_PHANTOM
+        if isinstance(phantom, dict) and key in phantom
+    ]
+    if not isinstance(phantom, dict):
+        problems.append(Problem(Origin(path, lines["when_phantom",]), "when_phantom", "when_phantom takes a table"))
+    if problems:
+        raise RecipeError(problems)
+    return _layer(data, path, lines, ()), _layer(phantom, path, lines, ("when_phantom",)), extends
+
+
+def _layer(data: dict[str, Any], path: Path, lines: dict[KeyPath, int], below: KeyPath) -> Layer:
+    start = len(below)
+    return Layer(data, {k[start:]: Origin(path, line) for k, line in lines.items() if k[:start] == below and k[start:]})
+
+
+def _text_of(path: Path) -> str:
+    try:
+        # Windows' editor puts a byte order mark in front, which TOML does not allow; line ends become \n.
+        return path.read_text(encoding="utf-8-sig")
+    except UnicodeDecodeError:
+        raise RecipeError([Problem(Origin(path), "", "this is no text in UTF-8", "save it as UTF-8")]) from None
+    except OSError as error:
+        raise RecipeError([Problem(Origin(path), "", f"cannot be read ({error.strerror})")]) from None
+
+
+def _no_toml(path: Path, message: str) -> RecipeError:
+    """tomllib's complaint with the line moved to where ours stand."""
+    place = re.search(r" \(at line (\d+), column (\d+)\)$", message)
+    origin = Origin(path, int(place[1])) if place else Origin(path)
+    what = message[: place.start()] if place else message.removesuffix(" (at end of document)")
+    column = f", column {place[2]}" if place else ""
+    return RecipeError([Problem(origin, "", f"no valid TOML: {what[:1].lower()}{what[1:]}{column}")])
+
+
+def _extended(path: Path, extends: Any, lines: dict[KeyPath, int], chain: list[Path]) -> Path | None:
+    if extends is None:
+        return None
+    origin = Origin(path, lines["extends",])
+    if not isinstance(extends, str):
+        raise RecipeError([Problem(origin, "extends", 'extends takes one path or name as text ("two_stage.toml")')])
+    beside, known = path.parent / Path(extends).expanduser(), builtin_recipes()
+    name = Path(extends).name.removesuffix(".toml")
+    if beside.is_file():
+        found = shown(beside)
+    elif Path(extends).parent == Path() and name in known:
+        found = known[name]
+    else:
+        raise RecipeError(
+            [Problem(origin, "extends", f"there is no recipe {extends!r} to extend", suggest(name, known))]
+        )
+    if any(found.resolve() == earlier.resolve() for earlier in chain):
+        circle = " -> ".join(str(step) for step in [*chain, found])
+        remedy = f"write extends = {name!r} for the built-in recipe" if len(chain) == 1 and name in known else None
+        raise RecipeError([Problem(origin, "extends", f"recipes extend each other in a circle ({circle})", remedy)])
+    return found
