@@ -73,7 +73,7 @@ def coverage(
 def _samples(scale: float, least: int) -> int:
     """Samples a grid pixel each way: an odd number for each picture pixel.
 
-    Then both lattices share their edges when the picture shrinks by a whole number, as a letterbox does, and the targets
+    Then both lattices share their edges when the picture shrinks by a whole number, as a letterbox does, and targets
     of polygons with whole-numbered points are exact or nearly so; an even number rounds every half the same way.
     """
     pixels = max(1, round(1 / scale)) if scale else 1

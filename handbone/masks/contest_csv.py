@@ -1,0 +1,151 @@
+"""The contest's prediction file: a CSV with the columns image_name, class and rle, one row for each picture and bone."""
+
+import csv
+from collections.abc import Iterator
+from pathlib import Path
+from types import TracebackType
+
+from handbone import anatomy
+from handbone.errors import HandboneError, UnknownNameError
+from handbone.files import whole_file
+from handbone.masks.bone_masks import BoneMasks
+
+COLUMNS = ("image_name", "class", "rle")
+# Python's own limit of 131072 characters is less than the run lengths of a noisy mask take.
+_FIELD_LIMIT = 1 << 27
+
+
+class PredictionsWriter:
+    """Writes predictions picture by picture; the file appears, sorted by image name, when the block ends without error.
+
+    >>> with PredictionsWriter("predictions.csv") as predictions:
+    ...     predictions.write("image1661130828152_R.png", masks)
+
+    Parameters
+    ----------
+    path: the file to write, UTF-8.
+    """
+
+    def __init__(self, path: str | Path):
+        self.path = Path(path)
+        # Where each picture's rows begin and end in the file.
+        self._places: dict[str, tuple[int, int]] = {}
+
+    def __enter__(self) -> "PredictionsWriter":
+        self._whole = whole_file(self.path)
+        self._temporary = self._whole.__enter__()
+        self._file = open(self._temporary, "w+", encoding="utf-8", newline="")  # noqa: SIM115 - closed in __exit__
+        csv.writer(self._file, lineterminator="\n").writerow(COLUMNS)
+        return self
+
+    def write(self, image_name: str, masks: BoneMasks) -> None:
+        """Add a picture's 29 rows.
+
+        Parameters
+        ----------
+        image_name: the picture's base name with its extension.
+        masks: in the frame of the picture as stored.
+
+        Raises
+        ------
+        HandboneError: when the picture has been written before.
+        """
+        if image_name in self._places:
+            raise HandboneError(
+                f"{image_name!r} is predicted twice", where=self.path, remedy="give pictures different file names"
+            )
+        start = self._file.tell()
+        rows = csv.writer(self._file, lineterminator="\n")
+        rows.writerows((image_name, name, text) for name, text in zip(anatomy.NAMES, masks.to_rle(), strict=True))
+        self._places[image_name] = start, self._file.tell()
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
+    ) -> None:
+        with self._file:
+            if kind is None and list(self._places) != sorted(self._places):
+                self._sort()
+        self._whole.__exit__(kind, error, traceback)
+
+    def _sort(self) -> None:
+        """Rewrite the rows in the order of image names, one picture in memory at a time."""
+        unsorted = self._temporary.with_suffix(".unsorted")
+        self._file.close()
+        self._temporary.rename(unsorted)
+        try:
+            with open(unsorted, "rb") as rows, open(self._temporary, "wb") as file:
+                file.write(rows.readline())
+                for _, (start, end) in sorted(self._places.items()):
+                    rows.seek(start)
+                    file.write(rows.read(end - start))
+        finally:
+            unsorted.unlink()
+
+
+def read_predictions(path: str | Path) -> Iterator[tuple[str, list[str]]]:
+    """Yield (image name, 29 run-length texts in anatomy order) of a prediction file, one picture in memory at a time.
+
+    Columns and classes may come in any order and further columns are ignored, but a picture's rows stand together.
+    `BoneMasks.from_rle` makes masks of the texts and checks them.
+
+    Raises
+    ------
+    HandboneError: with file and line, for a file that cannot be read, a missing column, an unknown, missing or repeated
+        class, or a picture whose rows stand apart.
+    """
+    csv.field_size_limit(max(csv.field_size_limit(), _FIELD_LIMIT))
+    try:
+        with open(path, encoding="utf-8-sig", newline="") as file:
+            yield from _pictures(csv.reader(file), path)
+    except OSError as error:
+        raise HandboneError(f"cannot be read ({error.strerror})", where=path) from None
+    except (UnicodeDecodeError, csv.Error) as error:
+        raise HandboneError(f"is not a CSV in UTF-8 ({error})", where=path) from error
+
+
+def _pictures(rows: Iterator[list[str]], path: str | Path) -> Iterator[tuple[str, list[str]]]:
+    header = [name.strip() for name in next(rows, [])]
+    missing = [name for name in COLUMNS if name not in header]
+    if missing:
+        raise HandboneError(
+            f"the column {missing[0]!r} is missing", where=f"{path}, line 1", remedy=f"needed are {', '.join(COLUMNS)}"
+        )
+    places = [header.index(name) for name in COLUMNS]
+    finished: set[str] = set()
+    current, texts = None, {}
+    for row in rows:
+        if not row:
+            continue
+        where = f"{path}, line {rows.line_num}"
+        if len(row) != len(header):
+            raise HandboneError(f"the row has {len(row)} cells and the header {len(header)}", where=where)
+        image_name, bone, text = (row[place] for place in places)
+        if image_name != current:
+            if current is not None:
+                yield current, _complete(texts, current, path)
+            finished.add(current)
+            if image_name in finished:
+                raise HandboneError(
+                    f"{image_name!r} comes again, after other pictures",
+                    where=where,
+                    remedy="sort the rows by image_name",
+                )
+            current, texts = image_name, {}
+        if bone not in anatomy.INDEX:
+            raise UnknownNameError("class", bone, anatomy.NAMES, where=where)
+        if bone in texts:
+            raise HandboneError(f"a second row for {bone} of {image_name!r}", where=where)
+        texts[bone] = text.strip()
+    if current is not None:
+        yield current, _complete(texts, current, path)
+
+
+def _complete(texts: dict[str, str], image_name: str, path: str | Path) -> list[str]:
+    missing = [name for name in anatomy.NAMES if name not in texts]
+    if missing:
+        raise HandboneError(
+            f"{image_name!r} has no row for {', '.join(missing)}",
+            where=path,
+            remedy="write a row with an empty rle for a bone that is not seen",
+        )
+    return [texts[name] for name in anatomy.NAMES]
