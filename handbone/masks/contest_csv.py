@@ -1,7 +1,9 @@
-"""The contest's prediction file: a CSV with the columns image_name, class and rle, one row for each picture and bone."""
+"""The contest's prediction file: a CSV of image_name, class and rle, one row for each picture and bone."""
 
 import csv
-from collections.abc import Iterator
+import io
+import tempfile
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from types import TracebackType
 
@@ -28,14 +30,11 @@ class PredictionsWriter:
 
     def __init__(self, path: str | Path):
         self.path = Path(path)
-        # Where each picture's rows begin and end in the file.
+        # Where each picture's rows begin and end among the rows written so far.
         self._places: dict[str, tuple[int, int]] = {}
 
     def __enter__(self) -> "PredictionsWriter":
-        self._whole = whole_file(self.path)
-        self._temporary = self._whole.__enter__()
-        self._file = open(self._temporary, "w+", encoding="utf-8", newline="")  # noqa: SIM115 - closed in __exit__
-        csv.writer(self._file, lineterminator="\n").writerow(COLUMNS)
+        self._rows = tempfile.TemporaryFile()
         return self
 
     def write(self, image_name: str, masks: BoneMasks) -> None:
@@ -54,32 +53,22 @@ class PredictionsWriter:
             raise HandboneError(
                 f"{image_name!r} is predicted twice", where=self.path, remedy="give pictures different file names"
             )
-        start = self._file.tell()
-        rows = csv.writer(self._file, lineterminator="\n")
-        rows.writerows((image_name, name, text) for name, text in zip(anatomy.NAMES, masks.to_rle(), strict=True))
-        self._places[image_name] = start, self._file.tell()
+        rows = [(image_name, *row) for row in zip(anatomy.NAMES, masks.to_rle(), strict=True)]
+        start = self._rows.tell()
+        self._rows.write(_csv_bytes(rows))
+        self._places[image_name] = start, self._rows.tell()
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
     ) -> None:
-        with self._file:
-            if kind is None and list(self._places) != sorted(self._places):
-                self._sort()
-        self._whole.__exit__(kind, error, traceback)
-
-    def _sort(self) -> None:
-        """Rewrite the rows in the order of image names, one picture in memory at a time."""
-        unsorted = self._temporary.with_suffix(".unsorted")
-        self._file.close()
-        self._temporary.rename(unsorted)
-        try:
-            with open(unsorted, "rb") as rows, open(self._temporary, "wb") as file:
-                file.write(rows.readline())
+        with self._rows:
+            if kind is not None:
+                return
+            with whole_file(self.path) as temporary, open(temporary, "wb") as file:
+                file.write(_csv_bytes([COLUMNS]))
                 for _, (start, end) in sorted(self._places.items()):
-                    rows.seek(start)
-                    file.write(rows.read(end - start))
-        finally:
-            unsorted.unlink()
+                    self._rows.seek(start)
+                    file.write(self._rows.read(end - start))
 
 
 def read_predictions(path: str | Path) -> Iterator[tuple[str, list[str]]]:
@@ -101,6 +90,12 @@ def read_predictions(path: str | Path) -> Iterator[tuple[str, list[str]]]:
         raise HandboneError(f"cannot be read ({error.strerror})", where=path) from None
     except (UnicodeDecodeError, csv.Error) as error:
         raise HandboneError(f"is not a CSV in UTF-8 ({error})", where=path) from error
+
+
+def _csv_bytes(rows: Iterable[Iterable[str]]) -> bytes:
+    text = io.StringIO(newline="")
+    csv.writer(text, lineterminator="\n").writerows(rows)
+    return text.getvalue().encode("utf-8")
 
 
 def _pictures(rows: Iterator[list[str]], path: str | Path) -> Iterator[tuple[str, list[str]]]:
