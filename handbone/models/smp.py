@@ -61,14 +61,14 @@ def encoder_name(name: str) -> str:
 
 def _create(architecture: str, encoder: str, settings: SmpSettings, *, in_channels: int, classes: int) -> nn.Module:
     kind = smp.MODEL_ARCHITECTURES_MAPPING[architecture]
-    allowed = [p for p in inspect.signature(kind).parameters if p not in ("kwargs", "self")]
+    allowed = [name for name in inspect.signature(kind).parameters if name != "kwargs"]
     for option in settings.options:
         if option not in allowed:
             raise UnknownNameError(f"option of {architecture}", option, allowed)
     arguments = dict(settings.options)
     if settings.encoder_depth is not None:
         arguments["encoder_depth"] = settings.encoder_depth
-    if "dynamic_img_size" in allowed:
+    if architecture == "dpt":
         # Else a vision transformer reads pictures of its pretraining's size only.
         arguments.setdefault("dynamic_img_size", True)
     try:

@@ -1,0 +1,135 @@
+"""Weights files: the tensors of a network with a card that says what they are, in one .safetensors file."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+from pydantic import ConfigDict, Field, ValidationError
+from torch import nn
+
+import handbone
+from handbone import anatomy, files
+from handbone.errors import HandboneError
+from handbone.plugins import registry
+from handbone.recipe.schema import Choice, Table
+
+_KEY = "handbone"
+
+
+class WeightsCard(Table):
+    """What a weights file says of itself; enough to build the network and to feed it as in training.
+
+    Parameters
+    ----------
+    model: the network as the recipe named it.
+    in_channels: 1, or 1 + 29 with coarse probabilities.
+    size: side of the square grid that it was trained on, in pixels.
+    stage: "coarse" or "refiner".
+    bones: names of its output channels, in order.
+    extra: what the stage needs beside (window, merging).
+    training: summary of how it was trained.
+    """
+
+    model_config = ConfigDict(extra="ignore", frozen=True)
+
+    model: Choice
+    in_channels: int = Field(ge=1)
+    size: int = Field(ge=1)
+    stage: str
+    bones: tuple[str, ...] = anatomy.NAMES
+    extra: dict[str, Any] = Field(default_factory=dict)
+    training: dict[str, Any] = Field(default_factory=dict)
+    handbone: str = handbone.__version__
+
+
+def build_network(
+    model: Choice, in_channels: int, classes: int = anatomy.COUNT, *, pretrained: bool = True
+) -> nn.Module:
+    """The network that a recipe or card names.
+
+    Parameters
+    ----------
+    pretrained: whether encoder weights are read; of no use where all weights are loaded afterwards.
+
+    Raises
+    ------
+    HandboneError: an unknown network, a wrong setting, or encoder weights that cannot be had.
+    """
+    spec, settings = registry().get("model", model)
+    if not pretrained and "encoder_weights" in type(settings).model_fields:
+        settings = settings.model_copy(update={"encoder_weights": None})
+    return spec.build(settings, in_channels=in_channels, classes=classes)
+
+
+def save_weights(path: Path, module: nn.Module, card: WeightsCard) -> Path:
+    """Write a network's state and its card, whole or not at all; equal states and cards give equal bytes."""
+    from safetensors.torch import save
+
+    # One state may hold a tensor twice (shared weights), which safetensors refuses.
+    state = {name: tensor.detach().cpu().contiguous().clone() for name, tensor in module.state_dict().items()}
+    text = json.dumps(card.model_dump(mode="json", by_alias=True), sort_keys=True, ensure_ascii=False)
+    with files.whole_file(Path(path)) as temporary:
+        temporary.write_bytes(save(state, metadata={_KEY: text}))
+    return Path(path)
+
+
+def read_card(path: Path) -> WeightsCard:
+    """A weights file's card, without reading its tensors.
+
+    Raises
+    ------
+    HandboneError: no such file, not a weights file, or one that handbone did not write.
+    """
+    from safetensors import SafetensorError, safe_open
+
+    path = Path(path)
+    if not path.is_file():
+        raise HandboneError("no such weights file", where=path)
+    try:
+        with safe_open(path, framework="pt") as file:
+            text = (file.metadata() or {}).get(_KEY)
+    except (SafetensorError, OSError) as error:
+        raise HandboneError(f"is no whole .safetensors file ({error})", where=path) from error
+    if text is None:
+        raise HandboneError(
+            "has no card of handbone",
+            where=path,
+            remedy="as encoder weights, name it under model.encoder_weights instead",
+        )
+    try:
+        return WeightsCard.model_validate_json(text)
+    except ValidationError as error:
+        raise HandboneError(f"its card cannot be read ({error.errors()[0]['msg']})", where=path) from error
+
+
+def load_weights(path: Path) -> tuple[nn.Module, WeightsCard]:
+    """The network of a weights file, on the CPU and in evaluation mode, and its card.
+
+    Raises
+    ------
+    HandboneError: as `read_card`; a network that is not installed; tensors that do not belong to it.
+    """
+    card = read_card(path)
+    module = build_network(card.model, card.in_channels, len(card.bones), pretrained=False)
+    load_state(module, path)
+    return module.eval(), card
+
+
+def load_state(module: nn.Module, path: Path) -> None:
+    """Fill a network with the tensors of a weights file; all names and shapes must agree.
+
+    Raises
+    ------
+    HandboneError: tensors that do not belong to the network.
+    """
+    from safetensors.torch import load_file
+
+    try:
+        module.load_state_dict(load_file(path))
+    except RuntimeError as error:
+        first = [line.strip() for line in str(error).splitlines()][:2]
+        raise HandboneError(
+            f"does not fit the network ({' '.join(first)[:300]})",
+            where=path,
+            remedy="name the same model and input channels as it was trained with",
+        ) from error
