@@ -1,7 +1,7 @@
 """One picture's case in the report: the radiograph once, and every stage's outlines above it as SVG paths.
 
-Vector outlines stay thin at any zoom, name themselves under the pointer, can be switched off, and take a fraction of the
-bytes of three painted pictures.
+Vector outlines stay thin at any zoom, name themselves under the pointer, can be switched off, and take a fraction of
+the bytes of three painted pictures.
 """
 
 import base64
@@ -18,9 +18,8 @@ from handbone.report.labels import Label, place_labels
 from handbone.report.outlines import outlines, svg_path
 from handbone.report.overlay import as_grey
 
-# At the size at which a page shows a panel (about 400 pixels), names this high are still read.
-_TEXT_SHARE = 0.027
-_TEXT_SHARE_ZOOM = 0.033
+# Of a panel's width, about 400 pixels on a page: names this high are still read.
+_TEXT_SHARE = 0.033
 _JPEG_QUALITY = 82
 
 
@@ -118,7 +117,7 @@ def _shot(title, grey, stages, truth, view: Frame, window: Frame | None, size: i
     if title == "hand":
         # The carpals are named in the wrist's own shot; there is no room for them here.
         named = {bone: rings for bone, rings in named.items() if bone not in CARPALS}
-    text_px = (_TEXT_SHARE if title == "hand" else _TEXT_SHARE_ZOOM) * max(view.size_hw)
+    text_px = _TEXT_SHARE * view.size_hw[1]
     return Shot(
         title=title,
         size_hw=view.size_hw,

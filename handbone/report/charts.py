@@ -53,7 +53,8 @@ def spread_chart(rows: pd.DataFrame, stages: list[str]) -> str:
 def learning_chart(name: str, history: pd.DataFrame) -> str:
     """Loss and Dice by epoch, side by side.
 
-    `history` has a column `epoch`; columns with `loss` in their name go to the left, with `dice` or `score` to the right.
+    `history` has a column `epoch`; columns with `loss` in their name go to the left, those with `dice` or `score` to
+    the right.
     """
     from matplotlib.figure import Figure
 
@@ -63,11 +64,11 @@ def learning_chart(name: str, history: pd.DataFrame) -> str:
     for place, columns in enumerate(sides):
         wide = 1 / len(sides)
         axes = figure.add_axes((place * wide + 0.06, 0.17, wide - 0.085, 0.72))
-        for column in columns:
+        for line, column in enumerate(columns):
             known = history[["epoch", column]].dropna()
             colour = _STAGES[0] if column.startswith("train") and len(columns) > 1 else _STAGES[1]
+            axes.text(0.32 * line, 1.06, column.replace("_", " "), transform=axes.transAxes, fontsize=9, color=colour)
             axes.plot(known["epoch"], known[column], color=colour, linewidth=1.8, marker="o", markersize=2.5)
-        axes.set_title(" · ".join(c.replace("_", " ") for c in columns), loc="left", fontsize=9, color=_INK)
         axes.set_xlabel("epoch", fontsize=8.5, color=_INK)
         axes.xaxis.get_major_locator().set_params(integer=True)
         _plain(axes, grid="y")

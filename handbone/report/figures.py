@@ -114,7 +114,7 @@ class Figures:
         return {
             "all": dict(means.loc["all"]),
             "carpals": dict(means.loc["carpals"]),
-            "pose": str(part["pose"].iloc[0]) if "pose" in part else "",
+            "pose": str(part["pose"].iloc[0]) if "pose" in part and pd.notna(part["pose"].iloc[0]) else "",
             "weakest": [(SHORT_NAMES[INDEX[bone]], float(value)) for bone, value in weakest.items()],
             "bones": {stage: {INDEX[bone]: float(v) for bone, v in dice[stage].items()} for stage in dice},
         }
@@ -135,9 +135,9 @@ class Figures:
             ]
         else:
             sentences = [
-                f"On {pictures} the mean Dice over all bones goes from {everything[self.first]:.3f} ({self.first}) to"
-                f" {everything[self.last]:.3f} ({self.last}), and over the eight carpals from {carpals[self.first]:.3f} to"
-                f" {carpals[self.last]:.3f}."
+                f"On {pictures} the mean Dice over all bones goes from {everything[self.first]:.3f} ({self.first})"
+                f" to {everything[self.last]:.3f} ({self.last}), and over the eight carpals"
+                f" from {carpals[self.first]:.3f} to {carpals[self.last]:.3f}."
             ]
             sentences += self._what_changed()
         bones = self._by_bone("dice")[self.last]

@@ -44,7 +44,7 @@ def write_report(
     rows: the metrics: one row per image_name, bone and stage (see `Figures`).
     cases: pictures from `draw_case`; the worst is shown first.
     histories: by network, one row an epoch: `epoch` and columns with `loss`, `dice` or `score` in their names.
-    frames: one per picture: `image_name`, and `fallback`, `reason`, `degrees`, `mirrored`, `unit_px` of its frame decision.
+    frames: one per picture: `image_name`, and `fallback`, `reason` and `mirrored` of its frame decision.
     decisions: one per picture and bone of the gate: `image_name`, `bone`, `used`, `reason`, `agreement`.
     failures: (picture, reason) of what was skipped.
     notes: sentences that stand right below the result, such as that the pictures are phantoms.
@@ -104,7 +104,10 @@ def _signed(value: float | None) -> str:
 
 
 def _number(value: Any, digits: int = 1) -> str:
-    return "–" if value is None or pd.isna(value) else f"{value:.{digits}f}"
+    if value is None or pd.isna(value):
+        return "–"
+    # A mask that is missing is infinitely far from the truth.
+    return "∞" if value == float("inf") else f"{value:.{digits}f}"
 
 
 def _tiles(figures: Figures | None, failures: Sequence, facts: Mapping[str, str]) -> list[tuple[str, str, str]]:
@@ -122,7 +125,7 @@ def _tiles(figures: Figures | None, failures: Sequence, facts: Mapping[str, str]
             tiles.append(("NSD", _dice(nsd), f"outline within {tolerance} px"))
         if "hd95_px" in last_rows:
             hd95 = charts.group_means(last_rows, "hd95_px").loc["all", figures.last]
-            tiles.append(("HD95", f"{_number(hd95)} px", "95 % of the outline is nearer"))
+            tiles.append(("HD95", f"{_number(hd95)} px", "95th percentile of the outline"))
         tiles.append(("Pictures", str(figures.pictures), f"{len(failures)} skipped" if failures else "none skipped"))
     return tiles + [(label, str(value), "") for label, value in facts.items()]
 
