@@ -1,0 +1,104 @@
+"""Metrics as tables: one row for each picture, bone and stage, and their means over bones, groups and poses."""
+
+from collections.abc import Iterable, Mapping, Sequence
+
+import numpy as np
+import pandas as pd
+
+from handbone import anatomy
+from handbone.data.pose import bend_degrees, pose
+from handbone.errors import HandboneError
+from handbone.evaluation.metrics import both_empty, boundary_distances, dice_contest, hd95_of, nsd_of
+from handbone.masks.bone_masks import BoneMasks
+
+
+def score_pictures(
+    pictures: Iterable[tuple[str, BoneMasks, Mapping[str, BoneMasks]]],
+    *,
+    tolerances_px: Sequence[float] = (1.0, 2.0),
+) -> pd.DataFrame:
+    """The metrics table: one row for each image, stage and bone.
+
+    Parameters
+    ----------
+    pictures: (image name, true masks, {stage: its masks}) of each picture, in the order of the method's stages.
+    tolerances_px: the tolerances of the NSD columns, in pixels of the picture.
+
+    Returns
+    -------
+    Columns image_name, bone, stage, dice, both_empty, nsd_<tolerance>px for each tolerance, hd95_px, truth_area and area
+    in pixels, bend_degrees and pose ('straight', 'bent' or 'unknown') of the true hand. NSD and HD95 are NaN where both
+    masks are empty; see `metrics` for where one is.
+
+    Raises
+    ------
+    HandboneError: for an image name that comes twice.
+    """
+    frames: list[pd.DataFrame] = []
+    seen: set[str] = set()
+    for image_name, truth, stages in pictures:
+        if image_name in seen:
+            raise HandboneError(f"{image_name!r} is to be scored twice", remedy="give pictures different file names")
+        seen.add(image_name)
+        bend = bend_degrees(truth.centroids_xy())
+        for stage, masks in stages.items():
+            columns = {"image_name": image_name, "bone": anatomy.NAMES, "stage": stage}
+            columns |= _scores(truth, masks, tolerances_px)
+            frames.append(pd.DataFrame(columns | {"bend_degrees": bend, "pose": pose(bend)}))
+    if not frames:
+        names = [*_scores(*[BoneMasks.from_rings({}, (1, 1))] * 2, tolerances_px)]
+        return pd.DataFrame(columns=["image_name", "bone", "stage", *names, "bend_degrees", "pose"])
+    return pd.concat(frames, ignore_index=True)
+
+
+def _scores(truth: BoneMasks, masks: BoneMasks, tolerances_px: Sequence[float]) -> dict[str, np.ndarray]:
+    distances = boundary_distances(truth, masks)
+    return {
+        "dice": dice_contest(truth, masks),
+        "both_empty": both_empty(truth, masks),
+        **{f"nsd_{tolerance:g}px": nsd_of(distances, tolerance) for tolerance in tolerances_px},
+        "hd95_px": hd95_of(distances, truth.size_hw),
+        "truth_area": truth.areas(),
+        "area": masks.areas(),
+    }
+
+
+def summarise(rows: pd.DataFrame) -> pd.DataFrame:
+    """Means of the metrics table, over pictures and then over bones, as the contest takes them.
+
+    Parameters
+    ----------
+    rows: what `score_pictures` returned.
+
+    Returns
+    -------
+    Columns kind ('group', 'pose' or 'bone'), name, pictures, and for each stage <stage>_dice, <stage>_dice_seen (Dice
+    without the bones that neither truth nor prediction has), <stage>_both_empty (how many those are), <stage>_nsd_...
+    and <stage>_hd95_px. Groups come first, then poses (all bones), then bones in anatomy order.
+    """
+    parts = [("group", name, rows[rows["bone"].isin(bones)]) for name, bones in anatomy.GROUPS.items()]
+    parts += [("pose", name, rows[rows["pose"] == name]) for name in ("straight", "bent", "unknown")]
+    parts += [("bone", name, rows[rows["bone"] == name]) for name in anatomy.NAMES]
+    stages = list(dict.fromkeys(rows["stage"]))
+    lines = []
+    for kind, name, part in parts:
+        if part.empty:
+            continue
+        line = {"kind": kind, "name": name, "pictures": part["image_name"].nunique()}
+        for stage in stages:
+            means = _means(part[part["stage"] == stage])
+            line |= {f"{stage}_{figure}": value for figure, value in means.items()}
+        lines.append(line)
+    return pd.DataFrame(lines, columns=None if lines else ["kind", "name", "pictures"])
+
+
+def _means(rows: pd.DataFrame) -> dict[str, float]:
+    figures = rows.assign(dice_seen=rows["dice"].where(~rows["both_empty"].astype(bool)))
+    boundary = [name for name in rows.columns if name.startswith("nsd_") or name == "hd95_px"]
+    means = figures.groupby("bone")[["dice", "dice_seen", *boundary]].mean().mean()
+    return {
+        "dice": float(means["dice"]),
+        "dice_seen": float(means["dice_seen"]),
+        "both_empty": int(rows["both_empty"].sum()),
+        **{name: float(means[name]) for name in boundary},
+    }
