@@ -17,7 +17,7 @@ from handbone.stages.crop import FrameDecision, wrist_frame
 from handbone.stages.merge import Decision, merge
 from handbone.stages.refine import predict_refined
 from handbone.training.inference import Predictor
-from handbone.training.weights import load_weights
+from handbone.training.weights import read_card
 
 COARSE_FILE, REFINER_FILE = "coarse.safetensors", "refiner.safetensors"
 
@@ -104,7 +104,7 @@ class TwoStage:
         coarse, _ = _load_stage(coarse_path, "coarse", precision)
         if refiner_path is None:
             return cls(coarse, threshold=threshold, flip=flip)
-        refiner, extra = _load_stage(refiner_path, "refine", precision)
+        refiner, extra = _load_stage(refiner_path, "refiner", precision)
         return cls(coarse, refiner, RefinerSettings.model_validate(extra["refiner"]), threshold=threshold, flip=flip)
 
     def predict(self, image: np.ndarray) -> Outcome:
@@ -165,8 +165,8 @@ def find_weights(path: str | Path) -> tuple[Path, Path | None]:
 
 
 def _load_stage(path: Path, stage: str, precision: str) -> tuple[Stage, dict[str, Any]]:
-    module, card = load_weights(path)
+    card = read_card(path)
     if card.stage != stage:
         what = f"these are weights of the stage '{card.stage}', where '{stage}' is needed"
         raise HandboneError(what, where=path, remedy="give the run folder, which holds both stages")
-    return Stage(Predictor(module, precision), card.size), card.extra
+    return Stage(Predictor(path, precision), card.size), card.extra

@@ -5,37 +5,15 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from stages_hands import hand_points, masks_at
 
 from handbone.anatomy import CARPALS, COUNT, INDEX, NAMES
 from handbone.frame import Frame
-from handbone.masks.bone_masks import BoneMasks
 from handbone.recipe import schema
 from handbone.stages.crop import wrist_frame
 from handbone.stages.jitter import NO_ERRORS, FrameErrors, frame_error, jitter_frame, measure_frame_errors
-from handbone.stages.standard_pose import CENTROIDS_XY, SPREAD
 
 CROP = schema.Crop()
-UNIT = 440.0
-HAND_AT = np.array([1000.0, 1250.0])
-
-
-def hand_points(*, degrees=0.0, mirrored=False, unit=UNIT, at=HAND_AT, noise=0.4, seed=0):
-    """Centroids of a person's hand in a 2048 picture: the standard pose, a little different for everybody."""
-    rng = np.random.default_rng(seed)
-    points = CENTROIDS_XY + rng.normal(0, 1, (COUNT, 2)) * SPREAD[:, None] * noise
-    if mirrored:
-        points = points * (-1, 1)
-    angle = np.deg2rad(degrees)
-    turn = np.array([[np.cos(angle), -np.sin(angle)], [np.sin(angle), np.cos(angle)]])
-    return unit * points @ turn.T + at
-
-
-def masks_at(points, size=2048, radius=30):
-    rings = {}
-    for bone, (x, y) in enumerate(points):
-        if np.isfinite([x, y]).all() and 0 <= x < size and 0 <= y < size:
-            rings[bone] = [cv2.ellipse2Poly((round(x), round(y)), (radius, radius), 0, 0, 360, 20).astype(np.float32)]
-    return BoneMasks.from_rings(rings, (size, size))
 
 
 def moved_by(frame: Frame, other: Frame) -> float:

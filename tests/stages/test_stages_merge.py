@@ -47,7 +47,7 @@ def test_a_credible_mask_replaces_the_coarse_one_inside_the_window_only():
     [
         ({}, "nothing"),
         ({LUNATE: (60, 60, 15, 1.0)}, "agrees too little"),
-        ({LUNATE: (100, 100, 25, 1.0)}, "agrees too little"),
+        ({LUNATE: (100, 100, 30, 1.0)}, "agrees too little"),
         ({LUNATE: (100, 100, 22, 1.0)}, "area"),
         ({LUNATE: (108, 100, 15, 1.0)}, "moved"),
     ],
