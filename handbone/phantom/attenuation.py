@@ -128,11 +128,15 @@ def add_skeleton(
     tissue: Tissue,
     growth: float,
     rng: np.random.Generator,
+    *,
+    mirrored: bool = False,
+    absent: tuple[int, ...] = (),
 ) -> dict[int, tuple[np.ndarray, tuple[int, int]]]:
     """Add every bone's attenuation to `total` (H, W) float32 and return each bone's mask and its corner in the picture.
 
     points: per bone (n, 3), x and y in pixels, z in millimetres. ends_px: (29, 2, 2) the bones' two ends.
-    growth: size of the hand relative to an adult's.
+    growth: size of the hand relative to an adult's. mirrored: whether the points are those of a left hand.
+    absent: bones to leave out.
     """
     skeleton = load_skeleton()
     pattern = trabecular_pattern(rng)
@@ -141,9 +145,9 @@ def add_skeleton(
         shift = rng.uniform(0, _TEXTURE, 2)
         vary = np.exp(rng.normal(0, 0.06))
         box = box_of(points[index], total.shape)
-        if box[2] <= box[0]:
+        if box[2] <= box[0] or index in absent:
             continue
-        faces = skeleton.faces[index]
+        faces = skeleton.faces[index][:, ::-1] if mirrored else skeleton.faces[index]
         wall = wall_of(index, body.along[index], skeleton.depth[index], tissue.cortex, growth)
         scaled = points[index].copy()
         scaled[:, 2] *= px_per_mm

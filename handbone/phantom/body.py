@@ -163,7 +163,7 @@ def _motions(shape: Shape, pose: Pose, joints: np.ndarray) -> np.ndarray:
                 motion[index] = start
                 continue
             spread = spread if spread.any() else np.array([0.0, 0.0, 1.0])
-            turn = _turn(flex, pose.flexion[index]) @ _turn(spread, pose.abduction[index])
+            turn = _turn(flex, pose.flexion[index]) @ _turn(spread, -pose.abduction[index])
             motion[index] = _after(start, _about(joints[index], turn))
     return motion
 

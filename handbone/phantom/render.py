@@ -72,7 +72,7 @@ def ray_lengths(points: np.ndarray, faces: np.ndarray, box_xyxy: tuple[int, int,
     Parameters
     ----------
     points: (n, 3) float64, x and y in pixels of the picture, z in the unit that the lengths shall have.
-    faces: (m, 3) integer, all faces turned the same way.
+    faces: (m, 3) integer, all turned outwards or all turned inwards.
     box_xyxy: half-open box of the picture to fill.
 
     Returns
@@ -82,4 +82,4 @@ def ray_lengths(points: np.ndarray, faces: np.ndarray, box_xyxy: tuple[int, int,
     left, top, right, bottom = box_xyxy
     lengths = np.zeros((bottom - top, right - left), np.float64)
     _add_depths(lengths, points, faces, left, top)
-    return np.abs(lengths).astype(np.float32) if lengths.sum() < 0 else np.maximum(lengths, 0).astype(np.float32)
+    return np.maximum(lengths if lengths.sum() >= 0 else -lengths, 0).astype(np.float32)

@@ -14,16 +14,17 @@ _DIGIT_SIZE = {"thumb": 1.0, "index": 0.98, "middle": 1.0, "ring": 0.95, "little
 _GRID = 8  # pixels of the picture per cell in which distances are computed
 
 
-def skin_parts(body: Body, fullness: float) -> tuple[np.ndarray, np.ndarray]:
+def skin_parts(body: Body, fullness: float, growth: float) -> tuple[np.ndarray, np.ndarray]:
     """Capsules (n, 7): start x, y, radius, end x, y, radius, half thickness; and the digit (n,) of each, 0 for the palm.
 
-    fullness: how thick the flesh is, 1 in an average person.
+    fullness: how thick the flesh is, 1 in an average person. growth: size of the hand relative to an adult's.
     """
     parts, digits = [], []
+    flesh = fullness * growth
     ends = body.ends[:, :, :2]
 
     def add(a, ra, b, rb, half, digit=0):
-        parts.append([*a, ra * fullness, *b, rb * fullness, half * fullness])
+        parts.append([*a, ra * flesh, *b, rb * flesh, half * flesh])
         digits.append(digit)
 
     order = list(_DIGIT_SIZE)
@@ -94,16 +95,15 @@ def _distances(parts, digits, left, top, step, height, width, web):
 
 
 def soft_tissue(
-    parts: np.ndarray, digits: np.ndarray, size_hw: tuple[int, int], px_per_mm: float, origin_px: np.ndarray
+    parts: np.ndarray, digits: np.ndarray, size_hw: tuple[int, int], px_per_mm: float
 ) -> tuple[np.ndarray, np.ndarray]:
     """Skin distance in millimetres (H, W) float32, negative inside, and ray length in millimetres (H, W) float32.
 
-    parts, digits: from `skin_parts`. origin_px: where (0, 0) of the body lies in the picture.
+    parts, digits: from `skin_parts`, in millimetres from the picture's first pixel.
     """
     rows, columns = -(-size_hw[0] // _GRID) + 3, -(-size_hw[1] // _GRID) + 3
     step = _GRID / px_per_mm
-    left, top = (-np.asarray(origin_px) - _GRID) / px_per_mm
-    distance, half = _distances(parts, digits, left, top, step, rows, columns, 7.0)
+    distance, half = _distances(parts, digits, -step, -step, step, rows, columns, 7.0)
     matrix = np.array([[_GRID, 0.0, -_GRID], [0.0, _GRID, -_GRID]])
     shape = size_hw[::-1]
     distance = cv2.warpAffine(distance, matrix, shape, flags=cv2.INTER_CUBIC, borderMode=cv2.BORDER_REPLICATE)
