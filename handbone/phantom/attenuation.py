@@ -154,8 +154,7 @@ def add_skeleton(
         inward = _inner(scaled, faces, wall * px_per_mm)
         outer = ray_lengths(scaled, faces, box) / px_per_mm
         inner = ray_lengths(inward, faces, box) / px_per_mm
-        mask = cv2.morphologyEx((outer > 0).astype(np.uint8), cv2.MORPH_CLOSE, np.ones((3, 3), np.uint8))
-        masks[index] = mask.astype(bool), box[:2]
+        masks[index] = _solid(outer > 0), box[:2]
         tip, root = ends_px[index]
         span = float(np.linalg.norm(root - tip)) / px_per_mm
         direction = (root - tip) / max(1e-6, span * px_per_mm)
@@ -175,6 +174,18 @@ def add_skeleton(
             _plate(index, span, tissue, growth),
         )
     return masks
+
+
+def _solid(mask: np.ndarray) -> np.ndarray:
+    """A mask (h, w) without pinholes, hair-thin clefts and crumbs."""
+    closed = cv2.morphologyEx(mask.astype(np.uint8), cv2.MORPH_CLOSE, np.ones((3, 3), np.uint8))
+    outlines, _ = cv2.findContours(closed, cv2.RETR_EXTERNAL, cv2.CHAIN_APPROX_NONE)
+    solid = np.zeros_like(closed)
+    if outlines:
+        areas = [cv2.contourArea(outline) for outline in outlines]
+        kept = [o for o, area in zip(outlines, areas, strict=True) if area >= 0.02 * max(areas)]
+        cv2.drawContours(solid, kept, -1, 1, -1)
+    return solid.astype(bool)
 
 
 def _plate(index: int, span: float, tissue: Tissue, growth: float) -> np.ndarray:
