@@ -26,9 +26,9 @@ def score_pictures(
 
     Returns
     -------
-    Columns image_name, bone, stage, dice, both_empty, nsd_<tolerance>px for each tolerance, hd95_px, truth_area and area
-    in pixels, bend_degrees and pose ('straight', 'bent' or 'unknown') of the true hand. NSD and HD95 are NaN where both
-    masks are empty; see `metrics` for where one is.
+    Columns image_name, bone, stage, dice, both_empty, nsd_<tolerance>px for each tolerance, hd95_px, truth_area and
+    area in pixels, bend_degrees and pose ('straight', 'bent' or 'unknown') of the true hand. NSD and HD95 are NaN where
+    both masks are empty; see `metrics` for where one is.
 
     Raises
     ------
