@@ -78,7 +78,7 @@ def test_unknown_labels_are_named_with_a_suggestion_and_left_out(tmp_path):
 
 def test_points_outside_the_picture_are_kept_and_clipped(tmp_path):
     hand = toy_hand()
-    hand["Radius"] = hand["Radius"] + (0, 60)
+    hand["Radius"] = hand["Radius"] + (0, 40)
     write_hand(tmp_path, "train", "ID001", "one", list(hand.items()))
     dataset = opened(tmp_path)
     labels = dataset.labels(dataset.samples[0])
