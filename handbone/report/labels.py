@@ -91,27 +91,24 @@ def _visible(ring: np.ndarray, width: int, height: int) -> np.ndarray:
 
 def _candidates(ring, size, table, picture_wh) -> list[tuple[float, tuple[int, int, int, int], tuple[float, float]]]:
     """Boxes beside a bone, cheapest first: (cost, box, tip); near is cheap, on top of bone is dear."""
-    (width, height), centre = size, (ring.min(0) + ring.max(0)) / 2
-    found = []
-    for turn in np.arange(_DIRECTIONS) * 2 * np.pi / _DIRECTIONS:
-        direction = np.array([np.cos(turn), np.sin(turn)])
-        # The outline's point farthest to that side, among those near the ray from the bone's middle.
-        offsets = ring - centre
-        along, across = offsets @ direction, np.abs(offsets @ [-direction[1], direction[0]])
-        tip = ring[np.argmax(along - 2.0 * across)]
-        for distance in _DISTANCES:
-            reach = distance * height + 0.5 * abs(direction[0]) * width + 0.5 * abs(direction[1]) * height
-            middle = tip + reach * direction
-            box = tuple(int(v) for v in np.round([*(middle - np.divide(size, 2)), *(middle + np.divide(size, 2))]))
-            left, top, right, bottom = box
-            if left < 2 or top < 2 or right > picture_wh[0] - 2 or bottom > picture_wh[1] - 2:
-                continue
-            area = (right - left) * (bottom - top)
-            bone = table[bottom, right] - table[top, right] - table[bottom, left] + table[top, left]
-            # Sideways reads best; above and below a phalanx lie its neighbours.
-            cost = distance + 25.0 * bone / area + 0.6 * abs(direction[1])
-            found.append((cost, box, (float(tip[0]), float(tip[1]))))
-    return sorted(found)
+    turns = np.arange(_DIRECTIONS) * 2 * np.pi / _DIRECTIONS
+    directions = np.stack([np.cos(turns), np.sin(turns)], axis=1)
+    # In each direction the outline's point farthest to that side, among those near the ray from the bone's middle.
+    offsets = ring - (ring.min(0) + ring.max(0)) / 2
+    along, across = offsets @ directions.T, np.abs(offsets @ np.stack([-directions[:, 1], directions[:, 0]]))
+    tips = ring[np.argmax(along - 2.0 * across, axis=0)]
+    distances = np.array(_DISTANCES)
+    reach = distances[None] * size[1] + 0.5 * (np.abs(directions) @ size)[:, None]
+    middles = tips[:, None] + reach[..., None] * directions[:, None]
+    boxes = np.round(np.concatenate([middles - np.divide(size, 2), middles + np.divide(size, 2)], axis=-1)).astype(int)
+    inside = (boxes[..., :2] >= 2).all(-1) & (boxes[..., 2:] <= np.array(picture_wh) - 2).all(-1)
+    kept, (turn, far) = boxes[inside], np.nonzero(inside)
+    left, top, right, bottom = kept.T
+    bone = table[bottom, right] - table[top, right] - table[bottom, left] + table[top, left]
+    # Sideways reads best: above and below a phalanx lie its neighbours.
+    cost = distances[far] + 25.0 * bone / ((right - left) * (bottom - top)) + 0.6 * np.abs(directions[turn, 1])
+    order = np.argsort(cost, kind="stable")
+    return [(float(cost[i]), tuple(kept[i].tolist()), tuple(tips[turn[i]].tolist())) for i in order]
 
 
 def _best(bone: int, candidates, placed: list[Label], text_px: float) -> Label | None:

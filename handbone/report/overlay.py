@@ -14,8 +14,8 @@ from handbone.report.labels import draw_labels, font, full_name, place_labels
 from handbone.report.outlines import dashes, outlines
 
 _WHITE = (255, 255, 255)
-# Lines are drawn at so many times their size and averaged down: widths need not be whole pixels.
-_FINER = 3
+# Of the fixed-point coordinates that OpenCV draws with.
+_FRACTION_BITS = 4
 
 
 def draw_overlay(
@@ -133,40 +133,43 @@ def _chosen(rings: dict[int, list[np.ndarray]], bones: Sequence[int] | None) -> 
 
 
 def _fill(canvas: np.ndarray, rings: list[np.ndarray], colour: tuple[int, int, int], alpha: float) -> None:
-    def draw(cover: np.ndarray, points: list[np.ndarray], shift: int) -> None:
-        cv2.fillPoly(cover, points, 255, cv2.LINE_AA, shift)
+    def draw(cover: np.ndarray, points: list[np.ndarray], finer: int) -> None:
+        cv2.fillPoly(cover, points, 255, cv2.LINE_AA, _FRACTION_BITS)
 
-    _blend(canvas, rings, colour, alpha, 1.0, draw)
+    _blend(canvas, rings, colour, alpha, 1.0, 1, draw)
 
 
 def _stroke(canvas, lines: list[np.ndarray], colour: tuple[int, int, int], width: float, *, closed: bool) -> None:
-    def line_of(thickness: float):
-        def draw(cover: np.ndarray, points: list[np.ndarray], shift: int) -> None:
-            cv2.polylines(cover, points, closed, 255, max(1, round(thickness * _FINER)), cv2.LINE_AA, shift)
-
-        return draw
-
     # A faint dark edge keeps the line visible on white bone and on white background.
-    _blend(canvas, lines, (0, 0, 0), 0.35, width + 2, line_of(1.9 * width))
-    _blend(canvas, lines, colour, 0.95, width + 2, line_of(width))
+    for paint, alpha, thickness in (((0, 0, 0), 0.35, 1.9 * width), (colour, 0.95, width)):
+
+        def draw(cover: np.ndarray, points: list[np.ndarray], finer: int, thickness: float = thickness) -> None:
+            across = max(1, round(thickness * finer))
+            cv2.polylines(cover, points, closed, 255, across, cv2.LINE_AA, _FRACTION_BITS)
+
+        # Lines are drawn at several times their size and averaged down: widths need not be whole pixels.
+        finer = 4 if width < 2 else 3 if width < 3 else 2
+        _blend(canvas, lines, paint, alpha, thickness + 1, finer, draw)
 
 
-def _blend(canvas, lines: list[np.ndarray], colour, alpha: float, margin: float, draw) -> None:
-    """Paint what `draw` covers, on a finer grid inside the lines' box only."""
+def _blend(canvas, lines: list[np.ndarray], colour, alpha: float, margin: float, finer: int, draw) -> None:
+    """Paint what `draw` covers, on a grid `finer` times the canvas, inside the lines' box only."""
     height, width = canvas.shape[:2]
     points = np.vstack(lines)
     left, top = np.maximum(np.floor(points.min(0) - margin), 0).astype(int)
     right, bottom = np.minimum(np.ceil(points.max(0) + margin) + 1, (width, height)).astype(int)
     if left >= right or top >= bottom:
         return
-    cover = np.zeros(((bottom - top) * _FINER, (right - left) * _FINER), np.uint8)
-    # Pixel centres: (x - left + 1/2) * finer - 1/2; four fractional bits.
-    fine = [np.round(((line - (left, top) + 0.5) * _FINER - 0.5) * 16).astype(np.int32) for line in lines]
-    draw(cover, fine, 4)
-    cover = cv2.resize(cover, (right - left, bottom - top), interpolation=cv2.INTER_AREA)
-    weight = cover[..., None].astype(np.float32) * (alpha / 255)
+    cover = np.zeros(((bottom - top) * finer, (right - left) * finer), np.uint8)
+    # Pixel centres are whole numbers on both grids.
+    scaled = [((line - (left, top) + 0.5) * finer - 0.5) * (1 << _FRACTION_BITS) for line in lines]
+    draw(cover, [np.round(line).astype(np.int32) for line in scaled], finer)
+    if finer > 1:
+        cover = cv2.resize(cover, (right - left, bottom - top), interpolation=cv2.INTER_AREA)
+    rows, columns = np.nonzero(cover)
+    weight = cover[rows, columns, None] * np.float32(alpha / 255)
     part = canvas[top:bottom, left:right]
-    part[:] = np.round(part * (1 - weight) + np.asarray(colour, np.float32) * weight)
+    part[rows, columns] = np.round(part[rows, columns] * (1 - weight) + np.asarray(colour, np.float32) * weight)
 
 
 def _legend(bones: Sequence[int], truth: bool, height: int, text: float) -> np.ndarray | None:
