@@ -1,0 +1,69 @@
+"""Training and validation: by person, and alike in pose."""
+
+from collections import defaultdict
+from collections.abc import Mapping, Sequence
+
+import numpy as np
+
+from handbone.data.pose import bend_degrees, pose
+from handbone.data.samples import Dataset, Sample
+from handbone.errors import HandboneError
+from handbone.recipe.schema import Split
+
+
+def split_people(dataset: Dataset, samples: Sequence[Sample], split: Split) -> tuple[list[Sample], list[Sample]]:
+    """`divide` with the bends that the labels of the samples show.
+
+    Raises
+    ------
+    HandboneError: labels cannot be read, or all samples belong to one person.
+    """
+    bends = {sample.name: bend_degrees(dataset.labels(sample).centroids_xy()) for sample in samples}
+    return divide(samples, split, bends)
+
+
+def divide(samples: Sequence[Sample], split: Split, bends: Mapping[str, float]) -> tuple[list[Sample], list[Sample]]:
+    """Training and validation samples of one fold.
+
+    All pictures of a person are on the same side. People with a bent wrist are dealt to the folds first, so that each fold
+    has its share of both poses. With fewer people than folds there are as many folds as people.
+
+    Parameters
+    ----------
+    samples: labelled samples, in any order: the result depends on people and seed only.
+    split: how many folds, which one validates, and the seed.
+    bends: picture name to bend in degrees, as `handbone.data.pose.bend_degrees` gives it; missing and NaN mean unknown.
+
+    Raises
+    ------
+    HandboneError: all samples belong to one person.
+    """
+    hands: dict[str, list[Sample]] = defaultdict(list)
+    for sample in sorted(samples, key=lambda s: (s.name, str(s.image))):
+        hands[sample.person].append(sample)
+    if len(hands) < 2:
+        what = f"pictures of {len(hands)} person cannot be divided into training and validation"
+        raise HandboneError(what, remedy="add pictures of other people")
+    folds = _deal(hands, min(split.folds, len(hands)), split.seed, bends)
+    chosen = {sample.image for person in folds[split.fold % len(folds)] for sample in hands[person]}
+    train = [s for s in samples if s.image not in chosen]
+    return train, [s for s in samples if s.image in chosen]
+
+
+def _deal(hands: Mapping[str, list[Sample]], count: int, seed: int, bends: Mapping[str, float]) -> list[list[str]]:
+    """People dealt to folds: within each pose, in a random order, always to the fold with the fewest pictures."""
+    rng = np.random.default_rng(seed)
+    folds: list[list[str]] = [[] for _ in range(count)]
+    pictures = np.zeros(count, int)
+    groups: dict[bool, list[str]] = {True: [], False: []}
+    for person in sorted(hands):
+        bent = any(pose(bends.get(sample.name, float("nan"))) == "bent" for sample in hands[person])
+        groups[bent].append(person)
+    for people in groups.values():
+        of_this_pose = np.zeros(count, int)
+        for person in rng.permutation(people).tolist():
+            fold = int(np.lexsort((pictures, of_this_pose))[0])
+            folds[fold].append(person)
+            of_this_pose[fold] += 1
+            pictures[fold] += len(hands[person])
+    return folds
