@@ -128,7 +128,7 @@ def keys(
         shown = _table("key", "takes", "default", "meaning")
         for key in section.keys:
             shown.add_row(key.name, Text(key.takes, "dim"), Text(key.default, "green"), key.meaning)
-        results.print(shown)
+        results.print(shown, "")
 
 
 def _results() -> Console:
@@ -149,7 +149,7 @@ def _explained(rows: list[explain.Row]) -> Table:
         if last is not None and last.table != row.table:
             table.add_row()
         style = "bold" if row.changed else ""
-        origin = Text(str(row.origin), "" if row.changed else "dim")
+        origin = Text(row.origin.short, "" if row.changed else "dim")
         table.add_row(Text(row.key, style), Text(row.value, "green"), origin, Text(row.meaning, "dim"))
     return table
 

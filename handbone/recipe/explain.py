@@ -6,22 +6,18 @@ from typing import Any
 from handbone.recipe.dump import value_text
 from handbone.recipe.layers import DEFAULT, Origin
 from handbone.recipe.load import LoadedRecipe
-from handbone.recipe.schema import Choice, Table
+from handbone.recipe.schema import Choice, Off, Table
 
 
 @dataclass(frozen=True)
 class Row:
-    """One key of a resolved recipe; `value` is TOML, `key` is dotted."""
+    """One key of a resolved recipe: its table and itself as dotted names, its value as TOML, its origin and meaning."""
 
+    table: str
     key: str
     value: str
     origin: Origin
     meaning: str
-
-    @property
-    def table(self) -> str:
-        """The dotted name of the table in which the key stands; empty at the top of the file."""
-        return self.key.rpartition(".")[0]
 
     @property
     def changed(self) -> bool:
@@ -38,32 +34,30 @@ def rows(loaded: LoadedRecipe, *, phantom: bool = False) -> list[Row]:
     """
     recipe = loaded.for_phantom() if phantom else loaded.recipe
     return [
-        Row(key, value, loaded.origin(key, phantom=phantom), meaning) for key, value, meaning in _values(recipe, ())
+        Row(table, key, value, loaded.origin(key, phantom=phantom), meaning)
+        for table, key, value, meaning in _values(recipe, ())
     ]
 
 
-def _values(table: Table, path: tuple[str, ...]) -> list[tuple[str, str, str]]:
+def _values(table: Table, path: tuple[str, ...]) -> list[tuple[str, str, str, str]]:
     found, tables = [], []
     for name, field in type(table).model_fields.items():
-        here, value = (*path, name), getattr(table, name)
-        if isinstance(value, Table) and not isinstance(value, Choice):
+        here, value, meaning = (*path, name), getattr(table, name), field.description or ""
+        if isinstance(value, Choice):
+            found += [(".".join(path), *setting) for setting in _settings(value, ".".join(here), meaning)]
+        elif isinstance(value, Table):
             tables += _values(value, here)
-        elif isinstance(value, Choice):
-            found += _settings(value, here, field.description or "")
         else:
-            found.append((".".join(here), _text(value), field.description or ""))
+            unset = "false" if Off in field.metadata else "unset"
+            found.append((".".join(path), ".".join(here), unset if value is None else value_text(value), meaning))
     return found + tables
 
 
-def _settings(choice: Choice, path: tuple[str, ...], meaning: str) -> list[tuple[str, str, str]]:
+def _settings(choice: Choice, key: str, meaning: str) -> list[tuple[str, str, str]]:
     """A choice's name and settings on lines of their own, since `--set` and recipes can change each alone."""
     given: dict[str, Any] = {"name": choice.name, "from": choice.provider, **choice.settings}
     return [
-        (".".join((*path, key)), _text(value), meaning if key == "name" else "")
-        for key, value in given.items()
+        (f"{key}.{name}", value_text(value), meaning if name == "name" else "")
+        for name, value in given.items()
         if value is not None
     ]
-
-
-def _text(value: Any) -> str:
-    return "unset" if value is None else value_text(value)

@@ -30,8 +30,26 @@ class Origin:
             return "default"
         return f"{self.file}, line {self.line}" if self.line else str(self.file)
 
+    @property
+    def short(self) -> str:
+        """The same without folders, for tables: "two_stage.toml:12"."""
+        return f"{self.file.name}:{self.line}" if self.file and self.line else str(self)
+
 
 DEFAULT = Origin()
+
+
+_NOTHING = object()
+
+
+def _at(data: Any, path: KeyPath) -> Any:
+    """The value at a path; `_NOTHING` where there is none."""
+    for key in path:
+        inside = key in data if isinstance(data, dict) else isinstance(data, list | tuple) and key in range(len(data))
+        if not inside:
+            return _NOTHING
+        data = data[key]
+    return data
 
 
 @dataclass(frozen=True)
@@ -52,13 +70,7 @@ class Layer:
 
     def holds(self, path: KeyPath) -> bool:
         """Whether a value stands at that path."""
-        here: Any = self.data
-        for key in path:
-            try:
-                here = here[key] if isinstance(here, dict | list | tuple) else {}[key]
-            except (KeyError, IndexError, TypeError):
-                return False
-        return True
+        return _at(self.data, path) is not _NOTHING
 
 
 def table_at(model: type[Table] | None, key: str) -> type[Table] | None:
@@ -84,40 +96,50 @@ def defaults() -> Layer:
     return _defaults()
 
 
-def merged(base: Layer, over: Layer) -> Layer:
+def merged(base: Layer, over: Layer, *, wakes: bool = True) -> Layer:
     """Lay one layer over another: tables are joined key by key, everything else is replaced.
 
     A choice that gives a name replaces the inherited choice with all its settings (they belong to the thing named
     before); one without a name changes settings of the inherited one. A table that was switched off (`refine = false`)
-    is switched on again by any key in it, and by `true`, with its defaults.
+    is switched on again by `true`, with its defaults, and if it `wakes`, by any key in it.
     """
     replaced: list[KeyPath] = []
-    data = _merged(Recipe, base.data, over.data, (), replaced)
+    data = _merged(Recipe, base.data, over.data, (), replaced, wakes)
     kept = {
         path: origin for path, origin in base.origins.items() if not any(path[: len(gone)] == gone for gone in replaced)
     }
-    return Layer(data, kept | over.origins)
+    # A choice's name alone ("cosine") is its name's origin too.
+    names = {(*path, "name"): origin for path, origin in over.origins.items() if isinstance(_at(over.data, path), str)}
+    spelled = {path: origin for path, origin in names.items() if Layer(data).holds(path)}
+    return Layer(data, kept | over.origins | spelled)
 
 
 def _merged(
-    model: type[Table] | None, base: dict[str, Any], over: dict[str, Any], path: KeyPath, replaced: list[KeyPath]
+    model: type[Table] | None,
+    base: dict[str, Any],
+    over: dict[str, Any],
+    path: KeyPath,
+    replaced: list[KeyPath],
+    wakes: bool,
 ) -> dict[str, Any]:
     result = dict(base)
     for key, value in over.items():
-        here, held = (*path, key), table_at(model, key)
+        here, held, start = (*path, key), table_at(model, key), base.get(key)
+        switched_off = held is not None and start is False
+        if switched_off and isinstance(value, dict) and not wakes:
+            continue
         value = spelled_out(held, value)
         if not isinstance(value, dict):
             replaced.append(here)
             result[key] = value
             continue
-        start = base.get(key)
         if held and issubclass(held, Choice) and "name" in value:
             start = {}
             replaced.append(here)
         elif not isinstance(start, dict):
-            start = _default_table(here) if held else {}
+            start = _default_table(here) if switched_off else {}
             replaced.append(here)
-        result[key] = _merged(held, start, value, here, replaced)
+        result[key] = _merged(held, start, value, here, replaced, wakes)
     return result
 
 
@@ -150,8 +172,17 @@ def assigned(base: Layer, path: tuple[str, ...], value: Any, origin: Origin) -> 
     here[path[-1]] = spelled_out(held, value)
     kept = {key: held for key, held in base.origins.items() if key[: len(path)] != path}
     # The tables on the way count as touched too: a mistake that shows only in their keys together points here.
-    touched = {path[:depth]: origin for depth in range(1, len(path) + 1)}
-    return Layer(data, kept | touched)
+    touched = [path[:depth] for depth in range(1, len(path))] + _paths_in(here[path[-1]], path)
+    return Layer(data, kept | dict.fromkeys(touched, origin))
+
+
+def _paths_in(value: Any, path: KeyPath) -> list[KeyPath]:
+    inner = (
+        [deeper for key, entry in value.items() for deeper in _paths_in(entry, (*path, key))]
+        if isinstance(value, dict)
+        else []
+    )
+    return [path, *inner]
 
 
 def for_validation(data: dict[str, Any], model: type[Table] = Recipe) -> dict[str, Any]:

@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from functools import partial, reduce
 from pathlib import Path
 from typing import Any
 
@@ -41,10 +42,8 @@ class LoadedRecipe:
 
     def origin(self, key: str, *, phantom: bool = False) -> Origin:
         """Where the value of a dotted key was written, for the recipe or for its phantom form."""
-        layer, path = self._phantom_layer if phantom else self._layer, tuple(key.split("."))
-        while path and path not in layer.origins:
-            path = path[:-1]
-        return layer.origins[path] if path else DEFAULT
+        layer = self._phantom_layer if phantom else self._layer
+        return layer.origins.get(tuple(key.split(".")), DEFAULT)
 
 
 def load_recipe(path_or_name: str | Path, overrides: Sequence[str] = ()) -> LoadedRecipe:
@@ -72,15 +71,18 @@ def load_recipe(path_or_name: str | Path, overrides: Sequence[str] = ()) -> Load
     ]
     path = find_recipe(path_or_name)
     chain = read_chain(path)
-    files = merged(defaults(), chain.layer)
+    files = reduce(merged, chain.layers, defaults())
     own = _assign(files, everywhere)
-    phantom = _assign(merged(files, chain.phantom), [*everywhere, *phantom_only])
+    # What the phantom set's budget says of the refiner does not bring back a refiner that a recipe leaves out.
+    budget = reduce(partial(merged, wakes=False), chain.phantom_layers, files)
+    phantom = _assign(budget, [*everywhere, *phantom_only])
 
     problems: list[Problem] = []
     recipe, phantom_recipe = _checked(own, problems), _checked(phantom, problems)
     if recipe is None or phantom_recipe is None:
         raise RecipeError(problems)
-    return LoadedRecipe(recipe, path, chain.files, chain.phantom.data, own, phantom_recipe, phantom)
+    when_phantom = reduce(merged, chain.phantom_layers, Layer({})).data
+    return LoadedRecipe(recipe, path, chain.files, when_phantom, own, phantom_recipe, phantom)
 
 
 def _assign(layer: Layer, words: Sequence[Override]) -> Layer:

@@ -61,12 +61,12 @@ def _path(key: str, text: str) -> tuple[str, ...]:
 def _value(value: str, text: str) -> Any:
     try:
         read = tomllib.loads(f"value = {value}")
-    except tomllib.TOMLDecodeError as error:
+    except tomllib.TOMLDecodeError:
         if _MEANT_AS_TOML.match(value):
             remedy = (
                 """quote text inside lists and tables, and the whole word for the shell: 'refine.bones=["wrist"]'"""
             )
-            raise HandboneError(f"the value is no valid TOML ({error})", where=f"--set {text}", remedy=remedy) from None
+            raise HandboneError("the value is no valid TOML", where=f"--set {text}", remedy=remedy) from None
         return value
     # No key takes a date, so what reads like one is a name; a line break could smuggle in a second key.
     simple = len(read) == 1 and isinstance(read["value"], str | int | float | bool | list | dict)

@@ -49,7 +49,10 @@ def problems_in(error: ValidationError, layer: Layer) -> list[Problem]:
         path = _written_path(detail, layer)
         # A key that takes one of several types is reported once for each of them.
         found.setdefault(path, _problem(detail, path, layer))
-    return list(found.values())
+    # A list whose items are wrong also counts as too short for pydantic: the items' own mistakes say it better.
+    return [
+        problem for path, problem in found.items() if not any(path == other[: len(path)] != other for other in found)
+    ]
 
 
 def _written_path(detail: Any, layer: Layer) -> KeyPath:

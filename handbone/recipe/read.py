@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from handbone.errors import UnknownNameError, suggest
-from handbone.recipe.layers import Layer, Origin, merged
+from handbone.recipe.layers import Layer, Origin
 from handbone.recipe.lines import KeyPath, key_lines
 from handbone.recipe.problems import Problem, RecipeError
 from handbone.recipe.store import builtin_recipes
@@ -20,11 +20,11 @@ _NOT_IN_PHANTOM = ("name", "extends", "when_phantom")
 
 @dataclass(frozen=True)
 class Chain:
-    """A recipe's file and those that it extends, nearest first, and the tables that they give together."""
+    """A recipe's file and those that it extends, nearest first, and their tables in the order of laying."""
 
     files: tuple[Path, ...]
-    layer: Layer
-    phantom: Layer
+    layers: tuple[Layer, ...]
+    phantom_layers: tuple[Layer, ...]
 
 
 def find_recipe(path_or_name: str | Path) -> Path:
@@ -36,12 +36,12 @@ def find_recipe(path_or_name: str | Path) -> Path:
     """
     path, known = Path(path_or_name).expanduser(), builtin_recipes()
     if path.suffix != ".toml" and str(path) in known:
-        return known[str(path)]
+        return shown(known[str(path)])
     if path.is_file():
         return shown(path)
     # A folder that is not there is a mistake even where the last part is a built-in recipe's name.
     if path.parent == Path() and path.stem in known and path.suffix == ".toml":
-        return known[path.stem]
+        return shown(known[path.stem])
     if path.stem in known:
         raise RecipeError([Problem(Origin(path), "", "there is no such file", f"did you mean {path.stem!r}?")])
     raise UnknownNameError("recipe", str(path_or_name), known)
@@ -55,20 +55,20 @@ def read_chain(path: Path) -> Chain:
     RecipeError: for files that cannot be read, are no TOML, or extend each other in a circle.
     """
     files: list[Path] = []
-    layers: list[tuple[Layer, Layer]] = []
+    layers: list[Layer] = []
+    phantom_layers: list[Layer] = []
     step: Path | None = path
     while step is not None:
         files.append(step)
         layer, phantom, step = _read(step, files)
-        layers.append((layer, phantom))
-    own = layers[0][0].data
-    joined, joined_phantom = Layer({}), Layer({})
-    for layer, phantom in reversed(layers):
-        inherited = Layer({k: v for k, v in joined.data.items() if k not in _NOT_INHERITED}, joined.origins)
-        joined, joined_phantom = merged(inherited, layer), merged(joined_phantom, phantom)
-    if "name" not in own:
-        joined.data["name"] = re.sub(r"[^A-Za-z0-9_.-]+", "-", path.stem).lstrip("_.-") or "recipe"
-    return Chain(tuple(files), joined, joined_phantom)
+        layers.append(layer)
+        phantom_layers.append(phantom)
+    for inherited in layers[1:]:
+        for key in _NOT_INHERITED:
+            inherited.data.pop(key, None)
+            inherited.origins.pop((key,), None)
+    layers[0].data.setdefault("name", re.sub(r"[^A-Za-z0-9_.-]+", "-", path.stem).lstrip("_.-") or "recipe")
+    return Chain(tuple(files), tuple(reversed(layers)), tuple(reversed(phantom_layers)))
 
 
 def shown(path: Path) -> Path:
@@ -134,7 +134,7 @@ def _extended(path: Path, extends: Any, lines: dict[KeyPath, int], chain: list[P
     if beside.is_file():
         found = shown(beside)
     elif Path(extends).parent == Path() and name in known:
-        found = known[name]
+        found = shown(known[name])
     else:
         raise RecipeError(
             [Problem(origin, "extends", f"there is no recipe {extends!r} to extend", suggest(name, known))]

@@ -95,7 +95,7 @@ def sections_of(table: str = "") -> tuple[Section, ...]:
     ------
     UnknownNameError: for a table that recipes do not have.
     """
-    name = table.removeprefix("when_phantom").strip("[].")
+    name = table.strip("[]").removeprefix("when_phantom").strip(".")
     found = tuple(s for s in sections() if not name or any(f"{n}.".startswith(f"{name}.") for n in s.names))
     if not found:
         raise UnknownNameError("table", table, [name for section in sections() for name in section.names])
@@ -185,7 +185,8 @@ def _phrase_of_one(node: dict[str, Any]) -> str:
     if node.get("additionalProperties") is True:
         return "name, or table with name and settings"
     if node.get("type") == "object":
-        return f"table with {', '.join(node['properties'])}" if "properties" in node else "table"
+        inner = ", ".join(node.get("properties", ()))
+        return f"table with {inner}" if inner else f"table of {_phrase(node['additionalProperties'])}"
     words, limits = _TYPES[node["type"]], {name: node[name] for name in _LIMITS if name in node}
     if "minimum" in limits and "maximum" in limits:
         words += f" from {limits.pop('minimum'):g} to {limits.pop('maximum'):g}"

@@ -168,7 +168,10 @@ class Train(Table):
     def _rise_leaves_room(self) -> "Train":
         risen = sum(step.epochs for step in self.rise)
         if risen >= self.epochs:
-            raise ValueError(f"rise takes {risen} epochs and leaves none of the {self.epochs} for the full size")
+            raise ValueError(
+                f"rise takes {risen} epochs and leaves none of the {self.epochs} for the full size; "
+                "shorten it, or leave it out with rise = []"
+            )
         return self
 
 
@@ -211,7 +214,9 @@ class Coarse(Network):
 class Crop(Table):
     """The window that the refiner reads, found from the coarse masks."""
 
-    anchors: Bones = Field(default=("wrist", "metacarpals", "forearm"), description="bones that place the window")
+    anchors: Bones = Field(
+        default=("wrist", "metacarpals", "forearm"), description="bones or groups that place the window"
+    )
     window: float = Field(default=512.0, gt=0, description="side in pixels of a 2048 picture at normal hand size")
     normal_unit: float = Field(
         default=449.0, gt=0, description="length of the third metacarpal at normal hand size, in pixels"
@@ -229,7 +234,7 @@ class Crop(Table):
 
 
 class Refine(Network):
-    """The network that reads the window."""
+    """The network that reads the window; `refine = false` at the top of the file leaves the second stage out."""
 
     size: Size = Field(default=512, description="side in pixels of what the network reads; crop.window or finer")
     bones: Bones = Field(default=("wrist",), description="bones or groups that are refined; all 29 are learned")
@@ -306,7 +311,7 @@ class Recipe(Table):
     split: Split = Split()
     coarse: Coarse = Coarse()
     crop: Crop = Crop()
-    refine: Annotated[Refine | None, Off] = Refine()
+    refine: Annotated[Refine | None, Off] = Field(default=Refine(), description="the second stage; false leaves it out")
     merge: Merge = Merge()
     predict: Predict = Predict()
     evaluate: Evaluate = Evaluate()

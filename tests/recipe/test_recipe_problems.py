@@ -1,0 +1,97 @@
+import pytest
+
+from handbone.recipe.load import load_recipe
+from handbone.recipe.problems import RecipeError
+
+
+@pytest.fixture
+def mistakes(tmp_path, monkeypatch):
+    """The messages for a recipe's text, without the file's name."""
+    monkeypatch.chdir(tmp_path)
+
+    def read(text, *overrides):
+        (tmp_path / "a.toml").write_text(text, encoding="utf-8")
+        with pytest.raises(RecipeError) as error:
+            load_recipe("a.toml", overrides)
+        assert all(str(problem) in str(error.value) for problem in error.value.problems)
+        return [str(problem).replace("a.toml, ", "") for problem in error.value.problems]
+
+    return read
+
+
+def test_all_mistakes_at_once_in_the_order_of_the_file(mistakes):
+    text = """
+[coarse.train]
+epoch = 3
+batch = "4"
+clip = -1
+rise = [{ size = 512, epochs = 1 },
+        { size = 100, epoch = 2 }]
+devices = 0
+[predict]
+precision = "bf17"
+[refine]
+bones = ["carpal"]
+"""
+    assert mistakes(text) == [
+        "line 3: unknown key 'epoch' in [coarse.train]; did you mean 'epochs'?",
+        'line 4: coarse.train.batch takes a whole number, at least 1, but came as "4"',
+        "line 5: coarse.train.clip takes a number, above 0, or false to switch it off, but came as -1",
+        "line 7: coarse.train.rise[1].size takes a whole number from 32 to 4096, in steps of 32, but came as 100",
+        "line 7: the key 'epochs' is missing in [coarse.train.rise[1]]",
+        "line 7: unknown key 'epoch' in [coarse.train.rise[1]]; did you mean 'epochs'?",
+        'line 8: coarse.train.devices takes a whole number, at least 1, or "auto", but came as 0',
+        'line 10: predict.precision takes "auto" or "32" or "bf16", but came as "bf17"; did you mean \'bf16\'?',
+        "line 12: refine.bones: unknown bone or group 'carpal'; did you mean 'carpals'?",
+    ]
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("sede = 3", "line 1: unknown key 'sede'; did you mean 'seed'?"),
+        ("extend = 'a'", "line 1: unknown key 'extend'; did you mean 'extends'?"),
+        ("epochs = 3", "unknown key 'epochs'; did you mean 'coarse.train.epochs' or 'refine.train.epochs'?"),
+        ("[optimiser]\nname = 'adam'", "did you mean 'coarse.train.optimiser' or 'refine.train.optimiser'?"),
+        ("[split]\nqqq = 3", "unknown key 'qqq' in [split]; choose one of: fold, folds, seed"),
+        ("coarse = 3", "coarse takes a table with size, model, weights, train, augment, but came as 3"),
+        ("refine = 0", "refine takes a table with"),
+        ("[data]\npath = 3", "data.path takes text, but came as 3"),
+        ("[coarse]\nsize = true", "but came as true"),
+        ("[coarse.train]\nlr = inf", "coarse.train.lr takes a number, above 0, but came as inf"),
+        ("[coarse.train]\nlr = 1979-05-27", "but came as 1979-05-27"),
+        ("[predict]\nflip_tta = 1", "predict.flip_tta takes true or false, but came as 1"),
+        ("[refine]\nbones = []", "refine.bones takes a list of: text, but came as []"),
+        ("[coarse.train]\nloss = 'dice + x * bce'", "cannot read the loss term 'x * bce'"),
+        ("[coarse.train]\nloss = [{ weight = 1 }]", "the key 'name' is missing in [coarse.train.loss[0]]"),
+        ("[coarse]\nmodel = 3", "coarse.model takes a name, or table with name and settings, but came as 3"),
+        ("[split]\nfold = 5", "line 1: split: fold 5 does not exist"),
+        ("[coarse.train]\nepochs = 3\nrise = [{ size = 64, epochs = 3 }]", "line 1: coarse.train: rise takes 3 epochs"),
+        ("[refine]\nsize = 64\ntrain.rise = [{ size = 64, epochs = 3 }]", "not smaller than the size 64"),
+        ("[merge]\narea_ratio = [2, 1]", "merge.area_ratio: needs a smaller and a larger number"),
+        ("[crop]\nanchors = ['hand']", "crop.anchors: unknown bone or group 'hand'"),
+        ("[data.class_map]\na = 'capitate'", "unknown bone 'capitate'; did you mean 'Capitate'?"),
+        ("name = 'a/b'", "name is 'a/b'; use letters, digits"),
+    ],
+)
+def test_one_mistake_reads_as_one_sentence(mistakes, text, message):
+    [found] = mistakes(text)
+    assert message in found
+
+
+def test_words_of_the_command_line_are_blamed_for_their_own_mistakes(mistakes):
+    assert mistakes("seed = 1", "train.epochs=3", "seed=x") == [
+        '--set seed=x: seed takes a whole number, at least 0, but came as "x"',
+        "--set train.epochs=3: unknown key 'train'; did you mean 'coarse.train' or 'refine.train' or 'phantom.train'?",
+    ]
+    rise = "[coarse.train]\nepochs = 9\nrise = [{ size = 64, epochs = 4 }]"
+    assert mistakes(rise, "coarse.train.epochs=3")[0].startswith(
+        "--set coarse.train.epochs=3: coarse.train: rise takes 4"
+    )
+
+
+def test_a_mistake_in_an_extended_file_names_that_file(mistakes, tmp_path):
+    (tmp_path / "base.toml").write_text("\n[split]\nfols = 3", encoding="utf-8")
+    assert mistakes('extends = "base.toml"') == [
+        "base.toml, line 3: unknown key 'fols' in [split]; did you mean 'folds'?"
+    ]
