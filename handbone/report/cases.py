@@ -11,7 +11,7 @@ from dataclasses import dataclass
 import cv2
 import numpy as np
 
-from handbone.anatomy import BONES, CARPALS
+from handbone.anatomy import BONES, CARPALS, COUNT
 from handbone.frame import Frame
 from handbone.masks.bone_masks import BoneMasks
 from handbone.report.labels import Label, place_labels
@@ -113,10 +113,9 @@ def _shot(title, grey, stages, truth, view: Frame, window: Frame | None, size: i
         order = sorted((b for b, rings in shown.items() if rings), key=lambda b: -_extent(shown[b]))
         return tuple((bone, svg_path(shown[bone])) for bone in order)
 
-    named = outlines(truth if truth is not None else stages[-1][1], view)
-    if title == "hand":
-        # The carpals are named in the wrist's own shot; there is no room for them here.
-        named = {bone: rings for bone, rings in named.items() if bone not in CARPALS}
+    # The carpals are named in the wrist's own shot; there is no room for them beside the whole hand.
+    named = set(range(COUNT)) - (set(CARPALS) if title == "hand" else set())
+    labelled = outlines(truth if truth is not None else stages[-1][1], view)
     text_px = _TEXT_SHARE * view.size_hw[1]
     return Shot(
         title=title,
@@ -124,7 +123,7 @@ def _shot(title, grey, stages, truth, view: Frame, window: Frame | None, size: i
         picture_uri=jpeg_uri(view.warp(grey)),
         layers=tuple(Layer(name, paths(outlines(masks, view))) for name, masks in stages),
         truth=paths(outlines(truth, view)) if truth is not None else (),
-        labels=tuple(place_labels(named, view.size_hw, text_px)),
+        labels=tuple(place_labels(labelled, view.size_hw, text_px, named)),
         text_px=text_px,
         window=_polygon(view.to_grid(window.corners_xy)) if window is not None else "",
     )

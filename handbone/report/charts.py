@@ -1,5 +1,6 @@
 """The report's charts as inline SVG that takes its colours and its font from the page, light or dark."""
 
+import html
 import io
 import re
 from collections.abc import Mapping
@@ -72,7 +73,7 @@ def learning_chart(name: str, history: pd.DataFrame) -> str:
         axes.set_xlabel("epoch", fontsize=8.5, color=_INK)
         axes.xaxis.get_major_locator().set_params(integer=True)
         _plain(axes, grid="y")
-    return _inline(figure, "learning-" + re.sub(r"\W+", "-", name), f"learning curves of the {name} network")
+    return _inline(figure, "learning-" + re.sub(r"\W+", "-", name), f"Learning curves: {name}")
 
 
 def drawable(history: pd.DataFrame) -> bool:
@@ -124,4 +125,4 @@ def _inline(figure, prefix: str, title: str) -> str:
     )
     for colour, css in _CSS.items():
         text = text.replace(colour, css)
-    return text.replace("<svg", f'<svg class="chart" role="img" aria-label="{title}"', 1)
+    return text.replace("<svg", f'<svg class="chart" role="img" aria-label="{html.escape(title)}"', 1)

@@ -162,10 +162,10 @@ class Figures:
 
     def _what_pose_does(self) -> list[str]:
         poses = self.poses()
-        if len(poses) != 2:
+        if not poses:
             return []
-        told = [f"{all_bones[self.last]:.3f} in the {n} {pose}" for pose, n, all_bones, _ in poses]
-        return [f"By pose: {told[0]} and {told[1]} ones."]
+        told = [f"{pose} {all_bones[self.last]:.3f} ({n})" for pose, n, all_bones, _ in poses]
+        return [f"By pose (pictures): {', '.join(told)}."]
 
 
 def _spoken(bone: str) -> str:

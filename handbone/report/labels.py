@@ -1,5 +1,6 @@
 """Bones' short names on a picture: placed beside the bones so that they collide with nothing."""
 
+from collections.abc import Collection
 from dataclasses import dataclass
 
 import cv2
@@ -48,7 +49,12 @@ def font(height_px: float) -> ImageFont.FreeTypeFont:
     return ImageFont.load_default(size=height_px)
 
 
-def place_labels(rings_by_bone: dict[int, list[np.ndarray]], size_hw: tuple[int, int], text_px: float) -> list[Label]:
+def place_labels(
+    rings_by_bone: dict[int, list[np.ndarray]],
+    size_hw: tuple[int, int],
+    text_px: float,
+    bones: Collection[int] | None = None,
+) -> list[Label]:
     """Find a free place beside every bone.
 
     Parameters
@@ -56,6 +62,7 @@ def place_labels(rings_by_bone: dict[int, list[np.ndarray]], size_hw: tuple[int,
     rings_by_bone: outlines (n, 2) in the view's pixels.
     size_hw: the view's height and width.
     text_px: height of the text.
+    bones: which of them get a name; all by default.
 
     A label never lies on another one nor across the edge; a bone for which that is impossible gets none. Bones with the
     least free space around them choose first.
@@ -63,7 +70,8 @@ def place_labels(rings_by_bone: dict[int, list[np.ndarray]], size_hw: tuple[int,
     height, width = size_hw
     table = cv2.integral(_covered(rings_by_bone, size_hw))
     face = font(text_px)
-    outlines = {bone: np.vstack(rings) for bone, rings in rings_by_bone.items()}
+    named = rings_by_bone.keys() if bones is None else rings_by_bone.keys() & set(bones)
+    outlines = {bone: np.vstack(rings_by_bone[bone]) for bone in sorted(named)}
     outlines = {bone: ring[_visible(ring, width, height)] for bone, ring in outlines.items()}
     outlines = {bone: ring for bone, ring in outlines.items() if len(ring)}
     candidates = {}

@@ -104,10 +104,7 @@ def _signed(value: float | None) -> str:
 
 
 def _number(value: Any, digits: int = 1) -> str:
-    if value is None or pd.isna(value):
-        return "–"
-    # A mask that is missing is infinitely far from the truth.
-    return "∞" if value == float("inf") else f"{value:.{digits}f}"
+    return "–" if value is None or pd.isna(value) else f"{value:.{digits}f}"
 
 
 def _tiles(figures: Figures | None, failures: Sequence, facts: Mapping[str, str]) -> list[tuple[str, str, str]]:

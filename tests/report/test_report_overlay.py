@@ -182,3 +182,13 @@ def test_drawing_needs_neither_torch_nor_matplotlib():
     code = "import sys, handbone.report.overlay, handbone.report.page; print(*sys.modules)"
     loaded = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout.split()
     assert not {"torch", "matplotlib", "numba"} & set(loaded)
+
+
+def test_a_bone_without_a_name_is_still_kept_free():
+    size = 900
+    rings = outlines(hand(size))
+    ulna = anatomy.INDEX["Ulna"]
+    (label,) = place_labels(rings, (size, size), 12.0, [ulna])
+    assert label.bone == ulna
+    left, top, right, bottom = label.box
+    assert not hand(size).dense()[:, top:bottom, left:right].any()

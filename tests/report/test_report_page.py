@@ -84,7 +84,7 @@ def full_page(tmp_path_factory) -> str:
         title=f"run {EVIL}",
         rows=metrics(("a.png", EVIL, "c.png")),
         cases=[case("a.png"), case(EVIL), case("unscored.png")],
-        histories={"coarse": history, "refiner": history},
+        histories={"coarse": history, EVIL: history},
         frames=[
             {"image_name": "a.png", "fallback": "none", "reason": "", "mirrored": True},
             {"image_name": EVIL, "fallback": "wider", "reason": f"no Capitate {EVIL}", "mirrored": False},
@@ -175,10 +175,8 @@ def test_a_coarse_run_has_one_column_of_figures(tmp_path):
 def test_a_missing_mask_does_not_break_the_page(tmp_path):
     rows = metrics()
     rows.loc[rows["bone"] == "Pisiform", ["dice", "nsd_2px"]] = np.nan
-    rows.loc[rows["bone"] == "Lunate", "hd95_px"] = np.inf
     text = Reader(write_report(tmp_path / "r.html", title="gaps", rows=rows).read_text()).text
     assert "nan" not in text
-    assert "∞" in text
 
 
 def test_group_means_are_means_over_pictures_then_bones():
