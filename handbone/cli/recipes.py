@@ -136,21 +136,27 @@ def _results() -> Console:
     return Console(highlight=False)
 
 
-def _table(*columns: str) -> Table:
+def _table(first: str, *columns: str) -> Table:
     table = Table(box=None, pad_edge=False, header_style="bold", padding=(0, 2, 0, 0))
+    table.add_column(first, no_wrap=True)
     for column in columns:
         table.add_column(column, overflow="fold")
     return table
 
 
 def _explained(rows: list[explain.Row]) -> Table:
+    """Rows under their tables' headers, as in a TOML file."""
     table = _table("key", "value", "from", "meaning")
-    for last, row in zip([None, *rows], rows, strict=False):
-        if last is not None and last.table != row.table:
+    table.columns[2].no_wrap = True
+    header = ""
+    for row in rows:
+        if row.table != header:
+            header = row.table
             table.add_row()
-        style = "bold" if row.changed else ""
+            table.add_row(Text(f"[{header}]", "bold cyan"))
         origin = Text(row.origin.short, "" if row.changed else "dim")
-        table.add_row(Text(row.key, style), Text(row.value, "green"), origin, Text(row.meaning, "dim"))
+        key = Text(row.key.removeprefix(f"{header}."), "bold" if row.changed else "")
+        table.add_row(key, Text(row.value, "green"), origin, Text(row.meaning, "dim"))
     return table
 
 

@@ -18,6 +18,10 @@ Off = BeforeValidator(lambda value: None if value is False else value)
 Quoted = BeforeValidator(lambda value: str(value) if type(value) is int else value)
 
 
+#: As data.path: draw a phantom set, whether or not there is data.
+PHANTOM = "phantom"
+
+
 class Table(BaseModel):
     """A TOML table: unknown keys are refused and values don't change once read."""
 
@@ -52,7 +56,10 @@ class LossTerm(Choice):
 class Data(Table):
     """Where the pictures and labels are."""
 
-    path: str = Field(default="data", description="folder of pictures and labels, relative to the current folder")
+    path: str = Field(
+        default="data",
+        description='folder of pictures and labels, relative to the current one; "phantom" draws phantom hands',
+    )
     layout: Literal["auto", "contest", "coco", "folder"] = Field(
         default="auto", description="how that folder is arranged"
     )
@@ -95,7 +102,7 @@ class Split(Table):
 class Augment(Table):
     """Random changes of training pictures; polygon vertices move with the picture."""
 
-    probability: Share = Field(default=0.9, description="how often the geometric changes apply")
+    probability: Share = Field(default=0.9, description="how often rotate, scale and shift apply")
     rotate: float = Field(default=15.0, ge=0, le=180, description="whole picture, degrees each way")
     wrist_bend: float = Field(default=60.0, ge=0, le=70, description="hand against forearm, degrees each way")
     wrist_bend_probability: Share = Field(default=0.3, description="how often the wrist is bent")

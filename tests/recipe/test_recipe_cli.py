@@ -35,8 +35,8 @@ def test_list(handbone):
 
 def test_show_in_every_form(handbone):
     text = handbone("show", "contest", "--set", "split.folds=3")
-    assert "contest.toml:" in text and "--set split.folds=3" in text and "coarse.train.weight_decay" in text
-    assert "coarse.train.weight_decay" not in handbone("show", "contest", "--changed")
+    assert "contest.toml:" in text and "--set split.folds=3" in text and "[coarse.train]" in text
+    assert "weight_decay" in text and "weight_decay" not in handbone("show", "contest", "--changed")
     assert tomllib.loads(handbone("show", "contest", "--toml"))["coarse"]["train"]["epochs"] == 60
     shown = json.loads(handbone("show", "two_stage", "--phantom", "--json"))
     assert shown["recipe"]["coarse"]["train"]["epochs"] == load_recipe("two_stage").for_phantom().coarse.train.epochs
