@@ -1,0 +1,89 @@
+"""Dice, NSD and HD95 against all distances between all boundary pixels."""
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from hypothesis.extra import numpy as hnp
+
+from handbone.anatomy import COUNT
+from handbone.errors import ShapeError
+from handbone.evaluation.metrics import both_empty, dice_contest, hd95, nsd
+from handbone.masks import BoneMasks
+
+planes = hnp.arrays(bool, (9, 11), elements=st.booleans(), fill=st.booleans())
+
+
+def only(plane: np.ndarray, bone: int = 0) -> BoneMasks:
+    dense = np.zeros((COUNT, *plane.shape), bool)
+    dense[bone] = plane
+    return BoneMasks.from_dense(dense)
+
+
+def boundary_points(plane: np.ndarray) -> np.ndarray:
+    """(n, 2) pixels with an upper, lower, left or right neighbour, or the picture's edge, outside the mask."""
+    points = []
+    for row, column in zip(*np.nonzero(plane), strict=True):
+        for there in ((row - 1, column), (row + 1, column), (row, column - 1), (row, column + 1)):
+            outside = not (0 <= there[0] < plane.shape[0] and 0 <= there[1] < plane.shape[1])
+            if outside or not plane[there]:
+                points.append((row, column))
+                break
+    return np.array(points, float).reshape(-1, 2)
+
+
+def all_distances(a: np.ndarray, b: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    between = np.linalg.norm(boundary_points(a)[:, None] - boundary_points(b)[None], axis=2)
+    return between.min(1), between.min(0)
+
+
+@given(planes, planes)
+def test_dice_is_the_contest_s_formula(a, b):
+    expected = (2 * np.count_nonzero(a & b) + 1e-4) / (a.sum() + b.sum() + 1e-4)
+    found = dice_contest(only(a, 3), only(b, 3))
+    assert found[3] == pytest.approx(expected, abs=1e-12)
+    assert (np.delete(found, 3) == 1).all()
+    assert list(both_empty(only(a, 3), only(b, 3))) == [
+        not (a.any() or b.any()) if i == 3 else True for i in range(COUNT)
+    ]
+
+
+@settings(deadline=None)
+@given(planes, planes, st.sampled_from([0.0, 1.0, 1.5, 3.0]))
+def test_boundary_metrics_agree_with_all_distances(a, b, tolerance):
+    found_nsd, found_hd95 = nsd(only(a), only(b), tolerance)[0], hd95(only(a), only(b))[0]
+    if not a.any() and not b.any():
+        assert np.isnan(found_nsd)
+        assert np.isnan(found_hd95)
+    elif not a.any() or not b.any():
+        assert found_nsd == 0
+        assert found_hd95 == pytest.approx(np.hypot(9, 11))
+    else:
+        there, back = all_distances(a, b)
+        assert found_nsd == pytest.approx(np.mean(np.concatenate([there, back]) <= tolerance + 1e-6))
+        assert found_hd95 == pytest.approx(max(np.percentile(there, 95), np.percentile(back, 95)), abs=1e-4)
+
+
+@given(planes, planes)
+def test_metrics_do_not_know_which_is_the_truth(a, b):
+    one, other = only(a), only(b)
+    for metric in (dice_contest, hd95, lambda x, y: nsd(x, y, 1.0)):
+        assert np.array_equal(metric(one, other), metric(other, one), equal_nan=True)
+
+
+def test_a_square_moved_by_two_pixels():
+    a, b = np.zeros((40, 40), bool), np.zeros((40, 40), bool)
+    a[10:30, 10:30] = True
+    b[10:30, 12:32] = True
+    assert dice_contest(only(a), only(b))[0] == pytest.approx(0.9)
+    assert hd95(only(a), only(b))[0] == pytest.approx(2)
+    assert nsd(only(a), only(b), 2.0)[0] == 1
+    # Of 76 boundary pixels each, one side's 20 lie two pixels from the other boundary, and 16 of the opposite side's: its
+    # ends lie on or beside the other's upper and lower edge.
+    assert nsd(only(a), only(b), 1.0)[0] == pytest.approx(1 - 2 * 36 / 152)
+
+
+def test_pictures_of_other_sizes_are_refused():
+    for metric in (dice_contest, hd95, lambda x, y: nsd(x, y, 1.0)):
+        with pytest.raises(ShapeError, match=r"\(4, 4\) like the truth's, but came as \(4, 5\)"):
+            metric(only(np.ones((4, 4), bool)), only(np.ones((4, 5), bool)))
