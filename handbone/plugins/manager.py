@@ -106,6 +106,10 @@ class PluginManager:
                         Problem(package, version, f"its {hook} gave {spec!r}, which is no {kind} spec")
                     )
 
+    def provenance(self) -> dict[str, str]:
+        """The packages that take part, the built-ins' among them, with their versions."""
+        return dict(sorted(set(self._packages.values())))
+
     def provided(self, kind: str) -> list[Provided]:
         """Everything of a kind, in the order of names."""
         by_name = self._provided[kind]

@@ -1,0 +1,40 @@
+"""`handbone run`: everything a recipe says, into a run folder."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+
+def command(
+    recipe: Annotated[str, typer.Argument(help="A recipe's TOML file, or the name of a built-in recipe.")],
+    overrides: Annotated[
+        list[str] | None,
+        typer.Option("--set", metavar="KEY=VALUE", help="Change one key, as in --set coarse.train.epochs=3."),
+    ] = None,
+    output: Annotated[
+        Path | None, typer.Option("--output", "-o", help="The run's folder.  [default: runs/NAME]", show_default=False)
+    ] = None,
+    dry_run: Annotated[
+        bool, typer.Option("--dry-run", help="Show steps, sizes, memory and what would be reused; do nothing.")
+    ] = False,
+    as_json: Annotated[bool, typer.Option("--json", help="Print the result as JSON on standard output.")] = False,
+) -> None:
+    """Train, predict, refine, merge, evaluate and report, as the recipe says.
+
+    The same command run again continues where it stopped and redoes only the steps whose inputs changed.
+    """
+    from handbone.pipeline.run import open_run
+    from handbone.pipeline.show import show_plan, show_result
+
+    run = open_run(recipe, overrides or [], output)
+    plan = run.plan()
+    if dry_run:
+        show_plan(run, plan, as_json=as_json, memory=run.estimate_memory())
+        return
+    if not as_json:
+        show_plan(run, plan, as_json=False)
+    result = run.execute(plan)
+    show_result(result, as_json=as_json)
+    if result.problems:
+        raise typer.Exit(1)

@@ -1,0 +1,50 @@
+"""Combinations that cannot work, refused with the recipe's file and key before any work starts."""
+
+import importlib.util
+from pathlib import Path
+
+from handbone.errors import HandboneError
+from handbone.plugins.manager import registry
+from handbone.recipe.schema import Choice, Network, Recipe
+
+
+def check_recipe(recipe: Recipe, *, where: str) -> None:
+    """Refuse a recipe that names what is not registered, not installed or not there.
+
+    Raises
+    ------
+    HandboneError: with every mistake found, one a line.
+    """
+    mistakes: list[str] = []
+    networks = {"coarse": recipe.coarse}
+    if recipe.refine is not None:
+        networks["refine"] = recipe.refine
+    for table, network in networks.items():
+        mistakes += _network_mistakes(table, network)
+    if mistakes:
+        raise HandboneError("\n  ".join(mistakes), where=where)
+
+
+def _network_mistakes(table: str, network: Network) -> list[str]:
+    train = network.train
+    choices: list[tuple[str, str, Choice]] = [
+        ("model", "model", network.model),
+        ("optimiser", "train.optimiser", train.optimiser),
+        ("scheduler", "train.scheduler", train.scheduler),
+        *(("loss", "train.loss", term) for term in train.loss),
+    ]
+    mistakes = []
+    for kind, key, choice in choices:
+        try:
+            registry().get(kind, choice)
+        except HandboneError as error:
+            mistakes.append(f"{table}.{key}: {error}")
+    if network.weights is not None and not Path(network.weights).expanduser().exists():
+        mistakes.append(f"{table}.weights: {network.weights!r} does not exist; give a weights file or a run's folder")
+    for logger in train.loggers:
+        if logger != "csv" and importlib.util.find_spec(logger) is None:
+            mistakes.append(f"{table}.train.loggers: {logger!r} is not installed; pip install 'handbone[{logger}]'")
+    for step in train.rise:
+        if step.size > network.size:
+            mistakes.append(f"{table}.train.rise: {step.size} is larger than the network's size {network.size}")
+    return mistakes

@@ -1,0 +1,133 @@
+"""The last steps: figures from masks and labels, and the page that shows them."""
+
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+
+import pandas as pd
+
+from handbone.evaluation.tables import score_pictures, summarise
+from handbone.files import whole_file, write_json, write_text
+from handbone.frame import Frame
+from handbone.masks.bone_masks import BoneMasks
+from handbone.pipeline.context import Context
+from handbone.pipeline.manifest import environment
+from handbone.pipeline.run_predictions import load_prediction, load_predictions
+from handbone.progress import console, track
+from handbone.recipe.dump import to_toml
+
+_HEADLINES = ("all", "carpals", "metacarpals", "phalanges", "forearm")
+
+
+def evaluate(context: Context, part: Path) -> None:
+    """Compare coarse and merged masks with the labels; leaves `metrics.csv`, `summary.csv` and `figures.json`."""
+    rows = score_pictures(_scored(context), tolerances_px=context.recipe.evaluate.nsd_tolerances_px)
+    parts = {sample.name: name for name in ("validation", "test") for sample in context.parts[name]}
+    rows.insert(1, "part", rows["image_name"].map(parts))
+    with whole_file(part / "metrics.csv") as temporary:
+        rows.to_csv(temporary, index=False, float_format="%.6g")
+    summary = summarise(_judged(rows))
+    with whole_file(part / "summary.csv") as temporary:
+        summary.to_csv(temporary, index=False, float_format="%.6g")
+    write_json(part / "figures.json", _headlines(summary))
+
+
+def _scored(context: Context) -> Iterator[tuple[str, BoneMasks, Mapping[str, BoneMasks]]]:
+    threshold = context.recipe.predict.threshold
+    for prediction in track(load_predictions(context), "Evaluating", total=len(context.predicted)):
+        if prediction.sample.annotation is None:
+            continue
+        stages = {"coarse": prediction.coarse.threshold(threshold)}
+        if context.recipe.refine is not None:
+            stages["merged"] = prediction.merged.threshold(threshold)
+        yield prediction.sample.name, context.dataset.labels(prediction.sample).masks(), stages
+
+
+def _judged(rows: pd.DataFrame) -> pd.DataFrame:
+    """The rows that figures are taken from: the test pictures, which no decision saw, where these have labels."""
+    test = rows[rows["part"] == "test"]
+    return test if len(test) else rows
+
+
+def _headlines(summary: pd.DataFrame) -> dict[str, dict[str, float]]:
+    if summary.empty:
+        return {}
+    groups = summary[summary["kind"] == "group"].set_index("name")
+    stages = [column.removesuffix("_dice") for column in summary.columns if column.endswith("_dice")]
+    return {
+        name: {stage: round(float(groups.loc[name, f"{stage}_dice"]), 4) for stage in stages}
+        for name in _HEADLINES
+        if name in groups.index
+    }
+
+
+def write_page(context: Context, part: Path) -> None:
+    """Write `report.html` with the worst and best cases, or the first pictures where there are no labels."""
+    from handbone.report.cases import draw_case
+    from handbone.report.page import write_report
+
+    settings = context.recipe.report
+    rows = _judged(pd.read_csv(context.folder.step("evaluation") / "metrics.csv"))
+    chosen = _worst_and_best(rows, settings.worst, settings.best) if len(rows) else []
+    samples = {sample.name: sample for sample in context.predicted}
+    cases = []
+    for name in track(chosen or list(samples)[: settings.worst + settings.best], "Drawing the report"):
+        prediction = load_prediction(context, samples[name])
+        stages = [("coarse", prediction.coarse)]
+        if context.recipe.refine is not None:
+            stages.append(("merged", prediction.merged))
+        frame = prediction.record["frame"]
+        cases.append(
+            draw_case(
+                name,
+                context.cache.image(samples[name].image),
+                [(stage, p.threshold(context.recipe.predict.threshold)) for stage, p in stages],
+                truth=context.dataset.labels(samples[name]).masks() if samples[name].annotation else None,
+                window=Frame.from_json(frame["frame"]) if frame else None,
+                caption=frame["reason"] if frame else "",
+                size=settings.picture_size,
+            )
+        )
+    records = {p.sample.name: p.record for p in load_predictions(context)}
+    write_report(
+        part / "report.html",
+        title=context.recipe.name,
+        rows=rows,
+        cases=cases,
+        histories=_histories(context),
+        frames=[{"image_name": name, **r["frame"]} for name, r in records.items() if r["frame"]],
+        decisions=[{"image_name": name, **d} for name, r in records.items() for d in r["decisions"]],
+        failures=[(problem["file"], problem["message"]) for problem in context.problems()],
+        notes=_notes(context, rows),
+        recipe=to_toml(context.recipe),
+        environment=_flat(environment()) | {"seed": context.recipe.seed},
+    )
+
+
+def _worst_and_best(rows: pd.DataFrame, worst: int, best: int) -> list[str]:
+    last = rows[rows["stage"] == rows["stage"].iloc[-1]]
+    ranked = list(last.groupby("image_name")["dice"].mean().sort_values().index)
+    return list(dict.fromkeys([*ranked[:worst], *ranked[len(ranked) - best :]]))
+
+
+def _histories(context: Context) -> dict[str, pd.DataFrame]:
+    files = {"Coarse network": "coarse", "Refiner": "refiner"}
+    if context.recipe.refine is None:
+        del files["Refiner"]
+    return {title: pd.read_csv(context.folder.step(step) / "history.csv") for title, step in files.items()}
+
+
+def _notes(context: Context, rows: pd.DataFrame) -> list[str]:
+    notes = []
+    if context.phantom:
+        notes.append(
+            "Every picture here is a phantom that handbone drew: the figures say that the method works, not how well it "
+            "does on radiographs."
+        )
+    if set(rows["part"]) == {"validation"}:
+        notes.append("The figures are those of the validation pictures, by which the best epoch was chosen.")
+    return notes
+
+
+def _flat(values: Mapping) -> dict[str, object]:
+    packages = values.get("packages", {})
+    return {key: value for key, value in values.items() if key != "packages"} | packages

@@ -1,0 +1,135 @@
+"""A run: a resolved recipe, the data it uses, its steps with what each was made from, and how they are carried out."""
+
+import os
+import shutil
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from handbone.data.samples import Dataset, open_dataset
+from handbone.errors import HandboneError
+from handbone.files import whole_file, write_text
+from handbone.pipeline.checks import check_recipe
+from handbone.pipeline.digest import data_digest
+from handbone.pipeline.folder import RunFolder, State, fingerprint
+from handbone.pipeline.manifest import peak_memory_gb, write_manifest
+from handbone.pipeline.steps import STEPS, Context, Step
+from handbone.progress import console
+from handbone.recipe.dump import to_toml
+from handbone.recipe.load import load_recipe
+from handbone.recipe.schema import PHANTOM, Data, Recipe
+
+
+@dataclass(frozen=True)
+class PlannedStep:
+    """A step of a run, its fingerprint, and what running it would mean."""
+
+    step: Step
+    mark: str
+    state: State
+
+
+@dataclass(frozen=True)
+class Result:
+    """What a run left: headline figures, files and the pictures that could not be used."""
+
+    folder: Path
+    figures: dict
+    seconds: dict[str, float]
+    peak_memory_gb: float
+    problems: list[dict] = field(default_factory=list)
+
+
+@dataclass(frozen=True)
+class Run:
+    """One recipe with its data and its folder."""
+
+    recipe: Recipe
+    folder: RunFolder
+    phantom: bool
+    dataset: Dataset | None
+
+    def plan(self) -> tuple[PlannedStep, ...]:
+        """The steps in order, each with its fingerprint: its settings and the fingerprints of the steps it builds on."""
+        source = None if self.dataset is None else data_digest(self.dataset)
+        marks: dict[str, str] = {}
+        planned = []
+        for step in STEPS:
+            if not step.needed(self.recipe, self.phantom):
+                continue
+            inputs = {name: marks[name] for name in step.inputs if name in marks}
+            value = [step.name, step.revision, step.settings(self.recipe), inputs or source]
+            marks[step.name] = mark = fingerprint(value)
+            planned.append(PlannedStep(step, mark, self.folder.state(step.name, mark)))
+        return tuple(planned)
+
+    def estimate_memory(self) -> dict[str, float]:
+        """Gigabytes that training each network is expected to hold; builds the networks, so it takes seconds."""
+        from handbone.pipeline.estimate import training_memory_gb
+
+        networks = {"coarse": self.recipe.coarse}
+        if self.recipe.refine is not None:
+            networks["refiner"] = self.recipe.refine
+        return {name: training_memory_gb(network) for name, network in networks.items()}
+
+    def execute(self, plan: Sequence[PlannedStep]) -> Result:
+        """Carry out what the plan leaves to do, publish the results at the top of the run's folder, and say what came out."""
+        with self.folder.locked():
+            write_text(self.folder.path / "recipe.toml", to_toml(self.recipe))
+            self._clear_results()
+            context = Context(self.recipe, self.folder, self.phantom, self.dataset)
+            seconds: dict[str, float] = {}
+            for number, planned in enumerate(plan, start=1):
+                seconds[planned.step.name] = self._carry_out(context, planned, f"{number}/{len(plan)}")
+            return self._publish(context, plan, seconds)
+
+    def _clear_results(self) -> None:
+        """Remove what an earlier recipe published, so that no file at the top is older than its neighbours."""
+        for step in STEPS:
+            for _, target in step.publishes:
+                (self.folder.path / target).unlink(missing_ok=True)
+
+    def _carry_out(self, context: Context, planned: PlannedStep, count: str) -> float:
+        step = planned.step
+        if planned.state == "reused":
+            console.print(f"[dim]{count} {step.summary}: reused[/dim]")
+            return 0.0
+        console.print(f"[bold]{count} {step.summary}[/bold]")
+        start = time.monotonic()
+        with self.folder.work_on(step.name, planned.mark) as part:
+            step.work(context, part)
+        return time.monotonic() - start
+
+    def _publish(self, context: Context, plan: Sequence[PlannedStep], seconds: dict[str, float]) -> Result:
+        for planned in plan:
+            for source, target in planned.step.publishes:
+                if not (self.folder.step(planned.step.name) / source).exists():
+                    continue  # the refiner's weights, in a run without one
+                with whole_file(self.folder.path / target) as temporary:
+                    shutil.copyfile(self.folder.step(planned.step.name) / source, temporary)
+        result = Result(self.folder.path, context.figures(), seconds, peak_memory_gb(), context.problems())
+        write_manifest(self.folder.path / "manifest.json", self.recipe, plan, result, phantom=self.phantom)
+        return result
+
+
+def open_run(recipe: str, overrides: Sequence[str], output: Path | None) -> Run:
+    """Read the recipe, find its data, and refuse what cannot work before anything is done.
+
+    Raises
+    ------
+    HandboneError: for a mistake in the recipe, impossible combinations, and data that cannot be read.
+    """
+    loaded = load_recipe(recipe, overrides)
+    settings = loaded.recipe
+    phantom = settings.data.path == PHANTOM
+    # A phantom stands in for the default folder only: a mistyped path must not train on drawings.
+    if settings.data.path == Data().path and not Path(settings.data.path).exists():
+        phantom = True
+        console.print(f"There is no folder {settings.data.path}/: using a phantom set with its own budget.")
+    if phantom:
+        settings = loaded.for_phantom()
+    check_recipe(settings, where=str(loaded.path))
+    dataset = None if phantom else open_dataset(settings.data)
+    folder = RunFolder(output or Path(os.environ.get("HANDBONE_RUNS", "runs")) / settings.name)
+    return Run(settings, folder, phantom, dataset)

@@ -1,0 +1,99 @@
+"""The step that predicts validation and test pictures with both stages."""
+
+import json
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+from handbone.data.samples import Sample
+from handbone.errors import HandboneError
+from handbone.files import write_json
+from handbone.masks.contest_csv import PredictionsWriter
+from handbone.masks.probabilities import BoneProbabilities
+from handbone.pipeline.context import Context
+from handbone.progress import track
+from handbone.stages.two_stage import COARSE_FILE, REFINER_FILE, RefinerSettings, TwoStage
+from handbone.training.weights import load_weights, save_weights
+
+
+@dataclass(frozen=True, eq=False)
+class Prediction:
+    """What the step left of one picture."""
+
+    sample: Sample
+    coarse: BoneProbabilities
+    merged: BoneProbabilities
+    record: dict
+
+
+def predict_pictures(context: Context, part: Path) -> None:
+    """Predict every picture; leaves coarse and merged probabilities, a record each, and `predictions.csv`.
+
+    The CSV holds the test pictures, or the validation pictures where there are none. Pictures that an interrupted run has
+    done are not done again.
+    """
+    settings = context.recipe.predict
+    _gather_weights(context, part / "weights")
+    method = TwoStage.from_path(
+        part / "weights", threshold=settings.threshold, flip=settings.flip_tta, precision=settings.precision
+    )
+    for sample in track(context.predicted, "Predicting"):
+        if not _file(part, sample, "json").exists():
+            _predict(method, context, sample, part)
+    chosen = context.parts["test"] or context.parts["validation"]
+    with PredictionsWriter(part / "predictions.csv") as writer:
+        for sample in track(sorted(chosen, key=lambda s: s.name), "Writing masks"):
+            writer.write(
+                sample.name, BoneProbabilities.load(_file(part, sample, "merged.npz")).threshold(settings.threshold)
+            )
+
+
+def _gather_weights(context: Context, folder: Path) -> None:
+    """Both networks' weights side by side, the refiner's with the recipe's present window and gate in its card."""
+    networks = {COARSE_FILE: "coarse"}
+    if context.recipe.refine is not None:
+        networks[REFINER_FILE] = "refiner"
+    settings = {"refiner": RefinerSettings.from_recipe(context.recipe).model_dump(mode="json")}
+    for file, step in networks.items():
+        module, card = load_weights(context.folder.step(step) / "weights.safetensors")
+        extra = settings if step == "refiner" else {}
+        save_weights(folder / file, module, card.model_copy(update={"extra": card.extra | extra}))
+
+
+def _predict(method: TwoStage, context: Context, sample: Sample, part: Path) -> None:
+    outcome = method.predict(context.cache.image(sample.image))
+    outcome.coarse.save(_file(part, sample, "coarse.npz"))
+    outcome.final.save(_file(part, sample, "merged.npz"))
+    frame = outcome.frame.to_json() if outcome.frame is not None else None
+    record = {"frame": frame, "decisions": [d.to_json() for d in outcome.decisions], "seconds": outcome.seconds}
+    # Last, since its presence says that the picture is done.
+    write_json(_file(part, sample, "json"), record)
+
+
+def _file(part: Path, sample: Sample, kind: str) -> Path:
+    return part / "pictures" / f"{sample.name}.{kind}"
+
+
+def load_prediction(context: Context, sample: Sample) -> Prediction:
+    """What the step left of one picture.
+
+    Raises
+    ------
+    HandboneError: its files are not there or damaged.
+    """
+    part = context.folder.step("predictions")
+    try:
+        record = json.loads(_file(part, sample, "json").read_text(encoding="utf-8"))
+        coarse, merged = (BoneProbabilities.load(_file(part, sample, f"{kind}.npz")) for kind in ("coarse", "merged"))
+    except (OSError, ValueError) as error:
+        remedy = f"delete {part} and run the same command again"
+        raise HandboneError(
+            f"the prediction of {sample.name} cannot be read: {error}", where=part, remedy=remedy
+        ) from None
+    return Prediction(sample, coarse, merged, record)
+
+
+def load_predictions(context: Context) -> Iterator[Prediction]:
+    """Every predicted picture, one at a time."""
+    for sample in context.predicted:
+        yield load_prediction(context, sample)

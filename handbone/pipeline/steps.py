@@ -1,0 +1,115 @@
+"""The method as a list: every step of a run in order, what it depends on, and what it leaves at the top of the run."""
+
+from handbone.pipeline.context import Context, Step
+from handbone.recipe.schema import Network, Recipe
+
+__all__ = ["STEPS", "Context", "Step"]
+
+
+def _late(module: str, function: str):
+    """A step's work, imported when it is carried out: planning must not wait for torch."""
+
+    def work(context: Context, part) -> None:
+        import importlib
+
+        getattr(importlib.import_module(f"handbone.pipeline.{module}"), function)(context, part)
+
+    return work
+
+
+def _refined(recipe: Recipe, phantom: bool) -> bool:
+    return recipe.refine is not None
+
+
+def _phantom(recipe: Recipe, phantom: bool) -> bool:
+    return phantom
+
+
+def _network(network: Network) -> dict:
+    # Where the work is done does not change what comes out of it.
+    elsewhere = {"workers", "devices", "nodes", "strategy", "loggers"}
+    return network.model_dump(mode="json", exclude={"train": elsewhere})
+
+
+def _training_size(network: Network) -> str:
+    train = network.train
+    sizes = [f"{step.epochs} at {step.size}" for step in train.rise]
+    full = train.epochs - sum(step.epochs for step in train.rise)
+    epochs = ", ".join([*sizes, f"{full} at {network.size}"])
+    return f"{network.model.name}, epochs: {epochs}, batch {train.batch}"
+
+
+WEIGHTS = ("weights/coarse.safetensors", "weights/refiner.safetensors")
+
+STEPS: tuple[Step, ...] = (
+    Step(
+        name="phantom",
+        summary="Draw phantom radiographs",
+        work=_late("prepare", "draw_phantoms"),
+        settings=lambda r: r.phantom.model_dump(mode="json"),
+        sizes=lambda r: f"{r.phantom.train} + {r.phantom.test} of {r.phantom.size} x {r.phantom.size}",
+        needed=_phantom,
+    ),
+    Step(
+        name="pictures",
+        summary="Read pictures, divide people",
+        work=_late("prepare", "read_pictures"),
+        settings=lambda r: [r.data.model_dump(mode="json", exclude={"cache", "path"}), r.split.model_dump(mode="json")],
+        inputs=("phantom",),
+        sizes=lambda r: f"fold {r.split.fold} of {r.split.folds}",
+    ),
+    Step(
+        name="coarse",
+        summary="Train the coarse network",
+        work=_late("train", "train_coarse"),
+        settings=lambda r: [r.seed, _network(r.coarse)],
+        inputs=("pictures",),
+        sizes=lambda r: _training_size(r.coarse),
+    ),
+    Step(
+        name="frames",
+        summary="Find wrists in coarse masks",
+        work=_late("train", "find_frames"),
+        settings=lambda r: [
+            r.crop.model_dump(mode="json", exclude={"jitter"}),
+            [r.refine.size, r.refine.bones, r.refine.coarse_channels],
+            r.predict.threshold,
+        ],
+        inputs=("coarse",),
+        sizes=lambda r: f"window {r.crop.window:g} px",
+        needed=_refined,
+    ),
+    Step(
+        name="refiner",
+        summary="Train the refiner",
+        work=_late("train", "train_refiner"),
+        settings=lambda r: [r.seed, _network(r.refine), r.crop.jitter],
+        inputs=("frames",),
+        sizes=lambda r: _training_size(r.refine),
+        needed=_refined,
+    ),
+    Step(
+        name="predictions",
+        summary="Predict, refine and merge",
+        work=_late("run_predictions", "predict_pictures"),
+        settings=lambda r: [r.predict.model_dump(mode="json"), r.merge.model_dump(mode="json")],
+        inputs=("coarse", "refiner"),
+        publishes=tuple((file, file) for file in ("predictions.csv", *WEIGHTS)),
+    ),
+    Step(
+        name="evaluation",
+        summary="Compare with the labels",
+        work=_late("outcome", "evaluate"),
+        settings=lambda r: r.evaluate.model_dump(mode="json"),
+        inputs=("predictions",),
+        publishes=(("metrics.csv", "metrics.csv"), ("summary.csv", "summary.csv")),
+    ),
+    Step(
+        name="report",
+        summary="Write the report",
+        work=_late("outcome", "write_page"),
+        settings=lambda r: r.report.model_dump(mode="json"),
+        inputs=("evaluation",),
+        publishes=(("report.html", "report.html"),),
+    ),
+)

@@ -1,0 +1,109 @@
+"""The steps that train: the coarse network, what its frames are worth, and the refiner."""
+
+from pathlib import Path
+
+from handbone import anatomy
+from handbone.data.samples import Sample
+from handbone.files import write_json
+from handbone.frame import Frame
+from handbone.masks.bone_masks import BoneMasks
+from handbone.masks.contest_csv import PredictionsWriter, read_predictions
+from handbone.pipeline.context import Context
+from handbone.progress import console, track
+from handbone.stages.coarse import CoarseDataset, predict_coarse
+from handbone.stages.crop import wrist_frame
+from handbone.stages.jitter import FrameErrors, measure_frame_errors
+from handbone.stages.refine import RefineDataset
+from handbone.training.engine import fit
+from handbone.training.inference import Predictor
+
+
+def train_coarse(context: Context, part: Path) -> None:
+    """Train the network for the whole picture; leaves `weights.safetensors` and `history.csv`."""
+    network, seed = context.recipe.coarse, context.recipe.seed
+    fit(
+        network=network,
+        in_channels=1,
+        train=CoarseDataset(
+            context.pictures(context.parts["train"]),
+            size=network.size,
+            augment=network.augment,
+            seed=seed,
+            repeats=network.train.repeats,
+        ),
+        validation=CoarseDataset(context.pictures(context.parts["validation"]), size=network.size, seed=seed),
+        folder=part,
+        seed=seed,
+        description="Coarse network",
+        card={"stage": "coarse", "bones": anatomy.NAMES},
+    )
+
+
+def find_frames(context: Context, part: Path) -> None:
+    """Predict validation pictures (and training ones where the refiner reads coarse masks) and measure their frames.
+
+    Leaves `coarse.csv`, the coarse masks; `frames.json`, the validation windows; and `errors.json`.
+    """
+    recipe = context.recipe
+    predictor = Predictor(context.folder.step("coarse") / "weights.safetensors", recipe.predict.precision)
+    bones = anatomy.select(recipe.refine.bones)
+    validation = {sample.name for sample in context.parts["validation"]}
+    samples: list[Sample] = list(context.parts["validation"])
+    if recipe.refine.coarse_channels:
+        samples += context.parts["train"]
+    frames, pairs = {}, []
+    with PredictionsWriter(part / "coarse.csv") as writer:
+        for sample in track(sorted(samples, key=lambda s: s.name), "Coarse masks"):
+            image = context.cache.image(sample.image)
+            masks = predict_coarse(predictor, image, recipe.coarse.size).threshold(recipe.predict.threshold)
+            writer.write(sample.name, masks)
+            if sample.name in validation:
+                frames[sample.name] = wrist_frame(masks, recipe.crop, recipe.refine.size, bones=bones).frame.to_json()
+                pairs.append((masks, context.dataset.labels(sample).masks()))
+    errors = measure_frame_errors(pairs, recipe.crop, recipe.refine.size, bones=bones)
+    write_json(part / "frames.json", frames)
+    write_json(part / "errors.json", errors.to_json())
+    shift, turn = 100 * errors.spread[:2].max(), errors.spread[2]
+    console.print(
+        f"coarse windows are off by about {shift:.1f} % of their side and {turn:.1f}°; {errors.lost} were lost"
+    )
+
+
+def train_refiner(context: Context, part: Path) -> None:
+    """Train the network for the window, on windows that err as those of the coarse masks do."""
+    recipe, refine = context.recipe, context.recipe.refine
+    train, validation = (context.pictures(context.parts[name]) for name in ("train", "validation"))
+    bones = anatomy.select(refine.bones)
+    true_frames = {
+        picture.name: wrist_frame(
+            BoneMasks.from_rings(picture.rings, picture.size_hw), recipe.crop, refine.size, bones=bones
+        ).frame
+        for picture in track(train, "True windows")
+    }
+    coarse_frames = {name: Frame.from_json(value) for name, value in context.read("frames", "frames.json").items()}
+    coarse = None
+    if refine.coarse_channels:
+        sizes = {picture.name: picture.size_hw for picture in (*train, *validation)}
+        predictions = read_predictions(context.folder.step("frames") / "coarse.csv")
+        coarse = {name: BoneMasks.from_rle(rles, sizes[name]).rings() for name, rles in predictions}
+    fit(
+        network=refine,
+        in_channels=1 + anatomy.COUNT * refine.coarse_channels,
+        train=RefineDataset(
+            train,
+            true_frames,
+            size=refine.size,
+            augment=refine.augment,
+            errors=FrameErrors.from_json(context.read("frames", "errors.json")),
+            jitter=recipe.crop.jitter,
+            coarse=coarse,
+            blank=refine.coarse_channels,
+            seed=recipe.seed,
+            repeats=refine.train.repeats,
+        ),
+        validation=RefineDataset(validation, coarse_frames, size=refine.size, coarse=coarse, seed=recipe.seed),
+        folder=part,
+        seed=recipe.seed,
+        description="Refiner",
+        card={"stage": "refiner", "bones": anatomy.NAMES},
+    )
