@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from handbone.recipe.lines import KeyPath
-from handbone.recipe.schema import Choice, Recipe, Table
+from handbone.recipe.schema import Choice, Off, Recipe, Table
 
 
 @dataclass(frozen=True)
@@ -85,15 +85,11 @@ def table_at(model: type[Table] | None, key: str) -> type[Table] | None:
 
 
 @functools.cache
-def _defaults() -> Layer:
+def defaults() -> Layer:
+    """What holds where a recipe says nothing."""
     recipe = Recipe(name="default").model_dump(by_alias=True, exclude_none=True)
     del recipe["name"]
     return Layer(recipe)
-
-
-def defaults() -> Layer:
-    """What holds where a recipe says nothing."""
-    return _defaults()
 
 
 def merged(base: Layer, over: Layer, *, wakes: bool = True) -> Layer:
@@ -128,7 +124,7 @@ def _merged(
         switched_off = held is not None and start is False
         if switched_off and isinstance(value, dict) and not wakes:
             continue
-        value = spelled_out(held, value)
+        value = _spelled_out(model, key, value)
         if not isinstance(value, dict):
             replaced.append(here)
             result[key] = value
@@ -143,11 +139,13 @@ def _merged(
     return result
 
 
-def spelled_out(held: type[Table] | None, value: Any) -> Any:
+def _spelled_out(model: type[Table] | None, key: str, value: Any) -> Any:
     """A table's short form as the table: a choice's name alone, or `true` for a table that can be switched off."""
+    held = table_at(model, key)
     if held and issubclass(held, Choice) and isinstance(value, str):
         return {"name": value}
-    return {} if held and value is True else value
+    can_be_off = held is not None and Off in model.model_fields[key].metadata
+    return {} if can_be_off and value is True else value
 
 
 def _default_table(path: KeyPath) -> dict[str, Any]:
@@ -162,27 +160,24 @@ def assigned(base: Layer, path: tuple[str, ...], value: Any, origin: Origin) -> 
     data = dict(base.data)
     here, model = data, Recipe
     for depth, key in enumerate(path[:-1], start=1):
+        inner = _spelled_out(model, key, here.get(key))
         model = table_at(model, key)
-        inner = spelled_out(model, here.get(key))
         here[key] = dict(inner) if isinstance(inner, dict) else _default_table(path[:depth])
         here = here[key]
-    held = table_at(model, path[-1])
-    if held and value is True:
-        value = here.get(path[-1]) or _default_table(path)
-    here[path[-1]] = spelled_out(held, value)
+    last = _spelled_out(model, path[-1], value)
+    if value is True and last == {}:
+        last = here.get(path[-1]) or _default_table(path)
+    here[path[-1]] = last
     kept = {key: held for key, held in base.origins.items() if key[: len(path)] != path}
     # The tables on the way count as touched too: a mistake that shows only in their keys together points here.
-    touched = [path[:depth] for depth in range(1, len(path))] + _paths_in(here[path[-1]], path)
+    touched = [path[:depth] for depth in range(1, len(path))] + _paths_in(last, path)
     return Layer(data, kept | dict.fromkeys(touched, origin))
 
 
 def _paths_in(value: Any, path: KeyPath) -> list[KeyPath]:
-    inner = (
-        [deeper for key, entry in value.items() for deeper in _paths_in(entry, (*path, key))]
-        if isinstance(value, dict)
-        else []
-    )
-    return [path, *inner]
+    """A path, and those of everything inside the tables that stand there."""
+    entries = value.items() if isinstance(value, dict) else ()
+    return [path, *(deeper for key, entry in entries for deeper in _paths_in(entry, (*path, key)))]
 
 
 def for_validation(data: dict[str, Any], model: type[Table] = Recipe) -> dict[str, Any]:
