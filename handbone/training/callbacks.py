@@ -1,0 +1,204 @@
+"""What happens around the epochs: the best weights, averaged weights, the log, and the bar."""
+
+import csv
+import time
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from handbone import files
+from handbone.progress import console, progress_bar
+from handbone.training.feed import size_at
+from handbone.training.frameworks import Callback, TorchCheckpointIO, WeightAveraging, lightning
+from handbone.training.module import NetworkTraining
+from handbone.training.weights import WeightsCard, save_weights
+
+MONITOR = "val_dice"
+HISTORY_COLUMNS = ("epoch", "train_loss", "val_dice", "lr", "seconds", "size")
+
+
+class BestWeights(Callback):
+    """Scores every validation and keeps the weights of the best one in a file.
+
+    It has to come before `AveragedWeights`, which puts the plain weights back when validation ends.
+    """
+
+    def __init__(self, path: Path, card: WeightsCard):
+        self._path, self._card = path, card
+        self.score, self.epoch = -1.0, 0
+
+    def on_validation_epoch_end(self, trainer: lightning.Trainer, pl_module: NetworkTraining) -> None:
+        """Score the epoch, tell the schedule, and keep the weights if they are the best so far."""
+        dice = pl_module.dice
+        dice.sums = trainer.strategy.reduce(dice.sums, reduce_op="sum")
+        score = dice.score
+        pl_module.log(MONITOR, score, logger=True)
+        pl_module.step_schedule("validation", score)
+        if score <= self.score:
+            return
+        self.score, self.epoch = score, trainer.current_epoch + 1
+        if trainer.is_global_zero:
+            summary = {**self._card.training, "epoch": self.epoch, MONITOR: round(score, 6)}
+            save_weights(self._path, pl_module.network, self._card.model_copy(update={"training": summary}))
+
+    def state_dict(self) -> dict[str, Any]:
+        """For the checkpoint."""
+        return {"score": self.score, "epoch": self.epoch}
+
+    def load_state_dict(self, state_dict: dict[str, Any]) -> None:
+        """From the checkpoint."""
+        self.score, self.epoch = state_dict["score"], state_dict["epoch"]
+
+
+class AveragedWeights(WeightAveraging):
+    """An exponential moving average of the weights, validated and kept in place of the last ones.
+
+    Parameters
+    ----------
+    decay: share of the average that a step leaves. At first it is smaller, (1 + n) / (10 + n) after n steps, so that
+        the random start is soon forgotten.
+    """
+
+    def __init__(self, decay: float):
+        def average(old: torch.Tensor, new: torch.Tensor, count: torch.Tensor) -> torch.Tensor:
+            n = float(count)
+            return torch.lerp(new, old, min(decay, (1 + n) / (10 + n))) if old.is_floating_point() else new
+
+        super().__init__(avg_fn=average)
+
+
+class History(Callback):
+    """One row an epoch in history.csv; a continued training goes on below the rows that it keeps.
+
+    Parameters
+    ----------
+    path: the file, rewritten whole after every epoch.
+    first_epoch: epochs before it, from 0, keep their rows.
+    """
+
+    def __init__(self, path: Path, first_epoch: int):
+        self._path, self._start = path, 0.0
+        self.rows = read_history(path)[:first_epoch]
+
+    def on_train_epoch_start(self, trainer: lightning.Trainer, pl_module: NetworkTraining) -> None:
+        """Start the clock."""
+        self._start = time.monotonic()
+
+    def on_train_start(self, trainer: lightning.Trainer, pl_module: NetworkTraining) -> None:
+        """Start the clock also where lightning goes on within its first epoch."""
+        self._start = time.monotonic()
+
+    def on_train_epoch_end(self, trainer: lightning.Trainer, pl_module: NetworkTraining) -> None:
+        """Write the epoch's row."""
+        epoch = trainer.current_epoch
+        dice = f"{pl_module.dice.score:.5f}" if pl_module.validates(epoch) else ""
+        values = (
+            epoch + 1,
+            f"{pl_module.train_loss:.6f}",
+            dice,
+            f"{pl_module.rate:.4g}",
+            f"{time.monotonic() - self._start:.2f}",
+            pl_module.size,
+        )
+        self.rows.append(dict(zip(HISTORY_COLUMNS, map(str, values), strict=True)))
+        pl_module.log_dict({"train_loss": pl_module.train_loss, "lr": pl_module.rate})
+        if trainer.is_global_zero:
+            with files.whole_file(self._path) as temporary, open(temporary, "w", newline="", encoding="utf-8") as file:
+                writer = csv.DictWriter(file, HISTORY_COLUMNS)
+                writer.writeheader()
+                writer.writerows(self.rows)
+
+
+def read_history(path: Path) -> list[dict[str, str]]:
+    """The rows of a history.csv as text; none where there is no file."""
+    if not Path(path).is_file():
+        return []
+    with open(path, newline="", encoding="utf-8") as file:
+        return list(csv.DictReader(file))
+
+
+class Bar(Callback):
+    """A bar over the whole training, with the remaining time, the loss and the validation Dice.
+
+    An epoch at a smaller size counts less, by its pixels, so that the remaining time is right from the start. Without a
+    terminal every epoch is one line.
+    """
+
+    def __init__(self, description: str, module: NetworkTraining, batches: int, validation: int, first_epoch: int):
+        self._description, self._module = description, module
+        self._batches, self._validation, self._first_epoch = batches, validation, first_epoch
+        settings = module._settings
+        self._epochs = settings.epochs
+        self._costs = [
+            (size_at(e, settings.rise, module._full_size) / module._full_size) ** 2 for e in range(self._epochs)
+        ]
+        self._bar, self._task, self._note, self._start = progress_bar(), None, "", 0.0
+
+    def _cost(self, first: int, last: int) -> float:
+        """Work of epochs from `first` to before `last`, in batches of the full size; validation has no backward."""
+        train = sum(self._costs[first:last]) * self._batches
+        return train + sum(self._module.validates(e) for e in range(first, last)) * self._validation / 3
+
+    def on_train_start(self, trainer: lightning.Trainer, pl_module: NetworkTraining) -> None:
+        """Show the bar."""
+        self._start = time.monotonic()
+        done, total = self._cost(0, self._first_epoch), self._cost(0, self._epochs)
+        self._task = self._bar.add_task(self._description, total=round(total), completed=done, note=self._note)
+        if console.is_terminal:
+            self._bar.start()
+
+    def on_train_batch_end(
+        self, trainer: lightning.Trainer, pl_module: NetworkTraining, outputs: Any, batch: Any, batch_idx: int
+    ) -> None:
+        """Advance by a training batch."""
+        epoch = trainer.current_epoch
+        note = self._note
+        if console.is_terminal and pl_module.device.type == "cpu":
+            # On a GPU reading the loss would make every step wait for the one before.
+            loss = float(pl_module.loss_sum) / ((batch_idx + 1) * pl_module._settings.batch)
+            note = f"epoch {epoch + 1}/{self._epochs} loss {loss:.3f} {self._note}"
+        self._bar.update(self._task, advance=self._costs[epoch], note=note)
+
+    def on_validation_batch_end(self, *_: Any, **__: Any) -> None:
+        """Advance by a validation batch."""
+        self._bar.advance(self._task, 1 / 3)
+
+    def on_train_epoch_end(self, trainer: lightning.Trainer, pl_module: NetworkTraining) -> None:
+        """Say how the epoch went."""
+        epoch = trainer.current_epoch
+        if pl_module.validates(epoch):
+            self._note = f"Dice {pl_module.dice.score:.3f}"
+        done = self._cost(0, epoch + 1)
+        self._bar.update(self._task, completed=done, note=self._note)
+        if not console.is_terminal:
+            spent = time.monotonic() - self._start
+            work = done - self._cost(0, self._first_epoch)
+            left = spent / work * (self._cost(0, self._epochs) - done)
+            console.print(
+                f"{self._description}: epoch {epoch + 1}/{self._epochs}, loss {pl_module.train_loss:.4f}"
+                f"{', ' + self._note if self._note else ''}, {_clock(left)} left",
+                highlight=False,
+            )
+
+    def teardown(self, *_: Any, **__: Any) -> None:
+        """Take the bar away, also after a failure."""
+        self._bar.stop()
+
+    def on_exception(self, *_: Any, **__: Any) -> None:
+        """Take the bar away before the error is printed."""
+        self._bar.stop()
+
+
+def _clock(seconds: float) -> str:
+    minutes, seconds = divmod(round(seconds), 60)
+    return f"{minutes // 60}:{minutes % 60:02d}:{seconds:02d}"
+
+
+class WholeCheckpoints(TorchCheckpointIO):
+    """Checkpoints that a kill never leaves half written; lightning's own way moves them across file systems."""
+
+    def save_checkpoint(self, checkpoint: dict[str, Any], path: Any, storage_options: Any = None) -> None:
+        """Write a checkpoint, whole or not at all."""
+        with files.whole_file(Path(path)) as temporary:
+            torch.save(checkpoint, temporary)

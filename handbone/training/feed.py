@@ -1,0 +1,180 @@
+"""From a stage's datasets to batches: who reads which picture in which epoch, at which size, in which process."""
+
+import os
+import shutil
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import Any, Protocol
+
+import torch
+from torch.utils.data import DataLoader, Dataset, Sampler
+
+from handbone import anatomy, runtime
+from handbone.recipe.schema import Rise, Train
+from handbone.training.frameworks import lightning
+
+_PREFETCH = 2
+
+
+class StageDataset(Protocol):
+    """What a stage gives to the engine: a map-style dataset that can change its size.
+
+    An item is {"image": float32 (C, S, S), "target": uint8 (29, S, S) coverage times 255, "name": str}.
+    """
+
+    def __len__(self) -> int: ...
+
+    def __getitem__(self, index: int) -> dict[str, Any]: ...
+
+    def at_size(self, size: int) -> "StageDataset":
+        """The same pictures on a grid of another size."""
+
+    def set_epoch(self, epoch: int) -> None:
+        """Choose the random changes: an item is a function of (epoch, index)."""
+
+
+def size_at(epoch: int, rise: Sequence[Rise], size: int) -> int:
+    """The grid's side in an epoch, counted from 0; `rise` takes the first epochs."""
+    for step in rise:
+        if epoch < step.epochs:
+            return step.size
+        epoch -= step.epochs
+    return size
+
+
+class EpochSampler(Sampler[tuple[int, int, int]]):
+    """Every process's share of an epoch as (epoch, round, index), shuffled anew by seed and epoch.
+
+    The epoch travels with the index, so that worker processes can live on through all epochs and still draw each
+    epoch's own augmentation. Shares are padded to equal length, as gradients are averaged in step.
+
+    Parameters
+    ----------
+    count: pictures. rounds: how often an epoch goes through them. epoch: the first epoch.
+    rank, world: this process among all.
+    """
+
+    def __init__(self, count: int, *, rounds: int, seed: int, epoch: int = 0, rank: int = 0, world: int = 1):
+        self._count, self._rounds, self._seed, self._rank, self._world = count, rounds, seed, rank, world
+        self.epoch = epoch
+
+    def set_epoch(self, epoch: int) -> None:
+        """Called by lightning before every epoch."""
+        self.epoch = epoch
+
+    def __len__(self) -> int:
+        return -(-self._count * self._rounds // self._world)
+
+    def __iter__(self) -> Iterator[tuple[int, int, int]]:
+        generator = torch.Generator().manual_seed(self._seed * 1_000_003 + self.epoch)
+        order = [
+            (self.epoch, turn, index)
+            for turn in range(self._rounds)
+            for index in torch.randperm(self._count, generator=generator).tolist()
+        ]
+        order += order[: len(self) * self._world - len(order)]
+        yield from order[self._rank :: self._world]
+
+
+class EpochView(Dataset):
+    """A stage's training set read by (epoch, round, index)."""
+
+    def __init__(self, dataset: StageDataset, *, rise: Sequence[Rise], size: int, rounds: int):
+        self._dataset, self._rise, self._size, self._rounds = dataset, rise, size, rounds
+        self._at: dict[int, StageDataset] = {}
+
+    def __len__(self) -> int:
+        return len(self._dataset)
+
+    def __getitem__(self, key: tuple[int, int, int]) -> dict[str, Any]:
+        epoch, turn, index = key
+        size = size_at(epoch, self._rise, self._size)
+        if size not in self._at:
+            self._at[size] = self._dataset.at_size(size)
+        dataset = self._at[size]
+        dataset.set_epoch(epoch * self._rounds + turn)
+        return dataset[index]
+
+
+class Feed(lightning.LightningDataModule):
+    """Batches for training and validation.
+
+    Parameters
+    ----------
+    size: the full grid's side; earlier epochs may have a smaller one by `settings.rise`.
+    first_epoch: where training starts or goes on.
+    """
+
+    def __init__(
+        self,
+        train: StageDataset,
+        validation: StageDataset,
+        settings: Train,
+        *,
+        size: int,
+        in_channels: int,
+        seed: int,
+        first_epoch: int,
+    ):
+        super().__init__()
+        self._train, self._validation, self._settings = train, validation, settings
+        self._size, self._in_channels, self._seed, self._first_epoch = size, in_channels, seed, first_epoch
+
+    def train_dataloader(self) -> DataLoader:
+        """Shuffled and augmented batches, new in every epoch."""
+        settings, trainer = self._settings, self.trainer
+        sampler = EpochSampler(
+            len(self._train),
+            rounds=settings.repeats,
+            seed=self._seed,
+            epoch=self._first_epoch,
+            rank=trainer.global_rank,
+            world=trainer.world_size,
+        )
+        view = EpochView(self._train, rise=settings.rise, size=self._size, rounds=settings.repeats)
+        return self._loader(view, sampler, settings.batch)
+
+    def val_dataloader(self) -> DataLoader:
+        """Every picture once, one by one, at the full size, shared among the processes."""
+        trainer = self.trainer
+        indices = range(trainer.global_rank, len(self._validation), trainer.world_size)
+        return self._loader(self._validation.at_size(self._size), list(indices), 1)
+
+    def _loader(self, dataset: Any, sampler: Any, batch: int) -> DataLoader:
+        picture = self._size**2 * (anatomy.COUNT + 4 * self._in_channels)
+        workers = worker_count(self._settings.workers, batch * picture, self.trainer.world_size)
+        # Threads of OpenCV that a fork copies without their owner hang; workers are parallel enough.
+        return DataLoader(
+            dataset,
+            batch_size=batch,
+            sampler=sampler,
+            num_workers=workers,
+            persistent_workers=workers > 0,
+            prefetch_factor=_PREFETCH if workers else None,
+            pin_memory=torch.cuda.is_available(),
+            worker_init_fn=_one_thread,
+        )
+
+
+def _one_thread(_: int) -> None:
+    import cv2
+
+    cv2.setNumThreads(1)
+
+
+def worker_count(wanted: int | None, batch_bytes: int, processes: int = 1) -> int:
+    """Data processes for one training process.
+
+    Parameters
+    ----------
+    wanted: what the recipe says; None: by the number of cores.
+    batch_bytes: bytes of a batch. Batches travel through shared memory, which containers keep small; where it would
+        overflow, which kills a worker with a bus error, the training process reads the data itself.
+    """
+    share = max(1, runtime.cores() // max(1, processes))
+    workers = wanted if wanted is not None else (min(8, share - 1) if torch.cuda.is_available() else min(4, share // 2))
+    shared_memory = Path("/dev/shm")
+    if os.name == "posix" and shared_memory.is_dir():
+        room = shutil.disk_usage(shared_memory).free // max(1, processes)
+        workers = min(workers, int(room // (2 * (_PREFETCH + 1) * batch_bytes)))
+    return max(0, workers)

@@ -1,0 +1,198 @@
+"""One training step and one validation step, the same for every network."""
+
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from handbone.errors import HandboneError
+from handbone.losses.build import build_loss
+from handbone.plugins import registry
+from handbone.recipe.schema import Train
+from handbone.training.feed import size_at
+from handbone.training.frameworks import lightning
+
+
+class DiceSums:
+    """Per bone, the areas of overlap, prediction and truth over a whole validation set.
+
+    The score is the Dice of these sums, mean over the bones that the truth or the prediction has. Probabilities count
+    from 0.5, coverage from one half. Summing before dividing judges small parts of a bone at a picture's edge by their
+    area, and needs no convention for empty masks.
+    """
+
+    def __init__(self, bones: int, device: torch.device | str = "cpu"):
+        self.sums = torch.zeros(3, bones, dtype=torch.float64, device=device)
+
+    def add(self, logits: Tensor, target: Tensor) -> None:
+        """Count a batch: logits (N, C, H, W) and coverage times 255, uint8, of the same shape."""
+        predicted, true = logits > 0, target > 127
+        for row, mask in enumerate((predicted & true, predicted, true)):
+            self.sums[row] += mask.sum(dim=(0, 2, 3))
+
+    @property
+    def per_bone(self) -> Tensor:
+        """(C,) Dice, NaN for a bone that is nowhere."""
+        shared, predicted, true = self.sums
+        return 2 * shared / (predicted + true)
+
+    @property
+    def score(self) -> float:
+        """Mean over bones, 0 when there is none."""
+        return float(self.per_bone.nanmean().nan_to_num(0.0))
+
+
+class NetworkTraining(lightning.LightningModule):
+    """A network with its loss, optimiser and schedule.
+
+    Parameters
+    ----------
+    network: maps pictures (N, C, H, W) to logits (N, 29, H, W).
+    settings: the recipe's `train` table.
+    size: the full grid's side.
+    samples: pictures of an epoch for this process, repeats included.
+    """
+
+    def __init__(self, network: nn.Module, settings: Train, *, size: int, samples: int, seed: int):
+        super().__init__()
+        self.network = network
+        self.loss = build_loss(settings.loss)
+        self._settings, self._full_size, self._samples, self._seed = settings, size, samples, seed
+        self._batches = -(-samples // settings.batch)
+        self.steps_per_epoch = -(-self._batches // settings.accumulate)
+        self.dice: DiceSums | None = None
+        self.loss_sum = torch.zeros((), dtype=torch.float64)
+        self._schedule, self._schedule_interval = None, "step"
+        self._schedule_state: dict[str, Any] | None = None
+        self.rate = 0.0
+
+    @property
+    def size(self) -> int:
+        """The grid's side in the current epoch."""
+        return size_at(self.current_epoch, self._settings.rise, self._full_size)
+
+    def validates(self, epoch: int) -> bool:
+        """Whether an epoch, from 0, ends with validation: every so often at the full size, and always the last one.
+
+        Scores of smaller sizes would not compare, and cost time.
+        """
+        last = epoch + 1 == self._settings.epochs
+        full = size_at(epoch, self._settings.rise, self._full_size) == self._full_size
+        return last or (full and (epoch + 1) % self._settings.validate_every == 0)
+
+    def _begin_epoch(self) -> None:
+        # Not in on_train_epoch_start, which lightning leaves out in the first epoch of a restart. The seed frees what
+        # is random inside the network from the epochs before.
+        torch.manual_seed(self._seed * 1_000_003 + self.current_epoch)
+        self.loss_sum = torch.zeros((), dtype=torch.float64 if self.device.type != "mps" else None, device=self.device)
+        validates = self.validates(self.current_epoch)
+        self.trainer.check_val_every_n_epoch = 1 if validates else self._settings.epochs + 1
+
+    def training_step(self, batch: dict[str, Any], batch_index: int) -> Tensor:
+        """The loss, weighted so that accumulated batches count by their pictures."""
+        if batch_index == 0:
+            self._begin_epoch()
+        image, target = batch["image"], batch["target"]
+        logits = self.network(image.contiguous(memory_format=torch.channels_last))
+        # Logits come channels-last; a loss over two layouts reads memory against the grain.
+        loss = self.loss(logits.contiguous(), target.float().div_(255))
+        self.loss_sum += loss.detach() * len(image)
+        return loss * self._share(batch_index, len(image))
+
+    def _share(self, batch_index: int, pictures: int) -> float:
+        # Lightning divides by `accumulate` even where an epoch ends early or with a smaller batch.
+        accumulate, batch = self._settings.accumulate, self._settings.batch
+        first = batch_index // accumulate * accumulate
+        together = min((first + accumulate) * batch, self._samples) - first * batch
+        return pictures * accumulate / together
+
+    def on_train_epoch_end(self) -> None:
+        """Stop where the loss is lost.
+
+        Raises
+        ------
+        HandboneError: the loss is not finite.
+        """
+        if not torch.isfinite(self.loss_sum):
+            raise HandboneError(
+                f"the loss is not finite in epoch {self.current_epoch + 1}",
+                remedy="lower train.lr, set train.clip, or train.precision = '32'",
+            )
+
+    @property
+    def train_loss(self) -> float:
+        """Mean loss of the pictures of the current epoch."""
+        return float(self.loss_sum) / self._samples
+
+    def on_validation_epoch_start(self) -> None:
+        """Start counting."""
+        self.dice = None
+
+    def validation_step(self, batch: dict[str, Any], batch_index: int) -> None:
+        """Count one batch of validation pictures."""
+        logits = self.network(batch["image"].contiguous(memory_format=torch.channels_last))
+        if self.dice is None:
+            self.dice = DiceSums(logits.shape[1], logits.device)
+        self.dice.add(logits, batch["target"])
+
+    def configure_optimizers(self) -> torch.optim.Optimizer:
+        """Parameter groups by the recipe: a rate of its own for the encoder, no decay of norms and biases."""
+        settings = self._settings
+        spec, values = registry().get("optimiser", settings.optimiser)
+        optimiser = spec.build(values, parameter_groups(self.network, settings))
+        spec, values = registry().get("scheduler", settings.scheduler)
+        self._schedule_interval = spec.interval
+        self._schedule = spec.build(values, optimiser, epochs=settings.epochs, steps_per_epoch=self.steps_per_epoch)
+        if self._schedule_state is not None:
+            self._schedule.load_state_dict(self._schedule_state)
+        return optimiser
+
+    def optimizer_step(self, epoch: int, batch_index: int, optimizer: Any, optimizer_closure: Any = None) -> None:
+        """One step at the schedule's rate, times the warmup's factor."""
+        steps = self._settings.warmup * self._settings.epochs * self.steps_per_epoch
+        factor = min(1.0, (self.global_step + 1) / steps) if steps else 1.0
+        rates = [group["lr"] for group in optimizer.param_groups]
+        for group in optimizer.param_groups:
+            group["lr"] *= factor
+        optimizer.step(closure=optimizer_closure)
+        self.rate = optimizer.param_groups[-1]["lr"]
+        # Some schedules compute a rate from the one before: they must not see the factor.
+        for group, rate in zip(optimizer.param_groups, rates, strict=True):
+            group["lr"] = rate
+        self.step_schedule("step")
+
+    def step_schedule(self, interval: str, score: float | None = None) -> None:
+        """Advance the schedule if it counts in `interval`."""
+        if self._schedule_interval == interval:
+            self._schedule.step() if score is None else self._schedule.step(score)
+
+    def on_save_checkpoint(self, checkpoint: dict[str, Any]) -> None:
+        """Keep the schedule's place; lightning knows only schedules that it steps itself."""
+        checkpoint["schedule"] = self._schedule.state_dict()
+
+    def on_load_checkpoint(self, checkpoint: dict[str, Any]) -> None:
+        """Remember the schedule's place until the schedule is built."""
+        self._schedule_state = checkpoint["schedule"]
+
+
+def parameter_groups(network: nn.Module, settings: Train) -> list[dict[str, Any]]:
+    """torch parameter groups: encoder and rest, each with and without weight decay; the last group has the full rate.
+
+    An encoder with a rate of 0 is frozen, which also saves its backward pass.
+    """
+    encoder = getattr(network, "encoder", None)
+    of_encoder = {id(p) for p in encoder.parameters()} if encoder is not None else set()
+    groups = []
+    for inside, rate in ((True, settings.lr * settings.encoder_lr_factor), (False, settings.lr)):
+        parameters = [p for p in network.parameters() if (id(p) in of_encoder) == inside and p.requires_grad]
+        if inside and rate == 0:
+            for parameter in parameters:
+                parameter.requires_grad_(False)
+            continue
+        for decay, chosen in (
+            (settings.weight_decay, [p for p in parameters if p.ndim > 1]),
+            (0.0, [p for p in parameters if p.ndim <= 1]),
+        ):
+            if chosen:
+                groups.append({"params": chosen, "lr": rate, "weight_decay": decay})
+    return groups
