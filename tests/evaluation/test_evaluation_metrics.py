@@ -78,8 +78,8 @@ def test_a_square_moved_by_two_pixels():
     assert dice_contest(only(a), only(b))[0] == pytest.approx(0.9)
     assert hd95(only(a), only(b))[0] == pytest.approx(2)
     assert nsd(only(a), only(b), 2.0)[0] == 1
-    # Of 76 boundary pixels each, one side's 20 lie two pixels from the other boundary, and 16 of the opposite side's: its
-    # ends lie on or beside the other's upper and lower edge.
+    # Of 76 boundary pixels each, one side's 20 lie two pixels from the other boundary, and 16 of the opposite side's,
+    # which ends on or beside the other's upper and lower edge.
     assert nsd(only(a), only(b), 1.0)[0] == pytest.approx(1 - 2 * 36 / 152)
 
 
