@@ -1,6 +1,6 @@
 """Refined masks back into the picture: blended without hard edges, and per bone only where they are credible."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import asdict, dataclass
 
 import numpy as np
@@ -68,7 +68,8 @@ def merge(
     threshold: where probabilities become the masks that the gate compares.
     """
     bones = tuple(bones)
-    box, weight = paste_weight(frame, coarse.size_hw, settings.feather)
+    touched = _around(*(p.boxes_xyxy[bone] for p in (coarse, refined) for bone in bones))
+    box, weight = paste_weight(frame, coarse.size_hw, settings.feather, within=touched)
     # The gate compares only where the window would have its say: a metacarpal's far end is not the refiner's business.
     inside = weight > 0.5
     before, after = coarse.threshold(threshold), refined.threshold(threshold)
@@ -78,20 +79,20 @@ def merge(
     return Merged(blended, decisions)
 
 
-def paste_weight(frame: Frame, picture_hw: tuple[int, int], feather: float) -> tuple[Box, np.ndarray]:
+def paste_weight(
+    frame: Frame, picture_hw: tuple[int, int], feather: float, *, within: Box | None = None
+) -> tuple[Box, np.ndarray]:
     """The picture's box (x0, y0, x1, y1) around the window and the window's say in it, float32 (h, w) in [0, 1].
 
     The weight rises from 0 at the window's edge to 1 over the share `feather` of the window's side. Edges of the window
     that lie outside the picture fade there, so that bones at the picture's edge lose nothing.
+
+    Parameters
+    ----------
+    within: leave out what lies outside this box; by default the picture.
     """
-    height, width = picture_hw
-    (left, top), (right, bottom) = np.floor(frame.corners_xy.min(0)), np.ceil(frame.corners_xy.max(0)) + 1
-    box = (
-        int(np.clip(left, 0, width)),
-        int(np.clip(top, 0, height)),
-        int(np.clip(right, 0, width)),
-        int(np.clip(bottom, 0, height)),
-    )
+    low, high = np.floor(frame.corners_xy.min(0)), np.ceil(frame.corners_xy.max(0)) + 1
+    box = _shared((*low.astype(int).tolist(), *high.astype(int).tolist()), within or (0, 0, *picture_hw[::-1]))
     if box[0] >= box[2] or box[1] >= box[3]:
         return (0, 0, 0, 0), np.zeros((0, 0), np.float32)
     x = np.arange(box[0], box[2], dtype=np.float32)
@@ -119,7 +120,9 @@ def judge(
     box: the part of the picture that is compared; inside: bool (h, w), which of its pixels count.
     settings: the gate's limits.
     """
-    old, new = (window_mask(masks, bone, box) & inside for masks in (before, after))
+    part = _shared(_around(before.boxes_xyxy[bone], after.boxes_xyxy[bone]), box)
+    inside = inside[part[1] - box[1] : part[3] - box[1], part[0] - box[0] : part[2] - box[0]]
+    old, new = (window_mask(masks, bone, part) & inside for masks in (before, after))
     old_area, new_area = int(np.count_nonzero(old)), int(np.count_nonzero(new))
     name = NAMES[bone]
     if not new_area:
@@ -151,11 +154,25 @@ def window_mask(masks: BoneMasks, bone: int, box: Box) -> np.ndarray:
     """The part `box` of a bone's mask, bool (h, w), without making the mask of the whole picture."""
     left, top, right, bottom = box
     part = np.zeros((bottom - top, right - left), bool)
-    x0, y0, x1, y1 = (int(v) for v in masks.boxes_xyxy[bone])
-    u0, v0, u1, v1 = max(x0, left), max(y0, top), min(x1, right), min(y1, bottom)
-    if u0 < u1 and v0 < v1:
-        part[v0 - top : v1 - top, u0 - left : u1 - left] = masks.crops[bone][v0 - y0 : v1 - y0, u0 - x0 : u1 - x0]
+    x, y = masks.boxes_xyxy[bone][:2]
+    x0, y0, x1, y1 = _shared(masks.boxes_xyxy[bone], box)
+    part[y0 - top : y1 - top, x0 - left : x1 - left] = masks.crops[bone][y0 - y : y1 - y, x0 - x : x1 - x]
     return part
+
+
+def _shared(one: Sequence[int], other: Sequence[int]) -> Box:
+    """What two half-open boxes share; a box without area, inside `other`, where they share nothing."""
+    left, top = (int(np.clip(one[i], other[i], other[i + 2])) for i in (0, 1))
+    right, bottom = (int(np.clip(one[i + 2], (left, top)[i], other[i + 2])) for i in (0, 1))
+    return left, top, right, bottom
+
+
+def _around(*boxes: Sequence[int]) -> Box:
+    """The smallest box around boxes; those without area don't count."""
+    filled = np.array([box for box in boxes if box[0] < box[2]], int).reshape(-1, 4)
+    if not len(filled):
+        return 0, 0, 0, 0
+    return (*filled[:, :2].min(0).tolist(), *filled[:, 2:].max(0).tolist())
 
 
 def _centroid_xy(mask: np.ndarray) -> np.ndarray:

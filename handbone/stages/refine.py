@@ -19,6 +19,8 @@ from handbone.training.inference import Predictor
 # picture and doesn't copy the coarse masks: a coarse mask that is missing or wrong must not cost the refined one.
 _BLANK_ALL = 0.3
 _BLANK_ONE = 0.1
+# Samples a pixel each way: coarse masks are not known so exactly that more would tell more.
+_CHANNEL_SAMPLES = 2
 # Logits of bones that are not asked for: too low to take part in anything.
 _ABSENT = -30.0
 
@@ -90,7 +92,7 @@ def coarse_channels(rings: Rings, size_hw: tuple[int, int], outline: float) -> n
     size_hw: the grid's height and width.
     outline: grid pixels per picture pixel.
     """
-    return coverage(rings, size_hw=size_hw, outline=outline).astype(np.float32) / 255
+    return coverage(rings, size_hw=size_hw, outline=outline, supersample=_CHANNEL_SAMPLES).astype(np.float32) / 255
 
 
 def predict_refined(

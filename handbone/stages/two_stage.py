@@ -104,7 +104,7 @@ class TwoStage:
         coarse, _ = _load_stage(coarse_path, "coarse", precision)
         if refiner_path is None:
             return cls(coarse, threshold=threshold, flip=flip)
-        refiner, extra = _load_stage(refiner_path, "refiner", precision)
+        refiner, extra = _load_stage(refiner_path, "refining", precision)
         return cls(coarse, refiner, RefinerSettings.model_validate(extra["refiner"]), threshold=threshold, flip=flip)
 
     def predict(self, image: np.ndarray) -> Outcome:
@@ -166,7 +166,8 @@ def find_weights(path: str | Path) -> tuple[Path, Path | None]:
 
 def _load_stage(path: Path, stage: str, precision: str) -> tuple[Stage, dict[str, Any]]:
     card = read_card(path)
-    if card.stage != stage:
-        what = f"these are weights of the stage '{card.stage}', where '{stage}' is needed"
+    # A refiner reads a window of any bones; what counts is that the two are not confused.
+    if (card.stage == "coarse") != (stage == "coarse"):
+        what = f"these are weights of the stage '{card.stage}', where those of the {stage} network are needed"
         raise HandboneError(what, where=path, remedy="give the run folder, which holds both stages")
     return Stage(Predictor(path, precision), card.size), card.extra

@@ -1,0 +1,143 @@
+"""`handbone predict` through the real command, with small untrained networks and files as people bring them."""
+
+import json
+
+import cv2
+import numpy as np
+import pytest
+import torch
+import typer
+from typer.testing import CliRunner
+
+from handbone.anatomy import NAMES
+from handbone.cli import predict
+from handbone.masks.bone_masks import BoneMasks
+from handbone.masks.contest_csv import read_predictions
+from handbone.recipe.schema import Choice
+from handbone.stages.two_stage import RefinerSettings
+from handbone.training.weights import WeightsCard, build_network, save_weights
+
+app = typer.Typer()
+app.command()(predict.command)
+MODEL = Choice(name="unet", encoder="mobilenet_v2", encoder_weights=None)
+
+
+def save(path, stage, in_channels=1, **extra):
+    card = WeightsCard(model=MODEL, in_channels=in_channels, size=64, stage=stage, extra=extra)
+    return save_weights(path, build_network(MODEL, in_channels), card)
+
+
+@pytest.fixture(scope="module", autouse=True)
+def one_thread():
+    """Networks this small only lose time to threads."""
+    before = torch.get_num_threads()
+    torch.set_num_threads(1)
+    yield
+    torch.set_num_threads(before)
+
+
+@pytest.fixture(scope="module")
+def run_folder(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("run")
+    save(folder / "weights" / "coarse.safetensors", "coarse")
+    settings = RefinerSettings(coarse_channels=True).model_dump(mode="json")
+    save(folder / "weights" / "refiner.safetensors", "refiner", 30, refiner=settings)
+    return folder
+
+
+@pytest.fixture
+def pictures(tmp_path):
+    folder = tmp_path / "pictures"
+    (folder / "more").mkdir(parents=True)
+    grey = cv2.GaussianBlur(np.random.default_rng(0).random((150, 110), np.float32), (0, 0), 9)
+    grey = cv2.normalize(grey, None, 0, 1, cv2.NORM_MINMAX)
+    cv2.imwrite(str(folder / "b_eight.jpg"), (255 * grey).astype(np.uint8))
+    cv2.imwrite(str(folder / "more" / "a_sixteen.png"), (4095 * grey).astype(np.uint16))
+    cv2.imwrite(str(folder / "colour.tif"), cv2.merge([(255 * grey[:90]).astype(np.uint8)] * 3))
+    (folder / "notes.txt").write_text("not a picture")
+    return folder
+
+
+def call(*arguments):
+    return CliRunner().invoke(app, [str(a) for a in arguments])
+
+
+def test_pictures_of_all_kinds_become_overlays_a_table_and_a_record(pictures, run_folder, tmp_path):
+    out = tmp_path / "out"
+    result = call(pictures, "-o", out, "--weights", run_folder)
+    assert result.exit_code == 0, result.output
+    names = ["a_sixteen.png", "b_eight.jpg", "colour.tif"]
+    rows = list(read_predictions(out / "predictions.csv"))
+    assert [name for name, _ in rows] == names
+    record = json.loads((out / "predictions.json").read_text())
+    assert [p["name"] for p in record["pictures"]] == names and record["second_stage"]
+    for (name, rles), picture in zip(rows, record["pictures"], strict=True):
+        size_hw = tuple(picture["size_hw"])
+        masks = BoneMasks.from_rle(rles, size_hw)
+        overlay = cv2.imread(str(out / "overlays" / f"{name}.png"))
+        assert overlay.shape[:2] == size_hw
+        assert set(picture["confidence"]) == {NAMES[b] for b in np.flatnonzero(masks.present())}
+        assert all(0.5 <= c <= 1 for c in picture["confidence"].values())
+        assert len(picture["decisions"]) == 8 and picture["frame"]["fallback"] in ("none", "wider", "whole")
+        assert {"coarse", "refine", "merge"} <= set(picture["seconds"])
+
+
+def test_a_broken_picture_is_named_skipped_and_listed(pictures, run_folder, tmp_path):
+    broken = pictures / "cut.png"
+    broken.write_bytes((pictures / "more" / "a_sixteen.png").read_bytes()[:300])
+    out = tmp_path / "out"
+    result = call(pictures, "-o", out, "--weights", run_folder)
+    assert result.exit_code == 1
+    assert "cut.png" in result.output and "3 of 4" in result.output
+    record = json.loads((out / "predictions.json").read_text())
+    assert [p["name"] for p in record["pictures"] if p["error"]] == ["cut.png"]
+    assert "cut.png" not in dict(read_predictions(out / "predictions.csv"))
+
+
+def test_json_for_programs_and_one_stage_alone(pictures, run_folder, tmp_path):
+    weights = run_folder / "weights" / "coarse.safetensors"
+    options = ("--json", "--flip-tta", "--threshold", "0.3")
+    result = call(pictures / "colour.tif", "-o", tmp_path / "out", "--weights", weights, *options)
+    assert result.exit_code == 0
+    record = json.loads(result.stdout)
+    assert record == json.loads((tmp_path / "out" / "predictions.json").read_text())
+    assert record["threshold"] == 0.3 and record["flip_tta"] and not record["second_stage"]
+    assert record["pictures"][0]["frame"] is None and record["pictures"][0]["decisions"] == []
+
+
+def test_results_are_not_overwritten_unasked_nor_other_things_ever(pictures, run_folder, tmp_path):
+    out = tmp_path / "out"
+    out.mkdir()
+    ask = (pictures / "colour.tif", "-o", out, "--weights", run_folder)
+    assert call(*ask).exit_code == 0
+    assert "already" in str(call(*ask).exception)
+    assert call(*ask, "--overwrite").exit_code == 0
+    (tmp_path / "thesis").mkdir()
+    (tmp_path / "thesis" / "chapter.txt").write_text("years of work")
+    result = call(pictures / "colour.tif", "-o", tmp_path / "thesis", "--weights", run_folder, "--overwrite")
+    assert "something else" in str(result.exception)
+    assert (tmp_path / "thesis" / "chapter.txt").read_text() == "years of work"
+
+
+@pytest.mark.parametrize(
+    ("make", "words"),
+    [
+        (lambda folder: folder / "nowhere", "no such file"),
+        (lambda folder: folder / "empty", "no PNG, JPEG or TIFF"),
+        (lambda folder: folder / "twice", "same base name"),
+    ],
+)
+def test_wrong_paths_are_explained_before_any_work(make, words, pictures, run_folder, tmp_path):
+    (pictures / "empty").mkdir()
+    for name in ("one", "two"):
+        (pictures / "twice" / name).mkdir(parents=True)
+        (pictures / "twice" / name / "x.png").write_bytes(b"")
+    result = call(make(pictures), "-o", tmp_path / "out", "--weights", run_folder)
+    assert result.exit_code == 1 and words in str(result.exception)
+    assert not (tmp_path / "out").exists()
+
+
+def test_a_refiners_weights_alone_are_refused(pictures, run_folder, tmp_path):
+    weights = run_folder / "weights" / "refiner.safetensors"
+    result = call(pictures, "-o", tmp_path / "out", "--weights", weights)
+    assert "stage 'refiner'" in str(result.exception)
