@@ -96,7 +96,7 @@ def _runs(rle: str, size_hw: tuple[int, int]) -> tuple[np.ndarray, np.ndarray]:
             remedy="the text may be cut off",
         )
     try:
-        pairs = np.array(tokens, np.int64).reshape(-1, 2)
+        pairs = np.array([int(token) for token in tokens], np.int64).reshape(-1, 2)
     except (ValueError, OverflowError):
         wrong = next(token for token in tokens if not (token.isascii() and token.isdigit() and len(token) < 19))
         raise HandboneError(f"{wrong[:40]!r} in the run lengths is not a whole number of pixels") from None
