@@ -72,27 +72,30 @@ class RefineDataset(GridDataset):
         """The picture, and the coarse masks if they are channels."""
         if self.coarse is None:
             return grid[None]
-        channels = coarse_channels(bones_of(rings, COUNT), grid.shape, outline)
+        channels = with_coarse(grid, bones_of(rings, COUNT), outline)
         if self.blank:
-            channels[rng.random(COUNT) < _BLANK_ONE] = 0
-            if rng.random() < _BLANK_ALL:
-                channels[:] = 0
-        return np.concatenate([grid[None], channels])
+            blank = (rng.random(COUNT) < _BLANK_ONE) | (rng.random() < _BLANK_ALL)
+            channels[1:][blank] = 0
+        return channels
 
 
-def coarse_channels(rings: Rings, size_hw: tuple[int, int], outline: float) -> np.ndarray:
-    """Coarse masks as channels: the share of each grid pixel that they cover, float32 (29, h, w).
+def with_coarse(grid: np.ndarray, rings: Rings, outline: float) -> np.ndarray:
+    """The picture on the grid with coarse masks as further channels, float32 (1 + 29, h, w) in [0, 1].
 
-    Masks and not probabilities, because outlines can be moved like true ones in training, and because masks are all
-    that is known of other people's coarse predictions.
+    A channel is the share of each grid pixel that the mask covers. Masks and not probabilities, because outlines can be
+    moved like true ones in training, and because masks are all that is known of other people's coarse predictions.
 
     Parameters
     ----------
-    rings: bone index to outlines in grid pixels.
-    size_hw: the grid's height and width.
+    grid: the picture (h, w).
+    rings: bone index to outlines of its coarse mask in grid pixels.
     outline: grid pixels per picture pixel.
     """
-    return coverage(rings, size_hw=size_hw, outline=outline, supersample=_CHANNEL_SAMPLES).astype(np.float32) / 255
+    channels = np.empty((1 + COUNT, *grid.shape), np.float32)
+    channels[0] = grid
+    covered = coverage(rings, size_hw=grid.shape, outline=outline, supersample=_CHANNEL_SAMPLES)
+    np.multiply(covered, np.float32(1 / 255), out=channels[1:])
+    return channels
 
 
 def predict_refined(
@@ -115,10 +118,11 @@ def predict_refined(
     coarse: coarse masks, for a refiner with coarse channels.
     flip: average with the prediction of the mirrored window.
     """
-    channels = view(image, frame)[None]
+    grid = view(image, frame)
+    channels = grid[None]
     if coarse is not None:
-        rings = {bone: [frame.to_grid(ring) for ring in rings] for bone, rings in coarse.rings().items()}
-        channels = np.concatenate([channels, coarse_channels(rings, frame.size_hw, frame.scale)])
+        outlines = {bone: [frame.to_grid(ring) for ring in rings] for bone, rings in coarse.rings().items()}
+        channels = with_coarse(grid, outlines, frame.scale)
     logits = predictor.logits(channels, flip=flip)
     others = np.ones(COUNT, bool)
     others[list(bones)] = False
