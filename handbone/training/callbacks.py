@@ -182,12 +182,14 @@ class Bar(Callback):
             )
 
     def teardown(self, *_: Any, **__: Any) -> None:
-        """Take the bar away, also after a failure."""
-        self._bar.stop()
+        """Take the bar away."""
+        # rich ends also a bar that it never showed with an empty line.
+        if self._bar.live.is_started:
+            self._bar.stop()
 
     def on_exception(self, *_: Any, **__: Any) -> None:
         """Take the bar away before the error is printed."""
-        self._bar.stop()
+        self.teardown()
 
 
 def _clock(seconds: float) -> str:

@@ -16,9 +16,9 @@ from handbone.training.frameworks import lightning
 class DiceSums:
     """Per bone, the areas of overlap, prediction and truth over a whole validation set.
 
-    The score is the Dice of these sums, mean over the bones that the truth or the prediction has. Probabilities count
-    from 0.5, coverage from one half. Summing before dividing judges small parts of a bone at a picture's edge by their
-    area, and needs no convention for empty masks.
+    The score is the Dice of these sums, mean over the bones that the truth has. Probabilities count from 0.5, coverage
+    from one half. Summing before dividing judges small parts of a bone at a picture's edge by their area, and needs no
+    convention for empty masks.
     """
 
     def __init__(self, bones: int, device: torch.device | str = "cpu"):
@@ -32,9 +32,9 @@ class DiceSums:
 
     @property
     def per_bone(self) -> Tensor:
-        """(C,) Dice, NaN for a bone that is nowhere."""
+        """(C,) Dice, NaN for a bone that no picture has."""
         shared, predicted, true = self.sums
-        return 2 * shared / (predicted + true)
+        return torch.where(true > 0, 2 * shared / (predicted + true), torch.nan)
 
     @property
     def score(self) -> float:
@@ -107,7 +107,7 @@ class NetworkTraining(lightning.LightningModule):
         return pictures * accumulate / together
 
     def on_train_epoch_end(self) -> None:
-        """Stop where the loss is lost.
+        """Advance the schedule, and stop where the loss is lost.
 
         Raises
         ------
@@ -118,6 +118,7 @@ class NetworkTraining(lightning.LightningModule):
                 f"the loss is not finite in epoch {self.current_epoch + 1}",
                 remedy="lower train.lr, set train.clip, or train.precision = '32'",
             )
+        self.step_schedule("epoch")
 
     @property
     def train_loss(self) -> float:
