@@ -17,14 +17,10 @@ from handbone.errors import HandboneError, ShapeError
 from handbone.files import whole_file
 from handbone.frame import Frame
 from handbone.masks.bone_masks import BoneMasks, union_box
+from handbone.masks.grid_logits import FLOOR, from_grid
 
 Box = tuple[int, int, int, int]
 
-# Steps of 1/255 below which nothing is kept (p = 0.02), and the logit of that floor less half a step.
-_FLOOR = 5
-_FLOOR_LOGIT = float(np.log((_FLOOR - 0.5) / (255.5 - _FLOOR)))
-# Stands for "certainly not" where a grid says nothing; finite, so that interpolation stays finite.
-_NO_LOGIT = -20.0
 _NOTHING = np.zeros((0, 0), np.uint8)
 
 
@@ -66,7 +62,7 @@ class BoneProbabilities:
         for index, (part, (left, top, _, _)) in enumerate(parts):
             if not part.size:
                 continue
-            _, kept = cv2.threshold(part, _FLOOR - 1, 0, cv2.THRESH_TOZERO)
+            _, kept = cv2.threshold(part, FLOOR - 1, 0, cv2.THRESH_TOZERO)
             x, y, width, height = cv2.boundingRect(kept)
             if width:
                 boxes[index] = (left + x, top + y, left + x + width, top + y + height)
@@ -97,7 +93,7 @@ class BoneProbabilities:
         """
         if logits.shape != (anatomy.COUNT, *frame.size_hw):
             raise ShapeError("logits", f"({anatomy.COUNT}, {frame.size_hw[0]}, {frame.size_hw[1]})", logits.shape)
-        return cls.from_crops((_from_grid(plane, frame, picture_hw) for plane in logits), picture_hw)
+        return cls.from_crops((from_grid(plane, frame, picture_hw) for plane in logits), picture_hw)
 
     def __eq__(self, other: object) -> bool:
         if not isinstance(other, BoneProbabilities):
@@ -131,7 +127,7 @@ class BoneProbabilities:
         if limits.shape not in ((), (anatomy.COUNT,)):
             raise ShapeError("threshold", f"() or ({anatomy.COUNT},)", limits.shape)
         # Exact in steps: rounding makes 0.5 the step 127.5, which no stored value hits.
-        steps = np.broadcast_to(np.maximum(255 * limits, _FLOOR), anatomy.COUNT)
+        steps = np.broadcast_to(np.maximum(255 * limits, FLOOR), anatomy.COUNT)
         corners = self.boxes_xyxy[:, :2].tolist()
         crops = {i: (crop >= steps[i], tuple(corners[i])) for i, crop in enumerate(self.crops) if crop.size}
         return BoneMasks.from_crops(crops, self.size_hw)
@@ -218,57 +214,6 @@ class BoneProbabilities:
             raise HandboneError(f"is no file of bone probabilities ({error})", where=path) from error
         except zipfile.BadZipFile as error:
             raise HandboneError(f"is damaged ({error})", where=path, remedy="make the prediction again") from error
-
-
-def _from_grid(plane: np.ndarray, frame: Frame, picture_hw: tuple[int, int]) -> tuple[np.ndarray, Box]:
-    """One bone's logits (h, w) as round(255 p) in a box of the picture."""
-    rows, columns = plane.shape
-    likely = cv2.compare(plane, _FLOOR_LOGIT, cv2.CMP_GE)
-    x, y, width, height = cv2.boundingRect(likely)
-    if not width:
-        return _NOTHING, (0, 0, 0, 0)
-    # Interpolation reaches one grid pixel further, and area-averaging one picture pixel.
-    reach = 1 + int(np.ceil(frame.scale))
-    left, right = max(x - reach, 0), min(x + width + reach, columns)
-    top, bottom = max(y - reach, 0), min(y + height + reach, rows)
-    box = _picture_box(frame, (left, top, right, bottom), picture_hw)
-    if box[0] >= box[2] or box[1] >= box[3]:
-        return _NOTHING, (0, 0, 0, 0)
-    # Logits go on beyond the grid's edge: without that, bones that the edge cuts would fade there.
-    part = cv2.copyMakeBorder(plane[top:bottom, left:right], reach, reach, reach, reach, cv2.BORDER_REPLICATE)
-    corner = np.array([[1, 0, reach - left], [0, 1, reach - top]], np.float64)
-    part_frame = frame.then(corner, part.shape)
-    logits = part_frame.unwarp(part, picture_hw, border=_NO_LOGIT, box_xyxy=box)
-    pixels = _quantised_sigmoid(logits)
-    if left == 0 or top == 0 or right == columns or bottom == rows:
-        pixels[~_inside(frame, box)] = 0
-    return pixels, box
-
-
-def _picture_box(frame: Frame, grid_box: Box, picture_hw: tuple[int, int]) -> Box:
-    left, top, right, bottom = grid_box
-    corners = np.array([[left, top], [right, top], [right, bottom], [left, bottom]]) - 0.5
-    points = frame.to_picture(corners)
-    low = np.maximum(np.floor(points.min(0)), 0).astype(int).tolist()
-    high = np.minimum(np.ceil(points.max(0)) + 1, picture_hw[::-1]).astype(int).tolist()
-    return low[0], low[1], high[0], high[1]
-
-
-def _inside(frame: Frame, box: Box) -> np.ndarray:
-    """Which pixel centres of a picture's box lie on the grid, bool (h, w)."""
-    left, top, right, bottom = box
-    inside = np.ones((bottom - top, right - left), bool)
-    for (along_x, along_y, offset), size in zip(frame.matrix, frame.size_hw[::-1], strict=True):
-        place = (along_x * np.arange(left, right) + offset)[None, :] + (along_y * np.arange(top, bottom))[:, None]
-        inside &= (place >= -0.5) & (place <= size - 0.5)
-    return inside
-
-
-def _quantised_sigmoid(logits: np.ndarray) -> np.ndarray:
-    # Through OpenCV's vectorised exp and rounding division: a third of NumPy's time.
-    denominator = cv2.exp(-logits)
-    denominator += 1
-    return cv2.divide(255.0, denominator, dtype=cv2.CV_8U)
 
 
 def _placed(part: np.ndarray, box: Sequence[int], around: Box) -> np.ndarray:
