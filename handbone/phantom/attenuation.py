@@ -72,8 +72,8 @@ def trabecular_pattern(rng: np.random.Generator) -> np.ndarray:
     short = _tiled_blur(np.roll(noise, 97, (0, 1)), 1.6, 1.3)
     coarse = _tiled_blur(noise, 6.0, 9.0)
     # Ridges of noise look like struts, its hills like blobs.
-    struts = 1 - np.abs(long / long.std()) * 0.9 + 0.6 * (1 - np.abs(short / short.std()))
-    pattern = struts + 0.5 * coarse / coarse.std()
+    struts = np.exp(-2.0 * (long / long.std()) ** 2) + 0.8 * np.exp(-2.0 * (short / short.std()) ** 2)
+    pattern = struts / struts.std() + 0.35 * coarse / coarse.std()
     return ((pattern - pattern.mean()) / pattern.std()).astype(np.float32)
 
 
@@ -189,7 +189,7 @@ def _solid(mask: np.ndarray) -> np.ndarray:
 
 
 def _plate(index: int, span: float, tissue: Tissue, growth: float) -> np.ndarray:
-    """Place from the tip and width in millimetres of a bone's growth plate, and how dark it and how bright its rims are."""
+    """A growth plate's place from the tip and width in millimetres, how dark it is and how bright its rims."""
     end = growing_end(index)
     if end < 0 or (tissue.openness <= 0 and tissue.scar <= 0):
         return np.zeros(4)

@@ -125,7 +125,9 @@ def _deform(index: int, local: np.ndarray, share: np.ndarray, shape: Shape) -> n
     if end >= 0 and shape.epiphysis[index] != 1:
         skeleton = load_skeleton()
         inside = (share if end == 0 else 1 - share) * skeleton.length[index]
-        widen = widen * (1 + (shape.epiphysis[index] - 1) / (1 + np.exp((inside - physis(index)) / 0.25)))
+        widen = widen * (
+            1 + (shape.epiphysis[index] - 1) / (1 + np.exp(np.clip((inside - physis(index)) / 0.25, -30, 30)))
+        )
     grown = local * shape.scale[index]
     grown[:, 0] *= widen
     grown[:, 2] *= widen
@@ -145,8 +147,12 @@ def _motions(shape: Shape, pose: Pose, joints: np.ndarray) -> np.ndarray:
     skeleton = load_skeleton()
     pivot = skeleton.base[CAPITATE] + shape.shift[CAPITATE] + [0.0, 4.0 * shape.scale[CAPITATE, 1], 0.0]
     view = _about(np.zeros(3), _turn([0, 1, 0], pose.turn) @ _turn([1, 0, 0], pose.tilt))
-    hand = _after(view, _about(pivot, _turn([0, 0, 1], pose.bend) @ _turn([1, 0, 0], pose.extension)))
-    row = _after(view, _about(pivot, _turn([0, 0, 1], 0.5 * pose.bend) @ _turn([1, 0, 0], 0.5 * pose.extension)))
+
+    def wrist(share):
+        turn = _turn([0, 0, 1], share * pose.bend) @ _turn([1, 0, 0], share * pose.extension)
+        return _after(view, _about(pivot, turn))
+
+    hand = wrist(1.0)
     ulna = skeleton.base[FOREARM[1]] + shape.shift[FOREARM[1]]
     arm = _after(view, _about(ulna, _turn([0, 1, 0], pose.pronation)))
     motion = np.empty((anatomy.COUNT, 3, 4))
@@ -154,7 +160,7 @@ def _motions(shape: Shape, pose: Pose, joints: np.ndarray) -> np.ndarray:
         if index in FOREARM:
             motion[index] = arm
         elif index in PROXIMAL_ROW:
-            motion[index] = row
+            motion[index] = wrist(PROXIMAL_ROW[index])
         else:
             parent = skeleton.parent[index]
             start = hand if parent < 0 else motion[parent]
@@ -162,10 +168,18 @@ def _motions(shape: Shape, pose: Pose, joints: np.ndarray) -> np.ndarray:
             if not flex.any():
                 motion[index] = start
                 continue
-            spread = spread if spread.any() else np.array([0.0, 0.0, 1.0])
+            flex, spread = (_rolled(index, axis, shape) for axis in (flex, spread))
             turn = _turn(flex, pose.flexion[index]) @ _turn(spread, -pose.abduction[index])
             motion[index] = _after(start, _about(joints[index], turn))
     return motion
+
+
+def _rolled(index: int, axis: np.ndarray, shape: Shape) -> np.ndarray:
+    """A joint's axis, turned as its bone is about itself; bones without a second axis get the picture's normal."""
+    if not axis.any():
+        return np.array([0.0, 0.0, -1.0])
+    frame = load_skeleton().frame[index]
+    return _turn(frame[1], shape.roll[index]) @ axis
 
 
 def _turn(axis, degrees: float) -> np.ndarray:

@@ -1,12 +1,12 @@
 """Makes `assets/hand.npz` from the MyoHand model of the package `myo-sim` (`python -m handbone.phantom.build_assets`).
 
-Nobody who uses handbone needs this or `myo-sim`: the file that it writes is part of handbone. Coordinates are those of a
-right hand on the detector as its picture shows it: x to the right (towards the little finger), y down (towards the
-elbow), z towards the X-ray tube (dorsal), millimetres, origin at the centre of the capitate, all joints at zero.
+Nobody who uses handbone needs this or `myo-sim`: the file that it writes is part of handbone. Coordinates are those
+of a right hand on the detector as its picture shows it: x to the right (towards the little finger), y down (towards
+the elbow), z towards the X-ray tube (dorsal), millimetres, origin at the centre of the capitate, all joints at zero.
 
-Taken as they are: 25 meshes and the finger joints. Mended: the pisiform (inner surfaces: its outermost surface is kept),
-the little finger's distal phalanx (holes: the ring finger's, scaled to its size), and Radius and Ulna (a few hundred
-triangles with open seams: lofted anew, see `forearm`).
+Taken as they are: 25 meshes and the finger joints. Mended: the pisiform (inner surfaces: its outermost surface is
+kept), the little finger's distal phalanx (holes: the ring finger's, scaled to its size), and Radius and Ulna (a few
+hundred triangles with open seams: lofted anew, see `forearm`).
 """
 
 import importlib.util
@@ -14,6 +14,7 @@ import xml.etree.ElementTree as ElementTree
 from pathlib import Path
 
 import numpy as np
+from scipy.ndimage import gaussian_filter
 
 from handbone import anatomy
 from handbone.errors import HandboneError
@@ -26,7 +27,7 @@ _FINGERS = {"index": "2", "middle": "3", "ring": "4", "little": "5"}
 _PARTS = {"distal phalanx": "distph", "middle phalanx": "midph", "proximal phalanx": "proxph", "metacarpal": "mc"}
 _THUMB = {"distal phalanx": "thumbdist", "proximal phalanx": "thumbprox", "metacarpal": "1mc"}
 
-# The picture's x points away from the thumb: one axis changes sign, so rotation axes (pseudovectors) change the others'.
+# The picture's x points away from the thumb: one axis changes sign, and of rotation axes (pseudovectors) the others.
 _TO_PICTURE = np.array([-1.0, 1.0, 1.0])
 _AXIS_TO_PICTURE = np.array([1.0, -1.0, -1.0])
 
@@ -66,6 +67,10 @@ def outermost(vertices: np.ndarray, faces: np.ndarray, *, rings: int = 36) -> tu
     )
     directions = np.vstack([[[0.0, 1.0, 0.0]], ring.reshape(-1, 3), [[0.0, -1.0, 0.0]]])
     far = np.array([_hits(centre, d, vertices, faces).max(initial=0.0) for d in directions])
+    # Rays that graze an inner fold leave steps, which the bone does not have.
+    grid = np.pad(far[1:-1].reshape(rings - 1, 2 * rings), ((0, 0), (8, 8)), mode="wrap")
+    grid = gaussian_filter(grid, 2.0, mode="nearest")[:, 8:-8]
+    far = np.concatenate([[grid[0].mean()], grid.ravel(), [grid[-1].mean()]])
     return centre + directions * far[:, None], sphere_faces(rings - 1, 2 * rings)
 
 

@@ -89,7 +89,7 @@ def _loft(profile, joint, *, squareness: float) -> tuple[np.ndarray, np.ndarray]
         # Near the joint the sections follow the slanted rim, further down they are level.
         y = distance + rim * np.exp(-distance / 14.0)
         rings.append(np.stack([centre_x + width * unit_x, y, centre_z + depth * unit_z], 1))
-    rings.append(rings[-1].mean(0, keepdims=True) + [[0.0, 1.0, 0.0]])
+    rings.append(np.add(rings[-1].mean(0, keepdims=True), [[0.0, 1.0, 0.0]]))
     return np.vstack(rings), sphere_faces(len(rings) - 2, _COLUMNS)
 
 

@@ -11,7 +11,7 @@ from handbone.phantom.attenuation import Tissue, add_skeleton
 from handbone.phantom.body import Body, Pose, pose_body
 from handbone.phantom.display import draw_look, to_grey
 from handbone.phantom.people import Person, Variety, draw_person, draw_pose
-from handbone.phantom.scene import add_markers, add_ring, collimation
+from handbone.phantom.scene import add_markers, add_ring, add_sesamoids, collimation
 from handbone.phantom.skeleton import FOREARM
 from handbone.phantom.tissue import skin_parts, soft_tissue
 
@@ -66,10 +66,21 @@ def draw_hand(
     attenuation = np.zeros((size, size), np.float32)
     tissue = draw_tissue(rng, person, variety)
     masks = add_skeleton(
-        attenuation, body, points, ends_px, px_per_mm, tissue, person.growth, rng, mirrored=side == "L", absent=person.absent
+        attenuation,
+        body,
+        points,
+        ends_px,
+        px_per_mm,
+        tissue,
+        person.growth,
+        rng,
+        mirrored=side == "L",
+        absent=person.absent,
     )
     skin, thickness = soft_tissue(*skin_parts(body, person.fullness, person.growth), (size, size), px_per_mm)
     attenuation += tissue.soft * thickness
+    if person.age > 11:
+        add_sesamoids(attenuation, ends_px, px_per_mm, person.growth, 2.2 * tissue.marrow, rng)
     if rng.random() < 0.04:
         phalanx = int(rng.choice([5, 9, 13, 17]))
         add_ring(attenuation, *ends_px[phalanx], px_per_mm, rng)
@@ -79,7 +90,9 @@ def draw_hand(
     if rng.random() < (0.85 if variety == "contest" else 0.15):
         _top_strip(image, rng)
     if field is not None:
-        masks = {i: (m & (field[y : y + m.shape[0], x : x + m.shape[1]] > 0.5), (x, y)) for i, (m, (x, y)) in masks.items()}
+        masks = {
+            i: (m & (field[y : y + m.shape[0], x : x + m.shape[1]] > 0.5), (x, y)) for i, (m, (x, y)) in masks.items()
+        }
     meta = {"age": round(person.age, 1), "px_per_mm": px_per_mm, "variety": variety, "bent": bent}
     return PhantomHand(
         np.rint(image * 255).astype(np.uint8), BoneMasks.from_crops(masks, (size, size)), side, float(pose.bend), meta
@@ -102,7 +115,7 @@ def draw_tissue(rng: np.random.Generator, person: Person, variety: Variety) -> T
         cortical=0.105 * kilovolts * mineral,
         marrow=0.021 * kilovolts * mineral * np.exp(rng.normal(0, 0.15)),
         cortex=float(np.clip(rng.normal(0.22, 0.035), 0.12, 0.32)) * (1 - 0.1 * youth),
-        trabeculae=float(np.clip(rng.normal(0.55, 0.2), 0.1, 1.0)),
+        trabeculae=float(np.clip(rng.normal(0.3, 0.12), 0.05, 0.7)),
         openness=float(rng.uniform(0.35, 0.75) * (0.6 + 0.8 * youth)) if person.age < 16 else 0.0,
         scar=float(rng.uniform(0, 0.35)) if person.age >= 16 and rng.random() < 0.4 else 0.0,
     )
@@ -124,7 +137,11 @@ def place(
     px_per_mm = unit_px / (unit * person.growth)
     flip = -1.0 if side == "L" else 1.0
     angle = np.deg2rad(turn)
-    linear = person.growth * np.array([[np.cos(angle), -np.sin(angle)], [np.sin(angle), np.cos(angle)]]) @ np.diag([flip, 1.0])
+    linear = (
+        person.growth
+        * np.array([[np.cos(angle), -np.sin(angle)], [np.sin(angle), np.cos(angle)]])
+        @ np.diag([flip, 1.0])
+    )
     floor = min(v[:, 2].min() for v in body.vertices[:27]) - 6.0
 
     def project(points):

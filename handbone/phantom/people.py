@@ -14,9 +14,14 @@ from handbone.phantom.skeleton import FOREARM
 
 Variety = Literal["contest", "wide"]
 
-_PROPORTIONS = Path(__file__).parent / "assets" / "proportions.json"
+PROPORTIONS = Path(__file__).parent / "assets" / "proportions.json"
 _MIDDLE_METACARPAL = anatomy.INDEX["finger-11"]
 _PISIFORM = anatomy.INDEX["Pisiform"]
+
+#: Degrees about their own axes by which MyoHand's bones, whose hand is cupped, turn when it lies flat on a plate.
+PALM_DOWN = np.zeros(anatomy.COUNT)
+PALM_DOWN[:3] = (45.0, 40.0, 15.0)
+PALM_DOWN[11:14], PALM_DOWN[15:18] = -20.0, -28.0
 
 #: Standard deviations of ln(width) and ln(length) that all bones of a person share, and that each bone has alone.
 _SHARED, _OWN = np.array([0.035, 0.012]), np.array([0.040, 0.030])
@@ -38,22 +43,28 @@ class Person:
 
 
 @lru_cache(maxsize=1)
-def proportions() -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Mean scale (29, 3), shift (29, 3) in millimetres and roll (29,) in degrees, fitted by `handbone.phantom.fit`."""
-    table = json.loads(_PROPORTIONS.read_text(encoding="utf-8"))
+def proportions() -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
+    """Mean scale (29, 3), shift (29, 3) in millimetres, waves (29, 4), roll (29,), from `handbone.phantom.fit`."""
+    table = json.loads(PROPORTIONS.read_text(encoding="utf-8"))
     rows = [table[name] for name in anatomy.NAMES]
-    return tuple(np.array([row[key] for row in rows], np.float64) for key in ("scale", "shift", "roll"))
+    waves = np.zeros((anatomy.COUNT, 4))
+    waves[:, 1] = [row["waist"] for row in rows]
+    return (
+        np.array([row["scale"] for row in rows]),
+        np.array([row["shift"] for row in rows]),
+        waves,
+        PALM_DOWN.copy(),
+    )
 
 
 def average_person() -> Person:
     """The fitted mean: an adult without any variation."""
-    scale, shift, roll = proportions()
-    return Person(Shape(scale, shift, roll=roll), 18.0, 1.0, 1.0, ())
+    return Person(Shape(*proportions()), 18.0, 1.0, 1.0, ())
 
 
 def draw_person(rng: np.random.Generator, variety: Variety) -> Person:
     """A random person: adults only in the contest's variety, from 5 years of age in the wide one."""
-    scale, shift, roll = (array.copy() for array in proportions())
+    scale, shift, waves, roll = (array.copy() for array in proportions())
     wide = variety == "wide"
     spread = 1.35 if wide else 1.0
     age = float(rng.uniform(5.0, 18.0)) if wide and rng.random() < 0.5 else 18.0
@@ -69,8 +80,8 @@ def draw_person(rng: np.random.Generator, variety: Variety) -> Person:
     shift[list(anatomy.CARPALS)] += rng.normal(0, [0.45, 0.45, 0.4], (len(anatomy.CARPALS), 3)) * spread
     shift[list(FOREARM), 1] += rng.normal(0, 0.6) * spread
     shift[FOREARM[1], :2] += rng.normal(0, [0.5, 1.1]) * spread
-    waves = rng.normal(0, [0.025, 0.02, 0.006, 0.005], (anatomy.COUNT, 4)) * spread
-    roll = roll + rng.normal(0, 3.0, anatomy.COUNT) * spread
+    waves += rng.normal(0, [0.025, 0.02, 0.006, 0.005], (anatomy.COUNT, 4)) * spread
+    roll += rng.normal(0, 3.0, anatomy.COUNT) * spread
     epiphysis = np.ones(anatomy.COUNT)
     absent: tuple[int, ...] = ()
     if age < 17:
@@ -98,11 +109,7 @@ def _younger(rng, youth: float, scale: np.ndarray, shift: np.ndarray):
             shift[index, 1] -= joint * rng.uniform(0.5, 1.1)
         elif index in FOREARM:
             shift[index, 1] += joint * rng.uniform(0.3, 1.5)
-    absent = tuple(
-        index
-        for index, years in {_PISIFORM: rng.normal(9.5, 1.2)}.items()
-        if 18 - 12 * youth < years
-    )
+    absent = tuple(index for index, years in {_PISIFORM: rng.normal(9.5, 1.2)}.items() if 18 - 12 * youth < years)
     return scale, shift, epiphysis, absent
 
 
@@ -127,7 +134,8 @@ def draw_pose(rng: np.random.Generator, variety: Variety, *, bent: bool) -> Pose
             flexion[bone.index] = curl * rng.uniform(0.5, 1.3) + rng.normal(0, 2.0)
             abduction[bone.index] = rng.normal(0, 1.5)
     flexion[2], abduction[2] = rng.normal(0, 7.0 if wide else 5.0), rng.normal(0, 7.0 if wide else 5.0)
-    flexion[1], flexion[0] = rng.normal(0, 10.0), rng.normal(-4, 9.0 if not wide else 14.0)
+    flexion[1], flexion[0] = rng.normal(-2, 4.0 if not wide else 8.0), rng.normal(-4, 5.0 if not wide else 12.0)
+    abduction[1], abduction[0] = rng.normal(0, 5.0), rng.normal(0, 5.0)
     bend = float(rng.triangular(34, 36, 62) if bent else rng.normal(0, 6.5))
     if wide and not bent and rng.random() < 0.3:
         bend = float(rng.uniform(-25, 34))

@@ -1,8 +1,9 @@
 """Projects closed bone meshes to ray lengths: signed depth per triangle, added up over a pixel grid.
 
 A ray enters a closed surface as often as it leaves it, so the sum of the depths where it leaves minus the depths where
-it enters is the length of the ray inside. Adding `sign * depth` for every triangle that covers a pixel's centre gives that
-length for all pixels without sorting; neighbours share an edge by one rule, so that no pixel is counted twice or missed.
+it enters is the length of the ray inside. Adding `sign * depth` for every triangle that covers a pixel's centre gives
+that length for all pixels without sorting; neighbours share an edge by one rule, so that no pixel is counted twice or
+missed.
 """
 
 import numba

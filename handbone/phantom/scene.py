@@ -52,8 +52,17 @@ def _stamp(attenuation, letters, spot, size, angle, rng, *, tag: bool) -> None:
         height = side * (0.34 if line == 0 else 0.17)
         thick = max(1, int(height * rng.uniform(0.09, 0.2)))
         scale = height / cv2.getTextSize("L", font, 1.0, 1)[0][1]
-        (w, h), _ = cv2.getTextSize(text, font, scale, thick)
-        cv2.putText(lead, text, ((side - w) // 2, int(side * (0.55 if line == 0 else 0.8))), font, scale, 255, thick, cv2.LINE_AA)
+        (w, _), _ = cv2.getTextSize(text, font, scale, thick)
+        cv2.putText(
+            lead,
+            text,
+            ((side - w) // 2, int(side * (0.55 if line == 0 else 0.8))),
+            font,
+            scale,
+            255,
+            thick,
+            cv2.LINE_AA,
+        )
     turn = cv2.getRotationMatrix2D((side / 2, side / 2), float(angle), 1.0)
     layer = rng.uniform(1.5, 5.0) / 255 * cv2.warpAffine(lead, turn, (side, side)).astype(np.float32)
     layer += rng.uniform(0.03, 0.25) / 255 * cv2.warpAffine(plate, turn, (side, side))
@@ -99,6 +108,46 @@ def add_ring(attenuation: np.ndarray, tip: np.ndarray, root: np.ndarray, px_per_
     centre, half = tuple(np.rint(middle).astype(int).tolist()), tuple(np.maximum(1, np.rint(axes)).astype(int).tolist())
     cv2.ellipse(layer, centre, half, angle, 0, 360, float(rng.uniform(1.5, 4.0)), thick, cv2.LINE_AA)
     attenuation += layer
+
+
+def add_sesamoids(
+    attenuation: np.ndarray,
+    ends_px: np.ndarray,
+    px_per_mm: float,
+    size: float,
+    density: float,
+    rng: np.random.Generator,
+) -> None:
+    """Add the small bones at the thumb's knuckle, sometimes at the index's and the little finger's; they have no label.
+
+    ends_px: (29, 2, 2) each bone's tip and root. size: of the hand relative to an adult's. density: attenuation per mm.
+    """
+    for metacarpal, chance in ((2, 0.9), (6, 0.3), (18, 0.3)):
+        tip, root = ends_px[metacarpal]
+        along = (tip - root) / max(1e-6, np.linalg.norm(tip - root))
+        towards_palm = ends_px[10].mean(0) - tip
+        across = np.array([-along[1], along[0]])
+        across = across * (np.sign(across @ towards_palm) or 1.0)
+        for way in (1.0, -1.0):
+            if rng.random() > (chance if way > 0 else 0.4 * chance):
+                continue
+            middle = tip + (across * way * rng.uniform(3, 7) - along * rng.uniform(-2, 5)) * px_per_mm * size
+            _ball(
+                attenuation,
+                middle,
+                rng.uniform(1.4, 2.8) * px_per_mm * size,
+                rng.uniform(0.75, 1.3),
+                density / px_per_mm,
+            )
+
+
+def _ball(attenuation, middle, radius, stretch, density) -> None:
+    reach = int(radius * 1.4) + 2
+    left, top = np.rint(middle).astype(int) - reach
+    y, x = np.mgrid[: 2 * reach + 1, : 2 * reach + 1]
+    x, y = (x + left - middle[0]) * stretch, (y + top - middle[1]) / stretch
+    chord = 2 * np.sqrt(np.maximum(radius**2 - x**2 - y**2, 0)).astype(np.float32)
+    _add(attenuation, chord * np.float32(density), int(left), int(top))
 
 
 def collimation(size_hw: tuple[int, int], corners_px: np.ndarray, softness: float) -> np.ndarray:

@@ -1,4 +1,4 @@
-"""The skeleton as the asset holds it: 29 meshes of a right hand, each with its own frame, and the joints between them."""
+"""The skeleton as the asset holds it: 29 meshes of a right hand, each in its own frame, and the joints between."""
 
 from dataclasses import dataclass
 from functools import lru_cache
@@ -12,8 +12,11 @@ _ASSET = Path(__file__).parent / "assets" / "hand.npz"
 
 FOREARM = (anatomy.INDEX["Radius"], anatomy.INDEX["Ulna"])
 CAPITATE = anatomy.INDEX["Capitate"]
-#: Bones that move with the forearm's side of the wrist, half-way when it bends.
-PROXIMAL_ROW = tuple(anatomy.INDEX[n] for n in ("Scaphoid", "Lunate", "Triquetrum", "Pisiform"))
+#: Bones between forearm and hand, and the share of the wrist's bend that each takes part in.
+PROXIMAL_ROW = {
+    anatomy.INDEX[name]: share
+    for name, share in {"Scaphoid": 0.62, "Lunate": 0.6, "Triquetrum": 0.72, "Pisiform": 0.72}.items()
+}
 #: Bones whose place is part of the hand's layout; every other bone hangs on the joint of its parent.
 PLACED = (*anatomy.METACARPALS, *anatomy.CARPALS, *FOREARM)
 

@@ -15,7 +15,7 @@ _GRID = 8  # pixels of the picture per cell in which distances are computed
 
 
 def skin_parts(body: Body, fullness: float, growth: float) -> tuple[np.ndarray, np.ndarray]:
-    """Capsules (n, 7): start x, y, radius, end x, y, radius, half thickness; and the digit (n,) of each, 0 for the palm.
+    """Capsules (n, 7): start x, y, radius, end x, y, radius, half thickness; and each one's digit (n,), 0 for the palm.
 
     fullness: how thick the flesh is, 1 in an average person. growth: size of the hand relative to an adult's.
     """
@@ -41,21 +41,22 @@ def skin_parts(body: Body, fullness: float, growth: float) -> tuple[np.ndarray, 
             add(root, radii[0] * size, tip, radii[1] * size, radii[0] * size, order.index(digit) + 1)
         else:
             add(root, radii[0] * size, tip, radii[1] * size, radii[0] * size * 0.95, order.index(digit) + 1)
-    for name, radius in {"Capitate": 15, "Hamate": 15, "Trapezium": 15, "Scaphoid": 15, "Triquetrum": 15}.items():
-        middle = ends[anatomy.INDEX[name]].mean(0)
-        add(middle, radius, middle, radius, 16.0)
     # Thenar muscle: from the first metacarpal to the index's.
     thumb, index = ends[2], ends[6]
     root = thumb[1] + 0.3 * (thumb[0] - thumb[1])
     add(root, 14.0, thumb[1] + 0.75 * (thumb[0] - thumb[1]), 13.0, 15.0)
-    add(
-        thumb[1] + 0.55 * (thumb[0] - thumb[1]), 11.0, index[1] + 0.55 * (index[0] - index[1]), 12.0, 12.0
-    )
-    for radius_side, name in ((15.0, "Radius"), (14.0, "Ulna")):
-        tip, root = ends[anatomy.INDEX[name]]
-        near = tip + 0.2 * (root - tip)
-        add(tip, radius_side * 0.95, near, radius_side * 1.05, 18.0)
-        add(near, radius_side * 1.05, root, radius_side * 1.9, 24.0)
+    add(thumb[1] + 0.55 * (thumb[0] - thumb[1]), 11.0, index[1] + 0.55 * (index[0] - index[1]), 12.0, 12.0)
+    middle = {name: ends[anatomy.INDEX[name]].mean(0) for name in ("Capitate", "Hamate", "Triquetrum", "Scaphoid")}
+    radius, ulna = ends[anatomy.INDEX["Radius"]], ends[anatomy.INDEX["Ulna"]]
+    # The edges of the wrist: from the outer metacarpals past the carpals to the forearm.
+    add(middle["Capitate"], 14.0, middle["Capitate"], 14.0, 16.0)
+    for start, joint, bone in ((ends[18, 1], middle["Triquetrum"], ulna), (ends[2, 1], middle["Scaphoid"], radius)):
+        side = 9.5 if bone is ulna else 13.0
+        near, far = bone[0] + 0.06 * (bone[1] - bone[0]), bone[0] + 0.45 * (bone[1] - bone[0])
+        add(start, 12.0, joint, side + 1.0, 14.0)
+        add(joint, side + 1.0, near, side, 16.0)
+        add(near, side, far, side + 8.0, 20.0)
+        add(far, side + 8.0, bone[1], side + 15.0, 28.0)
     return np.array(parts), np.array(digits, np.int64)
 
 
