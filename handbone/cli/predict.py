@@ -56,12 +56,14 @@ def _show(records: "list[PictureRecord]", output: Path) -> None:
 
     console = Console()
     console.print(_table(records))
-    broken = [record for record in records if record.error]
-    for record in broken:
-        console.print(f"[red]Skipped[/red] {_escape(record.error)}", soft_wrap=True, highlight=False)
-    console.print(
-        f"{len(records) - len(broken)} of {len(records)} pictures outlined: {_escape(output)}", soft_wrap=True
-    )
+    for record in records:
+        if record.error:
+            console.print(f"[red]skipped[/red] {_escape(record.error)}", soft_wrap=True, highlight=False)
+        elif record.frame and record.frame["fallback"] != "none":
+            what = f"[yellow]{record.frame['fallback']} window[/yellow] {_escape(record.name)}"
+            console.print(f"{what}: {record.frame['reason']}", soft_wrap=True, highlight=False)
+    done = sum(record.error is None for record in records)
+    console.print(f"{done} of {len(records)} pictures outlined: {_escape(output)}", soft_wrap=True)
 
 
 def _table(records: "list[PictureRecord]") -> "Table":
@@ -90,7 +92,7 @@ def _window(record: "PictureRecord") -> str:
         return ""
     if record.frame["fallback"] == "none":
         return f"{record.frame['degrees']:+.0f}°" + (", mirrored" if record.frame["mirrored"] else "")
-    return f"[yellow]{record.frame['fallback']}[/yellow]: {record.frame['reason']}"
+    return f"[yellow]{record.frame['fallback']}[/yellow]"
 
 
 def _escape(text: object) -> str:

@@ -1,5 +1,6 @@
 """Pictures of any kind to overlays, masks in the contest's format, and a record of how each came about."""
 
+from collections import Counter
 from collections.abc import Iterable, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import asdict, dataclass, field
@@ -108,7 +109,7 @@ def predict_pictures(
     -------
     One record a picture; those that could not be read have an `error`.
     """
-    records = []
+    records, overlays = [], overlay_names(pictures)
     with whole_folder(folder) as temporary, PredictionsWriter(temporary / TABLE_FILE) as table:
         # Drawing and compressing an overlay takes as long as a network: a second thread does it meanwhile.
         with ThreadPoolExecutor(1) as drawing:
@@ -125,12 +126,18 @@ def predict_pictures(
                 records.append(_record(path, picture, outcome, masks))
                 if pending is not None:
                     pending.result()
-                overlay = temporary / OVERLAYS / f"{path.name}.png"
+                overlay = temporary / OVERLAYS / overlays[path.name]
                 pending = drawing.submit(_write_overlay, overlay, picture.image, masks)
             if pending is not None:
                 pending.result()
         write_json(temporary / RECORD_FILE, predictions_json(records, method, facts or {}))
     return records
+
+
+def overlay_names(pictures: Sequence[Path]) -> dict[str, str]:
+    """Base name of each picture to its overlay's: `a.png` for `a.tif`, `a.tif.png` where there is an `a.jpg` too."""
+    stems = Counter(path.stem for path in pictures)
+    return {path.name: f"{path.stem if stems[path.stem] == 1 else path.name}.png" for path in pictures}
 
 
 def predictions_json(records: list[PictureRecord], method: TwoStage, facts: dict[str, Any]) -> dict[str, Any]:

@@ -1,6 +1,7 @@
 """`handbone predict` through the real command, with small untrained networks and files as people bring them."""
 
 import json
+from pathlib import Path
 
 import cv2
 import numpy as np
@@ -13,6 +14,7 @@ from handbone.anatomy import NAMES
 from handbone.cli import predict
 from handbone.masks.bone_masks import BoneMasks
 from handbone.masks.contest_csv import read_predictions
+from handbone.pipeline.prediction import overlay_names
 from handbone.recipe.schema import Choice
 from handbone.stages.two_stage import RefinerSettings
 from handbone.training.weights import WeightsCard, build_network, save_weights
@@ -74,7 +76,7 @@ def test_pictures_of_all_kinds_become_overlays_a_table_and_a_record(pictures, ru
     for (name, rles), picture in zip(rows, record["pictures"], strict=True):
         size_hw = tuple(picture["size_hw"])
         masks = BoneMasks.from_rle(rles, size_hw)
-        overlay = cv2.imread(str(out / "overlays" / f"{name}.png"))
+        overlay = cv2.imread(str(out / "overlays" / f"{name.split('.')[0]}.png"))
         assert overlay.shape[:2] == size_hw
         assert set(picture["confidence"]) == {NAMES[b] for b in np.flatnonzero(masks.present())}
         assert all(0.5 <= c <= 1 for c in picture["confidence"].values())
@@ -135,6 +137,11 @@ def test_wrong_paths_are_explained_before_any_work(make, words, pictures, run_fo
     result = call(make(pictures), "-o", tmp_path / "out", "--weights", run_folder)
     assert result.exit_code == 1 and words in str(result.exception)
     assert not (tmp_path / "out").exists()
+
+
+def test_overlays_of_pictures_that_differ_in_their_extension_only():
+    names = overlay_names([Path("a.jpg"), Path("x/a.tif"), Path("b.c.tif")])
+    assert names == {"a.jpg": "a.jpg.png", "a.tif": "a.tif.png", "b.c.tif": "b.c.png"}
 
 
 def test_a_refiners_weights_alone_are_refused(pictures, run_folder, tmp_path):
