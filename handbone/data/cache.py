@@ -1,6 +1,7 @@
 """Decoded pictures on disk, so that an epoch does no PNG decoding."""
 
 import hashlib
+import os
 from pathlib import Path
 
 import numpy as np
@@ -22,10 +23,12 @@ class PictureCache:
 
     Parameters
     ----------
-    folder: where the maps lie; by default in the user's cache folder. 4 MB a picture of 2048 x 2048.
+    folder: where the maps lie; by default what the variable HANDBONE_CACHE says, else in the user's cache folder. A
+        picture of 2048 x 2048 takes 4 MB.
     """
 
     def __init__(self, folder: str | Path | None = None):
+        folder = folder or os.environ.get("HANDBONE_CACHE")
         self.folder = Path(folder).expanduser() if folder else platformdirs.user_cache_path("handbone") / "pictures"
 
     def open(self, path: str | Path) -> np.ndarray:

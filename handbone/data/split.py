@@ -25,8 +25,8 @@ def split_people(dataset: Dataset, samples: Sequence[Sample], split: Split) -> t
 def divide(samples: Sequence[Sample], split: Split, bends: Mapping[str, float]) -> tuple[list[Sample], list[Sample]]:
     """Training and validation samples of one fold.
 
-    All pictures of a person are on the same side. People with a bent wrist are dealt to the folds first, so that each fold
-    has its share of both poses. With fewer people than folds there are as many folds as people.
+    All pictures of a person are on the same side. People with a bent wrist are dealt to the folds first: each fold
+    gets its share of both poses. With fewer people than folds there are as many folds as people.
 
     Parameters
     ----------

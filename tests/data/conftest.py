@@ -13,7 +13,7 @@ def contest(tmp_path: Path) -> Path:
     for number in range(1, 5):
         for side, mirrored in (("R", False), ("L", True)):
             suffix = f"_{side}" if number == 1 else ""
-            bend = 40.0 if number == 3 else 0.0
+            bend = 40.0 if number == 3 else 2.0 * number
             name = f"image_16611308281{number}{side == 'L':d}{suffix}"
             write_hand(root, "train", f"ID{number:03}", name, mirrored=mirrored, bend=bend)
     write_hand(root, "test", "ID040", "image1661319116107", labelled=False)

@@ -38,7 +38,7 @@ def test_points_are_read_in_the_pictures_pixels_whatever_the_metadata_says(conte
     labels = dataset.labels(dataset.samples[0])
     assert labels.size_hw == (SIZE, SIZE)
     assert sorted(labels.rings) == list(range(29))
-    truth = toy_hand()
+    truth = toy_hand(bend=2)
     for index, name in enumerate(anatomy.NAMES):
         np.testing.assert_allclose(labels.rings[index][0], truth[name], atol=1e-3)
     assert rules(labels) == {"metadata-size", "filename-extension", "unordered"}

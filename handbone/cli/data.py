@@ -1,0 +1,160 @@
+"""`handbone data`: what is wrong with a dataset, what it holds, and a set of phantom hands."""
+
+import json
+from collections import defaultdict
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from rich.console import Console
+from rich.markup import escape
+from rich.table import Table
+
+from handbone.progress import console
+
+app = typer.Typer(help="Check, summarise and draw data.", no_args_is_help=True)
+
+Folder = Annotated[Path, typer.Argument(help="The data's folder.")]
+AsJson = Annotated[bool, typer.Option("--json", help="Print JSON for programs.")]
+Layout = Annotated[str, typer.Option(help="auto, contest, coco or folder.")]
+Annotations = Annotated[str | None, typer.Option(help="COCO: the JSON file, relative to the folder.")]
+ClassMap = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--map", metavar="CLASS=BONE", help="What a foreign class is called here, as in --map scaphoid=Scaphoid."
+    ),
+]
+_COLOURS = {"error": "red", "warning": "yellow", "note": "cyan"}
+_SHOWN = 5  # files named per rule; --json names all
+
+
+@app.command("check")
+def check(
+    path: Folder,
+    layout: Layout = "auto",
+    annotations: Annotations = None,
+    class_map: ClassMap = None,
+    as_json: AsJson = False,
+) -> None:
+    """Say everything that is wrong or odd, file by file; changes nothing. Exits with 1 when there are errors."""
+    from handbone.data.check import check_dataset
+
+    dataset = _open(path, layout, annotations, class_map)
+    findings = check_dataset(dataset)
+    if as_json:
+        _echo_json({"path": str(path), "layout": dataset.layout, "pictures": len(dataset), "findings": findings})
+    else:
+        _show_findings(findings)
+        counts = {severity: sum(f.severity == severity for f in findings) for severity in _COLOURS}
+        said = ", ".join(f"{count} {severity}{'s' * (count != 1)}" for severity, count in counts.items())
+        _results().print(f"{len(dataset)} pictures in the layout '{dataset.layout}': {said}")
+    if any(f.severity == "error" for f in findings):
+        raise typer.Exit(1)
+
+
+@app.command("summary")
+def summary(
+    path: Folder,
+    out: Annotated[Path | None, typer.Option("-o", "--out", help="Write page, tables and pictures here.")] = None,
+    layout: Layout = "auto",
+    annotations: Annotations = None,
+    class_map: ClassMap = None,
+    as_json: AsJson = False,
+) -> None:
+    """Tabulate bone areas, overlaps, poses, outliers and both hands of each person; with -o as a page with pictures."""
+    from handbone.data.cache import PictureCache
+    from handbone.data.summary import summarise
+    from handbone.data.summary_page import write_summary
+
+    dataset = _open(path, layout, annotations, class_map)
+    result = summarise(dataset)
+    page = write_summary(result, dataset, out, PictureCache()) if out else None
+    bones, pictures = result.bones(), result.pictures
+    if as_json:
+        tables = {"bones": bones, "overlaps": result.overlaps, "people": result.people, "outliers": result.outliers()}
+        tables["pictures"] = pictures
+        content = {name: json.loads(table.to_json(orient="records")) for name, table in tables.items()}
+        _echo_json({"path": str(path), "page": page and str(page), "left_out": result.left_out, **content})
+    else:
+        _show_bones(bones)
+        poses = ", ".join(f"{n} {pose}" for pose, n in pictures["pose"].value_counts().items()) or "no labels"
+        people = pictures["person"].nunique()
+        _results().print(f"{len(pictures)} pictures of {people} people; {poses}; {len(result.outliers())} odd areas")
+        for finding in result.left_out:
+            console.print(f"[yellow]left out[/yellow] {escape(finding.message)}", highlight=False)
+        if page:
+            _results().print(f"Page, tables and pictures: {page}", soft_wrap=True)
+    if result.left_out:
+        raise typer.Exit(1)
+
+
+@app.command("phantom")
+def phantom(
+    out: Annotated[Path, typer.Option("-o", "--out", help="The new folder.")],
+    count: Annotated[int, typer.Option(min=1, help="Pictures in the training part.")] = 60,
+    test: Annotated[int, typer.Option(min=0, help="Further pictures in the test part.")] = 12,
+    seed: Annotated[int, typer.Option(min=0, help="The same seed draws the same bytes.")] = 0,
+    size: Annotated[int, typer.Option(min=64, max=4096, help="Height and width in pixels.")] = 2048,
+    as_json: AsJson = False,
+) -> None:
+    """Draw hands that do not exist, with exact labels, in the contest's layout."""
+    from handbone.phantom.write import write_contest_set
+
+    folder = write_contest_set(out, train=count, test=test, size=size, seed=seed, progress=not as_json)
+    if as_json:
+        _echo_json({"path": str(folder), "train": count, "test": test, "seed": seed, "size": size})
+    else:
+        _results().print(f"{count} training and {test} test pictures in {folder}", soft_wrap=True)
+
+
+def _open(path: Path, layout: str, annotations: str | None, class_map: list[str] | None):
+    from pydantic import ValidationError
+
+    from handbone.data.samples import open_dataset
+    from handbone.recipe.schema import Data
+
+    pairs = [entry.partition("=") for entry in class_map or ()]
+    if any(not (name and equals and bone) for name, equals, bone in pairs):
+        raise typer.BadParameter("write CLASS=BONE", param_hint="--map")
+    mapped = {name.strip(): bone.strip() for name, _, bone in pairs}
+    try:
+        settings = Data(path=str(path), layout=layout, annotations=annotations, class_map=mapped)
+    except ValidationError as error:
+        raise typer.BadParameter("; ".join(f"{e['loc'][0]}: {e['msg']}" for e in error.errors())) from None
+    return open_dataset(settings)
+
+
+def _show_findings(findings: list) -> None:
+    groups = defaultdict(list)
+    for finding in findings:
+        groups[finding.severity, finding.rule].append(finding)
+    table = Table("what", "where", "found", "what to do", show_lines=False, padding=(0, 1))
+    for (severity, rule), group in groups.items():
+        for place, finding in enumerate(group[:_SHOWN]):
+            kind = f"[bold {_COLOURS[severity]}]{severity}[/] {rule}" if place == 0 else ""
+            remedy = escape(finding.remedy) if place == 0 or finding.remedy != group[place - 1].remedy else ""
+            table.add_row(kind, escape(finding.file), escape(finding.message), remedy)
+        if len(group) > _SHOWN:
+            table.add_row("", f"[dim]and {len(group) - _SHOWN} more (all with --json)[/dim]", "", "")
+        table.add_section()
+    if findings:
+        _results().print(table)
+
+
+def _show_bones(bones) -> None:
+    if not len(bones):
+        return
+    table = Table("bone", "", "hands", "area, px", "middle half", "odd")
+    for row in bones.itertuples():
+        odd = f"[yellow]{row.outliers}[/yellow]" if row.outliers else ""
+        middle = f"{row.area_q25:,.0f} to {row.area_q75:,.0f}"
+        table.add_row(row.bone, f"[dim]{row.title}[/dim]", str(row.hands), f"{row.area:,.0f}", middle, odd)
+    _results().print(table)
+
+
+def _results() -> Console:
+    return Console()
+
+
+def _echo_json(value: dict) -> None:
+    typer.echo(json.dumps(value, indent=1, ensure_ascii=False, default=lambda v: v.to_json()))

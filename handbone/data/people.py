@@ -1,0 +1,108 @@
+"""The contest's `meta_data.xlsx`: age, sex, height, weight and nails of the people, under Korean headers."""
+
+import re
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+
+from handbone.data.findings import Finding
+from handbone.errors import HandboneError
+
+NAME = "meta_data.xlsx"
+
+#: Column to words of which one stands in its header; in the order in which they are looked for.
+_HEADERS = {
+    "person": ("id", "아이디", "번호"),
+    "age": ("나이", "연령", "age"),
+    "sex": ("성별", "sex", "gender"),
+    "height_cm": ("신장", "키", "height"),
+    "weight_kg": ("체중", "몸무게", "weight"),
+    "nails": ("네일", "손톱", "매니큐어", "nail"),
+}
+_SEXES = {"남": "M", "남자": "M", "남성": "M", "m": "M", "male": "M", "여": "F", "여자": "F", "여성": "F", "f": "F"}
+_SEXES |= {"female": "F"}
+# Office writes control characters into cells as _x0008_ (here a backspace).
+_ESCAPED = re.compile(r"_x[0-9A-Fa-f]{4}_|[\x00-\x08\x0b-\x1f]")
+
+
+def find_people(root: Path) -> Path | None:
+    """The file in a dataset's folder; None without one."""
+    return next((p for p in (root / NAME, root / "train" / NAME, root / "test" / NAME) if p.is_file()), None)
+
+
+def read_people(path: Path) -> tuple[pd.DataFrame, list[Finding]]:
+    """One row a person: person ("ID001") and, where the file has them, age, sex ("M", "F"), height_cm, weight_kg,
+    nails.
+
+    Returns
+    -------
+    The table, and findings about cells that had to be cleaned or could not be understood.
+
+    Raises
+    ------
+    HandboneError: the file is no workbook, or has no column of ids.
+    """
+    import openpyxl
+
+    try:
+        book = openpyxl.load_workbook(path, read_only=True, data_only=True)
+        rows = list(book.worksheets[0].iter_rows(values_only=True))
+        book.close()
+    except Exception as error:  # openpyxl lets errors of zipfile, of XML and its own through
+        remedy = "save it again as .xlsx, or remove it: it is not needed for training"
+        raise HandboneError(f"not a workbook: {error}", where=path, remedy=remedy) from None
+    header = [str(_clean(cell) or "").lower() for cell in rows[0]] if rows else []
+    columns = _columns(header)
+    if "person" not in columns:
+        what = f"no column of ids among the headers {', '.join(filter(None, header)) or '(none)'}"
+        raise HandboneError(what, where=path, remedy="name one column ID")
+    cells = [row for row in rows[1:] if any(cell is not None for cell in row)]
+    table = pd.DataFrame({name: [_clean(row[index]) for row in cells] for name, index in columns.items()})
+    table["person"] = table["person"].map(_person)
+    if "sex" in table:
+        table["sex"] = table["sex"].map(lambda v: _SEXES.get(str(v).lower()))
+    for name in ("age", "height_cm", "weight_kg"):
+        if name in table:
+            table[name] = pd.to_numeric(table[name], errors="coerce")
+    return table, _findings(path, cells, table)
+
+
+def _columns(header: list[str]) -> dict[str, int]:
+    columns: dict[str, int] = {}
+    for name, words in _HEADERS.items():
+        for index, title in enumerate(header):
+            if index not in columns.values() and any(word in title for word in words):
+                columns[name] = index
+                break
+    return columns
+
+
+def _clean(cell: Any) -> Any:
+    return (_ESCAPED.sub("", cell).strip() or None) if isinstance(cell, str) else cell
+
+
+def _person(cell: Any) -> str:
+    """ "ID001" from 1, 1.0, "1" and "ID001"."""
+    text = str(cell).strip()
+    if re.fullmatch(r"\d+(\.0)?", text):
+        return f"ID{int(float(text)):03}"
+    return text
+
+
+def _findings(path: Path, cells: list[tuple], table: pd.DataFrame) -> list[Finding]:
+    findings = []
+    escaped = sum(isinstance(cell, str) and bool(_ESCAPED.search(cell)) for row in cells for cell in row)
+    if escaped:
+        message = f"{escaped} cells hold control characters such as _x0008_"
+        findings.append(Finding("note", "people-cells", path.name, message, "nothing needs doing: they are left out"))
+    for name in set(table) - {"person", "nails"}:
+        empty = table.loc[table[name].isna(), "person"].tolist()
+        if empty:
+            message = f"no {name} that can be read for {', '.join(empty[:5])}{' and others' if len(empty) > 5 else ''}"
+            findings.append(Finding("note", "people-gaps", path.name, message, "fill the cells if you know better"))
+    twice = table.loc[table["person"].duplicated(), "person"].tolist()
+    if twice:
+        message = f"more than one row for {', '.join(twice)}"
+        findings.append(Finding("warning", "people-repeated", path.name, message, "leave one row a person"))
+    return findings

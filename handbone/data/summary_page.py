@@ -1,0 +1,136 @@
+"""A dataset's summary as a folder: CSV tables, pictures, and one HTML page that needs no other file."""
+
+import base64
+from dataclasses import dataclass
+from pathlib import Path
+
+import jinja2
+import pandas as pd
+
+from handbone import anatomy
+from handbone.data.cache import PictureCache
+from handbone.data.samples import Dataset, Sample
+from handbone.data.summary import OUTLIER_Z, Summary
+from handbone.data.summary_charts import area_chart, hand_picture, overlap_chart, pose_chart
+from handbone.errors import HandboneError
+from handbone.files import whole_folder
+
+_MOST_PEOPLE, _MOST_OUTLIERS = 12, 12
+
+
+@dataclass(frozen=True)
+class _Picture:
+    name: str
+    caption: str
+    data: bytes
+
+    @property
+    def source(self) -> str:
+        kind = "png" if self.name.endswith(".png") else "jpeg"
+        return f"data:image/{kind};base64,{base64.b64encode(self.data).decode()}"
+
+
+def write_summary(summary: Summary, dataset: Dataset, folder: Path, cache: PictureCache) -> Path:
+    """Write `summary.html`, the tables as CSV and the pictures into a new folder.
+
+    Returns
+    -------
+    The page's path.
+
+    Raises
+    ------
+    HandboneError: the folder exists and holds something.
+    """
+    folder = Path(folder)
+    if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
+        raise HandboneError("the folder already exists", where=folder, remedy="name a new one, or remove it first")
+    charts = []
+    if len(summary.areas):
+        charts = [
+            _Picture("areas.png", "Areas of the bones: the middle half, the range, and outliers", area_chart(summary)),
+            _Picture("pose.png", "Bend at the wrist", pose_chart(summary)),
+            _Picture("overlaps.png", "Overlaps: outputs have to be 29 separate masks", overlap_chart(summary)),
+        ]
+    hands = _both_hands(summary, dataset, cache)
+    outliers = _outliers(summary, dataset, cache)
+    tables = {
+        "pictures": summary.pictures,
+        "bones": summary.bones(),
+        "overlaps": summary.overlaps,
+        "outliers": summary.outliers(),
+        "people": summary.people,
+    }
+    page = _template().render(
+        root=dataset.root,
+        layout=dataset.layout,
+        facts=_facts(summary),
+        charts=charts,
+        hands=hands,
+        outliers=outliers,
+        left_out=summary.left_out,
+        tables={name: _html(table) for name, table in tables.items()},
+        sizes={name: len(table) for name, table in tables.items()},
+        outlier_z=OUTLIER_Z,
+    )
+    with whole_folder(folder) as temporary:
+        (temporary / "summary.html").write_text(page, encoding="utf-8")
+        for name, table in tables.items():
+            table.to_csv(temporary / f"{name}.csv", index=False)
+        for picture in (*charts, *hands, *outliers):
+            (temporary / picture.name).write_bytes(picture.data)
+    return folder / "summary.html"
+
+
+def _facts(summary: Summary) -> dict[str, str]:
+    pictures = summary.pictures
+    sizes = (pictures["width"].astype(str) + " x " + pictures["height"].astype(str)).value_counts()
+    poses = pictures["pose"].value_counts()
+    return {
+        "pictures": ", ".join(f"{count} {part}" for part, count in pictures["part"].value_counts().items()),
+        "people": str(pictures["person"].nunique()),
+        "with labels": str(int(pictures["bones"].notna().sum())),
+        "sizes": ", ".join(f"{size} ({count})" for size, count in sizes.head(3).items()),
+        "poses": ", ".join(f"{count} {name}" for name, count in poses.items()) or "no labels",
+        "outliers": str(len(summary.outliers())),
+        "left out": str(len(summary.left_out)),
+    }
+
+
+def _both_hands(summary: Summary, dataset: Dataset, cache: PictureCache) -> list[_Picture]:
+    """Both hands of people, those with a bent wrist first."""
+    people = summary.people
+    pairs = people[people["pictures"] == 2].copy()
+    pairs["bend"] = pairs[["bend_first", "bend_second"]].astype(float).max(axis=1)
+    shown = []
+    samples = {sample.name: sample for sample in dataset.samples}
+    for row in pairs.sort_values("bend", ascending=False).head(_MOST_PEOPLE).itertuples():
+        for name, bend in ((row.first, row.bend_first), (row.second, row.bend_second)):
+            caption = f"{row.person}: {name}" + ("" if pd.isna(bend) else f", bend {bend:.0f}°")
+            shown.append(_draw(f"hand-{Path(name).stem}.jpg", caption, samples[name], dataset, cache, None))
+    return shown
+
+
+def _outliers(summary: Summary, dataset: Dataset, cache: PictureCache) -> list[_Picture]:
+    samples = {sample.name: sample for sample in dataset.samples}
+    shown = []
+    for name, group in list(summary.outliers().groupby("image_name", sort=False))[:_MOST_OUTLIERS]:
+        marked = {anatomy.INDEX[row.bone]: f"{row.bone} z {row.z:+.1f}" for row in group.itertuples()}
+        caption = f"{name}: {', '.join(marked.values())}"
+        shown.append(_draw(f"outlier-{Path(name).stem}.jpg", caption, samples[name], dataset, cache, marked))
+    return shown
+
+
+def _draw(
+    name: str, caption: str, sample: Sample, dataset: Dataset, cache: PictureCache, marked: dict[int, str] | None
+) -> _Picture:
+    rings = dataset.labels(sample).rings if sample.annotation is not None else {}
+    return _Picture(name, caption, hand_picture(cache.open(sample.image), rings, marked=marked))
+
+
+def _html(table: pd.DataFrame) -> str:
+    return table.head(300).to_html(index=False, border=0, na_rep="", float_format=lambda v: f"{v:.3g}")
+
+
+def _template() -> jinja2.Template:
+    loader = jinja2.PackageLoader("handbone.data", ".")
+    return jinja2.Environment(loader=loader, autoescape=True).get_template("summary.html.jinja")
