@@ -14,8 +14,8 @@ _BASE_GB = 0.9
 def training_memory_gb(network: Network) -> float:
     """Gigabytes for weights, gradients, optimiser and the activations that one batch saves for its backward pass.
 
-    The bytes saved by autograd are counted at 128 x 128 and scaled with the number of pixels: convolutional networks save
-    in proportion to them.
+    The bytes saved by autograd are counted at 128 x 128 and scaled with the number of pixels: convolutional networks
+    save in proportion to them.
     """
     module = build_network(network.model, 1, pretrained=False)
     saved: dict[int, int] = {}

@@ -4,6 +4,7 @@ import hashlib
 import json
 import os
 import shutil
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -41,11 +42,15 @@ class RunFolder:
 
     def state(self, name: str, mark: str) -> State:
         """What running the step with this fingerprint would mean."""
-        if _mark_of(self.step(name)) == mark:
+        if _record(self.step(name)).get("fingerprint") == mark:
             return "reused"
-        if _mark_of(self.part(name)) == mark:
+        if _record(self.part(name)).get("fingerprint") == mark:
             return "continued"
         return "redone" if self.step(name).exists() else "new"
+
+    def seconds(self, name: str) -> float:
+        """How long the step took when it was made."""
+        return _record(self.step(name)).get("seconds", 0.0)
 
     @contextmanager
     def work_on(self, name: str, mark: str) -> Iterator[Path]:
@@ -54,11 +59,16 @@ class RunFolder:
         What an interrupted block left is there again if the fingerprint is the same, so that a step can continue.
         """
         part, whole = self.part(name), self.step(name)
-        if _mark_of(part) != mark:
+        if _record(part).get("fingerprint") != mark:
             shutil.rmtree(part, ignore_errors=True)
             part.mkdir(parents=True)
-            write_json(part / _RECORD, {"step": name, "fingerprint": mark})
-        yield part
+            write_json(part / _RECORD, {"step": name, "fingerprint": mark, "seconds": 0.0})
+        record, start = _record(part), time.monotonic()
+        try:
+            yield part
+        finally:
+            # What an interrupted attempt took counts too.
+            write_json(part / _RECORD, {**record, "seconds": round(record["seconds"] + time.monotonic() - start, 1)})
         if whole.exists():
             shutil.rmtree(whole)
         os.replace(part, whole)
@@ -83,21 +93,8 @@ class RunFolder:
             ) from None
 
 
-def _mark_of(folder: Path) -> str | None:
+def _record(folder: Path) -> dict[str, Any]:
     try:
-        return json.loads((folder / _RECORD).read_text())["fingerprint"]
-    except (OSError, ValueError, KeyError):
-        return None
-
-
-def latest_run(root: Path = Path("runs")) -> Path:
-    """The run folder below `root` that finished last.
-
-    Raises
-    ------
-    HandboneError: when there is none.
-    """
-    manifests = sorted(root.glob("*/manifest.json"), key=lambda p: p.stat().st_mtime)
-    if not manifests:
-        raise HandboneError("there is no finished run", where=root, remedy="start one: handbone run RECIPE")
-    return manifests[-1].parent
+        return json.loads((folder / _RECORD).read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        return {}

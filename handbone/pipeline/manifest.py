@@ -18,9 +18,20 @@ if TYPE_CHECKING:
     from handbone.pipeline.run import PlannedStep, Result
 
 _PACKAGES = (
-    "torch torchvision segmentation-models-pytorch timm lightning albumentations opencv-python-headless numpy pandas "
-    "pydantic pluggy safetensors numba"
-).split()
+    "torch",
+    "torchvision",
+    "segmentation-models-pytorch",
+    "timm",
+    "lightning",
+    "albumentations",
+    "opencv-python-headless",
+    "numpy",
+    "pandas",
+    "pydantic",
+    "pluggy",
+    "safetensors",
+    "numba",
+)
 
 
 def peak_memory_gb() -> float:

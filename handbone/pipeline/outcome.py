@@ -6,15 +6,16 @@ from pathlib import Path
 import pandas as pd
 
 from handbone.evaluation.tables import score_pictures, summarise
-from handbone.files import whole_file, write_json, write_text
+from handbone.files import whole_file, write_json
 from handbone.frame import Frame
 from handbone.masks.bone_masks import BoneMasks
 from handbone.pipeline.context import Context
 from handbone.pipeline.manifest import environment
 from handbone.pipeline.run_predictions import load_prediction, load_predictions
-from handbone.progress import console, track
+from handbone.progress import track
 from handbone.recipe.dump import to_toml
 
+_TIMED = ("phantom", "pictures", "coarse", "frames", "refiner", "predictions", "evaluation")
 _HEADLINES = ("all", "carpals", "metacarpals", "phalanges", "forearm")
 
 
@@ -98,6 +99,7 @@ def write_page(context: Context, part: Path) -> None:
         decisions=[{"image_name": name, **d} for name, r in records.items() for d in r["decisions"]],
         failures=[(problem["file"], problem["message"]) for problem in context.problems()],
         notes=_notes(context, rows),
+        facts={"Run": f"{sum(context.folder.seconds(step) for step in _TIMED) / 60:.0f} min"},
         recipe=to_toml(context.recipe),
         environment=_flat(environment()) | {"seed": context.recipe.seed},
     )
@@ -120,8 +122,8 @@ def _notes(context: Context, rows: pd.DataFrame) -> list[str]:
     notes = []
     if context.phantom:
         notes.append(
-            "Every picture here is a phantom that handbone drew: the figures say that the method works, not how well it "
-            "does on radiographs."
+            "Every picture here is a phantom that handbone drew: the figures say that the method works, not how well "
+            "it does on radiographs."
         )
     if set(rows["part"]) == {"validation"}:
         notes.append("The figures are those of the validation pictures, by which the best epoch was chosen.")

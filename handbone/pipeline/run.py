@@ -2,13 +2,11 @@
 
 import os
 import shutil
-import time
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
 from handbone.data.samples import Dataset, open_dataset
-from handbone.errors import HandboneError
 from handbone.files import whole_file, write_text
 from handbone.pipeline.checks import check_recipe
 from handbone.pipeline.digest import data_digest
@@ -51,7 +49,7 @@ class Run:
     dataset: Dataset | None
 
     def plan(self) -> tuple[PlannedStep, ...]:
-        """The steps in order, each with its fingerprint: its settings and the fingerprints of the steps it builds on."""
+        """The steps in order, each with its fingerprint: of its settings and of the steps it builds on."""
         source = None if self.dataset is None else data_digest(self.dataset)
         marks: dict[str, str] = {}
         planned = []
@@ -74,15 +72,14 @@ class Run:
         return {name: training_memory_gb(network) for name, network in networks.items()}
 
     def execute(self, plan: Sequence[PlannedStep]) -> Result:
-        """Carry out what the plan leaves to do, publish the results at the top of the run's folder, and say what came out."""
+        """Carry out what the plan leaves to do, publish the results at the top of the folder, and say what came out."""
         with self.folder.locked():
             write_text(self.folder.path / "recipe.toml", to_toml(self.recipe))
             self._clear_results()
             context = Context(self.recipe, self.folder, self.phantom, self.dataset)
-            seconds: dict[str, float] = {}
             for number, planned in enumerate(plan, start=1):
-                seconds[planned.step.name] = self._carry_out(context, planned, f"{number}/{len(plan)}")
-            return self._publish(context, plan, seconds)
+                self._carry_out(context, planned, f"{number}/{len(plan)}")
+            return self._publish(context, plan)
 
     def _clear_results(self) -> None:
         """Remove what an earlier recipe published, so that no file at the top is older than its neighbours."""
@@ -90,24 +87,23 @@ class Run:
             for _, target in step.publishes:
                 (self.folder.path / target).unlink(missing_ok=True)
 
-    def _carry_out(self, context: Context, planned: PlannedStep, count: str) -> float:
+    def _carry_out(self, context: Context, planned: PlannedStep, count: str) -> None:
         step = planned.step
         if planned.state == "reused":
             console.print(f"[dim]{count} {step.summary}: reused[/dim]")
-            return 0.0
+            return
         console.print(f"[bold]{count} {step.summary}[/bold]")
-        start = time.monotonic()
         with self.folder.work_on(step.name, planned.mark) as part:
             step.work(context, part)
-        return time.monotonic() - start
 
-    def _publish(self, context: Context, plan: Sequence[PlannedStep], seconds: dict[str, float]) -> Result:
+    def _publish(self, context: Context, plan: Sequence[PlannedStep]) -> Result:
         for planned in plan:
             for source, target in planned.step.publishes:
-                if not (self.folder.step(planned.step.name) / source).exists():
-                    continue  # the refiner's weights, in a run without one
-                with whole_file(self.folder.path / target) as temporary:
-                    shutil.copyfile(self.folder.step(planned.step.name) / source, temporary)
+                made = self.folder.step(planned.step.name) / source
+                if made.exists():  # the refiner's weights are not, in a run without one
+                    with whole_file(self.folder.path / target) as temporary:
+                        shutil.copyfile(made, temporary)
+        seconds = {planned.step.name: self.folder.seconds(planned.step.name) for planned in plan}
         result = Result(self.folder.path, context.figures(), seconds, peak_memory_gb(), context.problems())
         write_manifest(self.folder.path / "manifest.json", self.recipe, plan, result, phantom=self.phantom)
         return result

@@ -29,8 +29,8 @@ class Prediction:
 def predict_pictures(context: Context, part: Path) -> None:
     """Predict every picture; leaves coarse and merged probabilities, a record each, and `predictions.csv`.
 
-    The CSV holds the test pictures, or the validation pictures where there are none. Pictures that an interrupted run has
-    done are not done again.
+    The CSV holds the test pictures, or the validation pictures where there are none. Pictures that an interrupted run
+    has done are not done again.
     """
     settings = context.recipe.predict
     _gather_weights(context, part / "weights")

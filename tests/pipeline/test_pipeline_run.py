@@ -1,0 +1,181 @@
+"""The whole method through the real command line, on phantoms small enough for seconds."""
+
+import csv
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pandas as pd
+import pytest
+
+from handbone.anatomy import NAMES
+
+HANDBONE = (sys.executable, "-c", "from handbone.cli import main; main()")
+
+
+def handbone(*words: str, folder: Path, **more) -> subprocess.CompletedProcess:
+    """Run the command line in `folder`, as a person would."""
+    return subprocess.run(
+        [*HANDBONE, *words], cwd=folder, capture_output=True, text=True, env=surroundings(folder), **more
+    )
+
+
+def surroundings(folder: Path) -> dict[str, str]:
+    return {**os.environ, "HANDBONE_CACHE": str(folder / "cache"), "COLUMNS": "200"}
+
+
+@pytest.fixture(scope="module")
+def home(tmp_path_factory) -> Path:
+    """A folder in which `handbone run tiny` has been run once."""
+    folder = tmp_path_factory.mktemp("home")
+    done = handbone("run", "tiny", folder=folder)
+    assert done.returncode == 0, done.stderr
+    return folder
+
+
+def test_run_leaves_everything_that_is_promised(home):
+    run = home / "runs" / "tiny"
+    for file in ("recipe.toml", "manifest.json", "metrics.csv", "summary.csv", "predictions.csv", "report.html"):
+        assert (run / file).stat().st_size > 0, file
+    for file in ("coarse.safetensors", "refiner.safetensors"):
+        assert (run / "weights" / file).stat().st_size > 100_000
+    manifest = json.loads((run / "manifest.json").read_text())
+    assert manifest["data"] == "phantom"
+    assert manifest["seed"] == 7
+    assert manifest["environment"]["packages"]["torch"]
+    assert set(manifest["seconds"]) == {
+        "phantom", "pictures", "coarse", "frames", "refiner", "predictions", "evaluation", "report",
+    }  # fmt: skip
+    text = (run / "manifest.json").read_text() + (run / "recipe.toml").read_text()
+    assert str(home) not in text, "no paths of the user's"
+
+
+def test_predictions_are_in_the_contests_format(home):
+    with open(home / "runs/tiny/predictions.csv", newline="") as file:
+        rows = list(csv.DictReader(file))
+    names = sorted({row["image_name"] for row in rows})
+    assert [row["image_name"] for row in rows] == [name for name in names for _ in NAMES]
+    assert [row["class"] for row in rows] == list(NAMES) * len(names)
+    test = home / "runs/tiny/steps/phantom/set/test/DCM"
+    assert names == sorted(path.name for path in test.rglob("*.png"))
+
+
+def test_metrics_have_a_row_for_each_picture_bone_and_stage(home):
+    rows = pd.read_csv(home / "runs/tiny/metrics.csv")
+    assert not rows.duplicated(["image_name", "bone", "stage"]).any()
+    assert set(rows["stage"]) == {"coarse", "merged"}
+    assert set(rows["part"]) == {"validation", "test"}
+    assert rows["dice"].between(0, 1).all()
+
+
+def test_same_command_again_reuses_every_step(home):
+    before = (home / "runs/tiny/predictions.csv").read_bytes()
+    again = handbone("run", "tiny", "--json", folder=home)
+    assert again.returncode == 0
+    assert again.stderr.count("reused") == 8
+    assert json.loads(again.stdout)["seconds"]["coarse"] > 0
+    assert (home / "runs/tiny/predictions.csv").read_bytes() == before
+
+
+def test_dry_run_tells_what_a_change_would_cost_and_does_nothing(home):
+    before = sorted((path, path.stat().st_mtime_ns) for path in (home / "runs").rglob("*"))
+    plan = handbone("run", "tiny", "--set", "merge.feather=0.2", "--dry-run", "--json", folder=home)
+    assert plan.returncode == 0, plan.stderr
+    plan = json.loads(plan.stdout)
+    states = {step["name"]: step["state"] for step in plan["steps"]}
+    assert states["refiner"] == "reused"
+    assert states["predictions"] == states["report"] == "redone"
+    assert plan["memory_gb"]["coarse"] > 0.5
+    assert sorted((path, path.stat().st_mtime_ns) for path in (home / "runs").rglob("*")) == before
+
+
+def test_refiner_can_be_left_out(home):
+    done = handbone("run", "tiny", "--set", "refine=false", folder=home)
+    assert done.returncode == 0, done.stderr
+    assert not (home / "runs/tiny/weights/refiner.safetensors").exists()
+    assert set(pd.read_csv(home / "runs/tiny/metrics.csv")["stage"]) == {"coarse"}
+
+
+def test_killed_run_continues_and_ends_like_one_that_was_not(tmp_path):
+    words = ("run", "tiny", "--set", "coarse.train.epochs=4", "--set", "refine=false")
+    straight, broken = tmp_path / "straight", tmp_path / "broken"
+    straight.mkdir()
+    broken.mkdir()
+    assert handbone(*words, folder=straight).returncode == 0
+
+    process = subprocess.Popen(
+        [*HANDBONE, *words], cwd=broken, env=surroundings(broken), stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
+    )
+    history = broken / "runs/tiny/steps/.coarse.part/history.csv"
+    deadline = time.monotonic() + 240
+    while not (history.exists() and len(history.read_text().splitlines()) >= 3):
+        assert process.poll() is None and time.monotonic() < deadline
+        time.sleep(0.05)
+    process.send_signal(signal.SIGKILL)
+    process.wait()
+    assert not (broken / "runs/tiny/report.html").exists()
+
+    done = handbone(*words, folder=broken)
+    assert done.returncode == 0, done.stderr
+    assert "phantom radiographs: reused" in done.stderr
+    epochs = [pd.read_csv(f / "runs/tiny/steps/coarse/history.csv") for f in (straight, broken)]
+    assert list(epochs[0]["epoch"]) == list(epochs[1]["epoch"]) == [1, 2, 3, 4]
+    tables = [(f / "runs/tiny/predictions.csv").read_bytes() for f in (straight, broken)]
+    assert tables[0] == tables[1]
+
+
+def test_broken_picture_is_named_and_left_out_and_the_run_ends_with_1(tmp_path):
+    made = handbone("data", "phantom", "--count", "6", "--seed", "3", "--size", "256", "-o", "data", folder=tmp_path)
+    assert made.returncode == 0, made.stderr
+    victim = sorted((tmp_path / "data/train/DCM").rglob("*.png"))[0]
+    victim.write_bytes(victim.read_bytes()[:500])
+    done = handbone(
+        "run",
+        "tiny",
+        "--set",
+        "data.path=data",
+        "--set",
+        "refine=false",
+        "--set",
+        "coarse.train.epochs=2",
+        folder=tmp_path,
+    )
+    assert done.returncode == 1
+    assert victim.name in done.stdout
+    assert (tmp_path / "runs/tiny/report.html").exists()
+    assert victim.name in (tmp_path / "runs/tiny/report.html").read_text()
+    manifest = json.loads((tmp_path / "runs/tiny/manifest.json").read_text())
+    assert [problem["file"].endswith(victim.name) for problem in manifest["problems"]] == [True]
+
+
+@pytest.mark.parametrize(
+    ("words", "sentence"),
+    [
+        (("--set", "data.path=dta"), "dta"),
+        (("--set", "coarse.model.name=unetplusplu"), "did you mean 'unetplusplus'"),
+        (("--set", "coarse.train.loss=dise"), "did you mean 'dice'"),
+        (("--set", "coarse.weights=nowhere.safetensors"), "nowhere.safetensors"),
+        (("--set", "coarse.trian.epochs=2"), "did you mean 'train'"),
+    ],
+)
+def test_mistakes_are_refused_before_any_work(tmp_path, words, sentence):
+    done = handbone("run", "tiny", *words, folder=tmp_path)
+    assert done.returncode == 1
+    assert sentence in done.stderr
+    assert "Traceback" not in done.stderr
+    assert not (tmp_path / "runs").exists()
+
+
+def test_pictures_without_labels_are_no_training_set(tmp_path):
+    made = handbone("data", "phantom", "--count", "2", "--seed", "3", "--size", "256", "-o", "set", folder=tmp_path)
+    assert made.returncode == 0, made.stderr
+    (tmp_path / "data").mkdir()
+    for picture in (tmp_path / "set").rglob("*.png"):
+        picture.rename(tmp_path / "data" / picture.name)
+    done = handbone("run", "tiny", "--set", "data.path=data", folder=tmp_path)
+    assert done.returncode == 1
+    assert "labels to train on" in done.stderr
