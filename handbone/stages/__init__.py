@@ -1,1 +1,1 @@
-"""The method: `coarse` reads the picture, `crop` places the window, `refine` reads it, `merge` joins; `two_stage` is all."""
+"""The method: `coarse`, `crop`, `refine` and `merge` are its steps, in this order; `two_stage` joins them."""
