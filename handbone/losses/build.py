@@ -31,6 +31,8 @@ class WeightedSum(nn.Module):
         """
         if logits.shape != target.shape:
             raise ShapeError("the target", f"{tuple(logits.shape)} of the logits", tuple(target.shape))
+        # Once for all terms: they stay in float32 under autocast, and each would make its own copy.
+        logits, target = logits.float(), target.float()
         return sum(weight * loss(logits, target) for weight, loss in zip(self.weights, self.losses, strict=True))
 
 
