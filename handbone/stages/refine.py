@@ -50,9 +50,8 @@ class RefineDataset(GridDataset):
         coarse: Mapping[str, Rings] | None = None,
         blank: bool = False,
         seed: int = 0,
-        repeats: int = 1,
     ):
-        super().__init__(pictures, size=size, augment=augment, seed=seed, repeats=repeats)
+        super().__init__(pictures, size=size, augment=augment, seed=seed)
         self.frames, self.errors, self.jitter = dict(frames), errors, jitter
         self.coarse, self.blank = coarse, blank
 

@@ -38,7 +38,7 @@ class LabelledPicture:
 
 
 class GridDataset(Dataset):
-    """Pictures on a square grid, for a network to learn from; one item a picture and repeat.
+    """Pictures on a square grid, for a network to learn from; one item a picture.
 
     An item is a dict of `image`, float32 (C, size, size) in [0, 1], `target`, uint8 (29, size, size), 255 where a bone
     covers the whole pixel, and `name`. What is random in an item depends on the seed, the epoch and the item's index
@@ -50,7 +50,6 @@ class GridDataset(Dataset):
     size: side of the grid.
     augment: random changes; none when unset.
     seed: of everything random.
-    repeats: items a picture, each anew augmented.
     """
 
     def __init__(
@@ -60,14 +59,13 @@ class GridDataset(Dataset):
         size: int,
         augment: schema.Augment | None = None,
         seed: int = 0,
-        repeats: int = 1,
     ):
-        self.pictures, self.size, self.seed, self.repeats = list(pictures), size, seed, repeats
+        self.pictures, self.size, self.seed = list(pictures), size, seed
         self.epoch = 0
         self.augmenter = None if augment is None else Augmenter(augment)
 
     def __len__(self) -> int:
-        return len(self.pictures) * self.repeats
+        return len(self.pictures)
 
     def at_size(self, size: int) -> Self:
         """The same pictures on a grid of another size."""
@@ -95,7 +93,7 @@ class GridDataset(Dataset):
         if not 0 <= index < len(self):
             raise IndexError(index)
         rng = np.random.default_rng((self.seed, self.epoch, index))
-        picture = self.pictures[index % len(self.pictures)]
+        picture = self.pictures[index]
         frame = self.frame_of(picture, rng)
         grid = view(picture.load(), frame)
         rings = {
