@@ -112,7 +112,7 @@ def _add_bone(total, outer, inner, left, top, tip, along, span, px_per_mm, patte
             value = cortical * (length - inside) * (1 + 0.03 * strut)
             value += marrow * inside * full * max(0.0, 1 + trabeculae * strut / (1 + 0.07 * inside))
             if plate_width > 0:
-                off = v - plate_at - 0.5 * np.sin(u * 0.9 + shift[0]) - 0.35 * np.sin(u * 0.37 + shift[1])
+                off = v - plate_at - 0.3 * np.sin(u * 0.8 + shift[0]) - 0.3 * np.sin(u * 0.37 + shift[1])
                 off /= plate_width
                 rim = np.exp(-((abs(off) - 1.5) ** 2) * 2.2)
                 value *= 1 - plate_dark * np.exp(-(off**4)) + plate_bright * rim

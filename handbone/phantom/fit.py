@@ -22,6 +22,7 @@ from handbone.phantom.skeleton import FOREARM, PLACED, PROXIMAL_ROW, load_skelet
 
 _HANDS, _SIZE = 24, 1400
 _JOINT_SPACE = 1.0  # millimetres that neighbours without overlap may lie apart
+_STRAIGHT = (18, 20, 22)  # hands of the ensemble that are not bent
 _BENT = 0.58  # as in the pictures that the reference was measured on
 _UNIT = anatomy.INDEX["finger-11"]
 
@@ -69,7 +70,7 @@ def fit_places(shift, hands: list[BoneMasks], bends: list[float], px_per_mm: flo
     """Move bones to lessen `_misfit`, one bone and direction at a time, in place; returns the misfit."""
     offsets = np.zeros((anatomy.COUNT, 2))
     pairs = _pairs()
-    outlines = {k: {i: _outline(hands[k], i) for i in PLACED} for k in (0, 20, 22)}
+    outlines = {k: {i: _outline(hands[k], i) for i in PLACED} for k in _STRAIGHT}
 
     def moved(hand, index):
         a = np.deg2rad(bends[hand]) * (0.0 if index in FOREARM else PROXIMAL_ROW.get(index, 1.0))
@@ -85,10 +86,10 @@ def fit_places(shift, hands: list[BoneMasks], bends: list[float], px_per_mm: flo
             if index in (a, b):
                 share = np.mean([_overlap(h, a, b, moved(k, a), moved(k, b)) for k, h in enumerate(hands)])
                 total += ((share - wanted) / tolerance) ** 2
-                if not share and (wanted or (anatomy.NAMES[a], anatomy.NAMES[b]) in anatomy.NEIGHBOURS):
-                    # Apart, the overlap does not say which way to go; the gap does.
-                    gap = [_gap(outlines[k][a] + moved(k, a), outlines[k][b] + moved(k, b)) for k in (0, 20, 22)]
-                    space = 0.0 if wanted else _JOINT_SPACE
+                if wanted or (anatomy.NAMES[a], anatomy.NAMES[b]) in anatomy.NEIGHBOURS:
+                    # Apart, the overlap does not say which way to go; and bent hands must not part straight ones.
+                    gap = [_gap(outlines[k][a] + moved(k, a), outlines[k][b] + moved(k, b)) for k in _STRAIGHT]
+                    space = 0.0 if wanted and not share else _JOINT_SPACE
                     total += 1.5 * max(0.0, float(np.mean(gap)) / px_per_mm - space)
         return total
 

@@ -15,7 +15,7 @@ CAPITATE = anatomy.INDEX["Capitate"]
 #: Bones between forearm and hand, and the share of the wrist's bend that each takes part in.
 PROXIMAL_ROW = {
     anatomy.INDEX[name]: share
-    for name, share in {"Scaphoid": 0.62, "Lunate": 0.6, "Triquetrum": 0.72, "Pisiform": 0.72}.items()
+    for name, share in {"Scaphoid": 0.68, "Lunate": 0.68, "Triquetrum": 0.88, "Pisiform": 0.88}.items()
 }
 #: Bones whose place is part of the hand's layout; every other bone hangs on the joint of its parent.
 PLACED = (*anatomy.METACARPALS, *anatomy.CARPALS, *FOREARM)
