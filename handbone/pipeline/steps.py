@@ -1,5 +1,7 @@
 """The method as a list: every step of a run in order, what it depends on, and what it leaves at the top of the run."""
 
+from collections import Counter
+
 from handbone.pipeline.context import Context, Step
 from handbone.recipe.schema import Network, Recipe
 
@@ -33,9 +35,8 @@ def _network(network: Network) -> dict:
 
 def _training_size(network: Network) -> str:
     train = network.train
-    sizes = [f"{step.epochs} at {step.size}" for step in train.rise]
-    full = train.epochs - sum(step.epochs for step in train.rise)
-    epochs = ", ".join([*sizes, f"{full} at {network.size}"])
+    counts = Counter(train.size_at(epoch, network.size) for epoch in range(train.epochs))
+    epochs = ", ".join(f"{count} at {size}" for size, count in counts.items())
     return f"{network.model.name}, epochs: {epochs}, batch {train.batch}"
 
 

@@ -124,14 +124,14 @@ class Rise(Table):
     """Epochs at a smaller size before the full one."""
 
     size: Size = Field(description="side in pixels")
-    epochs: int = Field(ge=1, description="epochs at that size")
+    share: float = Field(gt=0, lt=1, description="share of all epochs at that size")
 
 
 class Train(Table):
     """How a network is trained."""
 
     epochs: int = Field(default=30, ge=1, description="times through the training pictures")
-    rise: tuple[Rise, ...] = Field(default=(), description="the first of the epochs run at smaller sizes")
+    rise: tuple[Rise, ...] = Field(default=(), description="the first epochs run at smaller sizes")
     batch: int = Field(default=2, ge=1, description="pictures a step")
     accumulate: int = Field(default=1, ge=1, description="steps whose gradients are added before the weights change")
     repeats: int = Field(
@@ -173,13 +173,23 @@ class Train(Table):
 
     @model_validator(mode="after")
     def _rise_leaves_room(self) -> "Train":
-        risen = sum(step.epochs for step in self.rise)
-        if risen >= self.epochs:
+        risen = sum(step.share for step in self.rise)
+        if risen >= 1:
             raise ValueError(
-                f"rise takes {risen} epochs and leaves none of the {self.epochs} for the full size; "
-                "shorten it, or leave it out with rise = []"
+                f"the shares of rise add up to {risen:g} and leave nothing for the full size; "
+                "make them smaller, or leave it out with rise = []"
             )
         return self
+
+    def size_at(self, epoch: int, full: int) -> int:
+        """The grid's side in an epoch, counted from 0, of a network whose full size is `full`; the last has it."""
+        end = 0.0
+        for step in self.rise:
+            end += step.share * self.epochs
+            # Sums of shares such as 0.1 + 0.2 fall short of whole epochs by rounding only.
+            if epoch < int(end + 1e-9):
+                return step.size
+        return full
 
 
 def _parse_term(text: str) -> dict[str, Any]:

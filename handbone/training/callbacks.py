@@ -9,7 +9,6 @@ import torch
 
 from handbone import files
 from handbone.progress import console, progress_bar
-from handbone.training.feed import size_at
 from handbone.training.frameworks import Callback, TorchCheckpointIO, WeightAveraging, lightning
 from handbone.training.module import NetworkTraining
 from handbone.training.weights import WeightsCard, save_weights
@@ -130,9 +129,8 @@ class Bar(Callback):
         self._batches, self._validation, self._first_epoch = batches, validation, first_epoch
         settings = module._settings
         self._epochs = settings.epochs
-        self._costs = [
-            (size_at(e, settings.rise, module._full_size) / module._full_size) ** 2 for e in range(self._epochs)
-        ]
+        full = module._full_size
+        self._costs = [(settings.size_at(e, full) / full) ** 2 for e in range(self._epochs)]
         self._bar, self._task, self._note, self._start = progress_bar(), None, "", 0.0
 
     def _cost(self, first: int, last: int) -> float:

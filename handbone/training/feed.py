@@ -2,7 +2,7 @@
 
 import os
 import shutil
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -10,7 +10,7 @@ import torch
 from torch.utils.data import DataLoader, Dataset, Sampler
 
 from handbone import anatomy, runtime
-from handbone.recipe.schema import Rise, Train
+from handbone.recipe.schema import Train
 from handbone.training.frameworks import lightning
 
 _PREFETCH = 2
@@ -31,15 +31,6 @@ class StageDataset(Protocol):
 
     def set_epoch(self, epoch: int) -> None:
         """Choose the random changes: an item is a function of (epoch, index)."""
-
-
-def size_at(epoch: int, rise: Sequence[Rise], size: int) -> int:
-    """The grid's side in an epoch, counted from 0; `rise` takes the first epochs."""
-    for step in rise:
-        if epoch < step.epochs:
-            return step.size
-        epoch -= step.epochs
-    return size
 
 
 class EpochSampler(Sampler[tuple[int, int, int]]):
@@ -79,8 +70,8 @@ class EpochSampler(Sampler[tuple[int, int, int]]):
 class EpochView(Dataset):
     """A stage's training set read by (epoch, round, index)."""
 
-    def __init__(self, dataset: StageDataset, *, rise: Sequence[Rise], size: int, rounds: int):
-        self._dataset, self._rise, self._size, self._rounds = dataset, rise, size, rounds
+    def __init__(self, dataset: StageDataset, settings: Train, *, size: int):
+        self._dataset, self._settings, self._size = dataset, settings, size
         self._at: dict[int, StageDataset] = {}
 
     def __len__(self) -> int:
@@ -88,11 +79,11 @@ class EpochView(Dataset):
 
     def __getitem__(self, key: tuple[int, int, int]) -> dict[str, Any]:
         epoch, turn, index = key
-        size = size_at(epoch, self._rise, self._size)
+        size = self._settings.size_at(epoch, self._size)
         if size not in self._at:
             self._at[size] = self._dataset.at_size(size)
         dataset = self._at[size]
-        dataset.set_epoch(epoch * self._rounds + turn)
+        dataset.set_epoch(epoch * self._settings.repeats + turn)
         return dataset[index]
 
 
@@ -131,7 +122,7 @@ class Feed(lightning.LightningDataModule):
             rank=trainer.global_rank,
             world=trainer.world_size,
         )
-        view = EpochView(self._train, rise=settings.rise, size=self._size, rounds=settings.repeats)
+        view = EpochView(self._train, settings, size=self._size)
         return self._loader(view, sampler, settings.batch)
 
     def val_dataloader(self) -> DataLoader:

@@ -9,7 +9,6 @@ from handbone.errors import HandboneError
 from handbone.losses.build import build_loss
 from handbone.plugins import registry
 from handbone.recipe.schema import Train
-from handbone.training.feed import size_at
 from handbone.training.frameworks import lightning
 
 
@@ -69,7 +68,7 @@ class NetworkTraining(lightning.LightningModule):
     @property
     def size(self) -> int:
         """The grid's side in the current epoch."""
-        return size_at(self.current_epoch, self._settings.rise, self._full_size)
+        return self._settings.size_at(self.current_epoch, self._full_size)
 
     def validates(self, epoch: int) -> bool:
         """Whether an epoch, from 0, ends with validation: every so often at the full size, and always the last one.
@@ -77,7 +76,7 @@ class NetworkTraining(lightning.LightningModule):
         Scores of smaller sizes would not compare, and cost time.
         """
         last = epoch + 1 == self._settings.epochs
-        full = size_at(epoch, self._settings.rise, self._full_size) == self._full_size
+        full = self._settings.size_at(epoch, self._full_size) == self._full_size
         return last or (full and (epoch + 1) % self._settings.validate_every == 0)
 
     def _begin_epoch(self) -> None:

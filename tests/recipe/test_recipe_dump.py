@@ -45,7 +45,7 @@ losses = st.builds(
 trains = st.builds(
     Train,
     epochs=st.integers(3, 9),
-    rise=st.sampled_from([(), (Rise(size=64, epochs=2),)]),
+    rise=st.sampled_from([(), (Rise(size=64, share=0.3),)]),
     loss=st.lists(losses, min_size=1, max_size=2).map(tuple),
     optimiser=choices,
     lr=st.floats(1e-9, 1e3),

@@ -5,7 +5,7 @@ import pytest
 from handbone.errors import HandboneError, UnknownNameError
 from handbone.recipe.load import load_recipe
 from handbone.recipe.problems import RecipeError
-from handbone.recipe.schema import Recipe
+from handbone.recipe.schema import Recipe, Rise, Train
 from handbone.recipe.store import builtin_recipe, builtin_recipes
 
 
@@ -230,3 +230,12 @@ def test_files_of_a_windows_editor_are_read(folder):
     (folder / "a.toml").write_bytes(b"\xef\xbb\xbfseed = 3\r\n[coarse]\r\nsizes = 64\r\n")
     with pytest.raises(RecipeError, match=r"a\.toml, line 3: unknown key 'sizes' in \[coarse\]; did you mean 'size'"):
         load_recipe("a.toml")
+
+
+def test_every_number_of_epochs_ends_at_the_full_size():
+    shares = [Rise(size=64, share=0.1), Rise(size=128, share=0.2), Rise(size=256, share=0.6)]
+    assert [Train(epochs=10, rise=shares).size_at(e, 512) for e in range(10)] == [64] + [128] * 2 + [256] * 6 + [512]
+    for epochs in range(1, 40):
+        sizes = [Train(epochs=epochs, rise=shares).size_at(e, 512) for e in range(epochs)]
+        assert sizes == sorted(sizes)
+        assert sizes[-1] == 512

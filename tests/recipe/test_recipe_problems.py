@@ -25,8 +25,8 @@ def test_all_mistakes_at_once_in_the_order_of_the_file(mistakes):
 epoch = 3
 batch = "4"
 clip = -1
-rise = [{ size = 512, epochs = 1 },
-        { size = 100, epoch = 2 }]
+rise = [{ size = 512, share = 0.1 },
+        { size = 100, shares = 0.2 }]
 devices = 0
 [predict]
 precision = "bf17"
@@ -38,8 +38,8 @@ bones = ["carpal"]
         'line 4: coarse.train.batch takes a whole number, at least 1, but came as "4"',
         "line 5: coarse.train.clip takes a number, above 0, or false to switch it off, but came as -1",
         "line 7: coarse.train.rise[1].size takes a whole number from 32 to 4096, in steps of 32, but came as 100",
-        "line 7: the key 'epochs' is missing in [coarse.train.rise[1]]",
-        "line 7: unknown key 'epoch' in [coarse.train.rise[1]]; did you mean 'epochs'?",
+        "line 7: the key 'share' is missing in [coarse.train.rise[1]]",
+        "line 7: unknown key 'shares' in [coarse.train.rise[1]]; did you mean 'share'?",
         'line 8: coarse.train.devices takes a whole number, at least 1, or "auto", but came as 0',
         'line 10: predict.precision takes "auto" or "32" or "bf16", but came as "bf17"; did you mean \'bf16\'?',
         "line 12: refine.bones: unknown bone or group 'carpal'; did you mean 'carpals'?",
@@ -68,8 +68,11 @@ bones = ["carpal"]
         ("[coarse.train]\nloss = [{ weight = 1 }]", "the key 'name' is missing in [coarse.train.loss[0]]"),
         ("[coarse]\nmodel = 3", "coarse.model takes a name, or table with name and settings, but came as 3"),
         ("[split]\nfold = 5", "line 1: split: fold 5 does not exist"),
-        ("[coarse.train]\nepochs = 3\nrise = [{ size = 64, epochs = 3 }]", "line 1: coarse.train: rise takes 3 epochs"),
-        ("[refine]\nsize = 64\ntrain.rise = [{ size = 64, epochs = 3 }]", "not smaller than the size 64"),
+        (
+            "[coarse.train]\nrise = [{ size = 64, share = 0.5 }, { size = 96, share = 0.5 }]",
+            "line 1: coarse.train: the shares of rise add up to 1 and",
+        ),
+        ("[refine]\nsize = 64\ntrain.rise = [{ size = 64, share = 0.3 }]", "not smaller than the size 64"),
         ("[merge]\narea_ratio = [2, 1]", "merge.area_ratio: needs a smaller and a larger number"),
         ("[crop]\nanchors = ['hand']", "crop.anchors: unknown bone or group 'hand'"),
         ("[data.class_map]\na = 'capitate'", "unknown bone 'capitate'; did you mean 'Capitate'?"),
@@ -86,10 +89,10 @@ def test_words_of_the_command_line_are_blamed_for_their_own_mistakes(mistakes):
         '--set seed=x: seed takes a whole number, at least 0, but came as "x"',
         "--set train.epochs=3: unknown key 'train'; did you mean 'coarse.train' or 'refine.train' or 'phantom.train'?",
     ]
-    rise = "[coarse.train]\nepochs = 9\nrise = [{ size = 64, epochs = 4 }]"
-    assert mistakes(rise, "coarse.train.epochs=3")[0].startswith(
-        "--set coarse.train.epochs=3: coarse.train: rise takes 4"
-    )
+    folds = "[split]\nfold = 2"
+    assert mistakes(folds, "split.folds=2") == [
+        "--set split.folds=2: split: fold 2 does not exist: 2 folds are numbered 0 to 1"
+    ]
 
 
 def test_a_mistake_in_an_extended_file_names_that_file(mistakes, tmp_path):

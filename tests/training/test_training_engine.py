@@ -19,7 +19,7 @@ from handbone.errors import HandboneError
 from handbone.recipe.schema import Choice, Rise, Train
 from handbone.training import engine
 from handbone.training.callbacks import AveragedWeights
-from handbone.training.feed import EpochSampler, EpochView, size_at, worker_count
+from handbone.training.feed import EpochSampler, EpochView, worker_count
 from handbone.training.module import DiceSums, NetworkTraining, parameter_groups
 from handbone.training.weights import build_network, load_weights
 
@@ -236,9 +236,9 @@ def test_an_epochs_order_is_new_complete_and_shared_out():
 
 
 def test_every_reading_of_a_picture_is_augmented_anew_at_the_epochs_size():
-    rise = (Rise(size=64, epochs=1),)
-    assert [size_at(epoch, rise, 96) for epoch in range(3)] == [64, 96, 96]
-    view = EpochView(Squares(), rise=rise, size=96, rounds=2)
+    settings = Train(epochs=3, rise=(Rise(size=64, share=0.34),), repeats=2)
+    assert [settings.size_at(epoch, 96) for epoch in range(3)] == [64, 96, 96]
+    view = EpochView(Squares(), settings, size=96)
     first, again, second, later = (view[key]["image"] for key in ((0, 0, 1), (0, 0, 1), (0, 1, 1), (1, 0, 1)))
     assert (first == again).all() and (first != second).any()
     assert first.shape[-1] == 64 and later.shape[-1] == 96

@@ -98,7 +98,7 @@ def fit_small(folder, network=None, *, train=None, seed=3, **changes):
 
 EVERYTHING = {
     "epochs": 6,
-    "rise": [{"size": 64, "epochs": 2}],
+    "rise": [{"size": 64, "share": 0.34}],
     "ema": 0.8,
     "accumulate": 2,
     "repeats": 2,
