@@ -10,7 +10,7 @@ from torch import nn
 from handbone.errors import HandboneError, UnknownNameError
 from handbone.models import encoder_weights
 from handbone.models.hooks import SmpSettings
-from handbone.models.network import IMAGENET_GREY, BoneNetwork
+from handbone.models.network import IMAGENET_GREY, BoneNetwork, expect_little
 from handbone.runtime import ensure_torchvision
 
 ensure_torchvision()
@@ -37,6 +37,7 @@ def build(architecture: str, settings: SmpSettings, *, in_channels: int, classes
     weights = settings.encoder_weights
     if weights not in (None, "none"):
         encoder_weights.fill(core.encoder, _pretrained(encoder, weights, core), where=f"{settings.encoder} {weights!r}")
+    expect_little(core.segmentation_head)
     return BoneNetwork(core, core.encoder, in_channels=in_channels, grey=_grey(encoder))
 
 

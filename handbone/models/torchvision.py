@@ -6,7 +6,7 @@ from torch import Tensor, nn
 
 from handbone.models import encoder_weights
 from handbone.models.hooks import TorchvisionSettings
-from handbone.models.network import BoneNetwork
+from handbone.models.network import BoneNetwork, expect_little
 from handbone.runtime import ensure_torchvision
 
 ensure_torchvision()
@@ -45,4 +45,5 @@ def deeplabv3_resnet101(settings: TorchvisionSettings, *, in_channels: int, clas
         else:
             tensors = encoder_weights.read_tensors(Path(weights).expanduser())
         encoder_weights.fill(model.backbone, tensors, where=f"deeplabv3_resnet101 {weights!r}")
+    expect_little(model.classifier[-1])
     return BoneNetwork(_Logits(model), model.backbone, in_channels=in_channels)

@@ -182,3 +182,9 @@ def test_batch_norm_equals_torch_where_torch_can():
     x = torch.randn(3, 4, 5, 5)
     assert torch.equal(ours(x), theirs(x)) and torch.equal(ours.running_var, theirs.running_var)
     assert ours(torch.randn(1, 4, 1, 1)).isfinite().all()
+
+
+def test_every_bone_starts_as_rare_as_it_is():
+    network = build("unet", encoder="resnet18", encoder_weights="none")
+    start = torch.sigmoid(network.core.segmentation_head[0].bias)
+    assert start.tolist() == pytest.approx([0.01] * 29, rel=1e-4)
