@@ -55,7 +55,7 @@ def check(
 @app.command("summary")
 def summary(
     path: Folder,
-    out: Annotated[Path | None, typer.Option("-o", "--out", help="Write page, tables and pictures here.")] = None,
+    out: Annotated[Path | None, typer.Option("--output", "-o", help="Write page, tables and pictures here.")] = None,
     layout: Layout = "auto",
     annotations: Annotations = None,
     class_map: ClassMap = None,
@@ -90,9 +90,9 @@ def summary(
 
 @app.command("phantom")
 def phantom(
-    out: Annotated[Path, typer.Option("-o", "--out", help="The new folder.")],
+    out: Annotated[Path, typer.Option("--output", "-o", help="The new folder.")],
     count: Annotated[int, typer.Option(min=1, help="Pictures in the training part.")] = 60,
-    test: Annotated[int, typer.Option(min=0, help="Further pictures in the test part.")] = 12,
+    test: Annotated[int, typer.Option(min=0, help="Further pictures in a test part.")] = 0,
     seed: Annotated[int, typer.Option(min=0, help="The same seed draws the same bytes.")] = 0,
     size: Annotated[int, typer.Option(min=64, max=4096, help="Height and width in pixels.")] = 2048,
     as_json: AsJson = False,

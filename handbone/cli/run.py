@@ -5,6 +5,8 @@ from typing import Annotated
 
 import typer
 
+from handbone.progress import console
+
 
 def command(
     recipe: Annotated[str, typer.Argument(help="A recipe's TOML file, or the name of a built-in recipe.")],
@@ -24,11 +26,16 @@ def command(
 
     The same command run again continues where it stopped and redoes only the steps whose inputs changed.
     """
+    from handbone.pipeline.ranks import is_first_process
     from handbone.pipeline.run import open_run
     from handbone.pipeline.show import show_plan, show_result
 
+    console.quiet = not is_first_process()
     run = open_run(recipe, overrides or [], output)
     plan = run.plan()
+    if not is_first_process():
+        run.follow(plan)
+        return
     if dry_run:
         show_plan(run, plan, as_json=as_json, memory=run.estimate_memory())
         return

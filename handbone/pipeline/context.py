@@ -9,7 +9,7 @@ from pathlib import Path
 from handbone.data.cache import PictureCache
 from handbone.data.samples import Dataset, Sample, open_dataset
 from handbone.pipeline.folder import RunFolder
-from handbone.recipe.schema import Data, Recipe
+from handbone.recipe.schema import Data, Network, Recipe
 from handbone.stages.samples import LabelledPicture
 
 
@@ -27,6 +27,7 @@ class Step:
     sizes: what it works on, for the plan.
     publishes: (file in its folder, file in the run's folder) pairs.
     needed: whether a recipe, with own data or a phantom, has this step.
+    trains: the network that it trains, if any; several processes may share that work.
     revision: counted up when its code gives other results for the same settings.
     """
 
@@ -38,6 +39,7 @@ class Step:
     sizes: Callable[[Recipe], str] = lambda recipe: ""
     publishes: tuple[tuple[str, str], ...] = ()
     needed: Callable[[Recipe, bool], bool] = lambda recipe, phantom: True
+    trains: Callable[[Recipe], Network | None] = lambda recipe: None
     revision: int = 1
 
 

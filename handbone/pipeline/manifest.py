@@ -7,15 +7,12 @@ import sys
 from collections.abc import Sequence
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from handbone import __version__
 from handbone.files import sha256_of, write_json
+from handbone.pipeline.plan import PlannedStep, Result
 from handbone.plugins.manager import registry
 from handbone.recipe.schema import Recipe
-
-if TYPE_CHECKING:
-    from handbone.pipeline.run import PlannedStep, Result
 
 _PACKAGES = (
     "torch",
@@ -56,9 +53,7 @@ def environment() -> dict:
     }
 
 
-def write_manifest(
-    path: Path, recipe: Recipe, plan: Sequence["PlannedStep"], result: "Result", *, phantom: bool
-) -> None:
+def write_manifest(path: Path, recipe: Recipe, plan: Sequence[PlannedStep], result: Result, *, phantom: bool) -> None:
     """Write `manifest.json` for a finished run."""
     weights = sorted((path.parent / "weights").glob("*.safetensors"))
     write_json(

@@ -3,40 +3,22 @@
 import os
 import shutil
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 
 from handbone.data.samples import Dataset, open_dataset
 from handbone.files import whole_file, write_text
 from handbone.pipeline.checks import check_recipe
 from handbone.pipeline.digest import data_digest
-from handbone.pipeline.folder import RunFolder, State, fingerprint
+from handbone.pipeline.folder import RunFolder, fingerprint
 from handbone.pipeline.manifest import peak_memory_gb, write_manifest
-from handbone.pipeline.steps import STEPS, Context, Step
+from handbone.pipeline.plan import PlannedStep, Result
+from handbone.pipeline.ranks import wait_until
+from handbone.pipeline.steps import STEPS, Context
 from handbone.progress import console
 from handbone.recipe.dump import to_toml
 from handbone.recipe.load import load_recipe
 from handbone.recipe.schema import PHANTOM, Data, Recipe
-
-
-@dataclass(frozen=True)
-class PlannedStep:
-    """A step of a run, its fingerprint, and what running it would mean."""
-
-    step: Step
-    mark: str
-    state: State
-
-
-@dataclass(frozen=True)
-class Result:
-    """What a run left: headline figures, files and the pictures that could not be used."""
-
-    folder: Path
-    figures: dict
-    seconds: dict[str, float]
-    peak_memory_gb: float
-    problems: list[dict] = field(default_factory=list)
 
 
 @dataclass(frozen=True)
@@ -80,6 +62,18 @@ class Run:
             for number, planned in enumerate(plan, start=1):
                 self._carry_out(context, planned, f"{number}/{len(plan)}")
             return self._publish(context, plan)
+
+    def follow(self, plan: Sequence[PlannedStep]) -> None:
+        """What a further process of the same run does: its share of the trainings, and nothing else."""
+        context = Context(self.recipe, self.folder, self.phantom, self.dataset)
+        for planned in plan:
+            name, mark = planned.step.name, planned.mark
+            network = planned.step.trains(self.recipe)
+            if network is not None and (network.train.devices, network.train.nodes) != (1, 1):
+                wait_until(lambda n=name, m=mark: self.folder.state(n, m) in ("continued", "reused"), name)
+                if self.folder.state(name, mark) == "continued":
+                    planned.step.work(context, self.folder.part(name))
+            wait_until(lambda n=name, m=mark: self.folder.state(n, m) == "reused", name)
 
     def _clear_results(self) -> None:
         """Remove what an earlier recipe published, so that no file at the top is older than its neighbours."""

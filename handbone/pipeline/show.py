@@ -9,8 +9,10 @@ import typer
 from rich.console import Console
 from rich.table import Table
 
+from handbone.pipeline.plan import PlannedStep, Result
+
 if TYPE_CHECKING:
-    from handbone.pipeline.run import PlannedStep, Result, Run
+    from handbone.pipeline.run import Run
 
 _STATES = {
     "new": "to do",
@@ -21,7 +23,7 @@ _STATES = {
 
 
 def show_plan(
-    run: "Run", plan: Sequence["PlannedStep"], *, as_json: bool, memory: dict[str, float] | None = None
+    run: "Run", plan: Sequence[PlannedStep], *, as_json: bool, memory: dict[str, float] | None = None
 ) -> None:
     """Print the steps with what each works on; `memory` adds the gigabytes that each training is expected to hold."""
     if as_json:
@@ -45,7 +47,7 @@ def show_plan(
     Console(stderr=memory is None).print(table)
 
 
-def show_result(result: "Result", *, as_json: bool) -> None:
+def show_result(result: Result, *, as_json: bool) -> None:
     """Print Dice before and after refinement, the pictures that could not be used, and where the results lie."""
     if as_json:
         typer.echo(json.dumps({**asdict(result), "folder": str(result.folder)}, default=str))

@@ -37,7 +37,7 @@ def _training_size(network: Network) -> str:
     train = network.train
     counts = Counter(train.size_at(epoch, network.size) for epoch in range(train.epochs))
     epochs = ", ".join(f"{count} at {size}" for size, count in counts.items())
-    return f"{network.model.name}, epochs: {epochs}, batch {train.batch}"
+    return f"{network.model.name}, epochs: {epochs}"
 
 
 WEIGHTS = ("weights/coarse.safetensors", "weights/refiner.safetensors")
@@ -66,6 +66,7 @@ STEPS: tuple[Step, ...] = (
         settings=lambda r: [r.seed, _network(r.coarse)],
         inputs=("pictures",),
         sizes=lambda r: _training_size(r.coarse),
+        trains=lambda r: r.coarse,
     ),
     Step(
         name="frames",
@@ -87,6 +88,7 @@ STEPS: tuple[Step, ...] = (
         settings=lambda r: [r.seed, _network(r.refine), r.crop.jitter],
         inputs=("frames",),
         sizes=lambda r: _training_size(r.refine),
+        trains=lambda r: r.refine,
         needed=_refined,
     ),
     Step(

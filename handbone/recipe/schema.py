@@ -125,6 +125,7 @@ class Rise(Table):
 
     size: Size = Field(description="side in pixels")
     share: float = Field(gt=0, lt=1, description="share of all epochs at that size")
+    batch: Count | None = Field(default=None, description="pictures a step at that size; default: as at the full size")
 
 
 class Train(Table):
@@ -134,6 +135,10 @@ class Train(Table):
     rise: tuple[Rise, ...] = Field(default=(), description="the first epochs run at smaller sizes")
     batch: int = Field(default=2, ge=1, description="pictures a step")
     accumulate: int = Field(default=1, ge=1, description="steps whose gradients are added before the weights change")
+    keep_norm: bool = Field(
+        default=False,
+        description="batch norm keeps the statistics of the rise at the full size, for batches of 1 there",
+    )
     repeats: int = Field(
         default=1, ge=1, description="how often an epoch goes through the pictures, each time anew augmented"
     )
@@ -181,15 +186,25 @@ class Train(Table):
             )
         return self
 
-    def size_at(self, epoch: int, full: int) -> int:
-        """The grid's side in an epoch, counted from 0, of a network whose full size is `full`; the last has it."""
+    def rise_at(self, epoch: int) -> Rise | None:
+        """The step of the rise that an epoch, counted from 0, belongs to; None at the full size, as the last one is."""
         end = 0.0
         for step in self.rise:
             end += step.share * self.epochs
             # Sums of shares such as 0.1 + 0.2 fall short of whole epochs by rounding only.
             if epoch < int(end + 1e-9):
-                return step.size
-        return full
+                return step
+        return None
+
+    def size_at(self, epoch: int, full: int) -> int:
+        """The grid's side in an epoch, counted from 0, of a network whose full size is `full`."""
+        step = self.rise_at(epoch)
+        return full if step is None else step.size
+
+    def batch_at(self, epoch: int) -> int:
+        """Pictures a step in an epoch, counted from 0."""
+        step = self.rise_at(epoch)
+        return self.batch if step is None else step.batch or self.batch
 
 
 def _parse_term(text: str) -> dict[str, Any]:

@@ -124,9 +124,9 @@ class Bar(Callback):
     terminal every epoch is one line.
     """
 
-    def __init__(self, description: str, module: NetworkTraining, batches: int, validation: int, first_epoch: int):
+    def __init__(self, description: str, module: NetworkTraining, validation: int, first_epoch: int):
         self._description, self._module = description, module
-        self._batches, self._validation, self._first_epoch = batches, validation, first_epoch
+        self._validation, self._first_epoch = validation, first_epoch
         settings = module._settings
         self._epochs = settings.epochs
         full = module._full_size
@@ -134,8 +134,8 @@ class Bar(Callback):
         self._bar, self._task, self._note, self._start = progress_bar(), None, "", 0.0
 
     def _cost(self, first: int, last: int) -> float:
-        """Work of epochs from `first` to before `last`, in batches of the full size; validation has no backward."""
-        train = sum(self._costs[first:last]) * self._batches
+        """Work of epochs from `first` to before `last`, in pictures of the full size; validation has no backward."""
+        train = sum(self._costs[first:last]) * self._module.samples
         return train + sum(self._module.validates(e) for e in range(first, last)) * self._validation / 3
 
     def on_train_start(self, trainer: lightning.Trainer, pl_module: NetworkTraining) -> None:
@@ -154,9 +154,10 @@ class Bar(Callback):
         note = self._note
         if console.is_terminal and pl_module.device.type == "cpu":
             # On a GPU reading the loss would make every step wait for the one before.
-            loss = float(pl_module.loss_sum) / ((batch_idx + 1) * pl_module._settings.batch)
+            seen = min(pl_module.samples, (batch_idx + 1) * pl_module._settings.batch_at(epoch))
+            loss = float(pl_module.loss_sum) / seen
             note = f"epoch {epoch + 1}/{self._epochs} loss {loss:.3f} {self._note}"
-        self._bar.update(self._task, advance=self._costs[epoch], note=note)
+        self._bar.update(self._task, advance=self._costs[epoch] * len(batch["name"]), note=note)
 
     def on_validation_batch_end(self, *_: Any, **__: Any) -> None:
         """Advance by a validation batch."""

@@ -207,6 +207,8 @@ def _trainer(settings: Train, folder: Path, description: str) -> lightning.Train
             plugins=[WholeCheckpoints()],
             default_root_dir=folder,
             use_distributed_sampler=False,
+            # Lightning counts an epoch's batches only when it loads the data.
+            reload_dataloaders_every_n_epochs=int(any(step.batch for step in settings.rise)),
             num_sanity_val_steps=0,
             log_every_n_steps=1,
             enable_progress_bar=False,
@@ -259,7 +261,7 @@ def _callbacks(
         enable_version_counter=False,
         auto_insert_metric_name=False,
     )
-    return [*callbacks, history, Bar(description, module, module._batches, validation, first_epoch), last]
+    return [*callbacks, history, Bar(description, module, validation, first_epoch), last]
 
 
 def _loggers(settings: Train, folder: Path, description: str) -> list[Any]:

@@ -114,16 +114,17 @@ class Feed(lightning.LightningDataModule):
     def train_dataloader(self) -> DataLoader:
         """Shuffled and augmented batches, new in every epoch."""
         settings, trainer = self._settings, self.trainer
+        epoch = max(self._first_epoch, trainer.current_epoch)
         sampler = EpochSampler(
             len(self._train),
             rounds=settings.repeats,
             seed=self._seed,
-            epoch=self._first_epoch,
+            epoch=epoch,
             rank=trainer.global_rank,
             world=trainer.world_size,
         )
         view = EpochView(self._train, settings, size=self._size)
-        return self._loader(view, sampler, settings.batch)
+        return self._loader(view, sampler, settings.batch_at(epoch))
 
     def val_dataloader(self) -> DataLoader:
         """Every picture once, one by one, at the full size, shared among the processes."""

@@ -128,6 +128,38 @@ def test_killed_run_continues_and_ends_like_one_that_was_not(tmp_path):
     assert tables[0] == tables[1]
 
 
+def test_two_processes_share_a_training(tmp_path):
+    words = ["--set", "coarse.train.devices=2", "--set", "coarse.train.strategy=ddp", "--set", "refine=false"]
+    done = handbone("run", "tiny", *words, folder=tmp_path, timeout=240)
+    assert done.returncode == 0, done.stderr
+    # The second process says nothing and writes nothing.
+    assert done.stderr.count("Train the coarse network") == 1
+    assert len(pd.read_csv(tmp_path / "runs/tiny/steps/coarse/history.csv")) == 2
+    assert (tmp_path / "runs/tiny/report.html").exists()
+    assert not list((tmp_path / "runs/tiny/steps").glob(".*"))
+
+
+def test_ctrl_c_says_how_to_go_on(tmp_path):
+    process = subprocess.Popen(
+        [*HANDBONE, "run", "tiny", "--set", "coarse.train.epochs=300"],
+        cwd=tmp_path,
+        env=surroundings(tmp_path),
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+    history = tmp_path / "runs/tiny/steps/.coarse.part/history.csv"
+    deadline = time.monotonic() + 240
+    while not history.exists():
+        assert process.poll() is None and time.monotonic() < deadline
+        time.sleep(0.05)
+    process.send_signal(signal.SIGINT)
+    _, stderr = process.communicate(timeout=60)
+    assert process.returncode == 130
+    assert "The same command continues" in stderr
+    assert "Traceback" not in stderr
+
+
 def test_broken_picture_is_named_and_left_out_and_the_run_ends_with_1(tmp_path):
     made = handbone("data", "phantom", "--count", "6", "--seed", "3", "--size", "256", "-o", "data", folder=tmp_path)
     assert made.returncode == 0, made.stderr
@@ -150,6 +182,48 @@ def test_broken_picture_is_named_and_left_out_and_the_run_ends_with_1(tmp_path):
     assert victim.name in (tmp_path / "runs/tiny/report.html").read_text()
     manifest = json.loads((tmp_path / "runs/tiny/manifest.json").read_text())
     assert [problem["file"].endswith(victim.name) for problem in manifest["problems"]] == [True]
+
+
+def test_coco_folder_with_a_class_map_is_own_data(tmp_path):
+    made = handbone("data", "phantom", "--count", "8", "--seed", "4", "--size", "256", "-o", "set", folder=tmp_path)
+    assert made.returncode == 0, made.stderr
+    write_coco(tmp_path / "set", tmp_path / "wrists")
+    class_map = "".join(f'"{name.lower()} bone" = "{name}"\n' for name in NAMES)
+    recipe = f'extends = "tiny"\n[data]\npath = "wrists"\n[data.class_map]\n{class_map}[split]\nfolds = 4\n'
+    (tmp_path / "mine.toml").write_text(recipe, encoding="utf-8")
+    done = handbone("run", "mine.toml", folder=tmp_path)
+    assert done.returncode == 0, done.stderr
+    rows = pd.read_csv(tmp_path / "runs/mine/metrics.csv")
+    assert set(rows["part"]) == {"validation"}
+    assert (rows["truth_area"] > 0).mean() > 0.9
+    assert json.loads((tmp_path / "runs/mine/manifest.json").read_text())["data"] == "own"
+
+
+def write_coco(contest: Path, folder: Path) -> None:
+    """The pictures of a contest set as a COCO folder whose classes have other names."""
+    coco = {
+        "images": [],
+        "annotations": [],
+        "categories": [{"id": n, "name": f"{name.lower()} bone"} for n, name in enumerate(NAMES)],
+    }
+    folder.mkdir()
+    for number, path in enumerate(sorted(contest.rglob("*.json"))):
+        picture = next(contest.rglob(f"{path.stem}.png"))
+        picture.rename(folder / picture.name)
+        coco["images"].append({"id": number, "file_name": picture.name, "width": 256, "height": 256})
+        for annotation in json.loads(path.read_text())["annotations"]:
+            flat = [value for point in annotation["points"] for value in point]
+            category = NAMES.index(annotation["label"])
+            coco["annotations"].append(
+                {
+                    "id": len(coco["annotations"]),
+                    "image_id": number,
+                    "category_id": category,
+                    "segmentation": [flat],
+                    "iscrowd": 0,
+                }
+            )
+    (folder / "annotations.json").write_text(json.dumps(coco), encoding="utf-8")
 
 
 @pytest.mark.parametrize(
