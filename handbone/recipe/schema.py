@@ -160,7 +160,9 @@ class Train(Table):
     precision: Annotated[Literal["auto", "32", "bf16", "16"], Quoted] = Field(
         default="auto", description="numbers to calculate with; auto: bf16 where the processor has it"
     )
-    workers: int | None = Field(default=None, ge=0, description="data processes; default: by the number of cores")
+    workers: int | None = Field(
+        default=None, ge=0, description="data processes; default: none on a CPU, else by the number of cores"
+    )
     devices: Count | Literal["auto"] = Field(default="auto", description="GPUs a machine")
     nodes: int = Field(default=1, ge=1, description="machines")
     strategy: str = Field(default="auto", description="how lightning joins devices (ddp, fsdp, ...)")

@@ -14,7 +14,7 @@ import pytest
 
 from handbone.anatomy import NAMES
 
-HANDBONE = (sys.executable, "-c", "from handbone.cli import main; main()")
+HANDBONE = (str(Path(sys.executable).with_name("handbone")),)
 
 
 def handbone(*words: str, folder: Path, **more) -> subprocess.CompletedProcess:

@@ -291,3 +291,13 @@ def test_settings_that_do_not_matter_are_not_in_the_fingerprint():
         for n, lr in ((0, 0.1), (3, 0.1), (0, 0.2))
     ]
     assert prints[0] == prints[1] != prints[2]
+
+
+@pytest.mark.parametrize(("keep", "steps"), [(True, 2), (False, 2 + 4 + 4)])
+def test_a_rise_has_its_own_batch_and_norms_may_keep_its_statistics(tmp_path, keep, steps):
+    rise = [{"size": 64, "share": 0.34, "batch": 2}]
+    network = small_network(size=96, epochs=3, rise=rise, batch=1, keep_norm=keep, scheduler=Choice(name="cosine"))
+    result = fit_small(tmp_path, network)
+    # Four pictures: two steps of two, then four steps of one in each of two epochs.
+    assert int(load_file(result.weights)["encoder.1.num_batches_tracked"]) == steps
+    assert [row["size"] for row in csv.DictReader(result.history.open())] == ["64", "96", "96"]
