@@ -43,9 +43,6 @@ def main() -> None:
     except HandboneError as error:
         console.print(f"[bold red]Error:[/bold red] {_plain(error)}", soft_wrap=True, highlight=False)
         sys.exit(1)
-    except KeyboardInterrupt:
-        console.print("Stopped. The same command continues where it was.")
-        sys.exit(130)
 
 
 def _plain(error: HandboneError) -> str:

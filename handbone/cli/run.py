@@ -41,7 +41,11 @@ def command(
         return
     if not as_json:
         show_plan(run, plan, as_json=False)
-    result = run.execute(plan)
+    try:
+        result = run.execute(plan)
+    except KeyboardInterrupt:
+        console.print("Stopped. The same command continues where it was.")
+        raise typer.Exit(130) from None
     show_result(result, as_json=as_json)
     if result.problems:
         raise typer.Exit(1)

@@ -135,7 +135,10 @@ class Feed(lightning.LightningDataModule):
     def _loader(self, dataset: Any, sampler: Any, batch: int) -> DataLoader:
         picture = self._size**2 * (anatomy.COUNT + 4 * self._in_channels)
         workers = worker_count(self._settings.workers, batch * picture, self.trainer.world_size)
-        # Threads of OpenCV that a fork copies without their owner hang; workers are parallel enough.
+        if workers:
+            # A forked worker finds OpenCV's threads gone, and even its asking for one thread would wait for them for
+            # ever. So they end here, before the fork; workers are parallel enough.
+            _one_thread()
         return DataLoader(
             dataset,
             batch_size=batch,
@@ -148,7 +151,7 @@ class Feed(lightning.LightningDataModule):
         )
 
 
-def _one_thread(_: int) -> None:
+def _one_thread(_: int = 0) -> None:
     import cv2
 
     cv2.setNumThreads(1)

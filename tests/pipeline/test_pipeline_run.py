@@ -133,7 +133,7 @@ def test_two_processes_share_a_training(tmp_path):
     done = handbone("run", "tiny", *words, folder=tmp_path, timeout=240)
     assert done.returncode == 0, done.stderr
     # The second process says nothing and writes nothing.
-    assert done.stderr.count("Train the coarse network") == 1
+    assert done.stderr.count("3/6 Train the coarse network") == done.stderr.count("tiny → ") == 1
     assert len(pd.read_csv(tmp_path / "runs/tiny/steps/coarse/history.csv")) == 2
     assert (tmp_path / "runs/tiny/report.html").exists()
     assert not list((tmp_path / "runs/tiny/steps").glob(".*"))
@@ -147,6 +147,8 @@ def test_ctrl_c_says_how_to_go_on(tmp_path):
         stdout=subprocess.DEVNULL,
         stderr=subprocess.PIPE,
         text=True,
+        # A test run in the background hands down that SIGINT is to be ignored.
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
     )
     history = tmp_path / "runs/tiny/steps/.coarse.part/history.csv"
     deadline = time.monotonic() + 240
@@ -154,7 +156,10 @@ def test_ctrl_c_says_how_to_go_on(tmp_path):
         assert process.poll() is None and time.monotonic() < deadline
         time.sleep(0.05)
     process.send_signal(signal.SIGINT)
-    _, stderr = process.communicate(timeout=60)
+    try:
+        _, stderr = process.communicate(timeout=60)
+    finally:
+        process.kill()
     assert process.returncode == 130
     assert "The same command continues" in stderr
     assert "Traceback" not in stderr
