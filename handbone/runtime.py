@@ -17,7 +17,7 @@ def prepare(threads: int | None = None) -> bool:
     """Set up this process for networks on the CPU; call it before the first large array.
 
     glibc gives every large block back to the system when it is freed and pays for each page again at the next
-    allocation. Keeping the blocks halves the time of a forward pass at 1024 (tests/benchmarks/test_bench_network.py).
+    allocation. Keeping the blocks saves that; tests/benchmarks/test_bench_network.py measures how much.
 
     Parameters
     ----------
