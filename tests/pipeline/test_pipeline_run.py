@@ -25,7 +25,8 @@ def handbone(*words: str, folder: Path, **more) -> subprocess.CompletedProcess:
 
 
 def surroundings(folder: Path) -> dict[str, str]:
-    return {**os.environ, "HANDBONE_CACHE": str(folder / "cache"), "COLUMNS": "200"}
+    others = {name: value for name, value in os.environ.items() if not name.startswith("HANDBONE_")}
+    return {**others, "HANDBONE_CACHE": str(folder / "cache"), "COLUMNS": "200"}
 
 
 @pytest.fixture(scope="module")
