@@ -1,6 +1,7 @@
 """The command line: one module a command, and one place that turns mistakes into a sentence and an exit code."""
 
 import sys
+from typing import NoReturn
 
 import typer
 
@@ -41,11 +42,17 @@ def main() -> None:
     try:
         app()
     except HandboneError as error:
-        console.print(f"[bold red]Error:[/bold red] {_plain(error)}", soft_wrap=True, highlight=False)
-        sys.exit(1)
+        _fail(str(error))
+    except OSError as error:
+        # A full disk, a folder that cannot be written: the system's own words, which name the file.
+        if error.errno is None:
+            raise
+        place = f"{error.filename}: " if error.filename else ""
+        _fail(f"{place}{error.strerror}; free space or check the folder, and give the same command again")
 
 
-def _plain(error: HandboneError) -> str:
+def _fail(sentence: str) -> NoReturn:
     from rich.markup import escape
 
-    return escape(str(error))
+    console.print(f"[bold red]Error:[/bold red] {escape(sentence)}", soft_wrap=True, highlight=False)
+    sys.exit(1)

@@ -1,6 +1,7 @@
 """What both networks' training sets have in common: pictures through frames, augmented, with targets on the grid."""
 
 import copy
+from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Self
@@ -37,7 +38,7 @@ class LabelledPicture:
     rings: Rings
 
 
-class GridDataset(Dataset):
+class GridDataset(Dataset, ABC):
     """Pictures on a square grid, for a network to learn from; one item a picture.
 
     An item is a dict of `image`, float32 (C, size, size) in [0, 1], `target`, uint8 (29, size, size), 255 where a bone
@@ -77,9 +78,9 @@ class GridDataset(Dataset):
         """Choose this epoch's random changes."""
         self.epoch = epoch
 
+    @abstractmethod
     def frame_of(self, picture: LabelledPicture, rng: np.random.Generator) -> Frame:
         """Where the network looks."""
-        raise NotImplementedError
 
     def rings_of(self, picture: LabelledPicture) -> dict[int, list[np.ndarray]]:
         """Outlines in the picture that move with it; keys from 29 on are not part of the target."""

@@ -167,9 +167,8 @@ def worker_count(wanted: int | None, batch_bytes: int, processes: int = 1) -> in
         overflow, which kills a worker with a bus error, the training process reads the data itself.
     """
     share = max(1, runtime.cores() // max(1, processes))
-    # Where the network itself runs on the cores, a picture costs a fiftieth of its step: workers would only compete for
-    # the cores, and each would hold a copy of what the training process had in memory when it was started (2.6 GB at
-    # 1024).
+    # Where the network itself runs on the cores, a picture of 1024 costs a fiftieth of its step: workers would only
+    # compete for the cores, and each would hold a copy of what the training process had in memory (2.6 GB at 1024).
     workers = wanted if wanted is not None else (min(8, share - 1) if torch.cuda.is_available() else 0)
     shared_memory = Path("/dev/shm")
     if os.name == "posix" and shared_memory.is_dir():

@@ -1,0 +1,24 @@
+"""Mishaps of the system end in a sentence, not in a traceback."""
+
+import errno
+
+import pytest
+
+from handbone import cli
+
+
+@pytest.mark.parametrize(
+    ("error", "sentence"),
+    [
+        (OSError(errno.ENOSPC, "No space left on device", "runs/a.csv"), "runs/a.csv: No space left on device"),
+        (PermissionError(errno.EACCES, "Permission denied", "/x"), "/x: Permission denied"),
+    ],
+)
+def test_a_full_disk_or_a_closed_folder_is_one_sentence(monkeypatch, capsys, error, sentence):
+    def fail():
+        raise error
+
+    monkeypatch.setattr(cli, "app", fail)
+    with pytest.raises(SystemExit, match="1"):
+        cli.main()
+    assert sentence in capsys.readouterr().err
