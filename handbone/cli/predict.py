@@ -11,25 +11,38 @@ if TYPE_CHECKING:
     from handbone.pipeline.prediction import PictureRecord
 
 
+_SHOWN = 3  # flags of a picture that are printed; predictions.json has all
+
+
 def command(
     paths: Annotated[list[Path], typer.Argument(metavar="PATH...", help="Pictures, or folders of pictures.")],
-    output: Annotated[Path, typer.Option("--output", "-o", metavar="OUT", help="Folder for the results.")],
+    output: Annotated[Path, typer.Option("--output", "-o", metavar="OUT", help="Folder for the results.")] = Path(
+        "predictions"
+    ),
     weights: Annotated[
-        Path, typer.Option("--weights", "-w", metavar="RUN_OR_FILE", help="A run's folder, or a weights file.")
-    ],
+        str,
+        typer.Option(
+            "--weights", "-w", metavar="NAME_OR_RUN", help="Weights by name (handbone weights list), a run, or a file."
+        ),
+    ] = "zero_shot",
     threshold: Annotated[
         float, typer.Option(min=0.01, max=0.99, help="Probability from which a pixel belongs to a bone.")
     ] = 0.5,
     flip_tta: Annotated[
-        bool, typer.Option("--flip-tta", help="Average with the mirrored picture; takes twice as long.")
+        bool, typer.Option("--flip-tta", help="Average with the mirrored picture; networks take twice as long.")
+    ] = False,
+    tta: Annotated[
+        bool,
+        typer.Option("--tta", help="Average five readings, turned and scaled; networks take five times as long."),
     ] = False,
     overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace predictions that OUT holds already.")] = False,
     as_json: Annotated[bool, typer.Option("--json", help="Print the result as JSON on standard output.")] = False,
 ) -> None:
     """Outline the 29 bones of radiographs: PNG, JPEG or TIFF of any size, 8 or 16 bit, grey or colour.
 
-    OUT gets an overlay a picture, predictions.csv (run lengths in each picture's own pixels) and predictions.json.
-    A picture that cannot be read is skipped and listed; the exit code is then 1.
+    OUT gets an overlay a picture (outlines of doubtful bones are dashed), predictions.csv (run lengths in each
+    picture's own pixels, a confidence a bone) and predictions.json. A picture that cannot be read is skipped and
+    listed; the exit code is then 1. Not a medical device.
     """
     from handbone.pipeline.prediction import check_output, find_pictures, predict_pictures, predictions_json
 
@@ -38,8 +51,8 @@ def command(
 
     from handbone.stages.two_stage import TwoStage
 
-    method = TwoStage.from_path(weights, threshold=threshold, flip=flip_tta)
-    facts = {"weights": str(weights), "second_stage": method.refine_stage is not None}
+    method = TwoStage.from_path(weights, threshold=threshold, flip=flip_tta, tta=tta)
+    facts = {"weights": weights, "second_stage": method.refine_stage is not None}
     records = predict_pictures(pictures, method, output, facts=facts)
     if as_json:
         import json
@@ -59,9 +72,15 @@ def _show(records: "list[PictureRecord]", output: Path) -> None:
     for record in records:
         if record.error:
             console.print(f"[red]skipped[/red] {_escape(record.error)}", soft_wrap=True, highlight=False)
-        elif record.frame and record.frame["fallback"] != "none":
-            what = f"[yellow]{record.frame['fallback']} window[/yellow] {_escape(record.name)}"
-            console.print(f"{what}: {record.frame['reason']}", soft_wrap=True, highlight=False)
+        for flag in record.flags[:_SHOWN]:
+            bones = f" {', '.join(flag['bones'])}:" if flag["bones"] and flag["rule"] != "missing" else ""
+            console.print(
+                f"[yellow]look again[/yellow] {_escape(record.name)}:{bones} {_escape(flag['message'])}",
+                soft_wrap=True,
+                highlight=False,
+            )
+        if len(record.flags) > _SHOWN:
+            console.print(f"  and {len(record.flags) - _SHOWN} more in predictions.json", highlight=False)
     done = sum(record.error is None for record in records)
     console.print(f"{done} of {len(records)} pictures outlined: {_escape(output)}", soft_wrap=True)
 
@@ -69,30 +88,32 @@ def _show(records: "list[PictureRecord]", output: Path) -> None:
 def _table(records: "list[PictureRecord]") -> "Table":
     from rich.table import Table
 
-    table = Table("Picture", "Size", "Bones", "Confidence", "Window", "Refined", "Seconds")
+    table = Table("Picture", "Hand", "Bones", "Confidence", "Flags", "Refined", "Seconds")
     for record in records:
         if record.error:
-            table.add_row(_escape(record.name), "", "", "", "[red]skipped[/red]", "", "")
+            table.add_row(_escape(record.name), "[red]skipped[/red]", "", "", "", "", "")
             continue
         found = record.confidence.values()
         table.add_row(
             _escape(record.name),
-            f"{record.size_hw[1]} x {record.size_hw[0]}" + (" inverted" if record.inverted else ""),
+            _hand(record) + (", inverted" if record.inverted else ""),
             f"{len(found)}",
             f"{sum(found) / len(found):.2f}" if found else "",
-            _window(record),
+            f"{len(record.flags) or ''}",
             f"{sum(d['used'] for d in record.decisions)} of {len(record.decisions)}" if record.frame else "",
             f"{sum(record.seconds.values()):.2f}",
         )
     return table
 
 
-def _window(record: "PictureRecord") -> str:
-    if record.frame is None:
+def _hand(record: "PictureRecord") -> str:
+    """How the hand lies: its direction, and the side of its thumb."""
+    place = record.location
+    if place is None:
         return ""
-    if record.frame["fallback"] == "none":
-        return f"{record.frame['degrees']:+.0f}°" + (", mirrored" if record.frame["mirrored"] else "")
-    return f"[yellow]{record.frame['fallback']}[/yellow]"
+    if not place["found"]:
+        return "[yellow]not found[/yellow]"
+    return f"{place['degrees']:+.0f}°, thumb {place['thumb']}"
 
 
 def _escape(text: object) -> str:

@@ -3,7 +3,7 @@
 import csv
 import io
 import tempfile
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from types import TracebackType
 
@@ -26,10 +26,12 @@ class PredictionsWriter:
     Parameters
     ----------
     path: the file to write, UTF-8.
+    confidence: whether there is a fourth column `confidence`, which the contest does not know.
     """
 
-    def __init__(self, path: str | Path):
+    def __init__(self, path: str | Path, *, confidence: bool = False):
         self.path = Path(path)
+        self._columns = (*COLUMNS, "confidence") if confidence else COLUMNS
         # Where each picture's rows begin and end among the rows written so far.
         self._places: dict[str, tuple[int, int]] = {}
 
@@ -37,13 +39,14 @@ class PredictionsWriter:
         self._rows = tempfile.TemporaryFile()
         return self
 
-    def write(self, image_name: str, masks: BoneMasks) -> None:
+    def write(self, image_name: str, masks: BoneMasks, confidence: Sequence[float] | None = None) -> None:
         """Add a picture's 29 rows.
 
         Parameters
         ----------
         image_name: the picture's base name with its extension.
         masks: in the frame of the picture as stored.
+        confidence: (29,) in [0, 1], for a file that has this column.
 
         Raises
         ------
@@ -53,7 +56,10 @@ class PredictionsWriter:
             raise HandboneError(
                 f"{image_name!r} is predicted twice", where=self.path, remedy="give pictures different file names"
             )
-        rows = [(image_name, *row) for row in zip(anatomy.NAMES, masks.to_rle(), strict=True)]
+        cells = [anatomy.NAMES, masks.to_rle()]
+        if len(self._columns) > len(COLUMNS):
+            cells.append([f"{value:.4f}" for value in confidence])
+        rows = [(image_name, *row) for row in zip(*cells, strict=True)]
         start = self._rows.tell()
         self._rows.write(_csv_bytes(rows))
         self._places[image_name] = start, self._rows.tell()
@@ -65,7 +71,7 @@ class PredictionsWriter:
             if kind is not None:
                 return
             with whole_file(self.path) as temporary, open(temporary, "wb") as file:
-                file.write(_csv_bytes([COLUMNS]))
+                file.write(_csv_bytes([self._columns]))
                 for _, (start, end) in sorted(self._places.items()):
                     self._rows.seek(start)
                     file.write(self._rows.read(end - start))

@@ -164,6 +164,15 @@ class BoneProbabilities:
             parts.append((np.rint(here + share * (there - here)).astype(np.uint8), around))
         return BoneProbabilities.from_crops(parts, self.size_hw)
 
+    def without(self, bones: Iterable[int]) -> "BoneProbabilities":
+        """These probabilities with nothing for some bones."""
+        gone = set(int(bone) for bone in bones)
+        parts = [
+            (_NOTHING if index in gone else crop, tuple(box))
+            for index, (crop, box) in enumerate(zip(self.crops, self.boxes_xyxy.tolist(), strict=True))
+        ]
+        return BoneProbabilities.from_crops(parts, self.size_hw)
+
     @staticmethod
     def mean(several: Sequence["BoneProbabilities"]) -> "BoneProbabilities":
         """The plain mean of several predictions of one picture (a uniform soft vote).

@@ -1,6 +1,7 @@
 """From ray lengths to attenuation: cortex, marrow with trabeculae, growth plates."""
 
 from dataclasses import dataclass
+from functools import lru_cache
 
 import cv2
 import numba
@@ -12,6 +13,7 @@ from handbone.phantom.render import box_of, ray_lengths
 from handbone.phantom.skeleton import FOREARM, load_skeleton
 
 _TEXTURE = 512  # cells of the trabecular pattern, which repeats
+_PATTERNS = 16  # every bone shows another part of its hand's pattern
 
 
 @dataclass(frozen=True)
@@ -65,8 +67,10 @@ def wall_of(index: int, along: np.ndarray, depth: np.ndarray, cortex: float, gro
     return np.minimum(shell + middle * np.maximum(cortex * depth - shell, 0), 0.4 * depth)
 
 
-def trabecular_pattern(rng: np.random.Generator) -> np.ndarray:
+@lru_cache(maxsize=_PATTERNS)
+def trabecular_pattern(number: int) -> np.ndarray:
     """(512, 512) float32 around 0: fine struts, mostly along the vertical, that repeat at the edges."""
+    rng = np.random.default_rng(number)
     noise = rng.standard_normal((_TEXTURE, _TEXTURE)).astype(np.float32)
     long = _tiled_blur(noise, 1.1, 5.0)
     short = _tiled_blur(np.roll(noise, 97, (0, 1)), 1.6, 1.3)
@@ -139,7 +143,7 @@ def add_skeleton(
     absent: bones to leave out.
     """
     skeleton = load_skeleton()
-    pattern = trabecular_pattern(rng)
+    pattern = trabecular_pattern(int(rng.integers(_PATTERNS)))
     masks = {}
     for index in range(anatomy.COUNT):
         shift = rng.uniform(0, _TEXTURE, 2)

@@ -54,7 +54,7 @@ def draw_look(rng: np.random.Generator, variety: Variety) -> Look:
     return Look(
         scatter=rng.uniform(0.02, 0.4),
         blur=rng.uniform(0.6, 3.0),
-        noise=float(np.exp(rng.uniform(np.log(0.003), np.log(0.04)))),
+        noise=float(np.exp(rng.uniform(np.log(0.002), np.log(0.03)))),
         black=black,
         white=min(1.0, black + rng.uniform(0.3, 1.0)),
         gamma=float(np.exp(rng.normal(0, 0.3))),

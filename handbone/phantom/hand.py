@@ -11,9 +11,10 @@ from handbone.phantom.attenuation import Tissue, add_skeleton
 from handbone.phantom.body import Body, Pose, pose_body
 from handbone.phantom.display import draw_look, to_grey
 from handbone.phantom.people import Person, Variety, draw_person, draw_pose
-from handbone.phantom.scene import add_markers, add_ring, add_sesamoids, collimation
+from handbone.phantom.scene import add_markers, add_ring, add_sesamoids, collimation, cover_parts
 from handbone.phantom.skeleton import FOREARM
 from handbone.phantom.tissue import skin_parts, soft_tissue
+from handbone.phantom.window import crop_window, visible
 
 _UNIT = anatomy.INDEX["finger-11"]
 _TUBE = 1000.0  # millimetres from the X-ray tube to the detector
@@ -48,7 +49,7 @@ def draw_hand(
     Parameters
     ----------
     seed: of the picture's randomness.
-    size: height and width in pixels.
+    size: height and width in pixels; pictures of the "wide" variety may be cut to less.
     variety: "contest" for upright adult hands as in the contest, "wide" for any age, turn, crop and look.
     bent: whether the wrist is bent; by chance when not given.
     side: "L" or "R"; by chance when not given.
@@ -89,13 +90,19 @@ def draw_hand(
     image = to_grey(attenuation, field, draw_look(rng, variety), rng)
     if rng.random() < (0.85 if variety == "contest" else 0.15):
         _top_strip(image, rng)
-    if field is not None:
-        masks = {
-            i: (m & (field[y : y + m.shape[0], x : x + m.shape[1]] > 0.5), (x, y)) for i, (m, (x, y)) in masks.items()
-        }
+    window = (0, 0, size, size)
+    if variety == "wide":
+        cover_parts(image, skin, rng)
+        window = crop_window(skin, ends_px, rng)
+    masks = visible(masks, field, window)
+    left, top, right, bottom = window
     meta = {"age": round(person.age, 1), "px_per_mm": px_per_mm, "variety": variety, "bent": bent}
     return PhantomHand(
-        np.rint(image * 255).astype(np.uint8), BoneMasks.from_crops(masks, (size, size)), side, float(pose.bend), meta
+        np.rint(image[top:bottom, left:right] * 255).astype(np.uint8),
+        BoneMasks.from_crops(masks, (bottom - top, right - left)),
+        side,
+        float(pose.bend),
+        meta,
     )
 
 
@@ -131,7 +138,7 @@ def place(
         unit_px = np.clip(rng.normal(0.2191, 0.0134), 0.18, 0.26) * size
         turn = rng.normal(0, 2.5)
     else:
-        unit_px = rng.uniform(0.125, 0.27) * size
+        unit_px = rng.uniform(0.13, 0.28) * size
         turn = rng.uniform(-60, 60) if rng.random() < 0.5 else rng.normal(0, 10)
     # A child's hand fills as much of its picture as an adult's; what differs is the size of everything around it.
     px_per_mm = unit_px / (unit * person.growth)

@@ -155,3 +155,35 @@ def collimation(size_hw: tuple[int, int], corners_px: np.ndarray, softness: floa
     field = np.zeros(size_hw, np.uint8)
     cv2.fillConvexPoly(field, np.rint(corners_px).astype(np.int32), 255)
     return cv2.blur(field, (2 * int(softness) + 1,) * 2).astype(np.float32) / 255
+
+
+def cover_parts(image: np.ndarray, skin: np.ndarray, rng: np.random.Generator) -> None:
+    """Paint into grey values (H, W) what software or the detector's edge hides: boxes over names, bright corners.
+
+    skin: (H, W) distance to the skin, negative inside; boxes keep clear of the hand.
+    """
+    height, width = image.shape
+    for _ in range(rng.integers(1, 4) if rng.random() < 0.3 else 0):
+        h, w = (rng.uniform(0.03, 0.16, 2) * [height, width]).astype(int)
+        x, y = int(rng.integers(-w // 2, width - w // 2)), int(rng.integers(-h // 2, height - h // 2))
+        box = slice(max(0, y), max(0, y + h)), slice(max(0, x), max(0, x + w))
+        if skin[box].size and skin[box].min() > 0:
+            image[box] = rng.uniform(0, 0.12) if rng.random() < 0.6 else rng.uniform(0.7, 1.0)
+    for _ in range(rng.integers(1, 3) if rng.random() < 0.3 else 0):
+        _bright_corner(image, skin, rng)
+
+
+def _bright_corner(image: np.ndarray, skin: np.ndarray, rng: np.random.Generator) -> None:
+    """One side of the picture beyond the detector or under a shutter; it covers no part of the limb."""
+    height, width = image.shape
+    angle = rng.integers(4) * np.pi / 2 + rng.normal(0, 0.35)
+    x = (np.arange(width, dtype=np.float32) - width / 2) * np.float32(np.cos(angle))
+    y = (np.arange(height, dtype=np.float32) - height / 2) * np.float32(np.sin(angle))
+    out = x + y[:, None]
+    start = np.float32(rng.uniform(0.36, 0.55) * max(height, width))
+    if (skin[out > start] < 0).any():
+        return
+    level = rng.uniform(0.6, 1.0) if rng.random() < 0.6 else rng.uniform(0, 0.4)
+    soft = np.float32(max(0.7, rng.uniform(0.0005, 0.008) * width))
+    share = np.clip((out - start) / soft, 0, 1)
+    image += share * (np.float32(level) - image)

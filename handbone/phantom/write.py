@@ -16,7 +16,7 @@ from handbone import anatomy
 from handbone.errors import HandboneError
 from handbone.files import whole_folder
 from handbone.phantom.hand import PhantomHand, draw_hand
-from handbone.phantom.people import draw_person
+from handbone.phantom.people import Variety, draw_person
 from handbone.progress import track
 
 #: Share of people whose hands are bent at the wrist, as in the contest.
@@ -35,6 +35,7 @@ class _Task:
     bent: bool
     size: int
     seed: int
+    variety: Variety
 
     @property
     def name(self) -> str:
@@ -50,6 +51,7 @@ def write_contest_set(
     test: int,
     size: int = 2048,
     seed: int = 0,
+    variety: Variety = "contest",
     progress: bool = True,
     workers: int | None = None,
 ) -> Path:
@@ -61,6 +63,7 @@ def write_contest_set(
     train, test: number of pictures in each part; the two hands of a person share a folder and a part.
     size: height and width of the pictures.
     seed: the same seed gives the same bytes, whatever the number of workers.
+    variety: see `draw_hand`.
     progress: whether to show a bar.
     workers: processes to draw with; by default one per core, four at most.
 
@@ -72,7 +75,7 @@ def write_contest_set(
     if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
         raise HandboneError("the folder already exists", where=folder, remedy="name a new one, or remove it first")
     with whole_folder(folder) as temporary:
-        tasks = _tasks(temporary, {"train": train, "test": test}, size, seed)
+        tasks = _tasks(temporary, {"train": train, "test": test}, size, seed, variety)
         for part in ("train", "test"):
             for kind in ("DCM", "outputs_json"):
                 (temporary / part / kind).mkdir(parents=True)
@@ -90,7 +93,7 @@ def write_contest_set(
     return folder
 
 
-def _tasks(folder: Path, counts: dict[str, int], size: int, seed: int) -> list[_Task]:
+def _tasks(folder: Path, counts: dict[str, int], size: int, seed: int, variety: Variety) -> list[_Task]:
     tasks, first = [], 0
     for part, count in counts.items():
         people = math.ceil(count / 2)
@@ -101,15 +104,15 @@ def _tasks(folder: Path, counts: dict[str, int], size: int, seed: int) -> list[_
         np.random.default_rng([seed, first, 1]).shuffle(bent)
         for number in range(count):
             person = number // 2
-            tasks.append(_Task(folder, part, first + person, "RL"[number % 2], bool(bent[person]), size, seed))
+            tasks.append(_Task(folder, part, first + person, "RL"[number % 2], bool(bent[person]), size, seed, variety))
         first += people
     return tasks
 
 
 def _draw(task: _Task) -> None:
-    person = draw_person(np.random.default_rng([task.seed, task.person, 2]), "contest")
+    person = draw_person(np.random.default_rng([task.seed, task.person, 2]), task.variety)
     rng = np.random.default_rng([task.seed, task.person, 3 + (task.side == "L")])
-    hand = draw_hand(rng, size=task.size, bent=task.bent, side=task.side, person=person)
+    hand = draw_hand(rng, size=task.size, variety=task.variety, bent=task.bent, side=task.side, person=person)
     identity = f"ID{task.person + 1:03d}"
     picture = task.folder / task.part / "DCM" / identity / f"{task.name}.png"
     labels = task.folder / task.part / "outputs_json" / identity / f"{task.name}.json"

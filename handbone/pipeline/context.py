@@ -5,12 +5,16 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from functools import cached_property, partial
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from handbone.data.cache import PictureCache
 from handbone.data.samples import Dataset, Sample, open_dataset
 from handbone.pipeline.folder import RunFolder
 from handbone.recipe.schema import Data, Network, Recipe
 from handbone.stages.samples import LabelledPicture
+
+if TYPE_CHECKING:
+    from handbone.stages.stream import PhantomStream
 
 
 @dataclass(frozen=True)
@@ -81,6 +85,15 @@ class Context:
     def pictures(self, samples: Iterable[Sample]) -> list[LabelledPicture]:
         """Labelled samples as the training sets take them."""
         return [self.picture(sample) for sample in samples]
+
+    def training_pictures(self) -> "list[LabelledPicture] | PhantomStream":
+        """What networks learn from: the labelled pictures of the part train, or phantoms drawn on the way."""
+        phantom = self.recipe.phantom
+        if self.phantom and phantom.stream:
+            from handbone.stages.stream import PhantomStream
+
+            return PhantomStream(phantom.stream, phantom.variety, phantom.seed)
+        return self.pictures(self.parts["train"])
 
     def read(self, step: str, file: str):
         """A JSON file that a finished step left."""

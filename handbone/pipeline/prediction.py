@@ -11,7 +11,7 @@ import cv2
 import numpy as np
 
 from handbone import __version__
-from handbone.anatomy import NAMES
+from handbone.anatomy import INDEX, NAMES
 from handbone.data.pictures import Picture, is_picture, read_picture
 from handbone.errors import HandboneError
 from handbone.files import whole_file, whole_folder, write_json
@@ -20,6 +20,7 @@ from handbone.masks.contest_csv import PredictionsWriter
 from handbone.masks.probabilities import BoneProbabilities
 from handbone.progress import track
 from handbone.report.overlay import draw_overlay
+from handbone.stages.trust import flags
 from handbone.stages.two_stage import Outcome, TwoStage
 
 TABLE_FILE, RECORD_FILE, OVERLAYS = "predictions.csv", "predictions.json", "overlays"
@@ -35,9 +36,12 @@ class PictureRecord:
     error: why it was skipped; None where it was read.
     size_hw: the picture's height and width.
     inverted: whether it showed bones dark and was turned round.
-    confidence: bone name to the mean probability inside its mask; bones that were not found have no entry.
+    confidence: bone name to the chance that its mask is right, where the weights were calibrated for that, else to the
+        mean probability inside its mask; bones that were not found have no entry.
+    location: where the hand was found and how the picture was turned for that; None where it was not looked for.
     frame: where the second stage looked, with its fallback and reason; None without a second stage.
     decisions: one for each bone that the second stage may change.
+    flags: reasons to look again, see `handbone.stages.trust`.
     seconds: time taken by each step.
     """
 
@@ -47,8 +51,10 @@ class PictureRecord:
     size_hw: tuple[int, int] | None = None
     inverted: bool = False
     confidence: dict[str, float] = field(default_factory=dict)
+    location: dict[str, Any] | None = None
     frame: dict[str, Any] | None = None
     decisions: list[dict[str, Any]] = field(default_factory=list)
+    flags: list[dict[str, Any]] = field(default_factory=list)
     seconds: dict[str, float] = field(default_factory=dict)
 
 
@@ -110,7 +116,7 @@ def predict_pictures(
     One record a picture; those that could not be read have an `error`.
     """
     records, overlays = [], overlay_names(pictures)
-    with whole_folder(folder) as temporary, PredictionsWriter(temporary / TABLE_FILE) as table:
+    with whole_folder(folder) as temporary, PredictionsWriter(temporary / TABLE_FILE, confidence=True) as table:
         # Drawing and compressing an overlay takes as long as a network: a second thread does it meanwhile.
         with ThreadPoolExecutor(1) as drawing:
             pending: Future | None = None
@@ -122,12 +128,14 @@ def predict_pictures(
                     continue
                 outcome = method.predict(picture.image)
                 masks = outcome.final.threshold(method.threshold)
-                table.write(path.name, masks)
-                records.append(_record(path, picture, outcome, masks))
+                record = _record(path, picture, outcome, masks)
+                table.write(path.name, masks, [record.confidence.get(name, 0.0) for name in NAMES])
+                records.append(record)
                 if pending is not None:
                     pending.result()
                 overlay = temporary / OVERLAYS / overlays[path.name]
-                pending = drawing.submit(_write_overlay, overlay, picture.image, masks)
+                doubtful = sorted({INDEX[bone] for flag in record.flags for bone in flag["bones"]})
+                pending = drawing.submit(_write_overlay, overlay, picture.image, masks, doubtful)
             if pending is not None:
                 pending.result()
         write_json(temporary / RECORD_FILE, predictions_json(records, method, facts or {}))
@@ -147,6 +155,8 @@ def predictions_json(records: list[PictureRecord], method: TwoStage, facts: dict
         **facts,
         "threshold": method.threshold,
         "flip_tta": method.flip,
+        "tta": method.tta,
+        "not_a_medical_device": True,
         "pictures": [asdict(record) for record in records],
     }
 
@@ -167,15 +177,23 @@ def _record(path: Path, picture: Picture, outcome: Outcome, masks: BoneMasks) ->
         path=str(path),
         size_hw=picture.size_hw,
         inverted=picture.inverted,
-        confidence=confidences(outcome.final, masks),
+        confidence=_confidence(outcome, masks),
+        location=outcome.location.to_json() if outcome.location else None,
         frame=outcome.frame.to_json() if outcome.frame else None,
         decisions=[decision.to_json() for decision in outcome.decisions],
+        flags=[flag.to_json() for flag in flags(outcome, masks)],
         seconds={step: round(seconds, 4) for step, seconds in outcome.seconds.items()},
     )
 
 
-def _write_overlay(path: Path, image: np.ndarray, masks: BoneMasks) -> None:
-    overlay = draw_overlay(image, masks)
+def _confidence(outcome: Outcome, masks: BoneMasks) -> dict[str, float]:
+    if outcome.presence is None:
+        return confidences(outcome.final, masks)
+    return {NAMES[bone]: round(float(outcome.presence[bone]), 4) for bone in np.flatnonzero(masks.present())}
+
+
+def _write_overlay(path: Path, image: np.ndarray, masks: BoneMasks, doubtful: Sequence[int]) -> None:
+    overlay = draw_overlay(image, masks, doubtful=doubtful)
     done, data = cv2.imencode(".png", overlay[..., ::-1], [cv2.IMWRITE_PNG_COMPRESSION, 2])
     assert done
     with whole_file(path) as temporary:

@@ -14,7 +14,14 @@ from handbone.progress import console, track
 def draw_phantoms(context: Context, part: Path) -> None:
     """Draw the phantom set in the contest's layout into `set/`."""
     phantom = context.recipe.phantom
-    write_contest_set(part / "set", train=phantom.train, test=phantom.test, size=phantom.size, seed=phantom.seed)
+    write_contest_set(
+        part / "set",
+        train=phantom.train,
+        test=phantom.test,
+        size=phantom.size,
+        seed=phantom.seed,
+        variety=phantom.variety,
+    )
 
 
 def read_pictures(context: Context, part: Path) -> None:
@@ -42,7 +49,10 @@ def read_pictures(context: Context, part: Path) -> None:
             where=dataset.root,
             remedy="use 'handbone predict' for pictures alone, or 'handbone data check' to see what is wrong",
         )
-    train, validation = split_people(dataset, training, context.recipe.split)
+    if context.phantom and context.recipe.phantom.stream:
+        train, validation = [], training  # what is trained on is drawn on the way
+    else:
+        train, validation = split_people(dataset, training, context.recipe.split)
     parts = {"train": train, "validation": validation, "test": [s for s in usable if s.part == "test"]}
     write_json(part / "parts.json", {name: _names(samples) for name, samples in parts.items()})
     write_json(part / "problems.json", problems)

@@ -12,7 +12,8 @@ from handbone.masks.contest_csv import PredictionsWriter
 from handbone.masks.probabilities import BoneProbabilities
 from handbone.pipeline.context import Context
 from handbone.progress import track
-from handbone.stages.two_stage import COARSE_FILE, REFINER_FILE, RefinerSettings, TwoStage
+from handbone.recipe.schema import Predict
+from handbone.stages.two_stage import COARSE_FILE, REFINER_FILE, CoarseSettings, RefinerSettings, TwoStage
 from handbone.training.weights import load_weights, save_weights
 
 
@@ -33,10 +34,8 @@ def predict_pictures(context: Context, part: Path) -> None:
     has done are not done again.
     """
     settings = context.recipe.predict
-    _gather_weights(context, part / "weights")
-    method = TwoStage.from_path(
-        part / "weights", threshold=settings.threshold, flip=settings.flip_tta, precision=settings.precision
-    )
+    gather_weights(context, part / "weights", calibrated=bool(context.phantom and settings.calibrate))
+    method = load_method(part / "weights", settings)
     for sample in track(context.predicted, "Predicting"):
         if not _file(part, sample, "json").exists():
             _predict(method, context, sample, part)
@@ -48,16 +47,32 @@ def predict_pictures(context: Context, part: Path) -> None:
             )
 
 
-def _gather_weights(context: Context, folder: Path) -> None:
-    """Both networks' weights side by side, the refiner's with the recipe's present window and gate in its card."""
+def load_method(folder: Path, settings: Predict) -> TwoStage:
+    """Both stages as a recipe uses them."""
+    return TwoStage.from_path(
+        folder, threshold=settings.threshold, flip=settings.flip_tta, precision=settings.precision
+    )
+
+
+def gather_weights(context: Context, folder: Path, *, calibrated: bool = False) -> None:
+    """Both networks' weights side by side, each with what the recipe says of its use in its card.
+
+    calibrated: whether the step `presence` has been done.
+    """
     networks = {COARSE_FILE: "coarse"}
     if context.recipe.refine is not None:
         networks[REFINER_FILE] = "refiner"
-    settings = {"refiner": RefinerSettings.from_recipe(context.recipe).model_dump(mode="json")}
+    first = CoarseSettings(
+        find_hand=context.recipe.predict.find_hand,
+        presence=context.read("presence", "presence.json") if calibrated else None,
+    )
+    settings = {
+        "coarse": {"coarse": first.model_dump(mode="json")},
+        "refiner": {"refiner": RefinerSettings.from_recipe(context.recipe).model_dump(mode="json")},
+    }
     for file, step in networks.items():
         module, card = load_weights(context.folder.step(step) / "weights.safetensors")
-        extra = settings if step == "refiner" else {}
-        save_weights(folder / file, module, card.model_copy(update={"extra": card.extra | extra}))
+        save_weights(folder / file, module, card.model_copy(update={"extra": card.extra | settings[step]}))
 
 
 def _predict(method: TwoStage, context: Context, sample: Sample, part: Path) -> None:

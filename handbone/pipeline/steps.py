@@ -33,6 +33,10 @@ def _network(network: Network) -> dict:
     return network.model_dump(mode="json", exclude={"train": elsewhere})
 
 
+def _prediction(recipe: Recipe) -> dict:
+    return recipe.predict.model_dump(mode="json", exclude={"calibrate"})
+
+
 def _training_size(network: Network) -> str:
     train = network.train
     counts = Counter(train.size_at(epoch, network.size) for epoch in range(train.epochs))
@@ -47,7 +51,7 @@ STEPS: tuple[Step, ...] = (
         name="phantom",
         summary="Draw phantom radiographs",
         work=_late("prepare", "draw_phantoms"),
-        settings=lambda r: r.phantom.model_dump(mode="json"),
+        settings=lambda r: r.phantom.model_dump(mode="json", exclude={"stream"}),
         sizes=lambda r: f"{r.phantom.train} + {r.phantom.test} of {r.phantom.size} x {r.phantom.size}",
         needed=_phantom,
     ),
@@ -55,7 +59,11 @@ STEPS: tuple[Step, ...] = (
         name="pictures",
         summary="Read pictures, divide people",
         work=_late("prepare", "read_pictures"),
-        settings=lambda r: [r.data.model_dump(mode="json", exclude={"cache", "path"}), r.split.model_dump(mode="json")],
+        settings=lambda r: [
+            r.data.model_dump(mode="json", exclude={"cache", "path"}),
+            r.split.model_dump(mode="json"),
+            bool(r.phantom.stream),
+        ],
         inputs=("phantom",),
         sizes=lambda r: f"fold {r.split.fold} of {r.split.folds}",
     ),
@@ -63,7 +71,7 @@ STEPS: tuple[Step, ...] = (
         name="coarse",
         summary="Train the coarse network",
         work=_late("train", "train_coarse"),
-        settings=lambda r: [r.seed, _network(r.coarse)],
+        settings=lambda r: [r.seed, _network(r.coarse), r.phantom.stream],
         inputs=("pictures",),
         sizes=lambda r: _training_size(r.coarse),
         trains=lambda r: r.coarse,
@@ -75,7 +83,7 @@ STEPS: tuple[Step, ...] = (
         settings=lambda r: [
             r.crop.model_dump(mode="json", exclude={"jitter"}),
             [r.refine.size, r.refine.bones, r.refine.coarse_channels],
-            r.predict.threshold,
+            [r.predict.threshold, r.predict.find_hand],
         ],
         inputs=("coarse",),
         sizes=lambda r: f"window {r.crop.window:g} px",
@@ -85,18 +93,27 @@ STEPS: tuple[Step, ...] = (
         name="refiner",
         summary="Train the refiner",
         work=_late("train", "train_refiner"),
-        settings=lambda r: [r.seed, _network(r.refine), r.crop.jitter],
+        settings=lambda r: [r.seed, _network(r.refine), r.crop.jitter, r.phantom.stream],
         inputs=("frames",),
         sizes=lambda r: _training_size(r.refine),
         trains=lambda r: r.refine,
         needed=_refined,
     ),
     Step(
+        name="presence",
+        summary="Learn which bones to believe",
+        work=_late("calibrate", "calibrate_presence"),
+        settings=lambda r: [_prediction(r), r.merge.model_dump(mode="json"), r.predict.calibrate, r.phantom.size],
+        inputs=("coarse", "refiner"),
+        sizes=lambda r: f"{r.predict.calibrate} phantoms",
+        needed=lambda recipe, phantom: phantom and recipe.predict.calibrate > 0,
+    ),
+    Step(
         name="predictions",
         summary="Predict, refine and merge",
         work=_late("run_predictions", "predict_pictures"),
-        settings=lambda r: [r.predict.model_dump(mode="json"), r.merge.model_dump(mode="json")],
-        inputs=("coarse", "refiner"),
+        settings=lambda r: [_prediction(r), r.merge.model_dump(mode="json")],
+        inputs=("coarse", "refiner", "presence"),
         publishes=tuple((file, file) for file in ("predictions.csv", *WEIGHTS)),
     ),
     Step(

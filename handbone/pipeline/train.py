@@ -1,5 +1,6 @@
 """The steps that train: the coarse network, what its frames are worth, and the refiner."""
 
+from collections.abc import Callable, Mapping
 from pathlib import Path
 
 from handbone import anatomy
@@ -10,10 +11,13 @@ from handbone.masks.bone_masks import BoneMasks
 from handbone.masks.contest_csv import PredictionsWriter, read_predictions
 from handbone.pipeline.context import Context
 from handbone.progress import console, track
-from handbone.stages.coarse import CoarseDataset, predict_coarse
+from handbone.stages.coarse import CoarseDataset
 from handbone.stages.crop import wrist_frame
 from handbone.stages.jitter import FrameErrors, measure_frame_errors
 from handbone.stages.refine import RefineDataset
+from handbone.stages.samples import LabelledPicture
+from handbone.stages.stream import PhantomStream
+from handbone.stages.two_stage import CoarseSettings, Stage, TwoStage
 from handbone.training.engine import fit
 from handbone.training.inference import Predictor
 
@@ -25,7 +29,7 @@ def train_coarse(context: Context, part: Path) -> None:
         network=network,
         in_channels=1,
         train=CoarseDataset(
-            context.pictures(context.parts["train"]),
+            context.training_pictures(),
             size=network.size,
             augment=network.augment,
             seed=seed,
@@ -44,7 +48,10 @@ def find_frames(context: Context, part: Path) -> None:
     Leaves `coarse.csv`, the coarse masks; `frames.json`, the validation windows; and `errors.json`.
     """
     recipe = context.recipe
-    predictor = Predictor(context.folder.step("coarse") / "weights.safetensors", recipe.predict.precision)
+    coarse = Stage(
+        Predictor(context.folder.step("coarse") / "weights.safetensors", recipe.predict.precision), recipe.coarse.size
+    )
+    method = TwoStage(coarse, first=CoarseSettings(find_hand=recipe.predict.find_hand))
     bones = anatomy.select(recipe.refine.bones)
     validation = {sample.name for sample in context.parts["validation"]}
     samples: list[Sample] = list(context.parts["validation"])
@@ -54,7 +61,7 @@ def find_frames(context: Context, part: Path) -> None:
     with PredictionsWriter(part / "coarse.csv") as writer:
         for sample in track(sorted(samples, key=lambda s: s.name), "Coarse masks"):
             image = context.cache.image(sample.image)
-            masks = predict_coarse(predictor, image, recipe.coarse.size).threshold(recipe.predict.threshold)
+            masks = method.predict(image).coarse.threshold(recipe.predict.threshold)
             writer.write(sample.name, masks)
             if sample.name in validation:
                 frames[sample.name] = wrist_frame(masks, recipe.crop, recipe.refine.size, bones=bones).frame.to_json()
@@ -71,14 +78,19 @@ def find_frames(context: Context, part: Path) -> None:
 def train_refiner(context: Context, part: Path) -> None:
     """Train the network for the window, on windows that err as those of the coarse masks do."""
     recipe, refine = context.recipe, context.recipe.refine
-    train, validation = (context.pictures(context.parts[name]) for name in ("train", "validation"))
+    if refine.weights == "coarse":
+        refine = refine.model_copy(update={"weights": str(context.folder.step("coarse") / "weights.safetensors")})
+    train, validation = context.training_pictures(), context.pictures(context.parts["validation"])
     bones = anatomy.select(refine.bones)
-    true_frames = {
-        picture.name: wrist_frame(
-            BoneMasks.from_rings(picture.rings, picture.size_hw), recipe.crop, refine.size, bones=bones
-        ).frame
-        for picture in track(train, "True windows")
-    }
+
+    def true_window(picture: LabelledPicture) -> Frame:
+        masks = BoneMasks.from_rings(picture.rings, picture.size_hw)
+        return wrist_frame(masks, recipe.crop, refine.size, bones=bones).frame
+
+    window = true_window
+    if not isinstance(train, PhantomStream):
+        true_frames = {picture.name: true_window(picture) for picture in track(train, "True windows")}
+        window = _by_name(true_frames)
     coarse_frames = {name: Frame.from_json(value) for name, value in context.read("frames", "frames.json").items()}
     coarse = None
     if refine.coarse_channels:
@@ -90,8 +102,9 @@ def train_refiner(context: Context, part: Path) -> None:
         in_channels=1 + anatomy.COUNT * refine.coarse_channels,
         train=RefineDataset(
             train,
-            true_frames,
+            window,
             size=refine.size,
+            window_share=recipe.crop.window / 2048,
             augment=refine.augment,
             errors=FrameErrors.from_json(context.read("frames", "errors.json")),
             jitter=recipe.crop.jitter,
@@ -99,9 +112,15 @@ def train_refiner(context: Context, part: Path) -> None:
             blank=refine.coarse_channels,
             seed=recipe.seed,
         ),
-        validation=RefineDataset(validation, coarse_frames, size=refine.size, coarse=coarse, seed=recipe.seed),
+        validation=RefineDataset(
+            validation, _by_name(coarse_frames), size=refine.size, coarse=coarse, seed=recipe.seed
+        ),
         folder=part,
         seed=recipe.seed,
         description="Refiner",
         card={"stage": "refiner", "bones": anatomy.NAMES},
     )
+
+
+def _by_name(frames: Mapping[str, Frame]) -> Callable[[LabelledPicture], Frame]:
+    return lambda picture: frames[picture.name]

@@ -79,10 +79,18 @@ class Data(Table):
 class Phantom(Table):
     """The phantom set that a recipe uses when its data folder does not exist."""
 
-    train: int = Field(default=60, ge=2, description="pictures to train and validate with")
+    train: int = Field(default=60, ge=2, description="pictures to train (without stream) and validate with")
     test: int = Field(default=12, ge=1, description="pictures to evaluate with")
     size: Size = Field(default=2048, description="side of a picture in pixels")
     seed: int = Field(default=0, ge=0, description="the same seed draws the same pictures")
+    variety: Literal["contest", "wide"] = Field(
+        default="contest", description="upright adult hands as in the contest; or any age, turn, crop, scene and look"
+    )
+    stream: int = Field(
+        default=0,
+        ge=0,
+        description="pictures an epoch that are drawn on the way, never twice; 0: train on the set",
+    )
 
 
 class Split(Table):
@@ -271,6 +279,9 @@ class Refine(Network):
     """The network that reads the window; `refine = false` at the top of the file leaves the second stage out."""
 
     size: Size = Field(default=512, description="side in pixels of what the network reads; crop.window or finer")
+    weights: Annotated[str | None, Off] = Field(
+        default=None, description='start from these weights; "coarse" starts from the run\'s own coarse network'
+    )
     bones: Bones = Field(default=("wrist",), description="bones or groups that are refined; all 29 are learned")
     coarse_channels: bool = Field(default=False, description="coarse probabilities as further input channels")
 
@@ -303,6 +314,16 @@ class Predict(Table):
 
     threshold: float = Field(default=0.5, gt=0, lt=1, description="probability from which a pixel is bone")
     flip_tta: bool = Field(default=False, description="mean with the prediction of the mirrored picture")
+    find_hand: Annotated[Size | None, Off] = Field(
+        default=None,
+        description="first look at the whole picture at this size, find the hand, and read it upright; "
+        "for pictures that it does not fill",
+    )
+    calibrate: int = Field(
+        default=0,
+        ge=0,
+        description="phantoms that tell how sure a bone has to be to be shown; 0: every mask is shown",
+    )
     precision: Annotated[Literal["auto", "32", "bf16"], Quoted] = Field(
         default="auto", description="numbers to calculate with; auto: bf16 where the processor has it"
     )

@@ -28,6 +28,7 @@ def draw_overlay(
     fill_alpha: float = 0.12,
     names: bool = True,
     bones: Sequence[int] | None = None,
+    doubtful: Sequence[int] = (),
 ) -> np.ndarray:
     """A radiograph with its bones outlined in their anatomy colours.
 
@@ -41,6 +42,7 @@ def draw_overlay(
     fill_alpha: how much of the bone's colour lies on its area, 0 to 1.
     names: short names beside the bones (MC3, Capitate), placed so that they don't collide.
     bones: indices of the bones to draw; all by default.
+    doubtful: indices of bones whose outlines are dashed.
 
     Returns
     -------
@@ -59,7 +61,9 @@ def draw_overlay(
             _fill(canvas, bone_rings, BONES[bone].colour, fill_alpha)
     if outline:
         for bone, bone_rings in rings.items():
-            _stroke(canvas, bone_rings, BONES[bone].colour, width, closed=True)
+            solid = bone not in doubtful
+            lines = bone_rings if solid else [p for ring in bone_rings for p in dashes(ring, 5.0 * width, 3.0 * width)]
+            _stroke(canvas, lines, BONES[bone].colour, width, closed=solid)
     if truth is not None:
         for truth_rings in _chosen(outlines(truth, view), bones).values():
             pieces = [piece for ring in truth_rings for piece in dashes(ring, 4.0 * width, 3.5 * width)]

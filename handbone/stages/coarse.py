@@ -5,6 +5,7 @@ import numpy as np
 from handbone.frame import Frame
 from handbone.masks.probabilities import BoneProbabilities
 from handbone.stages.samples import GridDataset, LabelledPicture
+from handbone.stages.tta import mean_of_readings
 from handbone.stages.view import view
 from handbone.training.inference import Predictor
 
@@ -17,7 +18,15 @@ class CoarseDataset(GridDataset):
         return Frame.letterbox(picture.size_hw, (self.size, self.size))
 
 
-def predict_coarse(predictor: Predictor, image: np.ndarray, size: int, *, flip: bool = False) -> BoneProbabilities:
+def predict_coarse(
+    predictor: Predictor,
+    image: np.ndarray,
+    size: int,
+    *,
+    frame: Frame | None = None,
+    flip: bool = False,
+    tta: bool = False,
+) -> BoneProbabilities:
     """All bones of a picture of any size, in the picture's own pixels.
 
     Parameters
@@ -25,8 +34,13 @@ def predict_coarse(predictor: Predictor, image: np.ndarray, size: int, *, flip: 
     predictor: the coarse network.
     image: float32 (H, W) in [0, 1].
     size: side of the network's grid.
+    frame: where it looks; by default the whole picture, letterboxed.
     flip: average with the prediction of the mirrored picture.
+    tta: mean of several readings, see `handbone.stages.tta`.
     """
-    frame = Frame.letterbox(image.shape, (size, size))
-    logits = predictor.logits(view(image, frame)[None], flip=flip)
-    return BoneProbabilities.from_grid_logits(logits, frame, image.shape)
+
+    def read(frame: Frame) -> BoneProbabilities:
+        logits = predictor.logits(view(image, frame)[None], flip=flip)
+        return BoneProbabilities.from_grid_logits(logits, frame, image.shape)
+
+    return mean_of_readings(frame or Frame.letterbox(image.shape, (size, size)), read, several=tta)

@@ -1,6 +1,6 @@
 """The second stage: another network reads the window around the wrist at full resolution."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 
 import numpy as np
 
@@ -11,7 +11,8 @@ from handbone.masks.probabilities import BoneProbabilities
 from handbone.masks.rasterise import coverage
 from handbone.recipe import schema
 from handbone.stages.jitter import NO_ERRORS, FrameErrors, jitter_frame
-from handbone.stages.samples import GridDataset, LabelledPicture, Rings, bones_of
+from handbone.stages.samples import GridDataset, LabelledPicture, Rings, Stream, bones_of
+from handbone.stages.tta import mean_of_readings
 from handbone.stages.view import resized, view
 from handbone.training.inference import Predictor
 
@@ -30,8 +31,8 @@ class RefineDataset(GridDataset):
 
     Parameters
     ----------
-    frames: picture name to its window; true windows with `errors` for training, windows from coarse masks for
-        validation.
+    window: a picture's window; true windows with `errors` for training, windows from coarse masks for validation.
+    window_share: the window's usual side as a share of the picture's, for pictures that are drawn on the way.
     errors: how frames from coarse masks err.
     jitter: times these errors by which windows are moved at random; 0 leaves them in their place.
     coarse: picture name to the outlines of its coarse masks, where these are further channels.
@@ -40,10 +41,11 @@ class RefineDataset(GridDataset):
 
     def __init__(
         self,
-        pictures: Sequence[LabelledPicture],
-        frames: Mapping[str, Frame],
+        pictures: Sequence[LabelledPicture] | Stream,
+        window: Callable[[LabelledPicture], Frame],
         *,
         size: int,
+        window_share: float = 1.0,
         augment: schema.Augment | None = None,
         errors: FrameErrors = NO_ERRORS,
         jitter: float = 0.0,
@@ -52,12 +54,16 @@ class RefineDataset(GridDataset):
         seed: int = 0,
     ):
         super().__init__(pictures, size=size, augment=augment, seed=seed)
-        self.frames, self.errors, self.jitter = dict(frames), errors, jitter
+        self.window, self.window_share, self.errors, self.jitter = window, window_share, errors, jitter
         self.coarse, self.blank = coarse, blank
+
+    def picture_side(self) -> int:
+        """A picture whose window has about as many pixels as the grid."""
+        return round(self.size / self.window_share)
 
     def frame_of(self, picture: LabelledPicture, rng: np.random.Generator) -> Frame:
         """The picture's window, moved at random in training."""
-        frame = resized(self.frames[picture.name], self.size)
+        frame = resized(self.window(picture), self.size)
         return jitter_frame(frame, self.errors, rng, strength=self.jitter) if self.jitter else frame
 
     def rings_of(self, picture: LabelledPicture) -> dict[int, list[np.ndarray]]:
@@ -105,6 +111,7 @@ def predict_refined(
     bones: Iterable[int],
     coarse: BoneMasks | None = None,
     flip: bool = False,
+    tta: bool = False,
 ) -> BoneProbabilities:
     """The chosen bones as the refiner sees them in its window, in the picture's own pixels; nothing elsewhere.
 
@@ -116,14 +123,19 @@ def predict_refined(
     bones: indices of the bones to return.
     coarse: coarse masks, for a refiner with coarse channels.
     flip: average with the prediction of the mirrored window.
+    tta: mean of several readings, see `handbone.stages.tta`.
     """
-    grid = view(image, frame)
-    channels = grid[None]
-    if coarse is not None:
-        outlines = {bone: [frame.to_grid(ring) for ring in rings] for bone, rings in coarse.rings().items()}
-        channels = with_coarse(grid, outlines, frame.scale)
-    logits = predictor.logits(channels, flip=flip)
     others = np.ones(COUNT, bool)
     others[list(bones)] = False
-    logits[others] = _ABSENT
-    return BoneProbabilities.from_grid_logits(logits, frame, image.shape)
+
+    def read(frame: Frame) -> BoneProbabilities:
+        grid = view(image, frame)
+        channels = grid[None]
+        if coarse is not None:
+            outlines = {bone: [frame.to_grid(ring) for ring in rings] for bone, rings in coarse.rings().items()}
+            channels = with_coarse(grid, outlines, frame.scale)
+        logits = predictor.logits(channels, flip=flip)
+        logits[others] = _ABSENT
+        return BoneProbabilities.from_grid_logits(logits, frame, image.shape)
+
+    return mean_of_readings(frame, read, several=tta)

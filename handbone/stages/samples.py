@@ -4,7 +4,7 @@ import copy
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Self
+from typing import Protocol, Self
 
 import numpy as np
 import torch
@@ -38,6 +38,14 @@ class LabelledPicture:
     rings: Rings
 
 
+class Stream(Protocol):
+    """Pictures that are drawn when they are needed, see `handbone.stages.stream.PhantomStream`."""
+
+    def __len__(self) -> int: ...
+
+    def draw(self, epoch: int, index: int, size: int) -> LabelledPicture: ...
+
+
 class GridDataset(Dataset, ABC):
     """Pictures on a square grid, for a network to learn from; one item a picture.
 
@@ -47,7 +55,7 @@ class GridDataset(Dataset, ABC):
 
     Parameters
     ----------
-    pictures: what to learn from.
+    pictures: what to learn from; a stream draws each when it is its turn.
     size: side of the grid.
     augment: random changes; none when unset.
     seed: of everything random.
@@ -55,13 +63,13 @@ class GridDataset(Dataset, ABC):
 
     def __init__(
         self,
-        pictures: Sequence[LabelledPicture],
+        pictures: Sequence[LabelledPicture] | Stream,
         *,
         size: int,
         augment: schema.Augment | None = None,
         seed: int = 0,
     ):
-        self.pictures, self.size, self.seed = list(pictures), size, seed
+        self.pictures, self.size, self.seed = pictures, size, seed
         self.epoch = 0
         self.augmenter = None if augment is None else Augmenter(augment)
 
@@ -77,6 +85,16 @@ class GridDataset(Dataset, ABC):
     def set_epoch(self, epoch: int) -> None:
         """Choose this epoch's random changes."""
         self.epoch = epoch
+
+    def picture_side(self) -> int:
+        """Side of a drawn picture that has about as many pixels under the frame as the grid has."""
+        return self.size
+
+    def picture_of(self, index: int) -> LabelledPicture:
+        """The picture of an index in this epoch."""
+        if isinstance(self.pictures, Sequence):
+            return self.pictures[index]
+        return self.pictures.draw(self.epoch, index, self.picture_side())
 
     @abstractmethod
     def frame_of(self, picture: LabelledPicture, rng: np.random.Generator) -> Frame:
@@ -94,7 +112,7 @@ class GridDataset(Dataset, ABC):
         if not 0 <= index < len(self):
             raise IndexError(index)
         rng = np.random.default_rng((self.seed, self.epoch, index))
-        picture = self.pictures[index]
+        picture = self.picture_of(index)
         frame = self.frame_of(picture, rng)
         grid = view(picture.load(), frame)
         rings = {

@@ -1,7 +1,7 @@
 """The method as a whole: coarse masks of the picture, a window around the wrist, refined masks, merged."""
 
 import time
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, Self
 
@@ -14,7 +14,9 @@ from handbone.masks.probabilities import BoneProbabilities
 from handbone.recipe import schema
 from handbone.stages.coarse import predict_coarse
 from handbone.stages.crop import FrameDecision, wrist_frame
+from handbone.stages.locate import Location, predict_located
 from handbone.stages.merge import Decision, merge
+from handbone.stages.presence import Presence
 from handbone.stages.refine import predict_refined
 from handbone.training.inference import Predictor
 from handbone.training.weights import read_card
@@ -37,6 +39,16 @@ class RefinerSettings(schema.Table):
         return cls(crop=recipe.crop, merge=recipe.merge, bones=refine.bones, coarse_channels=refine.coarse_channels)
 
 
+class CoarseSettings(schema.Table):
+    """What a coarse network needs beside its weights; kept in its weights file's card under the extra key `coarse`."""
+
+    find_hand: schema.Size | None = Field(
+        default=None,
+        description="side of the looks that find the hand; None: it fills the picture",
+    )
+    presence: Presence | None = Field(default=None, description="how sure a bone has to be")
+
+
 @dataclass(frozen=True)
 class Stage:
     """A trained network and the side of the grid that it reads."""
@@ -55,6 +67,8 @@ class Outcome:
     frame: where the second stage looked, None without one.
     decisions: one for each bone that the second stage may change.
     seconds: time taken by each step.
+    location: where the hand was found, None where it was not looked for.
+    presence: (29,) how likely each bone's final mask is right; None where that was not calibrated.
     """
 
     coarse: BoneProbabilities
@@ -62,6 +76,8 @@ class Outcome:
     frame: FrameDecision | None = None
     decisions: list[Decision] = field(default_factory=list)
     seconds: dict[str, float] = field(default_factory=dict)
+    location: Location | None = None
+    presence: np.ndarray | None = None
 
 
 class TwoStage:
@@ -74,6 +90,8 @@ class TwoStage:
     settings: the window, the gate and the refiner's bones.
     threshold: probability from which a pixel belongs to a bone, for the window and the gate.
     flip: average every prediction with that of the mirrored picture.
+    tta: mean of several readings by both stages, see `handbone.stages.tta`.
+    first: how the coarse network is used.
     """
 
     def __init__(
@@ -84,15 +102,24 @@ class TwoStage:
         *,
         threshold: float = 0.5,
         flip: bool = False,
+        tta: bool = False,
+        first: CoarseSettings | None = None,
     ):
+        self.first = first or CoarseSettings()
         self.coarse_stage, self.refine_stage = coarse, refiner
         self.settings = settings or RefinerSettings()
-        self.threshold, self.flip = threshold, flip
+        self.threshold, self.flip, self.tta = threshold, flip, tta
         self.bones = select(self.settings.bones)
 
     @classmethod
     def from_path(
-        cls, path: str | Path, *, threshold: float = 0.5, flip: bool = False, precision: str = "auto"
+        cls,
+        path: str | Path,
+        *,
+        threshold: float = 0.5,
+        flip: bool = False,
+        tta: bool = False,
+        precision: str = "auto",
     ) -> Self:
         """From a run folder, a folder of weights, or the weights file of a coarse network alone.
 
@@ -101,21 +128,40 @@ class TwoStage:
         HandboneError: no weights there, or weights of another stage than their name says.
         """
         coarse_path, refiner_path = find_weights(path)
-        coarse, _ = _load_stage(coarse_path, "coarse", precision)
+        coarse, extra = _load_stage(coarse_path, "coarse", precision)
+        common = {
+            "threshold": threshold,
+            "flip": flip,
+            "tta": tta,
+            "first": CoarseSettings.model_validate(extra.get("coarse", {})),
+        }
         if refiner_path is None:
-            return cls(coarse, threshold=threshold, flip=flip)
+            return cls(coarse, **common)
         refiner, extra = _load_stage(refiner_path, "refining", precision)
-        return cls(coarse, refiner, RefinerSettings.model_validate(extra["refiner"]), threshold=threshold, flip=flip)
+        return cls(coarse, refiner, RefinerSettings.model_validate(extra["refiner"]), **common)
 
     def predict(self, image: np.ndarray) -> Outcome:
         """Outline the bones of one picture, float32 (H, W) in [0, 1], of any size."""
         start = time.perf_counter()
-        coarse = predict_coarse(self.coarse_stage.predictor, image, self.coarse_stage.size, flip=self.flip)
+        coarse, location = self._coarse(image)
         seconds = {"coarse": time.perf_counter() - start}
-        if self.refine_stage is None:
-            return Outcome(coarse, coarse, seconds=seconds)
-        refined = self.refine(image, coarse)
-        return Outcome(coarse, refined.final, refined.frame, refined.decisions, seconds | refined.seconds)
+        outcome = Outcome(coarse, coarse)
+        if self.refine_stage is not None:
+            outcome = self.refine(image, coarse)
+        outcome = replace(outcome, location=location, seconds=seconds | outcome.seconds)
+        return outcome if self.first.presence is None else self._without_guesses(outcome)
+
+    def _coarse(self, image: np.ndarray) -> tuple[BoneProbabilities, Location | None]:
+        network, size = self.coarse_stage.predictor, self.coarse_stage.size
+        more = {"flip": self.flip, "tta": self.tta}
+        if self.first.find_hand is None:
+            return predict_coarse(network, image, size, **more), None
+        return predict_located(network, image, size, look_size=self.first.find_hand, **more)
+
+    def _without_guesses(self, outcome: Outcome) -> Outcome:
+        """The outcome without the bones that are likelier wrong than right."""
+        presence = self.first.presence.of(outcome.final, self.threshold)
+        return replace(outcome, final=outcome.final.without(np.flatnonzero(presence < 0.5)), presence=presence)
 
     def refine(self, image: np.ndarray, coarse: BoneProbabilities) -> Outcome:
         """The second stage alone, on anyone's coarse probabilities of the picture.
@@ -137,6 +183,7 @@ class TwoStage:
             bones=self.bones,
             coarse=masks if self.settings.coarse_channels else None,
             flip=self.flip,
+            tta=self.tta,
         )
         times.append(time.perf_counter())
         merged = merge(coarse, refined, where.frame, self.settings.merge, bones=self.bones, threshold=self.threshold)

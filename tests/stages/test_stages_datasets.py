@@ -61,7 +61,7 @@ def test_other_sizes_show_the_same():
 
 
 def refine_data(**more):
-    return RefineDataset([picture()], {"a.png": Frame.around((35, 50), 64, 128)}, size=128, **more)
+    return RefineDataset([picture()], lambda _: Frame.around((35, 50), 64, 128), size=128, **more)
 
 
 def test_a_refiners_item_is_the_window():

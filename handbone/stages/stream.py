@@ -1,0 +1,36 @@
+"""Phantom pictures drawn while a network trains: as many as it likes, none twice, no files."""
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from handbone.phantom.hand import draw_hand
+from handbone.phantom.people import Variety
+from handbone.stages.samples import LabelledPicture
+
+# Draws by seed and person in written sets start with these numbers too; the stream must not meet their people.
+_STREAM = 77
+
+
+@dataclass(frozen=True)
+class PhantomStream:
+    """Pictures by epoch and index, the same for the same seed.
+
+    Parameters
+    ----------
+    count: pictures of an epoch. variety: see `draw_hand`. seed: of all of them.
+    """
+
+    count: int
+    variety: Variety = "wide"
+    seed: int = 0
+
+    def __len__(self) -> int:
+        return self.count
+
+    def draw(self, epoch: int, index: int, size: int) -> LabelledPicture:
+        """A picture with sides of at most `size` pixels, and its outlines."""
+        hand = draw_hand(np.random.default_rng([self.seed, _STREAM, epoch, index]), size=size, variety=self.variety)
+        return LabelledPicture(
+            f"phantom-{self.seed}-{epoch}-{index}.png", lambda: hand.image, hand.masks.size_hw, hand.masks.rings()
+        )

@@ -1,0 +1,40 @@
+"""Phantoms drawn while networks train."""
+
+import numpy as np
+import torch
+
+from handbone.masks.bone_masks import BoneMasks
+from handbone.recipe import schema
+from handbone.stages.coarse import CoarseDataset
+from handbone.stages.crop import wrist_frame
+from handbone.stages.refine import RefineDataset
+from handbone.stages.stream import PhantomStream
+
+
+def test_items_depend_on_seed_epoch_and_index_only():
+    data = CoarseDataset(PhantomStream(3), size=96, augment=schema.Augment(wrist_bend=0))
+    first = data[1]
+    data.set_epoch(1)
+    assert len(data) == 3 and not torch.equal(first["image"], data[1]["image"])
+    data.set_epoch(0)
+    again = data[1]
+    assert torch.equal(first["image"], again["image"]) and torch.equal(first["target"], again["target"])
+    assert not torch.equal(first["image"], data[2]["image"])
+    assert first["image"].shape == (1, 96, 96) and first["target"].shape == (29, 96, 96)
+    assert first["name"] == "phantom-0-0-1.png"
+
+
+def test_a_refiner_reads_pictures_drawn_fine_enough_for_its_window():
+    drawn = []
+
+    def window(picture):
+        drawn.append(picture.size_hw)
+        masks = BoneMasks.from_rings(picture.rings, picture.size_hw)
+        return wrist_frame(masks, schema.Crop(), 64).frame
+
+    data = RefineDataset(PhantomStream(4, seed=5), window, size=64, window_share=0.25)
+    targets = [data[index]["target"].numpy() for index in range(4)]
+    assert all(max(size) <= 256 for size in drawn) and max(max(size) for size in drawn) == 256
+    # Carpals fill the window's middle.
+    assert all((t[19:27, 16:48, 16:48] > 127).any(0).mean() > 0.3 for t in targets)
+    assert np.isfinite(targets).all()
