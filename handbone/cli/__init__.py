@@ -6,7 +6,7 @@ from typing import NoReturn
 import typer
 
 from handbone import __version__, runtime
-from handbone.cli import data, predict, recipes, run
+from handbone.cli import data, predict, recipes, run, weights
 from handbone.errors import HandboneError
 from handbone.progress import console
 
@@ -22,6 +22,7 @@ app.command("run")(run.command)
 app.command("predict")(predict.command)
 app.add_typer(data.app, name="data")
 app.add_typer(recipes.app, name="recipes")
+app.add_typer(weights.app, name="weights")
 
 
 def _show_version(value: bool) -> None:

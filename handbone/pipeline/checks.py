@@ -1,11 +1,11 @@
 """Combinations that cannot work, refused with the recipe's file and key before any work starts."""
 
 import importlib.util
-from pathlib import Path
 
 from handbone.errors import HandboneError
 from handbone.plugins.manager import registry
 from handbone.recipe.schema import Choice, Network, Recipe
+from handbone.weights import resolve
 
 
 def check_recipe(recipe: Recipe, *, where: str) -> None:
@@ -39,8 +39,12 @@ def _network_mistakes(table: str, network: Network) -> list[str]:
             registry().get(kind, choice)
         except HandboneError as error:
             mistakes.append(f"{table}.{key}: {error}")
-    if network.weights is not None and not Path(network.weights).expanduser().exists():
-        mistakes.append(f"{table}.weights: {network.weights!r} does not exist; give a weights file or a run's folder")
+    # The refiner's "coarse" is the run's own coarse network, which is yet to be trained.
+    if network.weights is not None and (table, network.weights) != ("refine", "coarse"):
+        try:
+            resolve(network.weights)
+        except HandboneError as error:
+            mistakes.append(f"{table}.weights: {error}")
     for logger in train.loggers:
         if logger != "csv" and importlib.util.find_spec(logger) is None:
             mistakes.append(f"{table}.train.loggers: {logger!r} is not installed; pip install 'handbone[{logger}]'")

@@ -20,6 +20,7 @@ from handbone.stages.presence import Presence
 from handbone.stages.refine import predict_refined
 from handbone.training.inference import Predictor
 from handbone.training.weights import read_card
+from handbone.weights import resolve
 
 COARSE_FILE, REFINER_FILE = "coarse.safetensors", "refiner.safetensors"
 
@@ -193,22 +194,21 @@ class TwoStage:
 
 
 def find_weights(path: str | Path) -> tuple[Path, Path | None]:
-    """The coarse and the refiner's weights file of a run folder, a folder of weights or a weights file.
+    """The coarse and the refiner's weights file of a run folder, a folder of weights, a weights file, or a known name.
 
     Raises
     ------
-    HandboneError: no weights there.
+    HandboneError: no weights there, and none of that name.
     """
-    path = Path(path).expanduser()
+    path = resolve(path)
     if path.is_file():
         return path, None
     for folder in (path / "weights", path):
         if (folder / COARSE_FILE).is_file():
             refiner = folder / REFINER_FILE
             return folder / COARSE_FILE, refiner if refiner.is_file() else None
-    what = f"no {COARSE_FILE} there" if path.is_dir() else "no such file or folder"
     remedy = "give a run folder (runs/two_stage) or a weights file; 'handbone run' makes them"
-    raise HandboneError(what, where=path, remedy=remedy)
+    raise HandboneError(f"no {COARSE_FILE} there", where=path, remedy=remedy)
 
 
 def _load_stage(path: Path, stage: str, precision: str) -> tuple[Stage, dict[str, Any]]:

@@ -32,6 +32,7 @@ from handbone.training.frameworks import (
     lightning,
 )
 from handbone.training.module import NetworkTraining
+from handbone.weights import read_set, resolve
 
 # Settings that change how fast a training runs, not what it learns; it may go on with others.
 _OF_NO_CONSEQUENCE = ("workers", "devices", "nodes", "strategy", "loggers")
@@ -174,21 +175,44 @@ def _train(
 
 
 def start(network: Network, in_channels: int, stage: str) -> nn.Module:
-    """The network before its first step: from `network.weights` (a file, or a run's folder), else from its encoder's.
+    """The network before its first step: from `network.weights`, else from its encoder's.
+
+    `network.weights` is a file, a run's folder or a folder of weights, which has to fit, or the name of a set, which
+    is left aside with a remark where it was trained with another network.
 
     Raises
     ------
-    HandboneError: weights that are missing or belong to another network.
+    HandboneError: an unknown name, or weights that are missing, damaged or belong to another network.
     """
-    if network.weights is None:
+    path = None if network.weights is None else _start_file(network, in_channels, stage)
+    if path is None:
         return weights.build_network(network.model, in_channels)
-    path = Path(network.weights).expanduser()
-    if path.is_dir():
-        path = path / "weights" / f"{stage}.safetensors"
     weights.read_card(path)
     module = weights.build_network(network.model, in_channels, pretrained=False)
     weights.load_state(module, path)
     return module
+
+
+def _start_file(network: Network, in_channels: int, stage: str) -> Path | None:
+    """The file that `network.weights` means; None where a set of that name has nothing for this network."""
+    path = resolve(network.weights)
+    if Path(network.weights).expanduser().exists():
+        folder = path / "weights" if (path / "weights").is_dir() else path
+        return folder / f"{stage}.safetensors" if path.is_dir() else path
+    named = read_set(path)
+    named.verify()
+    file = named.files.get(stage)
+    if file is None:
+        reason = f"{named.name} has no {stage}"
+    else:
+        card = weights.read_card(file)
+        if weights.is_of(card, network.model, in_channels):
+            return file
+        reason = f"{named.name} was trained with another network ({card.network})"
+    console.print(
+        f"{stage}: starts from its encoder's weights; {reason}", markup=False, highlight=False, soft_wrap=True
+    )
+    return None
 
 
 def _trainer(settings: Train, folder: Path, description: str) -> lightning.Trainer:

@@ -4,8 +4,9 @@ import json
 from pathlib import Path
 from typing import Any
 
+import torch
 from pydantic import ConfigDict, Field, ValidationError
-from torch import nn
+from torch import Tensor, nn
 
 import handbone
 from handbone import anatomy, files
@@ -41,6 +42,13 @@ class WeightsCard(Table):
     training: dict[str, Any] = Field(default_factory=dict)
     handbone: str = handbone.__version__
 
+    @property
+    def network(self) -> str:
+        """The network in words, as in "unetplusplus with tf_efficientnet_lite0, 1 channel"."""
+        encoder = self.model.settings.get("encoder")
+        name = f"{self.model.name} with {encoder}" if encoder else self.model.name
+        return f"{name}, {self.in_channels} channel{'s' * (self.in_channels != 1)}"
+
 
 def build_network(
     model: Choice, in_channels: int, classes: int = anatomy.COUNT, *, pretrained: bool = True
@@ -56,21 +64,56 @@ def build_network(
     HandboneError: an unknown network, a wrong setting, or encoder weights that cannot be had.
     """
     spec, settings = registry().get("model", model)
-    if not pretrained and "encoder_weights" in type(settings).model_fields:
-        settings = settings.model_copy(update={"encoder_weights": None})
+    if not pretrained:
+        settings = _without_pretraining(settings)
     return spec.build(settings, in_channels=in_channels, classes=classes)
 
 
-def save_weights(path: Path, module: nn.Module, card: WeightsCard) -> Path:
-    """Write a network's state and its card, whole or not at all; equal states and cards give equal bytes."""
+def _without_pretraining(settings: Table) -> Table:
+    if "encoder_weights" not in type(settings).model_fields:
+        return settings
+    return settings.model_copy(update={"encoder_weights": None})
+
+
+def is_of(card: WeightsCard, model: Choice, in_channels: int) -> bool:
+    """Whether a card's weights are those of this network, whatever its encoder starts from."""
+    if card.in_channels != in_channels or card.bones != anatomy.NAMES:
+        return False
+    try:
+        (spec, settings), (other, others) = (registry().get("model", choice) for choice in (card.model, model))
+    except HandboneError:  # one of them is not installed, or has other settings in this version
+        return False
+    return spec is other and _without_pretraining(settings) == _without_pretraining(others)
+
+
+def save_weights(path: Path, module: nn.Module, card: WeightsCard, *, half: bool = False) -> Path:
+    """Write a network's state and its card, whole or not at all; equal states and cards give equal bytes.
+
+    Parameters
+    ----------
+    half: store floating tensors in half precision where that can hold them, in half the bytes; networks that load them
+        compute in their own precision as before.
+    """
     from safetensors.torch import save
 
     # One state may hold a tensor twice (shared weights), which safetensors refuses.
     state = {name: tensor.detach().cpu().contiguous().clone() for name, tensor in module.state_dict().items()}
+    if half:
+        state = {name: _halved(name, tensor) for name, tensor in state.items()}
     text = json.dumps(card.model_dump(mode="json", by_alias=True), sort_keys=True, ensure_ascii=False)
     with files.whole_file(Path(path)) as temporary:
         temporary.write_bytes(save(state, metadata={_KEY: text}))
     return Path(path)
+
+
+def _halved(name: str, tensor: Tensor) -> Tensor:
+    """The tensor in half precision, or itself where values would overflow or a variance would lose its digits."""
+    if not tensor.is_floating_point():
+        return tensor
+    half = tensor.half()
+    # Batch norm divides by the root of a variance: one with few digits left scales its whole channel wrongly.
+    vanishes = name.endswith("running_var") and bool((tensor < torch.finfo(torch.half).smallest_normal).any())
+    return half if torch.isfinite(half).all() and not vanishes else tensor
 
 
 def read_card(path: Path) -> WeightsCard:

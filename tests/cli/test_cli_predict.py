@@ -1,5 +1,6 @@
 """`handbone predict` through the real command, with small untrained networks and files as people bring them."""
 
+import csv
 import json
 from pathlib import Path
 
@@ -148,3 +149,24 @@ def test_a_refiners_weights_alone_are_refused(pictures, run_folder, tmp_path):
     weights = run_folder / "weights" / "refiner.safetensors"
     result = call(pictures, "-o", tmp_path / "out", "--weights", weights)
     assert "stage 'refiner'" in str(result.exception)
+
+
+def test_the_table_has_a_confidence_a_bone_and_the_record_what_to_look_at_again(pictures, run_folder, tmp_path):
+    folder = tmp_path / "calibrated"
+    presence = {"coefficients": [0.0, 1.0, 0.0, -1.0, -1.0]}
+    save(folder / "coarse.safetensors", "coarse", coarse={"find_hand": 64, "presence": presence})
+    out = tmp_path / "out"
+    assert call(pictures / "b_eight.jpg", "-o", out, "--weights", folder, "--tta").exit_code == 0
+    record = json.loads((out / "predictions.json").read_text())
+    picture = record["pictures"][0]
+    with open(out / "predictions.csv", encoding="utf-8", newline="") as file:
+        rows = list(csv.DictReader(file))
+    assert [row["class"] for row in rows] == list(NAMES)
+    for row in rows:
+        assert bool(row["rle"]) == (row["class"] in picture["confidence"])
+        assert float(row["confidence"]) == picture["confidence"].get(row["class"], 0.0)
+    assert record["tta"] and record["not_a_medical_device"]
+    # An untrained network sees no hand: that is said, with every look that was tried.
+    assert picture["location"]["looks"] == 8 and not picture["location"]["found"]
+    assert {"no-hand"} <= {flag["rule"] for flag in picture["flags"]}
+    assert all(chance >= 0.5 for chance in picture["confidence"].values())

@@ -91,7 +91,7 @@ def test_a_folder_with_content_is_refused_and_kept(tmp_path):
 def test_bent_hands_come_in_the_contests_shares():
     from handbone.phantom.write import _tasks
 
-    tasks = _tasks(Path("x"), {"train": 200, "test": 100}, SIZE, 0)
+    tasks = _tasks(Path("x"), {"train": 200, "test": 100}, SIZE, 0, "contest")
     train = [task.bent for task in tasks if task.part == "train"]
     test = [task.bent for task in tasks if task.part == "test"]
     assert np.mean(train) == pytest.approx(0.12, abs=0.01)

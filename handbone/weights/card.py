@@ -1,0 +1,172 @@
+"""What a set of weights says of itself: card.json for programs, MODEL_CARD.md for people."""
+
+import json
+import re
+from collections.abc import Mapping
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any, Literal
+
+from pydantic import ConfigDict, Field, ValidationError, field_validator
+
+import handbone
+from handbone.errors import HandboneError
+from handbone.files import sha256_of, write_json, write_text
+from handbone.recipe.schema import Table
+
+CARD_FILE, MODEL_CARD_FILE = "card.json", "MODEL_CARD.md"
+STAGE_FILES = {"coarse": "coarse.safetensors", "refiner": "refiner.safetensors"}
+
+_NAME = re.compile(r"[a-z0-9][a-z0-9_.-]{0,63}")
+# In a recipe, `refine.weights = "coarse"` is the run's own coarse network.
+_RESERVED = ("coarse", "refiner")
+
+
+class FileFacts(Table):
+    """One weights file of a set: its digest, its size in bytes, and its network in words."""
+
+    model_config = ConfigDict(extra="ignore", frozen=True)
+
+    sha256: str = Field(pattern="^[0-9a-f]{64}$")
+    bytes: int = Field(ge=0)
+    network: str = ""
+
+
+class SetCard(Table):
+    """What card.json holds.
+
+    Parameters
+    ----------
+    name: what recipes and commands call the set.
+    summary: one line for people. licence: SPDX identifier of the weights' licence.
+    data: what it was trained on. recipe: the recipe that trained it, as TOML.
+    figures: measured quality, name to number or to further figures.
+    limits: sentences that say where it is not to be trusted.
+    files: "coarse.safetensors" and, for both stages, "refiner.safetensors".
+    handbone: version that made the set. created: date, YYYY-MM-DD.
+    """
+
+    model_config = ConfigDict(extra="ignore", frozen=True)
+
+    name: str
+    summary: str = ""
+    licence: str = "not stated"
+    data: str = "Not stated."
+    recipe: str = ""
+    figures: dict[str, Any] = Field(default_factory=dict)
+    limits: tuple[str, ...] = ()
+    files: dict[Literal["coarse.safetensors", "refiner.safetensors"], FileFacts]
+    handbone: str = handbone.__version__
+    created: str = Field(default_factory=lambda: datetime.now(UTC).date().isoformat())
+
+    @field_validator("files")
+    @classmethod
+    def _has_coarse(cls, value: dict[str, FileFacts]) -> dict[str, FileFacts]:
+        if STAGE_FILES["coarse"] not in value:
+            raise ValueError(f"files lacks {STAGE_FILES['coarse']}")
+        return value
+
+
+def is_name(text: str) -> bool:
+    """Whether a set may have this name."""
+    return bool(_NAME.fullmatch(text)) and text not in _RESERVED
+
+
+def check_name(name: str) -> str:
+    """The name itself.
+
+    Raises
+    ------
+    HandboneError: a set may not be called that.
+    """
+    if not is_name(name):
+        remedy = "use lower-case letters, digits, '_', '-' and '.', and give it with --name"
+        raise HandboneError(f"weights cannot have the name {name!r}", remedy=remedy)
+    return name
+
+
+def read_set_card(folder: Path) -> SetCard:
+    """The card of a set's folder.
+
+    Raises
+    ------
+    HandboneError: there is none, or it cannot be read.
+    """
+    path = Path(folder) / CARD_FILE
+    remedy = "make or fetch the set again; 'handbone weights pack' writes one"
+    try:
+        return SetCard.model_validate_json(path.read_bytes())
+    except FileNotFoundError:
+        raise HandboneError("there is no such card", where=path, remedy=remedy) from None
+    except ValidationError as error:
+        first = error.errors()[0]
+        place = ".".join(map(str, first["loc"])) or "the whole"
+        raise HandboneError(f"cannot be read ({place}: {first['msg']})", where=path, remedy=remedy) from None
+
+
+def seal(folder: Path, **facts: Any) -> SetCard:
+    """Describe the weights files that lie in a folder: writes card.json and MODEL_CARD.md beside them.
+
+    Parameters
+    ----------
+    facts: fields of `SetCard` beside files.
+
+    Raises
+    ------
+    HandboneError: a file that is no weights file of handbone, or of another stage than its name says.
+    """
+    listed = {}
+    for stage, name in STAGE_FILES.items():
+        path = Path(folder) / name
+        if path.is_file():
+            listed[name] = FileFacts(sha256=sha256_of(path), bytes=path.stat().st_size, network=network_of(path, stage))
+    card = SetCard(files=listed, **facts)
+    write_json(Path(folder) / CARD_FILE, card.model_dump(mode="json"))
+    write_text(Path(folder) / MODEL_CARD_FILE, model_card(card))
+    return card
+
+
+def network_of(path: Path, stage: str) -> str:
+    """A weights file's network in words.
+
+    Raises
+    ------
+    HandboneError: it is no weights file of handbone, or one of another stage.
+    """
+    from handbone.training.weights import read_card
+
+    card = read_card(path)
+    # As in TwoStage: what counts is that the two are not confused.
+    if (card.stage == "coarse") != (stage == "coarse"):
+        raise HandboneError(
+            f"these are weights of the stage '{card.stage}', where those of a {stage} network are needed",
+            where=path,
+            remedy="give a run folder, or a .zip of both stages",
+        )
+    return f"{card.network}, {card.size} x {card.size} pixels"
+
+
+def model_card(card: SetCard) -> str:
+    """MODEL_CARD.md: what the card says, for people."""
+    import jinja2
+
+    environment = jinja2.Environment(
+        loader=jinja2.PackageLoader("handbone.weights", "."),
+        trim_blocks=True,
+        lstrip_blocks=True,
+        keep_trailing_newline=True,
+        undefined=jinja2.StrictUndefined,
+    )
+    return environment.get_template("model_card.md.jinja").render(card=card, figures=flat(card.figures))
+
+
+def flat(figures: Mapping[str, Any], prefix: str = "") -> list[tuple[str, str]]:
+    """(name, value) rows of figures, nested ones with their names joined by commas."""
+    rows: list[tuple[str, str]] = []
+    for name, value in figures.items():
+        title = f"{prefix}{name}"
+        if isinstance(value, Mapping):
+            rows += flat(value, f"{title}, ")
+        else:
+            rows.append((title, value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)))
+    return rows

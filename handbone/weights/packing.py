@@ -1,0 +1,106 @@
+"""Making a set of weights from a run: half the bytes, and a card that says where they come from."""
+
+import json
+import re
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from handbone.errors import HandboneError
+from handbone.files import whole_folder
+from handbone.weights.card import CARD_FILE, MODEL_CARD_FILE, STAGE_FILES, check_name, seal
+from handbone.weights.sets import WeightsSet, read_set
+
+_DATA = {
+    "phantom": "Phantoms that handbone drew; no real radiograph.",
+    "own": "Radiographs of whoever trained it; not described further.",
+}
+# A path of the packer's machine, in quotes: only its last part says something to others.
+_ABSOLUTE = re.compile(r'"(?:/|~|[A-Za-z]:[/\\])[^"\n]*?([^"/\\\n]*)"')
+
+
+def pack(
+    run: str | Path,
+    folder: str | Path,
+    *,
+    name: str,
+    summary: str = "",
+    figures: Mapping[str, Any] | None = None,
+    limits: Sequence[str] = (),
+    data: str | None = None,
+    licence: str = "Apache-2.0",
+    overwrite: bool = False,
+) -> WeightsSet:
+    """Write a run's weights as a set, whole or not at all: tensors in half precision, card.json and MODEL_CARD.md.
+
+    Parameters
+    ----------
+    run: a run's folder, a folder of weights, or the weights file of a coarse network alone.
+    folder: where the set is written; its last part should be `name`, by which it is found once it lies among others.
+    name: lower-case letters, digits, '_', '-' and '.'.
+    figures: measured quality, name to number or to further figures; by default those of the run's manifest.
+    limits: sentences that say where the weights are not to be trusted.
+    data: what they were trained on; by default what the run's manifest says.
+    licence: SPDX identifier of the weights' licence.
+    overwrite: replace a set that lies in `folder`; anything else there is never replaced.
+
+    Raises
+    ------
+    HandboneError: no weights in the run, a name that cannot be, or a folder that holds something.
+    """
+    from handbone.stages.two_stage import find_weights
+    from handbone.training.weights import load_weights, save_weights
+
+    folder = Path(folder).expanduser()
+    check_name(name)
+    _check_free(folder, overwrite)
+    coarse, refiner = find_weights(run)
+    manifest = _manifest(_beside(coarse, "manifest.json"))
+    with whole_folder(folder) as temporary:
+        for stage, source in (("coarse", coarse), ("refiner", refiner)):
+            if source is not None:
+                module, card = load_weights(source)
+                save_weights(temporary / STAGE_FILES[stage], module, card, half=True)
+        seal(
+            temporary,
+            name=name,
+            summary=summary,
+            licence=licence,
+            data=data or _DATA.get(manifest.get("data", ""), "Not stated."),
+            recipe=_recipe(_beside(coarse, "recipe.toml")),
+            figures=dict(manifest.get("figures", {}) if figures is None else figures),
+            limits=tuple(limits),
+        )
+    return read_set(folder)
+
+
+def _check_free(folder: Path, overwrite: bool) -> None:
+    if not folder.exists() or (folder.is_dir() and not any(folder.iterdir())):
+        return
+    ours = {CARD_FILE, MODEL_CARD_FILE, *STAGE_FILES.values()}
+    if not (folder / CARD_FILE).is_file() or not {path.name for path in folder.iterdir()} <= ours:
+        raise HandboneError("there is something else already", where=folder, remedy="choose a new folder")
+    if not overwrite:
+        raise HandboneError(
+            "there is a set of weights already", where=folder, remedy="choose a new folder, or add --overwrite"
+        )
+
+
+def _beside(weights: Path, name: str) -> Path | None:
+    """A file of the run that weights belong to."""
+    folders = [weights.parent, weights.parent.parent] if weights.parent.name == "weights" else [weights.parent]
+    return next((folder / name for folder in folders if (folder / name).is_file()), None)
+
+
+def _manifest(path: Path | None) -> dict[str, Any]:
+    if path is None:
+        return {}
+    try:
+        return json.loads(path.read_text(encoding="utf-8"))
+    except ValueError as error:
+        remedy = "run the recipe again, which writes it anew"
+        raise HandboneError(f"is no JSON ({error})", where=path, remedy=remedy) from None
+
+
+def _recipe(path: Path | None) -> str:
+    return "" if path is None else _ABSOLUTE.sub(r'"\1"', path.read_text(encoding="utf-8"))

@@ -1,0 +1,94 @@
+"""Trainings that start from weights by name: from what fits, else from the encoder's with a remark."""
+
+import shutil
+from pathlib import Path
+
+import pytest
+import torch
+from safetensors.torch import load_file
+from weights_small import MODEL, SETTINGS, save
+
+from handbone.errors import HandboneError
+from handbone.pipeline.checks import check_recipe
+from handbone.recipe.schema import Choice, Coarse, Network, Recipe, Refine
+from handbone.training import engine
+from handbone.weights import pack
+
+FIRST = "core.encoder.model.conv_stem.weight"
+
+
+@pytest.fixture
+def shipped(packed, places):
+    return Path(shutil.copytree(packed, places.shipped / "zero_shot"))
+
+
+def start(model=MODEL, in_channels=1, stage="coarse", weights="zero_shot"):
+    torch.manual_seed(9)
+    return engine.start(Network(model=model, weights=str(weights)), in_channels, stage)
+
+
+def started_from(module, file):
+    return torch.equal(module.state_dict()[FIRST], load_file(file)[FIRST].float())
+
+
+def test_a_name_that_fits_is_started_from(shipped, capsys):
+    for stage in ("coarse", "refiner"):
+        assert started_from(start(stage=stage), shipped / f"{stage}.safetensors")
+        assert started_from(start(stage=stage, weights=shipped), shipped / f"{stage}.safetensors")
+    # The hub's weights are out of reach here and would be of no use.
+    assert started_from(
+        start(Choice(name="unet", encoder_weights="imagenet", **SETTINGS)), shipped / "coarse.safetensors"
+    )
+    assert capsys.readouterr().err == ""
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"model": Choice(name="unetplusplus", encoder_weights=None, **SETTINGS)},
+        {"model": Choice(name="unet", encoder="test_efficientnet", encoder_weights=None)},
+        {"in_channels": 30},
+    ],
+)
+def test_a_name_of_another_network_is_left_aside_with_one_line(shipped, capsys, change):
+    module = start(**change)
+    assert not started_from(module, shipped / "coarse.safetensors")
+    (line,) = capsys.readouterr().err.splitlines()
+    assert line.startswith("coarse: starts from its encoder's weights; zero_shot was trained with another network")
+    assert line.endswith("(unet with test_efficientnet, 1 channel)")
+
+
+def test_a_name_without_the_stage_is_left_aside_too(tmp_path, places, capsys):
+    pack(save(tmp_path / "w.safetensors", "coarse"), places.shipped / "one", name="one")
+    start(stage="refiner", weights="one")
+    assert capsys.readouterr().err == "refiner: starts from its encoder's weights; one has no refiner\n"
+
+
+def test_a_path_of_another_network_is_a_mistake(shipped):
+    with pytest.raises(HandboneError, match="does not fit the network"):
+        start(in_channels=30, weights=shipped / "coarse.safetensors")
+
+
+def test_unknown_names_and_damaged_files_are_mistakes(shipped):
+    with pytest.raises(HandboneError, match="did you mean 'zero_shot'"):
+        start(weights="zero_shoot")
+    with (shipped / "refiner.safetensors").open("ab") as file:
+        file.write(b"x")
+    with pytest.raises(HandboneError, match="is not the file that"):
+        start()
+    shutil.rmtree(shipped)
+    with pytest.raises(HandboneError, match=r"zero_shot: no such file.*'handbone weights list'"):
+        start()
+
+
+def test_recipes_may_say_a_name_and_are_checked_before_any_work(shipped):
+    def recipe(coarse, refine):
+        return Recipe(name="x", coarse=Coarse(model=MODEL, weights=coarse), refine=Refine(model=MODEL, weights=refine))
+
+    check_recipe(recipe("zero_shot", "zero_shot"), where="x.toml")
+    check_recipe(recipe(None, "coarse"), where="x.toml")
+    check_recipe(recipe(str(shipped), None), where="x.toml")
+    with pytest.raises(HandboneError) as caught:
+        check_recipe(recipe("zero_shoot", "nowhere/run"), where="x.toml")
+    assert "coarse.weights: zero_shoot: no such file" in str(caught.value)
+    assert "refine.weights: nowhere/run: no such file" in str(caught.value)
