@@ -8,7 +8,7 @@ import numba
 import numpy as np
 
 from handbone import anatomy
-from handbone.phantom.body import Body, growing_end, physis
+from handbone.phantom.body import Body, growing_end
 from handbone.phantom.render import box_of, ray_lengths
 from handbone.phantom.skeleton import FOREARM, load_skeleton
 
@@ -20,8 +20,9 @@ _PATTERNS = 16  # every bone shows another part of its hand's pattern
 class Tissue:
     """What X-rays meet, per millimetre and in excess of soft tissue for bone.
 
-    cortex: share of the local thickness that the shaft's wall takes. openness: width of the growth plates in
-    millimetres, 0 in adults. scar: how dense the line is where a growth plate has closed.
+    cortex: share of the local thickness that the shaft's wall takes. openness: half the width of an open growth plate
+    in millimetres. gap: how dark it is. calcified: how much denser the bone beside it is. scar: how dense the line is
+    where a growth plate has closed.
     """
 
     soft: float = 0.022
@@ -29,7 +30,9 @@ class Tissue:
     marrow: float = 0.020
     cortex: float = 0.22
     trabeculae: float = 0.5
-    openness: float = 0.0
+    openness: float = 0.5
+    gap: float = 0.85
+    calcified: float = 0.25
     scar: float = 0.0
 
 
@@ -91,7 +94,7 @@ def _tiled_blur(image: np.ndarray, sigma_x: float, sigma_y: float) -> np.ndarray
 def _add_bone(total, outer, inner, left, top, tip, along, span, px_per_mm, pattern, shift, values, plate):
     """Add one bone's attenuation to `total` (H, W)."""
     cortical, marrow, hollow, trabeculae = values
-    plate_at, plate_width, plate_dark, plate_bright = plate
+    plate_at, plate_width, plate_dark, bright_before, bright_after = plate
     cells = pattern.shape[0]
     for row in range(outer.shape[0]):
         for column in range(outer.shape[1]):
@@ -119,7 +122,7 @@ def _add_bone(total, outer, inner, left, top, tip, along, span, px_per_mm, patte
                 off = v - plate_at - 0.3 * np.sin(u * 0.8 + shift[0]) - 0.3 * np.sin(u * 0.37 + shift[1])
                 off /= plate_width
                 rim = np.exp(-((abs(off) - 1.5) ** 2) * 2.2)
-                value *= 1 - plate_dark * np.exp(-(off**4)) + plate_bright * rim
+                value *= 1 - plate_dark * np.exp(-(off**4)) + (bright_before if off < 0 else bright_after) * rim
             total[top + row, left + column] += value
 
 
@@ -133,14 +136,15 @@ def add_skeleton(
     growth: float,
     rng: np.random.Generator,
     *,
+    plates: np.ndarray,
     mirrored: bool = False,
     absent: tuple[int, ...] = (),
 ) -> dict[int, tuple[np.ndarray, tuple[int, int]]]:
     """Add every bone's attenuation to `total` (H, W) float32 and return each bone's mask and its corner in the picture.
 
     points: per bone (n, 3), x and y in pixels, z in millimetres. ends_px: (29, 2, 2) the bones' two ends.
-    growth: size of the hand relative to an adult's. mirrored: whether the points are those of a left hand.
-    absent: bones to leave out.
+    growth: size of the hand relative to an adult's. plates: (29,) how open the growth plates are.
+    mirrored: whether the points are those of a left hand. absent: bones to leave out.
     """
     skeleton = load_skeleton()
     pattern = trabecular_pattern(int(rng.integers(_PATTERNS)))
@@ -175,7 +179,7 @@ def add_skeleton(
             pattern,
             shift,
             np.array([tissue.cortical * vary, tissue.marrow * vary, hollow, tissue.trabeculae]),
-            _plate(index, span, tissue, growth),
+            _plate(index, span, body.physis[index], plates[index], tissue),
         )
     return masks
 
@@ -192,13 +196,18 @@ def _solid(mask: np.ndarray) -> np.ndarray:
     return solid.astype(bool)
 
 
-def _plate(index: int, span: float, tissue: Tissue, growth: float) -> np.ndarray:
-    """A growth plate's place from the tip and width in millimetres, how dark it is and how bright its rims."""
+def _plate(index: int, span: float, share: float, opened: float, tissue: Tissue) -> np.ndarray:
+    """A growth plate's place from the tip and half width in millimetres, how dark it is, how bright either side's rim.
+
+    Bone that has just calcified (the zone of provisional calcification) makes the shaft's rim the brighter one.
+    """
     end = growing_end(index)
-    if end < 0 or (tissue.openness <= 0 and tissue.scar <= 0):
-        return np.zeros(4)
-    inside = physis(index) * growth
-    place = inside if end == 0 else span - inside
-    if tissue.openness > 0:
-        return np.array([place, tissue.openness, 0.85, 0.25])
-    return np.array([place, 0.6, -tissue.scar, 0.0])
+    if end < 0 or (opened <= 0 and tissue.scar <= 0):
+        return np.zeros(5)
+    place = share * span
+    if opened <= 0:
+        return np.array([place, 0.6, -tissue.scar, 0.0, 0.0])
+    room = min(place, span - place)
+    width = min(tissue.openness * (0.5 + 0.5 * opened), 0.32 * room)
+    shaft, cap = tissue.calcified, 0.5 * tissue.calcified
+    return np.array([place, width, tissue.gap * opened**0.5, *((cap, shaft) if end == 0 else (shaft, cap))])

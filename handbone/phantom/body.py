@@ -18,7 +18,9 @@ class Shape:
     shift: (29, 3) where bones lie, in millimetres: the place of placed bones, the joint space of the others.
     waves: (29, 4) shares by which the width changes along the bone (two cosines), and its bow sideways and in depth.
     roll: (29,) degrees about the bone's own long axis.
-    epiphysis: (29,) width of the growing end relative to a grown one; 1 in adults.
+    epiphysis, cap: (29,) width and height of the growing end relative to a grown one; 1 in adults.
+    roundness: (29,) of carpals: 0 as in the skeleton, 1 an ellipsoid. spurs: (29,) how far worn joints' rims stand out,
+        as a share of the width.
     """
 
     scale: np.ndarray
@@ -26,6 +28,9 @@ class Shape:
     waves: np.ndarray = field(default_factory=lambda: np.zeros((anatomy.COUNT, 4)))
     roll: np.ndarray = field(default_factory=lambda: np.zeros(anatomy.COUNT))
     epiphysis: np.ndarray = field(default_factory=lambda: np.ones(anatomy.COUNT))
+    cap: np.ndarray = field(default_factory=lambda: np.ones(anatomy.COUNT))
+    roundness: np.ndarray = field(default_factory=lambda: np.zeros(anatomy.COUNT))
+    spurs: np.ndarray = field(default_factory=lambda: np.zeros(anatomy.COUNT))
 
 
 @dataclass(frozen=True, eq=False)
@@ -54,12 +59,14 @@ class Body:
     """Posed bones in millimetres, axes as in `Skeleton`.
 
     vertices: per bone (n, 3). ends: (29, 2, 3) each bone's end towards the fingertip and its end towards the elbow.
-    along: per bone (n,) share of the way from the first end to the second.
+    along: per bone (n,) share of the way from the first end to the second. physis: (29,) the growth plate's place as
+        such a share, NaN for carpals.
     """
 
     vertices: tuple[np.ndarray, ...]
     ends: np.ndarray
     along: tuple[np.ndarray, ...]
+    physis: np.ndarray
 
 
 def growing_end(index: int) -> int:
@@ -73,8 +80,20 @@ def growing_end(index: int) -> int:
 def physis(index: int) -> float:
     """Millimetres of a grown bone between its growing end and its growth plate."""
     if index in FOREARM:
-        return 9.0 if index == FOREARM[0] else 7.0
-    return (11.0 if growing_end(index) == 0 else 6.5) if index in anatomy.METACARPALS else 4.2
+        return 15.0 if index == FOREARM[0] else 11.0
+    if index in anatomy.METACARPALS:
+        return 11.0 if growing_end(index) == 0 else 6.5
+    return 1.6 + 0.065 * float(load_skeleton().length[index])
+
+
+def _physis_share(index: int, cap: float) -> float:
+    """Where the growth plate lies between a bone's two ends when its growing end is `cap` as high as a grown one."""
+    end = growing_end(index)
+    if end < 0:
+        return np.nan
+    inside = physis(index)
+    share = cap * inside / (load_skeleton().length[index] - (1 - cap) * inside)
+    return share if end == 0 else 1 - share
 
 
 def pose_body(shape: Shape, pose: Pose) -> Body:
@@ -96,7 +115,7 @@ def pose_body(shape: Shape, pose: Pose) -> Body:
     motion = _motions(shape, pose, joints)
     vertices = tuple(g @ motion[i, :, :3].T + motion[i, :, 3] for i, g in enumerate(grown))
     ends = np.einsum("bij,bkj->bki", motion[:, :, :3], tips) + motion[:, None, :, 3]
-    return Body(vertices, ends, tuple(along))
+    return Body(vertices, ends, tuple(along), np.array([_physis_share(i, c) for i, c in enumerate(shape.cap)]))
 
 
 def _places(shape: Shape) -> np.ndarray:
@@ -121,13 +140,13 @@ def _deform(index: int, local: np.ndarray, share: np.ndarray, shape: Shape) -> n
     """Points (n, 3) in the bone's own frame, grown to a person's shape."""
     first, second, bow, arch = shape.waves[index]
     widen = 1 + first * np.cos(np.pi * share) + second * np.cos(2 * np.pi * share)
-    end = growing_end(index)
-    if end >= 0 and shape.epiphysis[index] != 1:
-        skeleton = load_skeleton()
-        inside = (share if end == 0 else 1 - share) * skeleton.length[index]
-        widen = widen * (
-            1 + (shape.epiphysis[index] - 1) / (1 + np.exp(np.clip((inside - physis(index)) / 0.25, -30, 30)))
-        )
+    if shape.spurs[index]:
+        widen = widen * (1 + shape.spurs[index] * np.exp(-(((1 - share) / 0.05) ** 2)))
+    if growing_end(index) >= 0 and (shape.epiphysis[index] != 1 or shape.cap[index] != 1):
+        local, narrow = _young_end(index, local, share, shape)
+        widen = widen * narrow
+    if shape.roundness[index]:
+        local = _rounded(local, shape.roundness[index])
     grown = local * shape.scale[index]
     grown[:, 0] *= widen
     grown[:, 2] *= widen
@@ -140,6 +159,26 @@ def _deform(index: int, local: np.ndarray, share: np.ndarray, shape: Shape) -> n
         x, z = grown[:, 0].copy(), grown[:, 2].copy()
         grown[:, 0], grown[:, 2] = cosine * x + sine * z, cosine * z - sine * x
     return grown
+
+
+def _young_end(index: int, local: np.ndarray, share: np.ndarray, shape: Shape) -> tuple[np.ndarray, np.ndarray]:
+    """Points (n, 3) whose growing end is as high as a person's, and the factor (n,) of its width."""
+    end = growing_end(index)
+    inside = (share if end == 0 else 1 - share) * load_skeleton().length[index]
+    narrow = 1 + (shape.epiphysis[index] - 1) / (1 + np.exp(np.clip((inside - physis(index)) / 0.25, -30, 30)))
+    height = np.maximum(physis(index) - inside, 0)
+    # A young Radius' end is less slanted: its low side is nearly as high as its styloid.
+    level = 0.6 if index in FOREARM else 1.0
+    pressed = height - shape.cap[index] * physis(index) * (height / physis(index)) ** level
+    moved = local.copy()
+    moved[:, 1] += pressed if end == 0 else -pressed
+    return moved, narrow
+
+
+def _rounded(local: np.ndarray, roundness: float) -> np.ndarray:
+    """Points (n, 3) of a small bone drawn towards the ellipsoid that fills its box."""
+    radius = np.linalg.norm(local / np.abs(local).max(0).clip(1e-6), axis=1, keepdims=True)
+    return local * (1 - roundness + 0.95 * roundness / radius.clip(0.2))
 
 
 def _motions(shape: Shape, pose: Pose, joints: np.ndarray) -> np.ndarray:

@@ -19,7 +19,8 @@ class Look:
     black, white: grey values of the free background and of the densest bone. gamma: of the curve between.
     detail: weight of the unsharp mask that software adds. heel: fall of the background from one side to the other.
     inverted: whether bone is dark. beyond: grey value outside the collimated field. edge: how much brighter the field's
-        edge is. clahe: clip limit of local contrast equalisation, 0 for none. jpeg: quality, 0 for none.
+        edge is. groove: how much brighter it is on its inner side than on its outer one. clahe: clip limit of local
+        contrast equalisation, 0 for none. jpeg: quality, 0 for none.
     """
 
     scatter: float
@@ -33,6 +34,7 @@ class Look:
     inverted: bool = False
     beyond: float = 0.0
     edge: float = 0.0
+    groove: float = 0.0
     clahe: float = 0.0
     jpeg: int = 0
 
@@ -63,6 +65,7 @@ def draw_look(rng: np.random.Generator, variety: Variety) -> Look:
         inverted=bool(rng.random() < 0.06),
         beyond=_beyond(rng, black),
         edge=rng.uniform(-0.1, 0.5) if rng.random() < 0.6 else 0.0,
+        groove=rng.normal(0, 0.4) if rng.random() < 0.4 else 0.0,
         clahe=rng.uniform(1.0, 4.0) if rng.random() < 0.12 else 0.0,
         jpeg=int(rng.integers(35, 95)) if rng.random() < 0.25 else 0,
     )
@@ -100,7 +103,8 @@ def to_grey(attenuation: np.ndarray, field: np.ndarray | None, look: Look, rng: 
     grey = look.black + (look.white - look.black) * grey + look.heel[0] * ramp_x + look.heel[1] * ramp_y
     if field is not None:
         # A collimated border gets no light, but software shows it dark: it lies outside the range that it displays.
-        grey = look.beyond + (grey + look.edge * 4 * field * (1 - field) - look.beyond) * field
+        line = 4 * field * (1 - field) * (look.edge + look.groove * (2 * field - 1))
+        grey = look.beyond + (grey + line - look.beyond) * field
     noise = rng.standard_normal(attenuation.shape, dtype=np.float32)
     if look.blur > 1.2:
         noise = cv2.blur(noise, (2, 2)) * 1.6

@@ -1,20 +1,21 @@
 """One radiograph of a hand that does not exist, with exact masks."""
 
 from dataclasses import dataclass, replace
+from typing import Literal
 
-import cv2
 import numpy as np
 
 from handbone import anatomy
 from handbone.masks.bone_masks import BoneMasks
 from handbone.phantom.attenuation import Tissue, add_skeleton
 from handbone.phantom.body import Body, Pose, pose_body
+from handbone.phantom.clutter import add_clutter, mark_detector
 from handbone.phantom.display import draw_look, to_grey
-from handbone.phantom.people import Person, Variety, draw_person, draw_pose
-from handbone.phantom.scene import add_markers, add_ring, add_sesamoids, collimation, cover_parts
+from handbone.phantom.people import Person, Variety, draw_person, draw_pose, stretched_scaphoid
+from handbone.phantom.scene import add_markers, add_ring, add_sesamoids, collimation, cover_parts, top_strip
 from handbone.phantom.skeleton import FOREARM
-from handbone.phantom.tissue import skin_parts, soft_tissue
-from handbone.phantom.window import crop_window, visible
+from handbone.phantom.tissue import add_folds, skin_parts, soft_tissue
+from handbone.phantom.window import Crop, crop_window, visible
 
 _UNIT = anatomy.INDEX["finger-11"]
 _TUBE = 1000.0  # millimetres from the X-ray tube to the detector
@@ -24,8 +25,8 @@ _TUBE = 1000.0  # millimetres from the X-ray tube to the detector
 class PhantomHand:
     """A drawn radiograph.
 
-    image: (H, W) uint8. masks: of all bones, exact. side: of the hand, "L" or "R". bend_degrees: of the wrist, as
-    drawn. meta: age and what else a reader of the picture may ask.
+    image: (H, W) uint8, or uint16 with 65535 as white. masks: of all bones, exact. side: of the hand, "L" or "R".
+    bend_degrees: of the wrist, as drawn. meta: age and what else a reader of the picture may ask.
     """
 
     image: np.ndarray
@@ -43,6 +44,7 @@ def draw_hand(
     bent: bool | None = None,
     side: str | None = None,
     person: Person | None = None,
+    bits: Literal[8, 16] = 8,
 ) -> PhantomHand:
     """Draw a hand; the same seed gives the same picture.
 
@@ -54,56 +56,79 @@ def draw_hand(
     bent: whether the wrist is bent; by chance when not given.
     side: "L" or "R"; by chance when not given.
     person: whose hand; a random person when not given.
+    bits: of a pixel, 8 or 16; both give the same picture.
     """
     rng = np.random.default_rng(seed)
     side = side or ("L" if rng.random() < 0.5 else "R")
     bent = bool(rng.random() < 0.25) if bent is None else bent
     person = person or draw_person(rng, variety)
     pose = draw_pose(rng, variety, bent=bent)
+    wide = variety == "wide"
+    if wide:
+        person = replace(person, shape=stretched_scaphoid(person.shape, pose.bend))
     body, px_per_mm = place(person, pose, side, size, variety, rng)
-    points = [_pixels(v, px_per_mm) for v in body.vertices]
     ends_px = body.ends[:, :, :2] * px_per_mm
+    attenuation, skin, masks = _exposed(body, person, side, size, px_per_mm, variety, rng)
+    field = _field(ends_px, size, px_per_mm, variety, rng)
+    image = to_grey(attenuation, field, draw_look(rng, variety), rng)
+    if rng.random() < (0.15 if wide else 0.85):
+        top_strip(image, rng)
+    window = (0, 0, size, size)
+    if wide:
+        mark_detector(image, rng)
+        cover_parts(image, skin, rng)
+        window = crop_window(skin, ends_px, rng)
+    left, top, right, bottom = window
+    meta = {"age": round(person.age, 1), "px_per_mm": px_per_mm, "variety": variety, "bent": bent}
+    return PhantomHand(
+        _quantised(image[top:bottom, left:right], bits),
+        BoneMasks.from_crops(visible(masks, field, window), (bottom - top, right - left)),
+        side,
+        float(pose.bend),
+        meta,
+    )
 
+
+def _exposed(
+    body: Body, person: Person, side: str, size: int, px_per_mm: float, variety: Variety, rng: np.random.Generator
+) -> tuple[np.ndarray, np.ndarray, dict[int, Crop]]:
+    """What lies between tube and detector: attenuation and skin distance in millimetres (size, size), and masks."""
+    ends_px = body.ends[:, :, :2] * px_per_mm
     attenuation = np.zeros((size, size), np.float32)
     tissue = draw_tissue(rng, person, variety)
     masks = add_skeleton(
         attenuation,
         body,
-        points,
+        [_pixels(v, px_per_mm) for v in body.vertices],
         ends_px,
         px_per_mm,
         tissue,
         person.growth,
         rng,
+        plates=person.plates,
         mirrored=side == "L",
         absent=person.absent,
     )
-    skin, thickness = soft_tissue(*skin_parts(body, person.fullness, person.growth), (size, size), px_per_mm)
+    wide = variety == "wide"
+    parts = skin_parts(body, person.fullness, person.growth, filled=wide)
+    skin, thickness = soft_tissue(*parts, (size, size), px_per_mm)
+    if wide:
+        add_folds(thickness, ends_px, px_per_mm, rng)
     attenuation += tissue.soft * thickness
     if person.age > 11:
         add_sesamoids(attenuation, ends_px, px_per_mm, person.growth, 2.2 * tissue.marrow, rng)
     if rng.random() < 0.04:
-        phalanx = int(rng.choice([5, 9, 13, 17]))
-        add_ring(attenuation, *ends_px[phalanx], px_per_mm, rng)
+        phalanx = int(rng.choice([1, 4, 5, 8, 9, 12, 13, 16, 17] if wide else [5, 9, 13, 17]))
+        add_ring(attenuation, *ends_px[phalanx], px_per_mm * person.growth, rng)
+    if wide:
+        add_clutter(attenuation, skin, ends_px, px_per_mm, rng)
     add_markers(attenuation, skin, side, px_per_mm, rng, variety)
-    field = _field(ends_px, size, px_per_mm, variety, rng)
-    image = to_grey(attenuation, field, draw_look(rng, variety), rng)
-    if rng.random() < (0.85 if variety == "contest" else 0.15):
-        _top_strip(image, rng)
-    window = (0, 0, size, size)
-    if variety == "wide":
-        cover_parts(image, skin, rng)
-        window = crop_window(skin, ends_px, rng)
-    masks = visible(masks, field, window)
-    left, top, right, bottom = window
-    meta = {"age": round(person.age, 1), "px_per_mm": px_per_mm, "variety": variety, "bent": bent}
-    return PhantomHand(
-        np.rint(image[top:bottom, left:right] * 255).astype(np.uint8),
-        BoneMasks.from_crops(masks, (bottom - top, right - left)),
-        side,
-        float(pose.bend),
-        meta,
-    )
+    return attenuation, skin, masks
+
+
+def _quantised(grey: np.ndarray, bits: int) -> np.ndarray:
+    """Grey values in [0, 1] as integers of so many bits."""
+    return np.rint(grey * (2**bits - 1)).astype(np.uint8 if bits == 8 else np.uint16)
 
 
 def _pixels(vertices: np.ndarray, px_per_mm: float) -> np.ndarray:
@@ -115,15 +140,18 @@ def _pixels(vertices: np.ndarray, px_per_mm: float) -> np.ndarray:
 def draw_tissue(rng: np.random.Generator, person: Person, variety: Variety) -> Tissue:
     """Random attenuation; children's bones hold less mineral and show growth plates, young adults their scars."""
     youth = max(0.0, (18 - person.age) / 12)
-    kilovolts = rng.uniform(0.85, 1.15) if variety == "contest" else rng.uniform(0.6, 1.5)
+    wide = variety == "wide"
+    kilovolts = rng.uniform(0.5, 1.4) if wide else rng.uniform(0.85, 1.15)
     mineral = np.exp(rng.normal(0, 0.15)) * (1 - 0.25 * youth)
     return Tissue(
-        soft=0.022 * np.exp(rng.normal(0, 0.1)),
+        soft=0.022 * np.exp(rng.normal(0.1, 0.25) if wide else rng.normal(0, 0.1)),
         cortical=0.105 * kilovolts * mineral,
-        marrow=0.021 * kilovolts * mineral * np.exp(rng.normal(0, 0.15)),
+        marrow=0.021 * kilovolts * mineral * np.exp(rng.normal(0.1, 0.3) if wide else rng.normal(0, 0.15)),
         cortex=float(np.clip(rng.normal(0.22, 0.035), 0.12, 0.32)) * (1 - 0.1 * youth),
         trabeculae=float(np.clip(rng.normal(0.3, 0.12), 0.05, 0.7)),
-        openness=float(rng.uniform(0.35, 0.75) * (0.6 + 0.8 * youth)) if person.age < 16 else 0.0,
+        openness=float(rng.uniform(0.3, 0.75) * (0.6 + 0.8 * youth)) if person.plates.any() else 0.0,
+        gap=float(rng.uniform(0.55, 0.95)) if person.plates.any() else 0.0,
+        calcified=float(rng.uniform(0.1, 0.9)) if person.plates.any() else 0.0,
         scar=float(rng.uniform(0, 0.35)) if person.age >= 16 and rng.random() < 0.4 else 0.0,
     )
 
@@ -209,15 +237,3 @@ def _field(ends_px: np.ndarray, size: int, px_per_mm: float, variety: Variety, r
         )
     ]
     return collimation((size, size), np.array(corners), rng.uniform(0.5, 12) * size / 2048)
-
-
-def _top_strip(image: np.ndarray, rng: np.random.Generator) -> None:
-    """The bright strip at the upper edge that many of these pictures have."""
-    size = image.shape[0]
-    height = max(1, int(size * rng.uniform(0.004, 0.03)))
-    level = rng.uniform(0.55, 1.0)
-    soft = max(1, int(size * rng.uniform(0.0005, 0.004)))
-    fade = np.clip((height + soft - np.arange(height + soft)) / soft, 0, 1)[:, None].astype(np.float32)
-    strip = image[: height + soft]
-    strip += (level - strip) * fade
-    cv2.min(image, 1.0, dst=image)

@@ -1,7 +1,7 @@
 """Random people and poses: who lies on the detector, and how."""
 
 import json
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from functools import lru_cache
 from pathlib import Path
 from typing import Literal
@@ -9,14 +9,15 @@ from typing import Literal
 import numpy as np
 
 from handbone import anatomy
-from handbone.phantom.body import Pose, Shape, growing_end
+from handbone.phantom.body import Pose, Shape
+from handbone.phantom.growth import draw_growth
 from handbone.phantom.skeleton import FOREARM
 
 Variety = Literal["contest", "wide"]
 
 PROPORTIONS = Path(__file__).parent / "assets" / "proportions.json"
 _MIDDLE_METACARPAL = anatomy.INDEX["finger-11"]
-_PISIFORM = anatomy.INDEX["Pisiform"]
+_PHALANGES = tuple(i for i in range(19) if i not in anatomy.METACARPALS)
 
 #: Degrees about their own axes by which MyoHand's bones, whose hand is cupped, turn when it lies flat on a plate.
 PALM_DOWN = np.zeros(anatomy.COUNT)
@@ -32,14 +33,15 @@ class Person:
     """What both hands of a person have in common.
 
     shape: bones as in a right hand. age: years, 18 for every adult. growth: size relative to an adult. fullness:
-    thickness of the flesh. absent: bones that have not formed yet.
+    thickness of the flesh. absent: bones that have not formed yet. plates: (29,) how open the growth plates are.
     """
 
     shape: Shape
     age: float
     growth: float
     fullness: float
-    absent: tuple[int, ...]
+    absent: tuple[int, ...] = ()
+    plates: np.ndarray = field(default_factory=lambda: np.zeros(anatomy.COUNT))
 
 
 @lru_cache(maxsize=1)
@@ -59,15 +61,16 @@ def proportions() -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
 
 def average_person() -> Person:
     """The fitted mean: an adult without any variation."""
-    return Person(Shape(*proportions()), 18.0, 1.0, 1.0, ())
+    return Person(Shape(*proportions()), 18.0, 1.0, 1.0)
 
 
-def draw_person(rng: np.random.Generator, variety: Variety) -> Person:
-    """A random person: adults only in the contest's variety, from 5 years of age in the wide one."""
+def draw_person(rng: np.random.Generator, variety: Variety, *, age: float | None = None) -> Person:
+    """A random person: adults only in the contest's variety, from 5 years of age in the wide one if none is given."""
     scale, shift, waves, roll = (array.copy() for array in proportions())
     wide = variety == "wide"
     spread = 1.35 if wide else 1.0
-    age = float(rng.uniform(5.0, 18.0)) if wide and rng.random() < 0.5 else 18.0
+    if age is None:
+        age = float(rng.uniform(5.0, 18.0)) if wide and rng.random() < 0.5 else 18.0
     youth = (18.0 - age) / 12.0
 
     shared = rng.normal(0, _SHARED) * spread
@@ -82,35 +85,72 @@ def draw_person(rng: np.random.Generator, variety: Variety) -> Person:
     shift[FOREARM[1], :2] += rng.normal(0, [0.5, 1.1]) * spread
     waves += rng.normal(0, [0.025, 0.02, 0.006, 0.005], (anatomy.COUNT, 4)) * spread
     roll += rng.normal(0, 3.0, anatomy.COUNT) * spread
-    epiphysis = np.ones(anatomy.COUNT)
+    if wide:
+        # Contest labels let the bases overlap the carpals; in other hands, above all young ones, a gap shows instead.
+        shift[list(anatomy.METACARPALS[1:]), 1] -= rng.uniform(-0.3, 3.2) + youth * rng.uniform(0, 1.2)
+        roll[:3] += _thumb_turn(rng)
+        scale[:3, 2] *= 0.88
+        # Joint spaces are wide or narrow in all of a person's fingers.
+        shift[list(_PHALANGES), 1] += rng.normal(0, 0.3)
+    shape = Shape(scale, shift, waves, roll)
     absent: tuple[int, ...] = ()
-    if age < 17:
-        scale, shift, epiphysis, absent = _younger(rng, youth, scale, shift)
+    plates = np.zeros(anatomy.COUNT)
+    if age < 18:
+        shape, absent, plates = _younger(rng, age, shape)
+    elif wide and rng.random() < 0.3:
+        shape = _worn(rng, shape)
     if wide and rng.random() < 0.02:
         absent = (*absent, int(rng.choice(np.arange(19))))
-    shape = Shape(scale, shift, waves, roll, epiphysis)
-    fullness = float(np.clip(rng.normal(1.0, 0.07 * spread), 0.8, 1.3)) * (1 + 0.06 * youth)
+    fullness = float(np.clip(rng.normal(1.0, 0.13 if wide else 0.07), 0.8, 1.45 if wide else 1.3)) * (1 + 0.06 * youth)
     growth = float(np.clip(1 - 0.42 * youth + rng.normal(0, 0.03), 0.5, 1.1))
-    return Person(shape, age, growth, fullness, absent)
+    return Person(shape, age, growth, fullness, absent, plates)
 
 
-def _younger(rng, youth: float, scale: np.ndarray, shift: np.ndarray):
-    """Children's carpals are small islands, their bone ends narrow, their joint spaces wide, their shafts slender."""
-    epiphysis = np.ones(anatomy.COUNT)
-    joint = 1.6 * youth
-    for index in range(anatomy.COUNT):
-        if index in anatomy.CARPALS:
-            scale[index] *= np.clip(1 - 0.33 * youth * rng.uniform(0.6, 1.25), 0.45, 1)
-            continue
-        scale[index, 0] *= 1 - 0.06 * youth
-        end = growing_end(index)
-        epiphysis[index] = np.clip(1 - youth * rng.uniform(0.05, 0.3), 0.6, 1)
-        if end == 1 and index not in anatomy.METACARPALS:
-            shift[index, 1] -= joint * rng.uniform(0.5, 1.1)
-        elif index in FOREARM:
-            shift[index, 1] += joint * rng.uniform(0.3, 1.5)
-    absent = tuple(index for index, years in {_PISIFORM: rng.normal(9.5, 1.2)}.items() if 18 - 12 * youth < years)
-    return scale, shift, epiphysis, absent
+def _thumb_turn(rng: np.random.Generator) -> float:
+    """Degrees by which the thumb is seen more from its side or more from its back than in an average hand."""
+    return float(rng.uniform(-50, 30) if rng.random() < 0.5 else rng.normal(0, 8))
+
+
+def _younger(rng: np.random.Generator, age: float, shape: Shape) -> tuple[Shape, tuple[int, ...], np.ndarray]:
+    """The shape at an age in years, the bones that are not there yet, and how open the growth plates are."""
+    young = draw_growth(rng, age)
+    waves = shape.waves.copy()
+    waves[:, 1] += young.waist
+    shape = replace(
+        shape,
+        scale=shape.scale * young.scale,
+        shift=shape.shift + young.shift,
+        waves=waves,
+        epiphysis=young.epiphysis,
+        cap=young.cap,
+        roundness=young.roundness,
+    )
+    return shape, young.absent, young.plates
+
+
+def _worn(rng: np.random.Generator, shape: Shape) -> Shape:
+    """Older people's joints: narrow spaces, and rims of the phalanges' bases drawn out to spurs."""
+    wear = rng.uniform(0.2, 1.0)
+    shift, spurs = shape.shift.copy(), shape.spurs.copy()
+    for index in _PHALANGES:
+        joint = wear * rng.uniform(0, 1)
+        shift[index, 1] += 0.9 * joint
+        spurs[index] = 0.3 * joint * rng.uniform(0, 1)
+    shift[list(FOREARM), 1] -= wear * rng.uniform(0, 1.2)
+    return replace(shape, shift=shift, spurs=spurs)
+
+
+def stretched_scaphoid(shape: Shape, bend_degrees: float) -> Shape:
+    """The shape with the Scaphoid as a bent wrist shows it: long when it turns away from the thumb, else short.
+
+    The bone tips in depth so that it stays between Radius and Trapezium.
+    """
+    scaphoid = anatomy.INDEX["Scaphoid"]
+    longer = float(np.clip(bend_degrees / 45.0, -0.6, 1.2)) * 0.22
+    scale, shift = shape.scale.copy(), shape.shift.copy()
+    scale[scaphoid, 1] *= 1 + longer
+    shift[scaphoid, :2] -= np.array([2.0, 8.0]) * longer
+    return replace(shape, scale=scale, shift=shift)
 
 
 def draw_pose(rng: np.random.Generator, variety: Variety, *, bent: bool) -> Pose:
@@ -133,19 +173,30 @@ def draw_pose(rng: np.random.Generator, variety: Variety, *, bent: bool) -> Pose
         elif part != "metacarpal":
             flexion[bone.index] = curl * rng.uniform(0.5, 1.3) + rng.normal(0, 2.0)
             abduction[bone.index] = rng.normal(0, 1.5)
-    flexion[2], abduction[2] = rng.normal(0, 7.0 if wide else 5.0), rng.normal(0, 7.0 if wide else 5.0)
+    if wide and rng.random() < 0.12:
+        _bend_tips(rng, flexion)
+    flexion[2], abduction[2] = rng.normal(0, 9.0 if wide else 5.0), rng.normal(0, 10.0 if wide else 5.0)
     flexion[1], flexion[0] = rng.normal(-2, 4.0 if not wide else 8.0), rng.normal(-4, 5.0 if not wide else 12.0)
     abduction[1], abduction[0] = rng.normal(0, 5.0), rng.normal(0, 5.0)
     bend = float(rng.triangular(34, 36, 62) if bent else rng.normal(0, 6.5))
     if wide and not bent and rng.random() < 0.3:
         bend = float(rng.uniform(-25, 34))
     out = 2.2 if wide else 1.0
+    tilt, turn = rng.uniform(-12, 12, 2) * [1.0, 1.3] if wide and rng.random() < 0.25 else (0.0, 0.0)
     return Pose(
         flexion,
         abduction,
         bend,
         extension=float(rng.normal(0, 3.0) * out),
         pronation=float(rng.normal(0, 5.0) * out),
-        tilt=float(rng.normal(0, 2.0) * out),
-        turn=float(rng.normal(0, 2.5) * out),
+        tilt=float(tilt + rng.normal(0, 2.0) * out),
+        turn=float(turn + rng.normal(0, 2.5) * out),
     )
+
+
+def _bend_tips(rng: np.random.Generator, flexion: np.ndarray) -> None:
+    """Bend the last joints of one to four fingers, as those of people who cannot stretch them."""
+    for finger in rng.choice(4, rng.integers(1, 5), replace=False):
+        distal, middle = 3 + 4 * finger, 4 + 4 * finger
+        flexion[distal] += rng.uniform(10, 60)
+        flexion[middle] += rng.uniform(0, 40)

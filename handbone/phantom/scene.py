@@ -187,3 +187,15 @@ def _bright_corner(image: np.ndarray, skin: np.ndarray, rng: np.random.Generator
     soft = np.float32(max(0.7, rng.uniform(0.0005, 0.008) * width))
     share = np.clip((out - start) / soft, 0, 1)
     image += share * (np.float32(level) - image)
+
+
+def top_strip(image: np.ndarray, rng: np.random.Generator) -> None:
+    """The bright strip at the upper edge that many of these pictures have."""
+    size = image.shape[0]
+    height = max(1, int(size * rng.uniform(0.004, 0.03)))
+    level = rng.uniform(0.55, 1.0)
+    soft = max(1, int(size * rng.uniform(0.0005, 0.004)))
+    fade = np.clip((height + soft - np.arange(height + soft)) / soft, 0, 1)[:, None].astype(np.float32)
+    strip = image[: height + soft]
+    strip += (level - strip) * fade
+    cv2.min(image, 1.0, dst=image)

@@ -14,10 +14,11 @@ _DIGIT_SIZE = {"thumb": 1.0, "index": 0.98, "middle": 1.0, "ring": 0.95, "little
 _GRID = 8  # pixels of the picture per cell in which distances are computed
 
 
-def skin_parts(body: Body, fullness: float, growth: float) -> tuple[np.ndarray, np.ndarray]:
+def skin_parts(body: Body, fullness: float, growth: float, *, filled: bool = False) -> tuple[np.ndarray, np.ndarray]:
     """Capsules (n, 7): start x, y, radius, end x, y, radius, half thickness; and each one's digit (n,), 0 for the palm.
 
     fullness: how thick the flesh is, 1 in an average person. growth: size of the hand relative to an adult's.
+    filled: whether muscle fills the spaces between the metacarpals and between the forearm's bones.
     """
     parts, digits = [], []
     flesh = fullness * growth
@@ -57,6 +58,14 @@ def skin_parts(body: Body, fullness: float, growth: float) -> tuple[np.ndarray, 
         add(joint, side + 1.0, near, side, 16.0)
         add(near, side, far, side + 8.0, 20.0)
         add(far, side + 8.0, bone[1], side + 15.0, 28.0)
+    if filled:
+        for a, b in ((6, 10), (10, 14), (14, 18)):
+            add((ends[a, 1] + ends[b, 1]) / 2, 11.0, (ends[a, 0] + ends[b, 0]) / 2, 9.0, 13.0)
+        add(thumb[1] + 0.8 * (thumb[0] - thumb[1]), 8.0, index[1] + 0.7 * (index[0] - index[1]), 9.0, 11.0)
+        add(ends[6, 1], 11.0, ends[18, 1], 11.0, 14.0)
+        add(middle["Triquetrum"], 11.0, middle["Scaphoid"], 12.0, 16.0)
+        add(middle["Capitate"], 14.0, (radius[0] + ulna[0]) / 2, 14.0, 17.0)
+        add((radius[0] + ulna[0]) / 2, 12.0, (radius[1] + ulna[1]) / 2, 14.0, 24.0)
     return np.array(parts), np.array(digits, np.int64)
 
 
@@ -107,7 +116,8 @@ def soft_tissue(
     distance, half = _distances(parts, digits, -step, -step, step, rows, columns, 7.0)
     matrix = np.array([[_GRID, 0.0, -_GRID], [0.0, _GRID, -_GRID]])
     shape = size_hw[::-1]
-    distance = cv2.warpAffine(distance, matrix, shape, flags=cv2.INTER_CUBIC, borderMode=cv2.BORDER_REPLICATE)
+    # OpenCV's cubic does not keep a slope straight: its outline would be scalloped.
+    distance = cv2.warpAffine(distance, matrix, shape, flags=cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
     half = cv2.warpAffine(half, matrix, shape, flags=cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
     return distance, _lengths(distance, half)
 
@@ -121,3 +131,43 @@ def _lengths(distance, half):
                 u = min(1.0, -distance[row, column] / half[row, column])
                 lengths[row, column] = 2 * half[row, column] * np.sqrt(u * (2 - u))
     return lengths
+
+
+def add_folds(thickness: np.ndarray, ends_px: np.ndarray, px_per_mm: float, rng: np.random.Generator) -> None:
+    """Lay the first web's folds and the palm's creases into ray lengths (H, W) in millimetres.
+
+    ends_px: (29, 2, 2) each bone's tip and root in pixels.
+    """
+    thumb, index, little = ends_px[2], ends_px[6], ends_px[18]
+    if rng.random() < 0.7:
+        for _ in range(rng.integers(1, 4)):
+            start = (
+                thumb[0] + rng.uniform(-0.2, 0.35) * (thumb[1] - thumb[0]) + rng.uniform(0, 0.3) * (index[0] - thumb[0])
+            )
+            stop = index[0] + rng.uniform(0.1, 0.7) * (index[1] - index[0])
+            sag = thumb[1] + rng.uniform(-0.1, 0.9) * (index[0] - thumb[1])
+            _fold(thickness, start, (start + stop + sag) / 3, stop, px_per_mm, rng.uniform(1, 6) * px_per_mm, rng)
+    for _ in range(rng.integers(0, 3)):
+        start = index[0] + rng.uniform(0, 0.6) * (index[1] - index[0])
+        stop = little[0] + rng.uniform(0, 0.6) * (little[1] - little[0])
+        middle = (start + stop) / 2 + rng.normal(0, 5, 2) * px_per_mm
+        _fold(thickness, start, middle, stop, px_per_mm, rng.uniform(0.5, 2) * px_per_mm, rng)
+
+
+def _fold(thickness, start, middle, stop, px_per_mm, reach_px, rng) -> None:
+    """A step in thickness along a curve that is lost within `reach_px` on both of its sides."""
+    t = np.linspace(0, 1, 24)[:, None]
+    curve = (1 - t) ** 2 * start + 2 * t * (1 - t) * middle + t**2 * stop
+    height, width = thickness.shape
+    margin = 2 * reach_px + 2
+    left, top = np.clip(curve.min(0) - margin, 0, [width, height]).astype(int)
+    right, bottom = np.clip(curve.max(0) + margin, 0, [width, height]).astype(int)
+    if right - left < 4 or bottom - top < 4:
+        return
+    inside = np.zeros((bottom - top, right - left), np.uint8)
+    cv2.fillPoly(inside, [np.rint((curve - [left, top]) * 16).astype(np.int32)], 255, cv2.LINE_AA, 4)
+    sharp = inside.astype(np.float32) * np.float32(rng.uniform(-1, 1) * min(3.0, reach_px / px_per_mm) / 255)
+    side = 2 * int(reach_px) + 3
+    part = thickness[top:bottom, left:right]
+    part += np.where(part > 0, sharp - cv2.blur(sharp, (side, side)), 0)
+    np.maximum(part, 0, out=part)
