@@ -34,20 +34,42 @@ def check(
     layout: Layout = "auto",
     annotations: Annotations = None,
     class_map: ClassMap = None,
+    labels: Annotated[bool, typer.Option("--labels", help="Compare labels with what trained weights see.")] = False,
+    weights: Annotated[
+        str, typer.Option("--weights", "-w", metavar="NAME_OR_RUN", help="With --labels: weights by name, or a run.")
+    ] = "zero_shot",
+    out: Annotated[
+        Path | None, typer.Option("--output", "-o", help="With --labels: write page, pictures here.")
+    ] = None,
     as_json: AsJson = False,
 ) -> None:
-    """Say everything that is wrong or odd, file by file; changes nothing. Exits with 1 when there are errors."""
+    """Say everything that is wrong or odd, file by file; changes nothing. Exits with 1 when there are errors.
+
+    With --labels, trained weights outline every labelled picture, and labels that look swapped, shifted, missing or
+    doubled are warnings, the worst first. The weights err, too: look before you correct. Not a medical device.
+    """
     from handbone.data.check import check_dataset
 
+    if out and not labels:
+        raise typer.BadParameter("this is the folder for the page of --labels", param_hint="--output")
     dataset = _open(path, layout, annotations, class_map)
+    checks, page = _compare_labels(dataset, weights, out) if labels else ([], None)
     findings = check_dataset(dataset)
+    if labels:
+        from handbone.data.check_labels import with_label_findings
+
+        findings = with_label_findings(findings, checks)
     if as_json:
-        _echo_json({"path": str(path), "layout": dataset.layout, "pictures": len(dataset), "findings": findings})
+        content = {"path": str(path), "layout": dataset.layout, "pictures": len(dataset), "findings": findings}
+        told = [check for check in checks if check.errors or check.problem]
+        _echo_json(content | ({"weights": weights, "labels": told, "page": page and str(page)} if labels else {}))
     else:
         _show_findings(findings)
         counts = {severity: sum(f.severity == severity for f in findings) for severity in _COLOURS}
         said = ", ".join(f"{count} {severity}{'s' * (count != 1)}" for severity, count in counts.items())
         _results().print(f"{len(dataset)} pictures in the layout '{dataset.layout}': {said}")
+        if labels:
+            _say_labels(checks, weights, page)
     if any(f.severity == "error" for f in findings):
         raise typer.Exit(1)
 
@@ -122,6 +144,28 @@ def _open(path: Path, layout: str, annotations: str | None, class_map: list[str]
     except ValidationError as error:
         raise typer.BadParameter("; ".join(f"{e['loc'][0]}: {e['msg']}" for e in error.errors())) from None
     return open_dataset(settings)
+
+
+def _compare_labels(dataset, weights: str, out: Path | None):
+    """The comparison with trained weights, and its page where one is asked for; refuses before the work starts."""
+    from handbone.data.label_page import require_free, write_label_page
+
+    if out:
+        require_free(out)
+    from handbone.data.check_labels import check_labels
+    from handbone.stages.two_stage import TwoStage
+
+    checks = check_labels(dataset, TwoStage.from_path(weights))
+    return checks, write_label_page(checks, dataset, out, weights=weights) if out else None
+
+
+def _say_labels(checks: list, weights: str, page: Path | None) -> None:
+    doubtful = sum(bool(check.bones) for check in checks)
+    not_judged = sum(bool(check.errors) and not check.bones for check in checks)
+    said = f"labels of {doubtful} of {len(checks)} pictures are doubtful, {not_judged} were not judged"
+    _results().print(f"{said}, by the weights '{escape(weights)}', which err, too", soft_wrap=True)
+    if page:
+        _results().print(f"Page, table and pictures: {page}", soft_wrap=True)
 
 
 def _show_findings(findings: list) -> None:

@@ -29,8 +29,13 @@ def command(
         float, typer.Option(min=0.01, max=0.99, help="Probability from which a pixel belongs to a bone.")
     ] = 0.5,
     flip_tta: Annotated[
-        bool, typer.Option("--flip-tta", help="Average with the mirrored picture; networks take twice as long.")
-    ] = False,
+        bool | None,
+        typer.Option(
+            "--flip-tta/--no-flip-tta",
+            help="Average with the mirrored picture; networks take twice as long.",
+            show_default="as the weights say; the shipped ones do",
+        ),
+    ] = None,
     tta: Annotated[
         bool,
         typer.Option("--tta", help="Average five readings, turned and scaled; networks take five times as long."),

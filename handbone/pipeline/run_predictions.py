@@ -64,6 +64,7 @@ def gather_weights(context: Context, folder: Path, *, calibrated: bool = False) 
         networks[REFINER_FILE] = "refiner"
     first = CoarseSettings(
         find_hand=context.recipe.predict.find_hand,
+        flip=context.recipe.predict.flip_tta,
         presence=context.read("presence", "presence.json") if calibrated else None,
     )
     settings = {

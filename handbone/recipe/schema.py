@@ -145,7 +145,7 @@ class Train(Table):
     accumulate: int = Field(default=1, ge=1, description="steps whose gradients are added before the weights change")
     keep_norm: bool = Field(
         default=False,
-        description="batch norm keeps the statistics of the rise at the full size, for batches of 1 there",
+        description="at the full size batch norm keeps the statistics of the rise, or of the weights it started from",
     )
     repeats: int = Field(
         default=1, ge=1, description="how often an epoch goes through the pictures, each time anew augmented"
@@ -234,7 +234,9 @@ class Network(Table):
         description="architecture with its own settings",
     )
     weights: Annotated[str | None, Off] = Field(
-        default=None, description="start from this weights file or run instead of encoder weights"
+        default=None,
+        description="start from this weights file or run instead of encoder weights; or from shipped or fetched weights "
+        "by name, where they are of this model",
     )
     train: Train = Train()
     augment: Augment = Augment()

@@ -24,6 +24,11 @@ _GOOD = 0.72
 # Below this a hand is not found, and the whole picture is read.
 _FOUND = 0.3
 _FEATHER = 0.06
+# A look at a hand that lies about upright and fills the picture counts as much as the close reading: two views of one
+# hand err less than one. Length of the third metacarpal as a share of the look's side, and degrees.
+_SEEN_WELL = (0.15, 0.3)
+_UPRIGHT = 14.0
+_CLOSE_SHARE = 0.5
 _FOREARM = anatomy.select(("forearm",))
 
 
@@ -41,6 +46,7 @@ class Location:
     looks: number of looks taken.
     degrees: direction of the hand's axis, clockwise from the picture's upward axis.
     thumb: the side of the picture, with the hand upright, on which the thumb lies: "left" or "right".
+    seen_well: whether the look itself is as good as the close reading.
     """
 
     frame: Frame
@@ -51,6 +57,7 @@ class Location:
     looks: int = 1
     degrees: float = 0.0
     thumb: str = ""
+    seen_well: bool = False
 
     def to_json(self) -> dict:
         """The location as JSON values."""
@@ -73,26 +80,30 @@ def predict_located(
     predictor: the coarse network.
     image: float32 (H, W) in [0, 1].
     size: side of the grid for the hand. look_size: side of the grid for the looks at the whole picture.
-    flip, tta: as `predict_coarse`, for the close reading.
+    flip, tta: as `predict_coarse`; tta for the close reading only.
     """
-    seen, place = locate(predictor, image, size, look_size=look_size)
+    seen, place = locate(predictor, image, size, look_size=look_size, flip=flip)
     if not place.found:
         return tidy(predict_coarse(predictor, image, size, flip=flip, tta=tta)), place
     close = predict_coarse(predictor, image, size, frame=place.frame, flip=flip, tta=tta)
-    # The square cuts the forearm: beyond it the first look tells.
-    forearm = seen.blend(close, paste_weight(place.frame, image.shape, _FEATHER), _FOREARM)
+    box, inside = paste_weight(place.frame, image.shape, _FEATHER)
+    share = _CLOSE_SHARE if place.seen_well else 1.0
+    # The square cuts the forearm: beyond it the look alone tells. Of other bones nothing lies there.
+    forearm = seen.blend(close, (box, share * inside), _FOREARM)
     rest = tuple(bone for bone in range(anatomy.COUNT) if bone not in _FOREARM)
-    whole = (0, 0, *image.shape[::-1]), np.ones(image.shape, np.float32)
+    whole = (0, 0, *image.shape[::-1]), np.full(image.shape, share, np.float32)
     return tidy(forearm.blend(close, whole, rest)), place
 
 
-def locate(predictor: Predictor, image: np.ndarray, size: int, *, look_size: int) -> tuple[BoneProbabilities, Location]:
+def locate(
+    predictor: Predictor, image: np.ndarray, size: int, *, look_size: int, flip: bool = False
+) -> tuple[BoneProbabilities, Location]:
     """What the best look at the whole picture showed, and where to read closely. Parameters as `predict_located`."""
     best: tuple[float, BoneProbabilities | None, PoseFit | None, int, bool] = (-1.0, None, None, 0, False)
     looks = 0
     for turns, mirrored in ((0, False), (2, False), (1, False), (3, False), (0, True), (2, True), (1, True), (3, True)):
         frame = turned(Frame.letterbox(image.shape, (look_size, look_size)), turns, mirrored=mirrored)
-        seen = tidy(predict_coarse(predictor, image, look_size, frame=frame))
+        seen = tidy(predict_coarse(predictor, image, look_size, frame=frame, flip=flip))
         score, fit = rate(seen)
         looks += 1
         if score > best[0]:
@@ -105,7 +116,10 @@ def locate(predictor: Predictor, image: np.ndarray, size: int, *, look_size: int
         return seen, Location(whole, False, round(max(score, 0.0), 4), looks=looks)
     frame = Frame.around(tuple(fit.place(np.array([_CENTRE_XY]))[0]), _SIDE * fit.unit_px, size, degrees=fit.degrees)
     thumb = "right" if fit.mirrored else "left"
-    return seen, Location(frame, True, round(score, 4), turns, mirrored, looks, round(fit.degrees, 2), thumb)
+    # In the look the picture is turned: what counts is how the hand stands there.
+    tilt = abs((fit.degrees + 90 * turns + 180) % 360 - 180)
+    well = tilt < _UPRIGHT and _SEEN_WELL[0] < fit.unit_px / max(image.shape) < _SEEN_WELL[1]
+    return seen, Location(frame, True, round(score, 4), turns, mirrored, looks, round(fit.degrees, 2), thumb, well)
 
 
 def turned(frame: Frame, quarter_turns: int, *, mirrored: bool = False) -> Frame:

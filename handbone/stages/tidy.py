@@ -1,4 +1,4 @@
-"""A bone is one piece of a plausible place: specks on borders and markers are taken away."""
+"""A bone is one piece without holes: specks on borders and markers are taken away, holes filled."""
 
 import cv2
 import numpy as np
@@ -6,16 +6,19 @@ import numpy as np
 from handbone.masks.probabilities import BoneProbabilities
 
 # A growth plate parts a child's bone in two, a cropped or covered one falls into more; a speck is smaller and farther.
-_LEAST_SHARE = 0.04
+_LEAST_SHARE = 0.07
 _REACH = 0.6
 _SEEN = 128  # of 255
 
 
 def tidy(probabilities: BoneProbabilities) -> BoneProbabilities:
-    """Keep, of each bone, its largest piece and what lies near it; what was below one half stays around those."""
+    """Keep, of each bone, its largest piece and what lies near it, and fill holes, which no outlined bone has.
+
+    What was below one half stays, apart from the faint rim around what goes.
+    """
     parts = []
     for crop, box in zip(probabilities.crops, probabilities.boxes_xyxy.tolist(), strict=True):
-        parts.append((_largest(crop), tuple(box)))
+        parts.append((_filled(_largest(crop)), tuple(box)))
     return BoneProbabilities.from_crops(parts, probabilities.size_hw)
 
 
@@ -28,14 +31,22 @@ def _largest(crop: np.ndarray) -> np.ndarray:
     areas = stats[1:, cv2.CC_STAT_AREA]
     main = 1 + int(areas.argmax())
     reach = _REACH * np.sqrt(areas.max())
-    kept = [k for k in range(1, count) if k == main or _belongs(stats[k], stats[main], reach)]
-    lost = np.isin(labels, [k for k in range(1, count) if k not in kept])
+    kept = np.array([k == main or (k > 0 and _belongs(stats[k], stats[main], reach)) for k in range(count)])
+    lost = ~kept[labels] & (labels > 0)
     if not lost.any():
         return crop
-    # The faint rim around a speck goes with it.
     rim = cv2.dilate(lost.astype(np.uint8), np.ones((5, 5), np.uint8), iterations=2).astype(bool)
-    rim &= ~np.isin(labels, kept)
-    return np.where(lost | rim, 0, crop).astype(np.uint8)
+    return np.where(rim & ~kept[labels], 0, crop).astype(np.uint8)
+
+
+def _filled(crop: np.ndarray) -> np.ndarray:
+    seen = (crop >= _SEEN).astype(np.uint8)
+    outlines, inner = cv2.findContours(seen, cv2.RETR_CCOMP, cv2.CHAIN_APPROX_NONE) if crop.size else ((), None)
+    if inner is None or (inner[0, :, 3] < 0).all():
+        return crop
+    outer = [o for o, (_, _, _, parent) in zip(outlines, inner[0], strict=True) if parent < 0]
+    whole = cv2.drawContours(np.zeros_like(seen), outer, -1, 1, -1).astype(bool)
+    return np.where(whole, np.maximum(crop, _SEEN), crop).astype(np.uint8)
 
 
 def _belongs(part: np.ndarray, main: np.ndarray, reach: float) -> bool:

@@ -18,6 +18,7 @@ from handbone.stages.locate import Location, predict_located
 from handbone.stages.merge import Decision, merge
 from handbone.stages.presence import Presence
 from handbone.stages.refine import predict_refined
+from handbone.stages.tidy import tidy
 from handbone.training.inference import Predictor
 from handbone.training.weights import read_card
 from handbone.weights import resolve
@@ -32,12 +33,21 @@ class RefinerSettings(schema.Table):
     merge: schema.Merge = schema.Merge()
     bones: schema.Bones = Field(default=("wrist",), description="bones and groups that it returns")
     coarse_channels: bool = Field(default=False, description="it reads the coarse masks as further channels")
+    either_side: bool = Field(
+        default=True, description="it knows mirrored windows; one that was always shown a right hand errs there"
+    )
 
     @classmethod
     def from_recipe(cls, recipe: schema.Recipe) -> Self:
         """The settings of a recipe; those of a recipe without a refiner are the defaults."""
         refine = recipe.refine or schema.Refine()
-        return cls(crop=recipe.crop, merge=recipe.merge, bones=refine.bones, coarse_channels=refine.coarse_channels)
+        return cls(
+            crop=recipe.crop,
+            merge=recipe.merge,
+            bones=refine.bones,
+            coarse_channels=refine.coarse_channels,
+            either_side=refine.augment.flip > 0 or not recipe.crop.mirror,
+        )
 
 
 class CoarseSettings(schema.Table):
@@ -47,6 +57,7 @@ class CoarseSettings(schema.Table):
         default=None,
         description="side of the looks that find the hand; None: it fills the picture",
     )
+    flip: bool = Field(default=False, description="average with the mirrored picture unless told otherwise")
     presence: Presence | None = Field(default=None, description="how sure a bone has to be")
 
 
@@ -118,7 +129,7 @@ class TwoStage:
         path: str | Path,
         *,
         threshold: float = 0.5,
-        flip: bool = False,
+        flip: bool | None = None,
         tta: bool = False,
         precision: str = "auto",
     ) -> Self:
@@ -130,11 +141,12 @@ class TwoStage:
         """
         coarse_path, refiner_path = find_weights(path)
         coarse, extra = _load_stage(coarse_path, "coarse", precision)
+        first = CoarseSettings.model_validate(extra.get("coarse", {}))
         common = {
             "threshold": threshold,
-            "flip": flip,
+            "flip": first.flip if flip is None else flip,
             "tta": tta,
-            "first": CoarseSettings.model_validate(extra.get("coarse", {})),
+            "first": first,
         }
         if refiner_path is None:
             return cls(coarse, **common)
@@ -149,7 +161,9 @@ class TwoStage:
         outcome = Outcome(coarse, coarse)
         if self.refine_stage is not None:
             outcome = self.refine(image, coarse)
-        outcome = replace(outcome, location=location, seconds=seconds | outcome.seconds)
+        # Where a hand had to be found first, bones are one piece; elsewhere networks have the last word.
+        final = outcome.final if location is None else tidy(outcome.final)
+        outcome = replace(outcome, final=final, location=location, seconds=seconds | outcome.seconds)
         return outcome if self.first.presence is None else self._without_guesses(outcome)
 
     def _coarse(self, image: np.ndarray) -> tuple[BoneProbabilities, Location | None]:
@@ -183,7 +197,7 @@ class TwoStage:
             where.frame,
             bones=self.bones,
             coarse=masks if self.settings.coarse_channels else None,
-            flip=self.flip,
+            flip=self.flip and self.settings.either_side,
             tta=self.tta,
         )
         times.append(time.perf_counter())

@@ -146,9 +146,11 @@ def _train(
     with _quiet():
         trainer = _trainer(settings, folder, description)
         sampler = EpochSampler(len(train), rounds=settings.repeats, seed=seed, world=trainer.world_size)
+        path = _start_file(network, in_channels, card.get("stage", ""))
         module = NetworkTraining(
-            start(network, in_channels, card.get("stage", "")),
+            _built(network, in_channels, path),
             settings,
+            trained=path is not None,
             size=network.size,
             samples=len(sampler),
             seed=seed,
@@ -184,7 +186,10 @@ def start(network: Network, in_channels: int, stage: str) -> nn.Module:
     ------
     HandboneError: an unknown name, or weights that are missing, damaged or belong to another network.
     """
-    path = None if network.weights is None else _start_file(network, in_channels, stage)
+    return _built(network, in_channels, _start_file(network, in_channels, stage))
+
+
+def _built(network: Network, in_channels: int, path: Path | None) -> nn.Module:
     if path is None:
         return weights.build_network(network.model, in_channels)
     weights.read_card(path)
@@ -194,7 +199,9 @@ def start(network: Network, in_channels: int, stage: str) -> nn.Module:
 
 
 def _start_file(network: Network, in_channels: int, stage: str) -> Path | None:
-    """The file that `network.weights` means; None where a set of that name has nothing for this network."""
+    """The file that `network.weights` means; None without, or where a set of that name has nothing for this network."""
+    if network.weights is None:
+        return None
     path = resolve(network.weights)
     if Path(network.weights).expanduser().exists():
         folder = path / "weights" if (path / "weights").is_dir() else path

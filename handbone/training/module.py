@@ -50,10 +50,14 @@ class NetworkTraining(lightning.LightningModule):
     settings: the recipe's `train` table.
     size: the full grid's side.
     samples: pictures of an epoch for this process, repeats included.
+    trained: whether the network's batch norms have good statistics from the start.
     """
 
-    def __init__(self, network: nn.Module, settings: Train, *, size: int, samples: int, seed: int):
+    def __init__(
+        self, network: nn.Module, settings: Train, *, size: int, samples: int, seed: int, trained: bool = False
+    ):
         super().__init__()
+        self._trained = trained
         self.network = network
         self.loss = build_loss(settings.loss)
         self._settings, self._full_size, self.samples, self._seed = settings, size, samples, seed
@@ -84,8 +88,8 @@ class NetworkTraining(lightning.LightningModule):
         # is random inside the network from the epochs before.
         torch.manual_seed(self._seed * 1_000_003 + self.current_epoch)
         self.loss_sum = torch.zeros((), dtype=torch.float64 if self.device.type != "mps" else None, device=self.device)
-        risen = self._settings.rise_at(0) is not None and self._settings.rise_at(self.current_epoch) is None
-        if self._settings.keep_norm and risen:
+        known = self._trained or self._settings.rise_at(0) is not None
+        if self._settings.keep_norm and known and self._settings.rise_at(self.current_epoch) is None:
             # A single picture's own statistics differ from the running ones that inference uses: trained with them, a
             # network at 256 scored .80 instead of .89.
             for part in self.network.modules():

@@ -84,6 +84,9 @@ def test_specks_go_and_parted_bones_stay():
     assert (tidied[80:, 80:] == 0).all()
     assert np.array_equal(tidied[:60] > 0.5, dense[3, :60] > 0.5)
     assert tidy(BoneProbabilities.from_dense(dense * 0)).threshold().areas().sum() == 0
+    dense[3, 30:34, 23:26] = 0.2
+    filled = tidy(BoneProbabilities.from_dense(dense)).threshold().mask(3)
+    assert filled[20:50, 20:30].all() and not filled[50:53].any()
 
 
 def test_several_readings_are_averaged_around_the_same_middle():

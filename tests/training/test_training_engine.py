@@ -301,3 +301,11 @@ def test_a_rise_has_its_own_batch_and_norms_may_keep_its_statistics(tmp_path, ke
     # Four pictures: two steps of two, then four steps of one in each of two epochs.
     assert int(load_file(result.weights)["encoder.1.num_batches_tracked"]) == steps
     assert [row["size"] for row in csv.DictReader(result.history.open())] == ["64", "96", "96"]
+
+
+def test_norms_may_keep_the_statistics_of_the_weights_that_a_training_starts_from(tmp_path):
+    first = fit_small(tmp_path / "first", small_network(epochs=1))
+    more = {"epochs": 1, "batch": 1, "keep_norm": True}
+    second = fit_small(tmp_path / "second", small_network(**more).model_copy(update={"weights": str(first.weights)}))
+    tracked = [int(load_file(each.weights)["encoder.1.num_batches_tracked"]) for each in (first, second)]
+    assert tracked[0] == tracked[1] > 0
