@@ -56,7 +56,7 @@ def check(
     checks, page = _compare_labels(dataset, weights, out) if labels else ([], None)
     findings = check_dataset(dataset)
     if labels:
-        from handbone.data.check_labels import with_label_findings
+        from handbone.pipeline.check_labels import with_label_findings
 
         findings = with_label_findings(findings, checks)
     if as_json:
@@ -148,11 +148,11 @@ def _open(path: Path, layout: str, annotations: str | None, class_map: list[str]
 
 def _compare_labels(dataset, weights: str, out: Path | None):
     """The comparison with trained weights, and its page where one is asked for; refuses before the work starts."""
-    from handbone.data.label_page import require_free, write_label_page
+    from handbone.pipeline.label_page import require_free, write_label_page
 
     if out:
         require_free(out)
-    from handbone.data.check_labels import check_labels
+    from handbone.pipeline.check_labels import check_labels
     from handbone.stages.two_stage import TwoStage
 
     checks = check_labels(dataset, TwoStage.from_path(weights))

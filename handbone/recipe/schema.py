@@ -235,8 +235,8 @@ class Network(Table):
     )
     weights: Annotated[str | None, Off] = Field(
         default=None,
-        description="start from this weights file or run instead of encoder weights; or from shipped or fetched weights "
-        "by name, where they are of this model",
+        description="start from this weights file or run instead of encoder weights; or from weights by name "
+        "(handbone weights list), where they are of this model",
     )
     train: Train = Train()
     augment: Augment = Augment()

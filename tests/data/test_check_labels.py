@@ -14,11 +14,11 @@ from typer.testing import CliRunner
 from handbone.anatomy import INDEX
 from handbone.cli.data import app
 from handbone.data import open_dataset, read_picture
-from handbone.data.check_labels import check_labels
-from handbone.data.label_page import write_label_page
 from handbone.errors import HandboneError
 from handbone.masks.bone_masks import BoneMasks
 from handbone.masks.probabilities import BoneProbabilities
+from handbone.pipeline.check_labels import check_labels
+from handbone.pipeline.label_page import write_label_page
 from handbone.recipe.schema import Data
 from handbone.stages.two_stage import TwoStage
 

@@ -12,13 +12,13 @@ import jinja2
 import numpy as np
 
 from handbone.anatomy import BONES, NAMES
-from handbone.data.check_labels import LabelCheck
 from handbone.data.pictures import read_picture
 from handbone.data.samples import Dataset
 from handbone.errors import HandboneError
 from handbone.files import whole_folder
 from handbone.frame import Frame
 from handbone.masks.bone_masks import BoneMasks, union_box
+from handbone.pipeline.check_labels import LabelCheck
 from handbone.progress import track
 from handbone.report.labels import SHORT_NAMES
 from handbone.report.overlay import draw_overlay, panel
@@ -154,5 +154,5 @@ def _aside(bone: int) -> str:
 
 
 def _template() -> jinja2.Template:
-    loader = jinja2.PackageLoader("handbone.data", ".")
+    loader = jinja2.PackageLoader("handbone.pipeline", ".")
     return jinja2.Environment(loader=loader, autoescape=True).get_template("labels.html.jinja")
