@@ -56,6 +56,7 @@ def merge(
     *,
     bones: Iterable[int],
     threshold: float = 0.5,
+    may_add: bool = True,
 ) -> Merged:
     """Blend the refined probabilities of `bones` into the coarse ones inside the window.
 
@@ -66,6 +67,8 @@ def merge(
     settings: the feather and the gate.
     bones: indices of the bones that may change; all others stay as they are.
     threshold: where probabilities become the masks that the gate compares.
+    may_add: whether a bone without a coarse mask may come from the refiner; not where no window could be placed, as
+        a refiner that reads a whole picture sees bones at a size that it does not know.
     """
     bones = tuple(bones)
     touched = _around(*(p.boxes_xyxy[bone] for p in (coarse, refined) for bone in bones))
@@ -73,7 +76,7 @@ def merge(
     # The gate compares only where the window would have its say: a metacarpal's far end is not the refiner's business.
     inside = weight > 0.5
     before, after = coarse.threshold(threshold), refined.threshold(threshold)
-    decisions = [judge(before, after, bone, box, inside, settings) for bone in bones]
+    decisions = [judge(before, after, bone, box, inside, settings, may_add=may_add) for bone in bones]
     chosen = tuple(bone for bone, decision in zip(bones, decisions, strict=True) if decision.used)
     blended = coarse.blend(refined, (box, weight), chosen) if chosen else coarse
     return Merged(blended, decisions)
@@ -109,7 +112,14 @@ def paste_weight(
 
 
 def judge(
-    before: BoneMasks, after: BoneMasks, bone: int, box: Box, inside: np.ndarray, settings: schema.Merge
+    before: BoneMasks,
+    after: BoneMasks,
+    bone: int,
+    box: Box,
+    inside: np.ndarray,
+    settings: schema.Merge,
+    *,
+    may_add: bool = True,
 ) -> Decision:
     """The gate for one bone: is the refined mask credible in view of the coarse one?
 
@@ -118,7 +128,7 @@ def judge(
     before, after: coarse and refined masks of the picture.
     bone: index of the bone.
     box: the part of the picture that is compared; inside: bool (h, w), which of its pixels count.
-    settings: the gate's limits.
+    settings: the gate's limits. may_add: as `merge`.
     """
     part = _shared(_around(before.boxes_xyxy[bone], after.boxes_xyxy[bone]), box)
     inside = inside[part[1] - box[1] : part[3] - box[1], part[0] - box[0] : part[2] - box[0]]
@@ -130,6 +140,8 @@ def judge(
         return Decision(name, False, reason, agreement=0.0 if old_area else 1.0)
     if not old_area:
         elsewhere = before.areas()[bone] > 0
+        if not (elsewhere or may_add):
+            return Decision(name, False, "there was no coarse mask, and no window for the refiner", agreement=0.0)
         reason = "the coarse mask lies outside the window" if elsewhere else "there was no coarse mask"
         return Decision(name, not elsewhere, reason, agreement=0.0)
     shared = int(np.count_nonzero(old & new))

@@ -201,7 +201,15 @@ class TwoStage:
             tta=self.tta,
         )
         times.append(time.perf_counter())
-        merged = merge(coarse, refined, where.frame, self.settings.merge, bones=self.bones, threshold=self.threshold)
+        merged = merge(
+            coarse,
+            refined,
+            where.frame,
+            self.settings.merge,
+            bones=self.bones,
+            threshold=self.threshold,
+            may_add=where.fallback != "whole",
+        )
         times.append(time.perf_counter())
         seconds = dict(zip(("crop", "refine", "merge"), np.diff(times).tolist(), strict=True))
         return Outcome(coarse, merged.probabilities, where, merged.decisions, seconds)

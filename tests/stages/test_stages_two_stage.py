@@ -67,6 +67,8 @@ def test_without_any_coarse_mask_the_refiner_reads_the_whole_picture():
     image, _ = picture()
     outcome = method(coarse=DiscReader(misses=range(COUNT))).predict(image)
     assert outcome.frame.fallback == "whole" and outcome.frame.reason
+    # At that size it knows no bones: it adds none.
+    assert not outcome.final.threshold().present().any() and not any(d.used for d in outcome.decisions)
 
 
 def test_a_refiner_that_finds_nothing_changes_nothing():

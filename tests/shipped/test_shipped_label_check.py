@@ -1,4 +1,4 @@
-"""`handbone data check --labels` with the shipped weights on drawn hands, whose labels are right until a test spoils them."""
+"""`handbone data check --labels` with the shipped weights on drawn hands, some of whose labels a test spoils."""
 
 import json
 
