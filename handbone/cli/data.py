@@ -3,7 +3,7 @@
 import json
 from collections import defaultdict
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Literal
 
 import typer
 from rich.console import Console
@@ -117,14 +117,19 @@ def phantom(
     test: Annotated[int, typer.Option(min=0, help="Further pictures in a test part.")] = 0,
     seed: Annotated[int, typer.Option(min=0, help="The same seed draws the same bytes.")] = 0,
     size: Annotated[int, typer.Option(min=64, max=4096, help="Height and width in pixels.")] = 2048,
+    variety: Annotated[
+        Literal["contest", "wide"],
+        typer.Option(help="Upright adult hands as in the contest, or any age, turn, crop, scene and look."),
+    ] = "contest",
     as_json: AsJson = False,
 ) -> None:
     """Draw hands that do not exist, with exact labels, in the contest's layout."""
     from handbone.phantom.write import write_contest_set
 
-    folder = write_contest_set(out, train=count, test=test, size=size, seed=seed, progress=not as_json)
+    folder = write_contest_set(out, train=count, test=test, size=size, seed=seed, variety=variety, progress=not as_json)
     if as_json:
-        _echo_json({"path": str(folder), "train": count, "test": test, "seed": seed, "size": size})
+        told = {"path": str(folder), "train": count, "test": test, "seed": seed, "size": size, "variety": variety}
+        _echo_json(told)
     else:
         _results().print(f"{count} training and {test} test pictures in {folder}", soft_wrap=True)
 

@@ -16,7 +16,6 @@ from handbone.phantom.skeleton import FOREARM
 Variety = Literal["contest", "wide"]
 
 PROPORTIONS = Path(__file__).parent / "assets" / "proportions.json"
-_MIDDLE_METACARPAL = anatomy.INDEX["finger-11"]
 _PHALANGES = tuple(i for i in range(19) if i not in anatomy.METACARPALS)
 
 #: Degrees about their own axes by which MyoHand's bones, whose hand is cupped, turn when it lies flat on a plate.

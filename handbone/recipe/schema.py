@@ -373,3 +373,12 @@ class Recipe(Table):
     predict: Predict = Predict()
     evaluate: Evaluate = Evaluate()
     report: Report = Report()
+
+    @model_validator(mode="after")
+    def _streams_have_no_coarse_masks(self) -> "Recipe":
+        if self.phantom.stream and self.refine is not None and self.refine.coarse_channels:
+            raise ValueError(
+                "refine.coarse_channels needs coarse masks of the training pictures, which phantom.stream draws only "
+                "when they are used; set one of them off"
+            )
+        return self

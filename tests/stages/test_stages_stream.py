@@ -1,6 +1,7 @@
 """Phantoms drawn while networks train."""
 
 import numpy as np
+import pytest
 import torch
 
 from handbone.masks.bone_masks import BoneMasks
@@ -38,3 +39,8 @@ def test_a_refiner_reads_pictures_drawn_fine_enough_for_its_window():
     # Carpals fill the window's middle.
     assert all((t[19:27, 16:48, 16:48] > 127).any(0).mean() > 0.3 for t in targets)
     assert np.isfinite(targets).all()
+
+
+def test_a_stream_and_coarse_channels_exclude_each_other():
+    with pytest.raises(ValueError, match="set one of them off"):
+        schema.Recipe(name="x", phantom={"stream": 5}, refine={"coarse_channels": True})
