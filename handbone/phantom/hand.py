@@ -14,7 +14,7 @@ from handbone.phantom.display import draw_look, to_grey
 from handbone.phantom.people import Person, Variety, draw_person, draw_pose, stretched_scaphoid
 from handbone.phantom.scene import add_markers, add_ring, add_sesamoids, collimation, cover_parts, top_strip
 from handbone.phantom.skeleton import FOREARM
-from handbone.phantom.tissue import add_folds, skin_parts, soft_tissue
+from handbone.phantom.tissue import add_folds, add_nails, skin_parts, soft_tissue
 from handbone.phantom.window import Crop, crop_window, visible
 
 _UNIT = anatomy.INDEX["finger-11"]
@@ -114,6 +114,7 @@ def _exposed(
     skin, thickness = soft_tissue(*parts, (size, size), px_per_mm)
     if wide:
         add_folds(thickness, ends_px, px_per_mm, rng)
+        add_nails(thickness, ends_px, px_per_mm * person.growth, rng)
     attenuation += tissue.soft * thickness
     if person.age > 11:
         add_sesamoids(attenuation, ends_px, px_per_mm, person.growth, 2.2 * tissue.marrow, rng)

@@ -11,6 +11,7 @@ from handbone.phantom.body import Body
 _PHALANX_RADII = {"distal": (7.9, 6.9), "middle": (9.0, 8.0), "proximal": (10.6, 9.3)}
 _THUMB_RADII = {"distal": (10.0, 8.4), "proximal": (12.2, 10.4)}
 _DIGIT_SIZE = {"thumb": 1.0, "index": 0.98, "middle": 1.0, "ring": 0.95, "little": 0.86}
+_DISTAL = (0, 3, 7, 11, 15)  # the bones that carry nails
 _GRID = 8  # pixels of the picture per cell in which distances are computed
 
 
@@ -152,6 +153,41 @@ def add_folds(thickness: np.ndarray, ends_px: np.ndarray, px_per_mm: float, rng:
         stop = little[0] + rng.uniform(0, 0.6) * (little[1] - little[0])
         middle = (start + stop) / 2 + rng.normal(0, 5, 2) * px_per_mm
         _fold(thickness, start, middle, stop, px_per_mm, rng.uniform(0.5, 2) * px_per_mm, rng)
+
+
+def add_nails(thickness: np.ndarray, ends_px: np.ndarray, px_per_mm: float, rng: np.random.Generator) -> None:
+    """Lay nails over the fingertips: half a millimetre more in the ray lengths (H, W), seen best at their edges.
+
+    ends_px: (29, 2, 2) each bone's tip and root in pixels; px_per_mm: of the person's own hand.
+    """
+    shows = rng.uniform(0.0, 1.2)
+    for bone in _DISTAL:
+        tip, root = ends_px[bone]
+        axis = _unit(tip - root)
+        across = np.array([-axis[1], axis[0]]) * rng.uniform(5.0, 6.5) * px_per_mm
+        across *= 1.15 if bone == 0 else 1.0
+        start = root + rng.uniform(0.45, 0.6) * (tip - root)
+        stop = tip + axis * rng.uniform(1.0, 5.0) * px_per_mm
+        angles = np.linspace(0, 2 * np.pi, 40)
+        # A superellipse: straight sides, round corners.
+        cosine, sine = (np.sign(f(angles)) * np.abs(f(angles)) ** 0.6 for f in (np.cos, np.sin))
+        outline = (start + stop) / 2 + np.outer(cosine, across) + np.outer(sine, (stop - start) / 2)
+        _raise(thickness, outline, shows * rng.uniform(0.6, 1.0), 0.5 * px_per_mm)
+
+
+def _raise(thickness: np.ndarray, outline: np.ndarray, height_mm: float, edge_px: float) -> None:
+    """Add a plate inside an outline (n, 2) in pixels, a little thicker along its edge where rays cross it slantwise."""
+    height, width = thickness.shape
+    margin = 3 * edge_px + 2
+    left, top = np.clip(outline.min(0) - margin, 0, [width, height]).astype(int)
+    right, bottom = np.clip(outline.max(0) + margin, 0, [width, height]).astype(int)
+    if right - left < 4 or bottom - top < 4:
+        return
+    inside = np.zeros((bottom - top, right - left), np.uint8)
+    cv2.fillPoly(inside, [np.rint((outline - [left, top]) * 16).astype(np.int32)], 255, cv2.LINE_AA, 4)
+    plate = inside.astype(np.float32) / 255
+    rim = plate - cv2.GaussianBlur(plate, (0, 0), max(0.6, edge_px))
+    thickness[top:bottom, left:right] += np.float32(height_mm) * (plate + np.maximum(rim, 0))
 
 
 def _fold(thickness, start, middle, stop, px_per_mm, reach_px, rng) -> None:
