@@ -6,7 +6,7 @@ from typing import NoReturn
 import typer
 
 from handbone import __version__, runtime
-from handbone.cli import data, predict, recipes, run, weights
+from handbone.cli import data, predict, recipes, refine, run, weights
 from handbone.errors import HandboneError
 from handbone.progress import console
 
@@ -20,6 +20,7 @@ app = typer.Typer(
 )
 app.command("run")(run.command)
 app.command("predict")(predict.command)
+app.command("refine")(refine.command)
 app.add_typer(data.app, name="data")
 app.add_typer(recipes.app, name="recipes")
 app.add_typer(weights.app, name="weights")

@@ -105,7 +105,7 @@ def _table(records: "list[PictureRecord]") -> "Table":
             f"{len(found)}",
             f"{sum(found) / len(found):.2f}" if found else "",
             f"{len(record.flags) or ''}",
-            f"{sum(d['used'] for d in record.decisions)} of {len(record.decisions)}" if record.frame else "",
+            f"{sum(d['used'] for d in record.decisions)} of {len(record.decisions)}" if record.frames else "",
             f"{sum(record.seconds.values()):.2f}",
         )
     return table

@@ -52,13 +52,24 @@ class PredictionsWriter:
         ------
         HandboneError: when the picture has been written before.
         """
+        more = [] if confidence is None else [[f"{value:.4f}" for value in confidence]]
+        self._write(image_name, masks.to_rle(), *more)
+
+    def write_cells(self, image_name: str, rles: Sequence[str]) -> None:
+        """Add a picture's 29 rows from run lengths in anatomy order, such as `read_predictions` yields.
+
+        Raises
+        ------
+        HandboneError: when the picture has been written before.
+        """
+        self._write(image_name, rles)
+
+    def _write(self, image_name: str, *cells: Sequence[str]) -> None:
         if image_name in self._places:
             raise HandboneError(
                 f"{image_name!r} is predicted twice", where=self.path, remedy="give pictures different file names"
             )
-        cells = [anatomy.NAMES, masks.to_rle()]
-        if len(self._columns) > len(COLUMNS):
-            cells.append([f"{value:.4f}" for value in confidence])
+        cells = [anatomy.NAMES, *cells]
         rows = [(image_name, *row) for row in zip(*cells, strict=True)]
         start = self._rows.tell()
         self._rows.write(_csv_bytes(rows))
@@ -96,6 +107,11 @@ def read_predictions(path: str | Path) -> Iterator[tuple[str, list[str]]]:
         raise HandboneError(f"cannot be read ({error.strerror})", where=path) from None
     except (UnicodeDecodeError, csv.Error) as error:
         raise HandboneError(f"is not a CSV in UTF-8 ({error})", where=path) from error
+
+
+def picture_names(path: str | Path) -> list[str]:
+    """The image names of a prediction file in its own order, each once; checks the file as `read_predictions` does."""
+    return [name for name, _ in read_predictions(path)]
 
 
 def _csv_bytes(rows: Iterable[Iterable[str]]) -> bytes:

@@ -70,6 +70,15 @@ class BoneProbabilities:
         return cls(size_hw, boxes, tuple(crops))
 
     @classmethod
+    def from_masks(cls, masks: BoneMasks) -> "BoneProbabilities":
+        """From masks of which no more is known: 1 inside and 0 outside."""
+        parts = [
+            (crop.view(np.uint8) * np.uint8(255), tuple(box))
+            for crop, box in zip(masks.crops, masks.boxes_xyxy.tolist(), strict=True)
+        ]
+        return cls.from_crops(parts, masks.size_hw)
+
+    @classmethod
     def from_dense(cls, probabilities: np.ndarray) -> "BoneProbabilities":
         """From float (29, H, W) in [0, 1]."""
         if probabilities.ndim != 3 or len(probabilities) != anatomy.COUNT:

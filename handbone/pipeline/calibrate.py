@@ -1,39 +1,115 @@
-"""The step that learns from fresh phantoms when a bone's mask is to be believed."""
+"""The step that learns, from pictures new to the networks, when to refuse a refined mask and when to show a bone."""
 
+from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
 
+from handbone.anatomy import INDEX
 from handbone.evaluation.metrics import dice_contest
 from handbone.files import write_json
 from handbone.masks.bone_masks import BoneMasks
+from handbone.masks.probabilities import BoneProbabilities
 from handbone.pipeline.context import Context
 from handbone.pipeline.run_predictions import gather_weights, load_method
 from handbone.progress import console, track
+from handbone.recipe import schema
+from handbone.stages import gate as gates
+from handbone.stages.gate import Gate, verdict
+from handbone.stages.merge import Decision
 from handbone.stages.presence import Presence, features
 from handbone.stages.stream import PhantomStream
+from handbone.stages.tidy import tidy
 
 # No training comes so far: these phantoms are new to the networks.
 _EPOCH = 1_000_000
 # A mask that overlaps its bone less than this is wrong.
 _RIGHT = 0.5
+# With fewer pictures chances of harm would be guesses.
+_FEWEST = 10
+# Every refined mask is taken, so that it shows what each would do.
+_OPEN = schema.Merge(min_agreement=0.0, area_ratio=(0.0, 1e9), max_shift=1e9)
 
 
-def calibrate_presence(context: Context, part: Path) -> None:
-    """Predict phantoms with both stages and fit how likely a mask is right; leaves `presence.json`."""
-    recipe, phantom = context.recipe, context.recipe.phantom
-    gather_weights(context, part / "weights")
+def calibrate(context: Context, part: Path) -> None:
+    """Predict with both stages and learn from how that comes out; leaves `gate.json` and `presence.json`, as needed."""
+    recipe = context.recipe
+    gather_weights(context, part / "weights", merge=_OPEN)
     method = load_method(part / "weights", recipe.predict)
-    stream = PhantomStream(recipe.predict.calibrate, phantom.variety, phantom.seed)
     pictures = []
-    for index in track(range(len(stream)), "Calibrating on phantoms"):
-        picture = stream.draw(_EPOCH, index, phantom.size)
-        truth = BoneMasks.from_rings(picture.rings, picture.size_hw)
-        outcome = method.predict((picture.load() / np.float32(255)).astype(np.float32))
-        table, seen = features(outcome.final, recipe.predict.threshold)
-        right = dice_contest(truth, outcome.final.threshold(recipe.predict.threshold)) >= _RIGHT
-        pictures.append((table[seen], right[seen]))
-    presence = Presence.fit(pictures)
-    right = np.concatenate([each[1] for each in pictures])
-    write_json(part / "presence.json", presence.model_dump(mode="json"))
-    console.print(f"{np.count_nonzero(~right)} of {len(right)} masks on {len(pictures)} phantoms were wrong")
+    for image, truth in _unseen(context):
+        outcome = method.predict(image)
+        earlier = outcome.coarse if outcome.location is None else tidy(outcome.coarse)
+        sides = [_Side(each, truth, recipe.predict.threshold) for each in (earlier, outcome.final)]
+        pictures.append((sides, outcome.decisions))
+    gate = None
+    if recipe.refine is not None and recipe.merge.gate == "calibrated":
+        gate = _fit_gate(pictures, recipe.merge)
+        write_json(part / "gate.json", gate.model_dump(mode="json") if gate else None)
+    if context.phantom and recipe.predict.calibrate:
+        presence = _fit_presence(pictures, recipe.merge, gate)
+        write_json(part / "presence.json", presence.model_dump(mode="json"))
+
+
+class _Side:
+    """One of the two results of a picture: how it compares with the truth, and what is known of its masks."""
+
+    def __init__(self, probabilities: BoneProbabilities, truth: BoneMasks, threshold: float):
+        self.dice = dice_contest(truth, probabilities.threshold(threshold))
+        self.table, self.seen = features(probabilities, threshold)
+
+
+_Pictures = list[tuple[list[_Side], list[Decision]]]
+
+
+def _unseen(context: Context) -> Iterator[tuple[np.ndarray, BoneMasks]]:
+    """Pictures float32 (H, W) that no network has learned from, with true masks."""
+    recipe = context.recipe
+    if context.phantom and recipe.predict.calibrate:
+        stream = PhantomStream(recipe.predict.calibrate, recipe.phantom.variety, recipe.phantom.seed)
+        for index in track(range(len(stream)), "Calibrating on phantoms"):
+            picture = stream.draw(_EPOCH, index, recipe.phantom.size)
+            image = (picture.load() / np.float32(255)).astype(np.float32)
+            yield image, BoneMasks.from_rings(picture.rings, picture.size_hw)
+        return
+    for sample in track(context.parts["validation"], "Calibrating on validation pictures"):
+        yield context.cache.image(sample.image), context.dataset.labels(sample).masks()
+
+
+def _fit_gate(pictures: _Pictures, limits: schema.Merge) -> Gate | None:
+    if len(pictures) < _FEWEST:
+        console.print(f"{len(pictures)} pictures are too few to calibrate the gate: its fixed limits decide")
+        return None
+    outcomes = []
+    for number, ((before, after), decisions) in enumerate(pictures):
+        for decision in decisions:
+            bone = INDEX[decision.bone]
+            usable = decision.used and decision.evidence.before
+            if usable and verdict(bone, decision.evidence, limits, None, may_add=True)[0]:
+                gain = float(after.dice[bone] - before.dice[bone])
+                outcomes.append(gates.Outcome(number, bone, decision.evidence, gain))
+    if not outcomes:
+        return None
+    gate = Gate.fit(outcomes, len(pictures))
+    worse = np.mean([outcome.gain < -gates.HARM for outcome in outcomes])
+    console.print(
+        f"{100 * worse:.1f} % of {len(outcomes)} refined masks were worse on {len(pictures)} pictures; with the gate "
+        f"{100 * gate.harmed:.2f} % of all masks are, and refined ones gain {gate.gain:+.4f} Dice"
+    )
+    return gate
+
+
+def _fit_presence(pictures: _Pictures, limits: schema.Merge, gate: Gate | None) -> Presence:
+    rows = []
+    for (before, after), decisions in pictures:
+        changed = np.zeros(len(before.dice), bool)
+        for decision in decisions:
+            bone = INDEX[decision.bone]
+            changed[bone] = decision.used and verdict(bone, decision.evidence, limits, gate, may_add=True)[0]
+        seen = np.where(changed, after.seen, before.seen)
+        table = np.where(changed[:, None], after.table, before.table)
+        right = np.where(changed, after.dice, before.dice) >= _RIGHT
+        rows.append((table[seen], right[seen]))
+    right = np.concatenate([each[1] for each in rows])
+    console.print(f"{np.count_nonzero(~right)} of {len(right)} masks on {len(pictures)} pictures were wrong")
+    return Presence.fit(rows)

@@ -76,7 +76,7 @@ def write_page(context: Context, part: Path) -> None:
         stages = [("coarse", prediction.coarse)]
         if context.recipe.refine is not None:
             stages.append(("merged", prediction.merged))
-        frame = prediction.record["frame"]
+        frame = next(iter(prediction.record["frames"].values()), None)
         cases.append(
             draw_case(
                 name,
@@ -95,7 +95,11 @@ def write_page(context: Context, part: Path) -> None:
         rows=rows,
         cases=cases,
         histories=_histories(context),
-        frames=[{"image_name": name, **r["frame"]} for name, r in records.items() if r["frame"]],
+        frames=[
+            {"image_name": name, "region": region, **frame}
+            for name, record in records.items()
+            for region, frame in record["frames"].items()
+        ],
         decisions=[{"image_name": name, **d} for name, r in records.items() for d in r["decisions"]],
         failures=[(problem["file"], problem["message"]) for problem in context.problems()],
         notes=_notes(context, rows),

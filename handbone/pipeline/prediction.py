@@ -39,7 +39,7 @@ class PictureRecord:
     confidence: bone name to the chance that its mask is right, where the weights were calibrated for that, else to the
         mean probability inside its mask; bones that were not found have no entry.
     location: where the hand was found and how the picture was turned for that; None where it was not looked for.
-    frame: where the second stage looked, with its fallback and reason; None without a second stage.
+    frames: where the second stage looked, by the window's name, with fallback and reason; empty without one.
     decisions: one for each bone that the second stage may change.
     flags: reasons to look again, see `handbone.stages.trust`.
     seconds: time taken by each step.
@@ -52,7 +52,7 @@ class PictureRecord:
     inverted: bool = False
     confidence: dict[str, float] = field(default_factory=dict)
     location: dict[str, Any] | None = None
-    frame: dict[str, Any] | None = None
+    frames: dict[str, Any] = field(default_factory=dict)
     decisions: list[dict[str, Any]] = field(default_factory=list)
     flags: list[dict[str, Any]] = field(default_factory=list)
     seconds: dict[str, float] = field(default_factory=dict)
@@ -83,8 +83,12 @@ def find_pictures(paths: Iterable[str | Path]) -> list[Path]:
     return [found[name] for name in sorted(found)]
 
 
-def check_output(folder: Path, *, overwrite: bool) -> None:
-    """Refuse an output folder that holds anything, unless it holds earlier predictions that may go.
+def check_output(folder: Path, *, overwrite: bool, record: str = RECORD_FILE, what: str = "predictions") -> None:
+    """Refuse an output folder that holds anything, unless it holds earlier results that may go.
+
+    Parameters
+    ----------
+    record: the file by which such results are known. what: what they are called.
 
     Raises
     ------
@@ -92,11 +96,11 @@ def check_output(folder: Path, *, overwrite: bool) -> None:
     """
     if not folder.exists() or (folder.is_dir() and not any(folder.iterdir())):
         return
-    if not folder.is_dir() or not (folder / RECORD_FILE).is_file():
-        raise HandboneError("there is something else than predictions", where=folder, remedy="give another folder")
+    if not folder.is_dir() or not (folder / record).is_file():
+        raise HandboneError(f"there is something else than {what}", where=folder, remedy="give another folder")
     if not overwrite:
         remedy = "give another folder, or --overwrite to replace them"
-        raise HandboneError("there are predictions already", where=folder, remedy=remedy)
+        raise HandboneError(f"there are {what} already", where=folder, remedy=remedy)
 
 
 def predict_pictures(
@@ -142,10 +146,11 @@ def predict_pictures(
     return records
 
 
-def overlay_names(pictures: Sequence[Path]) -> dict[str, str]:
+def overlay_names(pictures: Sequence[str | Path]) -> dict[str, str]:
     """Base name of each picture to its overlay's: `a.png` for `a.tif`, `a.tif.png` where there is an `a.jpg` too."""
-    stems = Counter(path.stem for path in pictures)
-    return {path.name: f"{path.stem if stems[path.stem] == 1 else path.name}.png" for path in pictures}
+    paths = [Path(picture) for picture in pictures]
+    stems = Counter(path.stem for path in paths)
+    return {path.name: f"{path.stem if stems[path.stem] == 1 else path.name}.png" for path in paths}
 
 
 def predictions_json(records: list[PictureRecord], method: TwoStage, facts: dict[str, Any]) -> dict[str, Any]:
@@ -179,7 +184,7 @@ def _record(path: Path, picture: Picture, outcome: Outcome, masks: BoneMasks) ->
         inverted=picture.inverted,
         confidence=_confidence(outcome, masks),
         location=outcome.location.to_json() if outcome.location else None,
-        frame=outcome.frame.to_json() if outcome.frame else None,
+        frames={name: frame.to_json() for name, frame in outcome.frames.items()},
         decisions=[decision.to_json() for decision in outcome.decisions],
         flags=[flag.to_json() for flag in flags(outcome, masks)],
         seconds={step: round(seconds, 4) for step, seconds in outcome.seconds.items()},

@@ -12,7 +12,8 @@ from handbone.masks.contest_csv import PredictionsWriter
 from handbone.masks.probabilities import BoneProbabilities
 from handbone.pipeline.context import Context
 from handbone.progress import track
-from handbone.recipe.schema import Predict
+from handbone.recipe.schema import Merge, Predict
+from handbone.stages.gate import Gate
 from handbone.stages.two_stage import COARSE_FILE, REFINER_FILE, CoarseSettings, RefinerSettings, TwoStage
 from handbone.training.weights import load_weights, save_weights
 
@@ -34,7 +35,7 @@ def predict_pictures(context: Context, part: Path) -> None:
     has done are not done again.
     """
     settings = context.recipe.predict
-    gather_weights(context, part / "weights", calibrated=bool(context.phantom and settings.calibrate))
+    gather_weights(context, part / "weights", calibrated=True)
     method = load_method(part / "weights", settings)
     for sample in track(context.predicted, "Predicting"):
         if not _file(part, sample, "json").exists():
@@ -54,34 +55,44 @@ def load_method(folder: Path, settings: Predict) -> TwoStage:
     )
 
 
-def gather_weights(context: Context, folder: Path, *, calibrated: bool = False) -> None:
+def gather_weights(context: Context, folder: Path, *, calibrated: bool = False, merge: Merge | None = None) -> None:
     """Both networks' weights side by side, each with what the recipe says of its use in its card.
 
-    calibrated: whether the step `presence` has been done.
+    calibrated: whether to use what the step `calibration` has left. merge: another gate than the recipe's.
     """
-    networks = {COARSE_FILE: "coarse"}
-    if context.recipe.refine is not None:
+    recipe, networks = context.recipe, {COARSE_FILE: "coarse"}
+    if recipe.refine is not None:
         networks[REFINER_FILE] = "refiner"
     first = CoarseSettings(
-        find_hand=context.recipe.predict.find_hand,
-        flip=context.recipe.predict.flip_tta,
-        presence=context.read("presence", "presence.json") if calibrated else None,
+        find_hand=recipe.predict.find_hand,
+        flip=recipe.predict.flip_tta,
+        presence=_learned(context, "presence.json")
+        if calibrated and context.phantom and recipe.predict.calibrate
+        else None,
     )
+    second = RefinerSettings.from_recipe(recipe).model_copy(update={"merge": merge or recipe.merge})
+    if calibrated and recipe.merge.gate == "calibrated" and (gate := _learned(context, "gate.json")):
+        second = second.model_copy(update={"gate": Gate.model_validate(gate)})
     settings = {
         "coarse": {"coarse": first.model_dump(mode="json")},
-        "refiner": {"refiner": RefinerSettings.from_recipe(context.recipe).model_dump(mode="json")},
+        "refiner": {"refiner": second.model_dump(mode="json")},
     }
     for file, step in networks.items():
         module, card = load_weights(context.folder.step(step) / "weights.safetensors")
         save_weights(folder / file, module, card.model_copy(update={"extra": card.extra | settings[step]}))
 
 
+def _learned(context: Context, file: str) -> dict | None:
+    """What the step `calibration` left, if it did."""
+    return context.read("calibration", file) if (context.folder.step("calibration") / file).exists() else None
+
+
 def _predict(method: TwoStage, context: Context, sample: Sample, part: Path) -> None:
     outcome = method.predict(context.cache.image(sample.image))
     outcome.coarse.save(_file(part, sample, "coarse.npz"))
     outcome.final.save(_file(part, sample, "merged.npz"))
-    frame = outcome.frame.to_json() if outcome.frame is not None else None
-    record = {"frame": frame, "decisions": [d.to_json() for d in outcome.decisions], "seconds": outcome.seconds}
+    frames = {name: frame.to_json() for name, frame in outcome.frames.items()}
+    record = {"frames": frames, "decisions": [d.to_json() for d in outcome.decisions], "seconds": outcome.seconds}
     # Last, since its presence says that the picture is done.
     write_json(_file(part, sample, "json"), record)
 

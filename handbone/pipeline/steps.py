@@ -27,6 +27,10 @@ def _phantom(recipe: Recipe, phantom: bool) -> bool:
     return phantom
 
 
+def _calibrated(recipe: Recipe, phantom: bool) -> bool:
+    return (phantom and recipe.predict.calibrate > 0) or (_refined(recipe, phantom) and recipe.merge.gate != "limits")
+
+
 def _network(network: Network) -> dict:
     # Where the work is done does not change what comes out of it.
     elsewhere = {"workers", "devices", "nodes", "strategy", "loggers"}
@@ -100,20 +104,20 @@ STEPS: tuple[Step, ...] = (
         needed=_refined,
     ),
     Step(
-        name="presence",
-        summary="Learn which bones to believe",
-        work=_late("calibrate", "calibrate_presence"),
+        name="calibration",
+        summary="Learn which masks to believe",
+        work=_late("calibrate", "calibrate"),
         settings=lambda r: [_prediction(r), r.merge.model_dump(mode="json"), r.predict.calibrate, r.phantom.size],
         inputs=("coarse", "refiner"),
-        sizes=lambda r: f"{r.predict.calibrate} phantoms",
-        needed=lambda recipe, phantom: phantom and recipe.predict.calibrate > 0,
+        sizes=lambda r: f"{r.predict.calibrate} phantoms" if r.predict.calibrate else "validation pictures",
+        needed=_calibrated,
     ),
     Step(
         name="predictions",
         summary="Predict, refine and merge",
         work=_late("run_predictions", "predict_pictures"),
         settings=lambda r: [_prediction(r), r.merge.model_dump(mode="json")],
-        inputs=("coarse", "refiner", "presence"),
+        inputs=("coarse", "refiner", "calibration"),
         publishes=tuple((file, file) for file in ("predictions.csv", *WEIGHTS)),
     ),
     Step(

@@ -15,6 +15,7 @@ from handbone.stages.coarse import CoarseDataset
 from handbone.stages.crop import wrist_frame
 from handbone.stages.jitter import FrameErrors, measure_frame_errors
 from handbone.stages.refine import RefineDataset
+from handbone.stages.regions import windows
 from handbone.stages.samples import LabelledPicture
 from handbone.stages.stream import PhantomStream
 from handbone.stages.two_stage import CoarseSettings, Stage, TwoStage
@@ -108,6 +109,8 @@ def train_refiner(context: Context, part: Path) -> None:
             augment=refine.augment,
             errors=FrameErrors.from_json(context.read("frames", "errors.json")),
             jitter=recipe.crop.jitter,
+            roam=refine.roam,
+            windows=windows(recipe.crop, refine.bones, refine.regions, refine.size)[1:],
             coarse=coarse,
             blank=refine.coarse_channels,
             seed=recipe.seed,

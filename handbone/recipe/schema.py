@@ -277,6 +277,38 @@ class Crop(Table):
         return _known_groups(value)
 
 
+class Region(Table):
+    """A further window that the same refiner reads, as fine as the first one; what is not set is as in [crop]."""
+
+    name: str = Field(description="what tables and records call it")
+    bones: Bones = Field(description="bones or groups that are refined in it")
+    anchors: Bones | None = Field(
+        default=None,
+        description="bones or groups that place and turn it: the hand's or a single finger's standard pose",
+    )
+    window: Positive | None = Field(
+        default=None, description="side in pixels of a 2048 picture at normal hand size; default: as its bones need"
+    )
+    margin: Share = Field(default=0.15, description="room on each side where the bones set the size, as a share of it")
+    size: Size | None = Field(
+        default=None, description="side in pixels of what the network reads, with window; default: as fine as the first"
+    )
+    turn: bool | None = Field(default=None, description="turn the anchors upright")
+    mirror: bool | None = Field(default=None, description="mirror left hands")
+    rescale: bool | None = Field(default=None, description="window in proportion to the hand's size")
+
+    @model_validator(mode="after")
+    def _size_has_a_window(self) -> "Region":
+        if self.size is not None and self.window is None:
+            raise ValueError(f"the region {self.name!r} has a size but no window: set both, or let its bones set both")
+        return self
+
+    @field_validator("bones", "anchors")
+    @classmethod
+    def _known(cls, value: tuple[str, ...] | None) -> tuple[str, ...] | None:
+        return value if value is None else _known_groups(value)
+
+
 class Refine(Network):
     """The network that reads the window; `refine = false` at the top of the file leaves the second stage out."""
 
@@ -286,15 +318,45 @@ class Refine(Network):
     )
     bones: Bones = Field(default=("wrist",), description="bones or groups that are refined; all 29 are learned")
     coarse_channels: bool = Field(default=False, description="coarse probabilities as further input channels")
+    regions: tuple[Region, ...] = Field(default=(), description="further windows; they need roam")
+    roam: Share = Field(
+        default=0.0,
+        description="how often a training window lies around any other bone, so that regions, and bones that are asked "
+        "for later, are known",
+    )
 
     @field_validator("bones")
     @classmethod
     def _known(cls, value: tuple[str, ...]) -> tuple[str, ...]:
         return _known_groups(value)
 
+    @model_validator(mode="after")
+    def _regions_are_apart(self) -> "Refine":
+        owner = dict.fromkeys(anatomy.select(self.bones), "bones")
+        for region in self.regions:
+            for bone in anatomy.select(region.bones):
+                if owner.setdefault(bone, region.name) != region.name:
+                    raise ValueError(
+                        f"{anatomy.NAMES[bone]} belongs to {owner[bone]} and to the region {region.name!r}; "
+                        "leave it out of one of them"
+                    )
+        if len({region.name for region in self.regions}) < len(self.regions):
+            raise ValueError("two regions have the same name; give them different ones")
+        if self.regions and not self.roam:
+            raise ValueError(
+                "regions are read by the network of the first window: set roam, 0.4 for example, so that it learns them"
+            )
+        return self
+
 
 class Merge(Table):
     """When a refined mask takes the place of the coarse one."""
+
+    gate: Literal["limits", "calibrated"] = Field(
+        default="limits",
+        description="limits: those below; calibrated: also by the chance of harm, learned from pictures that the "
+        "networks have not seen",
+    )
 
     feather: Share = Field(default=0.08, description="share of the window's side over which the paste fades")
     min_agreement: Share = Field(default=0.5, description="least Dice with the coarse mask, where there is one")

@@ -24,6 +24,8 @@ _FEWEST = 3
 _ENOUGH = 0.5
 # The third metacarpal's length as a share of the picture's longer side: outside of this no hand is meant.
 _PLAUSIBLE_UNIT = (0.03, 0.6)
+# Sides in pixels of the grid where the bones set it, and the smallest window in lengths of the third metacarpal.
+_SMALLEST, _LARGEST, _LEAST_SIDE = 256, 2048, 0.5
 # A mirrored hand fits clearly worse than the right one; closer costs than this leave the side open.
 _CLEARLY_BETTER = 0.02
 
@@ -58,7 +60,14 @@ class FrameDecision:
         return {**asdict(self), "frame": self.frame.to_json()}
 
 
-def wrist_frame(masks: BoneMasks, settings: schema.Crop, size: int, *, bones: Iterable[int] = CARPALS) -> FrameDecision:
+def wrist_frame(
+    masks: BoneMasks,
+    settings: schema.Crop,
+    size: int,
+    *,
+    bones: Iterable[int] = CARPALS,
+    margin: float | None = None,
+) -> FrameDecision:
     """The refiner's window around `bones`, upright and with the thumb on the left, from coarse (or true) masks.
 
     Parameters
@@ -67,13 +76,10 @@ def wrist_frame(masks: BoneMasks, settings: schema.Crop, size: int, *, bones: It
     settings: which bones place the window, and its size.
     size: side of the refiner's grid in pixels.
     bones: indices of the bones in the middle of the window; they need not be visible.
+    margin: the window is as large as the bones are, plus this share of their extent on each side, and the grid has as
+        many pixels as keep the scale that `size` has with the settings' window; without it both are as set.
     """
-    return _decide(masks.centroids_xy(), masks.size_hw, settings, size, tuple(bones))
-
-
-def _decide(
-    centroids_xy: np.ndarray, picture_hw: tuple[int, int], settings: schema.Crop, size: int, bones: tuple[int, ...]
-) -> FrameDecision:
+    bones, picture_hw, centroids_xy = tuple(bones), masks.size_hw, masks.centroids_xy()
     anchors = select(settings.anchors)
     missing = tuple(NAMES[b] for b in anchors if not np.isfinite(centroids_xy[b]).all())
     fits = fit_pose(centroids_xy, anchors)
@@ -88,8 +94,19 @@ def _decide(
         )
     best = fits[0]
     reason = _doubtful(fits, anchors)
+    centre, side = _placed(best, picture_hw, settings, bones)
+    if margin is not None:
+        usual = side
+        centre, side = _around(masks, best, bones, margin)
+        size = int(np.clip(32 * round(size * side / usual / 32), _SMALLEST, _LARGEST))
     return FrameDecision(
-        frame=_window(best, picture_hw, settings, size, bones, wider=bool(reason)),
+        frame=Frame.around(
+            centre,
+            side * (settings.wider if reason else 1.0),
+            size,
+            degrees=best.degrees if settings.turn else 0.0,
+            mirrored=best.mirrored and settings.mirror,
+        ),
         fallback="wider" if reason else "none",
         reason=reason,
         unit_px=best.unit_px,
@@ -120,14 +137,24 @@ def _doubtful(fits: tuple[PoseFit, PoseFit], anchors: tuple[int, ...]) -> str:
     return ""
 
 
-def _window(
-    fit: PoseFit, picture_hw: tuple[int, int], settings: schema.Crop, size: int, bones: tuple[int, ...], *, wider: bool
-) -> Frame:
+def _placed(
+    fit: PoseFit, picture_hw: tuple[int, int], settings: schema.Crop, bones: tuple[int, ...]
+) -> tuple[tuple[float, float], float]:
+    """Centre and side of the window as the settings have it."""
     side = settings.window * (fit.unit_px / settings.normal_unit if settings.rescale else max(picture_hw) / 2048)
-    return Frame.around(
-        tuple(fit.place(CENTROIDS_XY[list(bones)].mean(0, keepdims=True))[0]),
-        side * (settings.wider if wider else 1.0),
-        size,
-        degrees=fit.degrees if settings.turn else 0.0,
-        mirrored=fit.mirrored and settings.mirror,
-    )
+    return tuple(fit.place(CENTROIDS_XY[list(bones)].mean(0, keepdims=True))[0]), side
+
+
+def _around(masks: BoneMasks, fit: PoseFit, bones: tuple[int, ...], margin: float) -> tuple[tuple[float, float], float]:
+    """Centre and side of the smallest window, turned as the hand is, that holds the bones with their margin.
+
+    Bones that are missing, or lie where the others don't expect them, count where they are expected.
+    """
+    rings = masks.rings()
+    points = [fit.place(CENTROIDS_XY[[b]]) for b in bones if b not in rings or b in fit.straying]
+    points += [np.concatenate(rings[b]) for b in bones if b in rings and b not in fit.straying]
+    upright = Frame.around((0.0, 0.0), 1.0, 1, degrees=fit.degrees)
+    grid = upright.to_grid(np.concatenate(points))
+    low, high = grid.min(0), grid.max(0)
+    side = max(float((high - low).max()) * (1 + 2 * margin), _LEAST_SIDE * fit.unit_px)
+    return tuple(upright.to_picture((low + high)[None] / 2)[0]), side

@@ -1,7 +1,7 @@
 """How likely a bone's mask is right: calibrated on phantoms, some of whose bones are missing, cut or hidden.
 
-A network's probability says how sure it is of pixels, not of a bone. Logistic regression (Platt 1999) on four features
-turns what is known of a mask into the probability that it overlaps its bone by a Dice of at least one half.
+A network's probability says how sure it is of pixels, not of a bone. Logistic regression on four features turns what is
+known of a mask into the probability that it overlaps its bone by a Dice of at least one half.
 """
 
 from collections.abc import Iterable
@@ -14,13 +14,13 @@ from handbone import anatomy
 from handbone.data.plausible import REFERENCE_AREAS
 from handbone.masks.probabilities import BoneProbabilities
 from handbone.recipe import schema
+from handbone.stages import logistic
 from handbone.stages.fit import fit_pose
 from handbone.stages.standard_pose import CENTROIDS_XY, SPREAD
 
 _FEATURES = 4
 # Areas in squares of the third metacarpal's length, straying in usual spreads; beyond these more says nothing.
 _MOST_AREA, _MOST_STRAY = 2.0, 5.0
-_RIDGE = 1.0  # pull of the coefficients towards 0, in pictures' worth of bones
 
 
 class Presence(schema.Table):
@@ -31,28 +31,13 @@ class Presence(schema.Table):
     def of(self, probabilities: BoneProbabilities, threshold: float = 0.5) -> np.ndarray:
         """(29,) the probability that each mask is right; 0 where there is none."""
         table, seen = features(probabilities, threshold)
-        constant, *slopes = self.coefficients
-        return np.where(seen, 1 / (1 + np.exp(-np.clip(constant + table @ np.array(slopes), -30, 30))), 0.0)
+        return np.where(seen, logistic.chance(self.coefficients, table), 0.0)
 
     @classmethod
     def fit(cls, pictures: Iterable[tuple[np.ndarray, np.ndarray]]) -> Self:
-        """From features (n, 4) and whether each mask was right (n,), by Newton's method with a ridge."""
-        rows, right = (np.concatenate(each) for each in zip(*pictures, strict=True))
-        table = np.column_stack([np.ones(len(rows)), rows])
-        # Platt's targets keep the fit finite where all masks are right.
-        wrong, good = np.count_nonzero(~right), np.count_nonzero(right)
-        target = np.where(right, (good + 1) / (good + 2), 1 / (wrong + 2))
-        ridge = _RIDGE * np.diag([0.0, *np.ones(_FEATURES)])
-        weights = np.zeros(table.shape[1])
-        for _ in range(50):
-            p = 1 / (1 + np.exp(-np.clip(table @ weights, -30, 30)))
-            gradient = table.T @ (p - target) + ridge @ weights
-            hessian = (table * (p * (1 - p))[:, None]).T @ table + ridge + 1e-9 * np.eye(len(weights))
-            step = np.linalg.solve(hessian, gradient)
-            weights = weights - step
-            if np.abs(step).max() < 1e-8:
-                break
-        return cls(coefficients=tuple(round(float(w), 6) for w in weights))
+        """From each picture's features (n, 4) and whether each mask was right (n,)."""
+        table, right = (np.concatenate(each) for each in zip(*pictures, strict=True))
+        return cls(coefficients=logistic.fit(table, right))
 
 
 def features(probabilities: BoneProbabilities, threshold: float = 0.5) -> tuple[np.ndarray, np.ndarray]:

@@ -11,6 +11,7 @@ from handbone.masks.probabilities import BoneProbabilities
 from handbone.masks.rasterise import coverage
 from handbone.recipe import schema
 from handbone.stages.jitter import NO_ERRORS, FrameErrors, jitter_frame
+from handbone.stages.regions import Window
 from handbone.stages.samples import GridDataset, LabelledPicture, Rings, Stream, bones_of
 from handbone.stages.tta import mean_of_readings
 from handbone.stages.view import resized, view
@@ -35,6 +36,8 @@ class RefineDataset(GridDataset):
     window_share: the window's usual side as a share of the picture's, for pictures that are drawn on the way.
     errors: how frames from coarse masks err.
     jitter: times these errors by which windows are moved at random; 0 leaves them in their place.
+    roam: how often a window is moved to another bone.
+    windows: the further windows among whose bones it then chooses, with their fineness; all other bones without any.
     coarse: picture name to the outlines of its coarse masks, where these are further channels.
     blank: whether coarse channels are blanked at random, as training needs it.
     """
@@ -49,12 +52,15 @@ class RefineDataset(GridDataset):
         augment: schema.Augment | None = None,
         errors: FrameErrors = NO_ERRORS,
         jitter: float = 0.0,
+        roam: float = 0.0,
+        windows: Sequence[Window] = (),
         coarse: Mapping[str, Rings] | None = None,
         blank: bool = False,
         seed: int = 0,
     ):
         super().__init__(pictures, size=size, augment=augment, seed=seed)
         self.window, self.window_share, self.errors, self.jitter = window, window_share, errors, jitter
+        self.roam, self.windows = roam, windows
         self.coarse, self.blank = coarse, blank
 
     def picture_side(self) -> int:
@@ -64,6 +70,8 @@ class RefineDataset(GridDataset):
     def frame_of(self, picture: LabelledPicture, rng: np.random.Generator) -> Frame:
         """The picture's window, moved at random in training."""
         frame = resized(self.window(picture), self.size)
+        if self.roam and rng.random() < self.roam:
+            frame = roamed(frame, picture.rings, rng, self.windows)
         return jitter_frame(frame, self.errors, rng, strength=self.jitter) if self.jitter else frame
 
     def rings_of(self, picture: LabelledPicture) -> dict[int, list[np.ndarray]]:
@@ -82,6 +90,28 @@ class RefineDataset(GridDataset):
             blank = (rng.random(COUNT) < _BLANK_ONE) | (rng.random() < _BLANK_ALL)
             channels[1:][blank] = 0
         return channels
+
+
+def roamed(frame: Frame, rings: Rings, rng: np.random.Generator, windows: Sequence[Window] = ()) -> Frame:
+    """A window of the same turn around a random visible bone, which lies up to a quarter of its side off the middle.
+
+    Parameters
+    ----------
+    frame: the usual window.
+    rings: bone index to outlines in the picture.
+    windows: choose one of these first, then one of its bones, and be as fine as it is; all bones count without any.
+    """
+    bones, finer = sorted(rings), 1.0
+    if windows:
+        window = windows[rng.integers(len(windows))]
+        bones, finer = [bone for bone in window.bones if bone in rings], window.fineness
+    if not bones:
+        return frame
+    rows, columns = frame.size_hw
+    middle = np.array([columns - 1, rows - 1]) / 2
+    at = frame.to_grid(np.concatenate(rings[bones[rng.integers(len(bones))]])).mean(0)
+    place = middle + rng.uniform(-0.25, 0.25, 2) * (columns, rows)
+    return frame.then(np.column_stack([finer * np.eye(2), place - finer * at]))
 
 
 def with_coarse(grid: np.ndarray, rings: Rings, outline: float) -> np.ndarray:

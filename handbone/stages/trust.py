@@ -49,8 +49,9 @@ def flags(outcome: Outcome, masks: BoneMasks) -> list[Flag]:
     found = []
     if outcome.location is not None and not outcome.location.found:
         found.append(Flag("no-hand", (), "no hand was found, so the picture was read as it is"))
-    if outcome.frame is not None and outcome.frame.fallback != "none":
-        found.append(Flag("window", (), f"the {outcome.frame.fallback} window was used: {outcome.frame.reason}"))
+    for name, frame in outcome.frames.items():
+        if frame.fallback != "none":
+            found.append(Flag("window", (), f"the {frame.fallback} window was used for {name}: {frame.reason}"))
     found += _unsure(outcome, masks)
     rings = masks.rings()
     found += [Flag(d.rule, tuple(anatomy.NAMES[b] for b in d.bones), d.message) for d in doubts(rings)]

@@ -1,6 +1,7 @@
 """The method as a whole: coarse masks of the picture, a window around the wrist, refined masks, merged."""
 
 import time
+from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, Self
@@ -8,16 +9,18 @@ from typing import Any, Self
 import numpy as np
 from pydantic import Field
 
-from handbone.anatomy import select
 from handbone.errors import HandboneError
+from handbone.masks.bone_masks import BoneMasks
 from handbone.masks.probabilities import BoneProbabilities
 from handbone.recipe import schema
 from handbone.stages.coarse import predict_coarse
-from handbone.stages.crop import FrameDecision, wrist_frame
+from handbone.stages.crop import FrameDecision
+from handbone.stages.gate import Gate
 from handbone.stages.locate import Location, predict_located
 from handbone.stages.merge import Decision, merge
 from handbone.stages.presence import Presence
 from handbone.stages.refine import predict_refined
+from handbone.stages.regions import Window, asked, windows
 from handbone.stages.tidy import tidy
 from handbone.training.inference import Predictor
 from handbone.training.weights import read_card
@@ -33,6 +36,9 @@ class RefinerSettings(schema.Table):
     merge: schema.Merge = schema.Merge()
     bones: schema.Bones = Field(default=("wrist",), description="bones and groups that it returns")
     coarse_channels: bool = Field(default=False, description="it reads the coarse masks as further channels")
+    regions: tuple[schema.Region, ...] = Field(default=(), description="further windows")
+    roams: bool = Field(default=False, description="it has learned windows around any bone")
+    gate: Gate | None = Field(default=None, description="chances of harm, calibrated out of fold")
     either_side: bool = Field(
         default=True, description="it knows mirrored windows; one that was always shown a right hand errs there"
     )
@@ -46,6 +52,8 @@ class RefinerSettings(schema.Table):
             merge=recipe.merge,
             bones=refine.bones,
             coarse_channels=refine.coarse_channels,
+            regions=refine.regions,
+            roams=refine.roam > 0,
             either_side=refine.augment.flip > 0 or not recipe.crop.mirror,
         )
 
@@ -76,7 +84,7 @@ class Outcome:
     Parameters
     ----------
     coarse, final: probabilities in the picture's own pixels before and after the second stage.
-    frame: where the second stage looked, None without one.
+    frames: where the second stage looked, by the window's name; empty without one.
     decisions: one for each bone that the second stage may change.
     seconds: time taken by each step.
     location: where the hand was found, None where it was not looked for.
@@ -85,7 +93,7 @@ class Outcome:
 
     coarse: BoneProbabilities
     final: BoneProbabilities
-    frame: FrameDecision | None = None
+    frames: dict[str, FrameDecision] = field(default_factory=dict)
     decisions: list[Decision] = field(default_factory=list)
     seconds: dict[str, float] = field(default_factory=dict)
     location: Location | None = None
@@ -121,7 +129,10 @@ class TwoStage:
         self.coarse_stage, self.refine_stage = coarse, refiner
         self.settings = settings or RefinerSettings()
         self.threshold, self.flip, self.tta = threshold, flip, tta
-        self.bones = select(self.settings.bones)
+        self.windows: tuple[Window, ...] = ()
+        if refiner is not None:
+            chosen = self.settings
+            self.windows = windows(chosen.crop, chosen.bones, chosen.regions, refiner.size)
 
     @classmethod
     def from_path(
@@ -178,41 +189,71 @@ class TwoStage:
         presence = self.first.presence.of(outcome.final, self.threshold)
         return replace(outcome, final=outcome.final.without(np.flatnonzero(presence < 0.5)), presence=presence)
 
-    def refine(self, image: np.ndarray, coarse: BoneProbabilities) -> Outcome:
+    def for_bones(self, bones: Sequence[int]) -> tuple[Window, ...]:
+        """The windows that refine some bones, indices, and nothing else.
+
+        Raises
+        ------
+        HandboneError: a refiner that does not know the surroundings of these bones.
+        """
+        return asked(self.windows, bones, roams=self.settings.roams)
+
+    def refine(self, image: np.ndarray, coarse: BoneProbabilities, windows: Sequence[Window] | None = None) -> Outcome:
         """The second stage alone, on anyone's coarse probabilities of the picture.
+
+        Parameters
+        ----------
+        windows: those that it reads, from `for_bones`; by default all that it was made for.
 
         Raises
         ------
         HandboneError: this method has no refiner.
         """
+        chosen = self.windows if windows is None else windows
         if self.refine_stage is None:
             raise HandboneError("there is no refiner", remedy="give a run folder whose weights have both stages")
-        times = [time.perf_counter()]
         masks = coarse.threshold(self.threshold)
-        where = wrist_frame(masks, self.settings.crop, self.refine_stage.size, bones=self.bones)
+        outcome = Outcome(coarse, coarse, seconds={"crop": 0.0, "refine": 0.0, "merge": 0.0})
+        for window in chosen:
+            outcome = self._refine(image, masks, outcome, window)
+        return outcome
+
+    def _refine(self, image: np.ndarray, masks: BoneMasks, so_far: Outcome, window: Window) -> Outcome:
+        times = [time.perf_counter()]
+        where = window.place(masks)
         times.append(time.perf_counter())
         refined = predict_refined(
             self.refine_stage.predictor,
             image,
             where.frame,
-            bones=self.bones,
+            bones=window.returned,
             coarse=masks if self.settings.coarse_channels else None,
             flip=self.flip and self.settings.either_side,
             tta=self.tta,
         )
+        if self.first.find_hand is not None:
+            refined = tidy(refined)
         times.append(time.perf_counter())
         merged = merge(
-            coarse,
+            so_far.final,
             refined,
             where.frame,
             self.settings.merge,
-            bones=self.bones,
+            bones=window.returned,
             threshold=self.threshold,
             may_add=where.fallback != "whole",
+            gate=self.settings.gate,
+            region=window.name,
         )
         times.append(time.perf_counter())
-        seconds = dict(zip(("crop", "refine", "merge"), np.diff(times).tolist(), strict=True))
-        return Outcome(coarse, merged.probabilities, where, merged.decisions, seconds)
+        taken = dict(zip(("crop", "refine", "merge"), np.diff(times).tolist(), strict=True))
+        return replace(
+            so_far,
+            final=merged.probabilities,
+            frames={**so_far.frames, window.name: where},
+            decisions=[*so_far.decisions, *merged.decisions],
+            seconds={step: so_far.seconds[step] + taken[step] for step in taken},
+        )
 
 
 def find_weights(path: str | Path) -> tuple[Path, Path | None]:

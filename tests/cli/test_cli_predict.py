@@ -81,7 +81,7 @@ def test_pictures_of_all_kinds_become_overlays_a_table_and_a_record(pictures, ru
         assert overlay.shape[:2] == size_hw
         assert set(picture["confidence"]) == {NAMES[b] for b in np.flatnonzero(masks.present())}
         assert all(0.5 <= c <= 1 for c in picture["confidence"].values())
-        assert len(picture["decisions"]) == 8 and picture["frame"]["fallback"] in ("none", "wider", "whole")
+        assert len(picture["decisions"]) == 8 and picture["frames"]["wrist"]["fallback"] in ("none", "wider", "whole")
         assert {"coarse", "refine", "merge"} <= set(picture["seconds"])
 
 
@@ -105,7 +105,7 @@ def test_json_for_programs_and_one_stage_alone(pictures, run_folder, tmp_path):
     record = json.loads(result.stdout)
     assert record == json.loads((tmp_path / "out" / "predictions.json").read_text())
     assert record["threshold"] == 0.3 and record["flip_tta"] and not record["second_stage"]
-    assert record["pictures"][0]["frame"] is None and record["pictures"][0]["decisions"] == []
+    assert record["pictures"][0]["frames"] == {} and record["pictures"][0]["decisions"] == []
 
 
 def test_results_are_not_overwritten_unasked_nor_other_things_ever(pictures, run_folder, tmp_path):

@@ -35,7 +35,7 @@ def merged_with(refined, coarse=None, bones=(LUNATE,), frame=WINDOW, settings=GA
 def test_a_credible_mask_replaces_the_coarse_one_inside_the_window_only():
     coarse, merged = merged_with({LUNATE: (102, 100, 15, 1.0), RADIUS: (90, 130, 20, 1.0)})
     (decision,) = merged.decisions
-    assert decision.bone == "Lunate" and decision.used and decision.agreement > 0.9
+    assert decision.bone == "Lunate" and decision.used and decision.evidence.agreement > 0.9
     dense, before = merged.probabilities.dense(), coarse.dense()
     assert dense[LUNATE, 100, 116] == pytest.approx(1.0, abs=0.01)
     assert dense[LUNATE, 100, 86] == pytest.approx(0.0, abs=0.01)
@@ -61,7 +61,7 @@ def test_an_incredible_mask_is_refused_and_the_coarse_one_stays(refined, words):
 
 def test_a_bone_that_only_the_refiner_found_is_taken():
     _, merged = merged_with({CAPITATE: (100, 80, 12, 0.95)}, bones=(CAPITATE,))
-    assert merged.decisions[0].used and merged.decisions[0].area_ratio is None
+    assert merged.decisions[0].used and merged.decisions[0].evidence.area_ratio is None
     assert merged.probabilities.dense()[CAPITATE, 80, 100] == pytest.approx(0.95, abs=0.01)
 
 

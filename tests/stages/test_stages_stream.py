@@ -33,8 +33,8 @@ def test_a_refiner_reads_pictures_drawn_fine_enough_for_its_window():
         masks = BoneMasks.from_rings(picture.rings, picture.size_hw)
         return wrist_frame(masks, schema.Crop(), 64).frame
 
-    data = RefineDataset(PhantomStream(4, seed=5), window, size=64, window_share=0.25)
-    targets = [data[index]["target"].numpy() for index in range(4)]
+    data = RefineDataset(PhantomStream(8, seed=5), window, size=64, window_share=0.25)
+    targets = [data[index]["target"].numpy() for index in range(8)]
     assert all(max(size) <= 256 for size in drawn) and max(max(size) for size in drawn) == 256
     # Carpals fill the window's middle.
     assert all((t[19:27, 16:48, 16:48] > 127).any(0).mean() > 0.3 for t in targets)

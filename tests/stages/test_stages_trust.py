@@ -50,7 +50,10 @@ def test_each_kind_of_doubt_is_named(hand):
 def test_a_lost_hand_and_a_lost_window_are_said(hand):
     frame = Frame.letterbox(hand.size_hw, (64, 64))
     outcome = Outcome(
-        sure(hand), sure(hand), FrameDecision(frame, "whole", "no bones"), location=Location(frame, False, 0.1)
+        sure(hand),
+        sure(hand),
+        {"wrist": FrameDecision(frame, "whole", "no bones")},
+        location=Location(frame, False, 0.1),
     )
     assert rules(outcome, hand) == {"no-hand", "window"}
 

@@ -27,6 +27,10 @@ def dice(one, other, bone):
     return 2 * np.count_nonzero(a & b) / max(np.count_nonzero(a) + np.count_nonzero(b), 1)
 
 
+def wrist(outcome):
+    return outcome.frames["wrist"]
+
+
 def method(coarse=None, refiner=None, **settings):
     stages = Stage(coarse or DiscReader(shrinks=1), 1024), Stage(refiner or DiscReader(), 512)
     return TwoStage(*stages, RefinerSettings(**settings))
@@ -45,7 +49,7 @@ def test_the_second_stage_sharpens_its_own_bones_and_leaves_the_others(degrees, 
     image, truth = picture(degrees=degrees, mirrored=mirrored)
     outcome = method().predict(image)
     before, after = outcome.coarse.threshold(0.5), outcome.final.threshold(0.5)
-    assert outcome.frame.fallback == "none" and outcome.frame.mirrored is mirrored
+    assert wrist(outcome).fallback == "none" and wrist(outcome).mirrored is mirrored
     assert [d.bone for d in outcome.decisions] == [NAMES[b] for b in CARPALS]
     for bone in range(COUNT):
         if bone in CARPALS:
@@ -59,14 +63,14 @@ def test_a_capitate_that_the_coarse_network_missed_is_found_by_the_refiner_and_c
     image, truth = picture()
     outcome = method(coarse=DiscReader(misses=(CAPITATE,))).predict(image)
     after = outcome.final.threshold(0.5)
-    assert outcome.frame.fallback == "none" and outcome.frame.missing == ("Capitate",)
+    assert wrist(outcome).fallback == "none" and wrist(outcome).missing == ("Capitate",)
     assert min(dice(after, truth, bone) for bone in CARPALS) > 0.93
 
 
 def test_without_any_coarse_mask_the_refiner_reads_the_whole_picture():
     image, _ = picture()
     outcome = method(coarse=DiscReader(misses=range(COUNT))).predict(image)
-    assert outcome.frame.fallback == "whole" and outcome.frame.reason
+    assert wrist(outcome).fallback == "whole" and wrist(outcome).reason
     # At that size it knows no bones: it adds none.
     assert not outcome.final.threshold().present().any() and not any(d.used for d in outcome.decisions)
 
@@ -104,7 +108,7 @@ def test_the_second_stage_takes_anyones_coarse_masks():
 def test_one_stage_alone():
     image, _ = picture()
     outcome = TwoStage(Stage(DiscReader(), 512)).predict(image)
-    assert outcome.final is outcome.coarse and outcome.frame is None and outcome.decisions == []
+    assert outcome.final is outcome.coarse and outcome.frames == {} and outcome.decisions == []
 
 
 def test_settings_survive_json():

@@ -1,0 +1,138 @@
+"""`handbone refine`: the second stage alone, on a run's or anyone's coarse predictions."""
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+if TYPE_CHECKING:
+    from rich.table import Table
+
+    from handbone.pipeline.refine_sources import Source
+    from handbone.pipeline.refinement import Refined
+    from handbone.stages.two_stage import TwoStage
+
+_SHOWN = 10  # pictures with an error or a fallback that are printed; refinement.json has all
+
+
+def command(
+    classes: Annotated[
+        str, typer.Option("--classes", "-c", metavar="NAMES", help="Bones and groups: wrist, thumb, Capitate,Lunate.")
+    ] = "wrist",
+    run: Annotated[
+        Path | None, typer.Option("--run", metavar="RUN", help="A finished run.  [default: the latest]")
+    ] = None,
+    coarse: Annotated[
+        Path | None, typer.Option("--coarse", metavar="CSV", help="Anyone's predictions in the contest's format.")
+    ] = None,
+    images: Annotated[Path | None, typer.Option("--images", metavar="DIR", help="The pictures of --coarse.")] = None,
+    output: Annotated[Path, typer.Option("--output", "-o", metavar="OUT", help="Folder for the results.")] = Path(
+        "refined"
+    ),
+    weights: Annotated[
+        str | None,
+        typer.Option(
+            "--weights",
+            "-w",
+            metavar="NAME_OR_RUN",
+            help="The refiner: weights by name, or a run.  [default: the run's own, else zero_shot]",
+            show_default=False,
+        ),
+    ] = None,
+    overwrite: Annotated[
+        bool, typer.Option("--overwrite", help="Replace a refinement that OUT holds already.")
+    ] = False,
+    as_json: Annotated[bool, typer.Option("--json", help="Print the result as JSON on standard output.")] = False,
+) -> None:
+    """Read the wrist, or other bones, again at full resolution, and keep what is credible.
+
+    OUT gets predictions.csv with the same rows, of which only those bones change, an overlay of before and after for
+    each picture, decisions.csv with the reason of every decision, and refinement.json. A picture that cannot be read
+    keeps its rows and is listed; the exit code is then 1. Not a medical device.
+    """
+    from handbone.anatomy import select
+    from handbone.pipeline.prediction import check_output
+    from handbone.pipeline.refinement import RECORD_FILE, refine_predictions, refinement_json
+
+    bones = select(classes)
+    check_output(output, overwrite=overwrite, record=RECORD_FILE, what="refined predictions")
+    source = _source(run, coarse, images)
+    method, name = _method(source, weights)
+    windows = method.for_bones(bones)
+    facts = {"weights": name, "classes": classes, "source": str(coarse or source.folder)}
+    records = refine_predictions(source, method, windows, output, facts=facts)
+    if as_json:
+        import json
+
+        typer.echo(json.dumps(refinement_json(records, method, facts), default=str))
+    else:
+        _show(records, output)
+    if any(record.error for record in records):
+        raise typer.Exit(1)
+
+
+def _source(run: Path | None, coarse: Path | None, images: Path | None) -> "Source":
+    from handbone.pipeline.refine_sources import ForeignFile, RunSource, latest_run
+
+    if coarse is None and images is None:
+        return RunSource(run or latest_run())
+    if run is not None:
+        raise typer.BadParameter("give either --run, or --coarse with --images", param_hint="--run")
+    if coarse is None or images is None:
+        raise typer.BadParameter("--coarse and --images belong together", param_hint="--coarse")
+    return ForeignFile(coarse, images)
+
+
+def _method(source: "Source", weights: str | None) -> "tuple[TwoStage, str]":
+    """The refiner: as asked for, else the run's own, else the shipped one."""
+    from handbone.errors import HandboneError
+    from handbone.stages.two_stage import REFINER_FILE, TwoStage
+
+    folder = getattr(source, "folder", None)
+    if weights is None:
+        own = folder is not None and (folder / "weights" / REFINER_FILE).is_file()
+        weights = str(folder) if own else "zero_shot"
+    method = TwoStage.from_path(weights)
+    if method.refine_stage is None:
+        raise HandboneError("there is no refiner", where=weights, remedy="give a run that has both stages")
+    return method, weights
+
+
+def _show(records: "list[Refined]", output: Path) -> None:
+    from rich.console import Console
+    from rich.markup import escape
+
+    console = Console()
+    console.print(_table(records))
+    troubled = [(r.name, r.error or _fallbacks(r)) for r in records if r.error or _fallbacks(r)]
+    for name, trouble in troubled[:_SHOWN]:
+        console.print(f"[yellow]look again[/yellow] {escape(name)}: {escape(trouble)}", soft_wrap=True, highlight=False)
+    if len(troubled) > _SHOWN:
+        console.print(f"and {len(troubled) - _SHOWN} more in refinement.json", highlight=False)
+    done = [r for r in records if not r.error]
+    seconds = sum(sum(r.seconds.values()) for r in done) / max(1, len(done))
+    console.print(
+        f"{len(done)} of {len(records)} pictures refined, {seconds:.2f} s each: {escape(str(output))}", soft_wrap=True
+    )
+
+
+def _fallbacks(record: "Refined") -> str:
+    found = [f"{frame['fallback']} window, {frame['reason']}" for frame in record.frames.values() if frame["reason"]]
+    return "; ".join(found)
+
+
+def _table(records: "list[Refined]") -> "Table":
+    from rich.table import Table
+
+    from handbone.pipeline.refinement import decisions_table
+
+    table = Table("Bone", "Refined", "Kept", "Agreement", "Kept because")
+    decisions = decisions_table(records)
+    if decisions.empty:
+        return table
+    for bone, rows in decisions.groupby("bone", sort=False):
+        kept = rows[~rows["used"]]
+        why = kept["reason"].str.replace(r" \(.*", "", regex=True).mode()
+        agreement = f"{rows['agreement'].mean():.3f}"
+        table.add_row(bone, str(len(rows) - len(kept)), str(len(kept) or ""), agreement, "" if why.empty else why[0])
+    return table

@@ -1,0 +1,125 @@
+"""`handbone refine` through the real command: foreign files, a run, mistakes."""
+
+import csv
+import json
+
+import cv2
+import numpy as np
+import pytest
+import torch
+import typer
+from typer.testing import CliRunner
+
+from handbone.anatomy import NAMES, select
+from handbone.cli import refine
+from handbone.masks.contest_csv import PredictionsWriter, read_predictions
+from handbone.phantom import draw_hand
+from handbone.recipe.schema import Choice
+from handbone.stages.two_stage import RefinerSettings
+from handbone.training.weights import WeightsCard, build_network, save_weights
+
+app = typer.Typer()
+app.command()(refine.command)
+MODEL = Choice(name="unet", encoder="mobilenet_v2", encoder_weights=None)
+
+
+@pytest.fixture(scope="module", autouse=True)
+def one_thread():
+    before = torch.get_num_threads()
+    torch.set_num_threads(1)
+    yield
+    torch.set_num_threads(before)
+
+
+@pytest.fixture(scope="module")
+def weights(tmp_path_factory):
+    """Untrained networks whose refiner is always taken."""
+    folder = tmp_path_factory.mktemp("weights")
+    open_gate = {"min_agreement": 0.0, "area_ratio": [0.0, 1e9], "max_shift": 1e9}
+    settings = RefinerSettings(roams=True, merge=open_gate).model_dump(mode="json")
+    for stage, extra in (("coarse", {}), ("refiner", {"refiner": settings})):
+        card = WeightsCard(model=MODEL, in_channels=1, size=64, stage=stage, extra=extra)
+        torch.manual_seed(3)
+        network = build_network(MODEL, 1)
+        # An untrained network says 0 everywhere: with this it sees bone in about half of its pixels.
+        for name, values in network.named_parameters():
+            if values.shape == (len(NAMES),):
+                torch.nn.init.constant_(values, 0.3)
+        save_weights(folder / f"{stage}.safetensors", network, card)
+    return folder
+
+
+@pytest.fixture(scope="module")
+def foreign(tmp_path_factory):
+    """Another team's predictions of three pictures, in two folders."""
+    folder = tmp_path_factory.mktemp("foreign")
+    (folder / "images" / "more").mkdir(parents=True)
+    with PredictionsWriter(folder / "theirs.csv") as table:
+        for seed, name in enumerate(("a.png", "more/b.png", "c.png")):
+            hand = draw_hand(seed, size=256, bent=bool(seed))
+            cv2.imwrite(str(folder / "images" / name), hand.image)
+            table.write(name.rsplit("/")[-1], hand.masks)
+    return folder
+
+
+def call(*arguments):
+    return CliRunner().invoke(app, [str(a) for a in arguments])
+
+
+@pytest.mark.parametrize("classes", ["wrist", "Capitate,Trapezoid", "fingers", "forearm,thumb"])
+def test_anyones_predictions_come_back_with_only_those_bones_changed(foreign, weights, tmp_path, classes):
+    out = tmp_path / "out"
+    given = ("--coarse", foreign / "theirs.csv", "--images", foreign / "images", "-w", weights)
+    result = call(*given, "--classes", classes, "-o", out)
+    assert result.exit_code == 0, result.output
+    before, after = dict(read_predictions(foreign / "theirs.csv")), dict(read_predictions(out / "predictions.csv"))
+    assert list(before) == list(after) == ["a.png", "b.png", "c.png"]
+    chosen = {NAMES[b] for b in select(classes)}
+    with open(out / "decisions.csv", newline="") as file:
+        decisions = list(csv.DictReader(file))
+    assert len(decisions) == 3 * len(chosen) and {d["bone"] for d in decisions} == chosen
+    used = {(d["image_name"], d["bone"]) for d in decisions if d["used"] == "True"}
+    assert used
+    for name in before:
+        for bone, old, new in zip(NAMES, before[name], after[name], strict=True):
+            assert (name, bone) in used or old == new
+    for name in ("a", "b", "c"):
+        overlay = cv2.imread(str(out / "overlays" / f"{name}.png"))
+        assert overlay.shape[1] > 1.8 * overlay.shape[0]
+    assert json.loads((out / "refinement.json").read_text())["classes"] == classes
+
+
+def test_a_picture_that_is_missing_broken_or_of_another_size_keeps_its_rows_and_is_named(foreign, weights, tmp_path):
+    images = tmp_path / "images"
+    images.mkdir()
+    (images / "a.png").write_bytes((foreign / "images" / "a.png").read_bytes())
+    small = cv2.imread(str(foreign / "images" / "more" / "b.png"))[:100]
+    cv2.imwrite(str(images / "b.png"), small)
+    out = tmp_path / "out"
+    result = call("--coarse", foreign / "theirs.csv", "--images", images, "-w", weights, "-o", out, "--json")
+    assert result.exit_code == 1
+    errors = {p["name"]: p["error"] for p in json.loads(result.stdout)["pictures"]}
+    assert errors["a.png"] is None and "256 x 100" in errors["b.png"] and "no picture of this name" in errors["c.png"]
+    before, after = dict(read_predictions(foreign / "theirs.csv")), dict(read_predictions(out / "predictions.csv"))
+    assert before["b.png"] == after["b.png"] and before["c.png"] == after["c.png"]
+
+
+def test_nothing_is_overwritten_unasked(foreign, weights, tmp_path):
+    given = ("--coarse", foreign / "theirs.csv", "--images", foreign / "images", "-w", weights, "-o", tmp_path / "out")
+    assert call(*given).exit_code == 0
+    assert "already" in str(call(*given).exception)
+    assert call(*given, "--overwrite").exit_code == 0
+
+
+def test_mistakes_are_answered_in_a_sentence(foreign, weights, tmp_path, monkeypatch):
+    monkeypatch.setenv("HANDBONE_RUNS", str(tmp_path / "runs"))
+    out = ("-o", tmp_path / "out")
+    assert "there is no finished run" in str(call(*out).exception)
+    assert "there is no finished run" in str(call("--run", tmp_path, *out).exception)
+    assert call("--coarse", foreign / "theirs.csv", *out).exit_code == 2
+    (tmp_path / "other").mkdir()
+    cv2.imwrite(str(tmp_path / "other" / "z.png"), np.zeros((64, 64), np.uint8))
+    given = ("--coarse", foreign / "theirs.csv", "--images", tmp_path / "other", *out)
+    assert "none of the 3 pictures" in str(call(*given).exception)
+    assert "Capitat" in str(call("--classes", "Capitat", *given).exception)
+    assert not (tmp_path / "out").exists()
