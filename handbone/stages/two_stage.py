@@ -24,7 +24,7 @@ from handbone.stages.regions import Window, asked, windows
 from handbone.stages.tidy import tidy
 from handbone.training.inference import Predictor
 from handbone.training.weights import read_card
-from handbone.weights import resolve
+from handbone.weights import CARD_FILE, read_set, resolve
 
 COARSE_FILE, REFINER_FILE = "coarse.safetensors", "refiner.safetensors"
 
@@ -261,9 +261,11 @@ def find_weights(path: str | Path) -> tuple[Path, Path | None]:
 
     Raises
     ------
-    HandboneError: no weights there, and none of that name.
+    HandboneError: no weights there, and none of that name; a set of weights that are not those of its card.
     """
     path = resolve(path)
+    if (path / CARD_FILE).is_file():
+        read_set(path).verify()
     if path.is_file():
         return path, None
     for folder in (path / "weights", path):

@@ -42,7 +42,7 @@ def weights(tmp_path_factory):
         torch.manual_seed(3)
         network = build_network(MODEL, 1)
         # An untrained network says 0 everywhere: with this it sees bone in about half of its pixels.
-        for name, values in network.named_parameters():
+        for values in network.parameters():
             if values.shape == (len(NAMES),):
                 torch.nn.init.constant_(values, 0.3)
         save_weights(folder / f"{stage}.safetensors", network, card)

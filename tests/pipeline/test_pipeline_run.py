@@ -94,6 +94,29 @@ def test_dry_run_tells_what_a_change_would_cost_and_does_nothing(home):
     assert sorted((path, path.stat().st_mtime_ns) for path in (home / "runs").rglob("*")) == before
 
 
+def test_refine_takes_the_latest_run(home):
+    done = handbone("refine", "--classes", "wrist", folder=home)
+    assert done.returncode == 0, done.stderr
+    before, after = (
+        pd.read_csv(home / p)[["image_name", "class"]] for p in ("runs/tiny/predictions.csv", "refined/predictions.csv")
+    )
+    assert before.equals(after)
+    assert json.loads((home / "refined/refinement.json").read_text())["weights"].endswith("tiny")
+    unknown = handbone("refine", "--classes", "fingers", "-o", "fingers", folder=home)
+    assert unknown.returncode == 1 and "refine.roam" in unknown.stderr and not (home / "fingers").exists()
+
+
+def test_a_gate_is_calibrated_on_pictures_that_no_network_saw(home):
+    changes = ("--set", "merge.gate=calibrated", "--set", "predict.calibrate=10")
+    done = handbone("run", "tiny", *changes, "--json", folder=home)
+    assert done.returncode == 0, done.stderr
+    assert done.stderr.count("reused") == 5
+    learned = home / "runs/tiny/steps/calibration"
+    assert (learned / "gate.json").exists() and json.loads((learned / "presence.json").read_text())["coefficients"]
+    few = handbone("run", "tiny", "--set", "merge.gate=calibrated", folder=home)
+    assert few.returncode == 0 and "too few to calibrate the gate" in few.stderr
+
+
 def test_refiner_can_be_left_out(home):
     done = handbone("run", "tiny", "--set", "refine=false", folder=home)
     assert done.returncode == 0, done.stderr
