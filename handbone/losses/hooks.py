@@ -28,6 +28,13 @@ class FocalSettings(Table):
     alpha: float | None = Field(default=None, gt=0, lt=1, description="weight of bone against background")
 
 
+class OutlineSettings(Table):
+    """Settings of the cross-entropy that counts pixels near outlines more."""
+
+    emphasis: float = Field(default=4.0, gt=0, description="how much more a pixel counts that lies near an outline")
+    width: int = Field(default=3, ge=1, le=64, description="pixels on either side of an outline that lie near it")
+
+
 def _build(name: str):
     def build(settings: Any):
         from handbone.losses import overlap, pixelwise
@@ -35,6 +42,7 @@ def _build(name: str):
         return {
             "bce": pixelwise.BCE,
             "focal": pixelwise.Focal,
+            "outline_bce": pixelwise.OutlineBCE,
             "dice": overlap.Dice,
             "iou": overlap.IoU,
             "tversky": overlap.Tversky,
@@ -45,11 +53,17 @@ def _build(name: str):
 
 @hookimpl
 def handbone_losses() -> list[LossSpec]:
-    """bce, focal, dice, iou, tversky."""
+    """bce, focal, outline_bce, dice, iou, tversky."""
     return [
         LossSpec(name="bce", summary="Binary cross-entropy, mean over all pixels and bones", build=_build("bce")),
         LossSpec(
             name="focal", summary="Cross-entropy of the hard pixels", build=_build("focal"), settings=FocalSettings
+        ),
+        LossSpec(
+            name="outline_bce",
+            summary="Cross-entropy in which pixels near a bone's outline count more",
+            build=_build("outline_bce"),
+            settings=OutlineSettings,
         ),
         LossSpec(
             name="dice", summary="1 - Dice per bone over the batch", build=_build("dice"), settings=OverlapSettings

@@ -41,7 +41,7 @@ def test_identities(pair):
     assert build_loss(terms)(*pair).item() == pytest.approx(both.item(), abs=1e-6)
 
 
-@pytest.mark.parametrize("name", ["bce", "focal", "dice", "iou", "tversky"])
+@pytest.mark.parametrize("name", ["bce", "focal", "outline_bce", "dice", "iou", "tversky"])
 def test_right_is_better_than_wrong_and_learning_reaches_it(name):
     target = torch.zeros(1, 29, 8, 8)
     target[:, :, 2:6, 2:6] = 1
@@ -56,6 +56,20 @@ def test_right_is_better_than_wrong_and_learning_reaches_it(name):
     assert ((logits > 0).float() == target).all()
 
 
+def test_the_outline_counts_more_by_brute_force():
+    target = torch.zeros(1, 1, 20, 24)
+    target[..., 6:14, 8:18] = 1
+    logits = torch.randn(1, 1, 20, 24, generator=torch.Generator().manual_seed(1))
+    weights = torch.ones(20, 24)
+    for y in range(20):
+        for x in range(24):
+            part = target[0, 0, max(0, y - 2) : y + 3, max(0, x - 2) : x + 3]
+            weights[y, x] += 5.0 * float(part.min() < 0.5 < part.max())
+    each = torch.nn.functional.binary_cross_entropy_with_logits(logits, target, reduction="none")[0, 0]
+    expected = (weights * each).sum() / weights.sum()
+    assert loss("outline_bce", emphasis=5.0, width=2)(logits, target).item() == pytest.approx(expected.item(), rel=1e-5)
+
+
 @pytest.mark.parametrize("name", ["dice", "iou", "tversky"])
 def test_a_bone_that_nobody_has_is_judged_by_what_is_predicted(name):
     target = torch.zeros(2, 1, 8, 8)
@@ -66,7 +80,7 @@ def test_a_bone_that_nobody_has_is_judged_by_what_is_predicted(name):
     assert 0.5 < function(something, target) < 1
 
 
-@pytest.mark.parametrize("name", ["bce", "focal", "dice", "iou", "tversky"])
+@pytest.mark.parametrize("name", ["bce", "focal", "outline_bce", "dice", "iou", "tversky"])
 def test_half_precision_logits_are_judged_in_float32(name, pair):
     logits, target = pair
     half = logits.bfloat16()
