@@ -95,4 +95,11 @@ def test_mistakes_are_named(pair):
         loss("dice")(pair[0], pair[1][:1])
     with pytest.raises(HandboneError, match=r"loss 'dice': unknown setting 'smoth' \(did you mean 'smooth'"):
         loss("dice", smoth=2)
-    assert {p.spec.name for p in registry().provided("loss")} == {"bce", "focal", "dice", "iou", "tversky"}
+    assert {p.spec.name for p in registry().provided("loss")} == {
+        "bce",
+        "focal",
+        "outline_bce",
+        "dice",
+        "iou",
+        "tversky",
+    }
