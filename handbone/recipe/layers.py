@@ -84,6 +84,12 @@ def table_at(model: type[Table] | None, key: str) -> type[Table] | None:
     return next((kind for kind in options if isinstance(kind, type) and issubclass(kind, Table)), None)
 
 
+def _row_of(model: type[Table], key: str) -> type[Table] | None:
+    """The class of the tables in a list (`[[refine.regions]]`); None for lists of anything else."""
+    items = typing.get_args(model.model_fields[key].annotation)
+    return next((kind for kind in items if isinstance(kind, type) and issubclass(kind, Table)), None)
+
+
 @functools.cache
 def defaults() -> Layer:
     """What holds where a recipe says nothing."""
@@ -188,6 +194,7 @@ def for_validation(data: dict[str, Any], model: type[Table] = Recipe) -> dict[st
         if isinstance(value, dict) and held:
             value = for_validation(value, held)
         elif isinstance(value, list) and key in model.model_fields:
-            value = tuple(value)
+            row = _row_of(model, key)
+            value = tuple(for_validation(v, row) if row and isinstance(v, dict) else v for v in value)
         ready[key] = value
     return ready

@@ -113,8 +113,22 @@ def test_a_gate_is_calibrated_on_pictures_that_no_network_saw(home):
     assert done.stderr.count("reused") == 5
     learned = home / "runs/tiny/steps/calibration"
     assert (learned / "gate.json").exists() and json.loads((learned / "presence.json").read_text())["coefficients"]
-    few = handbone("run", "tiny", "--set", "merge.gate=calibrated", folder=home)
-    assert few.returncode == 0 and "too few to calibrate the gate" in few.stderr
+
+
+def test_two_regions_in_one_recipe(home):
+    regions = 'refine.regions=[{name="tips", bones=["finger-4", "finger-8"]}]'
+    changes = ("--set", "merge.gate=calibrated", "--set", regions, "--set", "refine.roam=0.5")
+    done = handbone("run", "tiny", *changes, folder=home)
+    assert done.returncode == 0 and "too few to calibrate the gate" in done.stderr
+    records = [json.loads(p.read_text()) for p in (home / "runs/tiny/steps/predictions/pictures").glob("*.json")]
+    assert all(set(record["frames"]) == {"wrist", "tips"} for record in records)
+    assert {d["region"] for record in records for d in record["decisions"]} == {"wrist", "tips"}
+    done = handbone("refine", "--classes", "finger-4,Capitate,Radius", "-o", "three", folder=home)
+    assert done.returncode == 0, done.stderr
+    decisions = pd.read_csv(home / "three/decisions.csv")
+    assert dict(zip(decisions["bone"], decisions["region"], strict=True)) == {
+        "finger-4": "tips", "Capitate": "wrist", "Radius": "asked for",
+    }  # fmt: skip
 
 
 def test_refiner_can_be_left_out(home):
