@@ -8,14 +8,26 @@ import pandas as pd
 from handbone import anatomy
 from handbone.data.pose import bend_degrees, pose
 from handbone.errors import HandboneError
-from handbone.evaluation.metrics import both_empty, boundary_distances, dice_contest, hd95_of, nsd_of
+from handbone.evaluation.metrics import (
+    BAND_PX,
+    both_empty,
+    boundary_iou_of,
+    compare_boundaries,
+    dice_contest,
+    hd95_of,
+    nsd_of,
+)
 from handbone.masks.bone_masks import BoneMasks
+
+#: What `handbone.data.pose.pose` tells apart.
+POSES = ("straight", "bent", "unknown")
 
 
 def score_pictures(
     pictures: Iterable[tuple[str, BoneMasks, Mapping[str, BoneMasks]]],
     *,
     tolerances_px: Sequence[float] = (1.0, 2.0),
+    band_px: float = BAND_PX,
 ) -> pd.DataFrame:
     """The metrics table: one row for each image, stage and bone.
 
@@ -23,12 +35,13 @@ def score_pictures(
     ----------
     pictures: (image name, true masks, {stage: its masks}) of each picture, in the order of the method's stages.
     tolerances_px: the tolerances of the NSD columns, in pixels of the picture.
+    band_px: width in pixels of the bands that boundary IoU compares.
 
     Returns
     -------
-    Columns image_name, bone, stage, dice, both_empty, nsd_<tolerance>px for each tolerance, hd95_px, truth_area and
-    area in pixels, bend_degrees and pose ('straight', 'bent' or 'unknown') of the true hand. NSD and HD95 are NaN where
-    both masks are empty; see `metrics` for where one is.
+    Columns image_name, bone, stage, dice, both_empty, nsd_<tolerance>px for each tolerance, hd95_px, boundary_iou,
+    truth_area and area in pixels, bend_degrees and pose ('straight', 'bent' or 'unknown') of the true hand. Boundary
+    metrics are NaN where both masks are empty; see `metrics` for where one is.
 
     Raises
     ------
@@ -43,21 +56,24 @@ def score_pictures(
         bend = bend_degrees(truth.centroids_xy())
         for stage, masks in stages.items():
             columns = {"image_name": image_name, "bone": anatomy.NAMES, "stage": stage}
-            columns |= _scores(truth, masks, tolerances_px)
+            columns |= _scores(truth, masks, tolerances_px, band_px)
             frames.append(pd.DataFrame(columns | {"bend_degrees": bend, "pose": pose(bend)}))
     if not frames:
-        names = [*_scores(*[BoneMasks.from_rings({}, (1, 1))] * 2, tolerances_px)]
+        names = [*_scores(*[BoneMasks.from_rings({}, (1, 1))] * 2, tolerances_px, band_px)]
         return pd.DataFrame(columns=["image_name", "bone", "stage", *names, "bend_degrees", "pose"])
     return pd.concat(frames, ignore_index=True)
 
 
-def _scores(truth: BoneMasks, masks: BoneMasks, tolerances_px: Sequence[float]) -> dict[str, np.ndarray]:
-    distances = boundary_distances(truth, masks)
+def _scores(
+    truth: BoneMasks, masks: BoneMasks, tolerances_px: Sequence[float], band_px: float
+) -> dict[str, np.ndarray]:
+    pairs = compare_boundaries(truth, masks, band_px=band_px)
     return {
         "dice": dice_contest(truth, masks),
         "both_empty": both_empty(truth, masks),
-        **{f"nsd_{tolerance:g}px": nsd_of(distances, tolerance) for tolerance in tolerances_px},
-        "hd95_px": hd95_of(distances, truth.size_hw),
+        **{f"nsd_{tolerance:g}px": nsd_of(pairs, tolerance) for tolerance in tolerances_px},
+        "hd95_px": hd95_of(pairs, truth.size_hw),
+        "boundary_iou": boundary_iou_of(pairs),
         "truth_area": truth.areas(),
         "area": masks.areas(),
     }
@@ -72,12 +88,18 @@ def summarise(rows: pd.DataFrame) -> pd.DataFrame:
 
     Returns
     -------
-    Columns kind ('group', 'pose' or 'bone'), name, pictures, and for each stage <stage>_dice, <stage>_dice_seen (Dice
-    without the bones that neither truth nor prediction has), <stage>_both_empty (how many those are), <stage>_nsd_...
-    and <stage>_hd95_px. Groups come first, then poses (all bones), then bones in anatomy order.
+    Columns kind ('group', 'pose', 'group and pose' or 'bone'), name, pictures, and for each stage <stage>_dice,
+    <stage>_dice_seen (Dice without the bones that neither truth nor prediction has), <stage>_both_empty (how many those
+    are), <stage>_nsd_..., <stage>_hd95_px and <stage>_boundary_iou. Groups come first, then poses (all bones), then
+    groups in each pose ('carpals, bent'), then bones in anatomy order.
     """
     parts = [("group", name, rows[rows["bone"].isin(bones)]) for name, bones in anatomy.GROUPS.items()]
-    parts += [("pose", name, rows[rows["pose"] == name]) for name in ("straight", "bent", "unknown")]
+    parts += [("pose", name, rows[rows["pose"] == name]) for name in POSES]
+    parts += [
+        ("group and pose", f"{name}, {held}", rows[rows["bone"].isin(bones) & (rows["pose"] == held)])
+        for name, bones in anatomy.GROUPS.items()
+        for held in POSES
+    ]
     parts += [("bone", name, rows[rows["bone"] == name]) for name in anatomy.NAMES]
     stages = list(dict.fromkeys(rows["stage"]))
     lines = []
@@ -94,7 +116,7 @@ def summarise(rows: pd.DataFrame) -> pd.DataFrame:
 
 def _means(rows: pd.DataFrame) -> dict[str, float]:
     figures = rows.assign(dice_seen=rows["dice"].where(~rows["both_empty"].astype(bool)))
-    boundary = [name for name in rows.columns if name.startswith("nsd_") or name == "hd95_px"]
+    _, *boundary = figures_of(rows)
     means = figures.groupby("bone")[["dice", "dice_seen", *boundary]].mean().mean()
     return {
         "dice": float(means["dice"]),
@@ -102,3 +124,8 @@ def _means(rows: pd.DataFrame) -> dict[str, float]:
         "both_empty": int(rows["both_empty"].sum()),
         **{name: float(means[name]) for name in boundary},
     }
+
+
+def figures_of(rows: pd.DataFrame) -> list[str]:
+    """The columns of a metrics table that hold figures: dice, then the boundary metrics that it has."""
+    return [name for name in rows.columns if name in ("dice", "hd95_px", "boundary_iou") or name.startswith("nsd_")]

@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pandas as pd
 
+from handbone.evaluation.headlines import headlines, with_intervals
 from handbone.evaluation.tables import score_pictures, summarise
 from handbone.files import whole_file, write_json
 from handbone.frame import Frame
@@ -21,12 +22,15 @@ _HEADLINES = ("all", "carpals", "metacarpals", "phalanges", "forearm")
 
 def evaluate(context: Context, part: Path) -> None:
     """Compare coarse and merged masks with the labels; leaves `metrics.csv`, `summary.csv` and `figures.json`."""
-    rows = score_pictures(_scored(context), tolerances_px=context.recipe.evaluate.nsd_tolerances_px)
+    settings = context.recipe.evaluate
+    rows = score_pictures(_scored(context), tolerances_px=settings.nsd_tolerances_px, band_px=settings.boundary_band_px)
     parts = {sample.name: name for name in ("validation", "test") for sample in context.parts[name]}
     rows.insert(1, "part", rows["image_name"].map(parts))
+    rows.insert(2, "person", rows["image_name"].map({sample.name: sample.person for sample in context.predicted}))
     with whole_file(part / "metrics.csv") as temporary:
         rows.to_csv(temporary, index=False, float_format="%.6g")
-    summary = summarise(_judged(rows))
+    shown = judged(rows)
+    summary = with_intervals(summarise(shown), headlines(shown))
     with whole_file(part / "summary.csv") as temporary:
         summary.to_csv(temporary, index=False, float_format="%.6g")
     write_json(part / "figures.json", _headlines(summary))
@@ -43,7 +47,7 @@ def _scored(context: Context) -> Iterator[tuple[str, BoneMasks, Mapping[str, Bon
         yield prediction.sample.name, context.dataset.labels(prediction.sample).masks(), stages
 
 
-def _judged(rows: pd.DataFrame) -> pd.DataFrame:
+def judged(rows: pd.DataFrame) -> pd.DataFrame:
     """The rows that figures are taken from: the test pictures, which no decision saw, where these have labels."""
     test = rows[rows["part"] == "test"]
     return test if len(test) else rows
@@ -67,7 +71,7 @@ def write_page(context: Context, part: Path) -> None:
     from handbone.report.page import write_report
 
     settings = context.recipe.report
-    rows = _judged(pd.read_csv(context.folder.step("evaluation") / "metrics.csv"))
+    rows = judged(pd.read_csv(context.folder.step("evaluation") / "metrics.csv"))
     chosen = _worst_and_best(rows, settings.worst, settings.best) if len(rows) else []
     samples = {sample.name: sample for sample in context.predicted}
     cases = []

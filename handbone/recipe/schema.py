@@ -399,6 +399,9 @@ class Evaluate(Table):
     nsd_tolerances_px: tuple[Positive, ...] = Field(
         default=(1.0, 2.0), description="distances in pixels at which outlines count as equal"
     )
+    boundary_band_px: Positive = Field(
+        default=2.0, description="width in pixels of the band inside an outline that boundary IoU compares"
+    )
 
 
 class Report(Table):

@@ -6,6 +6,8 @@ import numpy as np
 import pandas as pd
 
 from handbone.anatomy import CARPALS, INDEX, NAMES
+from handbone.evaluation.headlines import Headline, headlines
+from handbone.evaluation.tables import figures_of
 from handbone.report.cases import colour_of
 from handbone.report.charts import group_means
 from handbone.report.labels import SHORT_NAMES
@@ -36,8 +38,8 @@ class Figures:
 
     Parameters
     ----------
-    rows: one row per image_name, bone and stage, with `dice` and, where computed, `nsd_*px`, `hd95_px`, `pose` and
-        `both_empty`; stages come in the order of the method.
+    rows: one row per image_name, bone and stage, with `dice` and, where computed, `nsd_*px`, `hd95_px`, `boundary_iou`,
+        `pose`, `person` and `both_empty`; stages come in the order of the method.
     """
 
     def __init__(self, rows: pd.DataFrame):
@@ -102,6 +104,15 @@ class Figures:
                 (str(pose), int(part["image_name"].nunique()), *(dict(means.loc[g]) for g in ("all", "carpals")))
             )
         return sorted(found, reverse=True)
+
+    def headlines(self) -> list[Headline]:
+        """All bones and carpals by pose with intervals over people; empty where the metrics don't tell people apart."""
+        return headlines(self.rows) if {"pose", "person"} <= set(self.rows) else []
+
+    @property
+    def names(self) -> list[str]:
+        """The columns that hold figures."""
+        return figures_of(self.rows)
 
     def case(self, image_name: str) -> dict | None:
         """Dice of one picture: `all` and `carpals` by stage, its pose, its weakest bones, and every bone's by stage."""

@@ -14,7 +14,7 @@ from markupsafe import Markup
 import handbone
 from handbone.anatomy import BONES, INDEX
 from handbone.files import write_text
-from handbone.report import charts
+from handbone.report import charts, numbers
 from handbone.report.cases import CasePicture, colour_of
 from handbone.report.figures import Figures
 from handbone.report.labels import SHORT_NAMES, full_name
@@ -89,6 +89,7 @@ def _template() -> jinja2.Template:
         "script": Markup(folder.joinpath("page.js").read_text("utf-8")),
         "colour_of": colour_of,
         "full_name": full_name,
+        "numbers": numbers,
     }
     return environment.from_string(folder.joinpath("page.html.jinja").read_text("utf-8"))
 

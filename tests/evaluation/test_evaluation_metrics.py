@@ -1,4 +1,4 @@
-"""Dice, NSD and HD95 against all distances between all boundary pixels."""
+"""Dice, NSD, HD95 and boundary IoU against all distances between all boundary pixels."""
 
 import numpy as np
 import pytest
@@ -8,7 +8,7 @@ from hypothesis.extra import numpy as hnp
 
 from handbone.anatomy import COUNT
 from handbone.errors import ShapeError
-from handbone.evaluation.metrics import both_empty, dice_contest, hd95, nsd
+from handbone.evaluation.metrics import both_empty, boundary_iou, dice_contest, hd95, nsd
 from handbone.masks import BoneMasks
 
 planes = hnp.arrays(bool, (9, 11), elements=st.booleans(), fill=st.booleans())
@@ -64,10 +64,42 @@ def test_boundary_metrics_agree_with_all_distances(a, b, tolerance):
         assert found_hd95 == pytest.approx(max(np.percentile(there, 95), np.percentile(back, 95)), abs=1e-4)
 
 
+def inner_band(plane: np.ndarray, width: float) -> np.ndarray:
+    """The pixels of a mask that are nearer than `width` to one of its boundary pixels."""
+    band = np.zeros(plane.shape, bool)
+    for pixel in np.argwhere(plane):
+        band[tuple(pixel)] = (np.linalg.norm(boundary_points(plane) - pixel, axis=1) < width - 1e-6).any()
+    return band
+
+
+@settings(deadline=None)
+@given(planes, planes, st.sampled_from([0.5, 1.0, 1.7, 2.0, 2.5]))
+def test_boundary_iou_agrees_with_bands_of_all_pixels(a, b, width):
+    found = boundary_iou(only(a, 5), only(b, 5), width)
+    assert np.isnan(np.delete(found, 5)).all()
+    band, other = inner_band(a, width), inner_band(b, width)
+    if not band.any() and not other.any():
+        assert np.isnan(found[5])
+    else:
+        assert found[5] == pytest.approx(np.count_nonzero(band & other) / np.count_nonzero(band | other))
+
+
+def test_boundary_iou_sees_what_dice_hides():
+    a, b = np.zeros((80, 80), bool), np.zeros((80, 80), bool)
+    a[10:70, 10:70] = True
+    b[11:69, 11:69] = True
+    assert dice_contest(only(a), only(b))[0] == pytest.approx(0.966, abs=1e-3)
+    # Bands two pixels wide: 60² - 56² and 58² - 54² pixels, and 58² - 56² of both.
+    assert boundary_iou(only(a), only(b), 2.0)[0] == pytest.approx(228 / (464 + 448 - 228))
+    assert boundary_iou(only(a), only(np.zeros_like(a)))[0] == 0
+    # A band as wide as the mask is the mask: plain IoU.
+    assert boundary_iou(only(a), only(b), 100)[0] == pytest.approx(58**2 / 60**2)
+
+
 @given(planes, planes)
 def test_metrics_do_not_know_which_is_the_truth(a, b):
     one, other = only(a), only(b)
-    for metric in (dice_contest, hd95, lambda x, y: nsd(x, y, 1.0)):
+    for metric in (dice_contest, hd95, boundary_iou, lambda x, y: nsd(x, y, 1.0)):
         assert np.array_equal(metric(one, other), metric(other, one), equal_nan=True)
 
 
@@ -84,6 +116,6 @@ def test_a_square_moved_by_two_pixels():
 
 
 def test_pictures_of_other_sizes_are_refused():
-    for metric in (dice_contest, hd95, lambda x, y: nsd(x, y, 1.0)):
+    for metric in (dice_contest, hd95, boundary_iou, lambda x, y: nsd(x, y, 1.0)):
         with pytest.raises(ShapeError, match=r"\(4, 4\) like the truth's, but came as \(4, 5\)"):
             metric(only(np.ones((4, 4), bool)), only(np.ones((4, 5), bool)))

@@ -41,7 +41,7 @@ def rows():
 
 def test_one_row_for_each_picture_stage_and_bone(rows):
     assert list(rows.columns) == [
-        *("image_name", "bone", "stage", "dice", "both_empty", "nsd_1px", "nsd_2.5px", "hd95_px"),
+        *("image_name", "bone", "stage", "dice", "both_empty", "nsd_1px", "nsd_2.5px", "hd95_px", "boundary_iou"),
         *("truth_area", "area", "bend_degrees", "pose"),
     ]
     assert len(rows) == 2 * 2 * COUNT

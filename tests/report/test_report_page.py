@@ -172,6 +172,25 @@ def test_a_coarse_run_has_one_column_of_figures(tmp_path):
     assert "change" not in text
 
 
+def test_intervals_stand_beside_the_means_where_people_are_known(tmp_path):
+    rows = metrics(("a.png", "b.png", "c.png", "d.png"))
+    plain = write_report(tmp_path / "plain.html", title="t", rows=rows).read_text("utf-8")
+    assert "By pose" in plain and "percentile bootstrap" not in plain
+    rows["person"] = rows["image_name"].str[0]
+    page = write_report(tmp_path / "r.html", title="t", rows=rows).read_text("utf-8")
+    text = Reader(page).text
+    assert "percentile bootstrap" in text and "NSD 2 px" in text and "HD95 px" in text
+    carpals = rows[rows["bone"].isin(anatomy.GROUPS["carpals"]) & (rows["stage"] == "merged")]
+    straight = carpals[carpals["pose"] == "straight"]["dice"].mean()
+    assert f"{straight:.3f}" in text.split("percentile bootstrap")[1]
+    assert "+0.050" in text and 'class="up">+0.050' in page
+    # One bent hand: a figure, and no interval.
+    assert "nan" not in text
+    rows["person"] = "a"
+    text = Reader(write_report(tmp_path / "one.html", title="t", rows=rows).read_text("utf-8")).text
+    assert "none here: pictures of 1 person" in text
+
+
 def test_a_missing_mask_does_not_break_the_page(tmp_path):
     rows = metrics()
     rows.loc[rows["bone"] == "Pisiform", ["dice", "nsd_2px"]] = np.nan
