@@ -2,9 +2,10 @@
 
 import importlib.util
 
+from handbone import anatomy
 from handbone.errors import HandboneError
 from handbone.plugins.manager import registry
-from handbone.recipe.schema import Choice, Network, Recipe
+from handbone.recipe.schema import Choice, Network, Recipe, Refine
 from handbone.weights import resolve
 
 
@@ -43,9 +44,22 @@ def _network_mistakes(table: str, network: Network) -> list[str]:
     if network.weights is not None and (table, network.weights) != ("refine", "coarse"):
         try:
             resolve(network.weights)
+            if train.epochs == 0 and not mistakes:
+                _check_ready_made(network)
         except HandboneError as error:
             mistakes.append(f"{table}.weights: {error}")
     for logger in train.loggers:
         if logger != "csv" and importlib.util.find_spec(logger) is None:
             mistakes.append(f"{table}.train.loggers: {logger!r} is not installed; pip install 'handbone[{logger}]'")
     return mistakes
+
+
+def _check_ready_made(network: Network) -> None:
+    """Refuse weights that cannot be used as they are."""
+    # Not before it is needed: it imports torch.
+    from handbone.training.engine import ready_made
+
+    if isinstance(network, Refine):
+        ready_made(network, 1 + anatomy.COUNT * network.coarse_channels, "refiner")
+    else:
+        ready_made(network, 1, "coarse")

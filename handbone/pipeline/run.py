@@ -48,10 +48,8 @@ class Run:
         """Gigabytes that training each network is expected to hold; builds the networks, so it takes seconds."""
         from handbone.pipeline.estimate import training_memory_gb
 
-        networks = {"coarse": self.recipe.coarse}
-        if self.recipe.refine is not None:
-            networks["refiner"] = self.recipe.refine
-        return {name: training_memory_gb(network) for name, network in networks.items()}
+        networks = {step.name: step.trains(self.recipe) for step in STEPS if step.needed(self.recipe, self.phantom)}
+        return {name: training_memory_gb(network) for name, network in networks.items() if network is not None}
 
     def execute(self, plan: Sequence[PlannedStep]) -> Result:
         """Carry out what the plan leaves to do, publish the results at the top of the folder, and say what came out."""

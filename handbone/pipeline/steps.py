@@ -2,8 +2,11 @@
 
 from collections import Counter
 
+from handbone.errors import HandboneError
+from handbone.files import sha256_of
 from handbone.pipeline.context import Context, Step
 from handbone.recipe.schema import Network, Recipe
+from handbone.weights import resolve
 
 __all__ = ["STEPS", "Context", "Step"]
 
@@ -31,10 +34,27 @@ def _calibrated(recipe: Recipe, phantom: bool) -> bool:
     return (phantom and recipe.predict.calibrate > 0) or (_refined(recipe, phantom) and recipe.merge.gate != "limits")
 
 
-def _network(network: Network) -> dict:
+def _network(network: Network, seed: int) -> list:
     # Where the work is done does not change what comes out of it.
     elsewhere = {"workers", "devices", "nodes", "strategy", "loggers"}
-    return network.model_dump(mode="json", exclude={"train": elsewhere})
+    if network.train.epochs:
+        return [seed, network.model_dump(mode="json", exclude={"train": elsewhere})]
+    # Nothing is random, and the weights themselves are all that counts.
+    return [network.model_dump(mode="json", exclude={"train", "augment"}), _digests(network.weights)]
+
+
+def _digests(weights: str) -> list[str]:
+    """What tells the weights of one name from others of that name; empty where they are yet to be trained."""
+    try:
+        path = resolve(weights)
+    except HandboneError:
+        return []
+    files = [path] if path.is_file() else sorted(path.rglob("*.safetensors"))
+    return [sha256_of(file) for file in files]
+
+
+def _trained(network: Network | None) -> Network | None:
+    return network if network is not None and network.train.epochs else None
 
 
 def _prediction(recipe: Recipe) -> dict:
@@ -43,6 +63,8 @@ def _prediction(recipe: Recipe) -> dict:
 
 def _training_size(network: Network) -> str:
     train = network.train
+    if not train.epochs:
+        return f"{network.model.name}, weights as they are"
     counts = Counter(train.size_at(epoch, network.size) for epoch in range(train.epochs))
     epochs = ", ".join(f"{count} at {size}" for size, count in counts.items())
     return f"{network.model.name}, epochs: {epochs}"
@@ -75,10 +97,10 @@ STEPS: tuple[Step, ...] = (
         name="coarse",
         summary="Train the coarse network",
         work=_late("train", "train_coarse"),
-        settings=lambda r: [r.seed, _network(r.coarse), r.phantom.stream],
+        settings=lambda r: [*_network(r.coarse, r.seed), r.phantom.stream],
         inputs=("pictures",),
         sizes=lambda r: _training_size(r.coarse),
-        trains=lambda r: r.coarse,
+        trains=lambda r: _trained(r.coarse),
     ),
     Step(
         name="frames",
@@ -97,10 +119,10 @@ STEPS: tuple[Step, ...] = (
         name="refiner",
         summary="Train the refiner",
         work=_late("train", "train_refiner"),
-        settings=lambda r: [r.seed, _network(r.refine), r.crop.jitter, r.phantom.stream],
+        settings=lambda r: [*_network(r.refine, r.seed), r.crop.jitter, r.phantom.stream],
         inputs=("frames",),
         sizes=lambda r: _training_size(r.refine),
-        trains=lambda r: r.refine,
+        trains=lambda r: _trained(r.refine),
         needed=_refined,
     ),
     Step(

@@ -19,13 +19,17 @@ from handbone.stages.regions import windows
 from handbone.stages.samples import LabelledPicture
 from handbone.stages.stream import PhantomStream
 from handbone.stages.two_stage import CoarseSettings, Stage, TwoStage
-from handbone.training.engine import fit
+from handbone.training.engine import fit, use
 from handbone.training.inference import Predictor
 
 
 def train_coarse(context: Context, part: Path) -> None:
     """Train the network for the whole picture; leaves `weights.safetensors` and `history.csv`."""
     network, seed = context.recipe.coarse, context.recipe.seed
+    card = {"stage": "coarse", "bones": anatomy.NAMES}
+    if not network.train.epochs:
+        use(network=network, in_channels=1, folder=part, card=card)
+        return
     fit(
         network=network,
         in_channels=1,
@@ -39,7 +43,7 @@ def train_coarse(context: Context, part: Path) -> None:
         folder=part,
         seed=seed,
         description="Coarse network",
-        card={"stage": "coarse", "bones": anatomy.NAMES},
+        card=card,
     )
 
 
@@ -81,6 +85,10 @@ def train_refiner(context: Context, part: Path) -> None:
     recipe, refine = context.recipe, context.recipe.refine
     if refine.weights == "coarse":
         refine = refine.model_copy(update={"weights": str(context.folder.step("coarse") / "weights.safetensors")})
+    in_channels, card = 1 + anatomy.COUNT * refine.coarse_channels, {"stage": "refiner", "bones": anatomy.NAMES}
+    if not refine.train.epochs:
+        use(network=refine, in_channels=in_channels, folder=part, card=card)
+        return
     train, validation = context.training_pictures(), context.pictures(context.parts["validation"])
     bones = anatomy.select(refine.bones)
 
@@ -100,7 +108,7 @@ def train_refiner(context: Context, part: Path) -> None:
         coarse = {name: BoneMasks.from_rle(rles, sizes[name]).rings() for name, rles in predictions}
     fit(
         network=refine,
-        in_channels=1 + anatomy.COUNT * refine.coarse_channels,
+        in_channels=in_channels,
         train=RefineDataset(
             train,
             window,
@@ -121,7 +129,7 @@ def train_refiner(context: Context, part: Path) -> None:
         folder=part,
         seed=recipe.seed,
         description="Refiner",
-        card={"stage": "refiner", "bones": anatomy.NAMES},
+        card=card,
     )
 
 

@@ -139,7 +139,9 @@ class Rise(Table):
 class Train(Table):
     """How a network is trained."""
 
-    epochs: int = Field(default=30, ge=1, description="times through the training pictures")
+    epochs: int = Field(
+        default=30, ge=0, description="times through the training pictures; 0: the network's weights as they are"
+    )
     rise: tuple[Rise, ...] = Field(default=(), description="the first epochs run at smaller sizes")
     batch: int = Field(default=2, ge=1, description="pictures a step")
     accumulate: int = Field(default=1, ge=1, description="steps whose gradients are added before the weights change")
@@ -248,6 +250,15 @@ class Network(Table):
                 raise ValueError(
                     f"train.rise has a size of {step.size}, which is not smaller than the size {self.size}"
                 )
+        return self
+
+    @model_validator(mode="after")
+    def _something_to_use(self) -> "Network":
+        if self.train.epochs == 0 and self.weights is None:
+            raise ValueError(
+                "train.epochs = 0 uses weights as they are, and none are named; "
+                'say which by weights = "zero_shot" or a file, or train for some epochs'
+            )
         return self
 
 

@@ -78,7 +78,8 @@ def learning_chart(name: str, history: pd.DataFrame) -> str:
 
 def drawable(history: pd.DataFrame) -> bool:
     """Whether a history holds anything that `learning_chart` can draw."""
-    return "epoch" in history and any(word in column for column in history for word in ("loss", "dice", "score"))
+    words = ("loss", "dice", "score")
+    return "epoch" in history and len(history) > 0 and any(word in column for column in history for word in words)
 
 
 def group_means(rows: pd.DataFrame, value: str = "dice") -> pd.DataFrame:

@@ -20,7 +20,15 @@ from handbone.errors import HandboneError
 from handbone.progress import console
 from handbone.recipe.schema import Network, Train
 from handbone.training import weights
-from handbone.training.callbacks import MONITOR, AveragedWeights, Bar, BestWeights, History, WholeCheckpoints
+from handbone.training.callbacks import (
+    HISTORY_COLUMNS,
+    MONITOR,
+    AveragedWeights,
+    Bar,
+    BestWeights,
+    History,
+    WholeCheckpoints,
+)
 from handbone.training.feed import EpochSampler, Feed, StageDataset
 from handbone.training.frameworks import (
     Callback,
@@ -99,6 +107,41 @@ def fit(
     if through is None:
         through = _train(network, in_channels, train, validation, folder, seed, description, card)
     return FitResult(folder / "weights.safetensors", history=folder / "history.csv", **through)
+
+
+def use(*, network: Network, in_channels: int, folder: Path, card: dict[str, Any]) -> None:
+    """What a training of no epochs leaves: the network's weights as they are, with the card of this run.
+
+    `folder` gets weights.safetensors, and a history.csv without epochs. Other parameters are those of `fit`.
+
+    Raises
+    ------
+    HandboneError: weights that are missing, damaged, or of another network than the recipe's.
+    """
+    module, known = weights.load_weights(ready_made(network, in_channels, card["stage"]))
+    told = weights.WeightsCard(
+        model=network.model, in_channels=in_channels, size=network.size, training=known.training, **card
+    )
+    weights.save_weights(Path(folder) / "weights.safetensors", module, told)
+    files.write_text(Path(folder) / "history.csv", ",".join(HISTORY_COLUMNS) + "\n")
+
+
+def ready_made(network: Network, in_channels: int, stage: str) -> Path:
+    """The weights file of a network that is not trained. Unlike where a training starts, it has to fit by name, too.
+
+    Raises
+    ------
+    HandboneError: weights that are missing, damaged, or of another network than the recipe's.
+    """
+    path, reason = _named_file(network, in_channels, stage)
+    if path is not None and not weights.is_of(card := weights.read_card(path), network.model, in_channels):
+        reason = f"{network.weights} was trained with another network ({card.network})"
+    if reason:
+        raise HandboneError(
+            f"{reason}, and train.epochs = 0 uses weights as they are",
+            remedy="name its model, name other weights, or train for some epochs",
+        )
+    return path
 
 
 def _fingerprint(network: Network, *others: Any) -> dict[str, Any]:
@@ -200,26 +243,31 @@ def _built(network: Network, in_channels: int, path: Path | None) -> nn.Module:
 
 def _start_file(network: Network, in_channels: int, stage: str) -> Path | None:
     """The file that `network.weights` means; None without, or where a set of that name has nothing for this network."""
+    path, reason = _named_file(network, in_channels, stage)
+    if reason:
+        console.print(
+            f"{stage}: starts from its encoder's weights; {reason}", markup=False, highlight=False, soft_wrap=True
+        )
+    return path
+
+
+def _named_file(network: Network, in_channels: int, stage: str) -> tuple[Path | None, str]:
+    """The file that `network.weights` means, or None and why a set of that name has nothing for this network."""
     if network.weights is None:
-        return None
+        return None, ""
     path = resolve(network.weights)
     if Path(network.weights).expanduser().exists():
         folder = path / "weights" if (path / "weights").is_dir() else path
-        return folder / f"{stage}.safetensors" if path.is_dir() else path
+        return folder / f"{stage}.safetensors" if path.is_dir() else path, ""
     named = read_set(path)
     named.verify()
     file = named.files.get(stage)
     if file is None:
-        reason = f"{named.name} has no {stage}"
-    else:
-        card = weights.read_card(file)
-        if weights.is_of(card, network.model, in_channels):
-            return file
-        reason = f"{named.name} was trained with another network ({card.network})"
-    console.print(
-        f"{stage}: starts from its encoder's weights; {reason}", markup=False, highlight=False, soft_wrap=True
-    )
-    return None
+        return None, f"{named.name} has no {stage}"
+    card = weights.read_card(file)
+    if weights.is_of(card, network.model, in_channels):
+        return file, ""
+    return None, f"{named.name} was trained with another network ({card.network})"
 
 
 def _trainer(settings: Train, folder: Path, description: str) -> lightning.Trainer:

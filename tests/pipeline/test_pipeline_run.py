@@ -3,6 +3,7 @@
 import csv
 import json
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -136,6 +137,29 @@ def test_refiner_can_be_left_out(home):
     assert done.returncode == 0, done.stderr
     assert not (home / "runs/tiny/weights/refiner.safetensors").exists()
     assert set(pd.read_csv(home / "runs/tiny/metrics.csv")["stage"]) == {"coarse"}
+
+
+def test_weights_can_be_used_as_they_are(home):
+    shutil.copy(home / "runs/tiny/weights/coarse.safetensors", home / "mine.safetensors")
+    words = ("run", "tiny", "-o", "runs/as_is", "--set", "coarse.train.epochs=0")
+    done = handbone(*words, folder=home)
+    assert done.returncode == 1
+    assert "none are named" in done.stderr
+    words += ("--set", "coarse.weights=mine.safetensors")
+    plan = handbone(*words, "--dry-run", "--json", folder=home)
+    assert plan.returncode == 0, plan.stderr
+    plan = json.loads(plan.stdout)
+    assert {s["name"]: s["sizes"] for s in plan["steps"]}["coarse"] == "unet, weights as they are"
+    assert list(plan["memory_gb"]) == ["refiner"]
+    done = handbone(*words, folder=home)
+    assert done.returncode == 0, done.stderr
+    run = home / "runs/as_is"
+    assert (run / "steps/coarse/history.csv").read_text().count("\n") == 1
+    page = (run / "report.html").read_text()
+    assert "Refiner</h3>" in page and "Coarse network</h3>" not in page
+    shutil.copy(run / "weights/refiner.safetensors", home / "mine.safetensors")
+    plan = json.loads(handbone(*words, "--dry-run", "--json", folder=home).stdout)
+    assert {s["name"]: s["state"] for s in plan["steps"]}["coarse"] == "redone", "other weights of the same name"
 
 
 def test_killed_run_continues_and_ends_like_one_that_was_not(tmp_path):

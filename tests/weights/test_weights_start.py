@@ -8,10 +8,12 @@ import torch
 from safetensors.torch import load_file
 from weights_small import MODEL, SETTINGS, save
 
+from handbone.anatomy import NAMES
 from handbone.errors import HandboneError
 from handbone.pipeline.checks import check_recipe
-from handbone.recipe.schema import Choice, Coarse, Network, Recipe, Refine
+from handbone.recipe.schema import Choice, Coarse, Network, Recipe, Refine, Train
 from handbone.training import engine
+from handbone.training.weights import load_weights
 from handbone.weights import pack
 
 FIRST = "core.encoder.model.conv_stem.weight"
@@ -92,3 +94,45 @@ def test_recipes_may_say_a_name_and_are_checked_before_any_work(shipped):
         check_recipe(recipe("zero_shoot", "nowhere/run"), where="x.toml")
     assert "coarse.weights: zero_shoot: no such file" in str(caught.value)
     assert "refine.weights: nowhere/run: no such file" in str(caught.value)
+
+
+def untrained(weights, model=MODEL, **more):
+    return {"model": model, "weights": None if weights is None else str(weights), "train": Train(epochs=0), **more}
+
+
+def test_weights_are_used_as_they_are_under_the_run_s_own_card(shipped, tmp_path):
+    card = {"stage": "coarse", "bones": NAMES}
+    engine.use(network=Network(**untrained("zero_shot", size=96)), in_channels=1, folder=tmp_path, card=card)
+    module, told = load_weights(tmp_path / "weights.safetensors")
+    known, before = load_weights(shipped / "coarse.safetensors")
+    assert all(torch.equal(value, known.state_dict()[name]) for name, value in module.state_dict().items())
+    assert (told.size, told.extra, told.training) == (96, {}, before.training)
+    assert (tmp_path / "history.csv").read_text().splitlines() == ["epoch,train_loss,val_dice,lr,seconds,size"]
+
+
+@pytest.mark.parametrize("by_name", [True, False])
+@pytest.mark.parametrize(
+    ("change", "in_channels"),
+    [
+        ({"model": Choice(name="unetplusplus", encoder_weights=None, **SETTINGS)}, 1),
+        ({"model": Choice(name="unet", encoder="test_efficientnet", encoder_weights=None)}, 1),
+        ({}, 30),
+    ],
+)
+def test_weights_of_another_network_are_no_substitute_for_training(shipped, tmp_path, by_name, change, in_channels):
+    network = Network(**untrained("zero_shot" if by_name else shipped, **change))
+    with pytest.raises(HandboneError, match=r"another network \(unet with .* and train\.epochs = 0 uses"):
+        engine.use(network=network, in_channels=in_channels, folder=tmp_path, card={"stage": "coarse"})
+
+
+def test_no_epochs_without_fitting_weights_are_refused_before_any_work(shipped, places):
+    with pytest.raises(ValueError, match=r"train\.epochs = 0 uses weights as they are, and none are named"):
+        Coarse(**untrained(None))
+    check_recipe(Recipe(name="x", coarse=Coarse(**untrained("zero_shot"))), where="x.toml")
+    check_recipe(Recipe(name="x", refine=Refine(**untrained("coarse"))), where="x.toml")
+    other = Refine(**untrained("zero_shot", coarse_channels=True))
+    with pytest.raises(HandboneError, match=r"refine\.weights: zero_shot was trained with another network"):
+        check_recipe(Recipe(name="x", refine=other), where="x.toml")
+    (shipped / "coarse.safetensors").unlink()
+    with pytest.raises(HandboneError, match=r"coarse\.weights: .*coarse\.safetensors: is missing"):
+        check_recipe(Recipe(name="x", coarse=Coarse(**untrained("zero_shot"))), where="x.toml")
