@@ -6,7 +6,7 @@ from typing import NoReturn
 import typer
 
 from handbone import __version__, runtime
-from handbone.cli import data, predict, recipes, refine, run, weights
+from handbone.cli import compare, data, predict, recipes, refine, run, weights
 from handbone.errors import HandboneError
 from handbone.progress import console
 
@@ -19,6 +19,7 @@ app = typer.Typer(
     context_settings={"help_option_names": ["-h", "--help"]},
 )
 app.command("run")(run.command)
+app.command("compare")(compare.command)
 app.command("predict")(predict.command)
 app.command("refine")(refine.command)
 app.add_typer(data.app, name="data")

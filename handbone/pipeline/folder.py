@@ -52,6 +52,27 @@ class RunFolder:
         """How long the step took when it was made."""
         return _record(self.step(name)).get("seconds", 0.0)
 
+    def take_over(self, name: str, mark: str, other: "RunFolder") -> bool:
+        """Make a step's results those that another run has made from the same, by a link to them.
+
+        Returns
+        -------
+        Whether this run has them now and had not before. False where the other run has none, where this one has
+        begun the step itself, and on systems without links.
+        """
+        if self.state(name, mark) in ("reused", "continued") or other.state(name, mark) != "reused":
+            return False
+        link = self.step(name)
+        _remove(link)
+        link.parent.mkdir(parents=True, exist_ok=True)
+        try:
+            link.symlink_to(
+                os.path.relpath(other.step(name).resolve(), link.parent.resolve()), target_is_directory=True
+            )
+        except OSError:
+            return False
+        return True
+
     @contextmanager
     def work_on(self, name: str, mark: str) -> Iterator[Path]:
         """The folder to work in; becomes the step's folder when the block succeeds.
@@ -69,8 +90,7 @@ class RunFolder:
         finally:
             # What an interrupted attempt took counts too.
             write_json(part / _RECORD, {**record, "seconds": round(record["seconds"] + time.monotonic() - start, 1)})
-        if whole.exists():
-            shutil.rmtree(whole)
+        _remove(whole)
         os.replace(part, whole)
 
     @contextmanager
@@ -91,6 +111,14 @@ class RunFolder:
                 where=self.path,
                 remedy="wait for it, or give this run another folder with --output",
             ) from None
+
+
+def _remove(step: Path) -> None:
+    """Remove a step's results; of those of another run the link alone."""
+    if step.is_symlink():
+        step.unlink()
+    elif step.exists():
+        shutil.rmtree(step)
 
 
 def _record(folder: Path) -> dict[str, Any]:

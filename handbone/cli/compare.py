@@ -1,0 +1,93 @@
+"""`handbone compare`: several recipes on the same pictures, in one table."""
+
+import json
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from handbone.progress import console
+
+if TYPE_CHECKING:
+    from handbone.evaluation.comparison import Comparison
+    from handbone.pipeline.compare import Entry
+
+
+def command(
+    recipes: Annotated[
+        list[str],
+        typer.Argument(
+            metavar="RECIPE...", help="Recipes' TOML files or names; a folder stands for all its recipes, by name."
+        ),
+    ],
+    overrides: Annotated[
+        list[str] | None,
+        typer.Option("--set", metavar="KEY=VALUE", help="Change one key in all of them, as in --set phantom.test=12."),
+    ] = None,
+    output: Annotated[
+        Path, typer.Option("--output", "-o", metavar="OUT", help="Folder for the table and the runs.")
+    ] = Path("runs/compare"),
+    dry_run: Annotated[
+        bool, typer.Option("--dry-run", help="Show what each recipe would do or reuse; do nothing.")
+    ] = False,
+    as_json: Annotated[bool, typer.Option("--json", help="Print the result as JSON on standard output.")] = False,
+) -> None:
+    """Run recipes one after the other and compare what they score on the same pictures.
+
+    OUT gets a folder for each run, compare.csv, compare.md for a README, and compare.png. Differences to the first
+    recipe are paired by picture, intervals are over people. Recipes whose names differ in _seed2, _seed3, ... alone are
+    one line. The same command again reuses what is finished. Exits with 1 when a recipe failed.
+    """
+    from handbone.pipeline.compare import compare, find_recipes, open_entries
+
+    entries = open_entries(find_recipes(recipes), overrides or [], output)
+    if dry_run:
+        _show_plans(entries, as_json=as_json)
+        return
+    try:
+        comparison = compare(entries, output)
+    except KeyboardInterrupt:
+        console.print("Stopped. The same command continues where it was.")
+        raise typer.Exit(130) from None
+    if as_json:
+        table = json.loads(comparison.table().to_json(orient="records", double_precision=6))
+        typer.echo(json.dumps({"folder": str(output), "recipes": table}, indent=1, ensure_ascii=False))
+    else:
+        _show(comparison, output)
+    if any(line.errors for line in comparison.lines):
+        raise typer.Exit(1)
+
+
+def _show_plans(entries: "list[Entry]", *, as_json: bool) -> None:
+    from handbone.pipeline.show import show_plan
+
+    for entry in entries:
+        if entry.run is not None:
+            show_plan(entry.run, entry.run.plan(), as_json=as_json, memory=entry.run.estimate_memory())
+    if any(entry.run is None for entry in entries):
+        raise typer.Exit(1)
+
+
+def _show(comparison: "Comparison", output: Path) -> None:
+    from rich.console import Console
+    from rich.markup import escape
+    from rich.table import Table
+
+    from handbone.report.comparison import MARKDOWN_FILE, columns, explanation, rows
+
+    out = Console()
+    if comparison.figures:
+        first, second, *others = columns(comparison)
+        table = Table(first, second, show_lines=False, padding=(0, 1))
+        for name in others:
+            table.add_column(name, justify="right")
+        for line in comparison.lines:
+            for cells in rows(comparison, line):
+                table.add_row(*(escape("\n".join(texts)) for texts in cells))
+            table.add_section()
+        out.print(table)
+        out.print(f"[dim]{escape(explanation(comparison))}[/dim]")
+    for line in comparison.lines:
+        for error in line.errors:
+            out.print(f"[red]{escape(line.name)} failed:[/red] {escape(error)}", highlight=False, soft_wrap=True)
+    out.print(f"The table is in {escape(str(output / MARKDOWN_FILE))}, a report in each run's folder.", soft_wrap=True)

@@ -1,0 +1,182 @@
+"""Several recipes on the same pictures: figures of the carpals by pose, with intervals over people and seeds."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+
+import numpy as np
+import pandas as pd
+
+from handbone.anatomy import GROUPS
+from handbone.evaluation.bootstrap import Interval, PersonBootstrap
+from handbone.evaluation.headlines import grid, pictures_of
+from handbone.evaluation.tables import POSES, figures_of
+
+BONES = GROUPS["carpals"]
+#: A second stage made a bone worse where it lost more Dice than this.
+WORSE = 0.005
+
+
+@dataclass(frozen=True, eq=False)
+class Score:
+    """What one run of one recipe has to show.
+
+    Parameters
+    ----------
+    rows: its metrics table with `person`; stages in the order of the method, of which the last one counts.
+    seen: pictures that its networks were trained on, each as often as it came.
+    minutes: training time.
+    seconds: time to predict a picture.
+    """
+
+    rows: pd.DataFrame
+    seen: int
+    minutes: float
+    seconds: float
+
+
+@dataclass(frozen=True)
+class Cell:
+    """One figure of a line in one pose.
+
+    Parameters
+    ----------
+    mean: over pictures and then over bones, of the mean over seeds; the interval is over people.
+    seeds: each seed's own mean.
+    change: against the first line, people paired; None in the first line.
+    """
+
+    mean: Interval
+    seeds: tuple[float, ...]
+    change: Interval | None = None
+
+    @property
+    def spread(self) -> float:
+        """Standard deviation over the seeds; NaN with one."""
+        return float(np.std(self.seeds, ddof=1)) if len(self.seeds) > 1 else float("nan")
+
+
+@dataclass(frozen=True)
+class Line:
+    """One recipe with all its seeds: a cell for each pose and figure, and means of its runs' facts.
+
+    `worse` is the share of (picture, carpal) pairs that the last stage made worse than the first by more than `WORSE`
+    Dice, NaN with one stage; `errors` say which of its runs failed, and why. Without any that succeeded `cells` is
+    empty and the facts are NaN.
+    """
+
+    name: str
+    errors: tuple[str, ...] = ()
+    cells: Mapping[str, Mapping[str, Cell]] = field(default_factory=dict)
+    seen: float = float("nan")
+    minutes: float = float("nan")
+    seconds: float = float("nan")
+    worse: float = float("nan")
+
+
+@dataclass(frozen=True)
+class Comparison:
+    """All lines, in order; `poses` holds the number of pictures and of people by pose."""
+
+    lines: tuple[Line, ...]
+    poses: Mapping[str, tuple[int, int]]
+    figures: tuple[str, ...]
+
+    def table(self) -> pd.DataFrame:
+        """One row a line, with a column for every number."""
+        return pd.DataFrame([self._flat(line) for line in self.lines])
+
+    def _flat(self, line: Line) -> dict[str, object]:
+        flat: dict[str, object] = {"recipe": line.name, "error": "; ".join(line.errors) or None}
+        for pose, cells in line.cells.items():
+            for figure, cell in cells.items():
+                name = f"{pose}_{figure}"
+                flat |= {name: cell.mean.mean, f"{name}_low": cell.mean.low, f"{name}_high": cell.mean.high}
+                flat |= {f"{name}_seeds": len(cell.seeds), f"{name}_spread": cell.spread}
+                if cell.change is not None:
+                    change = cell.change
+                    flat |= {f"{name}_change": change.mean, f"{name}_change_low": change.low}
+                    flat |= {f"{name}_change_high": change.high}
+        facts = {"pictures_seen": line.seen, "training_minutes": line.minutes, "seconds_per_picture": line.seconds}
+        return flat | facts | {"made_worse": line.worse}
+
+
+def compare_scores(
+    scores: Mapping[str, Sequence[Score]], errors: Mapping[str, Sequence[str]] | None = None
+) -> Comparison:
+    """The figures of every line, and the changes against the first one that has any.
+
+    Parameters
+    ----------
+    scores: line to its runs, which differ in their seed; a line whose runs all failed has none. All have scored the
+        same pictures, see `same_pictures`.
+    errors: line to what happened to its runs.
+    """
+    told = errors or {}
+    first = next((runs for runs in scores.values() if runs), None)
+    if first is None:
+        return Comparison(tuple(Line(name, tuple(told.get(name, ()))) for name in scores), {}, ())
+    rows = first[0].rows
+    figures = tuple(figures_of(rows))
+    poses = {pose: pictures_of(rows[rows["pose"] == pose]) for pose in POSES if (rows["pose"] == pose).any()}
+    bootstraps = {pose: PersonBootstrap(people) for pose, (_, people) in poses.items()}
+    values = {name: _values(runs, poses, figures) for name, runs in scores.items() if runs}
+    base = next(iter(values))
+    lines = []
+    for name, runs in scores.items():
+        cells: dict[str, dict[str, Cell]] = {}
+        for pose, bootstrap in bootstraps.items() if runs else ():
+            for figure in figures:
+                seeds, reference = values[name][pose, figure], values[base][pose, figure]
+                change = None if name == base else bootstrap.difference(_mean(reference), _mean(seeds))
+                means = tuple(bootstrap.mean(seed).mean for seed in seeds)
+                cells.setdefault(pose, {})[figure] = Cell(bootstrap.mean(_mean(seeds)), means, change)
+        lines.append(Line(name, tuple(told.get(name, ())), cells, **_facts(runs)))
+    counts = {pose: (len(names), len(set(people))) for pose, (names, people) in poses.items()}
+    return Comparison(tuple(lines), counts, figures)
+
+
+def same_pictures(rows: pd.DataFrame, others: pd.DataFrame) -> bool:
+    """Whether two metrics tables are of the same pictures with the same true bones."""
+    one, other = (
+        table.drop_duplicates(["image_name", "bone"]).set_index(["image_name", "bone"])["truth_area"].sort_index()
+        for table in (rows, others)
+    )
+    return one.equals(other)
+
+
+def _values(runs: Sequence[Score], poses: Mapping, figures: Sequence[str]) -> dict[tuple[str, str], list[np.ndarray]]:
+    """(pose, figure) to each run's (pictures, bones), of its last stage."""
+    last = [run.rows[run.rows["stage"] == run.rows["stage"].iloc[-1]] for run in runs]
+    return {
+        (pose, figure): [grid(rows, figure, names, BONES) for rows in last]
+        for pose, (names, _) in poses.items()
+        for figure in figures
+    }
+
+
+def _mean(seeds: Sequence[np.ndarray]) -> np.ndarray:
+    """The mean over seeds of each picture and bone, NaN left out."""
+    stack = np.stack(seeds)
+    known = (~np.isnan(stack)).sum(0)
+    return np.divide(np.nansum(stack, 0), known, out=np.full(known.shape, np.nan), where=known > 0)
+
+
+def _facts(runs: Sequence[Score]) -> dict[str, float]:
+    if not runs:
+        return {}
+    return {
+        "seen": float(np.mean([run.seen for run in runs])),
+        "minutes": float(np.mean([run.minutes for run in runs])),
+        "seconds": float(np.mean([run.seconds for run in runs])),
+        "worse": float(np.mean([made_worse(run.rows) for run in runs])),
+    }
+
+
+def made_worse(rows: pd.DataFrame) -> float:
+    """Share of (picture, carpal) pairs whose Dice the last stage lowered by more than `WORSE`; NaN with one stage."""
+    stages = list(dict.fromkeys(rows["stage"]))
+    if len(stages) < 2:
+        return float("nan")
+    dice = rows[rows["bone"].isin(BONES)].pivot(index=["image_name", "bone"], columns="stage", values="dice")
+    change = (dice[stages[-1]] - dice[stages[0]]).dropna()
+    return float((change < -WORSE).mean())
