@@ -73,20 +73,27 @@ def _show(comparison: "Comparison", output: Path) -> None:
     from rich.markup import escape
     from rich.table import Table
 
-    from handbone.report.comparison import MARKDOWN_FILE, columns, explanation, rows
+    from handbone.report.comparison import (
+        COST_COLUMNS,
+        MARKDOWN_FILE,
+        cost_row,
+        explanation,
+        figure_columns,
+        figure_rows,
+    )
 
     out = Console()
     if comparison.figures:
-        first, second, *others = columns(comparison)
-        table = Table(first, second, show_lines=False, padding=(0, 1))
-        for name in others:
-            table.add_column(name, justify="right")
+        figures, costs = Table(*figure_columns(comparison)), Table(*COST_COLUMNS)
+        for column in (*figures.columns[2:], *costs.columns[1:]):
+            column.justify = "right"
         for line in comparison.lines:
-            for cells in rows(comparison, line):
-                table.add_row(*(escape("\n".join(texts)) for texts in cells))
-            table.add_section()
-        out.print(table)
-        out.print(f"[dim]{escape(explanation(comparison))}[/dim]")
+            for row in figure_rows(comparison, line):
+                figures.add_row(*(escape("\n".join(texts)) for texts in row))
+            figures.add_section()
+            costs.add_row(*map(escape, cost_row(line)))
+        out.print(figures, costs)
+        out.print(f"[dim]{explanation(comparison)}[/dim]")
     for line in comparison.lines:
         for error in line.errors:
             out.print(f"[red]{escape(line.name)} failed:[/red] {escape(error)}", highlight=False, soft_wrap=True)

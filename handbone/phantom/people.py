@@ -63,11 +63,14 @@ def average_person() -> Person:
     return Person(Shape(*proportions()), 18.0, 1.0, 1.0)
 
 
-def draw_person(rng: np.random.Generator, variety: Variety, *, age: float | None = None) -> Person:
-    """A random person: adults only in the contest's variety, from 5 years of age in the wide one if none is given."""
+def draw_person(rng: np.random.Generator, variety: Variety, *, age: float | None = None, spread: float = 1.0) -> Person:
+    """A random person: adults only in the contest's variety, from 5 years of age in the wide one if none is given.
+
+    spread: times the usual variation of the bones' sizes, shapes and places.
+    """
     scale, shift, waves, roll = (array.copy() for array in proportions())
     wide = variety == "wide"
-    spread = 1.35 if wide else 1.0
+    spread *= 1.35 if wide else 1.0
     if age is None:
         age = float(rng.uniform(5.0, 18.0)) if wide and rng.random() < 0.5 else 18.0
     youth = (18.0 - age) / 12.0

@@ -6,7 +6,8 @@ import json
 import math
 import multiprocessing
 import os
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import cv2
@@ -36,6 +37,7 @@ class _Task:
     size: int
     seed: int
     variety: Variety
+    spread: float = 1.0
 
     @property
     def name(self) -> str:
@@ -52,6 +54,8 @@ def write_contest_set(
     size: int = 2048,
     seed: int = 0,
     variety: Variety = "contest",
+    test_bent: float = BENT_SHARE["test"],
+    test_spread: float = 1.0,
     progress: bool = True,
     workers: int | None = None,
 ) -> Path:
@@ -64,6 +68,8 @@ def write_contest_set(
     size: height and width of the pictures.
     seed: the same seed gives the same bytes, whatever the number of workers.
     variety: see `draw_hand`.
+    test_bent: share of test people whose wrists are bent.
+    test_spread: times the usual variation from person to person, in test people alone.
     progress: whether to show a bar.
     workers: processes to draw with; by default one per core, four at most.
 
@@ -75,7 +81,11 @@ def write_contest_set(
     if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
         raise HandboneError("the folder already exists", where=folder, remedy="name a new one, or remove it first")
     with whole_folder(folder) as temporary:
-        tasks = _tasks(temporary, {"train": train, "test": test}, size, seed, variety)
+        shares = BENT_SHARE | {"test": test_bent}
+        tasks = [
+            replace(task, spread=test_spread) if task.part == "test" else task
+            for task in _tasks(temporary, {"train": train, "test": test}, size, seed, variety, shares)
+        ]
         for part in ("train", "test"):
             for kind in ("DCM", "outputs_json"):
                 (temporary / part / kind).mkdir(parents=True)
@@ -93,14 +103,21 @@ def write_contest_set(
     return folder
 
 
-def _tasks(folder: Path, counts: dict[str, int], size: int, seed: int, variety: Variety) -> list[_Task]:
+def _tasks(
+    folder: Path,
+    counts: dict[str, int],
+    size: int,
+    seed: int,
+    variety: Variety,
+    shares: Mapping[str, float] = BENT_SHARE,
+) -> list[_Task]:
     tasks, first = [], 0
     for part, count in counts.items():
         people = math.ceil(count / 2)
-        share = BENT_SHARE[part]
+        share = shares[part]
         bent = np.zeros(people, bool)
         # At least one bent hand where there are a few people, so that small sets show the pose too.
-        bent[: max(round(share * people), 1 if people >= 4 else 0)] = True
+        bent[: max(round(share * people), 1 if people >= 4 and share else 0)] = True
         np.random.default_rng([seed, first, 1]).shuffle(bent)
         for number in range(count):
             person = number // 2
@@ -110,7 +127,7 @@ def _tasks(folder: Path, counts: dict[str, int], size: int, seed: int, variety: 
 
 
 def _draw(task: _Task) -> None:
-    person = draw_person(np.random.default_rng([task.seed, task.person, 2]), task.variety)
+    person = draw_person(np.random.default_rng([task.seed, task.person, 2]), task.variety, spread=task.spread)
     rng = np.random.default_rng([task.seed, task.person, 3 + (task.side == "L")])
     hand = draw_hand(rng, size=task.size, variety=task.variety, bent=task.bent, side=task.side, person=person)
     identity = f"ID{task.person + 1:03d}"

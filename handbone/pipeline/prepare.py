@@ -21,6 +21,8 @@ def draw_phantoms(context: Context, part: Path) -> None:
         size=phantom.size,
         seed=phantom.seed,
         variety=phantom.variety,
+        test_bent=phantom.test_bent,
+        test_spread=phantom.test_spread,
     )
 
 

@@ -86,6 +86,10 @@ class Phantom(Table):
     variety: Literal["contest", "wide"] = Field(
         default="contest", description="upright adult hands as in the contest; or any age, turn, crop, scene and look"
     )
+    test_bent: Share = Field(default=0.58, description="share of test people whose wrists are bent, as in the contest")
+    test_spread: Positive = Field(
+        default=1.0, description="times the variation of bones from person to person, in test people alone"
+    )
     stream: int = Field(
         default=0,
         ge=0,

@@ -1,5 +1,7 @@
 """A comparison of recipes as files: a table for programs, one for a README, and a chart."""
 
+import math
+from collections.abc import Sequence
 from pathlib import Path
 
 from handbone.evaluation.comparison import WORSE, Cell, Comparison, Line
@@ -20,70 +22,75 @@ def write_comparison(comparison: Comparison, folder: Path) -> None:
         draw_chart(comparison, folder / CHART_FILE)
 
 
-def columns(comparison: Comparison) -> list[str]:
-    """The table's columns for people."""
-    figures = [numbers.title_of(figure) for figure in comparison.figures]
-    return ["recipe", "hands", *figures, "pictures seen", "training", "a picture", "made worse"]
+def figure_columns(comparison: Comparison) -> list[str]:
+    """The columns of the table of figures."""
+    return ["recipe", "hands", *(numbers.title_of(figure) for figure in comparison.figures)]
 
 
-def rows(comparison: Comparison, line: Line) -> list[list[list[str]]]:
-    """A line as table rows, one a pose: cells of one or two texts, value over change. Empty without figures."""
-    found = []
-    for number, (pose, cells) in enumerate(line.cells.items()):
-        told = [[line.name], *_facts(line)] if number == 0 else [[""]] * 5
-        found.append(
-            [told[0], [pose], *(cell_texts(figure, cells[figure]) for figure in comparison.figures), *told[1:]]
-        )
-    return found
+def figure_rows(comparison: Comparison, line: Line) -> list[list[list[str]]]:
+    """A line of the table of figures as rows, one a pose; a cell is a list of short texts, see `cell_texts`."""
+    if not line.cells:
+        return [[[line.name], ["failed"], *([numbers.NOTHING] for _ in comparison.figures)]]
+    return [
+        [[line.name if number == 0 else ""], [pose], *(cell_texts(f, cells[f]) for f in comparison.figures)]
+        for number, (pose, cells) in enumerate(line.cells.items())
+    ]
 
 
 def cell_texts(figure: str, cell: Cell) -> list[str]:
-    """ "0.912 ±0.002 (0.901 to 0.923)" and, but in the first line, "+0.010 (+0.004 to +0.016)"."""
+    """ "0.912 ±0.002", "0.901 to 0.923", and but in the first line "+0.010", "+0.004 to +0.016"."""
     spread = f" ±{numbers.value_text(figure, cell.spread)}" if len(cell.seeds) > 1 else ""
-    texts = [_with_range(numbers.value_text(figure, cell.mean.mean) + spread, numbers.range_text(figure, cell.mean))]
+    texts = [numbers.value_text(figure, cell.mean.mean) + spread, numbers.range_text(figure, cell.mean)]
     if cell.change is not None:
-        change = numbers.change_text(figure, cell.change.mean)
-        texts.append(_with_range(change, numbers.change_range_text(figure, cell.change)))
-    return texts
+        texts += [numbers.change_text(figure, cell.change.mean), numbers.change_range_text(figure, cell.change)]
+    return [text for text in texts if text]
 
 
-def _with_range(text: str, interval: str) -> str:
-    return f"{text} ({interval})" if interval else text
+#: The columns of the table of what each recipe took.
+COST_COLUMNS = ("recipe", "pictures seen", "training", "a picture", "made worse")
 
 
-def _facts(line: Line) -> list[list[str]]:
-    worse = numbers.NOTHING if line.worse != line.worse else f"{100 * line.worse:.1f} %"
-    return [[f"{line.seen:.0f}"], [f"{line.minutes:.1f} min"], [f"{line.seconds:.2f} s"], [worse]]
+def cost_row(line: Line) -> list[str]:
+    """A line of that table."""
+    if not line.cells:
+        return [line.name, *[numbers.NOTHING] * (len(COST_COLUMNS) - 1)]
+    worse = numbers.NOTHING if math.isnan(line.worse) else f"{100 * line.worse:.1f} %"
+    return [line.name, f"{line.seen:.0f}", f"{line.minutes:.1f} min", f"{line.seconds:.2f} s", worse]
 
 
 def explanation(comparison: Comparison) -> str:
-    """What the table's numbers are, in sentences."""
-    counts = ", ".join(
-        f"{pose} {pictures} picture{'s' * (pictures != 1)} of {people} {'person' if people == 1 else 'people'}"
+    """What the tables' numbers are, in sentences."""
+    counts = "; ".join(
+        f"{pose}: {pictures} picture{'s' * (pictures != 1)} of {people} {'person' if people == 1 else 'people'}"
         for pose, (pictures, people) in comparison.poses.items()
     )
-    seeds = any(
-        len(cell.seeds) > 1 for line in comparison.lines for cells in line.cells.values() for cell in cells.values()
+    cells = [cell for line in comparison.lines for found in line.cells.values() for cell in found.values()]
+    spread = (
+        " ± is the standard deviation over seeds, of which the mean is shown."
+        if any(c.spread >= 0 for c in cells)
+        else ""
     )
-    spread = "; ± is the standard deviation over seeds, whose mean is shown" if seeds else ""
     return (
-        f"Carpals, mean over pictures and then over bones ({counts}). In brackets: 95 % intervals, people drawn again "
-        f"and again; below: the difference to the first recipe on the same pictures{spread}. Made worse: share of "
-        f"pictures' carpals that lost more than {WORSE:g} Dice in the second stage."
+        f"Carpals, mean over pictures and then over bones ({counts}).{spread} Below a mean stands its 95 % interval, "
+        "people drawn again and again; then the difference to the first recipe on the same pictures and its interval. "
+        f"Made worse: share of the pictures' carpals that lost more than {WORSE:g} Dice in the second stage."
     )
 
 
 def to_markdown(comparison: Comparison) -> str:
-    """The table as Markdown, with what its numbers are and what failed below it."""
-    head = columns(comparison)
-    lines = [f"| {' | '.join(head)} |", "|---|---|" + "--:|" * (len(head) - 2)]
-    for line in comparison.lines:
-        for cells in rows(comparison, line) or [[[line.name], ["failed"], *[[numbers.NOTHING]] * (len(head) - 2)]]:
-            lines.append(f"| {' | '.join('<br>'.join(texts) for texts in cells)} |")
+    """Both tables as Markdown, with what their numbers are and what failed below them."""
+    figures = [row for line in comparison.lines for row in figure_rows(comparison, line)]
+    parts = [_table(figure_columns(comparison), 2, [["<br>".join(texts) for texts in row] for row in figures])]
     if comparison.figures:
-        lines += ["", explanation(comparison)]
-    lines += [f"\n{line.name} failed: {error}" for line in comparison.lines for error in line.errors]
-    return "\n".join(lines) + "\n"
+        parts += [_table(COST_COLUMNS, 1, [cost_row(line) for line in comparison.lines]), explanation(comparison)]
+    parts += [f"{line.name} failed: {error}" for line in comparison.lines for error in line.errors]
+    return "\n\n".join(parts) + "\n"
+
+
+def _table(head: Sequence[str], texts: int, rows: Sequence[Sequence[str]]) -> str:
+    """A Markdown table whose columns after the first `texts` hold numbers."""
+    rule = "|" + "---|" * texts + "--:|" * (len(head) - texts)
+    return "\n".join([f"| {' | '.join(head)} |", rule, *(f"| {' | '.join(row)} |" for row in rows)])
 
 
 def draw_chart(comparison: Comparison, path: Path) -> None:

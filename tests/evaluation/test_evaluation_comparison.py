@@ -91,10 +91,10 @@ def test_the_files_tell_every_line_and_why_one_failed(tmp_path):
     assert table.loc["two", "straight_hd95_px_change"] == pytest.approx(-0.15, abs=0.01)
     text = to_markdown(found)
     assert (tmp_path / "compare.md").read_text() == text
-    lines = [line for line in text.splitlines() if line.startswith("|")]
-    assert len(lines) == 2 + 1 + 2 + 2
-    assert len({line.count("|") for line in lines}) == 1
-    assert f"{carpals(rows(), 'bent'):.3f} (" in text and "<br>+0.015" in text and "±" in text
+    figures, costs = (part.splitlines() for part in text.split("\n\n")[:2])
+    assert (len(figures), len(costs)) == (2 + 1 + 2 + 2, 2 + 3)
+    assert all(len({line.count("|") for line in table}) == 1 for table in (figures, costs))
+    assert f"{carpals(rows(), 'bent'):.3f}<br>" in text and "<br>+0.015<br>" in text and "±" in text
     assert "broken failed: no such file" in text and "two failed: two_seed3: lost" in text
     assert (tmp_path / "compare.png").read_bytes()[:4] == b"\x89PNG"
 

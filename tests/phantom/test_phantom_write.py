@@ -9,10 +9,14 @@ import numpy as np
 import pytest
 
 from handbone import anatomy
+from handbone.data.pose import BENT_DEGREES, bend_degrees
+from handbone.data.samples import open_dataset
 from handbone.errors import HandboneError
 from handbone.masks.bone_masks import BoneMasks
 from handbone.phantom.hand import draw_hand
+from handbone.phantom.people import draw_person
 from handbone.phantom.write import annotation, write_contest_set
+from handbone.recipe.schema import Data
 
 SIZE = 160
 
@@ -96,3 +100,25 @@ def test_bent_hands_come_in_the_contests_shares():
     test = [task.bent for task in tasks if task.part == "test"]
     assert np.mean(train) == pytest.approx(0.12, abs=0.01)
     assert np.mean(test) == pytest.approx(0.58, abs=0.01)
+
+
+def test_test_people_can_be_bent_more_seldom_and_differ_more(tmp_path):
+    def written(name, **more):
+        folder = write_contest_set(
+            tmp_path / name, train=2, test=8, size=SIZE, seed=4, progress=False, workers=1, **more
+        )
+        dataset = open_dataset(Data(path=str(folder)))
+        return {part: [dataset.labels(sample) for sample in dataset.part(part)] for part in ("train", "test")}
+
+    usual, other = written("usual"), written("other", test_bent=0.25, test_spread=1.6)
+
+    def bent(labels):
+        return sum(bend_degrees(each.centroids_xy()) >= BENT_DEGREES for each in labels)
+
+    assert (bent(usual["test"]), bent(other["test"])) == (4, 2)
+    assert all(
+        (a.centroids_xy() == b.centroids_xy()).all() for a, b in zip(usual["train"], other["train"], strict=True)
+    )
+    people = [draw_person(np.random.default_rng([4, n]), "contest", spread=s).shape for s in (1, 1.6) for n in range(9)]
+    widths = np.log([person.scale[list(anatomy.CARPALS), 0] for person in people]).reshape(2, 9, -1)
+    assert widths[1].std(0) == pytest.approx(1.6 * widths[0].std(0))
