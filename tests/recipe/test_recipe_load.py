@@ -29,6 +29,22 @@ def test_built_in_recipes_are_valid_and_named_after_their_files(name):
     assert loaded.recipe == load_recipe(f"{name}.toml").recipe == load_recipe(builtin_recipes()[name]).recipe
 
 
+def test_recipes_that_are_compared_differ_in_their_method_alone():
+    folder = builtin_recipe("tiny").parent / "compare"
+    loaded = {path.stem: load_recipe(path).for_phantom() for path in folder.glob("[!_]*.toml")}
+    assert len(loaded) >= 5
+    first = loaded["1_single_1024"]
+    for name, recipe in loaded.items():
+        assert (recipe.data, recipe.phantom, recipe.split) == (first.data, first.phantom, first.split), name
+        assert recipe.summary and recipe.coarse.weights == "zero_shot"
+        assert (recipe.coarse.train.epochs == 0) == (recipe.refine is not None), name
+        if "_seed" in name:
+            twin = loaded[name.partition("_seed")[0]]
+            assert recipe.seed != twin.seed
+            same = {"name": twin.name, "summary": twin.summary, "seed": twin.seed}
+            assert recipe.model_copy(update=same) == twin, name
+
+
 def test_the_contest_recipe_has_the_contests_budget():
     train = load_recipe("contest").recipe.coarse.train
     assert (train.epochs, train.batch, train.lr, train.validate_every) == (60, 4, 1e-4, 5)
