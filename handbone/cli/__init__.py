@@ -6,7 +6,7 @@ from typing import NoReturn
 import typer
 
 from handbone import __version__, runtime
-from handbone.cli import compare, data, predict, recipes, refine, run, weights
+from handbone.cli import compare, data, ensemble, predict, recipes, refine, run, weights
 from handbone.errors import HandboneError
 from handbone.progress import console
 
@@ -22,6 +22,7 @@ app.command("run")(run.command)
 app.command("compare")(compare.command)
 app.command("predict")(predict.command)
 app.command("refine")(refine.command)
+app.command("ensemble")(ensemble.command)
 app.add_typer(data.app, name="data")
 app.add_typer(recipes.app, name="recipes")
 app.add_typer(weights.app, name="weights")

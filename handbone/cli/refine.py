@@ -72,7 +72,8 @@ def command(
 
 
 def _source(run: Path | None, coarse: Path | None, images: Path | None) -> "Source":
-    from handbone.pipeline.refine_sources import ForeignFile, RunSource, latest_run
+    from handbone.pipeline.finished import latest_run
+    from handbone.pipeline.refine_sources import ForeignFile, RunSource
 
     if coarse is None and images is None:
         return RunSource(run or latest_run())

@@ -99,10 +99,10 @@ def read_predictions(path: str | Path) -> Iterator[tuple[str, list[str]]]:
     HandboneError: with file and line, for a file that cannot be read, a missing column, an unknown, missing or repeated
         class, or a picture whose rows stand apart.
     """
-    csv.field_size_limit(max(csv.field_size_limit(), _FIELD_LIMIT))
+    raise_field_limit()
     try:
         with open(path, encoding="utf-8-sig", newline="") as file:
-            yield from _pictures(csv.reader(file), path)
+            yield from rows_of(csv.reader(file), path)
     except OSError as error:
         raise HandboneError(f"cannot be read ({error.strerror})", where=path) from None
     except (UnicodeDecodeError, csv.Error) as error:
@@ -120,7 +120,13 @@ def _csv_bytes(rows: Iterable[Iterable[str]]) -> bytes:
     return text.getvalue().encode("utf-8")
 
 
-def _pictures(rows: Iterator[list[str]], path: str | Path) -> Iterator[tuple[str, list[str]]]:
+def raise_field_limit() -> None:
+    """Let Python's csv module read cells as long as run lengths are."""
+    csv.field_size_limit(max(csv.field_size_limit(), _FIELD_LIMIT))
+
+
+def rows_of(rows: Iterator[list[str]], path: str | Path) -> Iterator[tuple[str, list[str]]]:
+    """Yield pictures from a csv.reader over a header and rows, as `read_predictions` does; path: for errors."""
     header = [name.strip() for name in next(rows, [])]
     missing = [name for name in COLUMNS if name not in header]
     if missing:

@@ -1,10 +1,15 @@
 """Run lengths as the contest writes them: row-major, 1-based "start length" pairs, an empty mask as an empty text."""
 
+import re
+
 import numpy as np
 
 from handbone.errors import HandboneError, ShapeError
 
 Box = tuple[int, int, int, int]
+
+# Numbers that surely fit into 64 bits: NumPy reads such a text whole, ten times faster than number by number.
+_PLAIN = re.compile(r"(?:[0-9]{1,18}(?: |$))*", re.ASCII)
 
 
 def encode(mask: np.ndarray, *, size_hw: tuple[int, int] | None = None, offset_xy: tuple[int, int] = (0, 0)) -> str:
@@ -43,8 +48,7 @@ def encode(mask: np.ndarray, *, size_hw: tuple[int, int] | None = None, offset_x
         goes_on = starts[1:] == ends[:-1]
         starts = starts[np.r_[True, ~goes_on][: len(starts)]]
         ends = ends[np.r_[~goes_on, True][: len(ends)]]
-    pairs = np.column_stack([starts + 1, ends - starts])
-    return " ".join(map(str, pairs.ravel().tolist()))
+    return text_of(starts, ends)
 
 
 def decode(rle: str, size_hw: tuple[int, int]) -> np.ndarray:
@@ -67,7 +71,7 @@ def decode_to_box(rle: str, size_hw: tuple[int, int]) -> tuple[Box, np.ndarray]:
     ------
     HandboneError: for a text that is malformed, overlaps itself or leaves the picture.
     """
-    starts, ends = _runs(rle, size_hw)
+    starts, ends = runs(rle, size_hw)
     if not len(starts):
         return (0, 0, 0, 0), np.zeros((0, 0), bool)
     width = size_hw[1]
@@ -87,19 +91,26 @@ def decode_to_box(rle: str, size_hw: tuple[int, int]) -> tuple[Box, np.ndarray]:
     return (left, top, right, bottom), crop
 
 
-def _runs(rle: str, size_hw: tuple[int, int]) -> tuple[np.ndarray, np.ndarray]:
-    """Starts and ends (0-based, half-open) in rising order, checked."""
-    tokens = rle.split()
-    if len(tokens) % 2:
+def text_of(starts: np.ndarray, ends: np.ndarray) -> str:
+    """The run lengths of rising runs (0-based, half-open)."""
+    pairs = np.column_stack([starts + 1, ends - starts])
+    return " ".join(map(str, pairs.ravel().tolist()))
+
+
+def runs(rle: str, size_hw: tuple[int, int]) -> tuple[np.ndarray, np.ndarray]:
+    """Starts and ends (0-based, half-open) of a text of run lengths, in rising order.
+
+    Raises
+    ------
+    HandboneError: for a text that is malformed, overlaps itself or leaves the picture.
+    """
+    numbers = _numbers(rle)
+    if len(numbers) % 2:
         raise HandboneError(
-            f"the run lengths have {len(tokens)} numbers, but need pairs of start and length",
+            f"the run lengths have {len(numbers)} numbers, but need pairs of start and length",
             remedy="the text may be cut off",
         )
-    try:
-        pairs = np.array([int(token) for token in tokens], np.int64).reshape(-1, 2)
-    except (ValueError, OverflowError):
-        wrong = next(token for token in tokens if not (token.isascii() and token.isdigit() and len(token) < 19))
-        raise HandboneError(f"{wrong[:40]!r} in the run lengths is not a whole number of pixels") from None
+    pairs = numbers.reshape(-1, 2)
     pairs = pairs[np.argsort(pairs[:, 0], kind="stable")]
     starts, lengths = pairs[:, 0] - 1, pairs[:, 1]
     if np.any(lengths < 1):
@@ -118,3 +129,14 @@ def _runs(rle: str, size_hw: tuple[int, int]) -> tuple[np.ndarray, np.ndarray]:
         first, second = pairs[np.argmax(overlap)], pairs[np.argmax(overlap) + 1]
         raise HandboneError(f"the runs '{first[0]} {first[1]}' and '{second[0]} {second[1]}' overlap")
     return starts, ends
+
+
+def _numbers(rle: str) -> np.ndarray:
+    if _PLAIN.fullmatch(rle):
+        return np.fromstring(rle, np.int64, sep=" ")
+    tokens = rle.split()
+    try:
+        return np.array([int(token) for token in tokens], np.int64)
+    except (ValueError, OverflowError):
+        wrong = next(token for token in tokens if not (token.isascii() and token.isdigit() and len(token) < 19))
+        raise HandboneError(f"{wrong[:40]!r} in the run lengths is not a whole number of pixels") from None

@@ -1,7 +1,5 @@
 """Where coarse predictions to refine come from: a finished run, or anyone's file in the contest's format."""
 
-import json
-import os
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -10,19 +8,13 @@ from typing import Protocol
 import numpy as np
 
 from handbone.data.pictures import read_picture
-from handbone.data.samples import open_dataset
 from handbone.errors import HandboneError
 from handbone.masks.bone_masks import BoneMasks
 from handbone.masks.contest_csv import picture_names, read_predictions
 from handbone.masks.probabilities import BoneProbabilities
-from handbone.pipeline.context import Context
-from handbone.pipeline.folder import RunFolder
+from handbone.pipeline.finished import TABLE, finished_run
 from handbone.pipeline.prediction import find_pictures
 from handbone.pipeline.run_predictions import load_prediction
-from handbone.recipe.load import load_recipe
-from handbone.recipe.schema import Data
-
-TABLE = "predictions.csv"
 
 
 @dataclass(frozen=True, eq=False)
@@ -91,19 +83,7 @@ class RunSource:
     """
 
     def __init__(self, folder: Path):
-        manifest = folder / "manifest.json"
-        if not manifest.is_file() or not (folder / TABLE).is_file():
-            remedy = "give the folder of a run that 'handbone run' has finished"
-            raise HandboneError("there is no finished run", where=folder, remedy=remedy)
-        phantom = json.loads(manifest.read_text(encoding="utf-8"))["data"] == "phantom"
-        recipe = load_recipe(folder / "recipe.toml").recipe
-        set_folder = RunFolder(folder).step("phantom") / "set"
-        data = Data(path=str(set_folder), layout="contest") if phantom else recipe.data
-        if not Path(data.path).exists():
-            remedy = "give the same command in the folder in which the run was made"
-            raise HandboneError("the run's pictures are not there", where=data.path, remedy=remedy)
-        self.folder = folder
-        self.context = Context(recipe, RunFolder(folder), phantom, open_dataset(data))
+        self.folder, self.context = folder, finished_run(folder)
         self.names = picture_names(folder / TABLE)
 
     def __iter__(self) -> Iterator[Item]:
@@ -116,18 +96,3 @@ class RunSource:
                 yield Item(name, cells, self.context.cache.image(samples[name].image), coarse)
             except HandboneError as error:
                 yield Item(name, cells, error=str(error))
-
-
-def latest_run() -> Path:
-    """The run that was finished last in the folder of runs.
-
-    Raises
-    ------
-    HandboneError: there is none.
-    """
-    root = Path(os.environ.get("HANDBONE_RUNS", "runs"))
-    manifests = sorted(root.glob("*/manifest.json"), key=lambda path: path.stat().st_mtime)
-    if not manifests:
-        remedy = "make one with 'handbone run', name one with --run, or give --coarse FILE.csv --images FOLDER"
-        raise HandboneError("there is no finished run", where=root, remedy=remedy)
-    return manifests[-1].parent

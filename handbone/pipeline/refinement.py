@@ -16,8 +16,9 @@ from handbone.files import whole_file, whole_folder, write_json
 from handbone.frame import Frame
 from handbone.masks.bone_masks import BoneMasks
 from handbone.masks.contest_csv import PredictionsWriter
+from handbone.pipeline.finished import TABLE
 from handbone.pipeline.prediction import overlay_names
-from handbone.pipeline.refine_sources import TABLE, Item, Source
+from handbone.pipeline.refine_sources import Item, Source
 from handbone.progress import track
 from handbone.report.overlay import draw_overlay, panel
 from handbone.stages.regions import Window

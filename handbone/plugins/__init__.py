@@ -2,9 +2,10 @@
 
 from handbone.plugins.hooks import hookimpl
 from handbone.plugins.manager import PluginManager, registry
-from handbone.plugins.specs import LossSpec, ModelSpec, NoSettings, OptimiserSpec, SchedulerSpec
+from handbone.plugins.specs import EnsemblerSpec, LossSpec, ModelSpec, NoSettings, OptimiserSpec, SchedulerSpec
 
 __all__ = [
+    "EnsemblerSpec",
     "LossSpec",
     "ModelSpec",
     "NoSettings",

@@ -8,7 +8,7 @@
 
 import pluggy
 
-from handbone.plugins.specs import LossSpec, ModelSpec, OptimiserSpec, SchedulerSpec
+from handbone.plugins.specs import EnsemblerSpec, LossSpec, ModelSpec, OptimiserSpec, SchedulerSpec
 
 GROUP = "handbone"
 
@@ -34,3 +34,8 @@ def handbone_optimisers() -> list[OptimiserSpec]:
 @hookspec
 def handbone_schedulers() -> list[SchedulerSpec]:
     """Learning-rate schedules that recipes can name under `train.scheduler`."""
+
+
+@hookspec
+def handbone_ensemblers() -> list[EnsemblerSpec]:
+    """Ways of joining predictions that recipes and `handbone ensemble --method` can name."""

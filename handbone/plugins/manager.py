@@ -13,15 +13,21 @@ from pydantic import ValidationError
 
 from handbone.errors import HandboneError, UnknownNameError, suggest
 from handbone.plugins import hooks
-from handbone.plugins.specs import LossSpec, ModelSpec, OptimiserSpec, SchedulerSpec, Spec
+from handbone.plugins.specs import EnsemblerSpec, LossSpec, ModelSpec, OptimiserSpec, SchedulerSpec, Spec
 from handbone.recipe.schema import Choice, Table
 
 BUILTIN = "handbone"
 # Named, not imported: the rooms of the built-ins lie below this one.
-_BUILTIN_MODULES = ("handbone.models.hooks", "handbone.losses.hooks", "handbone.training.hooks")
+_BUILTIN_MODULES = (
+    "handbone.models.hooks",
+    "handbone.losses.hooks",
+    "handbone.training.hooks",
+    "handbone.ensemble.hooks",
+)
 _HOOK_OF_KIND: dict[str, tuple[str, type[Spec]]] = {
     "model": ("handbone_models", ModelSpec),
     "loss": ("handbone_losses", LossSpec),
+    "ensembler": ("handbone_ensemblers", EnsemblerSpec),
     "optimiser": ("handbone_optimisers", OptimiserSpec),
     "scheduler": ("handbone_schedulers", SchedulerSpec),
 }
@@ -46,7 +52,7 @@ class Problem:
 
 
 class PluginManager:
-    """The registered things by kind ("model", "loss", "optimiser", "scheduler") and name.
+    """The registered things by kind ("model", "loss", "ensembler", ...) and name.
 
     A plugin that cannot be loaded, or whose hook fails, is left out and listed in `problems`; everything else works.
 
@@ -120,7 +126,7 @@ class PluginManager:
 
         Parameters
         ----------
-        kind: "model", "loss", "optimiser" or "scheduler".
+        kind: such as "model", "loss", "ensembler", "optimiser", "scheduler".
         where: the recipe's file or key, for errors.
 
         Raises

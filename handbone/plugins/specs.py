@@ -1,6 +1,6 @@
 """What a plugin hands over: small frozen descriptions of networks, losses, optimisers and learning-rate schedules."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, ClassVar
 
@@ -10,6 +10,8 @@ if TYPE_CHECKING:
     from torch import nn
     from torch.optim import Optimizer
     from torch.optim.lr_scheduler import LRScheduler
+
+    from handbone.masks.probabilities import BoneProbabilities
 
 
 class NoSettings(Table):
@@ -54,6 +56,17 @@ class LossSpec(Spec):
 
     kind = "loss"
     build: Callable[[Any], "nn.Module"]  # (settings)
+
+
+@dataclass(frozen=True, kw_only=True)
+class EnsemblerSpec(Spec):
+    """A way of joining predictions: a function from member name -> BoneProbabilities of one picture to one of those.
+
+    It is called picture by picture with members of one size; masks from foreign files come as probabilities of 0 and 1.
+    """
+
+    kind = "ensembler"
+    build: Callable[[Any], "Callable[[Mapping[str, BoneProbabilities]], BoneProbabilities]"]  # (settings)
 
 
 @dataclass(frozen=True, kw_only=True)

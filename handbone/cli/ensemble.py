@@ -1,0 +1,119 @@
+"""`handbone ensemble`: join runs and anyone's prediction files."""
+
+from enum import StrEnum
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+
+class Missing(StrEnum):
+    """What to do with a picture that a member lacks."""
+
+    refuse = "refuse"
+    skip = "skip"
+    without = "without"
+
+
+def command(
+    members: Annotated[
+        list[str], typer.Argument(metavar="[NAME=]PATH...", help="Runs, folders of predictions, or CSV files.")
+    ],
+    output: Annotated[Path, typer.Option("--output", "-o", metavar="OUT", help="Folder for the results.")] = Path(
+        "ensemble"
+    ),
+    method: Annotated[
+        str, typer.Option("--method", "-m", help="mean, vote, class_wise, best, or an ensembler of a plugin.")
+    ] = "mean",
+    settings: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--set", metavar="KEY=VALUE", help="A setting of the method, as in --set at_least=0.4 or --set weights.b=2."
+        ),
+    ] = None,
+    missing: Annotated[
+        Missing, typer.Option(help="Pictures that a member lacks: refuse, skip them, or join without that member.")
+    ] = Missing.refuse,
+    images: Annotated[
+        Path | None,
+        typer.Option("--images", metavar="DIR", help="The pictures, where files are not in the contest's 2048 frame."),
+    ] = None,
+    fit_thresholds: Annotated[
+        bool, typer.Option("--fit-thresholds", help="A threshold a bone, from the runs' validation pictures.")
+    ] = False,
+    overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace an ensemble that OUT holds already.")] = False,
+    as_json: Annotated[bool, typer.Option("--json", help="Print the result as JSON on standard output.")] = False,
+) -> None:
+    """Join several predictions of the same pictures into one, bone by bone.
+
+    OUT gets predictions.csv in the contest's format and ensemble.json. Runs take part with their probabilities, files
+    with their masks. Not a medical device.
+    """
+    import numpy as np
+
+    from handbone.anatomy import COUNT
+    from handbone.pipeline import ensemble
+    from handbone.pipeline.members import open_members, picture_sizes
+    from handbone.pipeline.prediction import check_output
+
+    check_output(output, overwrite=overwrite, record=ensemble.RECORD_FILE, what="joined predictions")
+    opened = open_members(members)
+    chosen = _settings(settings or [])
+    join = ensemble.build_method(method, chosen, opened)
+    pictures = ensemble.common_pictures(opened, missing.value)
+    thresholds, fitted = np.full(COUNT, 0.5), 0
+    if fit_thresholds:
+        thresholds, fitted = ensemble.fit_thresholds(opened, join)
+    by_runs = ensemble.counted(method, chosen, opened, thresholds)
+    facts: dict[str, Any] = {"method": method, "settings": chosen, "thresholds_fitted_on": fitted}
+    ensemble.join_members(
+        opened,
+        join,
+        output,
+        pictures=pictures,
+        sizes=picture_sizes(images),
+        thresholds=thresholds,
+        facts=facts,
+        by_runs=by_runs,
+    )
+    _show(output, as_json=as_json)
+
+
+def _settings(words: list[str]) -> dict[str, Any]:
+    """Nested settings from dotted words."""
+    from handbone.recipe.overrides import parse_override
+
+    values: dict[str, Any] = {}
+    for word in words:
+        override = parse_override(word)
+        *path, last = override.path
+        table = values
+        for key in path:
+            table = table.setdefault(key, {})
+        table[last] = override.value
+    return values
+
+
+def _show(output: Path, *, as_json: bool) -> None:
+    import json
+
+    from rich.console import Console
+    from rich.markup import escape
+    from rich.table import Table
+
+    from handbone.pipeline.ensemble import RECORD_FILE
+
+    record = json.loads((output / RECORD_FILE).read_text(encoding="utf-8"))
+    if as_json:
+        typer.echo(json.dumps(record))
+        return
+    table = Table("Member", "Pictures")
+    for name, count in record["members"].items():
+        table.add_row(escape(name), str(count))
+    console = Console()
+    console.print(table)
+    if record["thresholds_fitted_on"]:
+        moved = {bone: value for bone, value in record["thresholds"].items() if value != 0.5}
+        told = ", ".join(f"{bone} {value:.2f}" for bone, value in moved.items()) or "0.5 was best for every bone"
+        console.print(f"thresholds from {record['thresholds_fitted_on']} pictures: {told}", soft_wrap=True)
+    console.print(f"{record['pictures']} pictures joined by {record['method']}: {escape(str(output))}", soft_wrap=True)

@@ -1,0 +1,1 @@
+"""Joining several predictions of one picture into one."""

@@ -1,0 +1,52 @@
+"""Five files of 29 masks of 2048 x 2048 joined for one picture, beside decoding to full arrays with numpy."""
+
+import numpy as np
+import pytest
+from test_bench_masks import PICTURE, masks, rings  # noqa: F401
+
+from handbone.anatomy import COUNT
+from handbone.ensemble.methods import vote
+from handbone.ensemble.runs import vote_runs
+from handbone.masks.bone_masks import BoneMasks
+from handbone.masks.probabilities import BoneProbabilities
+
+
+@pytest.fixture(scope="module")
+def texts(masks):  # noqa: F811
+    return [[masks.to_rle()[(bone + shift) % COUNT] for bone in range(COUNT)] for shift in range(5)]
+
+
+def test_vote_of_five(benchmark, texts):
+    benchmark.group = "five files, one picture"
+
+    benchmark(lambda: [vote_runs(of_bone, [1] * 5, 0.5, PICTURE) for of_bone in zip(*texts, strict=True)])
+
+
+def test_vote_of_five_on_pixels(benchmark, texts):
+    benchmark.group = "five files, one picture"
+
+    def join():
+        members = {str(i): BoneProbabilities.from_masks(BoneMasks.from_rle(t, PICTURE)) for i, t in enumerate(texts)}
+        return vote(members).threshold().to_rle()
+
+    benchmark(join)
+
+
+def test_vote_of_five_plainly(benchmark, texts):
+    benchmark.group = "five files, one picture"
+
+    def decode(text):
+        flat = np.zeros(PICTURE[0] * PICTURE[1], np.uint8)
+        for start, length in np.array(text.split(), int).reshape(-1, 2):
+            flat[start - 1 : start - 1 + length] = 1
+        return flat
+
+    def encode(flat):
+        edges = np.flatnonzero(np.diff(np.concatenate([[0], flat, [0]]))) + 1
+        edges[1::2] -= edges[::2]
+        return " ".join(map(str, edges))
+
+    def plain():
+        return [encode(sum(decode(each[bone]) for each in texts) >= 3) for bone in range(COUNT)]
+
+    benchmark.pedantic(plain, rounds=3)

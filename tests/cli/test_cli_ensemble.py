@@ -1,0 +1,131 @@
+"""`handbone ensemble` on foreign files: any order of rows, missing pictures, other sizes, mistakes."""
+
+import csv
+import json
+
+import cv2
+import numpy as np
+import pytest
+import typer
+from typer.testing import CliRunner
+
+from handbone.anatomy import NAMES
+from handbone.cli import ensemble
+from handbone.masks.bone_masks import BoneMasks
+from handbone.masks.contest_csv import PredictionsWriter, read_predictions
+from handbone.masks.contest_index import PredictionsIndex
+
+app = typer.Typer()
+app.command()(ensemble.command)
+PICTURES = ("a.png", "b.png", "c, d.png")
+
+
+def masks(seed, size=2048):
+    rng, rings = np.random.default_rng(seed), {}
+    for bone in range(29):
+        if rng.random() < 0.9:  # the others are empty cells
+            x, y = rng.uniform(0.2, 0.8, 2) * size
+            axes = tuple(int(v) for v in rng.uniform(0.02, 0.06, 2) * size)
+            rings[bone] = [cv2.ellipse2Poly((int(x), int(y)), axes, int(rng.uniform(0, 180)), 0, 360, 6).astype(float)]
+    return BoneMasks.from_rings(rings, (size, size))
+
+
+def write(path, seed, pictures=PICTURES, size=2048):
+    with PredictionsWriter(path) as table:
+        for number, picture in enumerate(pictures):
+            table.write(picture, masks(100 * number + seed % 2, size))
+    return path
+
+
+def shuffled(path):
+    """The same file with columns, classes and pictures in another order, and a column more."""
+    with open(path, newline="") as file:
+        rows = list(csv.DictReader(file))
+    rows = sorted(rows, key=lambda row: (row["image_name"], row["class"]), reverse=True)
+    with open(path, "w", newline="") as file:
+        writer = csv.writer(file)
+        writer.writerow(["rle", "note", "class", "image_name"])
+        writer.writerows([row["rle"], "x", row["class"], row["image_name"]] for row in rows)
+    return path
+
+
+def call(*arguments):
+    return CliRunner().invoke(app, [str(a) for a in arguments])
+
+
+@pytest.fixture
+def files(tmp_path):
+    return [write(tmp_path / "one.csv", 0), shuffled(write(tmp_path / "two.csv", 1)), write(tmp_path / "three.csv", 0)]
+
+
+def test_files_join_by_names_whatever_their_order(files, tmp_path):
+    out = tmp_path / "out"
+    result = call(*files, "-o", out, "--method", "vote", "--set", "at_least=0.6")
+    assert result.exit_code == 0, result.output
+    for number, (name, rles) in enumerate(read_predictions(out / "predictions.csv")):
+        first, second = masks(100 * number), masks(100 * number + 1)
+        got = BoneMasks.from_rle(rles, (2048, 2048))
+        assert name == sorted(PICTURES)[number]
+        for bone in range(29):
+            votes = 2 * first.mask(bone).astype(int) + second.mask(bone)
+            assert np.array_equal(got.mask(bone), votes >= 2)
+    record = json.loads((out / "ensemble.json").read_text())
+    assert record["members"] == {"one": 3, "two": 3, "three": 3} and record["method"] == "vote"
+
+
+def test_an_index_reads_what_the_stream_reads(files):
+    for path in files:
+        index = PredictionsIndex(path)
+        streamed = dict(read_predictions(path))
+        assert index.names == list(streamed)
+        assert {name: index.cells(name) for name in reversed(index.names)} == streamed
+
+
+def test_members_that_lack_pictures_are_refused_unless_told_how(files, tmp_path):
+    fewer = write(tmp_path / "fewer.csv", 1, PICTURES[:2])
+    out = tmp_path / "out"
+    assert "fewer lacks 1 of 3 pictures, c, d.png" in str(call(files[0], fewer, "-o", out).exception)
+    assert not out.exists()
+    for missing, count in (("skip", 2), ("without", 3)):
+        assert call(files[0], fewer, "-o", out, "--missing", missing, "--overwrite").exit_code == 0
+        assert len(list(read_predictions(out / "predictions.csv"))) == count
+
+
+def test_pictures_of_another_size_are_measured(tmp_path):
+    one, two = (write(tmp_path / f"{n}.csv", n, ("a.png",), size=300) for n in (0, 1))
+    (tmp_path / "images").mkdir()
+    cv2.imwrite(str(tmp_path / "images" / "a.png"), np.zeros((300, 300), np.uint8))
+    assert call(one, two, "-o", tmp_path / "out", "--images", tmp_path / "images", "-m", "vote").exit_code == 0
+    [(_, rles)] = read_predictions(tmp_path / "out" / "predictions.csv")
+    expected = masks(0, 300).mask(3) | masks(1, 300).mask(3)
+    assert np.array_equal(BoneMasks.from_rle(rles, (300, 300)).mask(3), expected)
+
+
+@pytest.mark.parametrize(
+    ("more", "words"),
+    [
+        (["--method", "mode"], "mode"),
+        (["--method", "best"], "no validation figures"),
+        (["--set", "weights.four=2"], "four"),
+        (["--method", "vote", "--set", "at_leest=1"], "did you mean 'at_least'"),
+        (["--fit-thresholds"], "no member has labelled validation pictures"),
+    ],
+)
+def test_mistakes_are_answered_before_anything_is_written(files, tmp_path, more, words):
+    result = call(*files, "-o", tmp_path / "out", *more)
+    assert result.exit_code == 1 and words in str(result.exception)
+    assert not (tmp_path / "out").exists()
+
+
+def test_bad_members_are_named(files, tmp_path):
+    assert "no ensemble" in str(call(files[0], "-o", tmp_path / "x").exception)
+    assert "there are no predictions" in str(call(files[0], tmp_path / "nowhere", "-o", tmp_path / "x").exception)
+    again = tmp_path / "more" / "one.csv"
+    again.parent.mkdir()
+    again.write_bytes(files[0].read_bytes())
+    assert "two members are called 'one'" in str(call(files[0], again, "-o", tmp_path / "x").exception)
+    assert call(files[0], f"other={again}", "-o", tmp_path / "x").exit_code == 0
+    text = files[1].read_text().replace("Lunate", "Lunatic", 1)
+    files[1].write_text(text)
+    assert "Lunatic" in str(call(*files, "-o", tmp_path / "y").exception)
+    assert not (tmp_path / "y").exists() and NAMES
