@@ -237,7 +237,7 @@ def _built(network: Network, in_channels: int, path: Path | None) -> nn.Module:
         return weights.build_network(network.model, in_channels)
     weights.read_card(path)
     module = weights.build_network(network.model, in_channels, pretrained=False)
-    weights.load_state(module, path)
+    weights.load_state(module, path, widen=True)
     return module
 
 
@@ -265,7 +265,8 @@ def _named_file(network: Network, in_channels: int, stage: str) -> tuple[Path | 
     if file is None:
         return None, f"{named.name} has no {stage}"
     card = weights.read_card(file)
-    if weights.is_of(card, network.model, in_channels):
+    # A network of the radiograph alone is also a start for one that reads further channels.
+    if weights.is_of(card, network.model, in_channels) or weights.is_of(card, network.model, 1):
         return file, ""
     return None, f"{named.name} was trained with another network ({card.network})"
 

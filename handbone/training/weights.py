@@ -158,8 +158,24 @@ def load_weights(path: Path) -> tuple[nn.Module, WeightsCard]:
     return module.eval(), card
 
 
-def load_state(module: nn.Module, path: Path) -> None:
+def _widened(tensor: Tensor, name: str, module: nn.Module) -> Tensor:
+    own = module.state_dict().get(name)
+    if own is None or own.ndim != 4 or tensor.ndim != 4 or tensor.shape[1] != 1 or own.shape[1] == 1:
+        return tensor
+    # Buffers, such as the mean that is taken off, have values of their own for further channels.
+    wide = torch.zeros_like(own) if name in dict(module.named_parameters()) else own.clone()
+    if wide[:, :1].shape == tensor.shape:
+        wide[:, :1] = tensor
+    return wide
+
+
+def load_state(module: nn.Module, path: Path, *, widen: bool = False) -> None:
     """Fill a network with the tensors of a weights file; all names and shapes must agree.
+
+    Parameters
+    ----------
+    widen: take weights of a network that reads the radiograph alone for one that reads further channels, too: these
+        start at zero, so that it starts as if they were not there.
 
     Raises
     ------
@@ -167,8 +183,11 @@ def load_state(module: nn.Module, path: Path) -> None:
     """
     from safetensors.torch import load_file
 
+    state = load_file(path)
+    if widen:
+        state = {name: _widened(tensor, name, module) for name, tensor in state.items()}
     try:
-        module.load_state_dict(load_file(path))
+        module.load_state_dict(state)
     except RuntimeError as error:
         first = [line.strip() for line in str(error).splitlines()][:2]
         raise HandboneError(

@@ -49,7 +49,6 @@ def test_a_name_that_fits_is_started_from(shipped, capsys):
     [
         {"model": Choice(name="unetplusplus", encoder_weights=None, **SETTINGS)},
         {"model": Choice(name="unet", encoder="test_efficientnet", encoder_weights=None)},
-        {"in_channels": 30},
     ],
 )
 def test_a_name_of_another_network_is_left_aside_with_one_line(shipped, capsys, change):
@@ -68,7 +67,7 @@ def test_a_name_without_the_stage_is_left_aside_too(tmp_path, places, capsys):
 
 def test_a_path_of_another_network_is_a_mistake(shipped):
     with pytest.raises(HandboneError, match="does not fit the network"):
-        start(in_channels=30, weights=shipped / "coarse.safetensors")
+        start(model=Choice(name="unetplusplus", **SETTINGS), weights=shipped / "coarse.safetensors")
 
 
 def test_unknown_names_and_damaged_files_are_mistakes(shipped):
@@ -136,3 +135,14 @@ def test_no_epochs_without_fitting_weights_are_refused_before_any_work(shipped, 
     (shipped / "coarse.safetensors").unlink()
     with pytest.raises(HandboneError, match=r"coarse\.weights: .*coarse\.safetensors: is missing"):
         check_recipe(Recipe(name="x", coarse=Coarse(**untrained("zero_shot"))), where="x.toml")
+
+
+def test_weights_of_the_radiograph_alone_start_a_network_with_further_channels(shipped, capsys):
+    path = shipped / "refiner.safetensors"
+    plain, _ = load_weights(path)
+    picture, rest = torch.rand(1, 1, 64, 64), torch.rand(1, 29, 64, 64)
+    for weights in (path, "zero_shot"):
+        wide = start(in_channels=30, stage="refiner", weights=weights).eval()
+        with torch.no_grad():
+            assert torch.allclose(wide(torch.cat([picture, rest], 1)), plain(picture), atol=1e-4)
+    assert capsys.readouterr().err == ""
