@@ -18,6 +18,7 @@ _PACKAGES = (
     "torch",
     "torchvision",
     "segmentation-models-pytorch",
+    "segment-anything",
     "timm",
     "lightning",
     "albumentations",

@@ -2,7 +2,16 @@
 
 from handbone.plugins.hooks import hookimpl
 from handbone.plugins.manager import PluginManager, registry
-from handbone.plugins.specs import EnsemblerSpec, LossSpec, ModelSpec, NoSettings, OptimiserSpec, SchedulerSpec
+from handbone.plugins.prompting import Prompter, Prompts
+from handbone.plugins.specs import (
+    EnsemblerSpec,
+    LossSpec,
+    ModelSpec,
+    NoSettings,
+    OptimiserSpec,
+    PrompterSpec,
+    SchedulerSpec,
+)
 
 __all__ = [
     "EnsemblerSpec",
@@ -11,6 +20,9 @@ __all__ = [
     "NoSettings",
     "OptimiserSpec",
     "PluginManager",
+    "Prompter",
+    "PrompterSpec",
+    "Prompts",
     "SchedulerSpec",
     "hookimpl",
     "registry",

@@ -8,7 +8,7 @@
 
 import pluggy
 
-from handbone.plugins.specs import EnsemblerSpec, LossSpec, ModelSpec, OptimiserSpec, SchedulerSpec
+from handbone.plugins.specs import EnsemblerSpec, LossSpec, ModelSpec, OptimiserSpec, PrompterSpec, SchedulerSpec
 
 GROUP = "handbone"
 
@@ -39,3 +39,8 @@ def handbone_schedulers() -> list[SchedulerSpec]:
 @hookspec
 def handbone_ensemblers() -> list[EnsemblerSpec]:
     """Ways of joining predictions that recipes and `handbone ensemble --method` can name."""
+
+
+@hookspec
+def handbone_prompters() -> list[PrompterSpec]:
+    """Prompted networks that recipes can name under `prompt.prompter`."""

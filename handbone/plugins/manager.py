@@ -13,7 +13,7 @@ from pydantic import ValidationError
 
 from handbone.errors import HandboneError, UnknownNameError, suggest
 from handbone.plugins import hooks
-from handbone.plugins.specs import EnsemblerSpec, LossSpec, ModelSpec, OptimiserSpec, SchedulerSpec, Spec
+from handbone.plugins.specs import EnsemblerSpec, LossSpec, ModelSpec, OptimiserSpec, PrompterSpec, SchedulerSpec, Spec
 from handbone.recipe.schema import Choice, Table
 
 BUILTIN = "handbone"
@@ -23,6 +23,7 @@ _BUILTIN_MODULES = (
     "handbone.losses.hooks",
     "handbone.training.hooks",
     "handbone.ensemble.hooks",
+    "handbone.prompters.hooks",
 )
 _HOOK_OF_KIND: dict[str, tuple[str, type[Spec]]] = {
     "model": ("handbone_models", ModelSpec),
@@ -30,6 +31,7 @@ _HOOK_OF_KIND: dict[str, tuple[str, type[Spec]]] = {
     "ensembler": ("handbone_ensemblers", EnsemblerSpec),
     "optimiser": ("handbone_optimisers", OptimiserSpec),
     "scheduler": ("handbone_schedulers", SchedulerSpec),
+    "prompter": ("handbone_prompters", PrompterSpec),
 }
 
 
@@ -126,7 +128,7 @@ class PluginManager:
 
         Parameters
         ----------
-        kind: such as "model", "loss", "ensembler", "optimiser", "scheduler".
+        kind: such as "model", "loss", "ensembler", "optimiser", "scheduler", "prompter".
         where: the recipe's file or key, for errors.
 
         Raises

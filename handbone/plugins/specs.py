@@ -1,4 +1,4 @@
-"""What a plugin hands over: small frozen descriptions of networks, losses, optimisers and learning-rate schedules."""
+"""What a plugin hands over: small frozen descriptions of networks, losses, optimisers, schedules and prompters."""
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -12,6 +12,7 @@ if TYPE_CHECKING:
     from torch.optim.lr_scheduler import LRScheduler
 
     from handbone.masks.probabilities import BoneProbabilities
+    from handbone.plugins.prompting import Prompter
 
 
 class NoSettings(Table):
@@ -94,3 +95,14 @@ class SchedulerSpec(Spec):
     def __post_init__(self):
         if self.interval not in ("step", "epoch", "validation"):
             raise ValueError(f"interval must be 'step', 'epoch' or 'validation', but came as {self.interval!r}")
+
+
+@dataclass(frozen=True, kw_only=True)
+class PrompterSpec(Spec):
+    """A network that is told by a box, points and a rough mask which bone is meant.
+
+    What it builds satisfies `handbone.plugins.prompting.Prompter`.
+    """
+
+    kind = "prompter"
+    build: Callable[[Any], "Prompter"]  # (settings)
