@@ -388,6 +388,51 @@ class Merge(Table):
         return value
 
 
+class Tune(Table):
+    """Fine-tuning of the prompted network's mask decoder on windows of the training pictures; its encoder stays."""
+
+    windows: int = Field(
+        default=200,
+        ge=1,
+        description="windows that are embedded once and kept on disk, each moved at random; 2 MB each",
+    )
+    validation: int = Field(default=40, ge=1, description="windows of validation pictures that choose the best epoch")
+    epochs: int = Field(default=10, ge=1, description="times through the windows, with new prompts each time")
+    batch: int = Field(default=2, ge=1, description="windows a step, each with all of its bones")
+    lr: float = Field(default=1e-4, gt=0, description="learning rate at its highest; it falls along a cosine")
+    weight_decay: float = Field(default=1e-4, ge=0, description="pull of the weights towards 0")
+    clip: Annotated[Positive | None, Off] = Field(default=1.0, description="largest gradient norm")
+    jitter: float = Field(
+        default=1.0, ge=0, description="times the usual error of masks by which those that make the prompts are spoilt"
+    )
+    augment: Augment = Augment()
+
+
+class Prompt(Table):
+    """A segment-anything network that is shown the current masks as prompts; `prompt = false` leaves it out."""
+
+    prompter: Choice = Field(description='the network, as in { name = "segment_anything", checkpoint = "sam.pth" }')
+    bones: Bones = Field(default=("wrist",), description="bones or groups that it is asked for")
+    box_margin: Share = Field(default=0.05, description="share of its longer side by which a bone's box is widened")
+    positives: int = Field(default=2, ge=0, le=16, description="points in a bone's core")
+    negatives: int = Field(default=2, ge=0, le=16, description="points in neighbours, outside of the bone")
+    use_mask: bool = Field(default=True, description="the current mask is a prompt too")
+    iou_weight: Share = Field(
+        default=0.5, description="say of the network's own estimate against agreement with the current mask"
+    )
+    min_agreement: Share = Field(
+        default=0.9,
+        description="least Dice with the current mask, where merge.min_agreement asks for less; it repairs masks, and "
+        "does not find them",
+    )
+    tune: Annotated[Tune | None, Off] = Field(default=None, description="fine-tune the mask decoder")
+
+    @field_validator("bones")
+    @classmethod
+    def _known(cls, value: tuple[str, ...]) -> tuple[str, ...]:
+        return _known_groups(value)
+
+
 class Predict(Table):
     """How trained networks are used."""
 
@@ -450,6 +495,9 @@ class Recipe(Table):
     crop: Crop = Crop()
     refine: Annotated[Refine | None, Off] = Field(default=Refine(), description="the second stage; false leaves it out")
     merge: Merge = Merge()
+    prompt: Annotated[Prompt | None, Off] = Field(
+        default=None, description="the optional third stage: segment-anything, prompted with the masks so far"
+    )
     predict: Predict = Predict()
     evaluate: Evaluate = Evaluate()
     report: Report = Report()

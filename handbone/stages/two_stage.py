@@ -19,6 +19,7 @@ from handbone.stages.gate import Gate
 from handbone.stages.locate import Location, predict_located
 from handbone.stages.merge import Decision, merge
 from handbone.stages.presence import Presence
+from handbone.stages.prompt import PROMPT_WINDOW, PROMPTER_FILE, Answer, PromptStage
 from handbone.stages.refine import predict_refined
 from handbone.stages.regions import Window, asked, windows
 from handbone.stages.tidy import tidy
@@ -89,6 +90,8 @@ class Outcome:
     seconds: time taken by each step.
     location: where the hand was found, None where it was not looked for.
     presence: (29,) how likely each bone's final mask is right; None where that was not calibrated.
+    answers: what the prompted network said, one for each bone that it was asked for.
+    prompt_decisions: one for each bone that the prompted network may change.
     """
 
     coarse: BoneProbabilities
@@ -98,6 +101,8 @@ class Outcome:
     seconds: dict[str, float] = field(default_factory=dict)
     location: Location | None = None
     presence: np.ndarray | None = None
+    answers: list[Answer] = field(default_factory=list)
+    prompt_decisions: list[Decision] = field(default_factory=list)
 
 
 class TwoStage:
@@ -112,6 +117,7 @@ class TwoStage:
     flip: average every prediction with that of the mirrored picture.
     tta: mean of several readings by both stages, see `handbone.stages.tta`.
     first: how the coarse network is used.
+    prompts: the third stage, which prompts a segment-anything network with the masks so far.
     """
 
     def __init__(
@@ -124,6 +130,7 @@ class TwoStage:
         flip: bool = False,
         tta: bool = False,
         first: CoarseSettings | None = None,
+        prompts: PromptStage | None = None,
     ):
         self.first = first or CoarseSettings()
         self.coarse_stage, self.refine_stage = coarse, refiner
@@ -133,6 +140,7 @@ class TwoStage:
         if refiner is not None:
             chosen = self.settings
             self.windows = windows(chosen.crop, chosen.bones, chosen.regions, refiner.size)
+        self.prompt_stage = prompts
 
     @classmethod
     def from_path(
@@ -159,6 +167,9 @@ class TwoStage:
             "tta": tta,
             "first": first,
         }
+        prompter_path = coarse_path.with_name(PROMPTER_FILE)
+        if resolve(path).is_dir() and prompter_path.is_file():
+            common["prompts"] = PromptStage.from_path(prompter_path)
         if refiner_path is None:
             return cls(coarse, **common)
         refiner, extra = _load_stage(refiner_path, "refining", precision)
@@ -172,6 +183,8 @@ class TwoStage:
         outcome = Outcome(coarse, coarse)
         if self.refine_stage is not None:
             outcome = self.refine(image, coarse)
+        if self.prompt_stage is not None:
+            outcome = self.prompt(image, outcome)
         # Where a hand had to be found first, bones are one piece; elsewhere networks have the last word.
         final = outcome.final if location is None else tidy(outcome.final)
         outcome = replace(outcome, final=final, location=location, seconds=seconds | outcome.seconds)
@@ -253,6 +266,27 @@ class TwoStage:
             frames={**so_far.frames, window.name: where},
             decisions=[*so_far.decisions, *merged.decisions],
             seconds={step: so_far.seconds[step] + taken[step] for step in taken},
+        )
+
+    def prompt(self, image: np.ndarray, outcome: Outcome) -> Outcome:
+        """The third stage alone, on an outcome of the others; in the refiner's first window, where there is one.
+
+        Raises
+        ------
+        HandboneError: this method has no prompter.
+        """
+        if self.prompt_stage is None:
+            raise HandboneError("there is no prompter", remedy="give one, or a run folder whose recipe has [prompt]")
+        start = time.perf_counter()
+        where = next(iter(outcome.frames.values()), None)
+        merged, prompted, where = self.prompt_stage(image, outcome.final, where, threshold=self.threshold)
+        return replace(
+            outcome,
+            final=merged.probabilities,
+            frames=outcome.frames or {PROMPT_WINDOW: where},
+            seconds={**outcome.seconds, "prompt": time.perf_counter() - start},
+            answers=prompted.answers,
+            prompt_decisions=merged.decisions,
         )
 
 

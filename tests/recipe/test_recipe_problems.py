@@ -51,7 +51,7 @@ bones = ["carpal"]
     [
         ("sede = 3", "line 1: unknown key 'sede'; did you mean 'seed'?"),
         ("extend = 'a'", "line 1: unknown key 'extend'; did you mean 'extends'?"),
-        ("epochs = 3", "unknown key 'epochs'; did you mean 'coarse.train.epochs' or 'refine.train.epochs'?"),
+        ("epochs = 3", "unknown key 'epochs'; did you mean 'coarse.train.epochs' or 'refine.train.epochs' or 'prompt"),
         ("[optimiser]\nname = 'adam'", "did you mean 'coarse.train.optimiser' or 'refine.train.optimiser'?"),
         ("[split]\nqqq = 3", "unknown key 'qqq' in [split]; choose one of: fold, folds, seed"),
         ("coarse = 3", "coarse takes a table with size, model, weights, train, augment, but came as 3"),
