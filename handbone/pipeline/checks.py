@@ -5,6 +5,7 @@ import importlib.util
 from handbone import anatomy
 from handbone.errors import HandboneError
 from handbone.plugins.manager import registry
+from handbone.prompters import find_prompter
 from handbone.recipe.schema import Choice, Network, Recipe, Refine
 from handbone.weights import resolve
 
@@ -22,6 +23,11 @@ def check_recipe(recipe: Recipe, *, where: str) -> None:
         networks["refine"] = recipe.refine
     for table, network in networks.items():
         mistakes += _network_mistakes(table, network)
+    if recipe.prompt is not None:
+        try:
+            find_prompter(recipe.prompt.prompter)
+        except HandboneError as error:
+            mistakes.append(f"prompt.prompter: {error}")
     if mistakes:
         raise HandboneError("\n  ".join(mistakes), where=where)
 

@@ -16,7 +16,7 @@ from handbone.pipeline.run_predictions import load_prediction, load_predictions
 from handbone.progress import track
 from handbone.recipe.dump import to_toml
 
-_TIMED = ("phantom", "pictures", "coarse", "frames", "refiner", "predictions", "evaluation")
+_TIMED = ("phantom", "pictures", "coarse", "frames", "refiner", "prompter", "predictions", "evaluation")
 _HEADLINES = ("all", "carpals", "metacarpals", "phalanges", "forearm")
 
 
@@ -42,7 +42,7 @@ def _scored(context: Context) -> Iterator[tuple[str, BoneMasks, Mapping[str, Bon
         if prediction.sample.annotation is None:
             continue
         stages = {"coarse": prediction.coarse.threshold(threshold)}
-        if context.recipe.refine is not None:
+        if context.recipe.refine is not None or context.recipe.prompt is not None:
             stages["merged"] = prediction.merged.threshold(threshold)
         yield prediction.sample.name, context.dataset.labels(prediction.sample).masks(), stages
 
@@ -78,7 +78,7 @@ def write_page(context: Context, part: Path) -> None:
     for name in track(chosen or list(samples)[: settings.worst + settings.best], "Drawing the report"):
         prediction = load_prediction(context, samples[name])
         stages = [("coarse", prediction.coarse)]
-        if context.recipe.refine is not None:
+        if context.recipe.refine is not None or context.recipe.prompt is not None:
             stages.append(("merged", prediction.merged))
         frame = next(iter(prediction.record["frames"].values()), None)
         cases.append(
@@ -123,6 +123,8 @@ def _histories(context: Context) -> dict[str, pd.DataFrame]:
     files = {"Coarse network": "coarse", "Refiner": "refiner"}
     if context.recipe.refine is None:
         del files["Refiner"]
+    if context.recipe.prompt is not None and context.recipe.prompt.tune is not None:
+        files["Mask decoder"] = "prompter"
     return {title: pd.read_csv(context.folder.step(step) / "history.csv") for title, step in files.items()}
 
 

@@ -41,6 +41,8 @@ class PictureRecord:
     location: where the hand was found and how the picture was turned for that; None where it was not looked for.
     frames: where the second stage looked, by the window's name, with fallback and reason; empty without one.
     decisions: one for each bone that the second stage may change.
+    answers: what a prompted network said, one for each bone that it was asked for.
+    prompt_decisions: one for each bone that the prompted network may change.
     flags: reasons to look again, see `handbone.stages.trust`.
     seconds: time taken by each step.
     """
@@ -54,6 +56,8 @@ class PictureRecord:
     location: dict[str, Any] | None = None
     frames: dict[str, Any] = field(default_factory=dict)
     decisions: list[dict[str, Any]] = field(default_factory=list)
+    answers: list[dict[str, Any]] = field(default_factory=list)
+    prompt_decisions: list[dict[str, Any]] = field(default_factory=list)
     flags: list[dict[str, Any]] = field(default_factory=list)
     seconds: dict[str, float] = field(default_factory=dict)
 
@@ -186,6 +190,8 @@ def _record(path: Path, picture: Picture, outcome: Outcome, masks: BoneMasks) ->
         location=outcome.location.to_json() if outcome.location else None,
         frames={name: frame.to_json() for name, frame in outcome.frames.items()},
         decisions=[decision.to_json() for decision in outcome.decisions],
+        answers=[answer.to_json() for answer in outcome.answers],
+        prompt_decisions=[decision.to_json() for decision in outcome.prompt_decisions],
         flags=[flag.to_json() for flag in flags(outcome, masks)],
         seconds={step: round(seconds, 4) for step, seconds in outcome.seconds.items()},
     )

@@ -11,6 +11,7 @@ from handbone.files import write_json
 from handbone.masks.contest_csv import PredictionsWriter
 from handbone.masks.probabilities import BoneProbabilities
 from handbone.pipeline.context import Context
+from handbone.pipeline.prompter import gather_prompter
 from handbone.progress import track
 from handbone.recipe.schema import Merge, Predict
 from handbone.stages.gate import Gate
@@ -36,6 +37,8 @@ def predict_pictures(context: Context, part: Path) -> None:
     """
     settings = context.recipe.predict
     gather_weights(context, part / "weights", calibrated=True)
+    if context.recipe.prompt is not None:
+        gather_prompter(context, part / "weights")
     method = load_method(part / "weights", settings)
     for sample in track(context.predicted, "Predicting"):
         if not _file(part, sample, "json").exists():
@@ -93,6 +96,9 @@ def _predict(method: TwoStage, context: Context, sample: Sample, part: Path) -> 
     outcome.final.save(_file(part, sample, "merged.npz"))
     frames = {name: frame.to_json() for name, frame in outcome.frames.items()}
     record = {"frames": frames, "decisions": [d.to_json() for d in outcome.decisions], "seconds": outcome.seconds}
+    if method.prompt_stage is not None:
+        record["answers"] = [answer.to_json() for answer in outcome.answers]
+        record["prompt_decisions"] = [d.to_json() for d in outcome.prompt_decisions]
     # Last, since its presence says that the picture is done.
     write_json(_file(part, sample, "json"), record)
 

@@ -67,6 +67,11 @@ def _prediction(recipe: Recipe) -> dict:
     return recipe.predict.model_dump(mode="json", exclude={"calibrate"})
 
 
+def _prompting(recipe: Recipe) -> list:
+    """What a prompted stage adds to a step's settings; nothing without one, so that other runs stay as they are."""
+    return [] if recipe.prompt is None else [recipe.prompt.model_dump(mode="json", exclude={"tune"})]
+
+
 def _training_size(network: Network) -> str:
     train = network.train
     if not train.epochs:
@@ -76,7 +81,7 @@ def _training_size(network: Network) -> str:
     return f"{network.model.name}, epochs: {epochs}"
 
 
-WEIGHTS = ("weights/coarse.safetensors", "weights/refiner.safetensors")
+WEIGHTS = ("weights/coarse.safetensors", "weights/refiner.safetensors", "weights/prompter.safetensors")
 
 STEPS: tuple[Step, ...] = (
     Step(
@@ -132,6 +137,20 @@ STEPS: tuple[Step, ...] = (
         needed=_refined,
     ),
     Step(
+        name="prompter",
+        summary="Tune the prompted network",
+        work=_late("prompter", "tune_prompter"),
+        settings=lambda r: [
+            r.seed,
+            r.prompt.model_dump(mode="json"),
+            r.crop.model_dump(mode="json"),
+            r.phantom.stream,
+        ],
+        inputs=("pictures", "frames"),
+        sizes=lambda r: f"{r.prompt.prompter.name}, {r.prompt.tune.windows} windows, epochs: {r.prompt.tune.epochs}",
+        needed=lambda recipe, phantom: recipe.prompt is not None and recipe.prompt.tune is not None,
+    ),
+    Step(
         name="calibration",
         summary="Learn which masks to believe",
         work=_late("calibrate", "calibrate"),
@@ -144,8 +163,8 @@ STEPS: tuple[Step, ...] = (
         name="predictions",
         summary="Predict, refine and merge",
         work=_late("run_predictions", "predict_pictures"),
-        settings=lambda r: [_prediction(r), r.merge.model_dump(mode="json")],
-        inputs=("coarse", "refiner", "calibration"),
+        settings=lambda r: [_prediction(r), r.merge.model_dump(mode="json"), *_prompting(r)],
+        inputs=("coarse", "refiner", "calibration", "prompter"),
         publishes=tuple((file, file) for file in ("predictions.csv", *WEIGHTS)),
     ),
     Step(
