@@ -10,6 +10,7 @@ if TYPE_CHECKING:
 
     from handbone.pipeline.refine_sources import Source
     from handbone.pipeline.refinement import Refined
+    from handbone.stages.prompt import PromptStage
     from handbone.stages.two_stage import TwoStage
 
 _SHOWN = 10  # pictures with an error or a fallback that are printed; refinement.json has all
@@ -39,6 +40,14 @@ def command(
             show_default=False,
         ),
     ] = None,
+    sam: Annotated[
+        str | None,
+        typer.Option(
+            "--sam",
+            metavar="CHECKPOINT",
+            help="Then prompt segment-anything: a checkpoint (vit_b, vit_l, vit_h), or litemedsam with its plugin.",
+        ),
+    ] = None,
     overwrite: Annotated[
         bool, typer.Option("--overwrite", help="Replace a refinement that OUT holds already.")
     ] = False,
@@ -59,7 +68,8 @@ def command(
     source = _source(run, coarse, images)
     method, name = _method(source, weights)
     windows = method.for_bones(bones)
-    facts = {"weights": name, "classes": classes, "source": str(coarse or source.folder)}
+    method.prompt_stage = _prompts(method, classes, sam) if sam else None
+    facts = {"weights": name, "classes": classes, "sam": sam, "source": str(coarse or source.folder)}
     records = refine_predictions(source, method, windows, output, facts=facts)
     if as_json:
         import json
@@ -97,6 +107,17 @@ def _method(source: "Source", weights: str | None) -> "tuple[TwoStage, str]":
     if method.refine_stage is None:
         raise HandboneError("there is no refiner", where=weights, remedy="give a run that has both stages")
     return method, weights
+
+
+def _prompts(method: "TwoStage", classes: str, sam: str) -> "PromptStage":
+    """Segment-anything for the same bones, in the refiner's first window, behind the same gate."""
+    from handbone.prompters import build_prompter, choose
+    from handbone.recipe.schema import Prompt
+    from handbone.stages.prompt import PromptSettings, PromptStage
+
+    prompt = Prompt(prompter=choose(sam), bones=tuple(name.strip() for name in classes.split(",")))
+    settings = PromptSettings(prompt=prompt, crop=method.settings.crop, merge=method.settings.merge)
+    return PromptStage(build_prompter(prompt.prompter, where="--sam"), settings)
 
 
 def _show(records: "list[Refined]", output: Path) -> None:

@@ -21,6 +21,7 @@ from handbone.pipeline.prediction import overlay_names
 from handbone.pipeline.refine_sources import Item, Source
 from handbone.progress import track
 from handbone.report.overlay import draw_overlay, panel
+from handbone.stages.merge import Decision
 from handbone.stages.regions import Window
 from handbone.stages.two_stage import Outcome, TwoStage
 
@@ -68,6 +69,8 @@ def refine_predictions(
                     records.append(Refined(item.name, error=item.error))
                     continue
                 outcome = method.refine(item.image, item.coarse, windows)
+                if method.prompt_stage is not None:
+                    outcome = method.prompt(item.image, outcome)
                 before, after = (p.threshold(method.threshold) for p in (outcome.coarse, outcome.final))
                 table.write_cells(item.name, _cells(item, outcome, after))
                 records.append(_record(item, outcome))
@@ -88,7 +91,8 @@ def decisions_table(records: Sequence[Refined]) -> pd.DataFrame:
     rows = []
     for record in records:
         for decision in record.decisions:
-            frame = record.frames[decision["region"]]
+            # The prompted network has no window of its own: it looks where the refiner first does.
+            frame = record.frames.get(decision["region"]) or next(iter(record.frames.values()))
             window = {key: frame[key] for key in ("fallback", "degrees", "mirrored")} | {"window": frame["reason"]}
             rows.append({"image_name": record.name, **decision, **window})
     return pd.DataFrame(rows)
@@ -107,16 +111,20 @@ def refinement_json(records: Sequence[Refined], method: TwoStage, facts: dict[st
 
 def _cells(item: Item, outcome: Outcome, after: BoneMasks) -> list[str]:
     """The picture's 29 run lengths, new ones only where a refined mask was used."""
-    used = {decision.bone for decision in outcome.decisions if decision.used}
+    used = {decision.bone for decision in _decisions(outcome) if decision.used}
     new = after.to_rle()
     return [new[i] if name in used else item.cells[i] for i, name in enumerate(NAMES)]
+
+
+def _decisions(outcome: Outcome) -> list[Decision]:
+    return [*outcome.decisions, *outcome.prompt_decisions]
 
 
 def _record(item: Item, outcome: Outcome) -> Refined:
     return Refined(
         name=item.name,
         frames={name: frame.to_json() for name, frame in outcome.frames.items()},
-        decisions=[decision.to_json() for decision in outcome.decisions],
+        decisions=[decision.to_json() for decision in _decisions(outcome)],
         seconds={step: round(seconds, 4) for step, seconds in outcome.seconds.items()},
     )
 
@@ -126,7 +134,7 @@ def _draw(path: Path, item: Item, outcome: Outcome, before: BoneMasks, after: Bo
     frame = next(iter(outcome.frames.values()))
     view = _surroundings(frame.frame)
     bones = [NAMES.index(decision.bone) for decision in outcome.decisions]
-    used = sum(decision.used for decision in outcome.decisions)
+    used = len({decision.bone for decision in _decisions(outcome) if decision.used})
     columns = [
         (caption, draw_overlay(item.image, masks, view=view, bones=bones, fill_alpha=0.0, names=False))
         for caption, masks in (("before", before), ("after", after))

@@ -58,12 +58,14 @@ class Prompter(Protocol):
     mask_size: side of the grid of its logits and of mask prompts (256 for both).
     encoder_id: tells encoders with other weights apart; part of the name of every cached embedding.
     decoder: the part that fine-tuning trains; everything else stays as it is.
+    points: whether it has learned from points; one that knows boxes alone gets none, whatever a recipe asks for.
     """
 
     size: int
     mask_size: int
     encoder_id: str
     decoder: "nn.Module"
+    points: bool
 
     def embed(self, grid: np.ndarray) -> "Tensor":
         """The embedding (1, C, h, w), float32, of a grid (size, size), float32 in [0, 1]; without gradients."""

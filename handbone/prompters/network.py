@@ -23,7 +23,7 @@ class ThreePartPrompter:
     prompt_encoder: has `get_dense_pe()` and `mask_input_size`; (points, boxes, masks) to sparse and dense embeddings.
     decoder: has `predict_masks`, which gives all four masks, that for unambiguous prompts first.
     size: side of the grid. encoder_id: as in `Prompter`.
-    mean, std: (3,) of the channels, in [0, 1].
+    mean, std: (3,) of the channels, in [0, 1]. points: as in `Prompter`.
     device: by default a CUDA device where there is one.
     """
 
@@ -37,6 +37,7 @@ class ThreePartPrompter:
         encoder_id: str,
         mean: tuple[float, float, float] = (0.0, 0.0, 0.0),
         std: tuple[float, float, float] = (1.0, 1.0, 1.0),
+        points: bool = True,
         device: str | torch.device | None = None,
     ):
         runtime.prepare()
@@ -46,6 +47,7 @@ class ThreePartPrompter:
         self.prompt_encoder = prompt_encoder.eval().requires_grad_(False).to(self.device)
         self.decoder = decoder.eval().to(self.device)
         self.size, self.mask_size, self.encoder_id = size, prompt_encoder.mask_input_size[0], encoder_id
+        self.points = points
         self._mean, self._std = (torch.tensor(each, device=self.device).view(3, 1, 1) for each in (mean, std))
 
     @torch.no_grad()

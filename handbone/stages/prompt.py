@@ -104,7 +104,7 @@ def predict_prompted(
     """
     small = resized(frame, prompter.mask_size)
     seen = seen_on_grid(current, small)
-    asked, prompts = ask(seen, bones, prompter.size, settings, threshold=threshold)
+    asked, prompts = ask(seen, bones, prompter.size, settings, threshold=threshold, points=prompter.points)
     planes = np.full((COUNT, *small.size_hw), _ABSENT, np.float32)
     answers: list[Answer] = []
     if asked:

@@ -52,7 +52,13 @@ def seen_on_grid(current: BoneProbabilities, frame: Frame) -> BoneProbabilities:
 
 
 def ask(
-    seen: BoneProbabilities, bones: Iterable[int], size: int, settings: schema.Prompt, *, threshold: float = 0.5
+    seen: BoneProbabilities,
+    bones: Iterable[int],
+    size: int,
+    settings: schema.Prompt,
+    *,
+    threshold: float = 0.5,
+    points: bool = True,
 ) -> tuple[tuple[int, ...], Prompts]:
     """The prompts of the chosen bones; those without a mask on the grid are left out.
 
@@ -63,6 +69,7 @@ def ask(
     size: side of the grid that the prompter reads, in whose pixels the prompts are.
     settings: margin, numbers of points, whether masks are prompts too.
     threshold: probability from which a pixel belongs to a bone.
+    points: whether the prompter knows points; without, the settings' numbers count for nothing.
 
     Returns
     -------
@@ -71,21 +78,22 @@ def ask(
     masks = seen.threshold(threshold)
     asked = tuple(bone for bone in bones if masks.boxes_xyxy[bone, 2] > 0)
     side = seen.size_hw[0]
-    points = np.zeros((len(asked), settings.positives + settings.negatives, 2), np.float32)
-    labels = np.full(points.shape[:2], -1, np.int64)
+    positives, negatives = (settings.positives, settings.negatives) if points else (0, 0)
+    places = np.zeros((len(asked), positives + negatives, 2), np.float32)
+    labels = np.full(places.shape[:2], -1, np.int64)
     boxes = np.zeros((len(asked), 4), np.float32)
     for row, bone in enumerate(asked):
         boxes[row] = _box(masks.boxes_xyxy[bone], settings.box_margin, side)
-        inside = core_points(masks, bone, settings.positives)
-        beside = points_beside(masks, bone, settings.negatives)
-        points[row, : len(inside) + len(beside)] = np.concatenate([inside, beside])
+        inside = core_points(masks, bone, positives)
+        beside = points_beside(masks, bone, negatives)
+        places[row, : len(inside) + len(beside)] = np.concatenate([inside, beside])
         labels[row, : len(inside)], labels[row, len(inside) : len(inside) + len(beside)] = 1, 0
     # No bone may have all of its points: columns that nobody uses would only tell the network of missing points.
     used = (labels >= 0).any(0)
     zoom = size / side
     return asked, Prompts(
         boxes_xyxy=(boxes + 0.5) * zoom - 0.5,
-        points_xy=(points[:, used] + 0.5) * zoom - 0.5,
+        points_xy=(places[:, used] + 0.5) * zoom - 0.5,
         labels=labels[:, used],
         masks=_logits(seen, asked) if settings.use_mask else None,
     )

@@ -222,7 +222,8 @@ class Tuning:
     ) -> tuple[tuple[int, ...], Tensor | None, Tensor | None, BoneProbabilities]:
         seen = spoil(window.truth, np.random.default_rng(seed), self.tune.jitter)
         shown = window.truth.threshold(0.5).present()
-        asked, prompts = ask(seen, [bone for bone in self.bones if shown[bone]], self.prompter.size, self.settings)
+        bones = [bone for bone in self.bones if shown[bone]]
+        asked, prompts = ask(seen, bones, self.prompter.size, self.settings, points=self.prompter.points)
         if not asked:
             return asked, None, None, seen
         embedding = torch.from_numpy(np.load(window.embedding).astype(np.float32))

@@ -101,3 +101,15 @@ def test_the_runs_weights_predict_again_with_all_three_stages(home):
 def test_mistakes_are_refused_before_any_work(home, word, sentence):
     done = handbone("run", "mine.toml", "--set", word, "-o", "other", folder=home)
     assert done.returncode == 1 and sentence in done.stderr and not (home / "other").exists()
+
+
+def test_refine_prompts_a_checkpoint_after_the_refiner(home):
+    done = handbone("refine", "--classes", "wrist", "--sam", "small.pth", "-o", "prompted", folder=home)
+    assert done.returncode == 0, done.stderr
+    decisions = pd.read_csv(home / "prompted/decisions.csv")
+    assert set(decisions["region"]) == {"wrist", "prompt"}
+    assert json.loads((home / "prompted/refinement.json").read_text())["sam"] == "small.pth"
+    missing = handbone("refine", "--sam", "sam_vit_b.pth", "-o", "other", folder=home)
+    assert missing.returncode == 1 and "there is no such checkpoint" in missing.stderr
+    unknown = handbone("refine", "--sam", "segment_anythin", "-o", "other", folder=home)
+    assert unknown.returncode == 1 and "segment_anything" in unknown.stderr and not (home / "other").exists()

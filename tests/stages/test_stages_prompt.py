@@ -26,7 +26,7 @@ def picture():
 class Oracle:
     """Answers each prompt with the disc of the grey value under its first point, the whole grid, and nothing."""
 
-    size, mask_size, encoder_id, decoder = 512, 256, "oracle", torch.nn.Identity()
+    size, mask_size, encoder_id, decoder, points = 512, 256, "oracle", torch.nn.Identity(), True
 
     def __init__(self, nonsense=False):
         self.nonsense, self.embedded, self.asked = nonsense, 0, []

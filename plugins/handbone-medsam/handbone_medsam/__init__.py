@@ -42,6 +42,8 @@ def build(settings: NoSettings):
         network.mask_decoder,
         size=network.image_encoder.img_size,
         encoder_id=sha256[:16],
+        # It was trained on boxes alone: points mislead it.
+        points=False,
     )
 
 
