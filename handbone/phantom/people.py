@@ -91,7 +91,7 @@ def draw_person(rng: np.random.Generator, variety: Variety, *, age: float | None
         # Contest labels let the bases overlap the carpals; in other hands, above all young ones, a gap shows instead.
         shift[list(anatomy.METACARPALS[1:]), 1] -= rng.uniform(-0.3, 3.2) + youth * rng.uniform(0, 1.2)
         # The little finger's joint faces the detector steeply: its base covers the hamate's edge in few hands.
-        shift[anatomy.METACARPALS[4], :2] -= rng.normal(0, 0.7), rng.uniform(-0.8, 2.8)
+        shift[anatomy.METACARPALS[4], :2] -= rng.normal(0, 0.7), rng.uniform(-0.5, 4.0)
         roll[:3] += _thumb_turn(rng)
         scale[:3, 2] *= 0.88
         # Joint spaces are wide or narrow in all of a person's fingers.
