@@ -87,7 +87,7 @@ def _fit_gate(pictures: _Pictures, limits: schema.Merge) -> Gate | None:
             usable = decision.used and decision.evidence.before
             if usable and verdict(bone, decision.evidence, limits, None, may_add=True)[0]:
                 gain = float(after.dice[bone] - before.dice[bone])
-                outcomes.append(gates.Outcome(number, bone, decision.evidence, gain))
+                outcomes.append(gates.Trial(number, bone, decision.evidence, gain))
     if not outcomes:
         return None
     gate = Gate.fit(outcomes, len(pictures))

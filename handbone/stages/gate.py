@@ -28,7 +28,7 @@ _FOLDS = 5
 
 
 @dataclass(frozen=True)
-class Outcome:
+class Trial:
     """What became of one bone of one picture where the refined mask was taken without asking.
 
     picture: number of the picture. bone: index. gain: Dice with the refined mask less Dice with the earlier one.
@@ -59,7 +59,7 @@ class Gate(schema.Table):
         return float(logistic.chance(self.coefficients, features(bone, evidence)[None])[0])
 
     @classmethod
-    def fit(cls, outcomes: Sequence[Outcome], pictures: int) -> Self:
+    def fit(cls, outcomes: Sequence[Trial], pictures: int) -> Self:
         """From all bones that a refiner may change, on a number of pictures that nothing has learned from."""
         table = np.array([features(o.bone, o.evidence) for o in outcomes])
         gains, picture = np.array([o.gain for o in outcomes]), np.array([o.picture for o in outcomes])

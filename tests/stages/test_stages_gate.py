@@ -7,7 +7,7 @@ from handbone.anatomy import CARPALS, COUNT, INDEX
 from handbone.recipe import schema
 from handbone.stages import gate, logistic
 from handbone.stages.evidence import Evidence
-from handbone.stages.gate import Gate, Outcome, verdict
+from handbone.stages.gate import Gate, Trial, verdict
 
 LUNATE, PISIFORM = INDEX["Lunate"], INDEX["Pisiform"]
 
@@ -23,7 +23,7 @@ def pictures(count, seed, *, worse=0.3):
             after = rng.beta(8, 4) if bad else rng.beta(60, 3)
             gain = rng.normal(-0.05, 0.02) if bad else rng.normal(0.02, 0.008)
             shift = rng.exponential(0.1 if bad else 0.02)
-            outcomes.append(Outcome(picture, bone, Evidence(agreement, 1.0, shift, 0.9, after), gain))
+            outcomes.append(Trial(picture, bone, Evidence(agreement, 1.0, shift, 0.9, after), gain))
     return outcomes
 
 
@@ -40,13 +40,13 @@ def test_harm_is_rare_and_gain_stays_on_pictures_that_were_not_calibrated_on():
 
 
 def test_where_refining_always_harms_the_gate_stays_shut():
-    outcomes = [Outcome(o.picture, o.bone, o.evidence, -0.1) for o in pictures(30, seed=2)]
+    outcomes = [Trial(o.picture, o.bone, o.evidence, -0.1) for o in pictures(30, seed=2)]
     fitted = Gate.fit(outcomes, 30)
     assert not any(fitted.harm(o.bone, o.evidence) <= fitted.limit for o in outcomes)
 
 
 def test_where_refining_never_harms_it_stays_open():
-    outcomes = [Outcome(o.picture, o.bone, o.evidence, 0.02) for o in pictures(30, seed=3)]
+    outcomes = [Trial(o.picture, o.bone, o.evidence, 0.02) for o in pictures(30, seed=3)]
     fitted = Gate.fit(outcomes, 30)
     assert all(fitted.harm(o.bone, o.evidence) <= fitted.limit + 1e-6 for o in outcomes)
 
@@ -62,7 +62,7 @@ def test_it_survives_json_and_says_the_chance():
 
 
 def test_fixed_limits_hold_beside_it():
-    fitted = Gate.fit([Outcome(o.picture, o.bone, o.evidence, 0.02) for o in pictures(30, seed=5)], 30)
+    fitted = Gate.fit([Trial(o.picture, o.bone, o.evidence, 0.02) for o in pictures(30, seed=5)], 30)
     used, reason, _ = verdict(LUNATE, Evidence(0.9, 3.0, 0.0, 0.9, 0.95), schema.Merge(), fitted, may_add=True)
     assert not used and "area" in reason
 
