@@ -59,6 +59,7 @@ def command(
     check_output(output, overwrite=overwrite, record=ensemble.RECORD_FILE, what="joined predictions")
     opened = open_members(members)
     chosen = _settings(settings or [])
+    ensemble.check_absent(missing.value, method, chosen)
     join = ensemble.build_method(method, chosen, opened)
     pictures = ensemble.common_pictures(opened, missing.value)
     thresholds, fitted = np.full(COUNT, 0.5), 0

@@ -177,33 +177,36 @@ def add_nails(thickness: np.ndarray, ends_px: np.ndarray, px_per_mm: float, rng:
 
 def _raise(thickness: np.ndarray, outline: np.ndarray, height_mm: float, edge_px: float) -> None:
     """Add a plate inside an outline (n, 2) in pixels, a little thicker along its edge where rays cross it slantwise."""
+    part, inside = _filled(outline, 3 * edge_px + 2, thickness)
+    if part is None:
+        return
+    plate = inside.astype(np.float32) / 255
+    rim = plate - cv2.GaussianBlur(plate, (0, 0), max(0.6, edge_px))
+    part += np.float32(height_mm) * (plate + np.maximum(rim, 0))
+
+
+def _filled(
+    outline: np.ndarray, margin: float, thickness: np.ndarray
+) -> tuple[np.ndarray, np.ndarray] | tuple[None, None]:
+    """The part of a picture (H, W) around an outline (n, 2), and uint8 coverage inside it; None where little shows."""
     height, width = thickness.shape
-    margin = 3 * edge_px + 2
     left, top = np.clip(outline.min(0) - margin, 0, [width, height]).astype(int)
     right, bottom = np.clip(outline.max(0) + margin, 0, [width, height]).astype(int)
     if right - left < 4 or bottom - top < 4:
-        return
+        return None, None
     inside = np.zeros((bottom - top, right - left), np.uint8)
     cv2.fillPoly(inside, [np.rint((outline - [left, top]) * 16).astype(np.int32)], 255, cv2.LINE_AA, 4)
-    plate = inside.astype(np.float32) / 255
-    rim = plate - cv2.GaussianBlur(plate, (0, 0), max(0.6, edge_px))
-    thickness[top:bottom, left:right] += np.float32(height_mm) * (plate + np.maximum(rim, 0))
+    return thickness[top:bottom, left:right], inside
 
 
 def _fold(thickness, start, middle, stop, px_per_mm, reach_px, rng) -> None:
     """A step in thickness along a curve that is lost within `reach_px` on both of its sides."""
     t = np.linspace(0, 1, 24)[:, None]
     curve = (1 - t) ** 2 * start + 2 * t * (1 - t) * middle + t**2 * stop
-    height, width = thickness.shape
-    margin = 2 * reach_px + 2
-    left, top = np.clip(curve.min(0) - margin, 0, [width, height]).astype(int)
-    right, bottom = np.clip(curve.max(0) + margin, 0, [width, height]).astype(int)
-    if right - left < 4 or bottom - top < 4:
+    part, inside = _filled(curve, 2 * reach_px + 2, thickness)
+    if part is None:
         return
-    inside = np.zeros((bottom - top, right - left), np.uint8)
-    cv2.fillPoly(inside, [np.rint((curve - [left, top]) * 16).astype(np.int32)], 255, cv2.LINE_AA, 4)
     sharp = inside.astype(np.float32) * np.float32(rng.uniform(-1, 1) * min(3.0, reach_px / px_per_mm) / 255)
     side = 2 * int(reach_px) + 3
-    part = thickness[top:bottom, left:right]
     part += np.where(part > 0, sharp - cv2.blur(sharp, (side, side)), 0)
     np.maximum(part, 0, out=part)

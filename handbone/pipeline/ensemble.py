@@ -67,6 +67,18 @@ def common_pictures(members: Sequence[Member], missing: Missing) -> list[str]:
     return sorted(chosen)
 
 
+def check_absent(missing: Missing, method: str, settings: dict[str, Any]) -> None:
+    """Refuse to join without members that the method's settings name: a picture that lacks one could not be joined.
+
+    Raises
+    ------
+    HandboneError: `--missing without` beside weights, choices or the best member.
+    """
+    if missing == "without" and (method == "best" or settings.keys() & {"weights", "choices", "otherwise"}):
+        what = f"the settings of {method!r} name members that some pictures may lack"
+        raise HandboneError(what, where="--missing without", remedy="use --missing skip, or leave those settings out")
+
+
 def join_members(
     members: Sequence[Member],
     join: Join,

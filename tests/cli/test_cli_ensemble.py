@@ -108,6 +108,7 @@ def test_pictures_of_another_size_are_measured(tmp_path):
         (["--method", "best"], "no validation figures"),
         (["--set", "weights.four=2"], "four"),
         (["--method", "vote", "--set", "at_leest=1"], "did you mean 'at_least'"),
+        (["--missing", "without", "--set", "weights.one=2"], "some pictures may lack"),
         (["--fit-thresholds"], "no member has labelled validation pictures"),
     ],
 )
