@@ -12,8 +12,8 @@ import pluggy
 from pydantic import ValidationError
 
 from handbone.errors import HandboneError, UnknownNameError, suggest
-from handbone.plugins import hooks
-from handbone.plugins.specs import EnsemblerSpec, LossSpec, ModelSpec, OptimiserSpec, PrompterSpec, SchedulerSpec, Spec
+from handbone.plugins import hooks, specs
+from handbone.plugins.specs import Spec
 from handbone.recipe.schema import Choice, Table
 
 BUILTIN = "handbone"
@@ -26,12 +26,17 @@ _BUILTIN_MODULES = (
     "handbone.prompters.hooks",
 )
 _HOOK_OF_KIND: dict[str, tuple[str, type[Spec]]] = {
-    "model": ("handbone_models", ModelSpec),
-    "loss": ("handbone_losses", LossSpec),
-    "ensembler": ("handbone_ensemblers", EnsemblerSpec),
-    "optimiser": ("handbone_optimisers", OptimiserSpec),
-    "scheduler": ("handbone_schedulers", SchedulerSpec),
-    "prompter": ("handbone_prompters", PrompterSpec),
+    "model": ("handbone_models", specs.ModelSpec),
+    "loss": ("handbone_losses", specs.LossSpec),
+    "optimiser": ("handbone_optimisers", specs.OptimiserSpec),
+    "scheduler": ("handbone_schedulers", specs.SchedulerSpec),
+    "ensembler": ("handbone_ensemblers", specs.EnsemblerSpec),
+    "prompter": ("handbone_prompters", specs.PrompterSpec),
+    "reader": ("handbone_readers", specs.ReaderSpec),
+    "writer": ("handbone_writers", specs.WriterSpec),
+    "weights": ("handbone_weights", specs.WeightsSpec),
+    "metric": ("handbone_metrics", specs.MetricSpec),
+    "command": ("handbone_commands", specs.CommandSpec),
 }
 
 
@@ -102,11 +107,11 @@ class PluginManager:
         for implementation in getattr(self._pluggy.hook, hook).get_hookimpls():
             package, version = self._packages[implementation.plugin_name]
             try:
-                specs = list(implementation.function())
+                given = list(implementation.function())
             except Exception as error:  # as above
                 self.problems.append(Problem(package, version, f"its {hook} failed: {error}"))
                 continue
-            for spec in specs:
+            for spec in given:
                 if isinstance(spec, _HOOK_OF_KIND[kind][1]):
                     yield Provided(spec, package, version)
                 else:

@@ -1,18 +1,23 @@
-"""What a plugin hands over: small frozen descriptions of networks, losses, optimisers, schedules and prompters."""
+"""What a plugin hands over: small frozen descriptions of networks, losses, readers, commands and so on."""
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from handbone.recipe.schema import Table
 
 if TYPE_CHECKING:
+    import numpy as np
     from torch import nn
     from torch.optim import Optimizer
     from torch.optim.lr_scheduler import LRScheduler
 
+    from handbone.data.pictures import Picture
+    from handbone.masks.bone_masks import BoneMasks
     from handbone.masks.probabilities import BoneProbabilities
     from handbone.plugins.prompting import Prompter
+    from handbone.plugins.writing import Writer
 
 
 class NoSettings(Table):
@@ -106,3 +111,64 @@ class PrompterSpec(Spec):
 
     kind = "prompter"
     build: Callable[[Any], "Prompter"]  # (settings)
+
+
+@dataclass(frozen=True, kw_only=True)
+class ReaderSpec(Spec):
+    """A file format of radiographs: a function from a file's path to a `handbone.data.pictures.Picture`.
+
+    It raises `HandboneError` where the file is no such picture. No name or other data of a person's leaves the file.
+
+    Parameters
+    ----------
+    extensions: lower case with the dot, as (".dcm", ".dicom").
+    """
+
+    kind = "reader"
+    build: Callable[[Any], "Callable[[Path], Picture]"]  # (settings)
+    extensions: tuple[str, ...]
+
+    def __post_init__(self):
+        if wrong := [one for one in self.extensions if not one.startswith(".") or one != one.lower()]:
+            raise ValueError(f"extensions are lower case and begin with a dot, but came as {wrong}")
+
+
+@dataclass(frozen=True, kw_only=True)
+class WriterSpec(Spec):
+    """A format of masks; what it builds satisfies `handbone.plugins.writing.Writer`."""
+
+    kind = "writer"
+    build: Callable[..., "Writer"]  # (settings, *, folder: Path)
+
+
+@dataclass(frozen=True, kw_only=True)
+class WeightsSpec(Spec):
+    """Trained weights in a package: `build` gives the folder, made by `handbone weights pack`, that holds the set."""
+
+    kind = "weights"
+    build: Callable[[Any], Path]  # (settings)
+
+
+@dataclass(frozen=True, kw_only=True)
+class MetricSpec(Spec):
+    """A figure of each bone: a function from true and predicted masks of one picture to (29,) float64, NaN: unknown.
+
+    Parameters
+    ----------
+    higher_is_better: which way is up.
+    """
+
+    kind = "metric"
+    build: Callable[[Any], "Callable[[BoneMasks, BoneMasks], np.ndarray]"]  # (settings)
+    higher_is_better: bool = True
+
+
+@dataclass(frozen=True, kw_only=True)
+class CommandSpec(Spec):
+    """A command of the command line: `build` gives a function with typer's annotations, or a `typer.Typer` of several.
+
+    It is built when the command is used, so that `handbone --help` stays quick.
+    """
+
+    kind = "command"
+    build: Callable[[], Any]

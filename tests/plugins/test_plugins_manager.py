@@ -6,7 +6,7 @@ from types import SimpleNamespace
 import pytest
 
 from handbone.errors import HandboneError, UnknownNameError
-from handbone.plugins import LossSpec, ModelSpec, PluginManager, hookimpl, manager, registry
+from handbone.plugins import LossSpec, ModelSpec, PluginManager, SchedulerSpec, hookimpl, manager, registry
 from handbone.recipe.schema import Choice
 
 
@@ -83,5 +83,5 @@ def test_broken_plugins_are_named_and_left_out(monkeypatch):
 
 def test_a_schedule_needs_a_known_interval():
     with pytest.raises(ValueError, match="interval"):
-        manager.SchedulerSpec(name="x", summary="", build=lambda: None, interval="hour")
+        SchedulerSpec(name="x", summary="", build=lambda: None, interval="hour")
     assert LossSpec(name="x", summary="", build=lambda settings: None).kind == "loss"

@@ -1,0 +1,37 @@
+"""What a writer of masks is given, and what it has to be able to do."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Protocol
+
+if TYPE_CHECKING:
+    from handbone.masks.bone_masks import BoneMasks
+
+
+@dataclass(frozen=True, eq=False)
+class PredictedPicture:
+    """One picture with its masks.
+
+    Parameters
+    ----------
+    name: the file's base name, by which results are joined.
+    path: the file that was outlined; None where it is not at hand (masks from a CSV alone).
+    masks: in the picture's own pixels.
+    confidence: name of each bone that was found to the chance that its mask is right; empty where unknown.
+    """
+
+    name: str
+    path: Path | None
+    masks: "BoneMasks"
+    confidence: Mapping[str, float] = field(default_factory=dict)
+
+
+class Writer(Protocol):
+    """Writes masks into the folder that it was built for, one picture after the other, with no more memory for many."""
+
+    def write(self, picture: PredictedPicture) -> None:
+        """Write or append one picture's masks."""
+
+    def close(self) -> None:
+        """Finish files that hold several pictures; called once, after the last picture."""

@@ -1,0 +1,47 @@
+"""A recipe as a whole."""
+
+from typing import Annotated
+
+from pydantic import Field, model_validator
+
+from handbone.recipe.schema.base import Off, Table
+from handbone.recipe.schema.data import Data, Phantom, Split
+from handbone.recipe.schema.network import Network
+from handbone.recipe.schema.results import Evaluate, Predict, Report
+from handbone.recipe.schema.stages import Crop, Merge, Prompt, Refine
+
+
+class Coarse(Network):
+    """The network that reads the whole picture."""
+
+
+class Recipe(Table):
+    """Everything that a run does."""
+
+    name: str = Field(
+        pattern=r"^[A-Za-z0-9][A-Za-z0-9_.-]*$", description="the run goes to runs/NAME; default: the file's name"
+    )
+    summary: str = Field(default="", description="one line for `handbone recipes list`")
+    seed: int = Field(default=7, ge=0, description="of everything random, unless a table has its own")
+    data: Data = Data()
+    phantom: Phantom = Phantom()
+    split: Split = Split()
+    coarse: Coarse = Coarse()
+    crop: Crop = Crop()
+    refine: Annotated[Refine | None, Off] = Field(default=Refine(), description="the second stage; false leaves it out")
+    merge: Merge = Merge()
+    prompt: Annotated[Prompt | None, Off] = Field(
+        default=None, description="the optional third stage: segment-anything, prompted with the masks so far"
+    )
+    predict: Predict = Predict()
+    evaluate: Evaluate = Evaluate()
+    report: Report = Report()
+
+    @model_validator(mode="after")
+    def _streams_have_no_coarse_masks(self) -> "Recipe":
+        if self.phantom.stream and self.refine is not None and self.refine.coarse_channels:
+            raise ValueError(
+                "refine.coarse_channels needs coarse masks of the training pictures, which phantom.stream draws only "
+                "when they are used; set one of them off"
+            )
+        return self

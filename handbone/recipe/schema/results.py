@@ -1,0 +1,46 @@
+"""What a recipe says of how trained networks are used, judged and shown."""
+
+from typing import Annotated, Literal
+
+from pydantic import Field
+
+from handbone.recipe.schema.base import Off, Positive, Quoted, Size, Table
+
+
+class Predict(Table):
+    """How trained networks are used."""
+
+    threshold: float = Field(default=0.5, gt=0, lt=1, description="probability from which a pixel is bone")
+    flip_tta: bool = Field(default=False, description="mean with the prediction of the mirrored picture")
+    find_hand: Annotated[Size | None, Off] = Field(
+        default=None,
+        description="first look at the whole picture at this size, find the hand, and read it upright; "
+        "for pictures that it does not fill",
+    )
+    calibrate: int = Field(
+        default=0,
+        ge=0,
+        description="phantoms that tell how sure a bone has to be to be shown; 0: every mask is shown",
+    )
+    precision: Annotated[Literal["auto", "32", "bf16"], Quoted] = Field(
+        default="auto", description="numbers to calculate with; auto: bf16 where the processor has it"
+    )
+
+
+class Evaluate(Table):
+    """Which figures are computed."""
+
+    nsd_tolerances_px: tuple[Positive, ...] = Field(
+        default=(1.0, 2.0), description="distances in pixels at which outlines count as equal"
+    )
+    boundary_band_px: Positive = Field(
+        default=2.0, description="width in pixels of the band inside an outline that boundary IoU compares"
+    )
+
+
+class Report(Table):
+    """What the page shows."""
+
+    worst: int = Field(default=4, ge=0, description="pictures with the lowest Dice that are shown")
+    best: int = Field(default=2, ge=0, description="pictures with the highest Dice that are shown")
+    picture_size: int = Field(default=900, ge=200, le=4096, description="side in pixels of a picture on the page")
