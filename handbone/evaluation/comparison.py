@@ -24,12 +24,14 @@ class Score:
     ----------
     rows: its metrics table with `person`; stages in the order of the method, of which the last one counts.
     seen: pictures that its networks were trained on, each as often as it came.
+    megapixels: the same in pixels that they read, which for one kind of network is what its training computes.
     minutes: training time.
     seconds: time to predict a picture.
     """
 
     rows: pd.DataFrame
     seen: int
+    megapixels: float
     minutes: float
     seconds: float
 
@@ -68,6 +70,7 @@ class Line:
     errors: tuple[str, ...] = ()
     cells: Mapping[str, Mapping[str, Cell]] = field(default_factory=dict)
     seen: float = float("nan")
+    megapixels: float = float("nan")
     minutes: float = float("nan")
     seconds: float = float("nan")
     worse: float = float("nan")
@@ -96,7 +99,8 @@ class Comparison:
                     change = cell.change
                     flat |= {f"{name}_change": change.mean, f"{name}_change_low": change.low}
                     flat |= {f"{name}_change_high": change.high}
-        facts = {"pictures_seen": line.seen, "training_minutes": line.minutes, "seconds_per_picture": line.seconds}
+        facts = {"pictures_seen": line.seen, "megapixels_seen": line.megapixels, "training_minutes": line.minutes}
+        facts |= {"seconds_per_picture": line.seconds}
         return flat | facts | {"made_worse": line.worse}
 
 
@@ -166,6 +170,7 @@ def _facts(runs: Sequence[Score]) -> dict[str, float]:
         return {}
     return {
         "seen": float(np.mean([run.seen for run in runs])),
+        "megapixels": float(np.mean([run.megapixels for run in runs])),
         "minutes": float(np.mean([run.minutes for run in runs])),
         "seconds": float(np.mean([run.seconds for run in runs])),
         "worse": float(np.mean([made_worse(run.rows) for run in runs])),

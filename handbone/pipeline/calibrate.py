@@ -1,4 +1,4 @@
-"""The step that learns, from pictures new to the networks, when to refuse a refined mask and when to show a bone."""
+"""The step that learns, from pictures new to the networks, when to refuse a stage's mask and when to show a bone."""
 
 from collections.abc import Iterator
 from pathlib import Path
@@ -11,15 +11,24 @@ from handbone.files import write_json
 from handbone.masks.bone_masks import BoneMasks
 from handbone.masks.probabilities import BoneProbabilities
 from handbone.pipeline.context import Context
-from handbone.pipeline.run_predictions import gather_weights, load_method
+from handbone.pipeline.prompter import load_prompts
+from handbone.pipeline.run_predictions import (
+    GATE_FILE,
+    PRESENCE_FILE,
+    PROMPT_GATE_FILE,
+    gather_weights,
+    load_method,
+)
 from handbone.progress import console, track
 from handbone.recipe import schema
 from handbone.stages import gate as gates
 from handbone.stages.gate import Gate, verdict
 from handbone.stages.merge import Decision
 from handbone.stages.presence import Presence, features
+from handbone.stages.prompt import PromptStage
 from handbone.stages.stream import PhantomStream
 from handbone.stages.tidy import tidy
+from handbone.stages.two_stage import TwoStage
 
 # No training comes so far: these phantoms are new to the networks.
 _EPOCH = 1_000_000
@@ -32,7 +41,10 @@ _OPEN = schema.Merge(min_agreement=0.0, area_ratio=(0.0, 1e9), max_shift=1e9)
 
 
 def calibrate(context: Context, part: Path) -> None:
-    """Predict with both stages and learn from how that comes out; leaves `gate.json` and `presence.json`, as needed."""
+    """Predict with all stages and learn from how that comes out.
+
+    Leaves `gate.json`, `prompt_gate.json` and `presence.json`, those that the recipe needs.
+    """
     recipe = context.recipe
     gather_weights(context, part / "weights", merge=_OPEN)
     method = load_method(part / "weights", recipe.predict)
@@ -44,11 +56,30 @@ def calibrate(context: Context, part: Path) -> None:
         pictures.append((sides, outcome.decisions))
     gate = None
     if recipe.refine is not None and recipe.merge.gate == "calibrated":
-        gate = _fit_gate(pictures, recipe.merge)
-        write_json(part / "gate.json", gate.model_dump(mode="json") if gate else None)
+        gate = _fit_gate(pictures, recipe.merge, "refined")
+        write_json(part / GATE_FILE, gate.model_dump(mode="json") if gate else None)
+        if recipe.prompt is not None:
+            prompt_gate = _calibrate_prompts(context, method, gate)
+            write_json(part / PROMPT_GATE_FILE, prompt_gate.model_dump(mode="json") if prompt_gate else None)
     if context.phantom and recipe.predict.calibrate:
         presence = _fit_presence(pictures, recipe.merge, gate)
-        write_json(part / "presence.json", presence.model_dump(mode="json"))
+        write_json(part / PRESENCE_FILE, presence.model_dump(mode="json"))
+
+
+def _calibrate_prompts(context: Context, method: TwoStage, gate: Gate | None) -> Gate | None:
+    """The third stage's gate, of what it does to the masks that the second one, behind its own gate, hands on."""
+    recipe, stage = context.recipe, load_prompts(context)[0]
+    limits = stage.settings.limits
+    wanted = {"prompt": recipe.prompt.model_copy(update={"min_agreement": 0.0}), "merge": _OPEN}
+    eager = PromptStage(stage.prompter, stage.settings.model_copy(update=wanted))
+    method.settings = method.settings.model_copy(update={"merge": recipe.merge, "gate": gate})
+    threshold, pictures = recipe.predict.threshold, []
+    for image, truth in _unseen(context):
+        earlier = method.predict(image)
+        merged, *_ = eager(image, earlier.final, next(iter(earlier.frames.values())), threshold=threshold)
+        later = merged.probabilities if earlier.location is None else tidy(merged.probabilities)
+        pictures.append(([_Side(each, truth, threshold) for each in (earlier.final, later)], merged.decisions))
+    return _fit_gate(pictures, limits, "prompted")
 
 
 class _Side:
@@ -76,7 +107,7 @@ def _unseen(context: Context) -> Iterator[tuple[np.ndarray, BoneMasks]]:
         yield context.cache.image(sample.image), context.dataset.labels(sample).masks()
 
 
-def _fit_gate(pictures: _Pictures, limits: schema.Merge) -> Gate | None:
+def _fit_gate(pictures: _Pictures, limits: schema.Merge, kind: str) -> Gate | None:
     if len(pictures) < _FEWEST:
         console.print(f"{len(pictures)} pictures are too few to calibrate the gate: its fixed limits decide")
         return None
@@ -93,8 +124,8 @@ def _fit_gate(pictures: _Pictures, limits: schema.Merge) -> Gate | None:
     gate = Gate.fit(outcomes, len(pictures))
     worse = np.mean([outcome.gain < -gates.HARM for outcome in outcomes])
     console.print(
-        f"{100 * worse:.1f} % of {len(outcomes)} refined masks were worse on {len(pictures)} pictures; with the gate "
-        f"{100 * gate.harmed:.2f} % of all masks are, and refined ones gain {gate.gain:+.4f} Dice"
+        f"{100 * worse:.1f} % of {len(outcomes)} {kind} masks were worse on {len(pictures)} pictures; with the gate "
+        f"{100 * gate.harmed:.2f} % of all masks are, and {kind} ones gain {gate.gain:+.4f} Dice"
     )
     return gate
 

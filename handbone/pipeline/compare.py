@@ -153,19 +153,22 @@ def _score(run: Run, folders: Sequence[RunFolder]) -> Score:
         raise HandboneError("no picture has labels to compare with", where=run.recipe.data.path)
     networks = {"coarse": run.recipe.coarse, "refiner": run.recipe.refine}
     trained = {step: network for step, network in networks.items() if network is not None and network.train.epochs}
+    seen = [_seen(context, step, network) for step, network in trained.items()]
     return Score(
         rows,
-        seen=sum(_seen(context, step, network) for step, network in trained.items()),
+        seen=sum(pictures for pictures, _ in seen),
+        megapixels=sum(pixels for _, pixels in seen) / 1e6,
         minutes=sum(run.folder.seconds(step) for step in trained) / 60,
         seconds=_seconds(context),
     )
 
 
-def _seen(context: Context, step: str, network: Network) -> int:
-    """Pictures that a network was trained on, each as often as it came."""
-    epochs = len(pd.read_csv(context.folder.step(step) / "history.csv"))
+def _seen(context: Context, step: str, network: Network) -> tuple[int, int]:
+    """Pictures that a network was trained on, each as often as it came, and the pixels of them that it read."""
+    sizes = pd.read_csv(context.folder.step(step) / "history.csv")["size"]
     drawn = context.recipe.phantom.stream if context.phantom else 0
-    return epochs * network.train.repeats * (drawn or len(context.read("pictures", "parts.json")["train"]))
+    epoch = network.train.repeats * (drawn or len(context.read("pictures", "parts.json")["train"]))
+    return len(sizes) * epoch, int((sizes**2).sum()) * epoch
 
 
 def _seconds(context: Context) -> float:

@@ -7,6 +7,7 @@ from handbone.masks.bone_masks import BoneMasks
 from handbone.pipeline.context import Context
 from handbone.prompters import build_prompter
 from handbone.stages.crop import wrist_frame
+from handbone.stages.gate import Gate
 from handbone.stages.jitter import NO_ERRORS, FrameErrors
 from handbone.stages.prompt import PROMPTER_FILE, PromptSettings, PromptStage
 from handbone.stages.refine import RefineDataset
@@ -51,8 +52,8 @@ def tune_prompter(context: Context, part: Path) -> None:
     Tuning(prompter, recipe.prompt, recipe.seed).run(*windows, part, stage.save)
 
 
-def gather_prompter(context: Context, folder: Path) -> None:
-    """The decoder's weights, tuned or as they came, with what the recipe says of their use in their card."""
+def load_prompts(context: Context) -> tuple[PromptStage, dict]:
+    """The recipe's third stage with its decoder, tuned or as it came, and how that was tuned."""
     recipe = context.recipe
     prompter = build_prompter(recipe.prompt.prompter)
     training = {}
@@ -60,5 +61,11 @@ def gather_prompter(context: Context, folder: Path) -> None:
         tuned = context.folder.step("prompter") / "weights.safetensors"
         load_state(prompter.decoder, tuned)
         training = read_card(tuned).training
-    settings = PromptSettings.from_recipe(recipe, prompter.encoder_id)
-    PromptStage(prompter, settings).save(folder / PROMPTER_FILE, training)
+    return PromptStage(prompter, PromptSettings.from_recipe(recipe, prompter.encoder_id)), training
+
+
+def gather_prompter(context: Context, folder: Path, gate: Gate | None) -> None:
+    """The decoder's weights, with what the recipe says of their use, and the calibrated gate, in their card."""
+    stage, training = load_prompts(context)
+    settings = stage.settings.model_copy(update={"gate": gate})
+    PromptStage(stage.prompter, settings).save(folder / PROMPTER_FILE, training)

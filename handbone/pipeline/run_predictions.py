@@ -18,6 +18,9 @@ from handbone.stages.gate import Gate
 from handbone.stages.two_stage import COARSE_FILE, REFINER_FILE, CoarseSettings, RefinerSettings, TwoStage
 from handbone.training.weights import load_weights, save_weights
 
+#: What the step `calibration` leaves, each only where the recipe asks for it.
+GATE_FILE, PROMPT_GATE_FILE, PRESENCE_FILE = "gate.json", "prompt_gate.json", "presence.json"
+
 
 @dataclass(frozen=True, eq=False)
 class Prediction:
@@ -38,7 +41,8 @@ def predict_pictures(context: Context, part: Path) -> None:
     settings = context.recipe.predict
     gather_weights(context, part / "weights", calibrated=True)
     if context.recipe.prompt is not None:
-        gather_prompter(context, part / "weights")
+        gate = _learned(context, PROMPT_GATE_FILE)
+        gather_prompter(context, part / "weights", Gate.model_validate(gate) if gate else None)
     method = load_method(part / "weights", settings)
     for sample in track(context.predicted, "Predicting"):
         if not _file(part, sample, "json").exists():
@@ -69,12 +73,12 @@ def gather_weights(context: Context, folder: Path, *, calibrated: bool = False, 
     first = CoarseSettings(
         find_hand=recipe.predict.find_hand,
         flip=recipe.predict.flip_tta,
-        presence=_learned(context, "presence.json")
+        presence=_learned(context, PRESENCE_FILE)
         if calibrated and context.phantom and recipe.predict.calibrate
         else None,
     )
     second = RefinerSettings.from_recipe(recipe).model_copy(update={"merge": merge or recipe.merge})
-    if calibrated and recipe.merge.gate == "calibrated" and (gate := _learned(context, "gate.json")):
+    if calibrated and recipe.merge.gate == "calibrated" and (gate := _learned(context, GATE_FILE)):
         second = second.model_copy(update={"gate": Gate.model_validate(gate)})
     settings = {
         "coarse": {"coarse": first.model_dump(mode="json")},

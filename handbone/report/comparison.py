@@ -47,7 +47,7 @@ def cell_texts(figure: str, cell: Cell) -> list[str]:
 
 
 #: The columns of the table of what each recipe took.
-COST_COLUMNS = ("recipe", "pictures seen", "training", "a picture", "made worse")
+COST_COLUMNS = ("recipe", "pictures seen", "megapixels", "training", "a picture", "made worse")
 
 
 def cost_row(line: Line) -> list[str]:
@@ -55,7 +55,8 @@ def cost_row(line: Line) -> list[str]:
     if not line.cells:
         return [line.name, *[numbers.NOTHING] * (len(COST_COLUMNS) - 1)]
     worse = numbers.NOTHING if math.isnan(line.worse) else f"{100 * line.worse:.1f} %"
-    return [line.name, f"{line.seen:.0f}", f"{line.minutes:.1f} min", f"{line.seconds:.2f} s", worse]
+    cost = [f"{line.seen:.0f}", f"{line.megapixels:.0f}", f"{line.minutes:.1f} min", f"{line.seconds:.2f} s"]
+    return [line.name, *cost, worse]
 
 
 def explanation(comparison: Comparison) -> str:

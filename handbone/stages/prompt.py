@@ -17,6 +17,7 @@ from handbone.plugins import Prompter
 from handbone.prompters import build_prompter
 from handbone.recipe import schema
 from handbone.stages.crop import FrameDecision, wrist_frame
+from handbone.stages.gate import Gate
 from handbone.stages.merge import Merged, merge
 from handbone.stages.prompts import ask, seen_on_grid
 from handbone.stages.view import resized, view
@@ -38,17 +39,25 @@ class PromptSettings(schema.Table):
     Parameters
     ----------
     encoder_id: of the prompter whose decoder this is; empty: not known.
+    gate: chances of harm, calibrated out of fold; None: the limits of `merge` and `prompt` alone decide.
     """
 
     prompt: schema.Prompt
     crop: schema.Crop = schema.Crop()
     merge: schema.Merge = schema.Merge()
     encoder_id: str = ""
+    gate: Gate | None = None
 
     @classmethod
     def from_recipe(cls, recipe: schema.Recipe, encoder_id: str = "") -> Self:
         """The settings of a recipe that has the stage."""
         return cls(prompt=recipe.prompt, crop=recipe.crop, merge=recipe.merge, encoder_id=encoder_id)
+
+    @property
+    def limits(self) -> schema.Merge:
+        """The fixed limits of the gate: a prompted mask has to agree more with the one before than a refined one."""
+        least = max(self.merge.min_agreement, self.prompt.min_agreement)
+        return self.merge.model_copy(update={"min_agreement": least})
 
 
 @dataclass(frozen=True)
@@ -206,14 +215,14 @@ class PromptStage:
             settings=self.settings.prompt,
             threshold=threshold,
         )
-        least = max(self.settings.merge.min_agreement, self.settings.prompt.min_agreement)
         merged = merge(
             current,
             prompted.probabilities,
             where.frame,
-            self.settings.merge.model_copy(update={"min_agreement": least}),
+            self.settings.limits,
             bones=bones,
             threshold=threshold,
+            gate=self.settings.gate,
             region=PROMPT_WINDOW,
         )
         return merged, prompted, where

@@ -29,7 +29,7 @@ def rows(gain: float = 0.0, *, stages=("coarse", "merged"), noise: int = 0) -> p
 
 
 def score(*arguments, **more) -> Score:
-    return Score(rows(*arguments, **more), seen=120, minutes=15.0, seconds=1.5)
+    return Score(rows(*arguments, **more), seen=120, megapixels=31.5, minutes=15.0, seconds=1.5)
 
 
 def carpals(table: pd.DataFrame, pose: str) -> float:
@@ -48,7 +48,7 @@ def test_figures_are_those_of_the_last_stage_and_changes_are_paired():
     # The same gain in every picture: nothing is left for people to differ in.
     assert (change.low, change.mean, change.high) == pytest.approx((0.01, 0.01, 0.01))
     assert two.cells["straight"]["dice"].mean.low < two.cells["straight"]["dice"].mean.high
-    assert (two.seen, two.minutes, two.seconds) == (120, 15.0, 1.5)
+    assert (two.seen, two.megapixels, two.minutes, two.seconds) == (120, 31.5, 15.0, 1.5)
 
 
 def test_seeds_are_one_line_with_their_mean_and_spread():

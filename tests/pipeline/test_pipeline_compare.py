@@ -63,6 +63,9 @@ def test_every_line_is_told_and_a_failure_stops_no_other(home):
     )
     # One epoch of two pictures; the refiner has one more.
     assert table.loc[["1_single", "2_two"], "pictures_seen"].tolist() == [2, 4]
+    sizes = [pd.read_csv(f)["size"] for f in sorted((folder / "out/2_two/steps").glob("*/history.csv"))]
+    read = sum(2 * int((size**2).sum()) for size in sizes) / 1e6
+    assert table.loc["2_two", "megapixels_seen"] == pytest.approx(read, rel=1e-5)
     assert (table.loc[["1_single", "2_two"], ["training_minutes", "seconds_per_picture"]] > 0).all(axis=None)
     for file in ("compare.md", "compare.png", "1_single/report.html", "2_two_seed2/report.html"):
         assert (folder / "out" / file).stat().st_size > 0

@@ -78,6 +78,16 @@ def test_a_run_without_tuning_shares_all_trainings_and_predicts_with_the_decoder
     assert read_card(home / "runs/mine/weights/prompter.safetensors").training == {}
 
 
+def test_a_calibrated_gate_is_learned_for_prompted_masks_too(home):
+    words = ("--set", "merge.gate=calibrated", "--set", "predict.calibrate=10", "-o", "runs/gated")
+    done = handbone("run", "mine.toml", *words, folder=home)
+    assert done.returncode == 0, done.stderr
+    learned = json.loads((home / "runs/gated/steps/calibration/prompt_gate.json").read_text())
+    card = read_card(home / "runs/gated/weights/prompter.safetensors")
+    assert card.extra["prompt"]["gate"] == learned
+    assert learned is None or learned["pictures"] == 10
+
+
 def test_the_runs_weights_predict_again_with_all_three_stages(home):
     made = handbone("data", "phantom", "--count", "1", "--seed", "9", "--size", "256", "-o", "new", folder=home)
     assert made.returncode == 0, made.stderr

@@ -11,6 +11,7 @@ from handbone.masks.probabilities import BoneProbabilities
 from handbone.recipe import schema
 from handbone.recipe.schema import Choice
 from handbone.stages.crop import wrist_frame
+from handbone.stages.gate import Gate
 from handbone.stages.prompt import PromptSettings, PromptStage, predict_prompted
 from handbone.stages.two_stage import RefinerSettings, Stage, TwoStage
 
@@ -146,6 +147,18 @@ def test_an_answer_has_to_agree_more_than_a_refined_mask():
     outcome = TwoStage(Stage(DiscReader(shrinks=1), 1024), prompts=stage(Oracle(), min_agreement=0.97)).predict(image)
     assert not any(d.used for d in outcome.prompt_decisions)
     assert "agrees too little" in outcome.prompt_decisions[0].reason and "< 0.97" in outcome.prompt_decisions[0].reason
+
+
+def test_the_calibrated_gate_decides_beside_the_limits():
+    image, _ = picture()
+    everything_harms = Gate(coefficients=(9.0,) + (0.0,) * (4 + COUNT), limit=0.5, pictures=10)
+    nothing_harms = everything_harms.model_copy(update={"coefficients": (-9.0,) + (0.0,) * (4 + COUNT)})
+    used = {}
+    for name, gate in (("shut", everything_harms), ("open", nothing_harms), ("limits", None)):
+        prompts = PromptStage(Oracle(), PromptSettings(prompt=settings(min_agreement=0.5), gate=gate))
+        outcome = TwoStage(Stage(DiscReader(shrinks=1), 1024), prompts=prompts).predict(image)
+        used[name] = [d.used for d in outcome.prompt_decisions]
+    assert not any(used["shut"]) and used["open"] == used["limits"] and any(used["open"])
 
 
 def test_settings_survive_json():
