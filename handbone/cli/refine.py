@@ -97,11 +97,12 @@ def _source(run: Path | None, coarse: Path | None, images: Path | None) -> "Sour
 def _method(source: "Source", weights: str | None) -> "tuple[TwoStage, str]":
     """The refiner: as asked for, else the run's own, else the shipped one."""
     from handbone.errors import HandboneError
-    from handbone.stages.two_stage import REFINER_FILE, TwoStage
+    from handbone.stages.two_stage import TwoStage
+    from handbone.weights import STAGE_FILES
 
     folder = getattr(source, "folder", None)
     if weights is None:
-        own = folder is not None and (folder / "weights" / REFINER_FILE).is_file()
+        own = folder is not None and (folder / "weights" / STAGE_FILES["refiner"]).is_file()
         weights = str(folder) if own else "zero_shot"
     method = TwoStage.from_path(weights)
     if method.refine_stage is None:

@@ -198,8 +198,8 @@ def _show_set(found: "WeightsSet", problem: str | None) -> None:
 def _show_files(path: Path, as_json: bool) -> None:
     """The weights of a run or file, which have a card each and none together."""
     from handbone.files import sha256_of
-    from handbone.stages.two_stage import find_weights
     from handbone.training.weights import read_card
+    from handbone.weights import find_weights
 
     files = [file for file in find_weights(path) if file is not None]
     cards = [(file, read_card(file), sha256_of(file)) for file in files]

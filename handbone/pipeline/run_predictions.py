@@ -15,8 +15,10 @@ from handbone.pipeline.prompter import gather_prompter
 from handbone.progress import track
 from handbone.recipe.schema import Merge, Predict
 from handbone.stages.gate import Gate
-from handbone.stages.two_stage import COARSE_FILE, REFINER_FILE, CoarseSettings, RefinerSettings, TwoStage
+from handbone.stages.settings import CoarseSettings, RefinerSettings
+from handbone.stages.two_stage import TwoStage
 from handbone.training.weights import load_weights, save_weights
+from handbone.weights import STAGE_FILES
 
 #: What the step `calibration` leaves, each only where the recipe asks for it.
 GATE_FILE, PROMPT_GATE_FILE, PRESENCE_FILE = "gate.json", "prompt_gate.json", "presence.json"
@@ -67,9 +69,9 @@ def gather_weights(context: Context, folder: Path, *, calibrated: bool = False, 
 
     calibrated: whether to use what the step `calibration` has left. merge: another gate than the recipe's.
     """
-    recipe, networks = context.recipe, {COARSE_FILE: "coarse"}
+    recipe, networks = context.recipe, ["coarse"]
     if recipe.refine is not None:
-        networks[REFINER_FILE] = "refiner"
+        networks.append("refiner")
     first = CoarseSettings(
         find_hand=recipe.predict.find_hand,
         flip=recipe.predict.flip_tta,
@@ -84,9 +86,9 @@ def gather_weights(context: Context, folder: Path, *, calibrated: bool = False, 
         "coarse": {"coarse": first.model_dump(mode="json")},
         "refiner": {"refiner": second.model_dump(mode="json")},
     }
-    for file, step in networks.items():
+    for step in networks:
         module, card = load_weights(context.folder.step(step) / "weights.safetensors")
-        save_weights(folder / file, module, card.model_copy(update={"extra": card.extra | settings[step]}))
+        save_weights(folder / STAGE_FILES[step], module, card.model_copy(update={"extra": card.extra | settings[step]}))
 
 
 def _learned(context: Context, file: str) -> dict | None:

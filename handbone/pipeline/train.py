@@ -17,8 +17,9 @@ from handbone.stages.jitter import FrameErrors, measure_frame_errors
 from handbone.stages.refine import RefineDataset
 from handbone.stages.regions import windows
 from handbone.stages.samples import LabelledPicture
+from handbone.stages.settings import CoarseSettings
 from handbone.stages.stream import PhantomStream
-from handbone.stages.two_stage import CoarseSettings, Stage, TwoStage
+from handbone.stages.two_stage import Stage, TwoStage
 from handbone.training.engine import fit, use
 from handbone.training.inference import Predictor
 

@@ -7,67 +7,22 @@ from pathlib import Path
 from typing import Any, Self
 
 import numpy as np
-from pydantic import Field
 
 from handbone.errors import HandboneError
 from handbone.masks.bone_masks import BoneMasks
 from handbone.masks.probabilities import BoneProbabilities
-from handbone.recipe import schema
 from handbone.stages.coarse import predict_coarse
 from handbone.stages.crop import FrameDecision
-from handbone.stages.gate import Gate
 from handbone.stages.locate import Location, predict_located
 from handbone.stages.merge import Decision, merge
-from handbone.stages.presence import Presence
 from handbone.stages.prompt import PROMPT_WINDOW, PROMPTER_FILE, Answer, PromptStage
 from handbone.stages.refine import predict_refined
 from handbone.stages.regions import Window, asked, windows
+from handbone.stages.settings import CoarseSettings, RefinerSettings
 from handbone.stages.tidy import tidy
 from handbone.training.inference import Predictor
 from handbone.training.weights import read_card
-from handbone.weights import CARD_FILE, read_set, resolve
-
-COARSE_FILE, REFINER_FILE = "coarse.safetensors", "refiner.safetensors"
-
-
-class RefinerSettings(schema.Table):
-    """What a refiner needs beside its weights; kept in its weights file's card under the extra key `refiner`."""
-
-    crop: schema.Crop = schema.Crop()
-    merge: schema.Merge = schema.Merge()
-    bones: schema.Bones = Field(default=("wrist",), description="bones and groups that it returns")
-    coarse_channels: bool = Field(default=False, description="it reads the coarse masks as further channels")
-    regions: tuple[schema.Region, ...] = Field(default=(), description="further windows")
-    roams: bool = Field(default=False, description="it has learned windows around any bone")
-    gate: Gate | None = Field(default=None, description="chances of harm, calibrated out of fold")
-    either_side: bool = Field(
-        default=True, description="it knows mirrored windows; one that was always shown a right hand errs there"
-    )
-
-    @classmethod
-    def from_recipe(cls, recipe: schema.Recipe) -> Self:
-        """The settings of a recipe; those of a recipe without a refiner are the defaults."""
-        refine = recipe.refine or schema.Refine()
-        return cls(
-            crop=recipe.crop,
-            merge=recipe.merge,
-            bones=refine.bones,
-            coarse_channels=refine.coarse_channels,
-            regions=refine.regions,
-            roams=refine.roam > 0,
-            either_side=refine.augment.flip > 0 or not recipe.crop.mirror,
-        )
-
-
-class CoarseSettings(schema.Table):
-    """What a coarse network needs beside its weights; kept in its weights file's card under the extra key `coarse`."""
-
-    find_hand: schema.Size | None = Field(
-        default=None,
-        description="side of the looks that find the hand; None: it fills the picture",
-    )
-    flip: bool = Field(default=False, description="average with the mirrored picture unless told otherwise")
-    presence: Presence | None = Field(default=None, description="how sure a bone has to be")
+from handbone.weights import find_weights, resolve
 
 
 @dataclass(frozen=True)
@@ -288,26 +243,6 @@ class TwoStage:
             answers=prompted.answers,
             prompt_decisions=merged.decisions,
         )
-
-
-def find_weights(path: str | Path) -> tuple[Path, Path | None]:
-    """The coarse and the refiner's weights file of a run folder, a folder of weights, a weights file, or a known name.
-
-    Raises
-    ------
-    HandboneError: no weights there, and none of that name; a set of weights that are not those of its card.
-    """
-    path = resolve(path)
-    if (path / CARD_FILE).is_file():
-        read_set(path).verify()
-    if path.is_file():
-        return path, None
-    for folder in (path / "weights", path):
-        if (folder / COARSE_FILE).is_file():
-            refiner = folder / REFINER_FILE
-            return folder / COARSE_FILE, refiner if refiner.is_file() else None
-    remedy = "give a run folder (runs/two_stage) or a weights file; 'handbone run' makes them"
-    raise HandboneError(f"no {COARSE_FILE} there", where=path, remedy=remedy)
 
 
 def _load_stage(path: Path, stage: str, precision: str) -> tuple[Stage, dict[str, Any]]:

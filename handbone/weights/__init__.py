@@ -1,17 +1,20 @@
 """Trained weights by name: those that come with handbone, those that were fetched, and how sets of them are made."""
 
-from handbone.weights.card import CARD_FILE, SetCard
+from handbone.weights.card import CARD_FILE, STAGE_FILES, SetCard
 from handbone.weights.fetching import fetch
+from handbone.weights.finding import find_weights
 from handbone.weights.packing import pack
 from handbone.weights.sets import DEFAULT, WeightsSet, find, known, names, read_set, resolve
 
 __all__ = [
     "CARD_FILE",
     "DEFAULT",
+    "STAGE_FILES",
     "SetCard",
     "WeightsSet",
     "fetch",
     "find",
+    "find_weights",
     "known",
     "names",
     "pack",

@@ -9,6 +9,7 @@ from typing import Any
 from handbone.errors import HandboneError
 from handbone.files import whole_folder
 from handbone.weights.card import CARD_FILE, MODEL_CARD_FILE, STAGE_FILES, check_name, seal
+from handbone.weights.finding import find_weights
 from handbone.weights.sets import WeightsSet, read_set
 
 _DATA = {
@@ -48,7 +49,6 @@ def pack(
     ------
     HandboneError: no weights in the run, a name that cannot be, or a folder that holds something.
     """
-    from handbone.stages.two_stage import find_weights
     from handbone.training.weights import load_weights, save_weights
 
     folder = Path(folder).expanduser()

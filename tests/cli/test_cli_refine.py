@@ -15,7 +15,7 @@ from handbone.cli import refine
 from handbone.masks.contest_csv import PredictionsWriter, read_predictions
 from handbone.phantom import draw_hand
 from handbone.recipe.schema import Choice
-from handbone.stages.two_stage import RefinerSettings
+from handbone.stages.settings import RefinerSettings
 from handbone.training.weights import WeightsCard, build_network, save_weights
 
 app = typer.Typer()

@@ -13,7 +13,8 @@ from handbone.recipe.schema import Choice
 from handbone.stages.crop import wrist_frame
 from handbone.stages.gate import Gate
 from handbone.stages.prompt import PromptSettings, PromptStage, predict_prompted
-from handbone.stages.two_stage import RefinerSettings, Stage, TwoStage
+from handbone.stages.settings import RefinerSettings
+from handbone.stages.two_stage import Stage, TwoStage
 
 CAPITATE, LUNATE = INDEX["Capitate"], INDEX["Lunate"]
 

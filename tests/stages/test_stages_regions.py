@@ -9,7 +9,8 @@ from handbone.errors import HandboneError
 from handbone.recipe import schema
 from handbone.stages.refine import roamed
 from handbone.stages.regions import asked, windows
-from handbone.stages.two_stage import RefinerSettings, Stage, TwoStage
+from handbone.stages.settings import RefinerSettings
+from handbone.stages.two_stage import Stage, TwoStage
 
 CROP = schema.Crop()
 TIPS = schema.Region(name="tips", bones=("finger-4", "finger-8", "finger-12"))

@@ -11,8 +11,9 @@ from handbone.phantom import draw_hand
 from handbone.stages.crop import FrameDecision
 from handbone.stages.locate import Location
 from handbone.stages.presence import Presence, features
+from handbone.stages.settings import CoarseSettings
 from handbone.stages.trust import flags
-from handbone.stages.two_stage import CoarseSettings, Outcome, Stage, TwoStage
+from handbone.stages.two_stage import Outcome, Stage, TwoStage
 
 LUNATE, SCAPHOID = INDEX["Lunate"], INDEX["Scaphoid"]
 

@@ -9,7 +9,9 @@ from handbone.errors import HandboneError
 from handbone.masks.probabilities import BoneProbabilities
 from handbone.recipe import schema
 from handbone.stages.coarse import predict_coarse
-from handbone.stages.two_stage import RefinerSettings, Stage, TwoStage, find_weights
+from handbone.stages.settings import RefinerSettings
+from handbone.stages.two_stage import Stage, TwoStage
+from handbone.weights import find_weights
 
 CAPITATE = INDEX["Capitate"]
 

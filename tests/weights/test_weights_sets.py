@@ -9,8 +9,8 @@ from pathlib import Path
 import pytest
 
 from handbone.errors import HandboneError, UnknownNameError
-from handbone.stages.two_stage import TwoStage, find_weights
-from handbone.weights import DEFAULT, find, known, names, read_set, resolve, sets
+from handbone.stages.two_stage import TwoStage
+from handbone.weights import DEFAULT, find, find_weights, known, names, read_set, resolve, sets
 
 
 def ship(packed, places, name="zero_shot"):

@@ -8,7 +8,7 @@ import torch
 
 from handbone.files import sha256_of
 from handbone.recipe.schema import Choice
-from handbone.stages.two_stage import RefinerSettings
+from handbone.stages.settings import RefinerSettings
 from handbone.training.weights import WeightsCard, build_network, save_weights
 
 SETTINGS = {"encoder": "test_efficientnet", "encoder_depth": 3, "options": {"decoder_channels": [8, 8, 8]}}
