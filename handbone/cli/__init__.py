@@ -1,31 +1,24 @@
 """The command line: one module a command, and one place that turns mistakes into a sentence and an exit code."""
 
+import os
 import sys
 from typing import NoReturn
 
 import typer
 
-from handbone import __version__, runtime
-from handbone.cli import compare, data, ensemble, predict, recipes, refine, run, weights
+from handbone import __version__
+from handbone.cli.lazy import LazyGroup
 from handbone.errors import HandboneError
-from handbone.progress import console
 
 app = typer.Typer(
     name="handbone",
+    cls=LazyGroup,
     help="Outline the 29 bones of the hand in radiographs. A research tool, [bold]not a medical device[/bold].",
     no_args_is_help=True,
     rich_markup_mode="rich",
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
-app.command("run")(run.command)
-app.command("compare")(compare.command)
-app.command("predict")(predict.command)
-app.command("refine")(refine.command)
-app.command("ensemble")(ensemble.command)
-app.add_typer(data.app, name="data")
-app.add_typer(recipes.app, name="recipes")
-app.add_typer(weights.app, name="weights")
 
 
 def _show_version(value: bool) -> None:
@@ -34,10 +27,21 @@ def _show_version(value: bool) -> None:
         raise typer.Exit
 
 
+def _use_no_plugins(value: bool) -> None:
+    if value:
+        # In the environment, so that processes that this one starts do without them as well.
+        os.environ["HANDBONE_PLUGINS"] = ""
+
+
 @app.callback()
 def _root(
     version: bool = typer.Option(False, "--version", callback=_show_version, is_eager=True, help="Show the version."),
+    no_plugins: bool = typer.Option(
+        False, "--no-plugins", callback=_use_no_plugins, is_eager=True, help="Use what handbone itself brings, only."
+    ),
 ) -> None:
+    from handbone import runtime
+
     runtime.prepare()
 
 
@@ -57,6 +61,8 @@ def main() -> None:
 
 def _fail(sentence: str) -> NoReturn:
     from rich.markup import escape
+
+    from handbone.progress import console
 
     console.print(f"[bold red]Error:[/bold red] {escape(sentence)}", soft_wrap=True, highlight=False)
     sys.exit(1)

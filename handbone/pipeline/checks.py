@@ -17,6 +17,7 @@ def check_recipe(recipe: Recipe, *, where: str) -> None:
     ------
     HandboneError: with every mistake found, one a line.
     """
+    registry()  # with strict plugins it refuses, and not in the name of one of the recipe's keys
     mistakes: list[str] = []
     networks = {"coarse": recipe.coarse}
     if recipe.refine is not None:

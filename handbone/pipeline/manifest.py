@@ -12,6 +12,7 @@ from handbone import __version__
 from handbone.files import sha256_of, write_json
 from handbone.pipeline.plan import PlannedStep, Result
 from handbone.plugins.manager import registry
+from handbone.plugins.provenance import provenance
 from handbone.recipe.schema import Recipe
 
 _PACKAGES = (
@@ -65,7 +66,7 @@ def write_manifest(path: Path, recipe: Recipe, plan: Sequence[PlannedStep], resu
             "seed": recipe.seed,
             "data": "phantom" if phantom else "own",
             "environment": environment(),
-            "plugins": registry().provenance(),
+            "plugins": provenance(registry()),
             "steps": {p.step.name: {"fingerprint": p.mark, "state": p.state} for p in plan},
             "seconds": {name: round(value, 1) for name, value in result.seconds.items()},
             "peak_memory_gb": round(result.peak_memory_gb, 2),

@@ -1,7 +1,9 @@
-"""What can be plugged in, and how it is found. Imports no torch."""
+"""What can be plugged in, and how it is found. Imports no torch, and pydantic only for plugins that have settings."""
+
+from typing import TYPE_CHECKING, Any
 
 from handbone.plugins.hooks import API_VERSION, hookimpl
-from handbone.plugins.manager import PluginManager, registry
+from handbone.plugins.manager import PluginManager, installed_plugins, registry
 from handbone.plugins.prompting import Prompter, Prompts
 from handbone.plugins.specs import (
     CommandSpec,
@@ -9,7 +11,6 @@ from handbone.plugins.specs import (
     LossSpec,
     MetricSpec,
     ModelSpec,
-    NoSettings,
     OptimiserSpec,
     PrompterSpec,
     ReaderSpec,
@@ -18,6 +19,10 @@ from handbone.plugins.specs import (
     WriterSpec,
 )
 from handbone.plugins.writing import PredictedPicture, Writer
+
+if TYPE_CHECKING:
+    from handbone.plugins.settings import NoSettings
+    from handbone.recipe.schema import Table
 
 __all__ = [
     "API_VERSION",
@@ -35,9 +40,20 @@ __all__ = [
     "Prompts",
     "ReaderSpec",
     "SchedulerSpec",
+    "Table",
     "WeightsSpec",
     "Writer",
     "WriterSpec",
     "hookimpl",
+    "installed_plugins",
     "registry",
 ]
+
+
+def __getattr__(name: str) -> Any:
+    # Half of what the help of the command line would wait for is pydantic, which commands alone do not need.
+    if name in ("NoSettings", "Table"):
+        from handbone.plugins import settings
+
+        return getattr(settings, name)
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

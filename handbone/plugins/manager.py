@@ -3,20 +3,26 @@
 import functools
 import importlib
 import importlib.metadata
-from collections.abc import Iterator
+import os
 from dataclasses import dataclass
-from types import ModuleType
-from typing import Any
-
-import pluggy
-from pydantic import ValidationError
+from typing import TYPE_CHECKING, Any
 
 from handbone.errors import HandboneError, UnknownNameError, suggest
-from handbone.plugins import hooks, specs
+from handbone.plugins import discovery
+from handbone.plugins.checks import HOOK_OF_KIND, Implementation, UnfitError, examine
+from handbone.plugins.disabled import plain
+from handbone.plugins.discovery import Package
+from handbone.plugins.loading import Problem, load
+from handbone.plugins.promises import kept
 from handbone.plugins.specs import Spec
-from handbone.recipe.schema import Choice, Table
+
+if TYPE_CHECKING:
+    from handbone.recipe.schema import Choice
 
 BUILTIN = "handbone"
+STRICT = "HANDBONE_STRICT_PLUGINS"
+#: What to do about two plugins with commands of one name, for which no recipe can decide.
+ONE_OF_TWO = "disable one of them: handbone plugins disable PACKAGE"
 # Named, not imported: the rooms of the built-ins lie below this one.
 _BUILTIN_MODULES = (
     "handbone.models.hooks",
@@ -25,19 +31,6 @@ _BUILTIN_MODULES = (
     "handbone.ensemble.hooks",
     "handbone.prompters.hooks",
 )
-_HOOK_OF_KIND: dict[str, tuple[str, type[Spec]]] = {
-    "model": ("handbone_models", specs.ModelSpec),
-    "loss": ("handbone_losses", specs.LossSpec),
-    "optimiser": ("handbone_optimisers", specs.OptimiserSpec),
-    "scheduler": ("handbone_schedulers", specs.SchedulerSpec),
-    "ensembler": ("handbone_ensemblers", specs.EnsemblerSpec),
-    "prompter": ("handbone_prompters", specs.PrompterSpec),
-    "reader": ("handbone_readers", specs.ReaderSpec),
-    "writer": ("handbone_writers", specs.WriterSpec),
-    "weights": ("handbone_weights", specs.WeightsSpec),
-    "metric": ("handbone_metrics", specs.MetricSpec),
-    "command": ("handbone_commands", specs.CommandSpec),
-}
 
 
 @dataclass(frozen=True)
@@ -49,86 +42,103 @@ class Provided:
     version: str
 
 
-@dataclass(frozen=True)
-class Problem:
-    """A plugin that was left out, and why."""
-
-    package: str
-    version: str
-    reason: str
-
-
 class PluginManager:
     """The registered things by kind ("model", "loss", "ensembler", ...) and name.
 
-    A plugin that cannot be loaded, or whose hook fails, is left out and listed in `problems`; everything else works.
+    A plugin in which anything is wrong is left out as a whole and listed in `problems`; everything else works.
 
     Parameters
     ----------
     entry_points: whether installed packages are searched for plugins, beside the built-ins.
+
+    Attributes
+    ----------
+    problems: the plugins that were left out because something is wrong with them.
+    packages: every installed plugin, disabled and broken ones among them; empty without `entry_points`.
+    events: functions that plugins registered for events, with their package and version.
     """
 
     def __init__(self, *, entry_points: bool = True):
         self.problems: list[Problem] = []
-        self._packages: dict[str, tuple[str, str]] = {}
-        self._pluggy = pluggy.PluginManager(hooks.GROUP)
-        self._pluggy.add_hookspecs(hooks)
-        for name in _BUILTIN_MODULES:
-            self.register(importlib.import_module(name), package=BUILTIN, version=_version(BUILTIN))
-        if entry_points:
-            self._load_entry_points()
+        self.events: list[tuple[Implementation, str, str]] = []
+        self.packages: tuple[Package, ...] = discovery.installed() if entry_points else ()
+        self._loaded: dict[str, str] = {}
+        self._plugins: list[Provided] = []
+        for package in self.packages:
+            if not package.left_out:
+                self._add(package.name, package.version, functools.partial(load, package))
 
-    def register(self, plugin: ModuleType | Any, *, package: str, version: str = "") -> None:
-        """Add a plugin: a module or object with functions that carry the `hookimpl` marker."""
-        name = self._pluggy.register(plugin)
-        if name is not None:
-            self._packages[name] = (package, version)
-        self.__dict__.pop("_provided", None)
+    def register(self, plugin: Any, *, package: str, version: str = "") -> None:
+        """Add a plugin: a module or object with functions that carry the `hookimpl` marker.
 
-    def _load_entry_points(self) -> None:
-        for entry in importlib.metadata.entry_points(group=hooks.GROUP):
-            package = entry.dist.name if entry.dist else entry.name
-            version = entry.dist.version if entry.dist else ""
-            try:
-                self.register(entry.load(), package=package, version=version)
-            except Exception as error:  # a plugin may fail in any way, and must not take the rest down
-                self.problems.append(Problem(package, version, f"cannot be loaded: {error}"))
+        One that is wrong in any way adds nothing but a line to `problems`.
+        """
+        self._add(package, version, lambda: examine([plugin]))
+
+    def _add(self, package: str, version: str, gather: Any) -> None:
+        try:
+            contents = gather()
+        except UnfitError as error:
+            self.problems.append(Problem(package, version, str(error), error.details))
+            return
+        self._loaded[package] = version
+        self._plugins += [Provided(kept(spec, package, version), package, version) for spec in contents.specs]
+        self.events += [(event, package, version) for event in contents.events]
+        self.__dict__.pop("_by_name", None)
 
     @functools.cached_property
-    def _provided(self) -> dict[str, dict[str, list[Provided]]]:
-        found: dict[str, dict[str, list[Provided]]] = {kind: {} for kind in _HOOK_OF_KIND}
-        for kind, (hook, _) in _HOOK_OF_KIND.items():
-            for provided in self._call(hook, kind):
-                found[kind].setdefault(provided.spec.name, []).append(provided)
+    def _builtins(self) -> list[Provided]:
+        version = importlib.metadata.version(BUILTIN)
+        contents = examine([importlib.import_module(name) for name in _BUILTIN_MODULES])
+        return [Provided(spec, BUILTIN, version) for spec in contents.specs]
+
+    @functools.cached_property
+    def _by_name(self) -> dict[str, dict[str, list[Provided]]]:
+        found: dict[str, dict[str, list[Provided]]] = {kind: {} for kind in HOOK_OF_KIND}
+        for provided in (*self._builtins, *self._plugins):
+            found[provided.spec.kind].setdefault(provided.spec.name, []).append(provided)
         return found
 
-    def _call(self, hook: str, kind: str) -> Iterator[Provided]:
-        # One by one instead of through pluggy's call, so that the plugin that fails is known and the others answer.
-        for implementation in getattr(self._pluggy.hook, hook).get_hookimpls():
-            package, version = self._packages[implementation.plugin_name]
-            try:
-                given = list(implementation.function())
-            except Exception as error:  # as above
-                self.problems.append(Problem(package, version, f"its {hook} failed: {error}"))
-                continue
-            for spec in given:
-                if isinstance(spec, _HOOK_OF_KIND[kind][1]):
-                    yield Provided(spec, package, version)
-                else:
-                    self.problems.append(
-                        Problem(package, version, f"its {hook} gave {spec!r}, which is no {kind} spec")
-                    )
+    @property
+    def loaded(self) -> dict[str, str]:
+        """The plugins that take part, with their versions; the built-ins are not among them."""
+        return dict(self._loaded)
 
-    def provenance(self) -> dict[str, str]:
-        """The packages that take part, the built-ins' among them, with their versions."""
-        return dict(sorted(set(self._packages.values())))
+    def of_package(self, package: str) -> list[Provided]:
+        """Everything that a plugin registers, by kind and name."""
+        order = list(HOOK_OF_KIND)
+        found = [one for one in self._plugins if plain(one.package) == plain(package)]
+        return sorted(found, key=lambda one: (order.index(one.spec.kind), one.spec.name))
+
+    def commands(self) -> dict[str, list[Provided]]:
+        """The commands of plugins by name; asks no built-in anything, so that help is quick."""
+        found: dict[str, list[Provided]] = {}
+        for provided in self._plugins:
+            if provided.spec.kind == "command":
+                found.setdefault(provided.spec.name, []).append(provided)
+        return found
 
     def provided(self, kind: str) -> list[Provided]:
         """Everything of a kind, in the order of names."""
-        by_name = self._provided[kind]
+        by_name = self._by_name[kind]
         return [provided for name in sorted(by_name) for provided in by_name[name]]
 
-    def get(self, kind: str, choice: Choice | str, *, where: str | None = None) -> tuple[Any, Any]:
+    def provider(self, kind: str, choice: "Choice | str", *, where: str | None = None) -> Provided:
+        """What `get` would give, with the package that it comes from; settings are not looked at.
+
+        Raises
+        ------
+        UnknownNameError, HandboneError: as `get`.
+        """
+        name, package = (choice, None) if isinstance(choice, str) else (choice.name, choice.provider)
+        providers = self._by_name[kind].get(name, [])
+        if package is not None:
+            return self._from(kind, name, package, providers, where)
+        if not providers:
+            raise UnknownNameError(kind, name, self._by_name[kind], where=where)
+        return only(providers, where=where, remedy=f'say which: {{ name = "{name}", from = "{providers[0].package}" }}')
+
+    def get(self, kind: str, choice: "Choice | str", *, where: str | None = None) -> tuple[Any, Any]:
         """The spec that a recipe names and the settings it wrote beside the name, checked.
 
         Parameters
@@ -139,60 +149,91 @@ class PluginManager:
         Raises
         ------
         UnknownNameError: nothing of that kind has the name.
-        HandboneError: two packages provide the name and the recipe does not say from which, or a setting is wrong.
+        HandboneError: two packages provide the name and the recipe does not say from which, the package that it says
+            is not installed, or a setting is wrong.
         """
-        choice = Choice(name=choice) if isinstance(choice, str) else choice
-        by_name = self._provided[kind]
-        if choice.name not in by_name:
-            raise UnknownNameError(kind, choice.name, by_name, where=where)
-        spec = _decide(kind, choice, by_name[choice.name], where).spec
-        return spec, read_settings(spec, choice.settings, where=where)
+        from handbone.plugins.settings import read_settings
+
+        spec = self.provider(kind, choice, where=where).spec
+        return spec, read_settings(spec, {} if isinstance(choice, str) else choice.settings, where=where)
+
+    def _from(self, kind: str, name: str, package: str, providers: list[Provided], where: str | None) -> Provided:
+        for provided in providers:
+            if plain(provided.package) == plain(package):
+                return provided
+        if reason := self.why_absent(package):
+            what, remedy = reason
+            raise HandboneError(f"the {kind} {name!r} is wanted from {package}, but {what}", where=where, remedy=remedy)
+        packages = [provided.package for provided in providers]
+        raise UnknownNameError(f"provider of the {kind} {name!r}", package, packages, where=where)
+
+    def why_absent(self, package: str) -> tuple[str, str] | None:
+        """Why nothing of a package is there and what to do about it; None where it takes part."""
+        if plain(package) in {plain(name) for name in (BUILTIN, *self._loaded)}:
+            return None
+        for problem in self.problems:
+            if plain(problem.package) == plain(package):
+                return f"{problem.package} is broken: {problem.reason}", f"see handbone plugins info {problem.package}"
+        for one in self.packages:
+            if plain(one.name) == plain(package):
+                if one.left_out == "disabled":
+                    return "it is disabled", f"handbone plugins enable {one.name}"
+                return f"it is left out ({one.left_out})", f"allow it with {discovery.ONLY}={one.name}"
+        known = [BUILTIN, *self._loaded]
+        near = suggest(package, known)
+        what_else = f"or {near}" if near.startswith("did") else f"or handbone plugins install {package}"
+        return "no such plugin is installed", f"pip install {package} ({what_else})"
+
+    def demand_whole(self) -> None:
+        """Refuse to go on with a plugin left out, where HANDBONE_STRICT_PLUGINS says so.
+
+        Raises
+        ------
+        HandboneError: there are problems, and they are to be errors.
+        """
+        if self.problems and is_strict():
+            remedy = f"mend or disable it, or unset {STRICT}"
+            raise HandboneError("\n  ".join(f"plugin {problem}" for problem in self.problems), remedy=remedy)
 
 
-def _decide(kind: str, choice: Choice, providers: list[Provided], where: str | None) -> Provided:
-    packages = [provided.package for provided in providers]
-    if choice.provider is not None:
-        if choice.provider not in packages:
-            raise UnknownNameError(f"provider of the {kind} {choice.name!r}", choice.provider, packages, where=where)
-        return providers[packages.index(choice.provider)]
-    if len(providers) > 1:
-        raise HandboneError(
-            f"the {kind} {choice.name!r} is provided by {' and '.join(packages)}",
-            where=where,
-            remedy=f'say which: {{ name = "{choice.name}", from = "{packages[0]}" }}',
-        )
-    return providers[0]
-
-
-def read_settings(spec: Spec, values: dict[str, Any], *, where: str | None = None) -> Table:
-    """A spec's settings from the keys that a recipe wrote; all mistakes at once.
+def only(providers: list[Provided], *, where: str | None = None, remedy: str) -> Provided:
+    """The one provider of a name.
 
     Raises
     ------
-    HandboneError: an unknown key or a value that is not allowed.
+    HandboneError: two packages provide it.
     """
-    try:
-        return spec.settings.model_validate(values)
-    except ValidationError as error:
-        mistakes = "; ".join(_sentence(one, spec) for one in error.errors())
-        raise HandboneError(f"{spec.kind} {spec.name!r}: {mistakes}", where=where) from None
+    if len(providers) > 1:
+        spec, packages = providers[0].spec, " and ".join(provided.package for provided in providers)
+        raise HandboneError(f"the {spec.kind} {spec.name!r} is provided by {packages}", where=where, remedy=remedy)
+    return providers[0]
 
 
-def _sentence(error: dict, spec: Spec) -> str:
-    key = ".".join(str(part) for part in error["loc"])
-    if error["type"] == "extra_forbidden":
-        return f"unknown setting {key!r} ({suggest(key, spec.settings.model_fields)})"
-    return f"{key} = {error['input']!r}: {error['msg'][:1].lower()}{error['msg'][1:]}"
+def is_strict() -> bool:
+    """Whether any problem with a plugin is an error."""
+    return os.environ.get(STRICT, "") not in ("", "0")
 
 
-def _version(package: str) -> str:
-    try:
-        return importlib.metadata.version(package)
-    except importlib.metadata.PackageNotFoundError:
-        return ""
+@functools.cache
+def installed_plugins() -> PluginManager:
+    """The one manager of this process; problems with plugins are not told."""
+    return PluginManager()
 
 
 @functools.cache
 def registry() -> PluginManager:
-    """The one manager of this process, with the built-ins and the installed plugins."""
-    return PluginManager()
+    """The one manager of this process, with the built-ins and the installed plugins, for work that uses them.
+
+    The first call tells on stderr which plugins were left out, in one line each.
+
+    Raises
+    ------
+    HandboneError: a plugin was left out, and HANDBONE_STRICT_PLUGINS is set.
+    """
+    from handbone.progress import console
+
+    manager = installed_plugins()
+    manager.demand_whole()
+    for problem in manager.problems:
+        console.print(f"plugin {problem}", style="yellow", markup=False, highlight=False, soft_wrap=True)
+    return manager

@@ -3,11 +3,10 @@
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Protocol
 
-import numpy as np
-
 from handbone.errors import ShapeError
 
 if TYPE_CHECKING:
+    import numpy as np
     from torch import Tensor, nn
 
 
@@ -23,10 +22,10 @@ class Prompts:
     masks: (B, 1, m, m) float32 logits on the prompter's mask grid, or None.
     """
 
-    boxes_xyxy: np.ndarray
-    points_xy: np.ndarray
-    labels: np.ndarray
-    masks: np.ndarray | None = None
+    boxes_xyxy: "np.ndarray"
+    points_xy: "np.ndarray"
+    labels: "np.ndarray"
+    masks: "np.ndarray | None" = None
 
     def __post_init__(self):
         bones = len(self.boxes_xyxy)
@@ -67,7 +66,7 @@ class Prompter(Protocol):
     decoder: "nn.Module"
     points: bool
 
-    def embed(self, grid: np.ndarray) -> "Tensor":
+    def embed(self, grid: "np.ndarray") -> "Tensor":
         """The embedding (1, C, h, w), float32, of a grid (size, size), float32 in [0, 1]; without gradients."""
 
     def candidates(self, embedding: "Tensor", prompts: Prompts) -> "tuple[Tensor, Tensor]":

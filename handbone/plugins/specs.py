@@ -1,11 +1,9 @@
 """What a plugin hands over: small frozen descriptions of networks, losses, readers, commands and so on."""
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar
-
-from handbone.recipe.schema import Table
 
 if TYPE_CHECKING:
     import numpy as np
@@ -18,10 +16,14 @@ if TYPE_CHECKING:
     from handbone.masks.probabilities import BoneProbabilities
     from handbone.plugins.prompting import Prompter
     from handbone.plugins.writing import Writer
+    from handbone.recipe.schema import Table
 
 
-class NoSettings(Table):
-    """The settings of a thing that has none."""
+def _none() -> "type[Table]":
+    # Imported late: a plugin that registers commands alone lets `handbone --help` do without pydantic.
+    from handbone.plugins.settings import NoSettings
+
+    return NoSettings
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -41,7 +43,7 @@ class Spec:
     name: str
     summary: str
     build: Callable[..., Any]
-    settings: type[Table] = NoSettings
+    settings: "type[Table]" = field(default_factory=_none)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -172,3 +174,4 @@ class CommandSpec(Spec):
 
     kind = "command"
     build: Callable[[], Any]
+    settings: None = field(default=None, init=False)

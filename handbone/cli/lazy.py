@@ -1,0 +1,91 @@
+"""Commands that are imported when they are used: handbone's own by a table, those of plugins by their specs."""
+
+import importlib
+from collections.abc import Callable
+from typing import Any
+
+import typer
+from typer.core import TyperCommand, TyperGroup
+
+from handbone.commands import COMMANDS
+from handbone.errors import HandboneError
+
+_PANEL = "Plugins"
+
+
+class LazyCommand(TyperCommand):
+    """Stands for a command in the list of commands, and becomes it when it is called, asked for help or completed."""
+
+    def __init__(self, name: str, summary: str, real: Callable[[], Any], *, panel: str | None = None):
+        super().__init__(name, help=summary, rich_help_panel=panel)
+        self._real = real
+
+    def make_context(self, info_name: str | None, args: list[str], parent: Any = None, **extra: Any) -> Any:
+        """The context of the real command, in which everything else takes place."""
+        return self._real().make_context(info_name, args, parent=parent, **extra)
+
+
+class LazyGroup(TyperGroup):
+    """The top of the command line."""
+
+    def __init__(self, **attributes: Any):
+        super().__init__(**attributes)
+        for name, (module, summary) in COMMANDS.items():
+            self.commands[name] = LazyCommand(name, summary, lambda n=name, m=module: _own(n, m))
+        self._searched = False
+
+    def list_commands(self, ctx: Any) -> list[str]:
+        """handbone's own commands, then those of plugins."""
+        try:
+            self._add_plugins()
+        except HandboneError as error:  # what a person wrote of plugins is wrong; help is shown all the same
+            typer.echo(f"Error: {error}", err=True)
+        return list(self.commands)
+
+    def get_command(self, ctx: Any, name: str) -> Any:
+        """A command by name; plugins are searched only for one that is not handbone's own."""
+        if name not in self.commands:
+            self._add_plugins()
+        return self.commands.get(name)
+
+    def _add_plugins(self) -> None:
+        if self._searched:
+            return
+        self._searched = True
+        from rich.markup import escape
+
+        from handbone.plugins import installed_plugins
+
+        for name, providers in installed_plugins().commands().items():
+            packages = " and ".join(provided.package for provided in providers)
+            summary = f"{escape(' '.join(providers[0].spec.summary.split()))} [dim]({escape(packages)})[/dim]"
+            self.commands[name] = LazyCommand(name, summary, lambda p=providers: _of_plugin(p), panel=_PANEL)
+
+
+def _own(name: str, module: str) -> Any:
+    found = importlib.import_module(f"handbone.cli.{module}")
+    return _as_command(name, found.app if hasattr(found, "app") else found.command)
+
+
+def _of_plugin(providers: list[Any]) -> Any:
+    from handbone.plugins.manager import ONE_OF_TWO, only, registry
+
+    registry()  # tells what is wrong with other plugins, as every command does
+    provided = only(providers, remedy=ONE_OF_TWO)
+    built = provided.spec.build()
+    try:
+        return _as_command(provided.spec.name, built)
+    except (RuntimeError, TypeError, ValueError, AttributeError) as error:
+        what = f"the command {provided.spec.name!r} of {provided.package} {provided.version} is none ({error})"
+        raise HandboneError(what, remedy="tell its authors") from error
+
+
+def _as_command(name: str, of: Any) -> Any:
+    """A function or a `typer.Typer` as a command of the group, as if it had been added to it at once."""
+    parent = typer.Typer(rich_markup_mode="rich", pretty_exceptions_enable=False, add_completion=False)
+    if isinstance(of, typer.Typer):
+        parent.add_typer(of, name=name)
+    else:
+        parent.command(name)(of)
+    parent.callback()(lambda: None)
+    return typer.main.get_group(parent).commands[name]

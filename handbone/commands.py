@@ -1,0 +1,20 @@
+"""handbone's own commands by name: the module of each and the line that `handbone --help` says of it.
+
+Written down here, so that the help of the whole need not import every command; a test compares it with the commands.
+"""
+
+#: Name to (module below `handbone.cli`, first sentence of its help), in the order of the help.
+COMMANDS: dict[str, tuple[str, str]] = {
+    "run": ("run", "Train, predict, refine, merge, evaluate and report, as the recipe says."),
+    "compare": ("compare", "Run recipes one after the other and compare what they score on the same pictures."),
+    "predict": (
+        "predict",
+        "Outline the 29 bones of radiographs: PNG, JPEG or TIFF of any size, 8 or 16 bit, grey or colour.",
+    ),
+    "refine": ("refine", "Read the wrist, or other bones, again at full resolution, and keep what is credible."),
+    "ensemble": ("ensemble", "Join several predictions of the same pictures into one, bone by bone."),
+    "data": ("data", "Check, summarise and draw data."),
+    "recipes": ("recipes", "List, show, copy and check recipes."),
+    "weights": ("weights", "List, show, fetch and pack trained weights."),
+    "plugins": ("plugins", "List, show, install, remove, enable and disable plugins."),
+}

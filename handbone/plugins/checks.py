@@ -1,0 +1,225 @@
+"""Whether a plugin keeps to the hooks and specs, found out before anything of it is registered."""
+
+import contextlib
+import difflib
+import inspect
+import re
+import sys
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import pluggy
+
+from handbone.commands import COMMANDS
+from handbone.errors import suggest
+from handbone.plugins import hooks, specs
+from handbone.plugins.hooks import API_VERSION
+from handbone.plugins.specs import CommandSpec, ReaderSpec, Spec
+
+#: The hook that registers each kind of thing, and what it returns a list of.
+HOOK_OF_KIND: dict[str, tuple[str, type[Spec]]] = {
+    "model": ("handbone_models", specs.ModelSpec),
+    "loss": ("handbone_losses", specs.LossSpec),
+    "optimiser": ("handbone_optimisers", specs.OptimiserSpec),
+    "scheduler": ("handbone_schedulers", specs.SchedulerSpec),
+    "ensembler": ("handbone_ensemblers", specs.EnsemblerSpec),
+    "prompter": ("handbone_prompters", specs.PrompterSpec),
+    "reader": ("handbone_readers", specs.ReaderSpec),
+    "writer": ("handbone_writers", specs.WriterSpec),
+    "weights": ("handbone_weights", specs.WeightsSpec),
+    "metric": ("handbone_metrics", specs.MetricSpec),
+    "command": ("handbone_commands", specs.CommandSpec),
+}
+_SPEC_OF_HOOK = dict(HOOK_OF_KIND.values())
+_NAME = re.compile(r"[a-z0-9][a-z0-9_.-]*")
+_LONGEST = 300  # characters of another's error message that one line quotes
+
+
+class UnfitError(Exception):
+    """A plugin that has to be left out; its text is the reason, its details are the last lines of a traceback."""
+
+    def __init__(self, reason: str, details: str = ""):
+        super().__init__(reason)
+        self.details = details
+
+
+@dataclass(frozen=True)
+class Implementation:
+    """A function of a plugin that carries the marker."""
+
+    hook: str
+    function: Any
+    arguments: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class Contents:
+    """What a plugin brings: specs, and functions for events with the arguments that each wants."""
+
+    specs: tuple[Spec, ...] = ()
+    events: tuple[Implementation, ...] = ()
+
+
+@contextlib.contextmanager
+def guarded(what: str) -> Iterator[None]:
+    """Run a plugin's own code: whatever it raises, sys.exit included, becomes an `UnfitError`; what it prints goes to
+    stderr, because stdout belongs to results.
+    """
+    try:
+        with contextlib.redirect_stdout(sys.stderr):
+            yield
+    except (KeyboardInterrupt, UnfitError):
+        raise
+    except BaseException as error:  # a plugin may fail in any way, and must not take the rest down
+        raise UnfitError(f"{what}: {told(error)}", last_lines(error)) from error
+
+
+def told(error: BaseException) -> str:
+    """An error in one line, with its type, because the text of many (KeyError) says little alone."""
+    text = " ".join(str(error).split())
+    text = text if len(text) <= _LONGEST else f"{text[:_LONGEST]}..."
+    return f"{type(error).__name__}: {text}" if text else type(error).__name__
+
+
+def last_lines(error: BaseException, count: int = 6) -> str:
+    """The end of an error's traceback, where the plugin's own lines are."""
+    import traceback
+
+    lines = "".join(traceback.format_exception(error)).splitlines()
+    return "\n".join(lines[-count:])
+
+
+def examine(plugins: Sequence[Any]) -> Contents:
+    """The specs and events of a package's modules, all hooks that register called once.
+
+    Raises
+    ------
+    UnfitError: for the first thing that is wrong.
+    """
+    found: list[Spec] = []
+    events: list[Implementation] = []
+    for plugin in plugins:
+        check_api(plugin)
+        with guarded("its hooks cannot be read"):
+            implementations = list(_implementations(plugin))
+        for implementation in implementations:
+            if implementation.hook in _SPEC_OF_HOOK:
+                found += _call(implementation)
+            else:
+                events.append(implementation)
+    _check_doubles(found)
+    return Contents(tuple(found), tuple(events))
+
+
+def check_api(module: Any) -> None:
+    """Refuse a module that says it was written for other hooks than these."""
+    written_for = getattr(module, "HANDBONE_API", API_VERSION)
+    if not isinstance(written_for, int):
+        raise UnfitError(f"its HANDBONE_API is {written_for!r}, which is no whole number")
+    if written_for > API_VERSION:
+        newer = f"was written for version {written_for} of the plugin hooks, and this handbone has {API_VERSION}"
+        raise UnfitError(f"{newer}; pip install --upgrade handbone")
+    if written_for < API_VERSION:
+        older = f"was written for version {written_for} of the plugin hooks, and this handbone has {API_VERSION}"
+        raise UnfitError(f"{older}; upgrade the plugin")
+
+
+def _implementations(plugin: Any) -> Iterator[Implementation]:
+    manager = pluggy.PluginManager(hooks.GROUP)
+    manager.add_hookspecs(hooks)
+    for name in dir(plugin):
+        options = manager.parse_hookimpl_opts(plugin, name)
+        if options is None:
+            if name in manager.hook.__dict__ and _forgot_the_marker(plugin, name):
+                raise UnfitError(f"its {name} lacks the marker @hookimpl")
+            continue
+        hook = options.get("specname") or name
+        if hook not in manager.hook.__dict__:
+            raise UnfitError(f"its {hook} is no hook; {_nearest(hook, manager.hook.__dict__)}")
+        if options.get("wrapper") or options.get("hookwrapper"):
+            raise UnfitError(f"its {hook} is a wrapper around other plugins, which handbone does not allow")
+        function = getattr(plugin, name)
+        yield Implementation(hook, function, _arguments(manager, hook, function))
+
+
+def _forgot_the_marker(plugin: Any, name: str) -> bool:
+    found = getattr(plugin, name, None)
+    return callable(found) and not hasattr(found, f"{hooks.GROUP}_spec")
+
+
+def _nearest(name: str, known: Any) -> str:
+    # A wrong plural or a missing prefix is far from the right name by the usual measure.
+    near = difflib.get_close_matches(name, known, n=1, cutoff=0.4)
+    return f"did you mean {near[0]!r}?" if near else suggest(name, known)
+
+
+def _arguments(manager: pluggy.PluginManager, hook: str, function: Any) -> tuple[str, ...]:
+    """The hook's arguments that the function names; an error where it needs others."""
+    known = manager.hook.__dict__[hook].spec.argnames
+    parameters = inspect.signature(function).parameters.values()
+    # A function with **others takes what comes, but by pluggy's custom it is given only what it names.
+    own = [p for p in parameters if p.kind not in (p.VAR_POSITIONAL, p.VAR_KEYWORD)]
+    unknown = [p.name for p in own if p.default is p.empty and p.name not in known]
+    if unknown and hook in _SPEC_OF_HOOK:
+        raise UnfitError(f"its {hook} needs the argument {unknown[0]!r}, but is called with none")
+    if unknown:
+        remedy = suggest(unknown[0], known)
+        raise UnfitError(f"its {hook} needs the argument {unknown[0]!r}, which the event does not have; {remedy}")
+    return tuple(p.name for p in own if p.name in known)
+
+
+def _call(implementation: Implementation) -> list[Spec]:
+    hook, wanted = implementation.hook, _SPEC_OF_HOOK[implementation.hook]
+    with guarded(f"its {hook} failed"):
+        given = implementation.function()
+    if not isinstance(given, list | tuple):
+        raise UnfitError(f"its {hook} gave {_shown(given)}, and not a list of {wanted.__name__}")
+    for spec in given:
+        if not isinstance(spec, wanted):
+            raise UnfitError(f"its {hook} gave {_shown(spec)}, which is no {wanted.__name__}")
+        _check_spec(spec)
+    return list(given)
+
+
+def _shown(value: Any) -> str:
+    text = repr(value)
+    return text if len(text) <= 60 else f"a {type(value).__name__}"
+
+
+def _check_spec(spec: Spec) -> None:
+    what = f"its {spec.kind} {spec.name!r}"
+    if not isinstance(spec.name, str) or not _NAME.fullmatch(spec.name):
+        raise UnfitError(f"{what} has no proper name: lower-case letters, digits, '_', '-' and '.'")
+    if not isinstance(spec.summary, str):
+        raise UnfitError(f"{what} has no text as summary, but {_shown(spec.summary)}")
+    if not callable(spec.build):
+        raise UnfitError(f"{what} cannot be built: its build is {_shown(spec.build)}, which is no function")
+    if isinstance(spec, CommandSpec):
+        if spec.name in COMMANDS:
+            raise UnfitError(f"{what} would hide handbone's own command of that name")
+        return
+    _check_settings(what, spec.settings)
+
+
+def _check_settings(what: str, settings: Any) -> None:
+    # Late, as pydantic is not needed by plugins that register commands alone.
+    from handbone.recipe.schema import Table
+
+    if not isinstance(settings, type) or not issubclass(settings, Table):
+        raise UnfitError(f"{what} has settings that are no subclass of handbone.plugins.Table, but {_shown(settings)}")
+    for name, field in settings.model_fields.items():
+        if field.is_required():
+            raise UnfitError(f"{what} has a setting without a default, {name!r}")
+
+
+def _check_doubles(found: Sequence[Spec]) -> None:
+    seen: set[tuple[str, str]] = set()
+    for spec in found:
+        names = [(spec.kind, f"its {spec.kind} {spec.name!r}")]
+        if isinstance(spec, ReaderSpec):
+            names += [("extension", f"a reader of {extension!r}") for extension in spec.extensions]
+        for name in names:
+            if name in seen:
+                raise UnfitError(f"{name[1]} is registered twice")
+            seen.add(name)
