@@ -17,17 +17,22 @@ class BoneNetwork(nn.Module):
     Parameters
     ----------
     core: maps (N, in_channels, H, W) to logits (N, classes, H, W).
-    encoder: the part of `core` that may hold pretrained weights.
+    encoder: the part of `core` that may hold pretrained weights; None where there is none.
     in_channels: 1, or more where coarse probabilities follow the radiograph.
     grey: mean and deviation by which the radiograph is normalised; further channels are left in [0, 1].
     """
 
     def __init__(
-        self, core: nn.Module, encoder: nn.Module, *, in_channels: int, grey: tuple[float, float] = IMAGENET_GREY
+        self,
+        core: nn.Module,
+        encoder: nn.Module | None = None,
+        *,
+        in_channels: int,
+        grey: tuple[float, float] = IMAGENET_GREY,
     ):
         super().__init__()
         self.core = bear_single_values(core)
-        self._encoder_name = next(name for name, part in core.named_modules() if part is encoder)
+        self._encoder_name = next((name for name, part in core.named_modules() if part is encoder), None)
         self.in_channels = in_channels
         mean, deviation = (torch.zeros(in_channels), torch.ones(in_channels))
         mean[0], deviation[0] = grey
@@ -35,9 +40,9 @@ class BoneNetwork(nn.Module):
         self.register_buffer("deviation", deviation.view(1, -1, 1, 1))
 
     @property
-    def encoder(self) -> nn.Module:
+    def encoder(self) -> nn.Module | None:
         """The part that `encoder_lr_factor` applies to."""
-        return self.core.get_submodule(self._encoder_name)
+        return None if self._encoder_name is None else self.core.get_submodule(self._encoder_name)
 
     def forward(self, image: Tensor) -> Tensor:
         """Logits (N, classes, H, W) of pictures (N, in_channels, H, W) in [0, 1].
@@ -80,7 +85,7 @@ def expect_little(head: nn.Module) -> None:
 
     From 50 %, the first hundreds of steps only learn that most of a picture is no bone (Lin et al. 2017, section 4.1).
     """
-    last = [part for part in head.modules() if isinstance(part, nn.Conv2d)][-1]
+    last = [part for part in head.modules() if isinstance(part, nn.Conv2d | nn.ConvTranspose2d)][-1]
     nn.init.constant_(last.bias, math.log(0.01 / 0.99))
 
 

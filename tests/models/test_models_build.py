@@ -4,9 +4,10 @@ from torch.nn import functional
 
 from handbone.errors import HandboneError, UnknownNameError
 from handbone.models.encoder_weights import packaged_lite0, read_tensors
-from handbone.models.network import BatchNormOfAnySize
+from handbone.models.network import BatchNormOfAnySize, BoneNetwork, expect_little
 from handbone.plugins import registry
-from handbone.recipe.schema import Choice
+from handbone.recipe.schema import Choice, Train
+from handbone.training.module import parameter_groups
 
 
 def build(name, *, in_channels=1, classes=29, **settings):
@@ -188,3 +189,15 @@ def test_every_bone_starts_as_rare_as_it_is():
     network = build("unet", encoder="resnet18", encoder_weights="none")
     start = torch.sigmoid(network.core.segmentation_head[0].bias)
     assert start.tolist() == pytest.approx([0.01] * 29, rel=1e-4)
+
+
+def test_a_network_may_have_no_encoder_and_end_in_a_transposed_convolution():
+    core = torch.nn.Sequential(
+        torch.nn.Conv2d(2, 4, 3, stride=2, padding=1), torch.nn.ConvTranspose2d(4, 29, 2, stride=2)
+    )
+    expect_little(core)
+    network = BoneNetwork(core, in_channels=2)
+    assert torch.sigmoid(core[1].bias).tolist() == pytest.approx([0.01] * 29, rel=1e-4)
+    rates = {group["lr"] for group in parameter_groups(network, Train(lr=0.1, encoder_lr_factor=0.5))}
+    assert network.encoder is None and rates == {0.1}
+    assert network(torch.rand(1, 2, 8, 8)).shape == (1, 29, 8, 8)
