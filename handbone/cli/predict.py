@@ -45,9 +45,9 @@ def command(
 ) -> None:
     """Outline the 29 bones of radiographs: PNG, JPEG or TIFF of any size, 8 or 16 bit, grey or colour.
 
-    OUT gets an overlay a picture (outlines of doubtful bones are dashed), predictions.csv (run lengths in each
-    picture's own pixels, a confidence a bone) and predictions.json. A picture that cannot be read is skipped and
-    listed; the exit code is then 1. Not a medical device.
+    Plugins read more, such as handbone-dicom. OUT gets an overlay a picture (outlines of doubtful bones are dashed),
+    predictions.csv (run lengths in each picture's own pixels, a confidence a bone) and predictions.json. A picture that
+    cannot be read is skipped and listed; the exit code is then 1. Not a medical device.
     """
     from handbone.pipeline.prediction import check_output, find_pictures, predict_pictures, predictions_json
 

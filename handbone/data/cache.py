@@ -7,6 +7,7 @@ from pathlib import Path
 import numpy as np
 import platformdirs
 
+from handbone.data import readers
 from handbone.data.pictures import read_picture
 from handbone.errors import HandboneError
 from handbone.files import whole_file
@@ -65,6 +66,10 @@ class PictureCache:
             remedy = "check the path and its permissions"
             raise HandboneError(f"cannot be read: {error.strerror}", where=path, remedy=remedy) from None
         key = f"{_VERSION}\n{path.resolve()}\n{stat.st_size}\n{stat.st_mtime_ns}"
+        reader = readers.provider_of(path)
+        if not readers.is_builtin(reader):
+            # Another version may give other values, and so may the built-in reader of later days.
+            key += f"\n{reader.package} {reader.version}"
         name = hashlib.sha256(key.encode()).hexdigest()[:32]
         return self.folder / name[:2] / f"{name}.npy"
 

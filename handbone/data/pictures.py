@@ -1,16 +1,12 @@
-"""Radiographs from files: PNG, JPEG or TIFF, 8 or 16 bit, grey or colour, also inverted ones, as grey in [0, 1]."""
+"""Radiographs from files, whatever their format, as grey in [0, 1]."""
 
-import struct
 from dataclasses import dataclass
 from pathlib import Path
 
 import cv2
 import numpy as np
 
-from handbone.errors import HandboneError
-
-EXTENSIONS = frozenset({".png", ".jpg", ".jpeg", ".tif", ".tiff"})
-_PNG = b"\x89PNG\r\n\x1a\n"
+from handbone.data import readers
 
 
 @dataclass(frozen=True, eq=False)
@@ -21,12 +17,14 @@ class Picture:
     ----------
     image: float32 (H, W) in [0, 1], bones bright on a dark background.
     inverted: whether the file showed bones dark, so that its values were turned round.
-    bits: bits a value in the file (8 or 16; 32 for floating point).
+    bits: bits a value in the file (8 to 16; 32 for floating point).
+    spacing_mm: from one row to the next and from one column to the next, where the file says so.
     """
 
     image: np.ndarray
     inverted: bool
     bits: int
+    spacing_mm: tuple[float, float] | None = None
 
     @property
     def size_hw(self) -> tuple[int, int]:
@@ -35,28 +33,20 @@ class Picture:
 
 
 def is_picture(path: Path) -> bool:
-    """Whether a path is a file with a picture's extension."""
-    return path.suffix.lower() in EXTENSIONS and path.is_file()
+    """Whether a path is a file that a reader knows by its extension or, where it has none of theirs, by its content."""
+    return path.is_file() and bool(readers.candidates(path))
 
 
 def read_picture(path: str | Path) -> Picture:
-    """Decode a radiograph.
+    """Decode a radiograph with the reader that is registered for its kind of file.
 
-    The picture keeps the orientation in which it is stored, so that outlines and masks fit it. Values of 8 bits are
-    taken as they are; more bits are scaled from their own range, since files of 10 or 12 bits are stored as 16.
+    A file that no reader knows is tried by the built-in one, which tells PNG, JPEG and TIFF by their content.
 
     Raises
     ------
-    HandboneError: the file does not exist, is cut, or is no picture; names the file.
+    HandboneError: the file does not exist, is cut, or is no picture; names the file. Or two packages can read it.
     """
-    values = _decode(Path(path))
-    grey = _grey(values)
-    bits = values.dtype.itemsize * 8
-    image = grey / np.float32(255) if bits == 8 else _stretch(grey)
-    inverted = is_inverted(image)
-    if inverted:
-        image = 1 - image
-    return Picture(image, inverted, bits)
+    return readers.built(readers.provider_of(Path(path)).spec)(Path(path))
 
 
 def picture_size_hw(path: str | Path) -> tuple[int, int]:
@@ -64,61 +54,19 @@ def picture_size_hw(path: str | Path) -> tuple[int, int]:
 
     Raises
     ------
-    HandboneError: the file does not exist or is no picture.
+    HandboneError: as `read_picture`.
     """
-    with _opened(Path(path)) as file:
-        head = file.read(24)
-    if head.startswith(_PNG) and len(head) == 24:
-        width, height = struct.unpack(">II", head[16:])
-        return height, width
-    return _decode(Path(path)).shape[:2]
+    if readers.is_builtin(readers.provider_of(Path(path))):
+        from handbone.data.raster import raster_size_hw
+
+        return raster_size_hw(Path(path))
+    return read_picture(path).size_hw
 
 
-def _opened(path: Path):
-    try:
-        return path.open("rb")
-    except OSError as error:
-        what = f"cannot be read: {error.strerror}"
-        raise HandboneError(what, where=path, remedy="check the path and its permissions") from None
-
-
-def _decode(path: Path) -> np.ndarray:
-    with _opened(path) as file:
-        data = file.read()
-    remedy = "copy it again from its source, or leave it out"
-    if data.startswith(b"\xff\xd8") and data.rfind(b"\xff\xd9") < data.rfind(b"\xff\xda"):
-        # OpenCV fills the missing rest of a JPEG with grey and says nothing: an end has to follow the last scan.
-        raise HandboneError("the JPEG file is cut", where=path, remedy=remedy)
-    try:
-        values = cv2.imdecode(np.frombuffer(data, np.uint8), cv2.IMREAD_UNCHANGED) if data else None
-    except cv2.error:
-        values = None
-    if values is None:
-        raise HandboneError(f"not a whole PNG, JPEG or TIFF file ({len(data)} bytes)", where=path, remedy=remedy)
-    return values
-
-
-def _grey(values: np.ndarray) -> np.ndarray:
-    """float32 (H, W) from (H, W) or (H, W, C) in OpenCV's order of channels; transparent parts are black."""
-    if values.ndim == 2:
-        return values.astype(np.float32)
-    colour = values[..., :3] if values.shape[2] >= 3 else values[..., :1]
-    if (colour == colour[..., :1]).all():
-        grey = colour[..., 0].astype(np.float32)
-    else:
-        grey = colour.astype(np.float32) @ np.array([0.114, 0.587, 0.299], np.float32)
-    if values.shape[2] in (2, 4) and np.issubdtype(values.dtype, np.integer):
-        grey *= values[..., -1].astype(np.float32) / np.iinfo(values.dtype).max
-    return grey
-
-
-def _stretch(grey: np.ndarray) -> np.ndarray:
-    grey = np.nan_to_num(grey, posinf=0, neginf=0)
-    # A few dead or burnt-in pixels must not set the range; a thousandth is less than any bone.
-    low, high = np.percentile(grey[::4, ::4], (0.1, 99.9))
-    if high <= low:
-        low, high = float(grey.min()), max(float(grey.max()), float(grey.min()) + 1)
-    return np.clip((grey - np.float32(low)) / np.float32(high - low), 0, 1).astype(np.float32)
+def stem_of(name: str | Path) -> str:
+    """A picture's base name without its extension; the whole of one that ends in none, such as a DICOM's 1.2.840.1."""
+    path = Path(name)
+    return path.stem if path.suffix.lower() in readers.extensions() else path.name
 
 
 def is_inverted(image: np.ndarray) -> bool:

@@ -114,7 +114,7 @@ def open_dataset(settings: Data) -> Dataset:
     samples, problems = layout.list_samples()
     if not samples:
         detail = f"; {problems[0].file}: {problems[0].message}" if problems else ""
-        remedy = "put PNG, JPEG or TIFF files there as the README's section on own data shows"
+        remedy = "put PNG, JPEG, TIFF or a plugin's files there as the README's section on own data shows"
         raise HandboneError(f"no picture found in the layout '{layout.name}'{detail}", where=root, remedy=remedy)
     samples.sort(key=lambda s: (s.part != "train", s.name, str(s.image)))
     return Dataset(root, layout.name, tuple(samples), (*problems, *_repeated_names(root, samples)), layout)

@@ -1,16 +1,16 @@
 """Members of an ensemble: finished runs with their probabilities, and anyone's prediction files with their masks."""
 
+import contextlib
 import json
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Protocol
 
-import cv2
 import numpy as np
 import pandas as pd
 
 from handbone.anatomy import NAMES
-from handbone.data.pictures import is_picture
+from handbone.data.pictures import is_picture, picture_size_hw
 from handbone.errors import HandboneError
 from handbone.masks.bone_masks import BoneMasks
 from handbone.masks.contest_index import PredictionsIndex
@@ -134,9 +134,9 @@ def picture_sizes(folder: Path | None) -> dict[str, tuple[int, int]]:
     sizes = {}
     for path in sorted(folder.rglob("*")) if folder else ():
         if is_picture(path):
-            pixels = cv2.imread(str(path), cv2.IMREAD_UNCHANGED | cv2.IMREAD_IGNORE_ORIENTATION)
-            if pixels is not None:
-                sizes[path.name] = pixels.shape[:2]
+            # A picture that cannot be read has no size to tell; the members may know it.
+            with contextlib.suppress(HandboneError):
+                sizes[path.name] = picture_size_hw(path)
     return sizes
 
 

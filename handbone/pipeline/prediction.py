@@ -12,7 +12,7 @@ import numpy as np
 
 from handbone import __version__
 from handbone.anatomy import INDEX, NAMES
-from handbone.data.pictures import Picture, is_picture, read_picture
+from handbone.data.pictures import Picture, is_picture, read_picture, stem_of
 from handbone.errors import HandboneError
 from handbone.files import whole_file, whole_folder, write_json
 from handbone.masks.bone_masks import BoneMasks
@@ -36,6 +36,7 @@ class PictureRecord:
     error: why it was skipped; None where it was read.
     size_hw: the picture's height and width.
     inverted: whether it showed bones dark and was turned round.
+    spacing_mm: from row to row and from column to column, where the file says so.
     confidence: bone name to the chance that its mask is right, where the weights were calibrated for that, else to the
         mean probability inside its mask; bones that were not found have no entry.
     location: where the hand was found and how the picture was turned for that; None where it was not looked for.
@@ -52,6 +53,7 @@ class PictureRecord:
     error: str | None = None
     size_hw: tuple[int, int] | None = None
     inverted: bool = False
+    spacing_mm: tuple[float, float] | None = None
     confidence: dict[str, float] = field(default_factory=dict)
     location: dict[str, Any] | None = None
     frames: dict[str, Any] = field(default_factory=dict)
@@ -78,7 +80,8 @@ def find_pictures(paths: Iterable[str | Path]) -> list[Path]:
             raise HandboneError("no such file or folder", where=path, remedy="check the path")
         pictures = [p for p in sorted(path.rglob("*")) if is_picture(p)] if path.is_dir() else [path]
         if not pictures:
-            raise HandboneError("no PNG, JPEG or TIFF file in this folder", where=path, remedy="give another folder")
+            remedy = "give another folder, or install the plugin that reads its files (DICOM: handbone-dicom)"
+            raise HandboneError("no PNG, JPEG or TIFF file in this folder", where=path, remedy=remedy)
         for picture in pictures:
             other = found.setdefault(picture.name, picture)
             if other.resolve() != picture.resolve():
@@ -150,11 +153,16 @@ def predict_pictures(
     return records
 
 
-def overlay_names(pictures: Sequence[str | Path]) -> dict[str, str]:
+def overlay_names(pictures: Iterable[str | Path]) -> dict[str, str]:
     """Base name of each picture to its overlay's: `a.png` for `a.tif`, `a.tif.png` where there is an `a.jpg` too."""
-    paths = [Path(picture) for picture in pictures]
-    stems = Counter(path.stem for path in paths)
-    return {path.name: f"{path.stem if stems[path.stem] == 1 else path.name}.png" for path in paths}
+    return {name: f"{stem}.png" for name, stem in file_stems(pictures).items()}
+
+
+def file_stems(pictures: Iterable[str | Path]) -> dict[str, str]:
+    """Base name of each picture to what files made from it are called: without its extension where that is enough."""
+    names = [Path(picture).name for picture in pictures]
+    stems = Counter(map(stem_of, names))
+    return {name: stem_of(name) if stems[stem_of(name)] == 1 else name for name in names}
 
 
 def predictions_json(records: list[PictureRecord], method: TwoStage, facts: dict[str, Any]) -> dict[str, Any]:
@@ -186,6 +194,7 @@ def _record(path: Path, picture: Picture, outcome: Outcome, masks: BoneMasks) ->
         path=str(path),
         size_hw=picture.size_hw,
         inverted=picture.inverted,
+        spacing_mm=picture.spacing_mm,
         confidence=_confidence(outcome, masks),
         location=outcome.location.to_json() if outcome.location else None,
         frames={name: frame.to_json() for name, frame in outcome.frames.items()},

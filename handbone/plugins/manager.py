@@ -25,6 +25,7 @@ STRICT = "HANDBONE_STRICT_PLUGINS"
 ONE_OF_TWO = "disable one of them: handbone plugins disable PACKAGE"
 # Named, not imported: the rooms of the built-ins lie below this one.
 _BUILTIN_MODULES = (
+    "handbone.data.hooks",
     "handbone.models.hooks",
     "handbone.losses.hooks",
     "handbone.training.hooks",

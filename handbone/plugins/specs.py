@@ -124,11 +124,14 @@ class ReaderSpec(Spec):
     Parameters
     ----------
     extensions: lower case with the dot, as (".dcm", ".dicom").
+    recognises: tells from a file's first 512 bytes whether it is of this format. It is asked about files whose
+        extension no reader has.
     """
 
     kind = "reader"
     build: Callable[[Any], "Callable[[Path], Picture]"]  # (settings)
     extensions: tuple[str, ...]
+    recognises: Callable[[bytes], bool] | None = None
 
     def __post_init__(self):
         if wrong := [one for one in self.extensions if not one.startswith(".") or one != one.lower()]:

@@ -17,7 +17,7 @@ from handbone.data.findings import Finding
 from handbone.data.labels import Labels, LabelsBuilder, outlines_of_mask
 from handbone.data.layouts.contest import read_json
 from handbone.data.layouts.folder import pictures_under, side_and_person
-from handbone.data.pictures import picture_size_hw
+from handbone.data.pictures import picture_size_hw, stem_of
 from handbone.data.samples import Sample, relative_to
 from handbone.errors import HandboneError
 
@@ -113,7 +113,7 @@ class Coco:
                 side, person = _side_and_person(entry, image)
                 samples.append(Sample(image.name, image, path, person, side, part, entry["id"]))
         for image in sorted(left):
-            side, person = side_and_person(image.stem)
+            side, person = side_and_person(stem_of(image))
             samples.append(Sample(image.name, image, None, person, side))
             remedy = "add it to the COCO file; until then the picture is not used for training"
             file = relative_to(image, self.root)
@@ -150,7 +150,7 @@ class Coco:
 
 
 def _side_and_person(entry: dict[str, Any], image: Path) -> tuple[Any, str]:
-    side, stem = side_and_person(image.stem)
+    side, stem = side_and_person(stem_of(image))
     for key in ("person", "person_id", "patient", "patient_id"):
         if entry.get(key) is not None:
             return side, str(entry[key])

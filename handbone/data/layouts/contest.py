@@ -10,7 +10,7 @@ import numpy as np
 from handbone.data.findings import Finding
 from handbone.data.labels import Labels, LabelsBuilder
 from handbone.data.layouts.folder import pictures_under, side_and_person
-from handbone.data.pictures import picture_size_hw
+from handbone.data.pictures import picture_size_hw, stem_of
 from handbone.data.samples import Sample, relative_to
 from handbone.errors import HandboneError
 
@@ -44,14 +44,14 @@ class Contest:
         pictures, annotations = self.root / part / PICTURES, self.root / part / ANNOTATIONS
         files = {p.relative_to(annotations).with_suffix(""): p for p in sorted(annotations.rglob("*.json"))}
         for image in pictures_under(pictures):
-            place = image.relative_to(pictures).with_suffix("")
+            place = image.relative_to(pictures).with_name(stem_of(image))
             annotation = files.pop(place, None)
             if annotation is None and part != "test":
                 missing = relative_to((annotations / place).with_suffix(".json"), self.root)
                 remedy = f"add {missing}; until then the picture is not used for training"
                 file = relative_to(image, self.root)
                 problems.append(Finding("error", "no-annotation", file, "the picture has no annotation", remedy))
-            side, stem = side_and_person(image.stem)
+            side, stem = side_and_person(stem_of(image))
             person = place.parts[0] if len(place.parts) > 1 else stem
             samples.append(Sample(image.name, image, annotation, person, side, "test" if part == "test" else "train"))
         for place, path in files.items():
@@ -96,7 +96,7 @@ def _compare_header(content: dict, sample: Sample, size_hw: tuple[int, int], bui
     named = content.get("filename")
     if named and Path(str(named)).name != sample.name:
         message = f"the file says it belongs to {named!r}, its place says {sample.name!r}"
-        if Path(str(named)).stem == sample.image.stem:
+        if Path(str(named)).stem == stem_of(sample.image):
             remedy = "nothing needs doing: only the extension differs"
             builder.note("note", "filename-extension", message, remedy)
         else:

@@ -6,7 +6,7 @@ from pathlib import Path
 
 from handbone.data.findings import Finding
 from handbone.data.labels import Labels
-from handbone.data.pictures import is_picture
+from handbone.data.pictures import is_picture, stem_of
 from handbone.data.samples import Sample
 from handbone.errors import HandboneError
 
@@ -37,7 +37,7 @@ class Folder:
         """Every picture, each its own person unless two names differ in their side only."""
         samples = []
         for path in pictures_under(self.root):
-            side, person = side_and_person(path.stem)
+            side, person = side_and_person(stem_of(path))
             person = str(path.parent.relative_to(self.root) / person)
             samples.append(Sample(path.name, path, None, person, side, "test"))
         return samples, []
