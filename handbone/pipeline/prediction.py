@@ -18,11 +18,14 @@ from handbone.files import whole_file, whole_folder, write_json
 from handbone.masks.bone_masks import BoneMasks
 from handbone.masks.contest_csv import PredictionsWriter
 from handbone.masks.probabilities import BoneProbabilities
+from handbone.plugins.events import fire
 from handbone.progress import track
 from handbone.report.overlay import draw_overlay
 from handbone.stages.trust import flags
 from handbone.stages.two_stage import Outcome, TwoStage
 
+#: The event that a picture has been outlined.
+MADE = "handbone_prediction_made"
 TABLE_FILE, RECORD_FILE, OVERLAYS = "predictions.csv", "predictions.json", "overlays"
 
 
@@ -142,6 +145,7 @@ def predict_pictures(
                 record = _record(path, picture, outcome, masks)
                 table.write(path.name, masks, [record.confidence.get(name, 0.0) for name in NAMES])
                 records.append(record)
+                fire(MADE, image_name=path.name, masks=masks, confidence=dict(record.confidence))
                 if pending is not None:
                     pending.result()
                 overlay = temporary / OVERLAYS / overlays[path.name]
@@ -195,7 +199,7 @@ def _record(path: Path, picture: Picture, outcome: Outcome, masks: BoneMasks) ->
         size_hw=picture.size_hw,
         inverted=picture.inverted,
         spacing_mm=picture.spacing_mm,
-        confidence=_confidence(outcome, masks),
+        confidence=confidence_of(outcome, masks),
         location=outcome.location.to_json() if outcome.location else None,
         frames={name: frame.to_json() for name, frame in outcome.frames.items()},
         decisions=[decision.to_json() for decision in outcome.decisions],
@@ -206,7 +210,8 @@ def _record(path: Path, picture: Picture, outcome: Outcome, masks: BoneMasks) ->
     )
 
 
-def _confidence(outcome: Outcome, masks: BoneMasks) -> dict[str, float]:
+def confidence_of(outcome: Outcome, masks: BoneMasks) -> dict[str, float]:
+    """Name of each bone that was found to the chance that its mask is right; see `PictureRecord`."""
     if outcome.presence is None:
         return confidences(outcome.final, masks)
     return {NAMES[bone]: round(float(outcome.presence[bone]), 4) for bone in np.flatnonzero(masks.present())}

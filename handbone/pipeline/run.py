@@ -2,7 +2,8 @@
 
 import os
 import shutil
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -15,6 +16,7 @@ from handbone.pipeline.manifest import peak_memory_gb, write_manifest
 from handbone.pipeline.plan import PlannedStep, Result
 from handbone.pipeline.ranks import wait_until
 from handbone.pipeline.steps import STEPS, Context
+from handbone.plugins.events import fire
 from handbone.progress import console
 from handbone.recipe.dump import to_toml
 from handbone.recipe.load import load_recipe
@@ -53,13 +55,25 @@ class Run:
 
     def execute(self, plan: Sequence[PlannedStep]) -> Result:
         """Carry out what the plan leaves to do, publish the results at the top of the folder, and say what came out."""
-        with self.folder.locked():
+        with self.folder.locked(), self._told():
             write_text(self.folder.path / "recipe.toml", to_toml(self.recipe))
             self._clear_results()
             context = Context(self.recipe, self.folder, self.phantom, self.dataset)
             for number, planned in enumerate(plan, start=1):
                 self._carry_out(context, planned, f"{number}/{len(plan)}")
             return self._publish(context, plan)
+
+    @contextmanager
+    def _told(self) -> Iterator[None]:
+        """Tell plugins that the run begins, and how it ends."""
+        known = {"recipe": self.recipe, "folder": self.folder.path}
+        fire("handbone_run_started", **known)
+        try:
+            yield
+        except BaseException as error:
+            fire("handbone_run_ended", **known, error=error)
+            raise
+        fire("handbone_run_ended", **known, error=None)
 
     def follow(self, plan: Sequence[PlannedStep]) -> None:
         """What a further process of the same run does: its share of the trainings, and nothing else."""
@@ -85,8 +99,11 @@ class Run:
             console.print(f"[dim]{count} {step.summary}: reused[/dim]")
             return
         console.print(f"[bold]{count} {step.summary}[/bold]")
+        known = {"step": step.name, "folder": self.folder.path}
+        fire("handbone_step_started", **known)
         with self.folder.work_on(step.name, planned.mark) as part:
             step.work(context, part)
+        fire("handbone_step_finished", **known, seconds=self.folder.seconds(step.name))
 
     def _publish(self, context: Context, plan: Sequence[PlannedStep]) -> Result:
         for planned in plan:

@@ -11,7 +11,9 @@ from handbone.files import write_json
 from handbone.masks.contest_csv import PredictionsWriter
 from handbone.masks.probabilities import BoneProbabilities
 from handbone.pipeline.context import Context
+from handbone.pipeline.prediction import MADE, confidence_of
 from handbone.pipeline.prompter import gather_prompter
+from handbone.plugins.events import fire, wanted
 from handbone.progress import track
 from handbone.recipe.schema import Merge, Predict
 from handbone.stages.gate import Gate
@@ -107,6 +109,9 @@ def _predict(method: TwoStage, context: Context, sample: Sample, part: Path) -> 
         record["prompt_decisions"] = [d.to_json() for d in outcome.prompt_decisions]
     # Last, since its presence says that the picture is done.
     write_json(_file(part, sample, "json"), record)
+    if wanted(MADE):
+        masks = outcome.final.threshold(method.threshold)
+        fire(MADE, image_name=sample.name, masks=masks, confidence=confidence_of(outcome, masks))
 
 
 def _file(part: Path, sample: Sample, kind: str) -> Path:

@@ -204,7 +204,7 @@ def _check_spec(spec: Spec) -> None:
 
 def _check_settings(what: str, settings: Any) -> None:
     # Late, as pydantic is not needed by plugins that register commands alone.
-    from handbone.recipe.schema import Table
+    from handbone.table import Table
 
     if not isinstance(settings, type) or not issubclass(settings, Table):
         raise UnfitError(f"{what} has settings that are no subclass of handbone.plugins.Table, but {_shown(settings)}")

@@ -57,11 +57,13 @@ class PluginManager:
     problems: the plugins that were left out because something is wrong with them.
     packages: every installed plugin, disabled and broken ones among them; empty without `entry_points`.
     events: functions that plugins registered for events, with their package and version.
+    told: failures of events that were told already, as (event, package).
     """
 
     def __init__(self, *, entry_points: bool = True):
         self.problems: list[Problem] = []
         self.events: list[tuple[Implementation, str, str]] = []
+        self.told: set[tuple[str, str]] = set()
         self.packages: tuple[Package, ...] = discovery.installed() if entry_points else ()
         self._loaded: dict[str, str] = {}
         self._plugins: list[Provided] = []

@@ -6,7 +6,7 @@ from pydantic import ValidationError
 
 from handbone.errors import HandboneError, suggest
 from handbone.plugins.specs import Spec
-from handbone.recipe.schema import Table
+from handbone.table import Table
 
 
 class NoSettings(Table):

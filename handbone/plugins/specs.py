@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from handbone.masks.probabilities import BoneProbabilities
     from handbone.plugins.prompting import Prompter
     from handbone.plugins.writing import Writer
-    from handbone.recipe.schema import Table
+    from handbone.table import Table
 
 
 def _none() -> "type[Table]":

@@ -8,6 +8,7 @@ from typing import Any
 import torch
 
 from handbone import files
+from handbone.plugins.events import fire
 from handbone.progress import console, progress_bar
 from handbone.training.frameworks import Callback, TorchCheckpointIO, WeightAveraging, lightning
 from handbone.training.module import NetworkTraining
@@ -74,10 +75,11 @@ class History(Callback):
     ----------
     path: the file, rewritten whole after every epoch.
     first_epoch: epochs before it, from 0, keep their rows.
+    stage: whose epochs they are, "coarse" or "refiner"; plugins are told.
     """
 
-    def __init__(self, path: Path, first_epoch: int):
-        self._path, self._start = path, 0.0
+    def __init__(self, path: Path, first_epoch: int, stage: str):
+        self._path, self._start, self._stage = path, 0.0, stage
         self.rows = read_history(path)[:first_epoch]
 
     def on_train_epoch_start(self, trainer: lightning.Trainer, pl_module: NetworkTraining) -> None:
@@ -107,6 +109,8 @@ class History(Callback):
                 writer = csv.DictWriter(file, HISTORY_COLUMNS)
                 writer.writeheader()
                 writer.writerows(self.rows)
+            figures = {name: float(value) for name, value in self.rows[-1].items() if name != "epoch" and value}
+            fire("handbone_epoch_ended", stage=self._stage, epoch=epoch, figures=figures)
 
 
 def read_history(path: Path) -> list[dict[str, str]]:

@@ -185,7 +185,7 @@ def _train(
             model=network.model, in_channels=in_channels, size=network.size, training={"seed": seed}, **card
         ),
     )
-    history = History(folder / "history.csv", first_epoch)
+    history = History(folder / "history.csv", first_epoch, card.get("stage", ""))
     with _quiet():
         trainer = _trainer(settings, folder, description)
         sampler = EpochSampler(len(train), rounds=settings.repeats, seed=seed, world=trainer.world_size)

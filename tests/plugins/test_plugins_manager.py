@@ -34,7 +34,7 @@ def test_built_ins_come_through_the_hooks():
 
 
 def test_naming_things_imports_nothing_heavy():
-    heavy = "{'torch', 'numpy', 'segmentation_models_pytorch', 'lightning', 'timm', 'torchvision'}"
+    heavy = "{'torch', 'segmentation_models_pytorch', 'lightning', 'timm', 'torchvision'}"
     code = (
         "import sys; from handbone.plugins import registry; r = registry();"
         "[r.provided(k) for k in ('model', 'loss', 'optimiser', 'scheduler')];"

@@ -2,10 +2,11 @@
 
 from typing import Annotated, Any
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, model_validator
+from pydantic import BeforeValidator, ConfigDict, Field, model_validator
 
 from handbone import anatomy
 from handbone.errors import UnknownNameError
+from handbone.table import Table
 
 Share = Annotated[float, Field(ge=0, le=1)]
 Size = Annotated[int, Field(ge=32, le=4096, multiple_of=32)]
@@ -16,12 +17,6 @@ Bones = Annotated[tuple[str, ...], Field(min_length=1)]
 Off = BeforeValidator(lambda value: None if value is False else value)
 # Quotes around a number are easily forgotten.
 Quoted = BeforeValidator(lambda value: str(value) if type(value) is int else value)
-
-
-class Table(BaseModel):
-    """A TOML table: unknown keys are refused and values don't change once read."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True, populate_by_name=True, allow_inf_nan=False)
 
 
 class Choice(Table):

@@ -1,0 +1,46 @@
+"""Events for plugins: something has happened, and whoever asked for it is told; nobody can stop the work by it."""
+
+import contextlib
+import sys
+from typing import Any
+
+from handbone.errors import HandboneError
+from handbone.plugins.checks import told
+from handbone.plugins.manager import is_strict, registry
+
+
+def wanted(event: str) -> bool:
+    """Whether any plugin listens to an event, for arguments that take time to work out."""
+    return any(listener.hook == event for listener, _, _ in registry().events)
+
+
+def fire(event: str, **arguments: Any) -> None:
+    """Call every plugin that listens, with those arguments that it names; to be called by the first process only.
+
+    A plugin that fails is told in one line on stderr the first time, and the work goes on. What it prints goes to
+    stderr as well, because stdout belongs to results.
+
+    Raises
+    ------
+    HandboneError: a plugin failed, and HANDBONE_STRICT_PLUGINS is set.
+    """
+    manager = registry()
+    for listener, package, version in manager.events:
+        if listener.hook != event:
+            continue
+        try:
+            with contextlib.redirect_stdout(sys.stderr):
+                listener.function(**{name: arguments[name] for name in listener.arguments})
+        except (Exception, SystemExit) as error:  # a plugin may fail in any way, and must not take the run down
+            sentence = f"plugin {package} {version}: its {event} failed: {told(error)}"
+            if is_strict():
+                raise HandboneError(sentence, remedy="mend or disable it, or unset HANDBONE_STRICT_PLUGINS") from error
+            _tell_once(manager.told, (event, package), sentence)
+
+
+def _tell_once(known: set[tuple[str, str]], failure: tuple[str, str], sentence: str) -> None:
+    from handbone.progress import console
+
+    if failure not in known:
+        known.add(failure)
+        console.print(sentence, style="yellow", markup=False, highlight=False, soft_wrap=True)
