@@ -65,11 +65,12 @@ def build_network(
     """
     spec, settings = registry().get("model", model)
     if not pretrained:
-        settings = _without_pretraining(settings)
+        settings = without_pretraining(settings)
     return spec.build(settings, in_channels=in_channels, classes=classes)
 
 
-def _without_pretraining(settings: Table) -> Table:
+def without_pretraining(settings: Table) -> Table:
+    """A model's settings without encoder weights, for networks whose weights come from elsewhere or from nowhere."""
     if "encoder_weights" not in type(settings).model_fields:
         return settings
     return settings.model_copy(update={"encoder_weights": None})
@@ -83,7 +84,7 @@ def is_of(card: WeightsCard, model: Choice, in_channels: int) -> bool:
         (spec, settings), (other, others) = (registry().get("model", choice) for choice in (card.model, model))
     except HandboneError:  # one of them is not installed, or has other settings in this version
         return False
-    return spec is other and _without_pretraining(settings) == _without_pretraining(others)
+    return spec is other and without_pretraining(settings) == without_pretraining(others)
 
 
 def save_weights(path: Path, module: nn.Module, card: WeightsCard, *, half: bool = False) -> Path:

@@ -1,0 +1,150 @@
+"""What all contracts share: finding the spec under test, its settings, and that naming it costs nothing."""
+
+import functools
+import os
+import subprocess
+import sys
+from collections.abc import Mapping
+from types import ModuleType
+from typing import Any, ClassVar
+
+from pydantic import BaseModel, ValidationError
+
+from handbone.plugins.manager import BUILTIN, PluginManager
+from handbone.plugins.specs import Spec
+from handbone.recipe.schema import Choice
+
+UNDER_TEST = "the plugin under test"
+#: Packages that take too long to import for a command that only names things.
+HEAVY = (
+    "torch", "torchvision", "lightning", "timm", "segmentation_models_pytorch", "segment_anything", "albumentations",
+    "monai", "tensorflow", "jax", "transformers",
+)  # fmt: skip
+_UNKNOWN = "no_such_setting"
+_NAME_EVERYTHING = """
+import importlib, sys
+from handbone.plugins import hooks
+module = importlib.import_module({module!r})
+for name, hook in vars(hooks).items():
+    if name.startswith("handbone_") and not hook.__code__.co_argcount and hasattr(module, name):
+        list(getattr(module, name)())
+print("\\n" + ",".join(sorted(set({heavy!r}) & set(sys.modules))))
+"""
+
+
+class ContractError(AssertionError):
+    """A plugin does something else than the contract says; its message tells what is wanted and what came."""
+
+
+class NotGivenError(ContractError):
+    """The contract needs something of the plugin's author, such as a sample file, before it can judge."""
+
+
+def want(holds: bool, wish: str, came: str) -> None:
+    """Complain in words unless it holds.
+
+    Raises
+    ------
+    ContractError: "`wish`, but `came`".
+    """
+    __tracebackhide__ = True
+    if not holds:
+        raise ContractError(f"{wish}, but {came}")
+
+
+class Contract:
+    """What is wanted of everything that a plugin registers; a contract for each kind inherits it.
+
+    Parameters
+    ----------
+    plugin: the module (or object) with the hooks, as the entry point names it.
+    name: what the plugin calls the thing.
+    settings: the keys that a recipe would write beside the name; small sizes keep the tests quick.
+    """
+
+    kind: ClassVar[str]
+    plugin: ClassVar[ModuleType | Any] = None
+    name: ClassVar[str] = ""
+    settings: ClassVar[Mapping[str, Any]] = {}
+
+    def spec(self) -> Spec:
+        """The spec under test."""
+        return self._registered()[0]
+
+    def chosen(self) -> Any:
+        """Its settings, checked."""
+        return self._registered()[1]
+
+    def _registered(self) -> tuple[Any, Any]:
+        __tracebackhide__ = True
+        who = type(self).__name__
+        want(
+            self.plugin is not None and bool(self.name),
+            f"{who} needs `plugin = my_module` and `name = 'mine'`",
+            "lacks them",
+        )
+        package = BUILTIN if getattr(self.plugin, "__name__", "").startswith(f"{BUILTIN}.") else UNDER_TEST
+        manager = PluginManager(entry_points=False)
+        if package == UNDER_TEST:
+            manager.register(self.plugin, package=package)
+        names = [each.spec.name for each in manager.provided(self.kind) if each.package == package]
+        problems = [problem.reason for problem in manager.problems if problem.package == package]
+        came = "; ".join(problems) or f"it registers {', '.join(map(repr, names)) or 'none'}"
+        want(self.name in names, f"the plugin must register the {self.kind} {self.name!r}", came)
+        return manager.get(self.kind, Choice(name=self.name, **{"from": package}, **self.settings))
+
+    def test_the_summary_is_one_line(self) -> None:
+        """Lists and tables show it."""
+        summary = self.spec().summary
+        want(
+            bool(summary.strip()) and "\n" not in summary,
+            "the summary must be one line of words",
+            f"came as {summary!r}",
+        )
+
+    def test_settings_have_defaults_and_refuse_unknown_keys(self) -> None:
+        """A recipe may write the name alone, and a mistyped key must not be passed over."""
+        model = self.spec().settings
+        is_model = isinstance(model, type) and issubclass(model, BaseModel)
+        want(is_model, "settings must be a pydantic model such as a handbone Table", f"came as {model!r}")
+        required = [name for name, field in model.model_fields.items() if field.is_required()]
+        want(not required, "every setting must have a default", f"{', '.join(required)} has none")
+        try:
+            model.model_validate({**self.settings, _UNKNOWN: 1})
+        except ValidationError as error:
+            refused = any(each["type"] == "extra_forbidden" for each in error.errors())
+        else:
+            refused = False
+        want(refused, "an unknown setting must be refused (inherit handbone.recipe.schema.Table)", "it was taken")
+
+    def test_naming_it_imports_nothing_heavy(self) -> None:
+        """`handbone --help` and `plugins list` import every plugin; what is heavy belongs into the factories."""
+        came = heavy_imports(module_of(self.plugin))
+        want(
+            not came,
+            "importing the plugin and asking for its specs must import nothing heavy",
+            f"it imports {', '.join(came)}",
+        )
+
+
+def module_of(plugin: ModuleType | Any) -> str:
+    """The name of the module that a plugin is, or comes from."""
+    return plugin.__name__ if isinstance(plugin, ModuleType) else type(plugin).__module__
+
+
+@functools.cache
+def heavy_imports(module: str) -> list[str]:
+    """What heavy packages a fresh process has imported after importing a plugin's module and calling its hooks.
+
+    Raises
+    ------
+    ContractError: the module cannot be imported, or a hook fails.
+    """
+    code = _NAME_EVERYTHING.format(module=module, heavy=HEAVY)
+    paths = os.pathsep.join(path for path in sys.path if path)
+    done = subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, text=True, env={**os.environ, "PYTHONPATH": paths}
+    )
+    last = (done.stderr.strip().splitlines() or [f"the process ended with {done.returncode}"])[-1]
+    want(done.returncode == 0, f"{module} must import in a fresh process", last)
+    return [name for name in done.stdout.splitlines()[-1].split(",") if name]

@@ -1,0 +1,54 @@
+"""Contracts run without pytest, for `handbone plugins check`."""
+
+from dataclasses import dataclass
+from typing import Literal
+
+from handbone.plugins import testing
+from handbone.plugins.testing.contract import Contract, ContractError, NotGivenError
+
+#: Kind of spec to the contract that it is held to.
+CONTRACTS: dict[str, type[Contract]] = {
+    contract.kind: contract
+    for contract in (getattr(testing, name) for name in testing.__all__)
+    if issubclass(contract, Contract) and contract is not Contract
+}
+
+
+@dataclass(frozen=True)
+class Finding:
+    """What came of one test of a contract.
+
+    Parameters
+    ----------
+    test: in words, as in "logits have the shape of the pictures".
+    reason: why it failed or could not be tried; empty where it passed.
+    """
+
+    test: str
+    state: Literal["passed", "failed", "left out"]
+    reason: str = ""
+
+
+def run_contract(contract: type[Contract]) -> list[Finding]:
+    """Every test of a contract; none ends the others, not even with sys.exit."""
+    names = [name for name in dir(contract) if name.startswith("test_")]
+    return [_run(contract, name) for name in names]
+
+
+def _run(contract: type[Contract], name: str) -> Finding:
+    words = name.removeprefix("test_").replace("_", " ")
+    try:
+        getattr(contract(), name)()
+    except NotGivenError as error:
+        return Finding(words, "left out", str(error))
+    except ContractError as error:
+        return Finding(words, "failed", str(error))
+    except (Exception, SystemExit) as error:  # a plugin may fail in any way
+        return Finding(words, "failed", in_words(error))
+    return Finding(words, "passed")
+
+
+def in_words(error: BaseException) -> str:
+    """An error in one line: its kind and the first line of what it says."""
+    said = (str(error).strip().splitlines() or ["without a word"])[0]
+    return f"{type(error).__name__}: {said[:300]}"

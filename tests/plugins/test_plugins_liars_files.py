@@ -1,0 +1,123 @@
+"""Readers and writers that do not do what they say: their contracts say so in words."""
+
+import numpy as np
+import pytest
+from plugins_liars import complaints, plugin_of
+
+from handbone.data.pictures import Picture, read_picture
+from handbone.errors import HandboneError
+from handbone.plugins.specs import ReaderSpec, WriterSpec
+from handbone.plugins.testing import NotGivenError, ReaderContract, WriterContract
+from handbone.plugins.testing.toys import write_toy_picture
+
+
+def swallow(path):
+    try:
+        return read_picture(path)
+    except HandboneError:
+        return Picture(np.zeros((4, 4), np.float32), False, 8)
+
+
+def nameless(path):
+    try:
+        return read_picture(path)
+    except HandboneError:
+        raise HandboneError("cannot be read") from None
+
+
+def changed(path, change):
+    picture = read_picture(path)
+    return Picture(change(picture.image), picture.inverted, picture.bits)
+
+
+COUNTER = []
+
+
+def drifting(path):
+    COUNTER.append(1)
+    return changed(path, lambda image: np.clip(image + len(COUNTER) / 1000, 0, 1).astype(np.float32))
+
+
+@pytest.mark.parametrize(
+    ("read", "words"),
+    [
+        (lambda path: read_picture(path).image,
+         "a reader must give a handbone.data.pictures.Picture, but gave a ndarray"),
+        (lambda path: changed(path, lambda i: i[None]),
+         "the image must have the shape (H, W), but came as (1, 96, 72)"),
+        (lambda path: changed(path, np.float64), "the image must be float32, but came as float64"),
+        (lambda path: changed(path, lambda i: i * 255), "values must be finite and lie in [0, 1], but they reach from"),
+        (swallow, "a file cut to its half must be refused with a HandboneError that names the file, but it "
+         "was read as"),
+        (swallow, "an empty file must be refused"),
+        (nameless, "but the error does not name it: cannot be read"),
+        (lambda path: changed(path, lambda i: i) if path.read_bytes() else 1 / 0, "but a ZeroDivisionError came"),
+        (drifting, "the same file must give the same picture under any name, but it differs"),
+    ],
+)  # fmt: skip
+def test_lying_readers_are_found_out(read, words, tmp_path):
+    spec = ReaderSpec(name="mine", summary="A format", extensions=(".png",), build=lambda settings: read)
+    found = complaints(ReaderContract, spec, sample=write_toy_picture(tmp_path / "sample.png"))
+    assert any(words in reason for reason in found.values()), found
+
+
+def test_an_honest_reader_passes_and_one_without_a_sample_is_told_so(tmp_path):
+    spec = ReaderSpec(name="mine", summary="A format", extensions=(".png",), build=lambda settings: read_picture)
+    assert complaints(ReaderContract, spec, sample=write_toy_picture(tmp_path / "sample.png")) == {}
+    found = complaints(ReaderContract, spec)
+    assert found and all("give sample = Path('tests/sample.ext')" in reason for reason in found.values())
+    case = type("Bare", (ReaderContract,), {"plugin": plugin_of(spec), "name": "mine"})
+    with pytest.raises(NotGivenError):
+        case().test_a_cut_file_is_refused_by_name()
+    found = complaints(ReaderContract, spec, sample=write_toy_picture(tmp_path / "sample.tif"))
+    assert found["extensions are those of the sample"].endswith("'.tif', but they are ('.png',)")
+
+
+class TextWriter:
+    """Run lengths in one text file a picture; liars change one thing."""
+
+    def __init__(self, folder):
+        self.folder = folder
+
+    def write(self, picture):
+        (self.folder / f"{picture.name}.txt").write_text("\n".join(picture.masks.to_rle()) + "\n")
+
+    def close(self):
+        pass
+
+
+class OneFile(TextWriter):
+    def write(self, picture):
+        (self.folder / "all.txt").write_text("\n".join(picture.masks.to_rle()) + "\n")
+
+
+class Elsewhere(TextWriter):
+    def write(self, picture):
+        super().write(picture)
+        (self.folder.parent / "index.txt").write_text("here")
+
+
+class Picky(TextWriter):
+    def write(self, picture):
+        raise HandboneError("is no DICOM file", where=picture.path.name)
+
+
+@pytest.mark.parametrize(
+    ("writer", "words"),
+    [
+        (OneFile, "two pictures must be written beside each other, but the masks of one of them are nowhere"),
+        (Elsewhere, "a writer must stay in its folder, but it also wrote index.txt"),
+        (Picky, "it refuses a PNG (hand 0.png: is no DICOM file): give sample"),
+        (lambda folder: open, "a writer must have the method write, but has none"),
+    ],
+)
+def test_lying_writers_are_found_out(writer, words):
+    spec = WriterSpec(name="mine", summary="A format", build=lambda settings, *, folder: writer(folder))
+    found = complaints(WriterContract, spec)
+    assert any(words in reason for reason in found.values()), found
+
+
+def test_an_honest_writer_passes(tmp_path):
+    spec = WriterSpec(name="mine", summary="A format", build=lambda settings, *, folder: TextWriter(folder))
+    assert complaints(WriterContract, spec) == {}
+    assert complaints(WriterContract, spec, sample=write_toy_picture(tmp_path / "sample.png")) == {}
