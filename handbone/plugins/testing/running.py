@@ -4,6 +4,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 from handbone.plugins import testing
+from handbone.plugins.checks import told
 from handbone.plugins.testing.contract import Contract, ContractError, NotGivenError
 
 #: Kind of spec to the contract that it is held to.
@@ -44,11 +45,5 @@ def _run(contract: type[Contract], name: str) -> Finding:
     except ContractError as error:
         return Finding(words, "failed", str(error))
     except (Exception, SystemExit) as error:  # a plugin may fail in any way
-        return Finding(words, "failed", in_words(error))
+        return Finding(words, "failed", told(error))
     return Finding(words, "passed")
-
-
-def in_words(error: BaseException) -> str:
-    """An error in one line: its kind and the first line of what it says."""
-    said = (str(error).strip().splitlines() or ["without a word"])[0]
-    return f"{type(error).__name__}: {said[:300]}"
