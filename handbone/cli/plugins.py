@@ -5,9 +5,12 @@ from typing import Annotated, Any
 
 import typer
 
+from handbone.cli import plugins_author
 from handbone.errors import HandboneError
 
-app = typer.Typer(help="List, show, install, remove, enable and disable plugins.", no_args_is_help=True)
+app = typer.Typer(help="List, show, install, remove, enable, disable, check and begin plugins.", no_args_is_help=True)
+app.command("new")(plugins_author.new)
+app.command("check")(plugins_author.check)
 
 
 def _complete(incomplete: str) -> list[str]:

@@ -1,0 +1,78 @@
+"""`handbone plugins new` and `handbone plugins check`: for those who write plugins."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+
+def new(
+    name: Annotated[str, typer.Argument(help="The package's name, such as handbone-mine.")],
+    output: Annotated[
+        Path, typer.Option("--output", "-o", metavar="DIR", file_okay=False, help="Where its folder is made.")
+    ] = Path("."),
+    as_json: Annotated[bool, typer.Option("--json", help="Print JSON for programs.")] = False,
+) -> None:
+    """Write a new plugin package: a network, a loss, an ensembler and a command, with tests that pass."""
+    from handbone.plugins.authoring.new import write_package
+
+    folder = write_package(name, output)
+    files = sorted(path.relative_to(folder).as_posix() for path in folder.rglob("*") if path.is_file())
+    if as_json:
+        import json
+
+        typer.echo(json.dumps({"package": name, "folder": str(folder), "files": files}, indent=1))
+        return
+    typer.echo(f"{folder}: {len(files)} files. Next:")
+    typer.echo(f"  handbone plugins install -e {folder}")
+    typer.echo(f"  handbone plugins check {folder}")
+    typer.echo(f"  handbone run {folder / 'recipe.toml'}")
+
+
+def check(
+    what: Annotated[str, typer.Argument(metavar="PATH_OR_NAME", help="A package's folder, or an installed plugin.")],
+    as_json: Annotated[bool, typer.Option("--json", help="Print JSON for programs.")] = False,
+) -> None:
+    """Hold a plugin to its contracts, and say in words what is wrong. This runs the plugin's code.
+
+    A folder is built to a wheel and installed into a throw-away environment that sees the packages of this one. Every
+    thing that the plugin registers is held to the contract of its kind, with its default settings; then its own tests
+    run, if it has any. Exits with 1 where anything failed.
+    """
+    from handbone.plugins.authoring.check import check as checked
+
+    found = []
+    for each in checked(what):
+        found.append(each)
+        if not as_json:
+            _show(each)
+    failed = [each for each in found if each.state == "failed"]
+    if as_json:
+        import json
+        from dataclasses import asdict
+
+        typer.echo(json.dumps({"ok": not failed, "checks": list(map(asdict, found))}, indent=1, ensure_ascii=False))
+    else:
+        typer.echo(f"{len(failed)} of {len(found)} checks failed." if failed else f"All {len(found)} checks are fine.")
+    if failed:
+        raise typer.Exit(1)
+
+
+_MARKS = {"passed": ("✓", "green"), "failed": ("✗", "bold red"), "left out": ("–", "yellow")}
+
+
+def _show(check) -> None:
+    """A row of the table; printed as soon as it is known, because some take long."""
+    from rich.console import Console
+    from rich.table import Table
+    from rich.text import Text
+
+    table = Table(box=None, show_header=False, pad_edge=False, padding=(0, 2, 0, 0))
+    table.add_column(width=1)
+    table.add_column(width=30, overflow="fold")
+    table.add_column(overflow="fold")
+    mark, style = _MARKS[check.state]
+    table.add_row(
+        Text(mark, style), Text(check.what), Text("\n".join(check.reasons), "" if check.state == "failed" else "dim")
+    )
+    Console(highlight=False).print(table)

@@ -1,0 +1,19 @@
+"""What a check of a plugin finds, as it travels from one process to the other."""
+
+from dataclasses import dataclass
+from typing import Literal
+
+
+@dataclass(frozen=True)
+class Check:
+    """One thing that was looked at.
+
+    Parameters
+    ----------
+    what: such as "wheel", "import", "handbone_models", "model mine".
+    reasons: one line each: what is wrong, what could not be tried, or, where it passed, what was seen.
+    """
+
+    what: str
+    state: Literal["passed", "failed", "left out"]
+    reasons: tuple[str, ...] = ()

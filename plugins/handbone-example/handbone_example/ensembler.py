@@ -1,0 +1,37 @@
+"""The median of probabilities: unlike the mean, one member that is quite wrong moves it little."""
+
+from collections.abc import Mapping
+
+import numpy as np
+from handbone.anatomy import COUNT
+from handbone.errors import HandboneError
+from handbone.masks.bone_masks import union_box
+from handbone.masks.probabilities import BoneProbabilities
+
+
+def median(members: Mapping[str, BoneProbabilities]) -> BoneProbabilities:
+    """The pixel-wise median of the members' probabilities, bone by bone; of two members, their mean.
+
+    Parameters
+    ----------
+    members: name to probabilities of one picture.
+
+    Raises
+    ------
+    HandboneError: the members' pictures differ in size.
+    """
+    sizes = {each.size_hw for each in members.values()}
+    if len(sizes) != 1:
+        told = f"the members' pictures differ in size ({sorted(sizes)})"
+        raise HandboneError(told, remedy="predict the same pictures")
+    parts = []
+    for bone in range(COUNT):
+        # Only inside the box around what any member sees: a picture's 29 planes would be large.
+        box = union_box(each.boxes_xyxy[bone].tolist() for each in members.values())
+        planes = np.zeros((len(members), box[3] - box[1], box[2] - box[0]), np.uint8)
+        for plane, each in zip(planes, members.values(), strict=True):
+            left, top, right, bottom = each.boxes_xyxy[bone].tolist()
+            if left < right:
+                plane[top - box[1] : bottom - box[1], left - box[0] : right - box[0]] = each.crops[bone]
+        parts.append((np.rint(np.median(planes, axis=0)).astype(np.uint8), box))
+    return BoneProbabilities.from_crops(parts, sizes.pop())
