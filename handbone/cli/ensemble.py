@@ -52,13 +52,14 @@ def command(
     import numpy as np
 
     from handbone.anatomy import COUNT
+    from handbone.cli.settings import nested_settings
     from handbone.pipeline import ensemble
     from handbone.pipeline.members import open_members, picture_sizes
     from handbone.pipeline.prediction import check_output
 
     check_output(output, overwrite=overwrite, record=ensemble.RECORD_FILE, what="joined predictions")
     opened = open_members(members)
-    chosen = _settings(settings or [])
+    chosen = nested_settings(settings or [])
     ensemble.check_absent(missing.value, method, chosen)
     join = ensemble.build_method(method, chosen, opened)
     pictures = ensemble.common_pictures(opened, missing.value)
@@ -78,21 +79,6 @@ def command(
         by_runs=by_runs,
     )
     _show(output, as_json=as_json)
-
-
-def _settings(words: list[str]) -> dict[str, Any]:
-    """Nested settings from dotted words."""
-    from handbone.recipe.overrides import parse_override
-
-    values: dict[str, Any] = {}
-    for word in words:
-        override = parse_override(word)
-        *path, last = override.path
-        table = values
-        for key in path:
-            table = table.setdefault(key, {})
-        table[last] = override.value
-    return values
 
 
 def _show(output: Path, *, as_json: bool) -> None:

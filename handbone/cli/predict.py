@@ -40,6 +40,21 @@ def command(
         bool,
         typer.Option("--tta", help="Average five readings, turned and scaled; networks take five times as long."),
     ] = False,
+    write: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--write",
+            metavar="FORMAT",
+            help="Write masks to OUT/FORMAT, too: coco, png or a format of a plugin. dicom_seg copies the patient's "
+            "data from its source, as the standard wants it.",
+        ),
+    ] = None,
+    settings: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--set", metavar="FORMAT.KEY=VALUE", help="A setting of a format, as in coco.segmentation=polygon."
+        ),
+    ] = None,
     overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace predictions that OUT holds already.")] = False,
     as_json: Annotated[bool, typer.Option("--json", help="Print the result as JSON on standard output.")] = False,
 ) -> None:
@@ -47,25 +62,28 @@ def command(
 
     Plugins read more, such as handbone-dicom. OUT gets an overlay a picture (outlines of doubtful bones are dashed),
     predictions.csv (run lengths in each picture's own pixels, a confidence a bone) and predictions.json. A picture that
-    cannot be read is skipped and listed; the exit code is then 1. Not a medical device.
+    cannot be read, or not be written as --write asks, is listed; the exit code is then 1. Not a medical device.
     """
+    from handbone.cli.settings import nested_settings
     from handbone.pipeline.prediction import check_output, find_pictures, predict_pictures, predictions_json
+    from handbone.pipeline.writing import writer_makers
 
     check_output(output, overwrite=overwrite)
+    writers = writer_makers(write or [], nested_settings(settings or []))
     pictures = find_pictures(paths)
 
     from handbone.stages.two_stage import TwoStage
 
     method = TwoStage.from_path(weights, threshold=threshold, flip=flip_tta, tta=tta)
     facts = {"weights": weights, "second_stage": method.refine_stage is not None}
-    records = predict_pictures(pictures, method, output, facts=facts)
+    records = predict_pictures(pictures, method, output, facts=facts, writers=writers)
     if as_json:
         import json
 
         typer.echo(json.dumps(predictions_json(records, method, facts), default=str))
     else:
         _show(records, output)
-    if any(record.error for record in records):
+    if any(record.error or record.unwritten for record in records):
         raise typer.Exit(1)
 
 
@@ -77,6 +95,8 @@ def _show(records: "list[PictureRecord]", output: Path) -> None:
     for record in records:
         if record.error:
             console.print(f"[red]skipped[/red] {_escape(record.error)}", soft_wrap=True, highlight=False)
+        for format, reason in record.unwritten.items():
+            console.print(f"[red]not written[/red] as {format}: {_escape(reason)}", soft_wrap=True, highlight=False)
         for flag in record.flags[:_SHOWN]:
             bones = f" {', '.join(flag['bones'])}:" if flag["bones"] and flag["rule"] != "missing" else ""
             console.print(

@@ -25,9 +25,10 @@ def provider_of(path: Path) -> "Provided":
     """
     found = candidates(path)
     if len(found) > 1:
+        from handbone.plugins.manager import ONE_OF_TWO
+
         packages = " and ".join(provided.package for provided in found)
-        remedy = "disable one of them: handbone plugins disable PACKAGE"
-        raise HandboneError(f"this file can be read by {packages}", where=path, remedy=remedy)
+        raise HandboneError(f"this file can be read by {packages}", where=path, remedy=ONE_OF_TWO)
     return found[0] if found else next(one for one in _readers() if is_builtin(one))
 
 

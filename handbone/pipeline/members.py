@@ -4,7 +4,7 @@ import contextlib
 import json
 from collections.abc import Iterable, Sequence
 from pathlib import Path
-from typing import Protocol
+from typing import Any, Protocol
 
 import numpy as np
 import pandas as pd
@@ -46,26 +46,32 @@ class FileMember:
         self.name, self.path = name, path
         self._index = PredictionsIndex(path)
         self.names = self._index.names
-        self._sizes = _recorded_sizes(path.parent / RECORD_FILE)
+        #: Everything that is known of each picture.
+        self.recorded = recorded_pictures(path.parent)
 
     def size_hw(self, picture: str) -> tuple[int, int] | None:
-        return self._sizes.get(picture)
+        return tuple(self.recorded[picture]["size_hw"]) if picture in self.recorded else None
 
     def cells(self, picture: str) -> list[str]:
         """The 29 run lengths of a picture."""
         return self._index.cells(picture)
 
-    def probabilities(self, picture: str, size_hw: tuple[int, int]) -> BoneProbabilities:
-        try:
-            return BoneProbabilities.from_masks(BoneMasks.from_rle(self.cells(picture), size_hw))
-        except HandboneError as error:
-            raise self.misfit(picture, size_hw, error) from None
+    def masks(self, picture: str, size_hw: tuple[int, int]) -> BoneMasks:
+        """The masks of a picture of that size.
 
-    def misfit(self, picture: str, size_hw: tuple[int, int], error: HandboneError) -> HandboneError:
-        """The error of run lengths that cannot belong to a picture of that size."""
-        height, width = size_hw
-        what = f"the run lengths of {picture} don't fit a picture of {width} x {height} ({error})"
-        return HandboneError(what, where=self.path, remedy="say where the pictures are with --images")
+        Raises
+        ------
+        HandboneError: run lengths that cannot belong to such a picture.
+        """
+        try:
+            return BoneMasks.from_rle(self.cells(picture), size_hw)
+        except HandboneError as error:
+            height, width = size_hw
+            what = f"the run lengths of {picture} don't fit a picture of {width} x {height} ({error})"
+            raise HandboneError(what, where=self.path, remedy="say where the pictures are with --images") from None
+
+    def probabilities(self, picture: str, size_hw: tuple[int, int]) -> BoneProbabilities:
+        return BoneProbabilities.from_masks(self.masks(picture, size_hw))
 
 
 class RunMember:
@@ -155,9 +161,10 @@ def _named(word: str) -> tuple[str, Path]:
     return (path.stem if path.suffix.lower() == ".csv" else path.resolve().name), path
 
 
-def _recorded_sizes(path: Path) -> dict[str, tuple[int, int]]:
+def recorded_pictures(folder: Path) -> dict[str, dict[str, Any]]:
+    """What `handbone predict` wrote of each picture in a folder, by base name; empty where it did not write there."""
     try:
-        pictures = json.loads(path.read_text(encoding="utf-8"))["pictures"]
-        return {p["name"]: tuple(p["size_hw"]) for p in pictures if p.get("size_hw")}
+        pictures = json.loads((folder / RECORD_FILE).read_text(encoding="utf-8"))["pictures"]
+        return {picture["name"]: picture for picture in pictures if picture.get("size_hw")}
     except (OSError, ValueError, KeyError, TypeError):
         return {}

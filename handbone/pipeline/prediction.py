@@ -1,7 +1,7 @@
 """Pictures of any kind to overlays, masks in the contest's format, and a record of how each came about."""
 
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
@@ -18,6 +18,8 @@ from handbone.files import whole_file, whole_folder, write_json
 from handbone.masks.bone_masks import BoneMasks
 from handbone.masks.contest_csv import PredictionsWriter
 from handbone.masks.probabilities import BoneProbabilities
+from handbone.pipeline.writing import Maker, Writers
+from handbone.plugins import PredictedPicture
 from handbone.plugins.events import fire
 from handbone.progress import track
 from handbone.report.overlay import draw_overlay
@@ -48,6 +50,7 @@ class PictureRecord:
     answers: what a prompted network said, one for each bone that it was asked for.
     prompt_decisions: one for each bone that the prompted network may change.
     flags: reasons to look again, see `handbone.stages.trust`.
+    unwritten: name of each writer that could not write it to the reason.
     seconds: time taken by each step.
     """
 
@@ -64,6 +67,7 @@ class PictureRecord:
     answers: list[dict[str, Any]] = field(default_factory=list)
     prompt_decisions: list[dict[str, Any]] = field(default_factory=list)
     flags: list[dict[str, Any]] = field(default_factory=list)
+    unwritten: dict[str, str] = field(default_factory=dict)
     seconds: dict[str, float] = field(default_factory=dict)
 
 
@@ -114,7 +118,12 @@ def check_output(folder: Path, *, overwrite: bool, record: str = RECORD_FILE, wh
 
 
 def predict_pictures(
-    pictures: Sequence[Path], method: TwoStage, folder: Path, *, facts: dict[str, Any] | None = None
+    pictures: Sequence[Path],
+    method: TwoStage,
+    folder: Path,
+    *,
+    facts: dict[str, Any] | None = None,
+    writers: Mapping[str, Maker] | None = None,
 ) -> list[PictureRecord]:
     """Outline the bones of pictures and write the output folder, whole or not at all.
 
@@ -124,13 +133,15 @@ def predict_pictures(
     method: the trained networks; its threshold makes the masks.
     folder: gets `overlays/NAME.png`, `predictions.csv` and `predictions.json`; replaced if it exists.
     facts: further entries for `predictions.json`.
+    writers: name of each further format, which gets a folder of that name, to what makes its writer.
 
     Returns
     -------
     One record a picture; those that could not be read have an `error`.
     """
-    records, overlays = [], overlay_names(pictures)
+    records, stems = [], file_stems(pictures)
     with whole_folder(folder) as temporary, PredictionsWriter(temporary / TABLE_FILE, confidence=True) as table:
+        opened = Writers(writers or {}, temporary)
         # Drawing and compressing an overlay takes as long as a network: a second thread does it meanwhile.
         with ThreadPoolExecutor(1) as drawing:
             pending: Future | None = None
@@ -145,14 +156,19 @@ def predict_pictures(
                 record = _record(path, picture, outcome, masks)
                 table.write(path.name, masks, [record.confidence.get(name, 0.0) for name in NAMES])
                 records.append(record)
+                written = PredictedPicture(path.name, path, masks, dict(record.confidence), stems[path.name])
+                record.unwritten.update(opened.write(written))
                 fire(MADE, image_name=path.name, masks=masks, confidence=dict(record.confidence))
                 if pending is not None:
                     pending.result()
-                overlay = temporary / OVERLAYS / overlays[path.name]
+                overlay = temporary / OVERLAYS / f"{stems[path.name]}.png"
                 doubtful = sorted({INDEX[bone] for flag in record.flags for bone in flag["bones"]})
                 pending = drawing.submit(_write_overlay, overlay, picture.image, masks, doubtful)
             if pending is not None:
                 pending.result()
+        failed = opened.close()
+        for record in records:
+            record.unwritten.update({} if record.error else failed)
         write_json(temporary / RECORD_FILE, predictions_json(records, method, facts or {}))
     return records
 

@@ -31,6 +31,7 @@ _BUILTIN_MODULES = (
     "handbone.training.hooks",
     "handbone.ensemble.hooks",
     "handbone.prompters.hooks",
+    "handbone.writers.hooks",
 )
 
 

@@ -168,7 +168,19 @@ def _prompter(maker: Maker, built: Any, arguments: Mapping[str, Any]) -> Any:
 
 
 def _writer(maker: Maker, built: Any, arguments: Mapping[str, Any]) -> Any:
-    return _check_parts(maker, built, ("write", "close"))
+    return _KeptWriter(maker, _check_parts(maker, built, ("write", "close")))
+
+
+@dataclasses.dataclass(frozen=True)
+class _KeptWriter:
+    maker: Maker
+    built: Any
+
+    def write(self, picture: Any) -> None:
+        _attempt(self.maker, f"cannot write {picture.name}", self.built.write, picture)
+
+    def close(self) -> None:
+        _attempt(self.maker, "cannot finish its files", self.built.close)
 
 
 def _scheduler(maker: Maker, built: Any, arguments: Mapping[str, Any]) -> Any:

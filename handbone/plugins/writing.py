@@ -19,19 +19,30 @@ class PredictedPicture:
     path: the file that was outlined; None where it is not at hand (masks from a CSV alone).
     masks: in the picture's own pixels.
     confidence: name of each bone that was found to the chance that its mask is right; empty where unknown.
+    stem: what to call files of this picture: its name, without the extension where no other picture has the same then.
     """
 
     name: str
     path: Path | None
     masks: "BoneMasks"
     confidence: Mapping[str, float] = field(default_factory=dict)
+    stem: str = ""
+
+    def __post_init__(self):
+        if not self.stem:
+            object.__setattr__(self, "stem", self.name)
 
 
 class Writer(Protocol):
     """Writes masks into the folder that it was built for, one picture after the other, with no more memory for many."""
 
     def write(self, picture: PredictedPicture) -> None:
-        """Write or append one picture's masks."""
+        """Write or append one picture's masks.
+
+        Raises
+        ------
+        HandboneError: this picture cannot be written in this format; nothing of it is.
+        """
 
     def close(self) -> None:
         """Finish files that hold several pictures; called once, after the last picture."""

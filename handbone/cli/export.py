@@ -1,0 +1,53 @@
+"""`handbone export`: masks in other formats."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+
+def command(
+    source: Annotated[
+        Path, typer.Argument(metavar="SOURCE", help="A run, a folder of predictions, or a CSV in the contest's format.")
+    ],
+    format: Annotated[
+        str,
+        typer.Option("--format", "-f", help="coco, png, contest_csv, or the format of a plugin, such as dicom_seg."),
+    ],
+    output: Annotated[Path, typer.Option("--output", "-o", metavar="OUT", help="Folder for the results.")],
+    images: Annotated[
+        Path | None,
+        typer.Option("--images", metavar="DIR", help="The pictures, where they are not where SOURCE had them."),
+    ] = None,
+    settings: Annotated[
+        list[str] | None,
+        typer.Option("--set", metavar="KEY=VALUE", help="A setting of the format, as in --set segmentation=polygon."),
+    ] = None,
+    overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace an export that OUT holds already.")] = False,
+    as_json: Annotated[bool, typer.Option("--json", help="Print the result as JSON on standard output.")] = False,
+) -> None:
+    """Write the masks of a run, of predictions or of a contest CSV in another format.
+
+    OUT gets the format's files and export.json; nothing where a picture cannot be written. Pictures without a recorded
+    or measured size are taken to be in the contest's 2048 frame. dicom_seg copies the patient's data from its source,
+    as the standard wants it. Not a medical device.
+    """
+    from handbone.cli.settings import nested_settings
+    from handbone.pipeline.export import RECORD_FILE, ExportSource, export_masks
+    from handbone.pipeline.prediction import check_output
+    from handbone.pipeline.writing import writer_maker
+
+    check_output(output, overwrite=overwrite, record=RECORD_FILE, what="exported masks")
+    chosen = nested_settings(settings or [])
+    make = writer_maker(format, chosen, where="--format")
+    facts = {"source": source.name, "format": format, "settings": chosen}
+    record = export_masks(ExportSource(source, images), make, output, facts=facts)
+    if as_json:
+        import json
+
+        typer.echo(json.dumps(record))
+        return
+    from rich.console import Console
+    from rich.markup import escape
+
+    Console().print(f"{record['pictures']} pictures written as {format}: {escape(str(output))}", soft_wrap=True)

@@ -1,0 +1,1 @@
+"""Formats that masks are written in for other tools."""

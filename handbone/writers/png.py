@@ -1,0 +1,32 @@
+"""One PNG a bone, for tools that read masks as pictures."""
+
+from pathlib import Path
+
+import cv2
+import numpy as np
+
+from handbone.anatomy import NAMES
+from handbone.plugins.writing import PredictedPicture
+
+# Masks compress well at any level; the highest take many times as long.
+_COMPRESSION = 1
+
+
+class PngWriter:
+    """Writes `NAME/BONE.png` to a folder, 8 bits, 255 on the bone; a bone that was not found is black throughout."""
+
+    def __init__(self, folder: Path):
+        self._folder = folder
+
+    def write(self, picture: PredictedPicture) -> None:
+        """Write a picture's 29 masks."""
+        folder = self._folder / picture.stem
+        folder.mkdir()
+        for bone, name in enumerate(NAMES):
+            values = picture.masks.mask(bone).view(np.uint8) * np.uint8(255)
+            done, data = cv2.imencode(".png", values, [cv2.IMWRITE_PNG_COMPRESSION, _COMPRESSION])
+            assert done
+            (folder / f"{name}.png").write_bytes(data.tobytes())
+
+    def close(self) -> None:
+        """Nothing is left to do."""

@@ -1,0 +1,193 @@
+"""`handbone export` and `handbone predict --write` through the real commands."""
+
+import json
+import types
+
+import cv2
+import numpy as np
+import pytest
+import torch
+import typer
+from typer.testing import CliRunner
+
+import handbone.pipeline.writing
+from handbone.anatomy import NAMES
+from handbone.cli import export, predict
+from handbone.errors import HandboneError
+from handbone.masks.bone_masks import BoneMasks
+from handbone.masks.contest_csv import PredictionsWriter, read_predictions
+from handbone.plugins import PluginManager, WriterSpec, hookimpl
+from handbone.recipe.schema import Choice
+from handbone.training.weights import WeightsCard, build_network, save_weights
+
+exporting, predicting = typer.Typer(), typer.Typer()
+exporting.command()(export.command)
+predicting.command()(predict.command)
+MODEL = Choice(name="unet", encoder="mobilenet_v2", encoder_weights=None)
+
+
+def masks(seed, size):
+    random, rings = np.random.default_rng(seed), {}
+    for bone in range(0, 29, 3):
+        centre, axes = random.uniform(0.3, 0.7, 2) * size, random.uniform(0.05, 0.2, 2) * size
+        rings[bone] = [cv2.ellipse2Poly(centre.astype(int).tolist(), axes.astype(int).tolist(), 30, 0, 360, 9)]
+    return BoneMasks.from_rings(rings, (size, size))
+
+
+@pytest.fixture
+def table(tmp_path):
+    with PredictionsWriter(tmp_path / "mine.csv") as writer:
+        for number, name in enumerate(("a.png", "b.png", "b.tif")):
+            writer.write(name, masks(number, 90))
+    for name in ("a.png", "b.png", "b.tif"):
+        (tmp_path / "images").mkdir(exist_ok=True)
+        cv2.imwrite(str(tmp_path / "images" / name), np.zeros((90, 90), np.uint8))
+    return tmp_path / "mine.csv"
+
+
+def call(*arguments, app=exporting):
+    return CliRunner().invoke(app, [str(a) for a in arguments])
+
+
+def read_png(folder):
+    planes = [cv2.imread(str(folder / f"{name}.png"), cv2.IMREAD_UNCHANGED) > 0 for name in NAMES]
+    return BoneMasks.from_dense(np.stack(planes))
+
+
+def test_a_contest_csv_becomes_pngs(table, tmp_path):
+    out = tmp_path / "out"
+    result = call(table, "--format", "png", "-o", out, "--images", tmp_path / "images", "--json")
+    assert result.exit_code == 0, result.output
+    assert json.loads(result.stdout) == json.loads((out / "export.json").read_text())
+    assert json.loads(result.stdout)["pictures"] == 3
+    # Two pictures that differ in their extension only keep it.
+    for number, folder in enumerate(("a", "b.png", "b.tif")):
+        assert read_png(out / folder) == masks(number, 90)
+
+
+def test_pictures_without_a_known_size_are_in_the_contests_frame(tmp_path):
+    with PredictionsWriter(tmp_path / "mine.csv") as writer:
+        writer.write("a.png", masks(0, 2048))
+    assert call(tmp_path / "mine.csv", "-f", "contest_csv", "-o", tmp_path / "out").exit_code == 0
+    [(_, cells)] = read_predictions(tmp_path / "out" / "predictions.csv")
+    assert BoneMasks.from_rle(cells, (2048, 2048)) == masks(0, 2048)
+
+
+def test_an_export_is_replaced_only_when_told_to_and_other_things_never(table, tmp_path):
+    ask = (table, "-f", "coco", "-o", tmp_path / "out", "--images", tmp_path / "images")
+    assert call(*ask).exit_code == 0
+    assert "there are exported masks already" in str(call(*ask).exception)
+    assert call(*ask, "--overwrite", "--set", "segmentation=polygon").exit_code == 0
+    content = json.loads((tmp_path / "out" / "annotations.json").read_text())
+    assert isinstance(content["annotations"][0]["segmentation"], list)
+    assert "something else" in str(call(table, "-f", "coco", "-o", tmp_path / "images", "--overwrite").exception)
+
+
+@pytest.mark.parametrize(
+    ("more", "words"),
+    [
+        (["-f", "cocoo"], "unknown writer 'cocoo'; did you mean 'coco'"),
+        (["-f", "coco", "--set", "segmentatio=rle"], "did you mean 'segmentation'"),
+        (["-f", "coco", "--set", "segmentation"], "no setting"),
+    ],
+)
+def test_mistakes_are_answered_before_anything_is_written(table, tmp_path, more, words):
+    result = call(table, "-o", tmp_path / "out", "--images", tmp_path / "images", *more)
+    assert result.exit_code == 1 and words in str(result.exception)
+    assert not (tmp_path / "out").exists()
+
+
+def test_masks_that_do_not_fit_leave_nothing(table, tmp_path):
+    cv2.imwrite(str(tmp_path / "images" / "b.tif"), np.zeros((30, 30), np.uint8))
+    result = call(table, "-f", "png", "-o", tmp_path / "out", "--images", tmp_path / "images")
+    assert "b.tif don't fit a picture of 30 x 30" in str(result.exception)
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["images", "mine.csv"]
+    assert "there are no predictions" in str(call(tmp_path / "nowhere", "-f", "png", "-o", tmp_path / "out").exception)
+
+
+class Fussy:
+    """A plugin whose writer refuses some pictures, and breaks on others."""
+
+    @hookimpl
+    def handbone_writers(self):
+        return [WriterSpec(name="fussy", summary="refuses b", build=lambda settings, *, folder: self.writer(folder))]
+
+    def writer(self, folder):
+        def write(picture):
+            if picture.name.startswith("b"):
+                raise HandboneError("I take no b", where=picture.name)
+            if picture.name.startswith("c"):
+                raise ZeroDivisionError("oh")
+            (folder / picture.stem).write_text(f"{picture.path.name} {sorted(picture.confidence)[:1]}")
+
+        return types.SimpleNamespace(write=write, close=lambda: None)
+
+
+@pytest.fixture
+def plugins(monkeypatch):
+    manager = PluginManager(entry_points=False)
+    manager.register(Fussy(), package="handbone-fussy", version="3.1")
+    monkeypatch.setattr(handbone.pipeline.writing, "registry", lambda: manager)
+
+
+def test_a_picture_that_a_format_refuses_stops_an_export(table, plugins, tmp_path):
+    result = call(table, "-f", "fussy", "-o", tmp_path / "out", "--images", tmp_path / "images")
+    assert "b.png: I take no b" in str(result.exception) and not (tmp_path / "out").exists()
+
+
+@pytest.fixture(scope="module")
+def weights(tmp_path_factory):
+    torch.set_num_threads(1)
+    card = WeightsCard(model=MODEL, in_channels=1, size=64, stage="coarse")
+    return save_weights(tmp_path_factory.mktemp("weights") / "coarse.safetensors", build_network(MODEL, 1), card)
+
+
+@pytest.fixture
+def pictures(tmp_path):
+    folder = tmp_path / "pictures"
+    folder.mkdir()
+    grey = cv2.GaussianBlur(np.random.default_rng(0).random((100, 80), np.float32), (0, 0), 9)
+    grey = cv2.normalize(grey, None, 0, 255, cv2.NORM_MINMAX).astype(np.uint8)
+    for name in ("a.png", "b.png", "c.png"):
+        cv2.imwrite(str(folder / name), grey)
+    return folder
+
+
+def test_predict_writes_further_formats_beside_the_table(pictures, weights, tmp_path):
+    out = tmp_path / "out"
+    more = ("--write", "coco", "--write", "png", "--set", "coco.segmentation=polygon")
+    result = call(pictures, "-o", out, "-w", weights, *more, app=predicting)
+    assert result.exit_code == 0, result.output
+    for name, cells in read_predictions(out / "predictions.csv"):
+        assert read_png(out / "png" / name.removesuffix(".png")) == BoneMasks.from_rle(cells, (100, 80))
+    content = json.loads((out / "coco" / "annotations.json").read_text())
+    assert [image["file_name"] for image in content["images"]] == ["a.png", "b.png", "c.png"]
+    # Sizes, places and confidences of predictions are known to an export.
+    assert call(out, "-f", "coco", "-o", tmp_path / "again", "--set", "segmentation=polygon").exit_code == 0
+    assert json.loads((tmp_path / "again" / "annotations.json").read_text()) == content
+
+
+def test_what_a_format_cannot_take_is_listed_and_the_rest_goes_on(pictures, weights, plugins, tmp_path):
+    out = tmp_path / "out"
+    result = call(pictures, "-o", out, "-w", weights, "--write", "fussy", app=predicting)
+    assert result.exit_code == 1 and "3 of 3 pictures outlined" in result.output
+    assert "not written as fussy: b.png: I take no b" in " ".join(result.output.split())
+    record = json.loads((out / "predictions.json").read_text())
+    reasons = {p["name"]: p["unwritten"].get("fussy") for p in record["pictures"]}
+    assert reasons["a.png"] is None and reasons["b.png"] == "b.png: I take no b"
+    assert "the writer 'fussy' of handbone-fussy 3.1 cannot write c.png (ZeroDivisionError: oh)" in reasons["c.png"]
+    assert [path.name for path in (out / "fussy").iterdir()] == ["a"]
+    assert len(list(read_predictions(out / "predictions.csv"))) == 3
+
+
+@pytest.mark.parametrize(
+    ("more", "words"),
+    [
+        (["--write", "pgn"], "unknown writer 'pgn'; did you mean 'png'"),
+        (["--write", "coco", "--set", "png.x=1"], "unknown writer 'png'"),
+        (["--write", "coco", "--set", "coco=1"], "write coco.KEY=VALUE"),
+    ],
+)
+def test_predict_refuses_unknown_formats_before_any_work(pictures, weights, tmp_path, more, words):
+    result = call(pictures, "-o", tmp_path / "out", "-w", weights, *more, app=predicting)
+    assert words in str(result.exception) and not (tmp_path / "out").exists()
