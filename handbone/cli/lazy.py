@@ -56,7 +56,7 @@ class LazyGroup(TyperGroup):
 
         from handbone.plugins import installed_plugins
 
-        for name, providers in installed_plugins().commands().items():
+        for name, providers in installed_plugins().from_plugins("command").items():
             packages = " and ".join(provided.package for provided in providers)
             summary = f"{escape(' '.join(providers[0].spec.summary.split()))} [dim]({escape(packages)})[/dim]"
             self.commands[name] = LazyCommand(name, summary, lambda p=providers: _of_plugin(p), panel=_PANEL)

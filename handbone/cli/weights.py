@@ -22,7 +22,7 @@ AsJson = Annotated[bool, typer.Option("--json", help="Print JSON for programs.")
 
 @app.command("list")
 def list_weights(as_json: AsJson = False) -> None:
-    """List the weights that come with handbone and those that were fetched."""
+    """List the weights that come with handbone, those that plugins carry and those that were fetched."""
     from handbone.weights import find, names
 
     found, damaged = [], {}
@@ -37,7 +37,8 @@ def list_weights(as_json: AsJson = False) -> None:
         table = _table("weights", "origin", "stages", "MB", "what they are")
         for each in found:
             stages, size = " + ".join(each.files), f"{each.size_bytes / 1e6:.1f}"
-            table.add_row(Text(each.name, "bold cyan"), each.origin, stages, size, Text(each.summary))
+            origin = each.package or each.origin
+            table.add_row(Text(each.name, "bold cyan"), Text(origin), stages, size, Text(each.summary))
         for name, error in damaged.items():
             table.add_row(Text(name, "bold cyan"), Text("damaged", "red"), "", "", Text(error))
         if table.rows:
@@ -155,6 +156,7 @@ def _facts(found: "WeightsSet") -> dict[str, Any]:
     return {
         "name": found.name,
         "origin": found.origin,
+        "package": found.package,
         "folder": str(found.folder),
         "summary": found.summary,
         "licence": found.licence,
@@ -174,7 +176,7 @@ def _show_set(found: "WeightsSet", problem: str | None) -> None:
     made = f"handbone {card.handbone}, {card.created}"
     _print_facts(
         {
-            "folder": f"{found.folder} ({found.origin})",
+            "folder": f"{found.folder} ({found.package or found.origin})",
             "licence": card.licence,
             "made by": made,
             "data": card.data,
@@ -219,6 +221,7 @@ def _show_files(path: Path, as_json: bool) -> None:
                 "reads": f"{card.size} x {card.size} pixels",
                 "bones": str(len(card.bones)),
                 "made by": f"handbone {card.handbone}",
+                "plugin": f"{card.plugin.package} {card.plugin.version}" if card.plugin else "",
                 "training": json.dumps(card.training, ensure_ascii=False, default=str),
                 "beside": json.dumps(card.extra, ensure_ascii=False, default=str),
                 "MB": f"{file.stat().st_size / 1e6:.1f}",
@@ -231,7 +234,7 @@ def _print_facts(facts: dict[str, str | Text]) -> None:
     table = Table(box=None, show_header=False, pad_edge=False, padding=(0, 2, 0, 0))
     table.add_column(style="dim", no_wrap=True)
     table.add_column(overflow="fold")
-    for name, value in facts.items():
+    for name, value in ((name, value) for name, value in facts.items() if value):
         table.add_row(name, value if isinstance(value, Text) else Text(value))
     _results().print(table)
 

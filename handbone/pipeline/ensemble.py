@@ -18,6 +18,7 @@ from handbone.masks.probabilities import BoneProbabilities
 from handbone.pipeline.finished import TABLE
 from handbone.pipeline.members import FileMember, Member, RunMember, size_of
 from handbone.plugins import registry
+from handbone.plugins.manager import BUILTIN
 from handbone.progress import track
 from handbone.recipe.schema import Choice
 
@@ -25,6 +26,8 @@ RECORD_FILE = "ensemble.json"
 Missing = Literal["refuse", "skip", "without"]
 Join = Callable[[Mapping[str, BoneProbabilities]], BoneProbabilities]
 
+# What decides between two packages with a method of one name.
+_DECIDE = "--set from={package}"
 # Thresholds that are tried, the usual one first, so that it wins ties.
 _TRIED = (0.5, *(t for t in np.round(np.arange(0.25, 0.76, 0.05), 2).tolist() if t != 0.5))
 
@@ -41,9 +44,9 @@ def build_method(name: str, settings: dict[str, Any], members: Sequence[Member])
         if others:
             what = f"{', '.join(others)} has no validation figures"
             raise HandboneError(what, remedy="'best' joins runs only; use mean, vote or class_wise")
-        settings = {"choices": best_of({m.name: m.bone_scores() for m in members if isinstance(m, RunMember)})}
-        name = "class_wise"
-    spec, checked = registry().get("ensembler", Choice(name=name, **settings), where="--method")
+        choices = best_of({m.name: m.bone_scores() for m in members if isinstance(m, RunMember)})
+        name, settings = "class_wise", {"choices": choices, "from": BUILTIN}
+    spec, checked = registry().get("ensembler", Choice(name=name, **settings), where="--method", decide=_DECIDE)
     return spec.build(checked)
 
 
@@ -127,7 +130,10 @@ def counted(
     """
     if name not in ("mean", "vote") or not all(isinstance(member, FileMember) for member in members):
         return None
-    _, checked = registry().get("ensembler", Choice(name=name, **settings), where="--method")
+    choice = Choice(name=name, **settings)
+    if registry().provider("ensembler", choice, where="--method", decide=_DECIDE).package != BUILTIN:
+        return None
+    _, checked = registry().get("ensembler", choice)
     weights = shares_of((member.name for member in members), checked.weights)
     return (thresholds if name == "mean" else np.full(COUNT, checked.at_least)), weights
 

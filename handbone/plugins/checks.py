@@ -32,6 +32,8 @@ HOOK_OF_KIND: dict[str, tuple[str, type[Spec]]] = {
     "command": ("handbone_commands", specs.CommandSpec),
 }
 _SPEC_OF_HOOK = dict(HOOK_OF_KIND.values())
+# Names that handbone answers to itself, before anything that is registered.
+_RESERVED = {"command": COMMANDS, "ensembler": ("best",), "weights": ("coarse", "refiner")}
 _NAME = re.compile(r"[a-z0-9][a-z0-9_.-]*")
 _LONGEST = 300  # characters of another's error message that one line quotes
 
@@ -195,11 +197,10 @@ def _check_spec(spec: Spec) -> None:
         raise UnfitError(f"{what} has no text as summary, but {_shown(spec.summary)}")
     if not callable(spec.build):
         raise UnfitError(f"{what} cannot be built: its build is {_shown(spec.build)}, which is no function")
-    if isinstance(spec, CommandSpec):
-        if spec.name in COMMANDS:
-            raise UnfitError(f"{what} would hide handbone's own command of that name")
-        return
-    _check_settings(what, spec.settings)
+    if spec.name in _RESERVED.get(spec.kind, ()):
+        raise UnfitError(f"{what} has a name that handbone keeps for itself")
+    if not isinstance(spec, CommandSpec):
+        _check_settings(what, spec.settings)
 
 
 def _check_settings(what: str, settings: Any) -> None:

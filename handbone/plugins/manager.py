@@ -21,6 +21,8 @@ if TYPE_CHECKING:
 
 BUILTIN = "handbone"
 STRICT = "HANDBONE_STRICT_PLUGINS"
+#: What decides between two packages in a recipe.
+IN_RECIPE = '{{ name = "{name}", from = "{package}" }}'
 #: What to do about two plugins with commands of one name, for which no recipe can decide.
 ONE_OF_TWO = "disable one of them: handbone plugins disable PACKAGE"
 # Named, not imported: the rooms of the built-ins lie below this one.
@@ -114,11 +116,11 @@ class PluginManager:
         found = [one for one in self._plugins if plain(one.package) == plain(package)]
         return sorted(found, key=lambda one: (order.index(one.spec.kind), one.spec.name))
 
-    def commands(self) -> dict[str, list[Provided]]:
-        """The commands of plugins by name; asks no built-in anything, so that help is quick."""
+    def from_plugins(self, kind: str) -> dict[str, list[Provided]]:
+        """What plugins provide of a kind, by name; the built-ins are not even imported."""
         found: dict[str, list[Provided]] = {}
         for provided in self._plugins:
-            if provided.spec.kind == "command":
+            if provided.spec.kind == kind:
                 found.setdefault(provided.spec.name, []).append(provided)
         return found
 
@@ -127,7 +129,9 @@ class PluginManager:
         by_name = self._by_name[kind]
         return [provided for name in sorted(by_name) for provided in by_name[name]]
 
-    def provider(self, kind: str, choice: "Choice | str", *, where: str | None = None) -> Provided:
+    def provider(
+        self, kind: str, choice: "Choice | str", *, where: str | None = None, decide: str = IN_RECIPE
+    ) -> Provided:
         """What `get` would give, with the package that it comes from; settings are not looked at.
 
         Raises
@@ -140,15 +144,19 @@ class PluginManager:
             return self._from(kind, name, package, providers, where)
         if not providers:
             raise UnknownNameError(kind, name, self._by_name[kind], where=where)
-        return only(providers, where=where, remedy=f'say which: {{ name = "{name}", from = "{providers[0].package}" }}')
+        remedy = f"say which: {decide.format(name=name, package=providers[0].package)}"
+        return only(providers, where=where, remedy=remedy)
 
-    def get(self, kind: str, choice: "Choice | str", *, where: str | None = None) -> tuple[Any, Any]:
+    def get(
+        self, kind: str, choice: "Choice | str", *, where: str | None = None, decide: str = IN_RECIPE
+    ) -> tuple[Any, Any]:
         """The spec that a recipe names and the settings it wrote beside the name, checked.
 
         Parameters
         ----------
         kind: such as "model", "loss", "ensembler", "optimiser", "scheduler", "prompter".
         where: the recipe's file or key, for errors.
+        decide: what a person writes to say which of two packages is meant, with {name} and {package}.
 
         Raises
         ------
@@ -158,7 +166,7 @@ class PluginManager:
         """
         from handbone.plugins.settings import read_settings
 
-        spec = self.provider(kind, choice, where=where).spec
+        spec = self.provider(kind, choice, where=where, decide=decide).spec
         return spec, read_settings(spec, {} if isinstance(choice, str) else choice.settings, where=where)
 
     def _from(self, kind: str, name: str, package: str, providers: list[Provided], where: str | None) -> Provided:
@@ -183,10 +191,9 @@ class PluginManager:
                 if one.left_out == "disabled":
                     return "it is disabled", f"handbone plugins enable {one.name}"
                 return f"it is left out ({one.left_out})", f"allow it with {discovery.ONLY}={one.name}"
-        known = [BUILTIN, *self._loaded]
-        near = suggest(package, known)
-        what_else = f"or {near}" if near.startswith("did") else f"or handbone plugins install {package}"
-        return "no such plugin is installed", f"pip install {package} ({what_else})"
+        near = suggest(package, self._loaded)
+        what_else = f"; {near}" if near.startswith("did") else ""
+        return "no such plugin is installed", f"handbone plugins install {package}, or pip install {package}{what_else}"
 
     def demand_whole(self) -> None:
         """Refuse to go on with a plugin left out, where HANDBONE_STRICT_PLUGINS says so.

@@ -21,6 +21,7 @@ from handbone.stages.gate import Gate
 from handbone.stages.merge import Merged, merge
 from handbone.stages.prompts import ask, seen_on_grid
 from handbone.stages.view import resized, view
+from handbone.training.origin import as_made
 from handbone.training.weights import WeightsCard, load_state, read_card, save_weights
 
 PROMPTER_FILE = "prompter.safetensors"
@@ -175,7 +176,8 @@ class PromptStage:
         if card.stage != "prompter":
             raise HandboneError(f"these are weights of the stage '{card.stage}', not of a prompter", where=path)
         settings = PromptSettings.model_validate(card.extra["prompt"])
-        prompter = build_prompter(card.model, where=str(path))
+        model = as_made("prompter", card.model, card.plugin, where=path)
+        prompter = build_prompter(model, where=str(path))
         if settings.encoder_id not in ("", prompter.encoder_id):
             remedy = f"put the checkpoint in its place with which the run was made ({card.model.settings})"
             raise HandboneError("its decoder belongs to another encoder", where=path, remedy=remedy)

@@ -13,6 +13,7 @@ from handbone import anatomy, files
 from handbone.errors import HandboneError
 from handbone.plugins import registry
 from handbone.recipe.schema import Choice, Table
+from handbone.training.origin import Origin, as_made, origin_of
 
 _KEY = "handbone"
 
@@ -29,6 +30,7 @@ class WeightsCard(Table):
     bones: names of its output channels, in order.
     extra: what the stage needs beside (window, merging).
     training: summary of how it was trained.
+    plugin: the package that provides the network, where that is not handbone itself.
     """
 
     model_config = ConfigDict(extra="ignore", frozen=True)
@@ -41,6 +43,7 @@ class WeightsCard(Table):
     extra: dict[str, Any] = Field(default_factory=dict)
     training: dict[str, Any] = Field(default_factory=dict)
     handbone: str = handbone.__version__
+    plugin: Origin | None = None
 
     @property
     def network(self) -> str:
@@ -81,7 +84,8 @@ def is_of(card: WeightsCard, model: Choice, in_channels: int) -> bool:
     if card.in_channels != in_channels or card.bones != anatomy.NAMES:
         return False
     try:
-        (spec, settings), (other, others) = (registry().get("model", choice) for choice in (card.model, model))
+        made = as_made("model", card.model, card.plugin, where="")
+        (spec, settings), (other, others) = (registry().get("model", choice) for choice in (made, model))
     except HandboneError:  # one of them is not installed, or has other settings in this version
         return False
     return spec is other and without_pretraining(settings) == without_pretraining(others)
@@ -89,6 +93,8 @@ def is_of(card: WeightsCard, model: Choice, in_channels: int) -> bool:
 
 def save_weights(path: Path, module: nn.Module, card: WeightsCard, *, half: bool = False) -> Path:
     """Write a network's state and its card, whole or not at all; equal states and cards give equal bytes.
+
+    A card that names no plugin gets the package that provides the network now.
 
     Parameters
     ----------
@@ -101,7 +107,12 @@ def save_weights(path: Path, module: nn.Module, card: WeightsCard, *, half: bool
     state = {name: tensor.detach().cpu().contiguous().clone() for name, tensor in module.state_dict().items()}
     if half:
         state = {name: _halved(name, tensor) for name, tensor in state.items()}
-    text = json.dumps(card.model_dump(mode="json", by_alias=True), sort_keys=True, ensure_ascii=False)
+    if card.plugin is None:
+        kind = "prompter" if card.stage == "prompter" else "model"
+        card = card.model_copy(update={"plugin": origin_of(kind, card.model)})
+    # Weights of handbone's own networks stay byte for byte what they were before there were plugins.
+    absent = {"plugin"} if card.plugin is None else None
+    text = json.dumps(card.model_dump(mode="json", by_alias=True, exclude=absent), sort_keys=True, ensure_ascii=False)
     with files.whole_file(Path(path)) as temporary:
         temporary.write_bytes(save(state, metadata={_KEY: text}))
     return Path(path)
@@ -151,10 +162,11 @@ def load_weights(path: Path) -> tuple[nn.Module, WeightsCard]:
 
     Raises
     ------
-    HandboneError: as `read_card`; a network that is not installed; tensors that do not belong to it.
+    HandboneError: as `read_card`; a network whose plugin is not installed; tensors that do not belong to it.
     """
     card = read_card(path)
-    module = build_network(card.model, card.in_channels, len(card.bones), pretrained=False)
+    model = as_made("model", card.model, card.plugin, where=path)
+    module = build_network(model, card.in_channels, len(card.bones), pretrained=False)
     load_state(module, path)
     return module.eval(), card
 

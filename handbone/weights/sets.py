@@ -1,4 +1,4 @@
-"""Sets of trained weights and where they lie: in the package, or in the user's cache when fetched."""
+"""Sets of trained weights and where they lie: in the package, in the user's cache when fetched, or in a plugin."""
 
 import contextlib
 import os
@@ -11,6 +11,7 @@ import platformdirs
 from handbone.errors import HandboneError, UnknownNameError, suggest
 from handbone.files import sha256_of
 from handbone.weights.card import CARD_FILE, STAGE_FILES, SetCard, is_name, read_set_card
+from handbone.weights.plugged import folder_of, plugged, plugin_of
 
 #: The set that is used where no other is named.
 DEFAULT = "zero_shot"
@@ -26,14 +27,16 @@ class WeightsSet:
     ----------
     name: what recipes and commands call it.
     folder: where its files lie.
-    origin: "shipped" with handbone, "fetched" into the user's cache, or any other "folder".
+    origin: "shipped" with handbone, "fetched" into the user's cache, of a "plugin", or any other "folder".
     card: what it says of itself.
+    package: the plugin's.
     """
 
     name: str
     folder: Path
-    origin: Literal["shipped", "fetched", "folder"]
+    origin: Literal["shipped", "fetched", "plugin", "folder"]
     card: SetCard
+    package: str | None = None
 
     @property
     def files(self) -> dict[str, Path]:
@@ -70,6 +73,7 @@ class WeightsSet:
         remedy = {
             "shipped": "install handbone again",
             "fetched": f"fetch it again: handbone weights fetch SOURCE --sha256 HEX --name {self.name} --overwrite",
+            "plugin": f"install {self.package} again",
             "folder": "copy the set anew from where it came, or pack it again",
         }[self.origin]
         for name, facts in self.card.files.items():
@@ -101,16 +105,16 @@ def _folders() -> dict[str, Path]:
 
 
 def names() -> list[str]:
-    """The names of all sets, damaged ones among them; nothing but file names is read."""
-    return list(_folders())
+    """The names of all sets, damaged ones among them; nothing but file names is read, and what plugins say."""
+    return sorted({*_folders(), *plugged()})
 
 
 def known() -> list[WeightsSet]:
     """Every set whose card can be read, by name; `find` says what is wrong with the others. Reads no tensors."""
     found = []
-    for folder in _folders().values():
+    for name in names():
         with contextlib.suppress(HandboneError):
-            found.append(read_set(folder))
+            found.append(find(name))
     return found
 
 
@@ -120,12 +124,17 @@ def find(name: str) -> WeightsSet:
     Raises
     ------
     UnknownNameError: there is none; the nearest name is suggested.
-    HandboneError: its card cannot be read.
+    HandboneError: its card cannot be read, or two packages have a set of that name.
     """
-    folders = _folders()
-    if name not in folders:
-        raise UnknownNameError("weights", name, folders)
-    return read_set(folders[name])
+    folder = _find_folder(name)
+    if folder is None:
+        raise UnknownNameError("weights", name, names())
+    return read_set(folder)
+
+
+def _find_folder(name: str) -> Path | None:
+    own, found = _folders().get(name), plugged().get(name, [])
+    return folder_of(name, found, own=own) if found or own else None
 
 
 def read_set(folder: str | Path) -> WeightsSet:
@@ -140,6 +149,8 @@ def read_set(folder: str | Path) -> WeightsSet:
     for origin, root in (("shipped", SHIPPED), ("fetched", fetched_root())):
         if folder.resolve().parent == root.resolve():
             return WeightsSet(folder.name, folder, origin, card)
+    if plugin := plugin_of(folder):
+        return WeightsSet(plugin[0], folder, "plugin", card, plugin[1])
     return WeightsSet(card.name, folder, "folder", card)
 
 
@@ -148,18 +159,18 @@ def resolve(name_or_path: str | Path) -> Path:
 
     Raises
     ------
-    HandboneError: neither a path nor a name.
+    HandboneError: neither a path nor a name, or the name of two packages' sets.
     """
     path = Path(name_or_path).expanduser()
     if path.exists():
         return path
-    folders = _folders()
     name = str(name_or_path)
-    if name in folders:
-        return folders[name]
+    if folder := _find_folder(name):
+        return folder
+    known_names = names()
     what_else = "give a run folder, a weights file, or a name that 'handbone weights list' shows"
     raise HandboneError(
         "no such file or folder, and no weights of that name",
         where=name,
-        remedy=f"{suggest(name, folders)} (or {what_else})" if folders else what_else,
+        remedy=f"{suggest(name, known_names)} (or {what_else})" if known_names else what_else,
     )

@@ -143,7 +143,7 @@ BAD = {
     ),
     "bad-command": (
         HEAD + "@hookimpl\ndef handbone_commands():\n    return [CommandSpec(name='run', summary='', build=print)]\n",
-        "its command 'run' would hide handbone's own command of that name",
+        "its command 'run' has a name that handbone keeps for itself",
     ),
 }
 
