@@ -17,5 +17,5 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "data": ("data", "Check, summarise and draw data."),
     "recipes": ("recipes", "List, show, copy and check recipes."),
     "weights": ("weights", "List, show, fetch and pack trained weights."),
-    "plugins": ("plugins", "List, show, install, remove, enable and disable plugins."),
+    "plugins": ("plugins", "List, show, install, remove, enable, disable, check and begin plugins."),
 }

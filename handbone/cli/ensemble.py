@@ -6,6 +6,8 @@ from typing import Annotated, Any
 
 import typer
 
+from handbone.cli import complete
+
 
 class Missing(StrEnum):
     """What to do with a picture that a member lacks."""
@@ -23,7 +25,13 @@ def command(
         "ensemble"
     ),
     method: Annotated[
-        str, typer.Option("--method", "-m", help="mean, vote, class_wise, best, or an ensembler of a plugin.")
+        str,
+        typer.Option(
+            "--method",
+            "-m",
+            help="mean, vote, class_wise, best, or an ensembler of a plugin.",
+            autocompletion=complete.methods,
+        ),
     ] = "mean",
     settings: Annotated[
         list[str] | None,

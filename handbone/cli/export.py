@@ -5,6 +5,8 @@ from typing import Annotated
 
 import typer
 
+from handbone.cli import complete
+
 
 def command(
     source: Annotated[
@@ -12,7 +14,12 @@ def command(
     ],
     format: Annotated[
         str,
-        typer.Option("--format", "-f", help="coco, png, contest_csv, or the format of a plugin, such as dicom_seg."),
+        typer.Option(
+            "--format",
+            "-f",
+            help="coco, png, contest_csv, or the format of a plugin, such as dicom_seg.",
+            autocompletion=complete.formats,
+        ),
     ],
     output: Annotated[Path, typer.Option("--output", "-o", metavar="OUT", help="Folder for the results.")],
     images: Annotated[

@@ -5,7 +5,7 @@ from typing import Annotated, Any
 
 import typer
 
-from handbone.cli import plugins_author
+from handbone.cli import complete, plugins_author
 from handbone.errors import HandboneError
 
 app = typer.Typer(help="List, show, install, remove, enable, disable, check and begin plugins.", no_args_is_help=True)
@@ -13,14 +13,8 @@ app.command("new")(plugins_author.new)
 app.command("check")(plugins_author.check)
 
 
-def _complete(incomplete: str) -> list[str]:
-    from handbone.plugins import discovery
-
-    return [package.name for package in discovery.installed() if package.name.startswith(incomplete)]
-
-
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON for programs.")]
-Name = Annotated[str, typer.Argument(help="An installed plugin's package.", autocompletion=_complete)]
+Name = Annotated[str, typer.Argument(help="An installed plugin's package.", autocompletion=complete.plugins)]
 
 
 @app.command("list")
@@ -108,12 +102,18 @@ def remove(
     if not yes:
         typer.confirm(f"Uninstall {package.name} {package.version}?", abort=True, err=True)
     installing.uninstall(package.name)
+    if any(one.name == package.name for one in discovery.installed()):
+        what = "is still there: it was not installed into this environment"
+        raise HandboneError(what, where=package.name, remedy=f"handbone plugins disable {package.name}")
     disabled.switch(package.name, on=True)
     _tell({"removed": package.name, "version": package.version}, f"{package.name} is removed.", as_json)
 
 
 @app.command("enable")
-def enable(name: Annotated[str, typer.Argument(help="A disabled plugin.")], as_json: AsJson = False) -> None:
+def enable(
+    name: Annotated[str, typer.Argument(help="A disabled plugin.", autocompletion=complete.plugins)],
+    as_json: AsJson = False,
+) -> None:
     """Use a plugin again that was disabled."""
     from handbone.plugins import disabled, discovery
 

@@ -5,6 +5,8 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from handbone.cli import complete
+
 if TYPE_CHECKING:
     from rich.table import Table
 
@@ -45,6 +47,7 @@ def command(
         typer.Option(
             "--write",
             metavar="FORMAT",
+            autocompletion=complete.formats,
             help="Write masks to OUT/FORMAT, too: coco, png or a format of a plugin. dicom_seg copies the patient's "
             "data from its source, as the standard wants it.",
         ),

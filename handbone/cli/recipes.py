@@ -10,6 +10,7 @@ from rich.markup import escape
 from rich.table import Table
 from rich.text import Text
 
+from handbone.cli import complete
 from handbone.errors import HandboneError
 from handbone.files import write_text
 from handbone.progress import console
@@ -26,7 +27,9 @@ Overrides = Annotated[
     list[str] | None,
     typer.Option("--set", metavar="KEY=VALUE", help="Change a key, as in --set coarse.train.epochs=3."),
 ]
-NameOrPath = Annotated[str, typer.Argument(help="A recipe's TOML file, or the name of a built-in recipe.")]
+NameOrPath = Annotated[
+    str, typer.Argument(help="A recipe's TOML file, or the name of a built-in recipe.", autocompletion=complete.recipes)
+]
 
 
 @app.command("list")

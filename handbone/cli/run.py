@@ -5,11 +5,15 @@ from typing import Annotated
 
 import typer
 
+from handbone.cli import complete
 from handbone.progress import console
 
 
 def command(
-    recipe: Annotated[str, typer.Argument(help="A recipe's TOML file, or the name of a built-in recipe.")],
+    recipe: Annotated[
+        str,
+        typer.Argument(help="A recipe's TOML file, or the name of a built-in recipe.", autocompletion=complete.recipes),
+    ],
     overrides: Annotated[
         list[str] | None,
         typer.Option("--set", metavar="KEY=VALUE", help="Change one key, as in --set coarse.train.epochs=3."),

@@ -13,14 +13,16 @@ from handbone.recipe.schema import Choice
 Maker = Callable[[Path], Writer]
 
 
-def writer_maker(name: str, settings: Mapping[str, Any], *, where: str) -> Maker:
+def writer_maker(name: str, settings: Mapping[str, Any], *, where: str, decide: str = "--set from={package}") -> Maker:
     """The registered writer of a name with its settings.
+
+    decide: what a person writes to choose between two packages, see `PluginManager.get`.
 
     Raises
     ------
     UnknownNameError, HandboneError: an unknown name or setting, or two packages that provide the name.
     """
-    spec, checked = registry().get("writer", Choice(name=name, **settings), where=where)
+    spec, checked = registry().get("writer", Choice(name=name, **settings), where=where, decide=decide)
     return lambda folder: spec.build(checked, folder=folder)
 
 
@@ -37,7 +39,8 @@ def writer_makers(names: Iterable[str], settings: Mapping[str, Any]) -> dict[str
             raise UnknownNameError("writer", name, names, where="--set")
         if not isinstance(values, dict):
             raise HandboneError(f"{name!r} has settings, but is none", where="--set", remedy=f"write {name}.KEY=VALUE")
-    return {name: writer_maker(name, settings.get(name, {}), where="--write") for name in names}
+    decide = "--set {name}.from={package}"
+    return {name: writer_maker(name, settings.get(name, {}), where="--write", decide=decide) for name in names}
 
 
 class Writers:

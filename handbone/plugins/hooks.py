@@ -156,7 +156,7 @@ def handbone_commands() -> list[CommandSpec]:
 
 @hookspec
 def handbone_run_started(recipe: "Recipe", folder: Path) -> None:
-    """A run begins, or goes on, in its folder.
+    """A run of `recipe` begins, or goes on, in its `folder`.
 
     >>> @hookimpl
     ... def handbone_run_started(recipe, folder):
@@ -166,7 +166,7 @@ def handbone_run_started(recipe: "Recipe", folder: Path) -> None:
 
 @hookspec
 def handbone_run_ended(recipe: "Recipe", folder: Path, error: BaseException | None) -> None:
-    """A run is finished, or stopped by `error`.
+    """A run of `recipe` in its `folder` is finished, or was stopped by `error`; None: by nothing.
 
     >>> @hookimpl
     ... def handbone_run_ended(folder, error):
@@ -176,7 +176,7 @@ def handbone_run_ended(recipe: "Recipe", folder: Path, error: BaseException | No
 
 @hookspec
 def handbone_step_started(step: str, folder: Path) -> None:
-    """A step of a run ("coarse", "refiner", "predictions", ...) begins; not called for steps that are reused.
+    """A `step` ("coarse", "refiner", ...) of the run in `folder` begins; not called for steps that are reused.
 
     >>> @hookimpl
     ... def handbone_step_started(step):
@@ -186,7 +186,7 @@ def handbone_step_started(step: str, folder: Path) -> None:
 
 @hookspec
 def handbone_step_finished(step: str, folder: Path, seconds: float) -> None:
-    """A step of a run is done; `folder` is the run's and `seconds` what the step took in all its sessions.
+    """A `step` of the run in `folder` is done; `seconds` is what it took in all its sessions.
 
     >>> @hookimpl
     ... def handbone_step_finished(step, seconds):
@@ -196,7 +196,7 @@ def handbone_step_finished(step: str, folder: Path, seconds: float) -> None:
 
 @hookspec
 def handbone_epoch_ended(stage: str, epoch: int, figures: Mapping[str, float]) -> None:
-    """A network ("coarse" or "refiner") has seen epoch number `epoch`, from 0, and been validated.
+    """A network (`stage` is "coarse" or "refiner") has seen epoch number `epoch`, from 0, and been validated.
 
     `figures` is its new row of `history.csv`, such as loss, validation Dice and learning rate.
 
@@ -208,7 +208,7 @@ def handbone_epoch_ended(stage: str, epoch: int, figures: Mapping[str, float]) -
 
 @hookspec
 def handbone_prediction_made(image_name: str, masks: "BoneMasks", confidence: Mapping[str, float]) -> None:
-    """A picture has been outlined, by a run's predictions or by `handbone predict`.
+    """The picture `image_name` has been outlined with `masks`, by a run or by `handbone predict`.
 
     `confidence` maps the names of the bones that were found to the chance that their mask is right, in [0, 1].
 

@@ -4,6 +4,8 @@ import json
 import os
 import subprocess
 import sys
+import tempfile
+import zipfile
 from pathlib import Path
 from textwrap import dedent
 
@@ -31,6 +33,23 @@ def write_plugin(
     (metadata / "METADATA").write_text("\n".join(lines) + "\n", encoding="utf-8")
     (metadata / "entry_points.txt").write_text(entry or f"[handbone]\n{module} = {module}\n", encoding="utf-8")
     return file
+
+
+def write_wheel(folder: Path, name: str, code: str, *, version: str = "1.0", **more) -> Path:
+    """The same package as a file that pip installs."""
+    module = name.replace("-", "_")
+    with tempfile.TemporaryDirectory() as site:
+        write_plugin(Path(site), name, code, version=version, **more)
+        metadata = Path(site) / f"{module}-{version}.dist-info"
+        (metadata / "WHEEL").write_text("Wheel-Version: 1.0\nRoot-Is-Purelib: true\nTag: py3-none-any\n")
+        files = sorted(path.relative_to(site).as_posix() for path in Path(site).rglob("*") if path.is_file())
+        record = f"{metadata.name}/RECORD"
+        (Path(site) / record).write_text("".join(f"{file},,\n" for file in [*files, record]))
+        path = folder / f"{module}-{version}-py3-none-any.whl"
+        with zipfile.ZipFile(path, "w") as wheel:
+            for file in [*files, record]:
+                wheel.write(Path(site) / file, file)
+    return path
 
 
 def surroundings(site: Path, **variables: str) -> dict[str, str]:

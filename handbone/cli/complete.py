@@ -1,0 +1,47 @@
+"""What the shell completes: names of plugins, recipes, methods and formats."""
+
+from collections.abc import Iterable
+from pathlib import Path
+
+
+def plugins(incomplete: str) -> list[str]:
+    """Packages of installed plugins."""
+    from handbone.plugins import discovery
+
+    return _beginning((package.name for package in discovery.installed()), incomplete)
+
+
+def recipes(incomplete: str) -> list[str]:
+    """Built-in recipes, and TOML files and folders."""
+    from handbone.recipe.store import builtin_recipes
+
+    return [*_beginning(builtin_recipes(), incomplete), *_paths(incomplete)]
+
+
+def methods(incomplete: str) -> list[str]:
+    """Ways of joining predictions."""
+    return _beginning(["best", *_provided("ensembler")], incomplete)
+
+
+def formats(incomplete: str) -> list[str]:
+    """Formats that masks can be written in."""
+    return _beginning(_provided("writer"), incomplete)
+
+
+def _provided(kind: str) -> list[str]:
+    from handbone.plugins import installed_plugins
+
+    return [provided.spec.name for provided in installed_plugins().provided(kind)]
+
+
+def _paths(incomplete: str) -> list[str]:
+    # A list of our own takes the place of the shell's, which would know files.
+    start = Path(incomplete)
+    folder, name = (start, "") if incomplete.endswith("/") else (start.parent, start.name)
+    found = sorted(folder.glob(f"{name}*")) if folder.is_dir() else []
+    visible = [path for path in found if not path.name.startswith(".")]
+    return [f"{path}/" if path.is_dir() else str(path) for path in visible if path.is_dir() or path.suffix == ".toml"]
+
+
+def _beginning(names: Iterable[str], incomplete: str) -> list[str]:
+    return sorted({name for name in names if name.startswith(incomplete)})
