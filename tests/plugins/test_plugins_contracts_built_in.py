@@ -5,11 +5,13 @@ from pathlib import Path
 
 import pytest
 
+import handbone.data.hooks
 import handbone.ensemble.hooks
 import handbone.losses.hooks
 import handbone.models.hooks
 import handbone.prompters.hooks
 import handbone.training.hooks
+import handbone.writers.hooks
 from handbone.plugins import registry
 from handbone.plugins.testing import (
     EnsemblerContract,
@@ -17,9 +19,12 @@ from handbone.plugins.testing import (
     ModelContract,
     OptimiserContract,
     PrompterContract,
+    ReaderContract,
     SchedulerContract,
+    WriterContract,
 )
 from handbone.plugins.testing.running import run_contract
+from handbone.plugins.testing.toys import write_toy_picture
 
 sys.path.append(str(Path(__file__).parents[1] / "prompters"))
 from prompters_small import write_checkpoint
@@ -52,6 +57,7 @@ class TestPan(ModelContract):
         (EnsemblerContract, handbone.ensemble.hooks),
         (OptimiserContract, handbone.training.hooks),
         (SchedulerContract, handbone.training.hooks),
+        (WriterContract, handbone.writers.hooks),
     ],
 )
 def test_all_of_a_kind(contract, plugin):
@@ -66,6 +72,15 @@ class TestClassWise(EnsemblerContract):
     plugin = handbone.ensemble.hooks
     name = "class_wise"
     settings = {"choices": {"wrist": "a"}}
+
+
+class TestPictures(ReaderContract):
+    plugin = handbone.data.hooks
+    name = "picture"
+
+    @pytest.fixture(autouse=True)
+    def _sample(self, tmp_path):
+        type(self).sample = write_toy_picture(tmp_path / "sample.png")
 
 
 class TestSegmentAnything(PrompterContract):

@@ -1,5 +1,7 @@
 """Readers and writers that do not do what they say: their contracts say so in words."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from plugins_liars import complaints, plugin_of
@@ -46,6 +48,7 @@ def drifting(path):
         (lambda path: changed(path, lambda i: i[None]),
          "the image must have the shape (H, W), but came as (1, 96, 72)"),
         (lambda path: changed(path, np.float64), "the image must be float32, but came as float64"),
+        (lambda path: replace(read_picture(path), spacing_mm=(0.1,)), "two positive lengths, but came as (0.1,)"),
         (lambda path: changed(path, lambda i: i * 255), "values must be finite and lie in [0, 1], but they reach from"),
         (swallow, "a file cut to its half must be refused with a HandboneError that names the file, but it "
          "was read as"),
@@ -71,6 +74,21 @@ def test_an_honest_reader_passes_and_one_without_a_sample_is_told_so(tmp_path):
         case().test_a_cut_file_is_refused_by_name()
     found = complaints(ReaderContract, spec, sample=write_toy_picture(tmp_path / "sample.tif"))
     assert found["extensions are those of the sample"].endswith("'.tif', but they are ('.png',)")
+
+
+@pytest.mark.parametrize(
+    ("recognises", "words"),
+    [
+        (lambda head: head.startswith(b"II*"), "the sample must be recognised, but it is not"),
+        (lambda head: True, "an empty file must not be recognised, but it is taken for one of this format"),
+    ],
+)
+def test_files_that_are_not_recognised_or_too_easily(recognises, words, tmp_path):
+    spec = ReaderSpec(
+        name="mine", summary="A", extensions=(".png",), recognises=recognises, build=lambda settings: read_picture
+    )
+    found = complaints(ReaderContract, spec, sample=write_toy_picture(tmp_path / "sample.png"))
+    assert list(found.values()) == [words]
 
 
 class TextWriter:

@@ -81,7 +81,16 @@ def make_environment(folder: Path) -> Path:
     own = Path(sysconfig.get_path("purelib", "venv", vars=bases))
     (own / "handbone_present.pth").write_text("".join(lines), encoding="utf-8")
     scripts = Path(sysconfig.get_path("scripts", "venv", vars=bases))
-    return scripts / ("python.exe" if os.name == "nt" else "python")
+    python = scripts / ("python.exe" if os.name == "nt" else "python")
+    if os.name != "nt":
+        _write_command(scripts / "handbone", python)
+    return python
+
+
+def _write_command(path: Path, python: Path) -> None:
+    """`handbone` in the environment, as tests of plugins expect it beside their Python."""
+    path.write_text(f"#!{python}\nfrom handbone.cli import main\n\nmain()\n", encoding="utf-8")
+    path.chmod(0o755)
 
 
 def install_wheel(wheel: Path, python: Path) -> None:

@@ -187,11 +187,8 @@ class ModelContract(Contract):
         card = WeightsCard(model=Choice(name=self.name, **self.settings), in_channels=1, size=128, stage="coarse")
         with tempfile.TemporaryDirectory() as folder:
             path = save_weights(Path(folder) / "network.safetensors", network, card)
-            want(
-                read_card(path) == card,
-                "settings must survive a weights file",
-                f"they came back as {read_card(path).model}",
-            )
+            came = read_card(path).model
+            want(came == card.model, "settings must survive a weights file", f"they came back as {came}")
             other = self.build(seed=2)
             load_state(other, path)
         with torch.inference_mode():

@@ -16,6 +16,9 @@ from handbone.plugins.testing.contract import Contract, NotGivenError, want
 if TYPE_CHECKING:
     from handbone.data.pictures import Picture
 
+# What `recognises` is shown of a file.
+_HEAD_BYTES = 512
+
 
 class ReaderContract(Contract):
     """A reader turns a file into a grey picture in [0, 1], or says which file it cannot read.
@@ -67,6 +70,15 @@ class ReaderContract(Contract):
         suffix = self.whole().suffix.lower()
         want(suffix in extensions, f"the extensions must hold that of the sample, {suffix!r}", f"they are {extensions}")
 
+    def test_its_files_are_recognised_and_others_are_not(self) -> None:
+        """From their first bytes, where the spec says how."""
+        recognises = self.spec().recognises
+        if recognises is None:
+            return
+        want(bool(recognises(self.whole().read_bytes()[:_HEAD_BYTES])), "the sample must be recognised", "it is not")
+        for case, head in {"an empty file": b"", "random bytes": np.random.default_rng(0).bytes(_HEAD_BYTES)}.items():
+            want(not recognises(head), f"{case} must not be recognised", "it is taken for one of this format")
+
     def test_the_picture_is_grey_float32_between_0_and_1(self) -> None:
         """(H, W), bones bright."""
         image = self.read(self.whole()).image
@@ -76,6 +88,12 @@ class ReaderContract(Contract):
         low, high = float(image.min()), float(image.max())
         inside = bool(np.isfinite(image).all()) and low >= 0 and high <= 1
         want(inside, "values must be finite and lie in [0, 1]", f"they reach from {low:g} to {high:g}")
+
+    def test_spacing_is_two_positive_lengths_if_any(self) -> None:
+        """Millimetres from row to row and from column to column, or None."""
+        spacing = self.read(self.whole()).spacing_mm
+        fits = spacing is None or (len(spacing) == 2 and all(np.isfinite(each) and each > 0 for each in spacing))
+        want(fits, "spacing_mm must be None or two positive lengths", f"came as {spacing}")
 
     def test_the_same_file_gives_the_same_picture(self) -> None:
         """Also under another name, with spaces and letters of any language; and the file stays as it is."""
