@@ -25,11 +25,24 @@ class HandboneError(Exception):
 
 
 class UnknownNameError(HandboneError):
-    """A name that is not among the known ones; its remedy suggests the nearest."""
+    """A name that is not among the known ones; its remedy suggests the nearest.
 
-    def __init__(self, kind: str, name: str, known: Iterable[str], *, where: str | Path | None = None):
+    absent: packages that are not used and may provide it.
+    """
+
+    def __init__(
+        self,
+        kind: str,
+        name: str,
+        known: Iterable[str],
+        *,
+        where: str | Path | None = None,
+        absent: Iterable[str] = (),
+    ):
         self.name = name
-        super().__init__(f"unknown {kind} {name!r}", where=where, remedy=suggest(name, known))
+        left_out = ", ".join(absent)
+        remedy = suggest(name, known) + (f" (plugins that are left out: {left_out})" if left_out else "")
+        super().__init__(f"unknown {kind} {name!r}", where=where, remedy=remedy)
 
 
 class ShapeError(HandboneError):

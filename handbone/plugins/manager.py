@@ -143,7 +143,9 @@ class PluginManager:
         if package is not None:
             return self._from(kind, name, package, providers, where)
         if not providers:
-            raise UnknownNameError(kind, name, self._by_name[kind], where=where)
+            broken = {problem.package for problem in self.problems}
+            absent = [*broken, *(one.name for one in self.packages if one.left_out)]
+            raise UnknownNameError(kind, name, self._by_name[kind], where=where, absent=sorted(absent))
         remedy = f"say which: {decide.format(name=name, package=providers[0].package)}"
         return only(providers, where=where, remedy=remedy)
 

@@ -9,7 +9,7 @@ import zipfile
 from pathlib import Path
 from textwrap import dedent
 
-HANDBONE = (sys.executable, "-c", "from handbone.cli import main; main()")
+HANDBONE = (str(Path(sys.executable).with_name("handbone")),)
 
 
 def write_plugin(

@@ -169,6 +169,16 @@ def test_a_spec_that_lies_ends_the_run_and_the_event_says_so(run, tmp_path):
     assert diary[-1]["event"] == "run_ended" and sentence in diary[-1]["error"]
 
 
+def test_of_two_processes_the_first_one_tells(tmp_path):
+    write_plugin(tmp_path, "handbone-diary", DIARY)
+    words = ("--set", "coarse.train.devices=2", "--set", "coarse.train.strategy=ddp", "--set", "coarse.train.epochs=1")
+    done = handbone(*TINY, *words, site=tmp_path, timeout=240)
+    assert done.returncode == 0, done.stderr
+    diary = [json.loads(line)["event"] for line in (tmp_path / "diary.jsonl").read_text().splitlines()]
+    counts = [diary.count(event) for event in ("run_started", "run_ended", "step_started", "epoch_ended")]
+    assert (counts, diary.count("prediction_made")) == ([1, 1, 6, 1], 4)
+
+
 def test_strict_plugins_stop_a_run(monkeypatch):
     class Failing:
         @hookimpl

@@ -55,6 +55,12 @@ def test_from_decides(site):
     assert "unknown provider of the loss 'good-loss' 'handbone-mean'; did you mean 'handbone-one'?" in told
 
 
+def test_an_unknown_name_recalls_the_plugins_that_are_left_out(site):
+    told = refusal(site, "coarse.train.loss=good-loss", HANDBONE_PLUGINS="handbone-mean")
+    assert "unknown loss 'good-loss'" in told
+    assert "(plugins that are left out: handbone-one, handbone-two)" in told
+
+
 def test_two_commands_of_one_name(site):
     assert "handbone-one and handbone-two" in handbone("--help", site=site).stdout
     done = handbone("say", site=site)
