@@ -71,7 +71,7 @@ def test_a_new_packages_wheel_trains_two_steps(tmp_path):
     python = make_environment(tmp_path / "environment")
     install_wheel(wheel, python)
     here = surroundings(tmp_path / "nothing")
-    command = [str(python), "-c", "from handbone.cli import main; main()"]
+    command = [str(python.with_name("handbone"))]
     listed = subprocess.run(
         [*command, "plugins", "info", "handbone-two-words", "--json"], env=here, capture_output=True, text=True
     )

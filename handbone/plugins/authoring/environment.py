@@ -89,7 +89,9 @@ def make_environment(folder: Path) -> Path:
 
 def _write_command(path: Path, python: Path) -> None:
     """`handbone` in the environment, as tests of plugins expect it beside their Python."""
-    path.write_text(f"#!{python}\nfrom handbone.cli import main\n\nmain()\n", encoding="utf-8")
+    # Processes that a command starts import it anew, and must not run it.
+    run = 'if __name__ == "__main__":\n    main()\n'
+    path.write_text(f"#!{python}\nfrom handbone.cli import main\n\n{run}", encoding="utf-8")
     path.chmod(0o755)
 
 
