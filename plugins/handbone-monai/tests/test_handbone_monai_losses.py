@@ -1,5 +1,6 @@
 """MONAI's losses with handbone's logits and coverage targets."""
 
+import handbone_monai
 import numpy as np
 import pytest
 import torch
@@ -8,6 +9,7 @@ from scipy.ndimage import distance_transform_edt
 from handbone.errors import HandboneError
 from handbone.losses.build import build_loss
 from handbone.plugins import registry
+from handbone.plugins.testing import LossContract
 from handbone.recipe.schema import LossTerm
 
 OVERLAP = ["monai_dice", "monai_tversky", "monai_generalized_dice"]
@@ -31,6 +33,36 @@ def pair():
     return torch.randn(2, 3, 9, 7, generator=generator), torch.rand(2, 3, 9, 7, generator=generator)
 
 
+class TestDice(LossContract):
+    plugin = handbone_monai
+    name = "monai_dice"
+
+
+class TestDiceFocal(LossContract):
+    plugin = handbone_monai
+    name = "monai_dice_focal"
+
+
+class TestTversky(LossContract):
+    plugin = handbone_monai
+    name = "monai_tversky"
+
+
+class TestGeneralizedDice(LossContract):
+    plugin = handbone_monai
+    name = "monai_generalized_dice"
+
+
+class TestHausdorffDT(LossContract):
+    plugin = handbone_monai
+    name = "monai_hausdorff_dt"
+
+
+class TestLogHausdorffDT(LossContract):
+    plugin = handbone_monai
+    name = "monai_log_hausdorff_dt"
+
+
 def test_the_names():
     ours = {p.spec.name for p in registry().provided("loss") if p.package == "handbone-monai"}
     assert ours == set(NAMES)
@@ -44,10 +76,8 @@ def test_right_is_better_than_wrong_and_learning_reaches_it(name):
     optimiser = torch.optim.Adam([logits], lr=0.5)
     for _ in range(40):
         optimiser.zero_grad()
-        value = function(logits, target)
-        value.backward()
+        function(logits, target).backward()
         optimiser.step()
-    assert value.ndim == 0 and value.dtype == torch.float32
     assert ((logits > 0).float() == target).all()
 
 
@@ -137,15 +167,6 @@ def test_pictures_alone_or_the_batch_as_one(name, pair):
     alone = [loss(name)(logits[i : i + 1], target[i : i + 1]) for i in (0, 1)]
     value = loss(name, batch=False)(logits, target).item()
     assert value == pytest.approx(sum(alone).item() / 2, abs=1e-4)
-
-
-def test_half_precision_logits_are_judged_in_float32(pair):
-    logits, target = pair
-    for name in NAMES:
-        with torch.autocast("cpu", torch.bfloat16):
-            value = loss(name)(logits.bfloat16(), target)
-        assert value.dtype == torch.float32
-        assert value.item() == pytest.approx(loss(name)(logits.bfloat16().float(), target).item(), rel=1e-4)
 
 
 def test_mistakes_are_named():
