@@ -69,13 +69,14 @@ def command(
     opened = open_members(members)
     chosen = nested_settings(settings or [])
     ensemble.check_absent(missing.value, method, chosen)
-    join = ensemble.build_method(method, chosen, opened)
+    used = ensemble.resolve(method, chosen, opened)
+    join = ensemble.build_method(*used)
     pictures = ensemble.common_pictures(opened, missing.value)
     thresholds, fitted = np.full(COUNT, 0.5), 0
     if fit_thresholds:
         thresholds, fitted = ensemble.fit_thresholds(opened, join)
-    by_runs = ensemble.counted(method, chosen, opened, thresholds)
-    facts: dict[str, Any] = {"method": method, "settings": chosen, "thresholds_fitted_on": fitted}
+    by_runs = ensemble.counted(*used, opened, thresholds)
+    facts: dict[str, Any] = {"method": method, "settings": used[1], "thresholds_fitted_on": fitted}
     ensemble.join_members(
         opened,
         join,

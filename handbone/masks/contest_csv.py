@@ -125,8 +125,11 @@ def raise_field_limit() -> None:
     csv.field_size_limit(max(csv.field_size_limit(), _FIELD_LIMIT))
 
 
-def rows_of(rows: Iterator[list[str]], path: str | Path) -> Iterator[tuple[str, list[str]]]:
-    """Yield pictures from a csv.reader over a header and rows, as `read_predictions` does; path: for errors."""
+def rows_of(rows: Iterator[list[str]], path: str | Path, *, skipped: int = 0) -> Iterator[tuple[str, list[str]]]:
+    """Yield pictures from a csv.reader over a header and rows, as `read_predictions` does.
+
+    path: for errors. skipped: lines of the file between the header and the first of these rows.
+    """
     header = [name.strip() for name in next(rows, [])]
     missing = [name for name in COLUMNS if name not in header]
     if missing:
@@ -139,7 +142,7 @@ def rows_of(rows: Iterator[list[str]], path: str | Path) -> Iterator[tuple[str, 
     for row in rows:
         if not row:
             continue
-        where = f"{path}, line {rows.line_num}"
+        where = f"{path}, line {rows.line_num + skipped}"
         if len(row) != len(header):
             raise HandboneError(f"the row has {len(row)} cells and the header {len(header)}", where=where)
         image_name, bone, text = (row[place] for place in places)
@@ -169,6 +172,6 @@ def _complete(texts: dict[str, str], image_name: str, path: str | Path) -> list[
         raise HandboneError(
             f"{image_name!r} has no row for {', '.join(missing)}",
             where=path,
-            remedy="write a row with an empty rle for a bone that is not seen",
+            remedy="write a row with an empty rle for a bone that is not seen, unless the file is cut off",
         )
     return [texts[name] for name in anatomy.NAMES]

@@ -22,7 +22,8 @@ class PredictionsIndex:
     def __init__(self, path: str | Path):
         self.path = Path(path)
         raise_field_limit()
-        self._places: dict[str, tuple[int, int]] = {}
+        # Where each picture's rows begin and end, and how many lines come before them.
+        self._places: dict[str, tuple[int, int, int]] = {}
         try:
             with open(self.path, "rb") as file:
                 self._header = file.readline().decode("utf-8-sig").rstrip("\r\n")
@@ -37,20 +38,21 @@ class PredictionsIndex:
         if COLUMNS[0] not in columns:
             what, remedy = f"the column {COLUMNS[0]!r} is missing", f"needed are {', '.join(COLUMNS)}"
             raise HandboneError(what, where=f"{self.path}, line 1", remedy=remedy)
-        place, current, start = columns.index(COLUMNS[0]), None, file.tell()
+        place, current, start, before = columns.index(COLUMNS[0]), None, file.tell(), 1
         at = start
-        for line in file:
+        for number, line in enumerate(file, start=1):
             name = _cell(line, place)
             if name is not None and name != current:
                 if current is not None:
-                    self._places[current] = start, at
+                    self._places[current] = start, at, before
                 if name in self._places:
                     what = f"{name!r} comes again, after other pictures"
-                    raise HandboneError(what, where=self.path, remedy="sort the rows by image_name")
-                current, start = name, at
+                    where = f"{self.path}, line {number + 1}"
+                    raise HandboneError(what, where=where, remedy="sort the rows by image_name")
+                current, start, before = name, at, number
             at += len(line)
         if current is not None:
-            self._places[current] = start, at
+            self._places[current] = start, at, before
 
     @property
     def names(self) -> list[str]:
@@ -64,12 +66,12 @@ class PredictionsIndex:
         ------
         HandboneError: an unknown, missing or repeated class, or a malformed row. KeyError: no such picture.
         """
-        start, end = self._places[name]
+        start, end, before = self._places[name]
         with open(self.path, "rb") as file:
             file.seek(start)
             text = file.read(end - start).decode("utf-8")
         lines = [self._header, *text.splitlines()]
-        return next(rows_of(csv.reader(lines), self.path))[1]
+        return next(rows_of(csv.reader(lines), self.path, skipped=before - 1))[1]
 
 
 def _cell(line: bytes, place: int) -> str | None:

@@ -139,4 +139,7 @@ def _numbers(rle: str) -> np.ndarray:
         return np.array([int(token) for token in tokens], np.int64)
     except (ValueError, OverflowError):
         wrong = next(token for token in tokens if not (token.isascii() and token.isdigit() and len(token) < 19))
-        raise HandboneError(f"{wrong[:40]!r} in the run lengths is not a whole number of pixels") from None
+        raise HandboneError(
+            f"{wrong[:40]!r} in the run lengths is not a whole number of pixels",
+            remedy="an empty mask is an empty text",
+        ) from None

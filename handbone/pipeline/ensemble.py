@@ -10,15 +10,16 @@ from handbone import __version__
 from handbone.anatomy import COUNT, NAMES
 from handbone.ensemble.methods import best_of, shares_of
 from handbone.ensemble.runs import vote_runs
-from handbone.errors import HandboneError
+from handbone.errors import HandboneError, UnknownNameError
 from handbone.evaluation.metrics import dice_contest
 from handbone.files import whole_folder, write_json
 from handbone.masks.contest_csv import PredictionsWriter
 from handbone.masks.probabilities import BoneProbabilities
 from handbone.pipeline.finished import TABLE
 from handbone.pipeline.members import FileMember, Member, RunMember, size_of
-from handbone.plugins import registry
+from handbone.plugins import installed_plugins, registry
 from handbone.plugins.manager import BUILTIN
+from handbone.plugins.provenance import provenance
 from handbone.progress import track
 from handbone.recipe.schema import Choice
 
@@ -26,28 +27,50 @@ RECORD_FILE = "ensemble.json"
 Missing = Literal["refuse", "skip", "without"]
 Join = Callable[[Mapping[str, BoneProbabilities]], BoneProbabilities]
 
+# The one method that is no ensembler: it needs the runs' validation figures to choose by.
+BEST = "best"
 # What decides between two packages with a method of one name.
 _DECIDE = "--set from={package}"
 # Thresholds that are tried, the usual one first, so that it wins ties.
 _TRIED = (0.5, *(t for t in np.round(np.arange(0.25, 0.76, 0.05), 2).tolist() if t != 0.5))
 
 
-def build_method(name: str, settings: dict[str, Any], members: Sequence[Member]) -> Join:
-    """The registered ensembler of a name; `best` takes each bone from the run that did best on validation pictures.
+def resolve(name: str, settings: dict[str, Any], members: Sequence[Member]) -> tuple[str, dict[str, Any]]:
+    """What is joined by: `best` becomes class_wise, each bone from the run that did best on validation pictures.
 
     Raises
     ------
-    UnknownNameError, HandboneError: an unknown name or setting; `best` with members that are no runs.
+    HandboneError: `best` with members that are no runs, or with settings.
     """
-    if name == "best":
-        others = [member.name for member in members if not isinstance(member, RunMember)]
-        if others:
-            what = f"{', '.join(others)} has no validation figures"
-            raise HandboneError(what, remedy="'best' joins runs only; use mean, vote or class_wise")
-        choices = best_of({m.name: m.bone_scores() for m in members if isinstance(m, RunMember)})
-        name, settings = "class_wise", {"choices": choices, "from": BUILTIN}
+    if name != BEST:
+        return name, settings
+    if settings:
+        what = f"{BEST!r} has no settings, but {', '.join(sorted(settings))} came"
+        raise HandboneError(what, where="--set", remedy="class_wise is told its choices")
+    others = [member.name for member in members if not isinstance(member, RunMember)]
+    if others:
+        what = f"there are no validation figures of {', '.join(others)}"
+        raise HandboneError(what, remedy=f"{BEST!r} joins runs only; use mean, vote or class_wise")
+    choices = best_of({m.name: m.bone_scores() for m in members if isinstance(m, RunMember)})
+    return "class_wise", {"choices": choices, "from": BUILTIN}
+
+
+def build_method(name: str, settings: dict[str, Any]) -> Join:
+    """The registered ensembler of a name, with its settings.
+
+    Raises
+    ------
+    UnknownNameError, HandboneError: an unknown name or setting.
+    """
+    if name not in method_names():
+        raise UnknownNameError("method", name, method_names(), where="--method")
     spec, checked = registry().get("ensembler", Choice(name=name, **settings), where="--method", decide=_DECIDE)
     return spec.build(checked)
+
+
+def method_names() -> list[str]:
+    """What `--method` takes: the registered ensemblers and `best`, sorted."""
+    return sorted({BEST, *(provided.spec.name for provided in installed_plugins().provided("ensembler"))})
 
 
 def common_pictures(members: Sequence[Member], missing: Missing) -> list[str]:
@@ -77,7 +100,7 @@ def check_absent(missing: Missing, method: str, settings: dict[str, Any]) -> Non
     ------
     HandboneError: `--missing without` beside weights, choices or the best member.
     """
-    if missing == "without" and (method == "best" or settings.keys() & {"weights", "choices", "otherwise"}):
+    if missing == "without" and (method == BEST or settings.keys() & {"weights", "choices", "otherwise"}):
         what = f"the settings of {method!r} name members that some pictures may lack"
         raise HandboneError(what, where="--missing without", remedy="use --missing skip, or leave those settings out")
 
@@ -112,6 +135,7 @@ def join_members(
             table.write(picture, joined.threshold(thresholds))
         record = {
             "handbone": __version__,
+            "plugins": provenance(registry()),
             **facts,
             "members": {member.name: len(member.names) for member in members},
             "pictures": len(pictures),

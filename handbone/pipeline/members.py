@@ -63,12 +63,15 @@ class FileMember:
         ------
         HandboneError: run lengths that cannot belong to such a picture.
         """
+        cells = self.cells(picture)
         try:
-            return BoneMasks.from_rle(self.cells(picture), size_hw)
+            return BoneMasks.from_rle(cells, size_hw)
         except HandboneError as error:
-            height, width = size_hw
-            what = f"the run lengths of {picture} don't fit a picture of {width} x {height} ({error})"
-            raise HandboneError(what, where=self.path, remedy="say where the pictures are with --images") from None
+            remedies = [error.remedy] if error.remedy else []
+            if size_hw == CONTEST_HW and self.size_hw(picture) is None:
+                remedies.append("if the picture is not of 2048 x 2048 pixels, say where it lies with --images")
+            what = f"{picture}, {error.where}: {error.what}"
+            raise HandboneError(what, where=self.path, remedy="; ".join(remedies) or None) from None
 
     def probabilities(self, picture: str, size_hw: tuple[int, int]) -> BoneProbabilities:
         return BoneProbabilities.from_masks(self.masks(picture, size_hw))
@@ -121,7 +124,7 @@ def open_members(words: Sequence[str]) -> list[Member]:
     for word in words:
         name, path = _named(word)
         if name in members:
-            remedy = f"name them: {name}-a={words[0]} ..."
+            remedy = f"give one of them a name of its own, as in {name}-b={path}"
             raise HandboneError(f"two members are called {name!r}", where=word, remedy=remedy)
         if is_finished_run(path):
             members[name] = RunMember(name, path)

@@ -11,9 +11,12 @@ from typer.testing import CliRunner
 
 from handbone.anatomy import NAMES
 from handbone.cli import ensemble
+from handbone.ensemble.methods import vote
 from handbone.masks.bone_masks import BoneMasks
 from handbone.masks.contest_csv import PredictionsWriter, read_predictions
 from handbone.masks.contest_index import PredictionsIndex
+from handbone.pipeline import ensemble as pipeline
+from handbone.plugins import EnsemblerSpec, PluginManager, hookimpl
 
 app = typer.Typer()
 app.command()(ensemble.command)
@@ -104,7 +107,9 @@ def test_pictures_of_another_size_are_measured(tmp_path):
 @pytest.mark.parametrize(
     ("more", "words"),
     [
-        (["--method", "mode"], "mode"),
+        (["--method", "mode"], "choose one of: best, class_wise, mean, vote"),
+        (["--method", "besst"], "did you mean 'best'"),
+        (["--method", "best", "--set", "weights.one=2"], "'best' has no settings, but weights came"),
         (["--method", "best"], "no validation figures"),
         (["--set", "weights.four=2"], "four"),
         (["--method", "vote", "--set", "at_leest=1"], "did you mean 'at_least'"),
@@ -130,3 +135,54 @@ def test_bad_members_are_named(files, tmp_path):
     files[1].write_text(text)
     assert "Lunatic" in str(call(*files, "-o", tmp_path / "y").exception)
     assert not (tmp_path / "y").exists() and NAMES
+
+
+@pytest.mark.parametrize(
+    ("cell", "words", "elsewhere"),
+    [
+        ("nan", "'nan' in the run lengths is not a whole number of pixels; an empty mask is an empty text", True),
+        ("1 2 3", "have 3 numbers, but need pairs", True),
+        ("4194304 2", "leaves the picture of 2048 x 2048 pixels", True),
+        (None, "has no row for Lunate; write a row with an empty rle for a bone that is not seen", False),
+        ("Lunatic", "unknown class 'Lunatic'; did you mean 'Lunate'?", False),
+    ],
+)
+def test_a_bad_cell_is_named_with_its_place(tmp_path, cell, words, elsewhere):
+    good = write(tmp_path / "good.csv", 0)
+    rows = list(csv.reader(good.read_text().splitlines()))
+    at = next(number for number, row in enumerate(rows) if row[:2] == ["b.png", "Lunate"])
+    changed = {None: [], "Lunatic": [["b.png", "Lunatic", ""]]}.get(cell, [["b.png", "Lunate", cell]])
+    with open(tmp_path / "bad.csv", "w", newline="") as file:
+        csv.writer(file).writerows([*rows[:at], *changed, *rows[at + 1 :]])
+    for method in ("vote", "class_wise"):
+        told = str(call(good, tmp_path / "bad.csv", "-m", method, "-o", tmp_path / "out").exception)
+        assert (words in told and "b.png" in told) or f"bad.csv, line {at + 1}: {words}" in told
+        assert ("--images" in told) == elsewhere
+        assert not (tmp_path / "out").exists()
+
+
+class Anyones:
+    """Somebody's package with a vote of its own: bone is what all members see."""
+
+    @hookimpl
+    def handbone_ensemblers(self):
+        def build(settings):
+            return lambda members: vote(members, 1.0)
+
+        return [EnsemblerSpec(name="vote", summary="Everyone agrees", build=build)]
+
+
+def test_a_plugins_method_of_a_built_in_name(files, tmp_path, monkeypatch):
+    manager = PluginManager(entry_points=False)
+    manager.register(Anyones(), package="handbone-anyones", version="0.1")
+    monkeypatch.setattr(pipeline, "registry", lambda: manager)
+    out = tmp_path / "out"
+    told = str(call(*files, "-o", out, "-m", "vote").exception)
+    assert "provided by handbone and handbone-anyones; say which: --set from=handbone" in told
+    for package, least in (("handbone-anyones", 3), ("handbone", 2)):
+        result = call(*files, "-o", out, "--overwrite", "-m", "vote", "--set", f"from={package}")
+        assert result.exit_code == 0, result.output
+        (_, rles), *_ = read_predictions(out / "predictions.csv")
+        votes = 2 * masks(0).mask(4).astype(int) + masks(1).mask(4)
+        assert np.array_equal(BoneMasks.from_rle(rles, (2048, 2048)).mask(4), votes >= least)
+    assert json.loads((out / "ensemble.json").read_text())["plugins"]["handbone-anyones"]["version"] == "0.1"

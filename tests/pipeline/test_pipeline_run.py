@@ -95,6 +95,27 @@ def test_dry_run_tells_what_a_change_would_cost_and_does_nothing(home):
     assert sorted((path, path.stat().st_mtime_ns) for path in (home / "runs").rglob("*")) == before
 
 
+def test_the_best_run_gives_each_bone(home):
+    other = home / "others" / "other"
+    shutil.copytree(home / "runs/tiny", other)
+    rows = pd.read_csv(other / "metrics.csv")
+    rows.loc[rows["part"] == "validation", "dice"] = 0.0
+    rows.loc[rows["bone"] == "Lunate", "dice"] = 1.0
+    rows.loc[rows["bone"] == "Lunate", "both_empty"] = False
+    rows.to_csv(other / "metrics.csv", index=False)
+    words = ("runs/tiny", "others/other", "--method", "best", "-o", "joined")
+    done = handbone("ensemble", *words, "--json", folder=home)
+    assert done.returncode == 0, done.stderr
+    choices = json.loads(done.stdout)["settings"]["choices"]
+    assert set(choices) == set(NAMES) and choices["Lunate"] == "other" and choices["Radius"] == "tiny"
+    # Both are the same run, so that each bone is as it was.
+    assert (home / "joined/predictions.csv").read_bytes() == (home / "runs/tiny/predictions.csv").read_bytes()
+    fitted = handbone("ensemble", *words[:2], "-o", "fitted", "--fit-thresholds", "--json", folder=home)
+    assert fitted.returncode == 0, fitted.stderr
+    validation = set(rows[rows["part"] == "validation"]["image_name"])
+    assert json.loads(fitted.stdout)["thresholds_fitted_on"] == len(validation) > 0
+
+
 def test_refine_takes_the_latest_run(home):
     done = handbone("refine", "--classes", "wrist", folder=home)
     assert done.returncode == 0, done.stderr
