@@ -6,6 +6,9 @@ from typing import Any
 from handbone.plugins import LossSpec, ModelSpec, hookimpl
 from handbone_monai import settings
 
+# The version of handbone's hooks that it was written for.
+HANDBONE_API = 1
+
 
 def _build_network(name: str, settings: Any, *, in_channels: int, classes: int):
     from handbone_monai.networks import build

@@ -4,7 +4,7 @@ from typing import Annotated, Literal, Self
 
 from pydantic import Field, model_validator
 
-from handbone.recipe.schema import Table
+from handbone.plugins import Table
 
 Channels = Annotated[int, Field(ge=1)]
 Levels = Annotated[tuple[Channels, ...], Field(min_length=2)]
