@@ -63,7 +63,7 @@ def command(
     from handbone.cli.settings import nested_settings
     from handbone.pipeline import ensemble
     from handbone.pipeline.members import open_members, picture_sizes
-    from handbone.pipeline.prediction import check_output
+    from handbone.pipeline.outputs import check_output
 
     check_output(output, overwrite=overwrite, record=ensemble.RECORD_FILE, what="joined predictions")
     opened = open_members(members)

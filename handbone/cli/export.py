@@ -41,7 +41,7 @@ def command(
     """
     from handbone.cli.settings import nested_settings
     from handbone.pipeline.export import RECORD_FILE, ExportSource, export_masks
-    from handbone.pipeline.prediction import check_output
+    from handbone.pipeline.outputs import check_output
     from handbone.pipeline.writing import writer_maker
 
     check_output(output, overwrite=overwrite, record=RECORD_FILE, what="exported masks")

@@ -68,7 +68,8 @@ def command(
     cannot be read, or not be written as --write asks, is listed; the exit code is then 1. Not a medical device.
     """
     from handbone.cli.settings import nested_settings
-    from handbone.pipeline.prediction import check_output, find_pictures, predict_pictures, predictions_json
+    from handbone.pipeline.outputs import check_output, find_pictures
+    from handbone.pipeline.prediction import predict_pictures, predictions_json
     from handbone.pipeline.writing import writer_makers
 
     check_output(output, overwrite=overwrite)

@@ -60,7 +60,7 @@ def command(
     keeps its rows and is listed; the exit code is then 1. Not a medical device.
     """
     from handbone.anatomy import select
-    from handbone.pipeline.prediction import check_output
+    from handbone.pipeline.outputs import check_output
     from handbone.pipeline.refinement import RECORD_FILE, refine_predictions, refinement_json
 
     bones = select(classes)

@@ -120,7 +120,9 @@ def compare_scores(
     if first is None:
         return Comparison(tuple(Line(name, tuple(told.get(name, ()))) for name in scores), {}, ())
     rows = first[0].rows
-    figures = tuple(figures_of(rows))
+    # Recipes may ask for further metrics, and only what all of them have can be compared.
+    tables = [set(run.rows.columns) for runs in scores.values() for run in runs]
+    figures = tuple(figure for figure in figures_of(rows) if all(figure in columns for columns in tables))
     poses = {pose: pictures_of(rows[rows["pose"] == pose]) for pose in POSES if (rows["pose"] == pose).any()}
     bootstraps = {pose: PersonBootstrap(people) for pose, (_, people) in poses.items()}
     values = {name: _values(runs, poses, figures) for name, runs in scores.items() if runs}

@@ -98,6 +98,33 @@ def boundary_iou(truth: BoneMasks, masks: BoneMasks, band_px: float = BAND_PX) -
     return boundary_iou_of(compare_boundaries(truth, masks, band_px=band_px))
 
 
+def iou(truth: BoneMasks, masks: BoneMasks) -> np.ndarray:
+    """Intersection over union of each bone, float64 (29,); 0 where one side is empty, NaN where both are.
+
+    Raises
+    ------
+    ShapeError: for masks of pictures of different sizes.
+    """
+    _same_picture(truth, masks)
+    shared = np.array([shared_area(truth, bone, masks, bone) for bone in range(anatomy.COUNT)], float)
+    either = truth.areas() + masks.areas() - shared
+    return np.divide(shared, either, out=np.full(anatomy.COUNT, np.nan), where=either > 0)
+
+
+def assd(truth: BoneMasks, masks: BoneMasks) -> np.ndarray:
+    """Average symmetric surface distance of each bone in pixels, float64 (29,): the mean over both boundaries.
+
+    The picture's diagonal where one side is empty, NaN where both are, as for `hd95`.
+    """
+    values = np.full(anatomy.COUNT, np.nan)
+    for bone, pair in enumerate(compare_boundaries(truth, masks)):
+        if len(pair.there) and len(pair.back):
+            values[bone] = np.concatenate([pair.there, pair.back]).mean(dtype=np.float64)
+        elif len(pair.there) or len(pair.back):
+            values[bone] = np.hypot(*truth.size_hw)
+    return values
+
+
 def nsd_of(pairs: Sequence[Boundaries], tolerance_px: float) -> np.ndarray:
     """`nsd` of boundaries that are compared already."""
     both = [np.concatenate([pair.there, pair.back]) for pair in pairs]

@@ -1,6 +1,7 @@
 """Metrics as tables: one row for each picture, bone and stage, and their means over bones, groups and poses."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from functools import partial
 
 import numpy as np
 import pandas as pd
@@ -8,6 +9,7 @@ import pandas as pd
 from handbone import anatomy
 from handbone.data.pose import bend_degrees, pose
 from handbone.errors import HandboneError
+from handbone.evaluation.columns import FACTS
 from handbone.evaluation.metrics import (
     BAND_PX,
     both_empty,
@@ -19,6 +21,8 @@ from handbone.evaluation.metrics import (
 )
 from handbone.masks.bone_masks import BoneMasks
 
+#: A further figure of each bone, (29,), from true and predicted masks.
+Metric = Callable[[BoneMasks, BoneMasks], np.ndarray]
 #: What `handbone.data.pose.pose` tells apart.
 POSES = ("straight", "bent", "unknown")
 
@@ -28,6 +32,7 @@ def score_pictures(
     *,
     tolerances_px: Sequence[float] = (1.0, 2.0),
     band_px: float = BAND_PX,
+    metrics: Mapping[str, Metric] | None = None,
 ) -> pd.DataFrame:
     """The metrics table: one row for each image, stage and bone.
 
@@ -36,17 +41,19 @@ def score_pictures(
     pictures: (image name, true masks, {stage: its masks}) of each picture, in the order of the method's stages.
     tolerances_px: the tolerances of the NSD columns, in pixels of the picture.
     band_px: width in pixels of the bands that boundary IoU compares.
+    metrics: further columns by name.
 
     Returns
     -------
     Columns image_name, bone, stage, dice, both_empty, nsd_<tolerance>px for each tolerance, hd95_px, boundary_iou,
-    truth_area and area in pixels, bend_degrees and pose ('straight', 'bent' or 'unknown') of the true hand. Boundary
-    metrics are NaN where both masks are empty; see `metrics` for where one is.
+    further metrics, truth_area and area in pixels, bend_degrees and pose ('straight', 'bent' or 'unknown') of the true
+    hand. Boundary metrics are NaN where both masks are empty; see `handbone.evaluation.metrics` for where one is.
 
     Raises
     ------
     HandboneError: for an image name that comes twice.
     """
+    measure = partial(_scores, tolerances_px=tolerances_px, band_px=band_px, metrics=metrics or {})
     frames: list[pd.DataFrame] = []
     seen: set[str] = set()
     for image_name, truth, stages in pictures:
@@ -56,16 +63,21 @@ def score_pictures(
         bend = bend_degrees(truth.centroids_xy())
         for stage, masks in stages.items():
             columns = {"image_name": image_name, "bone": anatomy.NAMES, "stage": stage}
-            columns |= _scores(truth, masks, tolerances_px, band_px)
+            columns |= measure(truth, masks)
             frames.append(pd.DataFrame(columns | {"bend_degrees": bend, "pose": pose(bend)}))
     if not frames:
-        names = [*_scores(*[BoneMasks.from_rings({}, (1, 1))] * 2, tolerances_px, band_px)]
+        names = [*measure(*[BoneMasks.from_rings({}, (1, 1))] * 2)]
         return pd.DataFrame(columns=["image_name", "bone", "stage", *names, "bend_degrees", "pose"])
     return pd.concat(frames, ignore_index=True)
 
 
 def _scores(
-    truth: BoneMasks, masks: BoneMasks, tolerances_px: Sequence[float], band_px: float
+    truth: BoneMasks,
+    masks: BoneMasks,
+    *,
+    tolerances_px: Sequence[float],
+    band_px: float,
+    metrics: Mapping[str, Metric],
 ) -> dict[str, np.ndarray]:
     pairs = compare_boundaries(truth, masks, band_px=band_px)
     return {
@@ -74,6 +86,7 @@ def _scores(
         **{f"nsd_{tolerance:g}px": nsd_of(pairs, tolerance) for tolerance in tolerances_px},
         "hd95_px": hd95_of(pairs, truth.size_hw),
         "boundary_iou": boundary_iou_of(pairs),
+        **{name: metric(truth, masks) for name, metric in metrics.items()},
         "truth_area": truth.areas(),
         "area": masks.areas(),
     }
@@ -90,8 +103,8 @@ def summarise(rows: pd.DataFrame) -> pd.DataFrame:
     -------
     Columns kind ('group', 'pose', 'group and pose' or 'bone'), name, pictures, and for each stage <stage>_dice,
     <stage>_dice_seen (Dice without the bones that neither truth nor prediction has), <stage>_both_empty (how many those
-    are), <stage>_nsd_..., <stage>_hd95_px and <stage>_boundary_iou. Groups come first, then poses (all bones), then
-    groups in each pose ('carpals, bent'), then bones in anatomy order.
+    are), <stage>_nsd_..., <stage>_hd95_px, <stage>_boundary_iou and further metrics. Groups come first, then poses (all
+    bones), then groups in each pose ('carpals, bent'), then bones in anatomy order.
     """
     parts = [("group", name, rows[rows["bone"].isin(bones)]) for name, bones in anatomy.GROUPS.items()]
     parts += [("pose", name, rows[rows["pose"] == name]) for name in POSES]
@@ -116,16 +129,16 @@ def summarise(rows: pd.DataFrame) -> pd.DataFrame:
 
 def _means(rows: pd.DataFrame) -> dict[str, float]:
     figures = rows.assign(dice_seen=rows["dice"].where(~rows["both_empty"].astype(bool)))
-    _, *boundary = figures_of(rows)
-    means = figures.groupby("bone")[["dice", "dice_seen", *boundary]].mean().mean()
+    _, *others = figures_of(rows)
+    means = figures.groupby("bone")[["dice", "dice_seen", *others]].mean().mean()
     return {
         "dice": float(means["dice"]),
         "dice_seen": float(means["dice_seen"]),
         "both_empty": int(rows["both_empty"].sum()),
-        **{name: float(means[name]) for name in boundary},
+        **{name: float(means[name]) for name in others},
     }
 
 
 def figures_of(rows: pd.DataFrame) -> list[str]:
-    """The columns of a metrics table that hold figures: dice, then the boundary metrics that it has."""
-    return [name for name in rows.columns if name in ("dice", "hd95_px", "boundary_iou") or name.startswith("nsd_")]
+    """The columns of a metrics table that hold figures: dice, then boundary metrics and others that it has."""
+    return [name for name in rows.columns if name not in FACTS]

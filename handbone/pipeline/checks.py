@@ -4,6 +4,7 @@ import importlib.util
 
 from handbone import anatomy
 from handbone.errors import HandboneError
+from handbone.evaluation.columns import is_taken
 from handbone.plugins.manager import registry
 from handbone.prompters import find_prompter
 from handbone.recipe.schema import Choice, Network, Recipe, Refine
@@ -24,6 +25,13 @@ def check_recipe(recipe: Recipe, *, where: str) -> None:
         networks["refine"] = recipe.refine
     for table, network in networks.items():
         mistakes += _network_mistakes(table, network)
+    for choice in recipe.evaluate.metrics:
+        try:
+            registry().get("metric", choice)
+            if is_taken(choice.name):
+                raise HandboneError(f"every run has a column {choice.name!r} already", remedy="leave it out")
+        except HandboneError as error:
+            mistakes.append(f"evaluate.metrics: {error}")
     if recipe.prompt is not None:
         try:
             find_prompter(recipe.prompt.prompter)

@@ -16,7 +16,8 @@ from handbone.files import whole_folder, write_json
 from handbone.masks.contest_csv import PredictionsWriter
 from handbone.masks.probabilities import BoneProbabilities
 from handbone.pipeline.finished import TABLE
-from handbone.pipeline.members import FileMember, Member, RunMember, size_of
+from handbone.pipeline.members import Member, RunMember, size_of
+from handbone.pipeline.prediction_file import FileMember
 from handbone.plugins import installed_plugins, registry
 from handbone.plugins.manager import BUILTIN
 from handbone.plugins.provenance import provenance

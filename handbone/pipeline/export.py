@@ -8,9 +8,8 @@ from handbone import __version__
 from handbone.data.pictures import picture_size_hw
 from handbone.errors import HandboneError
 from handbone.files import whole_folder, write_json
-from handbone.pipeline.finished import TABLE, finished_run, is_finished_run
-from handbone.pipeline.members import CONTEST_HW, FileMember
-from handbone.pipeline.prediction import file_stems, find_pictures
+from handbone.pipeline.outputs import TABLE_FILE, file_stems, find_pictures
+from handbone.pipeline.prediction_file import CONTEST_HW, FileMember
 from handbone.pipeline.writing import Maker
 from handbone.plugins import PredictedPicture
 from handbone.progress import track
@@ -32,7 +31,7 @@ class ExportSource:
     """
 
     def __init__(self, path: Path, images: Path | None = None):
-        table = path if path.is_file() else path / TABLE
+        table = path if path.is_file() else path / TABLE_FILE
         if not table.is_file():
             remedy = "give a run's folder, a folder that 'handbone predict' wrote, or a CSV in the contest's format"
             raise HandboneError("there are no predictions", where=path, remedy=remedy)
@@ -51,10 +50,13 @@ class ExportSource:
     def _find(self, path: Path, images: Path | None) -> dict[str, Path]:
         if images is not None:
             return {picture.name: picture for picture in find_pictures([images])}
-        if is_finished_run(path):
-            return {sample.name: sample.image for sample in finished_run(path).dataset.samples}
-        recorded = {name: Path(picture["path"]) for name, picture in self._file.recorded.items()}
-        return {name: place for name, place in recorded.items() if place.is_file()}
+        if self._file.recorded or path.is_file():
+            recorded = {name: Path(picture["path"]) for name, picture in self._file.recorded.items()}
+            return {name: place for name, place in recorded.items() if place.is_file()}
+        # Late, as opening a run waits for torch.
+        from handbone.pipeline.finished import finished_run
+
+        return {sample.name: sample.image for sample in finished_run(path).dataset.samples}
 
     def _size_hw(self, name: str, path: Path | None) -> tuple[int, int]:
         known = self._file.size_hw(name)

@@ -1,10 +1,9 @@
 """Members of an ensemble: finished runs with their probabilities, and anyone's prediction files with their masks."""
 
 import contextlib
-import json
 from collections.abc import Iterable, Sequence
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Protocol
 
 import numpy as np
 import pandas as pd
@@ -16,11 +15,8 @@ from handbone.masks.bone_masks import BoneMasks
 from handbone.masks.contest_index import PredictionsIndex
 from handbone.masks.probabilities import BoneProbabilities
 from handbone.pipeline.finished import TABLE, finished_run, is_finished_run
-from handbone.pipeline.prediction import RECORD_FILE
+from handbone.pipeline.prediction_file import CONTEST_HW, FileMember
 from handbone.pipeline.run_predictions import load_prediction
-
-#: The contest's frame, in which its prediction files are.
-CONTEST_HW = (2048, 2048)
 
 
 class Member(Protocol):
@@ -37,44 +33,6 @@ class Member(Protocol):
 
     def probabilities(self, picture: str, size_hw: tuple[int, int]) -> BoneProbabilities:
         """What it says of a picture of that size."""
-
-
-class FileMember:
-    """A prediction file in the contest's format; sizes stand beside it where `handbone predict` wrote it."""
-
-    def __init__(self, name: str, path: Path):
-        self.name, self.path = name, path
-        self._index = PredictionsIndex(path)
-        self.names = self._index.names
-        #: Everything that is known of each picture.
-        self.recorded = recorded_pictures(path.parent)
-
-    def size_hw(self, picture: str) -> tuple[int, int] | None:
-        return tuple(self.recorded[picture]["size_hw"]) if picture in self.recorded else None
-
-    def cells(self, picture: str) -> list[str]:
-        """The 29 run lengths of a picture."""
-        return self._index.cells(picture)
-
-    def masks(self, picture: str, size_hw: tuple[int, int]) -> BoneMasks:
-        """The masks of a picture of that size.
-
-        Raises
-        ------
-        HandboneError: run lengths that cannot belong to such a picture.
-        """
-        cells = self.cells(picture)
-        try:
-            return BoneMasks.from_rle(cells, size_hw)
-        except HandboneError as error:
-            remedies = [error.remedy] if error.remedy else []
-            if size_hw == CONTEST_HW and self.size_hw(picture) is None:
-                remedies.append("if the picture is not of 2048 x 2048 pixels, say where it lies with --images")
-            what = f"{picture}, {error.where}: {error.what}"
-            raise HandboneError(what, where=self.path, remedy="; ".join(remedies) or None) from None
-
-    def probabilities(self, picture: str, size_hw: tuple[int, int]) -> BoneProbabilities:
-        return BoneProbabilities.from_masks(self.masks(picture, size_hw))
 
 
 class RunMember:
@@ -162,12 +120,3 @@ def _named(word: str) -> tuple[str, Path]:
         return name, Path(path)
     path = Path(word)
     return (path.stem if path.suffix.lower() == ".csv" else path.resolve().name), path
-
-
-def recorded_pictures(folder: Path) -> dict[str, dict[str, Any]]:
-    """What `handbone predict` wrote of each picture in a folder, by base name; empty where it did not write there."""
-    try:
-        pictures = json.loads((folder / RECORD_FILE).read_text(encoding="utf-8"))["pictures"]
-        return {picture["name"]: picture for picture in pictures if picture.get("size_hw")}
-    except (OSError, ValueError, KeyError, TypeError):
-        return {}

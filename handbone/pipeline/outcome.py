@@ -13,8 +13,10 @@ from handbone.masks.bone_masks import BoneMasks
 from handbone.pipeline.context import Context
 from handbone.pipeline.manifest import environment
 from handbone.pipeline.run_predictions import load_prediction, load_predictions
+from handbone.plugins import MetricSpec, registry
 from handbone.progress import track
 from handbone.recipe.dump import to_toml
+from handbone.recipe.schema import Choice, Table
 
 _TIMED = ("phantom", "pictures", "coarse", "frames", "refiner", "prompter", "predictions", "evaluation")
 _HEADLINES = ("all", "carpals", "metacarpals", "phalanges", "forearm")
@@ -23,7 +25,13 @@ _HEADLINES = ("all", "carpals", "metacarpals", "phalanges", "forearm")
 def evaluate(context: Context, part: Path) -> None:
     """Compare coarse and merged masks with the labels; leaves `metrics.csv`, `summary.csv` and `figures.json`."""
     settings = context.recipe.evaluate
-    rows = score_pictures(_scored(context), tolerances_px=settings.nsd_tolerances_px, band_px=settings.boundary_band_px)
+    metrics = {choice.name: spec.build(checked) for choice, spec, checked in _metrics(context)}
+    rows = score_pictures(
+        _scored(context),
+        tolerances_px=settings.nsd_tolerances_px,
+        band_px=settings.boundary_band_px,
+        metrics=metrics,
+    )
     parts = {sample.name: name for name in ("validation", "test") for sample in context.parts[name]}
     rows.insert(1, "part", rows["image_name"].map(parts))
     rows.insert(2, "person", rows["image_name"].map({sample.name: sample.person for sample in context.predicted}))
@@ -34,6 +42,11 @@ def evaluate(context: Context, part: Path) -> None:
     with whole_file(part / "summary.csv") as temporary:
         summary.to_csv(temporary, index=False, float_format="%.6g")
     write_json(part / "figures.json", _headlines(summary))
+
+
+def _metrics(context: Context) -> list[tuple[Choice, MetricSpec, Table]]:
+    """The further metrics that the recipe names, with their settings."""
+    return [(choice, *registry().get("metric", choice)) for choice in context.recipe.evaluate.metrics]
 
 
 def _scored(context: Context) -> Iterator[tuple[str, BoneMasks, Mapping[str, BoneMasks]]]:
@@ -107,6 +120,7 @@ def write_page(context: Context, part: Path) -> None:
         decisions=[{"image_name": name, **d} for name, r in records.items() for d in r["decisions"]],
         failures=[(problem["file"], problem["message"]) for problem in context.problems()],
         notes=_notes(context, rows),
+        lower_is_better=[choice.name for choice, spec, _ in _metrics(context) if not spec.higher_is_better],
         facts={"Run": f"{sum(context.folder.seconds(step) for step in _TIMED) / 60:.0f} min"},
         recipe=to_toml(context.recipe),
         environment=_flat(environment()) | {"seed": context.recipe.seed},

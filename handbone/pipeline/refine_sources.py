@@ -13,7 +13,7 @@ from handbone.masks.bone_masks import BoneMasks
 from handbone.masks.contest_csv import picture_names, read_predictions
 from handbone.masks.probabilities import BoneProbabilities
 from handbone.pipeline.finished import TABLE, finished_run
-from handbone.pipeline.prediction import find_pictures
+from handbone.pipeline.outputs import find_pictures
 from handbone.pipeline.run_predictions import load_prediction
 
 

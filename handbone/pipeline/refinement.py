@@ -17,7 +17,7 @@ from handbone.frame import Frame
 from handbone.masks.bone_masks import BoneMasks
 from handbone.masks.contest_csv import PredictionsWriter
 from handbone.pipeline.finished import TABLE
-from handbone.pipeline.prediction import overlay_names
+from handbone.pipeline.outputs import overlay_names
 from handbone.pipeline.refine_sources import Item, Source
 from handbone.progress import track
 from handbone.report.overlay import draw_overlay, panel

@@ -67,6 +67,11 @@ def _prediction(recipe: Recipe) -> dict:
     return recipe.predict.model_dump(mode="json", exclude={"calibrate"})
 
 
+def _evaluation(recipe: Recipe) -> dict:
+    """What figures are made from; further metrics count where there are any, so that older runs stay as they are."""
+    return recipe.evaluate.model_dump(mode="json", exclude=None if recipe.evaluate.metrics else {"metrics"})
+
+
 def _prompting(recipe: Recipe) -> list:
     """What a prompted stage adds to a step's settings; nothing without one, so that other runs stay as they are."""
     return [] if recipe.prompt is None else [recipe.prompt.model_dump(mode="json", exclude={"tune"})]
@@ -177,7 +182,7 @@ STEPS: tuple[Step, ...] = (
         name="evaluation",
         summary="Compare with the labels",
         work=_late("outcome", "evaluate"),
-        settings=lambda r: r.evaluate.model_dump(mode="json"),
+        settings=_evaluation,
         inputs=("predictions",),
         publishes=(("metrics.csv", "metrics.csv"), ("summary.csv", "summary.csv")),
     ),

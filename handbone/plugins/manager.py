@@ -33,6 +33,7 @@ _BUILTIN_MODULES = (
     "handbone.training.hooks",
     "handbone.ensemble.hooks",
     "handbone.prompters.hooks",
+    "handbone.evaluation.hooks",
     "handbone.writers.hooks",
 )
 

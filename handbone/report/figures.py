@@ -1,13 +1,16 @@
 """The report's figures and the words for them, from the metrics table."""
 
+from collections.abc import Collection
 from dataclasses import dataclass
 
 import numpy as np
 import pandas as pd
 
 from handbone.anatomy import CARPALS, INDEX, NAMES
+from handbone.evaluation.bootstrap import Interval
 from handbone.evaluation.headlines import Headline, headlines
 from handbone.evaluation.tables import figures_of
+from handbone.report import numbers
 from handbone.report.cases import colour_of
 from handbone.report.charts import group_means
 from handbone.report.labels import SHORT_NAMES
@@ -39,14 +42,16 @@ class Figures:
     Parameters
     ----------
     rows: one row per image_name, bone and stage, with `dice` and, where computed, `nsd_*px`, `hd95_px`, `boundary_iou`,
-        `pose`, `person` and `both_empty`; stages come in the order of the method.
+        further metrics, `pose`, `person` and `both_empty`; stages come in the order of the method.
+    lower_is_better: further metrics of which this is true.
     """
 
-    def __init__(self, rows: pd.DataFrame):
+    def __init__(self, rows: pd.DataFrame, lower_is_better: Collection[str] = ()):
         missing = _COLUMNS - set(rows)
         if missing:
             raise ValueError(f"the metrics have no column {sorted(missing)[0]!r}")
         self.rows = rows
+        self._lower = lower_is_better
         self.stages = list(dict.fromkeys(rows["stage"]))
         self.first, self.last = self.stages[0], self.stages[-1]
         self.nsd_column = next((c for c in reversed(list(rows)) if c.startswith("nsd_")), None)
@@ -113,6 +118,11 @@ class Figures:
     def names(self) -> list[str]:
         """The columns that hold figures."""
         return figures_of(self.rows)
+
+    def verdict(self, figure: str, change: Interval) -> str:
+        """ "up" where a figure's change is surely a gain, "down" where it is a loss, else empty."""
+        lower = figure in self._lower or numbers.lower_is_better(figure)
+        return numbers.verdict(change, lower_is_better=lower)
 
     def case(self, image_name: str) -> dict | None:
         """Dice of one picture: `all` and `carpals` by stage, its pose, its weakest bones, and every bone's by stage."""

@@ -16,13 +16,13 @@ def title_of(figure: str) -> str:
 
 
 def lower_is_better(figure: str) -> bool:
-    """Whether a figure is a distance."""
+    """Whether a figure that every run has is a distance; of further ones their metric says it."""
     return figure == "hd95_px"
 
 
 def digits_of(figure: str) -> int:
     """Digits after the point: hundredths of a pixel, thousandths of a share."""
-    return 2 if figure == "hd95_px" else 3
+    return 2 if figure.endswith("_px") else 3
 
 
 def value_text(figure: str, value: float) -> str:
@@ -52,7 +52,7 @@ def change_range_text(figure: str, interval: Interval) -> str:
     return f"{change_text(figure, interval.low)} to {change_text(figure, interval.high)}"
 
 
-def verdict(figure: str, change: Interval) -> str:
+def verdict(change: Interval, *, lower_is_better: bool) -> str:
     """ "up" for a change that is a gain in the whole interval, "down" for a loss, else empty."""
-    better, worse = (change.high < 0, change.low > 0) if lower_is_better(figure) else (change.low > 0, change.high < 0)
+    better, worse = (change.high < 0, change.low > 0) if lower_is_better else (change.low > 0, change.high < 0)
     return "up" if better else "down" if worse else ""

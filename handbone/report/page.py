@@ -1,7 +1,7 @@
 """The report: one HTML page that holds everything it shows and asks nothing of a network."""
 
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from datetime import UTC, datetime
 from importlib.resources import files
 from pathlib import Path
@@ -31,6 +31,7 @@ def write_report(
     decisions: Sequence[Mapping[str, Any]] = (),
     failures: Sequence[tuple[str, str]] = (),
     notes: Sequence[str] = (),
+    lower_is_better: Collection[str] = (),
     facts: Mapping[str, str] | None = None,
     recipe: str = "",
     environment: Mapping[str, Any] | None = None,
@@ -48,11 +49,12 @@ def write_report(
     decisions: one per picture and bone of the gate: `image_name`, `bone`, `used`, `reason`, `agreement`.
     failures: (picture, reason) of what was skipped.
     notes: sentences that stand right below the result, such as that the pictures are phantoms.
+    lower_is_better: further metrics in `rows` of which this is true.
     facts: further tiles, label to value, such as {"training": "14 min"}.
     recipe: the resolved recipe as TOML.
     environment: versions, device, seed.
     """
-    figures = Figures(rows) if rows is not None and len(rows) else None
+    figures = Figures(rows, lower_is_better) if rows is not None and len(rows) else None
     names = [case.image_name for case in cases]
     ordered = figures.order(names) if figures else names
     by_name = {case.image_name: case for case in cases}

@@ -1,6 +1,8 @@
 """`handbone export` and `handbone predict --write` through the real commands."""
 
 import json
+import subprocess
+import sys
 import types
 
 import cv2
@@ -191,3 +193,14 @@ def test_what_a_format_cannot_take_is_listed_and_the_rest_goes_on(pictures, weig
 def test_predict_refuses_unknown_formats_before_any_work(pictures, weights, tmp_path, more, words):
     result = call(pictures, "-o", tmp_path / "out", "-w", weights, *more, app=predicting)
     assert words in str(result.exception) and not (tmp_path / "out").exists()
+
+
+def test_an_export_waits_for_no_torch(table, tmp_path):
+    code = (
+        "import sys; from handbone.cli import main\n"
+        "try: main()\n"
+        "except SystemExit as end: sys.exit(end.code or 'torch' in sys.modules)"
+    )
+    words = ("export", table, "-f", "png", "-o", tmp_path / "out", "--images", tmp_path / "images")
+    subprocess.run([sys.executable, "-c", code, *map(str, words)], check=True, timeout=120)
+    assert (tmp_path / "out" / "export.json").is_file()

@@ -15,7 +15,7 @@ from handbone.anatomy import NAMES
 from handbone.cli import predict
 from handbone.masks.bone_masks import BoneMasks
 from handbone.masks.contest_csv import read_predictions
-from handbone.pipeline.prediction import overlay_names
+from handbone.pipeline.outputs import overlay_names
 from handbone.recipe.schema import Choice
 from handbone.stages.settings import RefinerSettings
 from handbone.training.weights import WeightsCard, build_network, save_weights

@@ -16,7 +16,7 @@ from handbone.data.check import check_dataset
 from handbone.data.pictures import is_picture, picture_size_hw, stem_of
 from handbone.errors import HandboneError
 from handbone.pipeline.members import picture_sizes
-from handbone.pipeline.prediction import file_stems, find_pictures
+from handbone.pipeline.outputs import file_stems, find_pictures
 from handbone.plugins import PluginManager, ReaderSpec, hookimpl
 from handbone.recipe.schema import Data
 

@@ -105,3 +105,10 @@ def test_nothing_but_failures_is_a_table_too(tmp_path):
     assert pd.read_csv(tmp_path / "compare.csv")["error"].tolist() == ["lost"]
     assert "one failed: lost" in (tmp_path / "compare.md").read_text()
     assert not (tmp_path / "compare.png").exists()
+
+
+def test_only_figures_that_all_recipes_have_are_compared():
+    more = score()
+    more.rows["iou"] = more.rows["dice"] / (2 - more.rows["dice"])
+    assert compare_scores({"one": [more], "two": [score()]}).figures == ("dice", "hd95_px")
+    assert compare_scores({"one": [more], "two": [more]}).figures == ("dice", "hd95_px", "iou")

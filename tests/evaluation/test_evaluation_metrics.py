@@ -8,7 +8,7 @@ from hypothesis.extra import numpy as hnp
 
 from handbone.anatomy import COUNT
 from handbone.errors import ShapeError
-from handbone.evaluation.metrics import both_empty, boundary_iou, dice_contest, hd95, nsd
+from handbone.evaluation.metrics import assd, both_empty, boundary_iou, dice_contest, hd95, iou, nsd
 from handbone.masks import BoneMasks
 
 planes = hnp.arrays(bool, (9, 11), elements=st.booleans(), fill=st.booleans())
@@ -119,3 +119,17 @@ def test_pictures_of_other_sizes_are_refused():
     for metric in (dice_contest, hd95, boundary_iou, lambda x, y: nsd(x, y, 1.0)):
         with pytest.raises(ShapeError, match=r"\(4, 4\) like the truth's, but came as \(4, 5\)"):
             metric(only(np.ones((4, 4), bool)), only(np.ones((4, 5), bool)))
+
+
+@settings(deadline=None)
+@given(planes, planes)
+def test_iou_and_mean_distance_agree_with_all_pixels(a, b):
+    found_iou, found_assd = iou(only(a), only(b))[0], assd(only(a), only(b))[0]
+    if not a.any() and not b.any():
+        assert np.isnan(found_iou) and np.isnan(found_assd)
+        return
+    assert found_iou == np.count_nonzero(a & b) / np.count_nonzero(a | b)
+    one_side = not a.any() or not b.any()
+    wanted = np.hypot(9, 11) if one_side else np.concatenate(all_distances(a, b)).mean()
+    assert found_assd == pytest.approx(wanted, abs=1e-5)
+    assert np.isnan(iou(only(a), only(b))[1:]).all()

@@ -7,6 +7,8 @@ import pytest
 from handbone.anatomy import COUNT, GROUPS, INDEX, NAMES
 from handbone.errors import HandboneError
 from handbone.evaluation import score_pictures, summarise
+from handbone.evaluation.headlines import headlines, with_intervals
+from handbone.evaluation.metrics import iou
 from handbone.masks import BoneMasks
 
 PLACES = {"Radius": (40, 90), "Capitate": (40, 60), "finger-11": (40, 30)}
@@ -108,3 +110,15 @@ def test_the_table_survives_a_csv(rows, tmp_path):
     rows.to_csv(tmp_path / "metrics.csv", index=False)
     again = pd.read_csv(tmp_path / "metrics.csv")
     pd.testing.assert_frame_equal(summarise(again), summarise(rows))
+
+
+def test_further_metrics_are_columns_and_means_like_the_others(rows):
+    pictures = [("a.png", hand(), {"coarse": hand(shift=5), "merged": hand()})]
+    share = {"share": lambda truth, masks: masks.areas() / np.maximum(truth.areas(), 1), "iou": iou}
+    more = score_pictures(pictures, metrics=share)
+    assert list(more.columns)[:11] == [*list(score_pictures(pictures).columns)[:9], "share", "iou"]
+    means = summarise(more).set_index("name")
+    assert means.loc["all", ["coarse_iou", "merged_iou", "coarse_share"]].tolist() == pytest.approx([1 / 3, 1, 1])
+    people = summarise(more.assign(person="p"))
+    assert {"iou_change", "merged_iou_low"} <= set(with_intervals(people, headlines(more.assign(person="p"))))
+    assert list(score_pictures([], metrics=share).columns) == list(more.columns)

@@ -116,6 +116,20 @@ def test_the_best_run_gives_each_bone(home):
     assert json.loads(fitted.stdout)["thresholds_fitted_on"] == len(validation) > 0
 
 
+def test_further_metrics_cost_an_evaluation_and_a_report_alone(home):
+    done = handbone("run", "tiny", "--set", 'evaluate.metrics=["iou", "assd_px"]', folder=home)
+    assert done.returncode == 0, done.stderr
+    assert done.stderr.count(": reused") == 6
+    rows = pd.read_csv(home / "runs/tiny/metrics.csv")
+    assert rows["iou"].dropna().between(0, 1).all() and (rows["assd_px"].dropna() >= 0).all()
+    known = rows[rows["iou"].notna()]
+    assert len(known) and (known["dice"] - 2 * known["iou"] / (1 + known["iou"])).abs().max() < 1e-3
+    assert {"coarse_iou", "merged_assd_px", "iou_change"} <= set(pd.read_csv(home / "runs/tiny/summary.csv"))
+    assert ">assd_px</th>" in (home / "runs/tiny/report.html").read_text()
+    again = handbone("run", "tiny", folder=home)
+    assert again.returncode == 0 and again.stderr.count(": reused") == 6
+
+
 def test_refine_takes_the_latest_run(home):
     done = handbone("refine", "--classes", "wrist", folder=home)
     assert done.returncode == 0, done.stderr

@@ -10,6 +10,7 @@ import pandas as pd
 import pytest
 
 from handbone import anatomy
+from handbone.evaluation.headlines import headlines
 from handbone.frame import Frame
 from handbone.masks.bone_masks import BoneMasks
 from handbone.report.cases import draw_case
@@ -212,3 +213,16 @@ def test_losses_are_told_as_plainly_as_gains():
     words = " ".join(Figures(rows).words())
     assert "7 bones gain" in words
     assert "1 loses, Lunate most (-0.150)" in words
+
+
+def test_further_metrics_stand_with_intervals_and_are_coloured_by_which_way_is_up(tmp_path):
+    rows = metrics().assign(pose="straight")
+    rows["person"] = rows["image_name"]
+    rows["kept"] = np.where(rows["stage"] == "coarse", 0.5, 0.75)
+    rows["lost"] = np.where(rows["stage"] == "coarse", 0.5, 0.75)
+    gain = headlines(rows)[0].change["kept"]
+    figures = Figures(rows, lower_is_better=["lost"])
+    assert (figures.verdict("kept", gain), figures.verdict("lost", gain)) == ("up", "down")
+    assert figures.verdict("hd95_px", gain) == "down"
+    page = write_report(tmp_path / "report.html", title="x", rows=rows, lower_is_better=["lost"]).read_text("utf-8")
+    assert re.search(r"<th[^>]*>kept</th>", page) and re.search(r'class="down">\+0\.250', page)

@@ -2,9 +2,9 @@
 
 from typing import Annotated, Literal
 
-from pydantic import Field
+from pydantic import Field, field_validator
 
-from handbone.recipe.schema.base import Off, Positive, Quoted, Size, Table
+from handbone.recipe.schema.base import Choice, Off, Positive, Quoted, Size, Table
 
 
 class Predict(Table):
@@ -36,6 +36,17 @@ class Evaluate(Table):
     boundary_band_px: Positive = Field(
         default=2.0, description="width in pixels of the band inside an outline that boundary IoU compares"
     )
+    metrics: tuple[Choice, ...] = Field(
+        default=(), description='further figures, as in ["iou", "assd_px"]: columns of metrics.csv, and in the report'
+    )
+
+    @field_validator("metrics")
+    @classmethod
+    def _named_once(cls, value: tuple[Choice, ...]) -> tuple[Choice, ...]:
+        names = [choice.name for choice in value]
+        if twice := [name for name in names if names.count(name) > 1]:
+            raise ValueError(f"{twice[0]!r} comes twice, and columns go by these names")
+        return value
 
 
 class Report(Table):

@@ -1,6 +1,11 @@
-"""DICOM for handbone: a reader of radiographs. Importing this imports no pydicom."""
+"""DICOM for handbone: a reader of radiographs and a writer of masks. Importing this imports no pydicom."""
 
-from handbone.plugins import NoSettings, ReaderSpec, hookimpl
+from pathlib import Path
+from typing import Literal
+
+from pydantic import Field
+
+from handbone.plugins import NoSettings, ReaderSpec, Table, WriterSpec, hookimpl
 
 _MAGIC = b"DICM"  # after a preamble of 128 bytes
 # Class UIDs, or how they begin, of files that hold no picture but lie beside them on disks from an archive.
@@ -16,6 +21,19 @@ _NO_PICTURES = (
 def recognises(head: bytes) -> bool:
     """Whether a file's first bytes are those of a DICOM that may hold a radiograph; many have no extension."""
     return head[128:132] == _MAGIC and not any(uid in head for uid in _NO_PICTURES)
+
+
+class SegSettings(Table):
+    """Settings of DICOM SEG."""
+
+    type: Literal["binary", "fractional"] = Field(
+        default="binary", description="binary: a bit a pixel; fractional: a byte, for viewers that know no bits"
+    )
+    anonymous: bool = Field(
+        default=False,
+        description="leave name, number, dates and all else of the person and the study empty; archives then cannot "
+        "file the masks with their picture",
+    )
 
 
 def _build_reader(settings: NoSettings):
@@ -34,5 +52,24 @@ def handbone_readers() -> list[ReaderSpec]:
             extensions=(".dcm", ".dicom"),
             recognises=recognises,
             build=_build_reader,
+        )
+    ]
+
+
+def _build_writer(settings: SegSettings, *, folder: Path):
+    from handbone_dicom.segmentation import SegWriter
+
+    return SegWriter(folder, fractional=settings.type == "fractional", anonymous=settings.anonymous)
+
+
+@hookimpl
+def handbone_writers() -> list[WriterSpec]:
+    """dicom_seg."""
+    return [
+        WriterSpec(
+            name="dicom_seg",
+            summary="DICOM SEG, one a picture; carries the patient's data of its source unless anonymous = true",
+            build=_build_writer,
+            settings=SegSettings,
         )
     ]

@@ -69,9 +69,9 @@ def write(
     dataset.PixelData = np.ascontiguousarray(values).tobytes() + bytes(values.nbytes % 2)
     dataset["PixelData"].VR = "OW" if dataset.BitsAllocated == 16 else "OB"
     for name, value in (PERSON | tags).items():
-        if value is None:
+        if value is None and name in dataset:
             del dataset[name]
-        else:
+        elif value is not None:
             setattr(dataset, name, value)
     path.parent.mkdir(parents=True, exist_ok=True)
     if preamble:
