@@ -49,8 +49,10 @@ class Package:
         return self.version, folder.stat().st_mtime if folder and folder.exists() else 0.0
 
 
-def find(name: str, packages: Iterable[Package]) -> Package:
+def find(name: str, packages: Iterable[Package], *, where: str | None = None) -> Package:
     """The package of a name, however it is spelt.
+
+    where: what names it, for the error.
 
     Raises
     ------
@@ -58,7 +60,7 @@ def find(name: str, packages: Iterable[Package]) -> Package:
     """
     by_name = {plain(package.name): package for package in packages}
     if plain(name) not in by_name:
-        raise UnknownNameError("plugin", name, (package.name for package in by_name.values()))
+        raise UnknownNameError("plugin", name, (package.name for package in by_name.values()), where=where)
     return by_name[plain(name)]
 
 
@@ -122,7 +124,7 @@ def _only(packages: tuple[Package, ...]) -> set[str] | None:
     text = os.environ.get(ONLY)
     if text is None:
         return None
-    return {plain(find(name.strip(), packages).name) for name in text.split(",") if name.strip()}
+    return {plain(find(name.strip(), packages, where=ONLY).name) for name in text.split(",") if name.strip()}
 
 
 def _marked(package: Package, off: set[str], only: set[str] | None) -> Package:
