@@ -36,6 +36,9 @@ _EPOCH = 1_000_000
 _RIGHT = 0.5
 # With fewer pictures chances of harm would be guesses.
 _FEWEST = 10
+# Hands met later differ more than those that a network has learned from: where training draws hands all alike, those to
+# calibrate with vary half as much again, and every other one is bent. The wide variety is wide enough.
+_VARIED = {"contest": {"spread": 1.5, "bent": 0.5}, "wide": {}}
 # Every refined mask is taken, so that it shows what each would do.
 _OPEN = schema.Merge(min_agreement=0.0, area_ratio=(0.0, 1e9), max_shift=1e9)
 
@@ -97,7 +100,8 @@ def _unseen(context: Context) -> Iterator[tuple[np.ndarray, BoneMasks]]:
     """Pictures float32 (H, W) that no network has learned from, with true masks."""
     recipe = context.recipe
     if context.phantom and recipe.predict.calibrate:
-        stream = PhantomStream(recipe.predict.calibrate, recipe.phantom.variety, recipe.phantom.seed)
+        variety = recipe.phantom.variety
+        stream = PhantomStream(recipe.predict.calibrate, variety, recipe.phantom.seed, **_VARIED[variety])
         for index in track(range(len(stream)), "Calibrating on phantoms"):
             picture = stream.draw(_EPOCH, index, recipe.phantom.size)
             image = (picture.load() / np.float32(255)).astype(np.float32)

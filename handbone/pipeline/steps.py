@@ -164,6 +164,8 @@ STEPS: tuple[Step, ...] = (
             r.merge.model_dump(mode="json"),
             r.predict.calibrate,
             r.phantom.size,
+            # Since hands of the contest's variety vary more here than in training; gates learned before do not count.
+            *(["varied"] if r.phantom.variety == "contest" else []),
             *_prompting(r),
         ],
         inputs=("coarse", "refiner", "prompter"),

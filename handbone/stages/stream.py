@@ -5,7 +5,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from handbone.phantom.hand import draw_hand
-from handbone.phantom.people import Variety
+from handbone.phantom.people import Variety, draw_person
 from handbone.stages.samples import LabelledPicture
 
 # Draws by seed and person in written sets start with these numbers too; the stream must not meet their people.
@@ -19,18 +19,24 @@ class PhantomStream:
     Parameters
     ----------
     count: pictures of an epoch. variety: see `draw_hand`. seed: of all of them.
+    spread: times the usual variation from person to person. bent: share of bent wrists; None for the usual one.
     """
 
     count: int
     variety: Variety = "wide"
     seed: int = 0
+    spread: float = 1.0
+    bent: float | None = None
 
     def __len__(self) -> int:
         return self.count
 
     def draw(self, epoch: int, index: int, size: int) -> LabelledPicture:
         """A picture with sides of at most `size` pixels, and its outlines."""
-        hand = draw_hand(np.random.default_rng([self.seed, _STREAM, epoch, index]), size=size, variety=self.variety)
+        rng = np.random.default_rng([self.seed, _STREAM, epoch, index])
+        bent = None if self.bent is None else bool(rng.random() < self.bent)
+        person = None if self.spread == 1.0 else draw_person(rng, self.variety, spread=self.spread)
+        hand = draw_hand(rng, size=size, variety=self.variety, bent=bent, person=person)
         return LabelledPicture(
             f"phantom-{self.seed}-{epoch}-{index}.png", lambda: hand.image, hand.masks.size_hw, hand.masks.rings()
         )

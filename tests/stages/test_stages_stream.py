@@ -5,7 +5,9 @@ import pytest
 import torch
 
 from handbone.masks.bone_masks import BoneMasks
+from handbone.phantom.people import average_person
 from handbone.recipe import schema
+from handbone.stages import stream
 from handbone.stages.coarse import CoarseDataset
 from handbone.stages.crop import wrist_frame
 from handbone.stages.refine import RefineDataset
@@ -44,3 +46,20 @@ def test_a_refiner_reads_pictures_drawn_fine_enough_for_its_window():
 def test_a_stream_and_coarse_channels_exclude_each_other():
     with pytest.raises(ValueError, match="set one of them off"):
         schema.Recipe(name="x", phantom={"stream": 5}, refine={"coarse_channels": True})
+
+
+def test_hands_to_calibrate_with_vary_more_and_are_bent_as_often_as_asked(monkeypatch):
+    asked = []
+    draw = stream.draw_hand
+    monkeypatch.setattr(stream, "draw_hand", lambda *args, **more: asked.append(more) or draw(*args, **more))
+    usual, varied = PhantomStream(3, "contest"), PhantomStream(3, "contest", spread=4.0, bent=1.0)
+    assert usual.draw(9, 0, 64).rings and asked.pop() == {
+        "size": 64,
+        "variety": "contest",
+        "bent": None,
+        "person": None,
+    }
+    assert all(varied.draw(9, index, 64).rings for index in range(3))
+    assert [each["bent"] for each in asked] == [True] * 3
+    scales = np.log([each["person"].shape.scale / average_person().shape.scale for each in asked])
+    assert scales[..., :2].std() > 2 * 0.07

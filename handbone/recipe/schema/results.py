@@ -20,7 +20,8 @@ class Predict(Table):
     calibrate: int = Field(
         default=0,
         ge=0,
-        description="phantoms that tell how sure a bone has to be to be shown; 0: every mask is shown",
+        description="phantoms that tell how sure a bone has to be to be shown, and what a calibrated gate refuses; "
+        "people vary half as much again as in a training on the contest's variety; 0: every mask is shown",
     )
     precision: Annotated[Literal["auto", "32", "bf16"], Quoted] = Field(
         default="auto", description="numbers to calculate with; auto: bf16 where the processor has it"
