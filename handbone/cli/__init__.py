@@ -10,6 +10,9 @@ from handbone import __version__
 from handbone.cli.lazy import LazyGroup
 from handbone.errors import HandboneError
 
+# pydantic would search every installed package for plugins of its own, and stumble over a damaged one.
+os.environ.setdefault("PYDANTIC_DISABLE_PLUGINS", "__all__")
+
 app = typer.Typer(
     name="handbone",
     cls=LazyGroup,

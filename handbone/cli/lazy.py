@@ -34,6 +34,14 @@ class LazyGroup(TyperGroup):
             self.commands[name] = LazyCommand(name, summary, lambda n=name, m=module: _own(n, m))
         self._searched = False
 
+    def invoke(self, ctx: Any) -> Any:
+        """Run the command; Ctrl-C ends it with a sentence, where the command has none of its own."""
+        try:
+            return super().invoke(ctx)
+        except KeyboardInterrupt:
+            typer.echo("Stopped before it was done. The same command begins again.", err=True)
+            raise typer.Exit(130) from None
+
     def list_commands(self, ctx: Any) -> list[str]:
         """handbone's own commands, then those of plugins."""
         try:

@@ -72,7 +72,7 @@ def _network_mistakes(table: str, network: Network) -> list[str]:
 def _check_ready_made(network: Network) -> None:
     """Refuse weights that cannot be used as they are."""
     # Not before it is needed: it imports torch.
-    from handbone.training.engine import ready_made
+    from handbone.training.starting import ready_made
 
     if isinstance(network, Refine):
         ready_made(network, 1 + anatomy.COUNT * network.coarse_channels, "refiner")

@@ -7,12 +7,13 @@ from handbone.masks.bone_masks import BoneMasks
 from handbone.pipeline.context import Context
 from handbone.prompters import build_prompter
 from handbone.stages.crop import wrist_frame
+from handbone.stages.embeddings import EmbeddingCache, embed_windows
 from handbone.stages.gate import Gate
 from handbone.stages.jitter import NO_ERRORS, FrameErrors
 from handbone.stages.prompt import PROMPTER_FILE, PromptSettings, PromptStage
 from handbone.stages.refine import RefineDataset
 from handbone.stages.samples import LabelledPicture
-from handbone.stages.tune import EmbeddingCache, Tuning, embed_windows
+from handbone.stages.tune import Tuning
 from handbone.training.weights import load_state, read_card
 
 

@@ -5,7 +5,6 @@ is frozen and on disk, and what is learned is one small answer for each prompt.
 """
 
 import csv
-import hashlib
 import math
 import time
 from collections.abc import Callable, Sequence
@@ -13,7 +12,6 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-import cv2
 import numpy as np
 import torch
 from torch import Tensor
@@ -25,65 +23,15 @@ from handbone.files import whole_file
 from handbone.losses.build import build_loss
 from handbone.masks.probabilities import BoneProbabilities
 from handbone.plugins import Prompter
-from handbone.progress import console, progress_bar, track
+from handbone.progress import console, progress_bar
 from handbone.recipe import schema
+from handbone.stages.embeddings import Window
 from handbone.stages.prompt import current_masks, rank
 from handbone.stages.prompts import ask
-from handbone.stages.samples import GridDataset
 from handbone.stages.spoil import spoil
 from handbone.training.callbacks import HISTORY_COLUMNS
 
 _LOSS = (schema.LossTerm(name="dice"), schema.LossTerm(name="bce"))
-
-
-@dataclass(frozen=True, eq=False)
-class Window:
-    """A window of a picture: where its embedding lies, and the coverage of all bones on the prompter's mask grid."""
-
-    embedding: Path
-    truth: BoneProbabilities
-
-
-@dataclass(frozen=True)
-class EmbeddingCache:
-    """Embeddings on disk in half precision, found by what was embedded: the encoder and the window's very pixels.
-
-    Parameters
-    ----------
-    folder: where they lie; segment-anything's take 2 MB each.
-    """
-
-    folder: Path
-
-    def embed(self, prompter: Prompter, grid: np.ndarray) -> Path:
-        """The file of a grid's embedding, which is computed if it is not there."""
-        digest = hashlib.sha256(prompter.encoder_id.encode() + np.ascontiguousarray(grid).tobytes()).hexdigest()[:32]
-        path = self.folder / digest[:2] / f"{digest}.npy"
-        if not path.is_file():
-            with whole_file(path) as temporary:
-                np.save(temporary, prompter.embed(grid).cpu().numpy().astype(np.float16))
-        return path
-
-
-def embed_windows(
-    data: GridDataset, count: int, prompter: Prompter, cache: EmbeddingCache, description: str
-) -> list[Window]:
-    """Windows of a dataset, round after round through its pictures, each round with other random changes.
-
-    Parameters
-    ----------
-    data: at the prompter's size, see `handbone.stages.refine.RefineDataset`.
-    count: how many windows. description: shown beside the progress bar.
-    """
-    windows, side = [], prompter.mask_size
-    for number in track(range(count), description):
-        turn, index = divmod(number, len(data))
-        data.set_epoch(turn)
-        item = data[index]
-        planes = (cv2.resize(plane, (side, side), interpolation=cv2.INTER_AREA) for plane in item["target"].numpy())
-        truth = BoneProbabilities.from_crops(((plane, (0, 0, side, side)) for plane in planes), (side, side))
-        windows.append(Window(cache.embed(prompter, item["image"][0].numpy()), truth))
-    return windows
 
 
 @dataclass

@@ -131,7 +131,7 @@ class Bar(Callback):
     def __init__(self, description: str, module: NetworkTraining, validation: int, first_epoch: int):
         self._description, self._module = description, module
         self._validation, self._first_epoch = validation, first_epoch
-        settings = module._settings
+        settings = module.settings
         self._epochs = settings.epochs
         full = module._full_size
         self._costs = [(settings.size_at(e, full) / full) ** 2 for e in range(self._epochs)]
@@ -158,7 +158,7 @@ class Bar(Callback):
         note = self._note
         if console.is_terminal and pl_module.device.type == "cpu":
             # On a GPU reading the loss would make every step wait for the one before.
-            seen = min(pl_module.samples, (batch_idx + 1) * pl_module._settings.batch_at(epoch))
+            seen = min(pl_module.samples, (batch_idx + 1) * pl_module.settings.batch_at(epoch))
             loss = float(pl_module.loss_sum) / seen
             note = f"epoch {epoch + 1}/{self._epochs} loss {loss:.3f} {self._note}"
         self._bar.update(self._task, advance=self._costs[epoch] * len(batch["name"]), note=note)

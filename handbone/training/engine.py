@@ -1,46 +1,24 @@
 """The one engine that trains every network."""
 
-import contextlib
-import importlib.util
 import json
-import logging
 import os
-import sys
-import warnings
-from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import torch
-from torch import nn
 
 from handbone import files, runtime
 from handbone.errors import HandboneError
 from handbone.progress import console
-from handbone.recipe.schema import Network, Train
+from handbone.recipe.schema import Network
 from handbone.training import weights
-from handbone.training.callbacks import (
-    HISTORY_COLUMNS,
-    MONITOR,
-    AveragedWeights,
-    Bar,
-    BestWeights,
-    History,
-    WholeCheckpoints,
-)
+from handbone.training.callbacks import HISTORY_COLUMNS, BestWeights, History
 from handbone.training.feed import EpochSampler, Feed, StageDataset
-from handbone.training.frameworks import (
-    Callback,
-    EarlyStopping,
-    MisconfigurationException,
-    ModelCheckpoint,
-    TensorBoardLogger,
-    WandbLogger,
-    lightning,
-)
+from handbone.training.frameworks import lightning
 from handbone.training.module import NetworkTraining
-from handbone.weights import read_set, resolve
+from handbone.training.starting import built, ready_made, start_file
+from handbone.training.trainer import make_callbacks, make_trainer, quiet
 
 # Settings that change how fast a training runs, not what it learns; it may go on with others.
 _OF_NO_CONSEQUENCE = ("workers", "devices", "nodes", "strategy", "loggers")
@@ -126,24 +104,6 @@ def use(*, network: Network, in_channels: int, folder: Path, card: dict[str, Any
     files.write_text(Path(folder) / "history.csv", ",".join(HISTORY_COLUMNS) + "\n")
 
 
-def ready_made(network: Network, in_channels: int, stage: str) -> Path:
-    """The weights file of a network that is not trained. Unlike where a training starts, it has to fit by name, too.
-
-    Raises
-    ------
-    HandboneError: weights that are missing, damaged, or of another network than the recipe's.
-    """
-    path, reason = _named_file(network, in_channels, stage)
-    if path is not None and not weights.is_of(card := weights.read_card(path), network.model, in_channels):
-        reason = f"{network.weights} was trained with another network ({card.network})"
-    if reason:
-        raise HandboneError(
-            f"{reason}, and train.epochs = 0 uses weights as they are",
-            remedy="name its model, name other weights, or train for some epochs",
-        )
-    return path
-
-
 def _fingerprint(network: Network, *others: Any) -> dict[str, Any]:
     settings = network.model_dump(mode="json", by_alias=True)
     for name in _OF_NO_CONSEQUENCE:
@@ -186,19 +146,19 @@ def _train(
         ),
     )
     history = History(folder / "history.csv", first_epoch, card.get("stage", ""))
-    with _quiet():
-        trainer = _trainer(settings, folder, description)
+    with quiet():
+        trainer = make_trainer(settings, folder, description)
         sampler = EpochSampler(len(train), rounds=settings.repeats, seed=seed, world=trainer.world_size)
-        path = _start_file(network, in_channels, card.get("stage", ""))
+        path = start_file(network, in_channels, card.get("stage", ""))
         module = NetworkTraining(
-            _built(network, in_channels, path),
+            built(network, in_channels, path),
             settings,
             trained=path is not None,
             size=network.size,
             samples=len(sampler),
             seed=seed,
         )
-        trainer.callbacks = _callbacks(module, best, history, folder, description, len(validation), first_epoch)
+        trainer.callbacks = make_callbacks(module, best, history, folder, description, len(validation), first_epoch)
         feed = Feed(
             train,
             validation,
@@ -219,151 +179,6 @@ def _train(
     return through
 
 
-def start(network: Network, in_channels: int, stage: str) -> nn.Module:
-    """The network before its first step: from `network.weights`, else from its encoder's.
-
-    `network.weights` is a file, a run's folder or a folder of weights, which has to fit, or the name of a set, which
-    is left aside with a remark where it was trained with another network.
-
-    Raises
-    ------
-    HandboneError: an unknown name, or weights that are missing, damaged or belong to another network.
-    """
-    return _built(network, in_channels, _start_file(network, in_channels, stage))
-
-
-def _built(network: Network, in_channels: int, path: Path | None) -> nn.Module:
-    if path is None:
-        return weights.build_network(network.model, in_channels)
-    weights.read_card(path)
-    module = weights.build_network(network.model, in_channels, pretrained=False)
-    weights.load_state(module, path, widen=True)
-    return module
-
-
-def _start_file(network: Network, in_channels: int, stage: str) -> Path | None:
-    """The file that `network.weights` means; None without, or where a set of that name has nothing for this network."""
-    path, reason = _named_file(network, in_channels, stage)
-    if reason:
-        console.print(
-            f"{stage}: starts from its encoder's weights; {reason}", markup=False, highlight=False, soft_wrap=True
-        )
-    return path
-
-
-def _named_file(network: Network, in_channels: int, stage: str) -> tuple[Path | None, str]:
-    """The file that `network.weights` means, or None and why a set of that name has nothing for this network."""
-    if network.weights is None:
-        return None, ""
-    path = resolve(network.weights)
-    if Path(network.weights).expanduser().exists():
-        folder = path / "weights" if (path / "weights").is_dir() else path
-        return folder / f"{stage}.safetensors" if path.is_dir() else path, ""
-    named = read_set(path)
-    named.verify()
-    file = named.files.get(stage)
-    if file is None:
-        return None, f"{named.name} has no {stage}"
-    card = weights.read_card(file)
-    # A network of the radiograph alone is also a start for one that reads further channels.
-    if weights.is_of(card, network.model, in_channels) or weights.is_of(card, network.model, 1):
-        return file, ""
-    return None, f"{named.name} was trained with another network ({card.network})"
-
-
-def _trainer(settings: Train, folder: Path, description: str) -> lightning.Trainer:
-    # The sampler is already per process; sanity validation and summaries only cost time.
-    try:
-        return lightning.Trainer(
-            accelerator="auto",
-            devices=settings.devices,
-            num_nodes=settings.nodes,
-            strategy=settings.strategy,
-            precision=_precision(settings.precision),
-            max_epochs=settings.epochs,
-            accumulate_grad_batches=settings.accumulate,
-            gradient_clip_val=settings.clip,
-            logger=_loggers(settings, folder, description) or False,
-            plugins=[WholeCheckpoints()],
-            default_root_dir=folder,
-            use_distributed_sampler=False,
-            # Lightning counts an epoch's batches only when it loads the data.
-            reload_dataloaders_every_n_epochs=int(any(step.batch for step in settings.rise)),
-            num_sanity_val_steps=0,
-            log_every_n_steps=1,
-            enable_progress_bar=False,
-            enable_model_summary=False,
-            enable_checkpointing=True,
-            benchmark=True,
-            sync_batchnorm=torch.cuda.device_count() > 1,
-        )
-    except (MisconfigurationException, ValueError) as error:
-        raise HandboneError(
-            f"training cannot be set up: {str(error).strip().splitlines()[0]}",
-            remedy="see train.devices, train.nodes, train.strategy and train.precision",
-        ) from error
-
-
-def _precision(wanted: str) -> Any:
-    gpu = torch.cuda.is_available()
-    if wanted == "16" and not gpu:
-        raise HandboneError("train.precision = '16' needs a CUDA device", remedy="use 'auto', 'bf16' or '32'")
-    if wanted == "auto":
-        fallback = "16" if gpu else "32"
-        wanted = "bf16" if runtime.supports_bf16() else fallback
-    return {"32": "32-true", "bf16": "bf16-mixed", "16": "16-mixed"}[wanted]
-
-
-def _callbacks(
-    module: NetworkTraining,
-    best: BestWeights,
-    history: History,
-    folder: Path,
-    description: str,
-    validation: int,
-    first_epoch: int,
-) -> list[Callback]:
-    settings = module._settings
-    callbacks: list[Callback] = [best]
-    if settings.ema is not None:
-        callbacks.append(AveragedWeights(settings.ema))
-    if settings.patience is not None:
-        callbacks.append(
-            EarlyStopping(
-                MONITOR, mode="max", patience=settings.patience, check_on_train_epoch_end=False, verbose=False
-            )
-        )
-    last = ModelCheckpoint(
-        folder,
-        filename="last",
-        every_n_epochs=1,
-        save_on_train_epoch_end=True,
-        enable_version_counter=False,
-        auto_insert_metric_name=False,
-    )
-    return [*callbacks, history, Bar(description, module, validation, first_epoch), last]
-
-
-def _loggers(settings: Train, folder: Path, description: str) -> list[Any]:
-    """lightning's loggers beside history.csv, which is always written."""
-    loggers: list[Any] = []
-    if "tensorboard" in settings.loggers:
-        _need("tensorboard")
-        loggers.append(TensorBoardLogger(folder, name="", version="tensorboard"))
-    if "wandb" in settings.loggers:
-        _need("wandb")
-        loggers.append(WandbLogger(name=description, save_dir=folder, project="handbone"))
-    return loggers
-
-
-def _need(package: str) -> None:
-    if importlib.util.find_spec(package) is None:
-        raise HandboneError(
-            f"train.loggers names {package!r}, which is not installed",
-            remedy=f"pip install 'handbone[{package}]', or leave it out",
-        )
-
-
 def _epochs_done(last: Path) -> int:
     if not last.is_file():
         return 0
@@ -379,21 +194,3 @@ def _run(trainer: lightning.Trainer, module: NetworkTraining, feed: Feed, last: 
         if trainer.interrupted:
             raise KeyboardInterrupt from error
         raise
-
-
-@contextlib.contextmanager
-def _quiet() -> Iterator[None]:
-    """Without lightning's tips and warnings, about which a person who runs a recipe can do nothing."""
-    loggers = [logging.getLogger(name) for name in ("lightning.pytorch", "lightning.fabric")]
-    levels = [logger.level for logger in loggers]
-    for logger in loggers:
-        logger.setLevel(logging.ERROR)
-    try:
-        with warnings.catch_warnings():
-            if not sys.warnoptions:
-                for module in (r"lightning\.", r"torch\.", r"torchmetrics\.", r"segmentation_models_pytorch\."):
-                    warnings.filterwarnings("ignore", module=module)
-            yield
-    finally:
-        for logger, level in zip(loggers, levels, strict=True):
-            logger.setLevel(level)

@@ -60,7 +60,7 @@ class NetworkTraining(lightning.LightningModule):
         self._trained = trained
         self.network = network
         self.loss = build_loss(settings.loss)
-        self._settings, self._full_size, self.samples, self._seed = settings, size, samples, seed
+        self.settings, self._full_size, self.samples, self._seed = settings, size, samples, seed
         steps = [-(-samples // (settings.batch_at(e) * settings.accumulate)) for e in range(settings.epochs)]
         # Schedules count in epochs of equal length; rounded up, so that none starts anew before the end.
         self.steps_per_epoch = -(-sum(steps) // settings.epochs)
@@ -73,30 +73,30 @@ class NetworkTraining(lightning.LightningModule):
     @property
     def size(self) -> int:
         """The grid's side in the current epoch."""
-        return self._settings.size_at(self.current_epoch, self._full_size)
+        return self.settings.size_at(self.current_epoch, self._full_size)
 
     def validates(self, epoch: int) -> bool:
         """Whether an epoch, from 0, ends with validation: every so often at the full size, and always the last one.
 
         Scores of smaller sizes would not compare, and cost time.
         """
-        last = epoch + 1 == self._settings.epochs
-        return last or (self._settings.rise_at(epoch) is None and (epoch + 1) % self._settings.validate_every == 0)
+        last = epoch + 1 == self.settings.epochs
+        return last or (self.settings.rise_at(epoch) is None and (epoch + 1) % self.settings.validate_every == 0)
 
     def _begin_epoch(self) -> None:
         # Not in on_train_epoch_start, which lightning leaves out in the first epoch of a restart. The seed frees what
         # is random inside the network from the epochs before.
         torch.manual_seed(self._seed * 1_000_003 + self.current_epoch)
         self.loss_sum = torch.zeros((), dtype=torch.float64 if self.device.type != "mps" else None, device=self.device)
-        known = self._trained or self._settings.rise_at(0) is not None
-        if self._settings.keep_norm and known and self._settings.rise_at(self.current_epoch) is None:
+        known = self._trained or self.settings.rise_at(0) is not None
+        if self.settings.keep_norm and known and self.settings.rise_at(self.current_epoch) is None:
             # A single picture's own statistics differ from the running ones that inference uses: trained with them, a
             # network at 256 scored .80 instead of .89.
             for part in self.network.modules():
                 if isinstance(part, nn.modules.batchnorm._BatchNorm):
                     part.eval()
         validates = self.validates(self.current_epoch)
-        self.trainer.check_val_every_n_epoch = 1 if validates else self._settings.epochs + 1
+        self.trainer.check_val_every_n_epoch = 1 if validates else self.settings.epochs + 1
 
     def training_step(self, batch: dict[str, Any], batch_index: int) -> Tensor:
         """The loss, weighted so that accumulated batches count by their pictures."""
@@ -111,7 +111,7 @@ class NetworkTraining(lightning.LightningModule):
 
     def _share(self, batch_index: int, pictures: int) -> float:
         # Lightning divides by `accumulate` even where an epoch ends early or with a smaller batch.
-        accumulate, batch = self._settings.accumulate, self._settings.batch_at(self.current_epoch)
+        accumulate, batch = self.settings.accumulate, self.settings.batch_at(self.current_epoch)
         first = batch_index // accumulate * accumulate
         together = min((first + accumulate) * batch, self.samples) - first * batch
         return pictures * accumulate / together
@@ -148,7 +148,7 @@ class NetworkTraining(lightning.LightningModule):
 
     def configure_optimizers(self) -> torch.optim.Optimizer:
         """Parameter groups by the recipe: a rate of its own for the encoder, no decay of norms and biases."""
-        settings = self._settings
+        settings = self.settings
         spec, values = registry().get("optimiser", settings.optimiser)
         optimiser = spec.build(values, parameter_groups(self.network, settings))
         spec, values = registry().get("scheduler", settings.scheduler)
@@ -160,7 +160,7 @@ class NetworkTraining(lightning.LightningModule):
 
     def optimizer_step(self, epoch: int, batch_index: int, optimizer: Any, optimizer_closure: Any = None) -> None:
         """One step at the schedule's rate, times the warmup's factor."""
-        steps = self._settings.warmup * self._settings.epochs * self.steps_per_epoch
+        steps = self.settings.warmup * self.settings.epochs * self.steps_per_epoch
         factor = min(1.0, (self.global_step + 1) / steps) if steps else 1.0
         rates = [group["lr"] for group in optimizer.param_groups]
         for group in optimizer.param_groups:

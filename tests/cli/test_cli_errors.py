@@ -5,6 +5,7 @@ import errno
 import pytest
 
 from handbone import cli
+from handbone.cli import lazy
 
 
 @pytest.mark.parametrize(
@@ -22,3 +23,14 @@ def test_a_full_disk_or_a_closed_folder_is_one_sentence(monkeypatch, capsys, err
     with pytest.raises(SystemExit, match="1"):
         cli.main()
     assert sentence in capsys.readouterr().err
+
+
+def test_ctrl_c_is_a_sentence_too(monkeypatch, capsys):
+    def interrupt(self, ctx):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(lazy.TyperGroup, "invoke", interrupt)
+    monkeypatch.setattr("sys.argv", ["handbone", "recipes", "list"])
+    with pytest.raises(SystemExit, match="130"):
+        cli.main()
+    assert capsys.readouterr().err == "Stopped before it was done. The same command begins again.\n"

@@ -10,10 +10,11 @@ from handbone.errors import HandboneError
 from handbone.frame import Frame
 from handbone.prompters import build_prompter, choose
 from handbone.recipe import schema
+from handbone.stages.embeddings import EmbeddingCache, embed_windows
 from handbone.stages.prompt import PROMPTER_FILE, PromptSettings, PromptStage
 from handbone.stages.refine import RefineDataset
 from handbone.stages.samples import LabelledPicture
-from handbone.stages.tune import EmbeddingCache, Tuning, embed_windows
+from handbone.stages.tune import Tuning
 from handbone.training.weights import read_card
 
 BONES = ("Capitate", "Lunate")

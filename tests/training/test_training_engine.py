@@ -17,7 +17,7 @@ from training_small import EVERYTHING, Squares, fit_small, register_small, small
 import handbone
 from handbone.errors import HandboneError
 from handbone.recipe.schema import Choice, Rise, Train
-from handbone.training import engine
+from handbone.training import engine, starting, trainer
 from handbone.training.callbacks import AveragedWeights
 from handbone.training.feed import EpochSampler, EpochView, worker_count
 from handbone.training.module import DiceSums, NetworkTraining, parameter_groups
@@ -65,9 +65,9 @@ def test_killed_and_continued_gives_the_bytes_of_an_uninterrupted_training(tmp_p
     environment = {**os.environ, "OMP_NUM_THREADS": "1", "PYTHONPATH": str(Path(handbone.__file__).parents[1])}
     history, last = tmp_path / "killed" / "history.csv", tmp_path / "killed" / "last.ckpt"
     process = subprocess.Popen([sys.executable, script, str(tmp_path / "killed"), "0.04"], env=environment)
-    for _ in range(600):
-        if len(rows(history) if history.is_file() else ()) >= 3:
-            break
+    deadline = time.monotonic() + 240
+    while len(rows(history) if history.is_file() else ()) < 3:
+        assert process.poll() is None and time.monotonic() < deadline
         time.sleep(0.05)
     process.send_signal(signal.SIGKILL)
     process.wait()
@@ -199,11 +199,11 @@ def test_starts_from_a_file_or_a_run(tmp_path):
     (run / "weights" / "coarse.safetensors").write_bytes(first.weights.read_bytes())
     for source in (first.weights, run):
         network = small_network().model_copy(update={"weights": str(source)})
-        module = engine.start(network, 1, "coarse")
+        module = starting.start(network, 1, "coarse")
         assert torch.equal(module.head[1].weight, load_file(first.weights)["head.1.weight"])
     other = small_network("small_without_norm").model_copy(update={"weights": str(first.weights)})
     with pytest.raises(HandboneError, match="does not fit the network"):
-        engine.start(other, 1, "coarse")
+        starting.start(other, 1, "coarse")
 
 
 def test_mistakes_are_one_sentence(tmp_path, monkeypatch):
@@ -211,7 +211,7 @@ def test_mistakes_are_one_sentence(tmp_path, monkeypatch):
         fit_small(tmp_path / "a", epochs=2, lr=1e30, clip=None, warmup=0.0)
     with pytest.raises(HandboneError, match="0 pictures for training"):
         fit_small(tmp_path / "b", train=Squares(0), epochs=1)
-    monkeypatch.setattr(engine.importlib.util, "find_spec", lambda name: None)
+    monkeypatch.setattr(trainer.importlib.util, "find_spec", lambda name: None)
     with pytest.raises(HandboneError, match=r"pip install 'handbone\[wandb\]'"):
         fit_small(tmp_path / "c", epochs=1, loggers=("wandb",))
     if not torch.cuda.is_available():

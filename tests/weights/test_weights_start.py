@@ -12,7 +12,7 @@ from handbone.anatomy import NAMES
 from handbone.errors import HandboneError
 from handbone.pipeline.checks import check_recipe
 from handbone.recipe.schema import Choice, Coarse, Network, Recipe, Refine, Train
-from handbone.training import engine
+from handbone.training import engine, starting
 from handbone.training.weights import load_weights
 from handbone.weights import pack
 
@@ -26,7 +26,7 @@ def shipped(packed, places):
 
 def start(model=MODEL, in_channels=1, stage="coarse", weights="zero_shot"):
     torch.manual_seed(9)
-    return engine.start(Network(model=model, weights=str(weights)), in_channels, stage)
+    return starting.start(Network(model=model, weights=str(weights)), in_channels, stage)
 
 
 def started_from(module, file):

@@ -36,7 +36,11 @@ def check(what: str) -> Iterator[Check]:
             "is no folder", where=what, remedy="give the folder that holds the package's pyproject.toml"
         )
     else:
-        package = discovery.find(what, discovery.installed())
+        packages = discovery.installed()
+        try:
+            package = discovery.find(what, packages)
+        except HandboneError as error:
+            raise HandboneError(f"{error}; nor is there a folder {what} here") from error
         with tempfile.TemporaryDirectory() as folder:
             yield from _examined(Path(sys.executable), package.name, Path(folder))
 

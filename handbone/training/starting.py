@@ -1,0 +1,81 @@
+"""What a network begins with: weights by file or name, its encoder's, or ready-made ones that stay as they are."""
+
+from pathlib import Path
+
+from torch import nn
+
+from handbone.errors import HandboneError
+from handbone.progress import console
+from handbone.recipe.schema import Network
+from handbone.training import weights
+from handbone.weights import read_set, resolve
+
+
+def ready_made(network: Network, in_channels: int, stage: str) -> Path:
+    """The weights file of a network that is not trained. Unlike where a training starts, it has to fit by name, too.
+
+    Raises
+    ------
+    HandboneError: weights that are missing, damaged, or of another network than the recipe's.
+    """
+    path, reason = _named_file(network, in_channels, stage)
+    if path is not None and not weights.is_of(card := weights.read_card(path), network.model, in_channels):
+        reason = f"{network.weights} was trained with another network ({card.network})"
+    if reason:
+        raise HandboneError(
+            f"{reason}, and train.epochs = 0 uses weights as they are",
+            remedy="name its model, name other weights, or train for some epochs",
+        )
+    return path
+
+
+def start(network: Network, in_channels: int, stage: str) -> nn.Module:
+    """The network before its first step: from `network.weights`, else from its encoder's.
+
+    `network.weights` is a file, a run's folder or a folder of weights, which has to fit, or the name of a set, which
+    is left aside with a remark where it was trained with another network.
+
+    Raises
+    ------
+    HandboneError: an unknown name, or weights that are missing, damaged or belong to another network.
+    """
+    return built(network, in_channels, start_file(network, in_channels, stage))
+
+
+def built(network: Network, in_channels: int, path: Path | None) -> nn.Module:
+    if path is None:
+        return weights.build_network(network.model, in_channels)
+    weights.read_card(path)
+    module = weights.build_network(network.model, in_channels, pretrained=False)
+    weights.load_state(module, path, widen=True)
+    return module
+
+
+def start_file(network: Network, in_channels: int, stage: str) -> Path | None:
+    """The file that `network.weights` means; None without, or where a set of that name has nothing for this network."""
+    path, reason = _named_file(network, in_channels, stage)
+    if reason:
+        console.print(
+            f"{stage}: starts from its encoder's weights; {reason}", markup=False, highlight=False, soft_wrap=True
+        )
+    return path
+
+
+def _named_file(network: Network, in_channels: int, stage: str) -> tuple[Path | None, str]:
+    """The file that `network.weights` means, or None and why a set of that name has nothing for this network."""
+    if network.weights is None:
+        return None, ""
+    path = resolve(network.weights)
+    if Path(network.weights).expanduser().exists():
+        folder = path / "weights" if (path / "weights").is_dir() else path
+        return folder / f"{stage}.safetensors" if path.is_dir() else path, ""
+    named = read_set(path)
+    named.verify()
+    file = named.files.get(stage)
+    if file is None:
+        return None, f"{named.name} has no {stage}"
+    card = weights.read_card(file)
+    # A network of the radiograph alone is also a start for one that reads further channels.
+    if weights.is_of(card, network.model, in_channels) or weights.is_of(card, network.model, 1):
+        return file, ""
+    return None, f"{named.name} was trained with another network ({card.network})"

@@ -1,0 +1,138 @@
+"""Lightning's trainer, callbacks and loggers, as a recipe's training asks for them, and without chatter."""
+
+import contextlib
+import importlib.util
+import logging
+import sys
+import warnings
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from handbone import runtime
+from handbone.errors import HandboneError
+from handbone.recipe.schema import Train
+from handbone.training.callbacks import MONITOR, AveragedWeights, Bar, BestWeights, History, WholeCheckpoints
+from handbone.training.frameworks import (
+    Callback,
+    EarlyStopping,
+    MisconfigurationException,
+    ModelCheckpoint,
+    TensorBoardLogger,
+    WandbLogger,
+    lightning,
+)
+from handbone.training.module import NetworkTraining
+
+
+def make_trainer(settings: Train, folder: Path, description: str) -> lightning.Trainer:
+    # The sampler is already per process; sanity validation and summaries only cost time.
+    try:
+        return lightning.Trainer(
+            accelerator="auto",
+            devices=settings.devices,
+            num_nodes=settings.nodes,
+            strategy=settings.strategy,
+            precision=_precision(settings.precision),
+            max_epochs=settings.epochs,
+            accumulate_grad_batches=settings.accumulate,
+            gradient_clip_val=settings.clip,
+            logger=_loggers(settings, folder, description) or False,
+            plugins=[WholeCheckpoints()],
+            default_root_dir=folder,
+            use_distributed_sampler=False,
+            # Lightning counts an epoch's batches only when it loads the data.
+            reload_dataloaders_every_n_epochs=int(any(step.batch for step in settings.rise)),
+            num_sanity_val_steps=0,
+            log_every_n_steps=1,
+            enable_progress_bar=False,
+            enable_model_summary=False,
+            enable_checkpointing=True,
+            benchmark=True,
+            sync_batchnorm=torch.cuda.device_count() > 1,
+        )
+    except (MisconfigurationException, ValueError) as error:
+        raise HandboneError(
+            f"training cannot be set up: {str(error).strip().splitlines()[0]}",
+            remedy="see train.devices, train.nodes, train.strategy and train.precision",
+        ) from error
+
+
+def _precision(wanted: str) -> Any:
+    gpu = torch.cuda.is_available()
+    if wanted == "16" and not gpu:
+        raise HandboneError("train.precision = '16' needs a CUDA device", remedy="use 'auto', 'bf16' or '32'")
+    if wanted == "auto":
+        fallback = "16" if gpu else "32"
+        wanted = "bf16" if runtime.supports_bf16() else fallback
+    return {"32": "32-true", "bf16": "bf16-mixed", "16": "16-mixed"}[wanted]
+
+
+def make_callbacks(
+    module: NetworkTraining,
+    best: BestWeights,
+    history: History,
+    folder: Path,
+    description: str,
+    validation: int,
+    first_epoch: int,
+) -> list[Callback]:
+    settings = module.settings
+    callbacks: list[Callback] = [best]
+    if settings.ema is not None:
+        callbacks.append(AveragedWeights(settings.ema))
+    if settings.patience is not None:
+        callbacks.append(
+            EarlyStopping(
+                MONITOR, mode="max", patience=settings.patience, check_on_train_epoch_end=False, verbose=False
+            )
+        )
+    last = ModelCheckpoint(
+        folder,
+        filename="last",
+        every_n_epochs=1,
+        save_on_train_epoch_end=True,
+        enable_version_counter=False,
+        auto_insert_metric_name=False,
+    )
+    return [*callbacks, history, Bar(description, module, validation, first_epoch), last]
+
+
+def _loggers(settings: Train, folder: Path, description: str) -> list[Any]:
+    """lightning's loggers beside history.csv, which is always written."""
+    loggers: list[Any] = []
+    if "tensorboard" in settings.loggers:
+        _need("tensorboard")
+        loggers.append(TensorBoardLogger(folder, name="", version="tensorboard"))
+    if "wandb" in settings.loggers:
+        _need("wandb")
+        loggers.append(WandbLogger(name=description, save_dir=folder, project="handbone"))
+    return loggers
+
+
+def _need(package: str) -> None:
+    if importlib.util.find_spec(package) is None:
+        raise HandboneError(
+            f"train.loggers names {package!r}, which is not installed",
+            remedy=f"pip install 'handbone[{package}]', or leave it out",
+        )
+
+
+@contextlib.contextmanager
+def quiet() -> Iterator[None]:
+    """Without lightning's tips and warnings, about which a person who runs a recipe can do nothing."""
+    loggers = [logging.getLogger(name) for name in ("lightning.pytorch", "lightning.fabric")]
+    levels = [logger.level for logger in loggers]
+    for logger in loggers:
+        logger.setLevel(logging.ERROR)
+    try:
+        with warnings.catch_warnings():
+            if not sys.warnoptions:
+                for module in (r"lightning\.", r"torch\.", r"torchmetrics\.", r"segmentation_models_pytorch\."):
+                    warnings.filterwarnings("ignore", module=module)
+            yield
+    finally:
+        for logger, level in zip(loggers, levels, strict=True):
+            logger.setLevel(level)
