@@ -6,10 +6,10 @@ from pathlib import Path
 from typing import Annotated, Literal
 
 import typer
-from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
+from handbone.cli.output import echo_json, results
 from handbone.progress import console
 
 app = typer.Typer(help="Check, summarise and draw data.", no_args_is_help=True)
@@ -62,12 +62,12 @@ def check(
     if as_json:
         content = {"path": str(path), "layout": dataset.layout, "pictures": len(dataset), "findings": findings}
         told = [check for check in checks if check.errors or check.problem]
-        _echo_json(content | ({"weights": weights, "labels": told, "page": page and str(page)} if labels else {}))
+        echo_json(content | ({"weights": weights, "labels": told, "page": page and str(page)} if labels else {}))
     else:
         _show_findings(findings)
         counts = {severity: sum(f.severity == severity for f in findings) for severity in _COLOURS}
         said = ", ".join(f"{count} {severity}{'s' * (count != 1)}" for severity, count in counts.items())
-        _results().print(f"{len(dataset)} pictures in the layout '{dataset.layout}': {said}")
+        results().print(f"{len(dataset)} pictures in the layout '{dataset.layout}': {said}")
         if labels:
             _say_labels(checks, weights, page)
     if any(f.severity == "error" for f in findings):
@@ -96,16 +96,16 @@ def summary(
         tables = {"bones": bones, "overlaps": result.overlaps, "people": result.people, "outliers": result.outliers()}
         tables["pictures"] = pictures
         content = {name: json.loads(table.to_json(orient="records")) for name, table in tables.items()}
-        _echo_json({"path": str(path), "page": page and str(page), "left_out": result.left_out, **content})
+        echo_json({"path": str(path), "page": page and str(page), "left_out": result.left_out, **content})
     else:
         _show_bones(bones)
         poses = ", ".join(f"{n} {pose}" for pose, n in pictures["pose"].value_counts().items()) or "no labels"
         people = pictures["person"].nunique()
-        _results().print(f"{len(pictures)} pictures of {people} people; {poses}; {len(result.outliers())} odd areas")
+        results().print(f"{len(pictures)} pictures of {people} people; {poses}; {len(result.outliers())} odd areas")
         for finding in result.left_out:
             console.print(f"[yellow]left out[/yellow] {escape(finding.message)}", highlight=False)
         if page:
-            _results().print(f"Page, tables and pictures: {page}", soft_wrap=True)
+            results().print(f"Page, tables and pictures: {page}", soft_wrap=True)
     if result.left_out:
         raise typer.Exit(1)
 
@@ -129,9 +129,9 @@ def phantom(
     folder = write_contest_set(out, train=count, test=test, size=size, seed=seed, variety=variety, progress=not as_json)
     if as_json:
         told = {"path": str(folder), "train": count, "test": test, "seed": seed, "size": size, "variety": variety}
-        _echo_json(told)
+        echo_json(told)
     else:
-        _results().print(f"{count} training and {test} test pictures in {folder}", soft_wrap=True)
+        results().print(f"{count} training and {test} test pictures in {folder}", soft_wrap=True)
 
 
 def _open(path: Path, layout: str, annotations: str | None, class_map: list[str] | None):
@@ -168,9 +168,9 @@ def _say_labels(checks: list, weights: str, page: Path | None) -> None:
     doubtful = sum(bool(check.bones) for check in checks)
     not_judged = sum(bool(check.errors) and not check.bones for check in checks)
     said = f"labels of {doubtful} of {len(checks)} pictures are doubtful, {not_judged} were not judged"
-    _results().print(f"{said}, by the weights '{escape(weights)}', which err, too", soft_wrap=True)
+    results().print(f"{said}, by the weights '{escape(weights)}', which err, too", soft_wrap=True)
     if page:
-        _results().print(f"Page, table and pictures: {page}", soft_wrap=True)
+        results().print(f"Page, table and pictures: {page}", soft_wrap=True)
 
 
 def _show_findings(findings: list) -> None:
@@ -187,7 +187,7 @@ def _show_findings(findings: list) -> None:
             table.add_row("", f"[dim]and {len(group) - _SHOWN} more (all with --json)[/dim]", "", "")
         table.add_section()
     if findings:
-        _results().print(table)
+        results().print(table)
 
 
 def _show_bones(bones) -> None:
@@ -198,12 +198,4 @@ def _show_bones(bones) -> None:
         odd = f"[yellow]{row.outliers}[/yellow]" if row.outliers else ""
         middle = f"{row.area_q25:,.0f} to {row.area_q75:,.0f}"
         table.add_row(row.bone, f"[dim]{row.title}[/dim]", str(row.hands), f"{row.area:,.0f}", middle, odd)
-    _results().print(table)
-
-
-def _results() -> Console:
-    return Console()
-
-
-def _echo_json(value: dict) -> None:
-    typer.echo(json.dumps(value, indent=1, ensure_ascii=False, default=lambda v: v.to_json()))
+    results().print(table)

@@ -6,6 +6,7 @@ from typing import Annotated, Any
 import typer
 
 from handbone.cli import complete, plugins_author
+from handbone.cli.output import echo_json
 from handbone.errors import HandboneError
 
 app = typer.Typer(help="List, show, install, remove, enable, disable, check and begin plugins.", no_args_is_help=True)
@@ -30,7 +31,7 @@ def list_plugins(
     if every:
         found.insert(0, describe.builtins(manager))
     if as_json:
-        _echo_json(found)
+        echo_json(found)
     else:
         from handbone.cli.plugins_show import show_list
 
@@ -46,7 +47,7 @@ def info(name: Name, as_json: AsJson = False) -> None:
     manager = installed_plugins()
     found = describe.details(manager, discovery.find(name, manager.packages))
     if as_json:
-        _echo_json(found)
+        echo_json(found)
     else:
         from handbone.cli.plugins_show import show_details
 
@@ -79,7 +80,7 @@ def install(
             remedy="see handbone plugins list; to install it again add --force-reinstall --no-deps",
         )
     if as_json:
-        _echo_json(found)
+        echo_json(found)
     else:
         from handbone.cli.plugins_show import show_details
 
@@ -159,10 +160,6 @@ def _exit_if_strict(broken: bool) -> None:
 
 def _tell(facts: dict[str, Any], sentence: str, as_json: bool) -> None:
     if as_json:
-        _echo_json(facts)
+        echo_json(facts)
     else:
         typer.echo(sentence)
-
-
-def _echo_json(value: Any) -> None:
-    typer.echo(json.dumps(value, indent=1, ensure_ascii=False, default=str))

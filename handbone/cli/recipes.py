@@ -1,16 +1,15 @@
 """`handbone recipes`: the recipes that come with handbone, what one says, a copy to change, and a check of your own."""
 
-import json
 from pathlib import Path
 from typing import Annotated, Any
 
 import typer
-from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 from rich.text import Text
 
 from handbone.cli import complete
+from handbone.cli.output import echo_json, headed_table, results
 from handbone.errors import HandboneError
 from handbone.files import write_text
 from handbone.progress import console
@@ -37,13 +36,13 @@ def list_recipes(as_json: AsJson = False) -> None:
     """List the recipes that come with handbone."""
     recipes = {name: load_recipe(path) for name, path in builtin_recipes().items()}
     if as_json:
-        _echo_json([_summary(name, loaded) for name, loaded in recipes.items()])
+        echo_json([_summary(name, loaded) for name, loaded in recipes.items()])
         return
-    table = _table("recipe", "what it does", "extends")
+    table = headed_table("recipe", "what it does", "extends")
     for name, loaded in recipes.items():
         parent = loaded.files[1].stem if len(loaded.files) > 1 else ""
         table.add_row(Text(name, "bold cyan"), loaded.recipe.summary, Text(parent, "dim"))
-    _results().print(table)
+    results().print(table)
     console.print("[dim]handbone recipes show NAME · handbone recipes copy NAME · handbone run NAME[/dim]")
 
 
@@ -65,12 +64,12 @@ def show(
     rows = [row for row in explain.rows(loaded, phantom=phantom) if row.changed or not changed]
     if as_json:
         listed = [{"key": r.key, "value": r.value, "from": str(r.origin), "meaning": r.meaning} for r in rows]
-        _echo_json({**_summary(resolved.name, loaded), "recipe": resolved.model_dump(by_alias=True), "keys": listed})
+        echo_json({**_summary(resolved.name, loaded), "recipe": resolved.model_dump(by_alias=True), "keys": listed})
         return
-    results = _results()
-    results.print(Text.assemble((resolved.name, "bold cyan"), f"  {resolved.summary}"))
-    results.print(Text(" ← ".join(map(str, loaded.files)), "dim"), soft_wrap=True)
-    results.print(_explained(rows))
+    out = results()
+    out.print(Text.assemble((resolved.name, "bold cyan"), f"  {resolved.summary}"))
+    out.print(Text(" ← ".join(map(str, loaded.files)), "dim"), soft_wrap=True)
+    out.print(_explained(rows))
     if loaded.when_phantom and not phantom:
         console.print("[dim]Where the phantom set is used, some keys differ: add --phantom to see them.[/dim]")
 
@@ -104,7 +103,7 @@ def validate(
     """Check recipes and report every mistake, each with file, line and remedy."""
     findings = {recipe: _mistakes(recipe, overrides or []) for recipe in recipes}
     if as_json:
-        _echo_json([{"recipe": name, "valid": not found, "problems": found} for name, found in findings.items()])
+        echo_json([{"recipe": name, "valid": not found, "problems": found} for name, found in findings.items()])
     else:
         for name, found in findings.items():
             _print_verdict(name, found)
@@ -120,36 +119,23 @@ def keys(
 ) -> None:
     """Explain every key that a recipe may have; --json prints a JSON Schema that editors understand."""
     if as_json:
-        _echo_json(reference.json_schema())
+        echo_json(reference.json_schema())
         return
     if markdown:
         typer.echo(reference.to_markdown(), nl=False)
         return
-    results = _results()
+    out = results()
     for section in reference.sections_of(table):
-        results.print(Text(section.title, "bold cyan"))
-        shown = _table("key", "takes", "default", "meaning")
+        out.print(Text(section.title, "bold cyan"))
+        shown = headed_table("key", "takes", "default", "meaning")
         for key in section.keys:
             shown.add_row(key.name, Text(key.takes, "dim"), Text(key.default, "green"), key.meaning)
-        results.print(shown, "")
-
-
-def _results() -> Console:
-    """Where results go, so that they can be piped; remarks go to stderr."""
-    return Console(highlight=False)
-
-
-def _table(first: str, *columns: str) -> Table:
-    table = Table(box=None, pad_edge=False, header_style="bold", padding=(0, 2, 0, 0))
-    table.add_column(first, no_wrap=True)
-    for column in columns:
-        table.add_column(column, overflow="fold")
-    return table
+        out.print(shown, "")
 
 
 def _explained(rows: list[explain.Row]) -> Table:
     """Rows under their tables' headers, as in a TOML file."""
-    table = _table("key", "value", "from", "meaning")
+    table = headed_table("key", "value", "from", "meaning")
     table.columns[2].no_wrap = True
     header = ""
     for row in rows:
@@ -182,19 +168,15 @@ def _mistakes(recipe: str, overrides: list[str]) -> list[dict[str, Any]]:
 
 
 def _print_verdict(name: str, found: list[dict[str, Any]]) -> None:
-    results = _results()
+    out = results()
     if not found:
-        results.print(Text.assemble(("✓ ", "bold green"), (name, "bold"), "  is valid"), soft_wrap=True)
+        out.print(Text.assemble(("✓ ", "bold green"), (name, "bold"), "  is valid"), soft_wrap=True)
         return
     count = "1 mistake" if len(found) == 1 else f"{len(found)} mistakes"
-    results.print(Text.assemble(("✗ ", "bold red"), (name, "bold"), f"  {count}"), soft_wrap=True)
+    out.print(Text.assemble(("✗ ", "bold red"), (name, "bold"), f"  {count}"), soft_wrap=True)
     for problem in found:
-        results.print(Text(f"  {problem['message']}"), soft_wrap=True)
+        out.print(Text(f"  {problem['message']}"), soft_wrap=True)
 
 
 def _summary(name: str, loaded: LoadedRecipe) -> dict[str, Any]:
     return {"name": name, "summary": loaded.recipe.summary, "files": [str(path) for path in loaded.files]}
-
-
-def _echo_json(value: Any) -> None:
-    typer.echo(json.dumps(value, indent=1, ensure_ascii=False))

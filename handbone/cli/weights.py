@@ -7,7 +7,8 @@ from typing import Annotated, Any
 import typer
 from rich.text import Text
 
-from handbone.cli.weights_show import columns, echo_json, facts_of, problem_of, results, show_files, show_set
+from handbone.cli.output import echo_json, headed_table, results
+from handbone.cli.weights_show import facts_of, problem_of, show_files, show_set
 from handbone.errors import HandboneError
 from handbone.progress import console
 
@@ -30,7 +31,7 @@ def list_weights(as_json: AsJson = False) -> None:
     if as_json:
         echo_json([*(facts_of(each) for each in found), *({"name": n, "error": e} for n, e in damaged.items())])
     else:
-        table = columns("weights", "origin", "stages", "MB", "what they are")
+        table = headed_table("weights", "origin", "stages", "MB", "what they are")
         for each in found:
             stages, size = " + ".join(each.files), f"{each.size_bytes / 1e6:.1f}"
             origin = each.package or each.origin

@@ -4,11 +4,9 @@ import json
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-import typer
-from rich.console import Console
-from rich.table import Table
 from rich.text import Text
 
+from handbone.cli.output import echo_json, facts_table, headed_table, results
 from handbone.errors import HandboneError
 
 if TYPE_CHECKING:
@@ -51,7 +49,7 @@ def show_set(found: "WeightsSet", problem: str | None) -> None:
     out.print(Text.assemble((found.name, "bold cyan"), f"  {found.summary}"))
     state = Text(problem, "red") if problem else Text("as the card says", "green")
     made = f"handbone {card.handbone}, {card.created}"
-    _print_facts(
+    facts = facts_table(
         {
             "folder": f"{found.folder} ({found.package or found.origin})",
             "licence": card.licence,
@@ -60,12 +58,13 @@ def show_set(found: "WeightsSet", problem: str | None) -> None:
             "sha256": state,
         }
     )
-    table = columns("file", "network", "MB", "sha256")
+    out.print(facts)
+    table = headed_table("file", "network", "MB", "sha256")
     for name, facts in card.files.items():
         table.add_row(name, Text(facts.network), f"{facts.bytes / 1e6:.1f}", Text(facts.sha256, "dim"))
     out.print("", table)
     if card.figures:
-        table = columns("figure", "value")
+        table = headed_table("figure", "value")
         for name, value in flat(card.figures):
             table.add_row(Text(name), Text(value, "green"))
         out.print("", table)
@@ -91,7 +90,7 @@ def show_files(path: Path, as_json: bool) -> None:
         return
     for file, card, digest in cards:
         results().print(Text(str(file), "bold cyan"), soft_wrap=True)
-        _print_facts(
+        facts = facts_table(
             {
                 "stage": card.stage,
                 "network": card.network,
@@ -105,31 +104,4 @@ def show_files(path: Path, as_json: bool) -> None:
                 "sha256": digest,
             }
         )
-
-
-def _print_facts(facts: dict[str, str | Text]) -> None:
-    table = Table(box=None, show_header=False, pad_edge=False, padding=(0, 2, 0, 0))
-    table.add_column(style="dim", no_wrap=True)
-    table.add_column(overflow="fold")
-    for name, value in ((name, value) for name, value in facts.items() if value):
-        table.add_row(name, value if isinstance(value, Text) else Text(value))
-    results().print(table)
-
-
-def columns(first: str, *columns: str) -> Table:
-    """An empty table with these headings, whose first column is not broken."""
-    table = Table(box=None, pad_edge=False, header_style="bold", padding=(0, 2, 0, 0))
-    table.add_column(first, no_wrap=True)
-    for column in columns:
-        table.add_column(column, overflow="fold")
-    return table
-
-
-def results() -> Console:
-    """Where results go, so that they can be piped; remarks go to stderr."""
-    return Console(highlight=False)
-
-
-def echo_json(value: Any) -> None:
-    """JSON for programs, on stdout."""
-    typer.echo(json.dumps(value, indent=1, ensure_ascii=False))
+        results().print(facts)
