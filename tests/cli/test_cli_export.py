@@ -8,7 +8,6 @@ import types
 import cv2
 import numpy as np
 import pytest
-import torch
 import typer
 from typer.testing import CliRunner
 
@@ -138,8 +137,7 @@ def test_a_picture_that_a_format_refuses_stops_an_export(table, plugins, tmp_pat
 
 
 @pytest.fixture(scope="module")
-def weights(tmp_path_factory):
-    torch.set_num_threads(1)
+def weights(tmp_path_factory, one_thread):
     card = WeightsCard(model=MODEL, in_channels=1, size=64, stage="coarse")
     return save_weights(tmp_path_factory.mktemp("weights") / "coarse.safetensors", build_network(MODEL, 1), card)
 

@@ -23,12 +23,7 @@ app.command()(refine.command)
 MODEL = Choice(name="unet", encoder="mobilenet_v2", encoder_weights=None)
 
 
-@pytest.fixture(scope="module", autouse=True)
-def one_thread():
-    before = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(before)
+pytestmark = pytest.mark.usefixtures("one_thread")
 
 
 @pytest.fixture(scope="module")

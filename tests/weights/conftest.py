@@ -3,19 +3,14 @@
 from types import SimpleNamespace
 
 import pytest
-import torch
 from weights_small import write_run, zip_folder
 
 from handbone.weights import pack, sets
 
 
-@pytest.fixture(scope="session", autouse=True)
-def one_thread():
-    """Networks this small only lose time to threads."""
-    before = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(before)
+@pytest.fixture(scope="module", autouse=True)
+def _small(one_thread):
+    """All networks here are small."""
 
 
 @pytest.fixture(scope="session")
