@@ -64,9 +64,9 @@ def show_set(found: "WeightsSet", problem: str | None) -> None:
         table.add_row(name, Text(facts.network), f"{facts.bytes / 1e6:.1f}", Text(facts.sha256, "dim"))
     out.print("", table)
     if card.figures:
-        table = headed_table("figure", "value")
+        table = headed_table("value", "figure")
         for name, value in flat(card.figures):
-            table.add_row(Text(name), Text(value, "green"))
+            table.add_row(Text(value, "green"), Text(name))
         out.print("", table)
     out.print("", Text("limits", "bold"))
     for limit in (*card.limits, "It is not a medical device."):
