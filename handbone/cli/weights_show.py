@@ -69,7 +69,10 @@ def show_set(found: "WeightsSet", problem: str | None) -> None:
             table.add_row(Text(value, "green"), Text(name))
         out.print("", table)
     out.print("", Text("limits", "bold"))
-    for limit in (*card.limits, "It is not a medical device."):
+    limits = list(card.limits)
+    if not any("not a medical device" in limit for limit in limits):
+        limits.append("It is not a medical device.")
+    for limit in limits:
         out.print(Text(f"- {limit}"))
 
 

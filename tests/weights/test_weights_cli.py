@@ -51,6 +51,10 @@ def test_info_of_a_set(handbone, packed, places):
         "unet with test_efficientnet",
     ):
         assert word in text
+    card = json.loads((folder / "card.json").read_text(encoding="utf-8"))
+    card["limits"].append("It is not a medical device, as this card says itself.")
+    (folder / "card.json").write_text(json.dumps(card), encoding="utf-8")
+    assert handbone("info", "zero_shot").count("not a medical device") == 1
     (folder / "coarse.safetensors").write_bytes(b"x")
     assert "is not the file" in handbone("info", "zero_shot", code=1)
     facts = json.loads(handbone("info", "zero_shot", "--json", code=1))
