@@ -174,11 +174,9 @@ class Figures:
             return ["No bone changes by as much as 0.001."]
         parts = []
         if helped:
-            parts.append(
-                f"{helped} bone{'s' * (helped != 1)} gain, {_spoken(change.idxmax())} most ({change.max():+.3f})"
-            )
+            parts.append(_told(helped, "gain", change.idxmax(), change.max()))
         if harmed:
-            parts.append(f"{harmed} lose{'s' * (harmed == 1)}, {_spoken(change.idxmin())} most ({change.min():+.3f})")
+            parts.append(_told(harmed, "lose", change.idxmin(), change.min()))
         return ["; ".join(parts) + "."]
 
     def _what_pose_does(self) -> list[str]:
@@ -187,6 +185,13 @@ class Figures:
             return []
         told = [f"{pose} {all_bones[self.last]:.3f} ({n})" for pose, n, all_bones, _ in poses]
         return [f"By pose (pictures): {', '.join(told)}."]
+
+
+def _told(count: int, verb: str, bone: str, change: float) -> str:
+    """How many bones gain or lose, and which one most."""
+    if count == 1:
+        return f"1 bone {verb}s, {_spoken(bone)} ({change:+.3f})"
+    return f"{count} bones {verb}, {_spoken(bone)} most ({change:+.3f})"
 
 
 def _spoken(bone: str) -> str:

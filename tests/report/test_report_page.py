@@ -212,7 +212,7 @@ def test_losses_are_told_as_plainly_as_gains():
     rows.loc[(rows["stage"] == "merged") & (rows["bone"] == "Lunate"), "dice"] -= 0.2
     words = " ".join(Figures(rows).words())
     assert "7 bones gain" in words
-    assert "1 loses, Lunate most (-0.150)" in words
+    assert "1 bone loses, Lunate (-0.150)" in words
 
 
 def test_further_metrics_stand_with_intervals_and_are_coloured_by_which_way_is_up(tmp_path):
