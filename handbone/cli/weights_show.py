@@ -69,10 +69,7 @@ def show_set(found: "WeightsSet", problem: str | None) -> None:
             table.add_row(Text(value, "green"), Text(name))
         out.print("", table)
     out.print("", Text("limits", "bold"))
-    limits = list(card.limits)
-    if not any("not a medical device" in limit for limit in limits):
-        limits.append("It is not a medical device.")
-    for limit in limits:
+    for limit in card.shown_limits:
         out.print(Text(f"- {limit}"))
 
 

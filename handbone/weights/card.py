@@ -59,6 +59,12 @@ class SetCard(Table):
     handbone: str = handbone.__version__
     created: str = Field(default_factory=lambda: datetime.now(UTC).date().isoformat())
 
+    @property
+    def shown_limits(self) -> tuple[str, ...]:
+        """The limits for people, among them that it is no medical device, whoever made the set."""
+        said = any("not a medical device" in limit for limit in self.limits)
+        return self.limits if said else (*self.limits, "It is not a medical device, and no one has tested it as one.")
+
     @field_validator("files")
     @classmethod
     def _has_coarse(cls, value: dict[str, FileFacts]) -> dict[str, FileFacts]:
