@@ -62,9 +62,15 @@ def _build_deeplabv3_resnet101(settings: TorchvisionSettings, *, in_channels: in
     return deeplabv3_resnet101(settings, in_channels=in_channels, classes=classes)
 
 
+def _build_mask_denoiser(settings: Table, *, in_channels: int, classes: int):
+    from handbone.models import mask_denoiser
+
+    return mask_denoiser.build(in_channels=in_channels, classes=classes)
+
+
 @hookimpl
 def handbone_models() -> list[ModelSpec]:
-    """Every architecture of smp 0.6 and DeepLabV3-ResNet101."""
+    """Every architecture of smp 0.6, DeepLabV3-ResNet101 and the anatomical prior's network."""
     specs = [
         ModelSpec(
             name=name,
@@ -80,6 +86,14 @@ def handbone_models() -> list[ModelSpec]:
             summary="torchvision's DeepLabV3 with ResNet-101",
             settings=TorchvisionSettings,
             build=_build_deeplabv3_resnet101,
+        )
+    )
+    specs.append(
+        ModelSpec(
+            name="mask_denoiser",
+            summary="the anatomical prior: corrupted masks in, clean masks out; reads no radiograph",
+            settings=Table,
+            build=_build_mask_denoiser,
         )
     )
     return specs

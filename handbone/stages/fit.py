@@ -8,7 +8,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from handbone.stages.standard_pose import CENTROIDS_XY, SPREAD
+from handbone.frame import Frame
+from handbone.stages.standard_pose import CENTROIDS_XY, SPREAD, SQUARE_CENTRE_XY, SQUARE_SIDE
 
 # Tukey's biweight: a bone that strays more than so many times its usual spread has no say.
 CUTOFF = 3.5
@@ -50,6 +51,17 @@ class PoseFit:
         """Points (n, 2) of the standard pose in the picture (n, 2)."""
         placed = self.turn * _complex(points_xy, self.mirrored) + self.shift
         return np.column_stack([placed.real, placed.imag])
+
+    def square(self, size: int, *, mirrored: bool = False) -> Frame:
+        """The square of the picture in which the hand stands upright.
+
+        Parameters
+        ----------
+        size: side of the grid in pixels.
+        mirrored: mirror the grid, too; with that of the fit, every thumb points to the left.
+        """
+        centre = tuple(self.place(np.array([SQUARE_CENTRE_XY]))[0])
+        return Frame.around(centre, SQUARE_SIDE * self.unit_px, size, degrees=self.degrees, mirrored=mirrored)
 
 
 def fit_pose(centroids_xy: np.ndarray, bones: tuple[int, ...]) -> tuple[PoseFit, PoseFit] | None:

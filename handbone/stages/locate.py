@@ -15,10 +15,6 @@ from handbone.stages.merge import paste_weight
 from handbone.stages.tidy import tidy
 from handbone.training.inference import Predictor
 
-# The square in units of the third metacarpal's length, in the standard pose: from beyond the fingertips to below the
-# wrist, so that the unit is about a quarter of the side, as in pictures that a hand fills.
-_CENTRE_XY = (-0.08, -0.65)
-_SIDE = 4.3
 # A look that places so many of the 29 bones, weighted by their confidence, needs no other turn.
 _GOOD = 0.72
 # Below this a hand is not found, and the whole picture is read.
@@ -114,7 +110,7 @@ def locate(
     if fit is None or score < _FOUND:
         whole = Frame.letterbox(image.shape, (size, size))
         return seen, Location(whole, False, round(max(score, 0.0), 4), looks=looks)
-    frame = Frame.around(tuple(fit.place(np.array([_CENTRE_XY]))[0]), _SIDE * fit.unit_px, size, degrees=fit.degrees)
+    frame = fit.square(size)
     thumb = "right" if fit.mirrored else "left"
     # In the look the picture is turned: what counts is how the hand stands there.
     tilt = abs((fit.degrees + 90 * turns + 180) % 360 - 180)

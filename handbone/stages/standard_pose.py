@@ -49,3 +49,8 @@ _LAYOUT: dict[str, tuple[float, float, float]] = {
 CENTROIDS_XY = np.array([_LAYOUT[name][:2] for name in NAMES])
 #: (29,) how far each centroid strays, in the same unit.
 SPREAD = np.array([_LAYOUT[name][2] for name in NAMES])
+
+#: A square around the hand, its centre and side in the same unit: from beyond the fingertips to below the wrist, so
+#: that the unit is about a quarter of the side, as in pictures that a hand fills.
+SQUARE_CENTRE_XY = (-0.08, -0.65)
+SQUARE_SIDE = 4.3

@@ -50,6 +50,13 @@ class TestPan(ModelContract):
     settings = {"encoder": "resnet18"}
 
 
+class TestMaskDenoiser(ModelContract):
+    plugin = handbone.models.hooks
+    name = "mask_denoiser"
+    sizes_hw = ((64, 64), (96, 64))
+    in_channels = (1, 29)
+
+
 @pytest.mark.parametrize(
     ("contract", "plugin"),
     [
