@@ -1,6 +1,7 @@
 """The step that learns, from pictures new to the networks, when to refuse a stage's mask and when to show a bone."""
 
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -9,7 +10,6 @@ from handbone.anatomy import INDEX
 from handbone.evaluation.metrics import dice_contest
 from handbone.files import write_json
 from handbone.masks.bone_masks import BoneMasks
-from handbone.masks.probabilities import BoneProbabilities
 from handbone.pipeline.context import Context
 from handbone.pipeline.prompter import load_prompts
 from handbone.pipeline.run_predictions import (
@@ -28,7 +28,7 @@ from handbone.stages.presence import Presence, features
 from handbone.stages.prompt import PromptStage
 from handbone.stages.stream import PhantomStream
 from handbone.stages.tidy import tidy
-from handbone.stages.two_stage import TwoStage
+from handbone.stages.two_stage import Outcome, TwoStage
 
 # No training comes so far: these phantoms are new to the networks.
 _EPOCH = 1_000_000
@@ -54,8 +54,10 @@ def calibrate(context: Context, part: Path) -> None:
     pictures = []
     for image, truth in _unseen(context):
         outcome = method.predict(image)
-        earlier = outcome.coarse if outcome.location is None else tidy(outcome.coarse)
-        sides = [_Side(each, truth, recipe.predict.threshold) for each in (earlier, outcome.final)]
+        first = Outcome(outcome.coarse, outcome.coarse if outcome.location is None else tidy(outcome.coarse))
+        if method.prior_stage is not None:
+            first = method.judge(first)
+        sides = [_Side(each, truth, recipe.predict.threshold) for each in (first, outcome)]
         pictures.append((sides, outcome.decisions))
     gate = None
     if recipe.refine is not None and recipe.merge.gate == "calibrated":
@@ -81,16 +83,18 @@ def _calibrate_prompts(context: Context, method: TwoStage, gate: Gate | None) ->
         earlier = method.predict(image)
         merged, *_ = eager(image, earlier.final, next(iter(earlier.frames.values())), threshold=threshold)
         later = merged.probabilities if earlier.location is None else tidy(merged.probabilities)
-        pictures.append(([_Side(each, truth, threshold) for each in (earlier.final, later)], merged.decisions))
+        sides = [_Side(each, truth, threshold) for each in (earlier, replace(earlier, final=later))]
+        pictures.append((sides, merged.decisions))
     return _fit_gate(pictures, limits, "prompted")
 
 
 class _Side:
     """One of the two results of a picture: how it compares with the truth, and what is known of its masks."""
 
-    def __init__(self, probabilities: BoneProbabilities, truth: BoneMasks, threshold: float):
-        self.dice = dice_contest(truth, probabilities.threshold(threshold))
-        self.table, self.seen = features(probabilities, threshold)
+    def __init__(self, outcome: Outcome, truth: BoneMasks, threshold: float):
+        self.dice = dice_contest(truth, outcome.final.threshold(threshold))
+        agreement = None if outcome.prior is None else outcome.prior.agreement
+        self.table, self.seen = features(outcome.final, threshold, agreement)
 
 
 _Pictures = list[tuple[list[_Side], list[Decision]]]

@@ -49,6 +49,7 @@ class PictureRecord:
     decisions: one for each bone that the second stage may change.
     answers: what a prompted network said, one for each bone that it was asked for.
     prompt_decisions: one for each bone that the prompted network may change.
+    prior: what the anatomical prior found, put right and mended; None without one.
     flags: reasons to look again, see `handbone.stages.trust`.
     unwritten: name of each writer that could not write it to the reason.
     seconds: time taken by each step.
@@ -66,6 +67,7 @@ class PictureRecord:
     decisions: list[dict[str, Any]] = field(default_factory=list)
     answers: list[dict[str, Any]] = field(default_factory=list)
     prompt_decisions: list[dict[str, Any]] = field(default_factory=list)
+    prior: dict[str, Any] | None = None
     flags: list[dict[str, Any]] = field(default_factory=list)
     unwritten: dict[str, str] = field(default_factory=dict)
     seconds: dict[str, float] = field(default_factory=dict)
@@ -163,6 +165,7 @@ def _record(path: Path, picture: Picture, outcome: Outcome, masks: BoneMasks) ->
         decisions=[decision.to_json() for decision in outcome.decisions],
         answers=[answer.to_json() for answer in outcome.answers],
         prompt_decisions=[decision.to_json() for decision in outcome.prompt_decisions],
+        prior=outcome.prior.to_json() if outcome.prior else None,
         flags=[flag.to_json() for flag in flags(outcome, masks)],
         seconds={step: round(seconds, 4) for step, seconds in outcome.seconds.items()},
     )

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from handbone.data.samples import Sample
 from handbone.errors import HandboneError
-from handbone.files import write_json
+from handbone.files import whole_file, write_json
 from handbone.masks.contest_csv import PredictionsWriter
 from handbone.masks.probabilities import BoneProbabilities
 from handbone.pipeline.context import Context
@@ -20,7 +20,7 @@ from handbone.stages.gate import Gate
 from handbone.stages.settings import CoarseSettings, RefinerSettings
 from handbone.stages.two_stage import TwoStage
 from handbone.training.weights import load_weights, save_weights
-from handbone.weights import STAGE_FILES
+from handbone.weights import STAGE_FILES, find_prior, resolve
 
 #: What the step `calibration` leaves, each only where the recipe asks for it.
 GATE_FILE, PROMPT_GATE_FILE, PRESENCE_FILE = "gate.json", "prompt_gate.json", "presence.json"
@@ -91,6 +91,23 @@ def gather_weights(context: Context, folder: Path, *, calibrated: bool = False, 
     for step in networks:
         module, card = load_weights(context.folder.step(step) / "weights.safetensors")
         save_weights(folder / STAGE_FILES[step], module, card.model_copy(update={"extra": card.extra | settings[step]}))
+    if recipe.predict.prior is not None:
+        with whole_file(folder / STAGE_FILES["prior"]) as temporary:
+            temporary.write_bytes(prior_file(recipe.predict.prior).read_bytes())
+
+
+def prior_file(name: str) -> Path:
+    """The weights file of the anatomical prior that a recipe names: a file, or weights that have one beside.
+
+    Raises
+    ------
+    HandboneError: there is nothing of that name, or no prior there.
+    """
+    path = resolve(name)
+    file = path if path.is_file() else find_prior(path)
+    if file is None:
+        raise HandboneError("has no anatomical prior", where=name, remedy="set predict.prior = false, or name another")
+    return file
 
 
 def _learned(context: Context, file: str) -> dict | None:
@@ -104,6 +121,8 @@ def _predict(method: TwoStage, context: Context, sample: Sample, part: Path) -> 
     outcome.final.save(_file(part, sample, "merged.npz"))
     frames = {name: frame.to_json() for name, frame in outcome.frames.items()}
     record = {"frames": frames, "decisions": [d.to_json() for d in outcome.decisions], "seconds": outcome.seconds}
+    if outcome.prior is not None:
+        record["prior"] = outcome.prior.to_json()
     if method.prompt_stage is not None:
         record["answers"] = [answer.to_json() for answer in outcome.answers]
         record["prompt_decisions"] = [d.to_json() for d in outcome.prompt_decisions]

@@ -63,8 +63,10 @@ def _trained(network: Network | None) -> Network | None:
     return network if network is not None and network.train.epochs else None
 
 
-def _prediction(recipe: Recipe) -> dict:
-    return recipe.predict.model_dump(mode="json", exclude={"calibrate"})
+def _prediction(recipe: Recipe) -> list | dict:
+    """How networks are used; the prior counts where there is one, so that older runs stay as they are."""
+    settings = recipe.predict.model_dump(mode="json", exclude={"calibrate", "prior"})
+    return settings if recipe.predict.prior is None else [settings, _digests(recipe.predict.prior)]
 
 
 def _evaluation(recipe: Recipe) -> dict:
@@ -86,7 +88,12 @@ def _training_size(network: Network) -> str:
     return f"{network.model.name}, epochs: {epochs}"
 
 
-WEIGHTS = ("weights/coarse.safetensors", "weights/refiner.safetensors", "weights/prompter.safetensors")
+WEIGHTS = (
+    "weights/coarse.safetensors",
+    "weights/refiner.safetensors",
+    "weights/prompter.safetensors",
+    "weights/prior.safetensors",
+)
 
 STEPS: tuple[Step, ...] = (
     Step(

@@ -22,6 +22,8 @@ class Evidence:
     shift: distance of the centroids in square roots of the earlier area; None where a mask is empty.
     before, after: mean probability inside the earlier and inside the later mask; 0 where it is empty.
     elsewhere: whether the earlier mask lies outside the window.
+    prior_before, prior_after: Dice of the earlier and of the later mask with what the anatomical prior makes of all
+        masks; None where it was not asked.
     """
 
     agreement: float
@@ -30,6 +32,8 @@ class Evidence:
     before: float = 0.0
     after: float = 0.0
     elsewhere: bool = False
+    prior_before: float | None = None
+    prior_after: float | None = None
 
 
 @dataclass(frozen=True, eq=False)

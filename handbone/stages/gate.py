@@ -7,10 +7,10 @@ pictures that the networks have not learned from, the limit with chances that le
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Self
+from typing import Literal, Self
 
 import numpy as np
-from pydantic import Field
+from pydantic import model_validator
 
 from handbone.anatomy import COUNT, NAMES
 from handbone.recipe import schema
@@ -21,9 +21,10 @@ from handbone.stages.evidence import Evidence
 HARM, RARE = 0.005, 0.005
 # What chance leaves open is spent on pictures that have not been seen yet.
 _CAUTION = 0.6
-_FEATURES = 4
+Feature = Literal["agreement", "area", "shift", "sureness", "prior", "prior_gain"]
+_OF_MASKS: tuple[Feature, ...] = ("agreement", "area", "shift", "sureness")
 # Constants of single bones rest on few pictures: they are drawn to the common one more strongly than slopes are to 0.
-_RIDGE = np.concatenate([np.ones(_FEATURES), np.full(COUNT, 4.0)])
+_BONE_RIDGE = 4.0
 _FOLDS = 5
 
 
@@ -43,25 +44,43 @@ class Trial:
 class Gate(schema.Table):
     """The calibrated gate.
 
-    coefficients: of the logistic regression over `features`, the constant first. limit: chance of harm above which the
-    earlier mask stays. pictures: how many it was calibrated on. gain, harmed: mean gain of Dice and share of all
-    (picture, bone) pairs harmed, out of fold.
+    features: their names; weights files from before there was an anatomical prior do not have them.
+    coefficients: of the logistic regression over the features and the 29 bones, the constant first.
+    limit: chance of harm above which the earlier mask stays.
+    pictures: how many it was calibrated on.
+    gain, harmed: mean gain of Dice and share of all (picture, bone) pairs harmed, out of fold.
     """
 
-    coefficients: tuple[float, ...] = Field(min_length=1 + _FEATURES + COUNT, max_length=1 + _FEATURES + COUNT)
+    features: tuple[Feature, ...] = _OF_MASKS
+    coefficients: tuple[float, ...]
     limit: float
     pictures: int
     gain: float = 0.0
     harmed: float = 0.0
 
+    @model_validator(mode="after")
+    def _one_each(self) -> Self:
+        wanted = 1 + len(self.features) + COUNT
+        if len(self.coefficients) != wanted:
+            raise ValueError(f"{len(self.features)} features and {COUNT} bones need {wanted} coefficients")
+        return self
+
+    @property
+    def needs_prior(self) -> bool:
+        """Whether the anatomical prior's agreement is among the features."""
+        return "prior" in self.features
+
     def harm(self, bone: int, evidence: Evidence) -> float:
         """The chance that the refined mask is worse than the earlier one by more than 0.005 Dice."""
-        return float(logistic.chance(self.coefficients, features(bone, evidence)[None])[0])
+        return float(logistic.chance(self.coefficients, features(bone, evidence, self.features)[None])[0])
 
     @classmethod
     def fit(cls, outcomes: Sequence[Trial], pictures: int) -> Self:
         """From all bones that a refiner may change, on a number of pictures that nothing has learned from."""
-        table = np.array([features(o.bone, o.evidence) for o in outcomes])
+        judged = all(o.evidence.prior_after is not None for o in outcomes)
+        names: tuple[Feature, ...] = (*_OF_MASKS, "prior", "prior_gain") if judged else _OF_MASKS
+        ridge = np.concatenate([np.ones(len(names)), np.full(COUNT, _BONE_RIDGE)])
+        table = np.array([features(o.bone, o.evidence, names) for o in outcomes])
         gains, picture = np.array([o.gain for o in outcomes]), np.array([o.picture for o in outcomes])
         harmed = gains < -HARM
         chances = np.empty(len(outcomes))
@@ -69,11 +88,12 @@ class Gate(schema.Table):
             left_out = picture % _FOLDS == fold
             if left_out.any():
                 kept = ~left_out if (~left_out).any() else left_out
-                chances[left_out] = logistic.chance(logistic.fit(table[kept], harmed[kept], _RIDGE), table[left_out])
+                chances[left_out] = logistic.chance(logistic.fit(table[kept], harmed[kept], ridge), table[left_out])
         limit = _limit(chances, gains, harmed, allowed=_CAUTION * RARE * pictures * COUNT)
         used = chances <= limit
         return cls(
-            coefficients=logistic.fit(table, harmed, _RIDGE),
+            features=names,
+            coefficients=logistic.fit(table, harmed, ridge),
             limit=round(limit, 6),
             pictures=pictures,
             gain=round(float(gains[used].sum() / len(gains)), 5),
@@ -89,19 +109,24 @@ def _limit(chances: np.ndarray, gains: np.ndarray, harmed: np.ndarray, *, allowe
     return float(chances[order[best]]) if total[best] > 0 else 0.0
 
 
-def features(bone: int, evidence: Evidence) -> np.ndarray:
-    """(33,) disagreement, change of area, shift, log odds of the mean probability inside, and which bone it is.
+def features(bone: int, evidence: Evidence, names: Sequence[Feature] = _OF_MASKS) -> np.ndarray:
+    """(n + 29,) the named features, and which bone it is.
 
-    How sure the earlier network was has no say: of other people's masks it is not known.
+    Disagreement, change of area, shift, and log odds of the mean probability inside; with an anatomical prior also the
+    later mask's disagreement with it, and how much better than the earlier mask it agrees. How sure the earlier network
+    was has no say: of other people's masks it is not known.
     """
-    value = np.zeros(_FEATURES + COUNT)
-    value[0] = np.log(1.005 - evidence.agreement)
-    value[1] = 2.0 if not evidence.area_ratio else min(abs(np.log(evidence.area_ratio)), 2.0)
-    value[2] = 1.0 if evidence.shift is None else min(evidence.shift, 1.0)
     after = np.clip(evidence.after, 0.05, 0.995)
-    value[3] = np.log(after / (1 - after))
-    value[_FEATURES + bone] = 1.0
-    return value
+    values = {
+        "agreement": np.log(1.005 - evidence.agreement),
+        "area": 2.0 if not evidence.area_ratio else min(abs(np.log(evidence.area_ratio)), 2.0),
+        "shift": 1.0 if evidence.shift is None else min(evidence.shift, 1.0),
+        "sureness": np.log(after / (1 - after)),
+    }
+    if "prior" in names:
+        before, later = evidence.prior_before or 0.0, evidence.prior_after or 0.0
+        values |= {"prior": np.log(1.005 - later), "prior_gain": float(np.clip(later - before, -0.5, 0.5))}
+    return np.concatenate([[values[name] for name in names], np.arange(COUNT) == bone])
 
 
 def verdict(

@@ -1,7 +1,7 @@
 """Refined masks back into the picture: blended without hard edges, and per bone only where they are credible."""
 
-from collections.abc import Iterable
-from dataclasses import asdict, dataclass
+from collections.abc import Callable, Iterable
+from dataclasses import asdict, dataclass, replace
 
 import numpy as np
 
@@ -59,6 +59,7 @@ def merge(
     may_add: bool = True,
     gate: Gate | None = None,
     region: str = "",
+    plausible: Callable[[BoneProbabilities], np.ndarray | None] = lambda _: None,
 ) -> Merged:
     """Blend the refined probabilities of `bones` into the coarse ones inside the window.
 
@@ -73,6 +74,7 @@ def merge(
         a refiner that reads a whole picture sees bones at a size that it does not know.
     gate: calibrated chances of harm, beside the limits of the settings.
     region: the window's name, for the decisions.
+    plausible: gives (29,) how well masks agree with the anatomical prior, or None where nobody asks.
     """
     bones = tuple(bones)
     touched = around(*(p.boxes_xyxy[bone] for p in (coarse, refined) for bone in bones))
@@ -80,9 +82,14 @@ def merge(
     # The gate compares only where the window would have its say: a metacarpal's far end is not the refiner's business.
     compared = Comparison(coarse, refined, threshold, box, weight > 0.5)
     masks = coarse.threshold(threshold), refined.threshold(threshold)
+    before, after = plausible(coarse), None
+    if before is not None:
+        after = plausible(coarse.blend(refined, (box, weight), bones))
     decisions = []
     for bone in bones:
         evidence = compared.of(bone, masks)
+        if after is not None:
+            evidence = replace(evidence, prior_before=float(before[bone]), prior_after=float(after[bone]))
         used, reason, harm = verdict(bone, evidence, settings, gate, may_add=may_add)
         decisions.append(Decision(NAMES[bone], used, reason, evidence, harm, region))
     chosen = tuple(bone for bone, decision in zip(bones, decisions, strict=True) if decision.used)

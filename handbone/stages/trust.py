@@ -19,6 +19,8 @@ _MAY_OVERLAP = {
     frozenset((anatomy.INDEX["Triquetrum"], anatomy.INDEX["Pisiform"])),
     frozenset((anatomy.INDEX["Trapezium"], anatomy.INDEX["Trapezoid"])),
 }
+# A mask that agrees less with what the anatomical prior makes of all masks is flagged.
+_UNLIKE = 0.6
 # Neighbours farther apart than this, in lengths of the third metacarpal, don't touch in any hand.
 _APART = 0.3
 
@@ -29,8 +31,8 @@ class Flag:
 
     Parameters
     ----------
-    rule: "no-hand", "window", "missing", "left-out", "unsure", "same-place", "apart", or a rule of
-        `handbone.data.plausible`.
+    rule: "no-hand", "window", "missing", "left-out", "unsure", "unlike", "expected", "same-place", "apart", or a rule
+        of `handbone.data.plausible`.
     bones: names of the bones concerned.
     message: a clause.
     """
@@ -53,6 +55,7 @@ def flags(outcome: Outcome, masks: BoneMasks) -> list[Flag]:
         if frame.fallback != "none":
             found.append(Flag("window", (), f"the {frame.fallback} window was used for {name}: {frame.reason}"))
     found += _unsure(outcome, masks)
+    found += _unlike(outcome, masks)
     rings = masks.rings()
     found += [Flag(d.rule, tuple(anatomy.NAMES[b] for b in d.bones), d.message) for d in doubts(rings)]
     unit = hand_unit(ring_areas(rings))
@@ -71,6 +74,27 @@ def _unsure(outcome: Outcome, masks: BoneMasks) -> list[Flag]:
         found.append(Flag("missing", gone, f"not seen: {', '.join(gone)}"))
     for bone in np.flatnonzero(present & (chance < _UNSURE)):
         found.append(Flag("unsure", (anatomy.NAMES[bone],), f"right with a chance of {chance[bone]:.2f} only"))
+    return found
+
+
+def _unlike(outcome: Outcome, masks: BoneMasks) -> list[Flag]:
+    """What the anatomical prior contradicts."""
+    if outcome.prior is None:
+        return []
+    found = []
+    for bone in np.flatnonzero(masks.present()):
+        judged = outcome.prior.bones[bone]
+        if judged.agreement < _UNLIKE:
+            name, message = (
+                anatomy.NAMES[bone],
+                f"fits what the other bones suggest by a Dice of {judged.agreement:.2f} only",
+            )
+            if judged.best not in (None, name):
+                message += f"; it fits the {judged.best} by {judged.best_agreement:.2f}"
+            found.append(Flag("unlike", (name,), message))
+    for name in outcome.prior.expected:
+        if not masks.present()[anatomy.INDEX[name]]:
+            found.append(Flag("expected", (name,), "is not seen where the other bones leave its place"))
     return found
 
 

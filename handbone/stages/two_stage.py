@@ -15,6 +15,7 @@ from handbone.stages.coarse import predict_coarse
 from handbone.stages.crop import FrameDecision
 from handbone.stages.locate import Location, predict_located
 from handbone.stages.merge import Decision, merge
+from handbone.stages.prior.stage import PriorReport, PriorStage
 from handbone.stages.prompt import PROMPT_WINDOW, PROMPTER_FILE, Answer, PromptStage
 from handbone.stages.refine import predict_refined
 from handbone.stages.regions import Window, asked, windows
@@ -22,7 +23,7 @@ from handbone.stages.settings import CoarseSettings, RefinerSettings
 from handbone.stages.tidy import tidy
 from handbone.training.inference import Predictor
 from handbone.training.weights import read_card
-from handbone.weights import find_weights, resolve
+from handbone.weights import find_prior, find_weights, resolve
 
 
 @dataclass(frozen=True)
@@ -47,6 +48,7 @@ class Outcome:
     presence: (29,) how likely each bone's final mask is right; None where that was not calibrated.
     answers: what the prompted network said, one for each bone that it was asked for.
     prompt_decisions: one for each bone that the prompted network may change.
+    prior: what the anatomical prior found and did; None without one.
     """
 
     coarse: BoneProbabilities
@@ -58,6 +60,7 @@ class Outcome:
     presence: np.ndarray | None = None
     answers: list[Answer] = field(default_factory=list)
     prompt_decisions: list[Decision] = field(default_factory=list)
+    prior: PriorReport | None = None
 
 
 class TwoStage:
@@ -73,6 +76,11 @@ class TwoStage:
     tta: mean of several readings by both stages, see `handbone.stages.tta`.
     first: how the coarse network is used.
     prompts: the third stage, which prompts a segment-anything network with the masks so far.
+    prior: the anatomical prior, which judges and mends the masks that come out.
+
+    Raises
+    ------
+    HandboneError: the gate or the presence was calibrated with an anatomical prior, and there is none.
     """
 
     def __init__(
@@ -86,6 +94,7 @@ class TwoStage:
         tta: bool = False,
         first: CoarseSettings | None = None,
         prompts: PromptStage | None = None,
+        prior: PriorStage | None = None,
     ):
         self.first = first or CoarseSettings()
         self.coarse_stage, self.refine_stage = coarse, refiner
@@ -96,6 +105,13 @@ class TwoStage:
             chosen = self.settings
             self.windows = windows(chosen.crop, chosen.bones, chosen.regions, refiner.size)
         self.prompt_stage = prompts
+        self.prior_stage = prior
+        learned = (self.first.presence, self.settings.gate)
+        if prior is None and any(each is not None and each.needs_prior for each in learned):
+            remedy = "put prior.safetensors of the same weights beside them"
+            raise HandboneError(
+                "these weights were calibrated with an anatomical prior, and there is none", remedy=remedy
+            )
 
     @classmethod
     def from_path(
@@ -125,6 +141,8 @@ class TwoStage:
         prompter_path = coarse_path.with_name(PROMPTER_FILE)
         if resolve(path).is_dir() and prompter_path.is_file():
             common["prompts"] = PromptStage.from_path(prompter_path)
+        if (prior_path := find_prior(path)) is not None:
+            common["prior"] = PriorStage.from_path(prior_path, precision)
         if refiner_path is None:
             return cls(coarse, **common)
         refiner, extra = _load_stage(refiner_path, "refining", precision)
@@ -143,6 +161,8 @@ class TwoStage:
         # Where a hand had to be found first, bones are one piece; elsewhere networks have the last word.
         final = outcome.final if location is None else tidy(outcome.final)
         outcome = replace(outcome, final=final, location=location, seconds=seconds | outcome.seconds)
+        if self.prior_stage is not None:
+            outcome = self.judge(outcome)
         return outcome if self.first.presence is None else self._without_guesses(outcome)
 
     def _coarse(self, image: np.ndarray) -> tuple[BoneProbabilities, Location | None]:
@@ -154,8 +174,26 @@ class TwoStage:
 
     def _without_guesses(self, outcome: Outcome) -> Outcome:
         """The outcome without the bones that are likelier wrong than right."""
-        presence = self.first.presence.of(outcome.final, self.threshold)
+        agreement = None if outcome.prior is None else outcome.prior.agreement
+        presence = self.first.presence.of(outcome.final, self.threshold, agreement)
         return replace(outcome, final=outcome.final.without(np.flatnonzero(presence < 0.5)), presence=presence)
+
+    def judge(self, outcome: Outcome) -> Outcome:
+        """The anatomical prior alone, on an outcome of the others: names put right, spurs and bites mended.
+
+        Raises
+        ------
+        HandboneError: this method has no prior.
+        """
+        if self.prior_stage is None:
+            raise HandboneError("there is no anatomical prior", remedy="give weights that have one")
+        start = time.perf_counter()
+        final, report = self.prior_stage(outcome.final, self.threshold)
+        if outcome.location is not None and report.mended:
+            # A spur that is cut may leave its tip.
+            final = tidy(final)
+        seconds = {**outcome.seconds, "prior": time.perf_counter() - start}
+        return replace(outcome, final=final, prior=report, seconds=seconds)
 
     def for_bones(self, bones: Sequence[int]) -> tuple[Window, ...]:
         """The windows that refine some bones, indices, and nothing else.
@@ -212,6 +250,7 @@ class TwoStage:
             may_add=where.fallback != "whole",
             gate=self.settings.gate,
             region=window.name,
+            plausible=self._plausible,
         )
         times.append(time.perf_counter())
         taken = dict(zip(("crop", "refine", "merge"), np.diff(times).tolist(), strict=True))
@@ -222,6 +261,13 @@ class TwoStage:
             decisions=[*so_far.decisions, *merged.decisions],
             seconds={step: so_far.seconds[step] + taken[step] for step in taken},
         )
+
+    def _plausible(self, probabilities: BoneProbabilities) -> np.ndarray | None:
+        """(29,) how well each mask agrees with the prior; None without one, or where the gate does not ask for it."""
+        gate = self.settings.gate
+        if self.prior_stage is None or (gate is not None and not gate.needs_prior):
+            return None
+        return self.prior_stage.agreement(probabilities, self.threshold)
 
     def prompt(self, image: np.ndarray, outcome: Outcome) -> Outcome:
         """The third stage alone, on an outcome of the others; in the refiner's first window, where there is one.

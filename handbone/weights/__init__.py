@@ -2,7 +2,7 @@
 
 from handbone.weights.card import CARD_FILE, STAGE_FILES, SetCard
 from handbone.weights.fetching import fetch
-from handbone.weights.finding import find_weights
+from handbone.weights.finding import find_prior, find_weights
 from handbone.weights.packing import pack
 from handbone.weights.sets import DEFAULT, WeightsSet, find, known, names, read_set, resolve
 
@@ -14,6 +14,7 @@ __all__ = [
     "WeightsSet",
     "fetch",
     "find",
+    "find_prior",
     "find_weights",
     "known",
     "names",

@@ -15,7 +15,7 @@ from handbone.files import sha256_of, write_json, write_text
 from handbone.recipe.schema import Table
 
 CARD_FILE, MODEL_CARD_FILE = "card.json", "MODEL_CARD.md"
-STAGE_FILES = {"coarse": "coarse.safetensors", "refiner": "refiner.safetensors"}
+STAGE_FILES = {"coarse": "coarse.safetensors", "refiner": "refiner.safetensors", "prior": "prior.safetensors"}
 
 _NAME = re.compile(r"[a-z0-9][a-z0-9_.-]{0,63}")
 # In a recipe, `refine.weights = "coarse"` is the run's own coarse network.
@@ -42,7 +42,7 @@ class SetCard(Table):
     data: what it was trained on. recipe: the recipe that trained it, as TOML.
     figures: measured quality, name to number or to further figures.
     limits: sentences that say where it is not to be trusted.
-    files: "coarse.safetensors" and, for both stages, "refiner.safetensors".
+    files: "coarse.safetensors", for both stages "refiner.safetensors", and "prior.safetensors" of an anatomical prior.
     handbone: version that made the set. created: date, YYYY-MM-DD.
     """
 
@@ -55,7 +55,7 @@ class SetCard(Table):
     recipe: str = ""
     figures: dict[str, Any] = Field(default_factory=dict)
     limits: tuple[str, ...] = ()
-    files: dict[Literal["coarse.safetensors", "refiner.safetensors"], FileFacts]
+    files: dict[Literal["coarse.safetensors", "refiner.safetensors", "prior.safetensors"], FileFacts]
     handbone: str = handbone.__version__
     created: str = Field(default_factory=lambda: datetime.now(UTC).date().isoformat())
 
@@ -142,8 +142,8 @@ def network_of(path: Path, stage: str) -> str:
     from handbone.training.weights import read_card
 
     card = read_card(path)
-    # As in TwoStage: what counts is that the two are not confused.
-    if (card.stage == "coarse") != (stage == "coarse"):
+    # As in TwoStage: what counts is that they are not confused.
+    if any((card.stage == one) != (stage == one) for one in ("coarse", "prior")):
         raise HandboneError(
             f"these are weights of the stage '{card.stage}', where those of a {stage} network are needed",
             where=path,

@@ -26,3 +26,14 @@ def find_weights(path: str | Path) -> tuple[Path, Path | None]:
             return folder / coarse, second if second.is_file() else None
     remedy = "give a run folder (runs/two_stage) or a weights file; 'handbone run' makes them"
     raise HandboneError(f"no {coarse} there", where=path, remedy=remedy)
+
+
+def find_prior(path: str | Path) -> Path | None:
+    """The anatomical prior's weights file beside those of `find_weights`; None for a weights file alone, or without.
+
+    Raises
+    ------
+    HandboneError: as `find_weights`.
+    """
+    file = find_weights(path)[0].with_name(STAGE_FILES["prior"])
+    return file if resolve(path).is_dir() and file.is_file() else None

@@ -9,7 +9,7 @@ from typing import Any
 from handbone.errors import HandboneError
 from handbone.files import whole_folder
 from handbone.weights.card import CARD_FILE, MODEL_CARD_FILE, STAGE_FILES, check_name, seal
-from handbone.weights.finding import find_weights
+from handbone.weights.finding import find_prior, find_weights
 from handbone.weights.sets import WeightsSet, read_set
 
 _DATA = {
@@ -55,9 +55,10 @@ def pack(
     check_name(name)
     _check_free(folder, overwrite)
     coarse, refiner = find_weights(run)
+    prior = find_prior(run)
     manifest = _manifest(_beside(coarse, "manifest.json"))
     with whole_folder(folder) as temporary:
-        for stage, source in (("coarse", coarse), ("refiner", refiner)):
+        for stage, source in (("coarse", coarse), ("refiner", refiner), ("prior", prior)):
             if source is not None:
                 module, card = load_weights(source)
                 save_weights(temporary / STAGE_FILES[stage], module, card, half=True)

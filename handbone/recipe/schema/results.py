@@ -23,6 +23,10 @@ class Predict(Table):
         description="phantoms that tell how sure a bone has to be to be shown, and what a calibrated gate refuses; "
         "people vary half as much again as in a training on the contest's variety; 0: every mask is shown",
     )
+    prior: Annotated[str | None, Off] = Field(
+        default=None,
+        description="the anatomical prior that judges and mends masks: weights that have one, or its file",
+    )
     precision: Annotated[Literal["auto", "32", "bf16"], Quoted] = Field(
         default="auto", description="numbers to calculate with; auto: bf16 where the processor has it"
     )
