@@ -1,10 +1,11 @@
 """One person's hand in one pose: bones scaled and bent out of true, hung on their joints, turned to the detector."""
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 
 from handbone import anatomy
+from handbone.phantom.rigid import about, after, rotation
 from handbone.phantom.skeleton import CAPITATE, FOREARM, PLACED, PROXIMAL_ROW, load_skeleton
 
 
@@ -17,7 +18,8 @@ class Shape:
     scale: (29, 3) width, length and depth, relative to the skeleton.
     shift: (29, 3) where bones lie, in millimetres: the place of placed bones, the joint space of the others.
     waves: (29, 4) shares by which the width changes along the bone (two cosines), and its bow sideways and in depth.
-    roll: (29,) degrees about the bone's own long axis.
+    roll: (29,) degrees about the bone's own long axis. turn: (29,) degrees in the detector's plane, towards the thumb.
+    drift: (29, 5) what a bent wrist changes, per degree of bend: ln(width), ln(length), x and y in millimetres, turn.
     epiphysis, cap: (29,) width and height of the growing end relative to a grown one; 1 in adults.
     roundness: (29,) of carpals: 0 as in the skeleton, 1 an ellipsoid. spurs: (29,) how far worn joints' rims stand out,
         as a share of the width.
@@ -27,6 +29,8 @@ class Shape:
     shift: np.ndarray
     waves: np.ndarray = field(default_factory=lambda: np.zeros((anatomy.COUNT, 4)))
     roll: np.ndarray = field(default_factory=lambda: np.zeros(anatomy.COUNT))
+    turn: np.ndarray = field(default_factory=lambda: np.zeros(anatomy.COUNT))
+    drift: np.ndarray = field(default_factory=lambda: np.zeros((anatomy.COUNT, 5)))
     epiphysis: np.ndarray = field(default_factory=lambda: np.ones(anatomy.COUNT))
     cap: np.ndarray = field(default_factory=lambda: np.ones(anatomy.COUNT))
     roundness: np.ndarray = field(default_factory=lambda: np.zeros(anatomy.COUNT))
@@ -40,6 +44,7 @@ class Pose:
     Parameters
     ----------
     flexion, abduction: (29,) of each bone against its parent; abduction is positive away from the thumb.
+    sway: (29,) of each bone against its parent in the detector's plane, positive towards the thumb.
     bend: the hand against the forearm, positive away from the thumb. extension: the same towards the back of the hand.
     pronation: Radius and Ulna about the forearm's axis. tilt, turn: the whole limb out of the detector's plane,
         about the picture's x axis and about its y axis.
@@ -47,6 +52,7 @@ class Pose:
 
     flexion: np.ndarray = field(default_factory=lambda: np.zeros(anatomy.COUNT))
     abduction: np.ndarray = field(default_factory=lambda: np.zeros(anatomy.COUNT))
+    sway: np.ndarray = field(default_factory=lambda: np.zeros(anatomy.COUNT))
     bend: float = 0.0
     extension: float = 0.0
     pronation: float = 0.0
@@ -99,7 +105,8 @@ def _physis_share(index: int, cap: float) -> float:
 def pose_body(shape: Shape, pose: Pose) -> Body:
     """The bones of a person of this shape in this pose."""
     skeleton = load_skeleton()
-    grown, joints, along = [], np.empty((anatomy.COUNT, 3)), []
+    shape = bent_shape(shape, pose.bend)
+    grown, pivots, along = [], np.empty((anatomy.COUNT, 3)), []
     tips = np.empty((anatomy.COUNT, 2, 3))
     places = _places(shape)
     for index in range(anatomy.COUNT):
@@ -111,11 +118,24 @@ def pose_body(shape: Shape, pose: Pose) -> Body:
         along.append(share)
         ends = np.array([[0.0, low, 0.0], [0.0, high, 0.0]])
         tips[index] = _deform(index, ends, np.array([0.0, 1.0]), shape) @ frame + places[index]
-        joints[index] = places[index] + skeleton.anchor[index] - base
-    motion = _motions(shape, pose, joints)
+        jointed = skeleton.axes[index].any()
+        pivots[index] = places[index] + (skeleton.anchor[index] - base if jointed else 0.0)
+    motion = _motions(shape, pose, pivots)
     vertices = tuple(g @ motion[i, :, :3].T + motion[i, :, 3] for i, g in enumerate(grown))
     ends = np.einsum("bij,bkj->bki", motion[:, :, :3], tips) + motion[:, None, :, 3]
     return Body(vertices, ends, tuple(along), np.array([_physis_share(i, c) for i, c in enumerate(shape.cap)]))
+
+
+def bent_shape(shape: Shape, bend_degrees: float) -> Shape:
+    """The shape as it looks when the wrist is bent: carpals tip and slide, the Scaphoid is drawn out, fingers fan.
+
+    Real hands follow straight lines between -15 and 60 degrees; beyond, nothing more changes.
+    """
+    change = shape.drift * np.clip(bend_degrees, -15.0, 60.0)
+    scale, shift = shape.scale.copy(), shape.shift.copy()
+    scale[:, :2] *= np.exp(change[:, :2])
+    shift[:, :2] += change[:, 2:4]
+    return replace(shape, scale=scale, shift=shift, turn=shape.turn + change[:, 4])
 
 
 def _places(shape: Shape) -> np.ndarray:
@@ -181,35 +201,34 @@ def _rounded(local: np.ndarray, roundness: float) -> np.ndarray:
     return local * (1 - roundness + 0.95 * roundness / radius.clip(0.2))
 
 
-def _motions(shape: Shape, pose: Pose, joints: np.ndarray) -> np.ndarray:
-    """(29, 3, 4) rigid motion of each bone."""
+def _motions(shape: Shape, pose: Pose, pivots: np.ndarray) -> np.ndarray:
+    """(29, 3, 4) rigid motion of each bone; pivots: (29, 3) its joint, or its base where it has none."""
     skeleton = load_skeleton()
     pivot = skeleton.base[CAPITATE] + shape.shift[CAPITATE] + [0.0, 4.0 * shape.scale[CAPITATE, 1], 0.0]
-    view = _about(np.zeros(3), _turn([0, 1, 0], pose.turn) @ _turn([1, 0, 0], pose.tilt))
+    view = about(np.zeros(3), rotation([0, 1, 0], pose.turn) @ rotation([1, 0, 0], pose.tilt))
 
     def wrist(share):
-        turn = _turn([0, 0, 1], share * pose.bend) @ _turn([1, 0, 0], share * pose.extension)
-        return _after(view, _about(pivot, turn))
+        turn = rotation([0, 0, 1], share * pose.bend) @ rotation([1, 0, 0], share * pose.extension)
+        return after(view, about(pivot, turn))
 
     hand = wrist(1.0)
     ulna = skeleton.base[FOREARM[1]] + shape.shift[FOREARM[1]]
-    arm = _after(view, _about(ulna, _turn([0, 1, 0], pose.pronation)))
+    arm = after(view, about(ulna, rotation([0, 1, 0], pose.pronation)))
     motion = np.empty((anatomy.COUNT, 3, 4))
     for index in range(anatomy.COUNT - 1, -1, -1):
+        parent = skeleton.parent[index]
         if index in FOREARM:
-            motion[index] = arm
+            start = arm
         elif index in PROXIMAL_ROW:
-            motion[index] = wrist(PROXIMAL_ROW[index])
+            start = wrist(PROXIMAL_ROW[index])
         else:
-            parent = skeleton.parent[index]
             start = hand if parent < 0 else motion[parent]
-            flex, spread = skeleton.axes[index]
-            if not flex.any():
-                motion[index] = start
-                continue
+        turn = rotation([0, 0, -1], shape.turn[index] + pose.sway[index])
+        flex, spread = skeleton.axes[index]
+        if flex.any():
             flex, spread = (_rolled(index, axis, shape) for axis in (flex, spread))
-            turn = _turn(flex, pose.flexion[index]) @ _turn(spread, -pose.abduction[index])
-            motion[index] = _after(start, _about(joints[index], turn))
+            turn = turn @ rotation(flex, pose.flexion[index]) @ rotation(spread, -pose.abduction[index])
+        motion[index] = after(start, about(pivots[index], turn))
     return motion
 
 
@@ -218,22 +237,4 @@ def _rolled(index: int, axis: np.ndarray, shape: Shape) -> np.ndarray:
     if not axis.any():
         return np.array([0.0, 0.0, -1.0])
     frame = load_skeleton().frame[index]
-    return _turn(frame[1], shape.roll[index]) @ axis
-
-
-def _turn(axis, degrees: float) -> np.ndarray:
-    """(3, 3) rotation about an axis (Rodrigues)."""
-    axis = np.asarray(axis, np.float64) / np.linalg.norm(axis)
-    angle = np.deg2rad(degrees)
-    cross = np.array([[0, -axis[2], axis[1]], [axis[2], 0, -axis[0]], [-axis[1], axis[0], 0]])
-    return np.eye(3) + np.sin(angle) * cross + (1 - np.cos(angle)) * cross @ cross
-
-
-def _about(point: np.ndarray, rotation: np.ndarray) -> np.ndarray:
-    """(3, 4) rotation about a point."""
-    return np.column_stack([rotation, point - rotation @ point])
-
-
-def _after(second: np.ndarray, first: np.ndarray) -> np.ndarray:
-    """(3, 4) the first motion, then the second."""
-    return np.column_stack([second[:, :3] @ first[:, :3], second[:, :3] @ first[:, 3] + second[:, 3]])
+    return rotation(frame[1], shape.roll[index]) @ axis

@@ -11,7 +11,7 @@ from handbone.phantom.attenuation import Tissue, add_skeleton
 from handbone.phantom.body import Body, Pose, pose_body
 from handbone.phantom.clutter import add_clutter, mark_detector
 from handbone.phantom.display import draw_look, to_grey
-from handbone.phantom.people import Person, Variety, draw_person, draw_pose, stretched_scaphoid
+from handbone.phantom.people import Person, Variety, draw_person, draw_pose
 from handbone.phantom.scene import add_markers, add_ring, add_sesamoids, collimation, cover_parts, top_strip
 from handbone.phantom.skeleton import FOREARM
 from handbone.phantom.tissue import add_folds, add_nails, skin_parts, soft_tissue
@@ -53,19 +53,17 @@ def draw_hand(
     seed: of the picture's randomness.
     size: height and width in pixels; pictures of the "wide" variety may be cut to less.
     variety: "contest" for upright adult hands as in the contest, "wide" for any age, turn, crop and look.
-    bent: whether the wrist is bent; by chance when not given.
+    bent: whether the wrist is bent; when not given by chance, in half of the upright adults and a quarter of the rest.
     side: "L" or "R"; by chance when not given.
     person: whose hand; a random person when not given.
     bits: of a pixel, 8 or 16; both give the same picture.
     """
     rng = np.random.default_rng(seed)
     side = side or ("L" if rng.random() < 0.5 else "R")
-    bent = bool(rng.random() < 0.25) if bent is None else bent
+    bent = bool(rng.random() < (0.25 if variety == "wide" else 0.5)) if bent is None else bent
     person = person or draw_person(rng, variety)
     pose = draw_pose(rng, variety, bent=bent)
     wide = variety == "wide"
-    if wide:
-        person = replace(person, shape=stretched_scaphoid(person.shape, pose.bend))
     body, px_per_mm = place(person, pose, side, size, variety, rng)
     ends_px = body.ends[:, :, :2] * px_per_mm
     attenuation, skin, masks = _exposed(body, person, side, size, px_per_mm, variety, rng)
@@ -110,7 +108,7 @@ def _exposed(
         absent=person.absent,
     )
     wide = variety == "wide"
-    parts = skin_parts(body, person.fullness, person.growth, filled=wide)
+    parts = skin_parts(body, person.fullness, person.growth, ulnar=person.ulnar, filled=wide)
     skin, thickness = soft_tissue(*parts, (size, size), px_per_mm)
     if wide:
         add_folds(thickness, ends_px, px_per_mm, rng)
@@ -201,7 +199,9 @@ def _offset(vertices, ends, side_mm: float, variety: Variety, rng: np.random.Gen
         middle = 0.55 * (low[0] + high[0]) / 2 + 0.45 * wrist
         x = side_mm * (0.5 + rng.normal(0, 0.025)) - middle
         x = np.clip(x, 0.05 * side_mm - low[0], 0.95 * side_mm - high[0])
-        return np.array([x, side_mm * rng.uniform(0.04, 0.1) - low[1], 0.0])
+        # A fifth of the picture's height is left to the forearm at least.
+        y = min(side_mm * rng.uniform(0.085, 0.145) - low[1], 0.8 * side_mm - ends[FOREARM[0], 0, 1])
+        return np.array([x, max(y, 0.02 * side_mm - low[1]), 0.0])
     span = high - low
     room = side_mm - span
     at = low + span / 2

@@ -1,9 +1,6 @@
 """Random people and poses: who lies on the detector, and how."""
 
-import json
 from dataclasses import dataclass, field, replace
-from functools import lru_cache
-from pathlib import Path
 from typing import Literal
 
 import numpy as np
@@ -11,20 +8,12 @@ import numpy as np
 from handbone import anatomy
 from handbone.phantom.body import Pose, Shape
 from handbone.phantom.growth import draw_growth
+from handbone.phantom.population import Population, load_population
 from handbone.phantom.skeleton import FOREARM
 
 Variety = Literal["contest", "wide"]
 
-PROPORTIONS = Path(__file__).parent / "assets" / "proportions.json"
 _PHALANGES = tuple(i for i in range(19) if i not in anatomy.METACARPALS)
-
-#: Degrees about their own axes by which MyoHand's bones, whose hand is cupped, turn when it lies flat on a plate.
-PALM_DOWN = np.zeros(anatomy.COUNT)
-PALM_DOWN[:3] = (45.0, 40.0, 15.0)
-PALM_DOWN[11:14], PALM_DOWN[15:18] = -20.0, -28.0
-
-#: Standard deviations of ln(width) and ln(length) that all bones of a person share, and that each bone has alone.
-_SHARED, _OWN = np.array([0.035, 0.012]), np.array([0.040, 0.030])
 
 
 @dataclass(frozen=True, eq=False)
@@ -33,6 +22,7 @@ class Person:
 
     shape: bones as in a right hand. age: years, 18 for every adult. growth: size relative to an adult. fullness:
     thickness of the flesh. absent: bones that have not formed yet. plates: (29,) how open the growth plates are.
+    ulnar: millimetres of flesh beyond the least on the little finger's side of palm and forearm.
     """
 
     shape: Shape
@@ -41,62 +31,53 @@ class Person:
     fullness: float
     absent: tuple[int, ...] = ()
     plates: np.ndarray = field(default_factory=lambda: np.zeros(anatomy.COUNT))
-
-
-@lru_cache(maxsize=1)
-def proportions() -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
-    """Mean scale (29, 3), shift (29, 3) in millimetres, waves (29, 4), roll (29,), from `handbone.phantom.fit`."""
-    table = json.loads(PROPORTIONS.read_text(encoding="utf-8"))
-    rows = [table[name] for name in anatomy.NAMES]
-    waves = np.zeros((anatomy.COUNT, 4))
-    waves[:, 1] = [row["waist"] for row in rows]
-    return (
-        np.array([row["scale"] for row in rows]),
-        np.array([row["shift"] for row in rows]),
-        waves,
-        PALM_DOWN.copy(),
-    )
+    ulnar: float = 2.0
 
 
 def average_person() -> Person:
     """The fitted mean: an adult without any variation."""
-    return Person(Shape(*proportions()), 18.0, 1.0, 1.0)
+    return Person(load_population().mean_shape(), 18.0, 1.0, 1.0)
 
 
-def draw_person(rng: np.random.Generator, variety: Variety, *, age: float | None = None, spread: float = 1.0) -> Person:
+def draw_person(
+    rng: np.random.Generator,
+    variety: Variety,
+    *,
+    age: float | None = None,
+    spread: float = 1.0,
+    population: Population | None = None,
+) -> Person:
     """A random person: adults only in the contest's variety, from 5 years of age in the wide one if none is given.
 
     spread: times the usual variation of the bones' sizes, shapes and places.
+    population: the adults that the person is like; real ones when not given.
     """
-    scale, shift, waves, roll = (array.copy() for array in proportions())
+    population = population or load_population()
+    mean = population.mean_shape()
+    scale, shift, waves, roll = mean.scale, mean.shift, mean.waves, mean.roll
     wide = variety == "wide"
     spread *= 1.35 if wide else 1.0
     if age is None:
         age = float(rng.uniform(5.0, 18.0)) if wide and rng.random() < 0.5 else 18.0
     youth = (18.0 - age) / 12.0
 
-    shared = rng.normal(0, _SHARED) * spread
-    own = rng.normal(0, _OWN, (anatomy.COUNT, 2)) * spread
-    own[list(anatomy.CARPALS)] *= 1.1
-    width, length = np.exp(shared + own).T
-    depth = np.exp(shared[0] + rng.normal(0, 0.05, anatomy.COUNT))
-    scale *= np.stack([width, length, depth], 1)
-    shift += rng.normal(0, [0.25, 0.2, 0.2], (anatomy.COUNT, 3)) * spread
-    shift[list(anatomy.CARPALS)] += rng.normal(0, [0.45, 0.45, 0.4], (len(anatomy.CARPALS), 3)) * spread
-    shift[list(FOREARM), 1] += rng.normal(0, 0.6) * spread
-    shift[FOREARM[1], :2] += rng.normal(0, [0.5, 1.1]) * spread
+    own = population.draw(rng) * spread
+    width = np.exp(own[:, 0])
+    scale *= np.stack([width, np.exp(own[:, 1]), width * np.exp(rng.normal(0, 0.05, anatomy.COUNT))], 1)
+    shift[:, :2] += own[:, 2:4]
+    shift[:, 2] += rng.normal(0, 0.3, anatomy.COUNT) * spread
     waves += rng.normal(0, [0.025, 0.02, 0.006, 0.005], (anatomy.COUNT, 4)) * spread
     roll += rng.normal(0, 3.0, anatomy.COUNT) * spread
     if wide:
-        # Contest labels let the bases overlap the carpals; in other hands, above all young ones, a gap shows instead.
-        shift[list(anatomy.METACARPALS[1:]), 1] -= rng.uniform(-0.3, 3.2) + youth * rng.uniform(0, 1.2)
-        # The little finger's joint faces the detector steeply: its base covers the hamate's edge in few hands.
-        shift[anatomy.METACARPALS[4], :2] -= rng.normal(0, 0.7), rng.uniform(-0.5, 4.0)
+        # Grown bases cover the carpals' edges; in young hands cartilage shows as a gap between them.
+        gap = min(1.0, 2 * youth)
+        shift[list(anatomy.METACARPALS[1:]), 1] -= gap * rng.uniform(-0.3, 3.2) + youth * rng.uniform(0, 1.2)
+        shift[anatomy.METACARPALS[4], :2] -= gap * np.array([rng.normal(0, 0.7), rng.uniform(-0.5, 4.0)])
         roll[:3] += _thumb_turn(rng)
         scale[:3, 2] *= 0.88
         # Joint spaces are wide or narrow in all of a person's fingers.
         shift[list(_PHALANGES), 1] += rng.normal(0, 0.3)
-    shape = Shape(scale, shift, waves, roll)
+    shape = replace(mean, scale=scale, shift=shift, waves=waves, roll=roll, turn=mean.turn + own[:, 4])
     absent: tuple[int, ...] = ()
     plates = np.zeros(anatomy.COUNT)
     if age < 18:
@@ -107,7 +88,8 @@ def draw_person(rng: np.random.Generator, variety: Variety, *, age: float | None
         absent = (*absent, int(rng.choice(np.arange(19))))
     fullness = float(np.clip(rng.normal(1.0, 0.13 if wide else 0.07), 0.8, 1.45 if wide else 1.3)) * (1 + 0.06 * youth)
     growth = float(np.clip(1 - 0.42 * youth + rng.normal(0, 0.03), 0.5, 1.1))
-    return Person(shape, age, growth, fullness, absent, plates)
+    ulnar = float(np.clip(rng.normal(2.5, 2.5 if wide else 1.8), -1.0, 9.0))
+    return Person(shape, age, growth, fullness, absent, plates, ulnar)
 
 
 def _thumb_turn(rng: np.random.Generator) -> float:
@@ -144,45 +126,30 @@ def _worn(rng: np.random.Generator, shape: Shape) -> Shape:
     return replace(shape, shift=shift, spurs=spurs)
 
 
-def stretched_scaphoid(shape: Shape, bend_degrees: float) -> Shape:
-    """The shape with the Scaphoid as a bent wrist shows it: long when it turns away from the thumb, else short.
-
-    The bone tips in depth so that it stays between Radius and Trapezium.
-    """
-    scaphoid = anatomy.INDEX["Scaphoid"]
-    longer = float(np.clip(bend_degrees / 45.0, -0.6, 1.2)) * 0.22
-    scale, shift = shape.scale.copy(), shape.shift.copy()
-    scale[scaphoid, 1] *= 1 + longer
-    shift[scaphoid, :2] -= np.array([2.0, 8.0]) * longer
-    return replace(shape, scale=scale, shift=shift)
-
-
-def draw_pose(rng: np.random.Generator, variety: Variety, *, bent: bool) -> Pose:
+def draw_pose(rng: np.random.Generator, variety: Variety, *, bent: bool, population: Population | None = None) -> Pose:
     """A random pose of a hand that lies palm down on the detector.
 
-    bent: whether the wrist is turned 34 to 66 degrees away from the thumb.
+    bent: whether the wrist is turned 34 to 66 degrees away from the thumb. population: as in `draw_person`.
     """
     wide = variety == "wide"
     flexion, abduction = np.zeros(anatomy.COUNT), np.zeros(anatomy.COUNT)
-    fan = rng.normal(0.8, 0.45) if not wide else rng.normal(0.8, 0.8)
+    sway = (population or load_population()).draw_sway(rng, bent=bent) * (1.35 if wide else 1.0)
+    fan = rng.normal(0, 6.0) if wide else 0.0
     curl = np.abs(rng.normal(0, 5.0))
     if wide and rng.random() < 0.15:
         curl += rng.uniform(5, 30)
     for bone in anatomy.BONES[3:19]:
         digit, part, *_ = bone.title.split(" ")
-        place = {"index": -1.0, "middle": -0.25, "ring": 0.5, "little": 1.2}[digit]
         if part == "proximal":
-            abduction[bone.index] = 7.5 * place * fan + rng.normal(0, 2.0)
+            abduction[bone.index] = fan * {"index": -1.0, "middle": -0.25, "ring": 0.5, "little": 1.2}[digit]
             flexion[bone.index] = 0.4 * curl + rng.normal(0, 2.0)
         elif part != "metacarpal":
             flexion[bone.index] = curl * rng.uniform(0.5, 1.3) + rng.normal(0, 2.0)
-            abduction[bone.index] = rng.normal(0, 1.5)
     if wide and rng.random() < 0.12:
         _bend_tips(rng, flexion)
-    flexion[2], abduction[2] = rng.normal(0, 9.0 if wide else 5.0), rng.normal(0, 10.0 if wide else 5.0)
+    flexion[2], abduction[2] = rng.normal(0, 9.0 if wide else 3.0), rng.normal(0, 10.0 if wide else 3.0)
     flexion[1], flexion[0] = rng.normal(-2, 4.0 if not wide else 8.0), rng.normal(-4, 5.0 if not wide else 12.0)
-    abduction[1], abduction[0] = rng.normal(0, 5.0), rng.normal(0, 5.0)
-    bend = float(rng.triangular(34, 36, 62) if bent else rng.normal(0, 6.5))
+    bend = float(_draw_bend(rng) if bent else rng.normal(2.8, 4.0))
     if wide and not bent and rng.random() < 0.3:
         bend = float(rng.uniform(-25, 34))
     out = 2.2 if wide else 1.0
@@ -190,12 +157,18 @@ def draw_pose(rng: np.random.Generator, variety: Variety, *, bent: bool) -> Pose
     return Pose(
         flexion,
         abduction,
+        sway,
         bend,
         extension=float(rng.normal(0, 3.0) * out),
         pronation=float(rng.normal(0, 5.0) * out),
         tilt=float(tilt + rng.normal(0, 2.0) * out),
         turn=float(turn + rng.normal(0, 2.5) * out),
     )
+
+
+def _draw_bend(rng: np.random.Generator) -> float:
+    """Degrees of a bent wrist, 34 to 66: real ones have a mean of 41.7 and a standard deviation of 5.0."""
+    return min(66.0, 34.0 + rng.gamma(2.3, 3.4))
 
 
 def _bend_tips(rng: np.random.Generator, flexion: np.ndarray) -> None:

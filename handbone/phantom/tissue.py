@@ -15,10 +15,13 @@ _DISTAL = (0, 3, 7, 11, 15)  # the bones that carry nails
 _GRID = 8  # pixels of the picture per cell in which distances are computed
 
 
-def skin_parts(body: Body, fullness: float, growth: float, *, filled: bool = False) -> tuple[np.ndarray, np.ndarray]:
+def skin_parts(
+    body: Body, fullness: float, growth: float, *, ulnar: float = 0.0, filled: bool = False
+) -> tuple[np.ndarray, np.ndarray]:
     """Capsules (n, 7): start x, y, radius, end x, y, radius, half thickness; and each one's digit (n,), 0 for the palm.
 
     fullness: how thick the flesh is, 1 in an average person. growth: size of the hand relative to an adult's.
+    ulnar: millimetres of flesh beyond the least on the little finger's side of palm and forearm.
     filled: whether muscle fills the spaces between the metacarpals and between the forearm's bones.
     """
     parts, digits = [], []
@@ -48,12 +51,19 @@ def skin_parts(body: Body, fullness: float, growth: float, *, filled: bool = Fal
     root = thumb[1] + 0.3 * (thumb[0] - thumb[1])
     add(root, 14.0, thumb[1] + 0.75 * (thumb[0] - thumb[1]), 13.0, 15.0)
     add(thumb[1] + 0.55 * (thumb[0] - thumb[1]), 11.0, index[1] + 0.55 * (index[0] - index[1]), 12.0, 12.0)
+    # Hypothenar muscle: a belly beside the fifth metacarpal.
+    little = ends[18]
+    outwards = little.mean(0) - ends[10].mean(0)
+    outwards = _unit(outwards - _unit(little[0] - little[1]) * (outwards @ _unit(little[0] - little[1])))
+    belly = outwards * max(0.0, ulnar) * growth
+    add(little[1] + 0.4 * belly, 11.5, little[1] + 0.4 * (little[0] - little[1]) + belly, 11.0, 14.0)
+    add(little[1] + 0.4 * (little[0] - little[1]) + belly, 11.0, little[0] + 0.3 * belly, 10.0, 12.0)
     middle = {name: ends[anatomy.INDEX[name]].mean(0) for name in ("Capitate", "Hamate", "Triquetrum", "Scaphoid")}
     radius, ulna = ends[anatomy.INDEX["Radius"]], ends[anatomy.INDEX["Ulna"]]
     # The edges of the wrist: from the outer metacarpals past the carpals to the forearm.
     add(middle["Capitate"], 14.0, middle["Capitate"], 14.0, 16.0)
     for start, joint, bone in ((ends[18, 1], middle["Triquetrum"], ulna), (ends[2, 1], middle["Scaphoid"], radius)):
-        side = 9.5 if bone is ulna else 13.0
+        side = 9.5 + ulnar if bone is ulna else 13.0
         near, far = bone[0] + 0.06 * (bone[1] - bone[0]), bone[0] + 0.45 * (bone[1] - bone[0])
         add(start, 12.0, joint, side + 1.0, 14.0)
         add(joint, side + 1.0, near, side, 16.0)

@@ -4,10 +4,10 @@ import numpy as np
 import pytest
 
 from handbone import anatomy
-from handbone.phantom.body import Pose, pose_body
+from handbone.phantom.body import Pose, bent_shape, pose_body
 from handbone.phantom.growth import ONSET, draw_growth
 from handbone.phantom.hand import draw_hand
-from handbone.phantom.people import average_person, draw_person, stretched_scaphoid
+from handbone.phantom.people import average_person, draw_person
 from handbone.phantom.skeleton import FOREARM
 
 SIZE = 256
@@ -91,9 +91,10 @@ def test_the_plate_lies_between_the_ends_and_nearer_the_growing_one():
 
 def test_a_bent_wrist_draws_the_scaphoid_out():
     shape, index = average_person().shape, anatomy.INDEX["Scaphoid"]
-    long, short = (stretched_scaphoid(shape, bend).scale[index, 1] for bend in (45, -20))
+    long, short = (bent_shape(shape, bend).scale[index, 1] for bend in (45, -15))
     assert short < shape.scale[index, 1] < long
-    assert stretched_scaphoid(shape, 0.0).scale == pytest.approx(shape.scale)
+    assert bent_shape(shape, 0.0).scale == pytest.approx(shape.scale)
+    assert bent_shape(shape, 66.0).scale == pytest.approx(bent_shape(shape, 60.0).scale)
 
 
 def test_worn_joints_come_in_adults_only():

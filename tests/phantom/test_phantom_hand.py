@@ -4,18 +4,12 @@ import numpy as np
 import pytest
 
 from handbone import anatomy
+from handbone.data.pose import BENT_DEGREES, bend_degrees
 from handbone.masks.bone_masks import BoneMasks
 from handbone.phantom.hand import draw_hand
-from handbone.phantom.measure import agreement, shape_figures
 from handbone.phantom.people import draw_person
 
 SIZE = 320
-
-
-@pytest.fixture(scope="module")
-def fifty() -> list[BoneMasks]:
-    """Hands as in the reference: adults, 58 % of them bent."""
-    return [draw_hand(seed, size=512, bent=seed % 50 < 29).masks for seed in range(50)]
 
 
 @pytest.mark.parametrize("variety", ["contest", "wide"])
@@ -59,37 +53,21 @@ def test_the_sides_mirror_each_other():
 def test_bent_wrists_turn_the_fingers_away_from_the_thumb(bent):
     for seed in range(4):
         hand = draw_hand(seed, size=SIZE, side="R", bent=bent)
-        capitate, knuckle, radius = (
-            hand.masks.centroids_xy()[anatomy.INDEX[n]] for n in ("Capitate", "finger-11", "Radius")
-        )
-        palm, arm = knuckle - capitate, capitate - radius
-        turned = np.degrees(np.arctan2(palm[0], -palm[1]) - np.arctan2(arm[0], -arm[1]))
         assert (34 <= hand.bend_degrees <= 66) == bent
-        assert (turned > 22) == bent
+        assert (bend_degrees(hand.masks.centroids_xy()) > BENT_DEGREES) == bent
 
 
-def test_the_forearm_leaves_at_the_lower_edge():
+def test_the_forearm_leaves_at_the_lower_edge(monkeypatch):
+    # Now and then a collimated field ends above the edge.
+    monkeypatch.setattr("handbone.phantom.hand._field", lambda *_: None)
     for seed in range(6):
         masks = draw_hand(seed, size=SIZE).masks
         assert masks.boxes_xyxy[anatomy.INDEX["Radius"], 3] >= SIZE - 2
 
 
-def test_carpals_and_metacarpal_bases_overlap_as_in_real_hands(fifty):
-    figures = [shape_figures(masks) for masks in fifty]
-    pisiform = np.mean([f["Triquetrum|Pisiform", "overlap"] for f in figures])
-    trapezium = np.mean([f["Trapezium|Trapezoid", "overlap"] for f in figures])
-    assert 0.6 < pisiform < 0.85
-    assert 0.3 < trapezium < 0.5
-
-
-def test_figures_agree_with_those_of_real_hands(fifty):
-    table = agreement(fifty)
-    assert table.within.mean() >= 0.85
-    sizes = table[table["std"].notna()]
-    assert sizes.within.mean() >= 0.9
-    # Neither copies of one hand nor monsters: the spread is that of real hands within a factor of two and a half.
-    ratio = (sizes.phantom_std / sizes["std"]).median()
-    assert 0.6 < ratio < 1.6
+def test_half_of_the_upright_adults_have_bent_wrists_when_nobody_chooses():
+    bent = [draw_hand(seed, size=64).meta["bent"] for seed in range(60)]
+    assert 0.35 < np.mean(bent) < 0.65
 
 
 def test_the_wide_variety_holds_children_and_adults_at_any_turn():
