@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from handbone import anatomy
+from handbone.phantom.deformation import Deformation, Margin, bone_sizes, with_margins
 from handbone.phantom.skeleton import CAPITATE, FOREARM, PLACED, PROXIMAL_ROW, load_skeleton
 
 
@@ -21,6 +22,8 @@ class Shape:
     epiphysis, cap: (29,) width and height of the growing end relative to a grown one; 1 in adults.
     roundness: (29,) of carpals: 0 as in the skeleton, 1 an ellipsoid. spurs: (29,) how far worn joints' rims stand out,
         as a share of the width.
+    blunt: (29,) how far the base has lost its facets, as in an infant, whose bases are cartilage: 0 to 1.
+    deformation: of every bone's surface; None for none. margins: erosions and osteophytes.
     """
 
     scale: np.ndarray
@@ -31,6 +34,9 @@ class Shape:
     cap: np.ndarray = field(default_factory=lambda: np.ones(anatomy.COUNT))
     roundness: np.ndarray = field(default_factory=lambda: np.zeros(anatomy.COUNT))
     spurs: np.ndarray = field(default_factory=lambda: np.zeros(anatomy.COUNT))
+    blunt: np.ndarray = field(default_factory=lambda: np.zeros(anatomy.COUNT))
+    deformation: Deformation | None = None
+    margins: tuple[Margin, ...] = ()
 
 
 @dataclass(frozen=True, eq=False)
@@ -138,6 +144,7 @@ def _places(shape: Shape) -> np.ndarray:
 
 def _deform(index: int, local: np.ndarray, share: np.ndarray, shape: Shape) -> np.ndarray:
     """Points (n, 3) in the bone's own frame, grown to a person's shape."""
+    local = with_margins(index, local, shape.margins)
     first, second, bow, arch = shape.waves[index]
     widen = 1 + first * np.cos(np.pi * share) + second * np.cos(2 * np.pi * share)
     if shape.spurs[index]:
@@ -145,6 +152,8 @@ def _deform(index: int, local: np.ndarray, share: np.ndarray, shape: Shape) -> n
     if growing_end(index) >= 0 and (shape.epiphysis[index] != 1 or shape.cap[index] != 1):
         local, narrow = _young_end(index, local, share, shape)
         widen = widen * narrow
+    if shape.blunt[index]:
+        local = _blunt_base(index, local, share, shape.blunt[index])
     if shape.roundness[index]:
         local = _rounded(local, shape.roundness[index])
     grown = local * shape.scale[index]
@@ -158,6 +167,9 @@ def _deform(index: int, local: np.ndarray, share: np.ndarray, shape: Shape) -> n
         cosine, sine = np.cos(angle), np.sin(angle)
         x, z = grown[:, 0].copy(), grown[:, 2].copy()
         grown[:, 0], grown[:, 2] = cosine * x + sine * z, cosine * z - sine * x
+    if shape.deformation is not None:
+        size_mm = float(bone_sizes()[index] * np.exp(np.log(shape.scale[index]).mean()))
+        grown += shape.deformation.displacement(index, grown, size_mm)
     return grown
 
 
@@ -173,6 +185,14 @@ def _young_end(index: int, local: np.ndarray, share: np.ndarray, shape: Shape) -
     moved = local.copy()
     moved[:, 1] += pressed if end == 0 else -pressed
     return moved, narrow
+
+
+def _blunt_base(index: int, local: np.ndarray, share: np.ndarray, blunt: float) -> np.ndarray:
+    """Points (n, 3) of a long bone whose last tenth towards the elbow is flat and narrow."""
+    near = np.exp(-(((1 - share) / 0.12) ** 2))
+    moved = local * (1 - 0.22 * blunt * near)[:, None]
+    moved[:, 1] = local[:, 1] - 0.75 * blunt * np.maximum(share - 0.9, 0) * load_skeleton().length[index]
+    return moved
 
 
 def _rounded(local: np.ndarray, roundness: float) -> np.ndarray:

@@ -9,8 +9,10 @@ from typing import Literal
 import numpy as np
 
 from handbone import anatomy
+from handbone.phantom.ageing import draw_ageing
 from handbone.phantom.body import Pose, Shape
-from handbone.phantom.growth import draw_growth
+from handbone.phantom.deformation import draw_deformation
+from handbone.phantom.growth import OLD, draw_age, draw_growth, infancy
 from handbone.phantom.skeleton import FOREARM
 
 Variety = Literal["contest", "wide"]
@@ -26,13 +28,17 @@ PALM_DOWN[11:14], PALM_DOWN[15:18] = -20.0, -28.0
 #: Standard deviations of ln(width) and ln(length) that all bones of a person share, and that each bone has alone.
 _SHARED, _OWN = np.array([0.035, 0.012]), np.array([0.040, 0.030])
 
+#: Least and greatest displacement of the bones' surfaces, relative to the bones' sizes.
+_DEFORMATION = {"contest": (0.025, 0.035), "wide": (0.03, 0.06)}
+
 
 @dataclass(frozen=True, eq=False)
 class Person:
     """What both hands of a person have in common.
 
-    shape: bones as in a right hand. age: years, 18 for every adult. growth: size relative to an adult. fullness:
-    thickness of the flesh. absent: bones that have not formed yet. plates: (29,) how open the growth plates are.
+    shape: bones as in a right hand. age: years, 18 for every adult under 50. growth: size relative to an adult.
+    fullness: thickness of the flesh. absent: bones that have not formed yet. plates: (29,) how open the growth plates
+    are. rheumatism, mineral, cortex: see `handbone.phantom.ageing.Ageing`.
     """
 
     shape: Shape
@@ -41,6 +47,9 @@ class Person:
     fullness: float
     absent: tuple[int, ...] = ()
     plates: np.ndarray = field(default_factory=lambda: np.zeros(anatomy.COUNT))
+    rheumatism: float = 0.0
+    mineral: float = 1.0
+    cortex: float = 1.0
 
 
 @lru_cache(maxsize=1)
@@ -64,16 +73,17 @@ def average_person() -> Person:
 
 
 def draw_person(rng: np.random.Generator, variety: Variety, *, age: float | None = None, spread: float = 1.0) -> Person:
-    """A random person: adults only in the contest's variety, from 5 years of age in the wide one if none is given.
+    """A random person: adults only in the contest's variety, from one year of age in the wide one if none is given.
 
     spread: times the usual variation of the bones' sizes, shapes and places.
     """
     scale, shift, waves, roll = (array.copy() for array in proportions())
     wide = variety == "wide"
+    deformation = rng.uniform(*_DEFORMATION[variety]) * spread
     spread *= 1.35 if wide else 1.0
     if age is None:
-        age = float(rng.uniform(5.0, 18.0)) if wide and rng.random() < 0.5 else 18.0
-    youth = (18.0 - age) / 12.0
+        age = draw_age(rng) if wide else 18.0
+    youth = max(0.0, (18.0 - age) / 12.0)
 
     shared = rng.normal(0, _SHARED) * spread
     own = rng.normal(0, _OWN, (anatomy.COUNT, 2)) * spread
@@ -107,7 +117,19 @@ def draw_person(rng: np.random.Generator, variety: Variety, *, age: float | None
         absent = (*absent, int(rng.choice(np.arange(19))))
     fullness = float(np.clip(rng.normal(1.0, 0.13 if wide else 0.07), 0.8, 1.45 if wide else 1.3)) * (1 + 0.06 * youth)
     growth = float(np.clip(1 - 0.42 * youth + rng.normal(0, 0.03), 0.5, 1.1))
-    return Person(shape, age, growth, fullness, absent, plates)
+    person = Person(shape, age, growth, fullness, absent, plates)
+    return _varied(rng, person, deformation)
+
+
+def _varied(rng: np.random.Generator, person: Person, deformation: float) -> Person:
+    """The person with bones that are deformed by a share of their size, and with what infancy or old age brings."""
+    shape = replace(person.shape, deformation=draw_deformation(rng, deformation))
+    if person.age >= OLD:
+        old = draw_ageing(rng, shape)
+        return replace(person, shape=old.shape, rheumatism=old.rheumatism, mineral=old.mineral, cortex=old.cortex)
+    plump = 1 + infancy(person.age) * rng.uniform(0.1, 0.4)
+    thin = 1 - 0.35 * infancy(person.age)
+    return replace(person, shape=shape, fullness=person.fullness * plump, cortex=thin)
 
 
 def _thumb_turn(rng: np.random.Generator) -> float:
@@ -127,6 +149,7 @@ def _younger(rng: np.random.Generator, age: float, shape: Shape) -> tuple[Shape,
         waves=waves,
         epiphysis=young.epiphysis,
         cap=young.cap,
+        blunt=young.blunt,
         roundness=young.roundness,
     )
     return shape, young.absent, young.plates
