@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from handbone import anatomy
-from handbone.phantom.deformation import Deformation, Margin, bone_sizes, with_margins
+from handbone.phantom.deformation import Deformation, Margin, blunt_base, bone_sizes, with_margins
 from handbone.phantom.skeleton import CAPITATE, FOREARM, PLACED, PROXIMAL_ROW, load_skeleton
 
 
@@ -153,7 +153,7 @@ def _deform(index: int, local: np.ndarray, share: np.ndarray, shape: Shape) -> n
         local, narrow = _young_end(index, local, share, shape)
         widen = widen * narrow
     if shape.blunt[index]:
-        local = _blunt_base(index, local, share, shape.blunt[index])
+        local = blunt_base(index, local, share, shape.blunt[index])
     if shape.roundness[index]:
         local = _rounded(local, shape.roundness[index])
     grown = local * shape.scale[index]
@@ -185,14 +185,6 @@ def _young_end(index: int, local: np.ndarray, share: np.ndarray, shape: Shape) -
     moved = local.copy()
     moved[:, 1] += pressed if end == 0 else -pressed
     return moved, narrow
-
-
-def _blunt_base(index: int, local: np.ndarray, share: np.ndarray, blunt: float) -> np.ndarray:
-    """Points (n, 3) of a long bone whose last tenth towards the elbow is flat and narrow."""
-    near = np.exp(-(((1 - share) / 0.12) ** 2))
-    moved = local * (1 - 0.22 * blunt * near)[:, None]
-    moved[:, 1] = local[:, 1] - 0.75 * blunt * np.maximum(share - 0.9, 0) * load_skeleton().length[index]
-    return moved
 
 
 def _rounded(local: np.ndarray, roundness: float) -> np.ndarray:

@@ -1,4 +1,4 @@
-"""Smooth free-form deformation of bones, and what arthritis does to the margins of joints.
+"""Smooth free-form deformation of bones, and local changes: joints' margins in arthritis, infants' blunt bases.
 
 The field is a Gaussian process with a squared-exponential kernel, sampled by random Fourier features (Rahimi and
 Recht 2007, "Random features for large-scale kernel machines"). One field covers the whole hand, so that neighbours
@@ -160,3 +160,16 @@ def with_margins(index: int, local: np.ndarray, margins: tuple[Margin, ...]) -> 
         near = np.exp(-((local - place) ** 2).sum(1) / (2 * margin.radius_mm**2))
         local = local + (margin.depth_mm * near)[:, None] * inwards
     return local
+
+
+def blunt_base(index: int, local: np.ndarray, share: np.ndarray, blunt: float) -> np.ndarray:
+    """Points (n, 3) of a long bone in its frame; its last tenth towards the elbow becomes flat and narrow.
+
+    Parameters
+    ----------
+    share: (n,) of the way from the end towards the fingertip to the end towards the elbow. blunt: 0 to 1.
+    """
+    near = np.exp(-(((1 - share) / 0.12) ** 2))
+    moved = local * (1 - 0.22 * blunt * near)[:, None]
+    moved[:, 1] = local[:, 1] - 0.75 * blunt * np.maximum(share - 0.9, 0) * load_skeleton().length[index]
+    return moved

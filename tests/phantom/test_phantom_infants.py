@@ -1,5 +1,7 @@
 """Infants from one year on: what has not formed yet, stout shafts, plump flesh, curled fingers, small hands."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
@@ -7,7 +9,7 @@ from handbone import anatomy
 from handbone.phantom.body import Pose, growing_end, physis, pose_body
 from handbone.phantom.growth import EPIPHYSIS_ONSET, OLD, ONSET, draw_age, draw_growth, infancy
 from handbone.phantom.hand import draw_hand, place
-from handbone.phantom.people import draw_person, draw_pose
+from handbone.phantom.people import average_person, draw_person, draw_pose
 from handbone.phantom.posture import personal_pose
 from handbone.phantom.skeleton import FOREARM
 
@@ -132,6 +134,18 @@ def test_masks_of_infants_lie_in_the_picture_and_absent_bones_have_none(age):
         assert (boxes[:, 2:] <= masks.size_hw[::-1]).all()
         assert not masks.present()[list(person.absent)].any()
         assert all(len(polygons) == 1 for polygons in masks.rings().values() if polygons)
+
+
+def test_bases_of_infants_metacarpals_are_flat_and_narrow():
+    index = anatomy.INDEX["finger-7"]
+    shape = replace(average_person().shape, blunt=np.ones(anatomy.COUNT))
+    plain, blunt = (pose_body(each, Pose()) for each in (average_person().shape, shape))
+    base = plain.along[index] > 0.9
+    relief, flat = (np.ptp(body.vertices[index][base], axis=0) for body in (plain, blunt))
+    assert flat[1] < 0.6 * relief[1]
+    assert flat[0] < 0.9 * relief[0]
+    tip = plain.along[index] < 0.4
+    np.testing.assert_allclose(plain.vertices[index][tip], blunt.vertices[index][tip], atol=1e-3)
 
 
 def test_infancy_ends_at_five():
