@@ -85,6 +85,23 @@ def test_fingers_slip_and_drift_away_from_the_thumb():
     assert min(slipped) < 8
 
 
+def test_drawn_hands_take_the_pose_of_their_person(monkeypatch):
+    seen = []
+
+    def watched(shape, pose):
+        seen.append(pose.abduction[PROXIMAL].mean())
+        return pose_body(shape, pose)
+
+    monkeypatch.setattr("handbone.phantom.hand.pose_body", watched)
+    young = draw_person(np.random.default_rng(0), "wide", age=18.0)
+    for seed in range(12):
+        for rheumatism in (0.0, 1.0):
+            draw_hand(seed, size=128, variety="wide", person=replace(young, rheumatism=rheumatism))
+    straight, drifting = np.array(seen).reshape(-1, 2).T
+    assert (drifting > straight).all()
+    assert drifting.mean() > straight.mean() + 8
+
+
 def test_old_bones_hold_less_mineral_and_have_thin_walls():
     young = draw_person(np.random.default_rng(0), "wide", age=18.0)
     frail = replace(young, mineral=0.6, cortex=0.5)

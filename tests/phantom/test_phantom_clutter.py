@@ -82,6 +82,17 @@ def test_supports_are_of_all_kinds_and_lie_on_the_limb_or_close_by(monkeypatch):
     assert len(kinds) == 3
 
 
+def test_splints_hold_metal_that_stops_more_than_cloth_and_straps():
+    skin = np.full((SIZE, SIZE), -8.0, np.float32)
+    ends = np.tile([[128.0, 60.0], [128.0, 180.0]], (29, 1, 1))
+    densest = []
+    for seed in range(20):
+        attenuation = np.zeros((SIZE, SIZE), np.float32)
+        supports._splint(attenuation, skin, supports._Limb(skin.shape, ends, 1.2), np.random.default_rng(seed))
+        densest.append(attenuation.max())
+    assert max(densest) > 0.6
+
+
 def test_another_hand_keeps_clear_or_covers_the_hands_edge_alone():
     y, x = np.mgrid[:SIZE, :SIZE].astype(np.float32)
     clear = covered = 0

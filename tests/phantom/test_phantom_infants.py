@@ -70,7 +70,15 @@ def test_before_its_onset_an_epiphysis_is_not_there(name):
     assert there(onset + 2.2) > 0.95
 
 
-def test_without_epiphysis_the_shaft_ends_blunt_and_a_wide_gap_follows():
+def test_without_epiphysis_nothing_lies_beyond_the_shaft():
+    for growth in _grown(1.0, 20):
+        missing = [index for index in LONG if growth.plates[index] == 0]
+        assert len(missing) > 5
+        assert growth.cap[missing].max() < 0.1
+        assert growth.cap[missing].max() < growth.cap[[i for i in LONG if i not in missing]].min(initial=1)
+
+
+def test_without_epiphysis_a_wide_gap_follows():
     index = anatomy.INDEX["finger-10"]
     early, late = (pose_body(draw_person(np.random.default_rng(1), "wide", age=a).shape, Pose()) for a in (1.0, 12.0))
 
@@ -87,6 +95,8 @@ def test_shafts_are_stout_and_flesh_is_plump():
         width, length, _ = np.mean([np.ptp(pose_body(p.shape, Pose()).vertices[middle], axis=0) for p in people], 0)
         return width / length, np.mean([p.fullness for p in people]), np.mean([p.cortex for p in people])
 
+    shafts = [np.mean([growth.scale[11, 0] for growth in _grown(age, 20)]) for age in (1.2, 7.0)]
+    assert shafts[0] > 1.08 > 1 > shafts[1]
     (stout, plump, cortex), (slim, lean, grown_cortex) = figures(1.2), figures(7.0)
     assert stout > 1.12 * slim
     assert plump > 1.12 * lean
