@@ -1,5 +1,7 @@
 """Free-form deformation: smooth, as strong as asked for, shared by neighbours and by both hands of a person."""
 
+from dataclasses import replace
+
 import cv2
 import numpy as np
 import pytest
@@ -45,6 +47,21 @@ def test_people_are_deformed_by_the_share_of_their_variety(variety, low, high):
     assert high - 0.2 * (high - low) < max(shares) <= high
     more = draw_person(np.random.default_rng(0), variety, spread=1.6).shape.deformation.share
     assert more == pytest.approx(1.6 * shares[0])
+
+
+def test_a_persons_bones_and_masks_are_deformed_by_that_much():
+    person = draw_person(np.random.default_rng(7), "wide", age=18.0)
+    plain = replace(person, shape=replace(person.shape, deformation=None))
+    bodies = [pose_body(each.shape, Pose()) for each in (person, plain)]
+    for index in range(anatomy.COUNT):
+        if anatomy.NAMES[index] in ("Radius", "Ulna"):
+            continue
+        moved = bodies[0].vertices[index] - bodies[1].vertices[index]
+        moved -= moved.mean(0)
+        share = np.sqrt((moved**2).sum(1).mean()) / bone_sizes()[index]
+        assert 0.4 < share / person.shape.deformation.share < 2
+    masks = [draw_hand(7, size=512, variety="wide", person=each).masks for each in (person, plain)]
+    assert masks[0] != masks[1]
 
 
 def test_the_field_is_smooth_and_never_folds_a_bone():
