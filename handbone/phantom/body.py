@@ -5,6 +5,7 @@ from dataclasses import dataclass, field, replace
 import numpy as np
 
 from handbone import anatomy
+from handbone.phantom.deformation import Deformation, Margin, blunt_base, bone_sizes, with_margins
 from handbone.phantom.rigid import about, after, rotation
 from handbone.phantom.skeleton import CAPITATE, FOREARM, PLACED, PROXIMAL_ROW, load_skeleton
 
@@ -23,6 +24,8 @@ class Shape:
     epiphysis, cap: (29,) width and height of the growing end relative to a grown one; 1 in adults.
     roundness: (29,) of carpals: 0 as in the skeleton, 1 an ellipsoid. spurs: (29,) how far worn joints' rims stand out,
         as a share of the width.
+    blunt: (29,) how far the base has lost its facets, as in an infant, whose bases are cartilage: 0 to 1.
+    deformation: of every bone's surface; None for none. margins: erosions and osteophytes.
     """
 
     scale: np.ndarray
@@ -35,6 +38,9 @@ class Shape:
     cap: np.ndarray = field(default_factory=lambda: np.ones(anatomy.COUNT))
     roundness: np.ndarray = field(default_factory=lambda: np.zeros(anatomy.COUNT))
     spurs: np.ndarray = field(default_factory=lambda: np.zeros(anatomy.COUNT))
+    blunt: np.ndarray = field(default_factory=lambda: np.zeros(anatomy.COUNT))
+    deformation: Deformation | None = None
+    margins: tuple[Margin, ...] = ()
 
 
 @dataclass(frozen=True, eq=False)
@@ -158,6 +164,7 @@ def _places(shape: Shape) -> np.ndarray:
 
 def _deform(index: int, local: np.ndarray, share: np.ndarray, shape: Shape) -> np.ndarray:
     """Points (n, 3) in the bone's own frame, grown to a person's shape."""
+    local = with_margins(index, local, shape.margins)
     first, second, bow, arch = shape.waves[index]
     widen = 1 + first * np.cos(np.pi * share) + second * np.cos(2 * np.pi * share)
     if shape.spurs[index]:
@@ -165,6 +172,8 @@ def _deform(index: int, local: np.ndarray, share: np.ndarray, shape: Shape) -> n
     if growing_end(index) >= 0 and (shape.epiphysis[index] != 1 or shape.cap[index] != 1):
         local, narrow = _young_end(index, local, share, shape)
         widen = widen * narrow
+    if shape.blunt[index]:
+        local = blunt_base(index, local, share, shape.blunt[index])
     if shape.roundness[index]:
         local = _rounded(local, shape.roundness[index])
     grown = local * shape.scale[index]
@@ -178,6 +187,9 @@ def _deform(index: int, local: np.ndarray, share: np.ndarray, shape: Shape) -> n
         cosine, sine = np.cos(angle), np.sin(angle)
         x, z = grown[:, 0].copy(), grown[:, 2].copy()
         grown[:, 0], grown[:, 2] = cosine * x + sine * z, cosine * z - sine * x
+    if shape.deformation is not None:
+        size_mm = float(bone_sizes()[index] * np.exp(np.log(shape.scale[index]).mean()))
+        grown += shape.deformation.displacement(index, grown, size_mm)
     return grown
 
 

@@ -1,4 +1,4 @@
-"""Things that hide bones or look like them: wires, plates and screws, casts, bracelets, another hand, detector marks.
+"""Things that hide bones or look like them: wires, plates and screws, bracelets, another hand, detector marks.
 
 None of them changes a mask: a bone under a plate is still there.
 """
@@ -7,6 +7,7 @@ import cv2
 import numpy as np
 
 from handbone import anatomy
+from handbone.phantom.supports import add_support
 
 _SHIFT = 4  # binary digits of a pixel's fraction in OpenCV's drawing
 _SHAFTS = (*range(19), anatomy.INDEX["Radius"], anatomy.INDEX["Ulna"])
@@ -21,11 +22,11 @@ def add_clutter(
     """
     if rng.random() < 0.06:
         _hardware(attenuation, ends_px, px_per_mm, rng)
-    if rng.random() < 0.04:
-        _cast(attenuation, skin, ends_px, px_per_mm, rng)
+    if rng.random() < 0.065:
+        add_support(attenuation, skin, ends_px, px_per_mm, rng)
     if rng.random() < 0.03:
         _bracelet(attenuation, ends_px, px_per_mm, rng)
-    if rng.random() < 0.04:
+    if rng.random() < 0.05:
         _other_hand(attenuation, skin, rng)
     if rng.random() < 0.1:
         _dust(attenuation, px_per_mm, rng)
@@ -110,26 +111,6 @@ def _plate(attenuation, tip, along, across, length, px_per_mm, rng, *, wide: boo
         _metal(attenuation, np.array([hole, hole]), 0.55 * thick, depth if filled else -0.8 * depth)
 
 
-def _cast(attenuation, skin, ends_px, px_per_mm, rng) -> None:
-    """A bandage or cast from the forearm up to somewhere in the hand: a shell around the skin with a woven pattern."""
-    wrist, knuckle = ends_px[anatomy.INDEX["Capitate"]].mean(0), ends_px[anatomy.INDEX["finger-11"], 0]
-    upwards = knuckle - wrist
-    limit = rng.uniform(-0.5, 1.2) * float(upwards @ upwards)
-    height, width = attenuation.shape
-    x, y = np.arange(width, dtype=np.float32), np.arange(height, dtype=np.float32)[:, None]
-    up = (x - wrist[0]) * np.float32(upwards[0]) + (y - wrist[1]) * np.float32(upwards[1])
-    thick = np.float32(rng.uniform(1.0, 6.0))
-    covered = (up < limit) & (skin < thick)
-    turn, pitch = rng.uniform(0, np.pi), rng.uniform(0.8, 2.5) * px_per_mm
-    cosine, sine = (np.float32(2 * np.pi / pitch * f(turn)) for f in (np.cos, np.sin))
-    weave = np.sin(cosine * x + sine * y) * np.sin(cosine * y - sine * x)
-    share = np.clip((thick - skin) / thick, 0, 1)
-    shell = np.sqrt(share) * np.exp(-np.maximum(-skin, 0) / np.float32(6.0)) + np.float32(0.4)
-    strength = rng.uniform(0.01, 0.05)
-    weave *= np.float32(rng.uniform(0.3, 1.5)) * np.minimum(1, 2 * share)
-    attenuation += covered * (thick * shell + weave) * np.float32(strength)
-
-
 def _bracelet(attenuation, ends_px, px_per_mm, rng) -> None:
     """A bangle, or a chain of links, around the wrist."""
     radius, ulna = (ends_px[anatomy.INDEX[name]] for name in ("Radius", "Ulna"))
@@ -149,23 +130,24 @@ def _bracelet(attenuation, ends_px, px_per_mm, rng) -> None:
 
 
 def _other_hand(attenuation, skin, rng) -> None:
-    """The edge of the other hand, which comes in from the side where there is room; it has no masks."""
-    columns = np.flatnonzero((skin[::4] < 0).any(0))
+    """The edge of the other hand, which comes in from the side where there is room; it has no masks.
+
+    Often it keeps clear of the hand; otherwise, where there is little room, it touches or covers the hand's edge.
+    """
+    columns = np.flatnonzero((skin < 0).any(0))
     if columns.size == 0:
         return
     width = attenuation.shape[1]
-    low, high = int(columns[0]), int(columns[-1])
+    low, high = int(columns[0]), int(columns[-1]) + 1
     right = width - high > low
-    # The mirror image just outside of the hand's own columns, at most a quarter of it in the picture.
-    gap = int(rng.uniform(0.01, 0.06) * width)
+    # The mirror image of the hand's outer part, as far as it fits beside the hand.
+    gap = rng.uniform(0.01, 0.06) * width if rng.random() < 0.4 else -rng.uniform(0, 0.12) * (high - low)
+    room = (width - high if right else low) - int(gap)
+    shown = int(np.clip(room, 0, (high - low) // 2))
     if right:
-        start = max(high + gap, width - (high - low) // 4)
-        part = attenuation[:, high - max(0, width - start) : high][:, ::-1]
-        attenuation[:, start : start + part.shape[1]] += part
+        attenuation[:, width - shown :] += attenuation[:, high - shown : high][:, ::-1].copy()
     else:
-        stop = min(low - gap, (high - low) // 4)
-        part = attenuation[:, low : low + max(0, stop)][:, ::-1]
-        attenuation[:, : part.shape[1]] += part
+        attenuation[:, :shown] += attenuation[:, low : low + shown][:, ::-1].copy()
 
 
 def _dust(attenuation, px_per_mm, rng) -> None:

@@ -11,7 +11,9 @@ from handbone.phantom.attenuation import Tissue, add_skeleton
 from handbone.phantom.body import Body, Pose, pose_body
 from handbone.phantom.clutter import add_clutter, mark_detector
 from handbone.phantom.display import draw_look, to_grey
+from handbone.phantom.growth import infancy
 from handbone.phantom.people import Person, Variety, draw_person, draw_pose
+from handbone.phantom.posture import personal_pose
 from handbone.phantom.scene import add_markers, add_ring, add_sesamoids, collimation, cover_parts, top_strip
 from handbone.phantom.skeleton import FOREARM
 from handbone.phantom.tissue import add_folds, add_nails, skin_parts, soft_tissue
@@ -62,7 +64,7 @@ def draw_hand(
     side = side or ("L" if rng.random() < 0.5 else "R")
     bent = bool(rng.random() < (0.25 if variety == "wide" else 0.5)) if bent is None else bent
     person = person or draw_person(rng, variety)
-    pose = draw_pose(rng, variety, bent=bent)
+    pose = personal_pose(rng, draw_pose(rng, variety, bent=bent), person)
     wide = variety == "wide"
     body, px_per_mm = place(person, pose, side, size, variety, rng)
     ends_px = body.ends[:, :, :2] * px_per_mm
@@ -141,12 +143,12 @@ def draw_tissue(rng: np.random.Generator, person: Person, variety: Variety) -> T
     youth = max(0.0, (18 - person.age) / 12)
     wide = variety == "wide"
     kilovolts = rng.uniform(0.5, 1.4) if wide else rng.uniform(0.85, 1.15)
-    mineral = np.exp(rng.normal(0, 0.15)) * (1 - 0.25 * youth)
+    mineral = np.exp(rng.normal(0, 0.15)) * (1 - 0.25 * youth) * person.mineral
     return Tissue(
         soft=0.022 * np.exp(rng.normal(0.1, 0.25) if wide else rng.normal(0, 0.1)),
         cortical=0.105 * kilovolts * mineral,
         marrow=0.021 * kilovolts * mineral * np.exp(rng.normal(0.1, 0.3) if wide else rng.normal(0, 0.15)),
-        cortex=float(np.clip(rng.normal(0.22, 0.035), 0.12, 0.32)) * (1 - 0.1 * youth),
+        cortex=float(np.clip(rng.normal(0.22, 0.035), 0.12, 0.32)) * (1 - 0.1 * youth) * person.cortex,
         trabeculae=float(np.clip(rng.normal(0.3, 0.12), 0.05, 0.7)),
         openness=float(rng.uniform(0.3, 0.75) * (0.6 + 0.8 * youth)) if person.plates.any() else 0.0,
         gap=float(rng.uniform(0.55, 0.95)) if person.plates.any() else 0.0,
@@ -165,7 +167,7 @@ def place(
         unit_px = np.clip(rng.normal(0.2191, 0.0134), 0.18, 0.26) * size
         turn = rng.normal(0, 2.5)
     else:
-        unit_px = rng.uniform(0.13, 0.28) * size
+        unit_px = rng.uniform(0.13 - 0.03 * infancy(person.age) ** 0.5, 0.28) * size
         turn = rng.uniform(-60, 60) if rng.random() < 0.5 else rng.normal(0, 10)
     # A child's hand fills as much of its picture as an adult's; what differs is the size of everything around it.
     px_per_mm = unit_px / (unit * person.growth)

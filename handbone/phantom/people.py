@@ -6,8 +6,10 @@ from typing import Literal
 import numpy as np
 
 from handbone import anatomy
+from handbone.phantom.ageing import draw_ageing
 from handbone.phantom.body import Pose, Shape
-from handbone.phantom.growth import draw_growth
+from handbone.phantom.deformation import draw_deformation
+from handbone.phantom.growth import OLD, draw_age, draw_growth, infancy
 from handbone.phantom.population import Population, load_population
 from handbone.phantom.skeleton import FOREARM
 
@@ -15,14 +17,18 @@ Variety = Literal["contest", "wide"]
 
 _PHALANGES = tuple(i for i in range(19) if i not in anatomy.METACARPALS)
 
+#: Least and greatest displacement of the bones' surfaces, relative to the bones' sizes.
+_DEFORMATION = {"contest": (0.025, 0.035), "wide": (0.03, 0.06)}
+
 
 @dataclass(frozen=True, eq=False)
 class Person:
     """What both hands of a person have in common.
 
-    shape: bones as in a right hand. age: years, 18 for every adult. growth: size relative to an adult. fullness:
-    thickness of the flesh. absent: bones that have not formed yet. plates: (29,) how open the growth plates are.
-    ulnar: millimetres of flesh beyond the least on the little finger's side of palm and forearm.
+    shape: bones as in a right hand. age: years, 18 for every adult under 50. growth: size relative to an adult.
+    fullness: thickness of the flesh. absent: bones that have not formed yet. plates: (29,) how open the growth plates
+    are. ulnar: millimetres of flesh beyond the least on the little finger's side of palm and forearm. rheumatism,
+    mineral, cortex: see `handbone.phantom.ageing.Ageing`.
     """
 
     shape: Shape
@@ -32,6 +38,9 @@ class Person:
     absent: tuple[int, ...] = ()
     plates: np.ndarray = field(default_factory=lambda: np.zeros(anatomy.COUNT))
     ulnar: float = 2.0
+    rheumatism: float = 0.0
+    mineral: float = 1.0
+    cortex: float = 1.0
 
 
 def average_person() -> Person:
@@ -47,7 +56,7 @@ def draw_person(
     spread: float = 1.0,
     population: Population | None = None,
 ) -> Person:
-    """A random person: adults only in the contest's variety, from 5 years of age in the wide one if none is given.
+    """A random person: adults only in the contest's variety, from one year of age in the wide one if none is given.
 
     spread: times the usual variation of the bones' sizes, shapes and places.
     population: the adults that the person is like; real ones when not given.
@@ -56,10 +65,11 @@ def draw_person(
     mean = population.mean_shape()
     scale, shift, waves, roll = mean.scale, mean.shift, mean.waves, mean.roll
     wide = variety == "wide"
+    deformation = rng.uniform(*_DEFORMATION[variety]) * spread
     spread *= 1.35 if wide else 1.0
     if age is None:
-        age = float(rng.uniform(5.0, 18.0)) if wide and rng.random() < 0.5 else 18.0
-    youth = (18.0 - age) / 12.0
+        age = draw_age(rng) if wide else 18.0
+    youth = max(0.0, (18.0 - age) / 12.0)
 
     own = population.draw(rng) * spread
     width = np.exp(own[:, 0])
@@ -89,7 +99,19 @@ def draw_person(
     fullness = float(np.clip(rng.normal(1.0, 0.13 if wide else 0.07), 0.8, 1.45 if wide else 1.3)) * (1 + 0.06 * youth)
     growth = float(np.clip(1 - 0.42 * youth + rng.normal(0, 0.03), 0.5, 1.1))
     ulnar = float(np.clip(rng.normal(2.5, 2.5 if wide else 1.8), -1.0, 9.0))
-    return Person(shape, age, growth, fullness, absent, plates, ulnar)
+    person = Person(shape, age, growth, fullness, absent, plates, ulnar)
+    return _varied(rng, person, deformation)
+
+
+def _varied(rng: np.random.Generator, person: Person, deformation: float) -> Person:
+    """The person with bones that are deformed by a share of their size, and with what infancy or old age brings."""
+    shape = replace(person.shape, deformation=draw_deformation(rng, deformation))
+    if person.age >= OLD:
+        old = draw_ageing(rng, shape)
+        return replace(person, shape=old.shape, rheumatism=old.rheumatism, mineral=old.mineral, cortex=old.cortex)
+    plump = 1 + infancy(person.age) * rng.uniform(0.1, 0.4)
+    thin = 1 - 0.35 * infancy(person.age)
+    return replace(person, shape=shape, fullness=person.fullness * plump, cortex=thin)
 
 
 def _thumb_turn(rng: np.random.Generator) -> float:
@@ -109,6 +131,7 @@ def _younger(rng: np.random.Generator, age: float, shape: Shape) -> tuple[Shape,
         waves=waves,
         epiphysis=young.epiphysis,
         cap=young.cap,
+        blunt=young.blunt,
         roundness=young.roundness,
     )
     return shape, young.absent, young.plates
