@@ -135,8 +135,8 @@ def add_skeleton(
     # As fine as the picture: a finer pattern, read at each pixel's centre, would turn into white noise.
     level = int(np.clip(np.floor(np.log2(CELLS / px_per_mm) + 0.5), 0, 4))
     long, web = (
-        trabecular_pattern(int(number), tissue.looks, level)
-        for number in rng.integers(PATTERNS // 2, size=2) + [0, PATTERNS // 2]
+        trabecular_pattern(int(rng.integers(PATTERNS // 2)) + first, tissue.looks, level)
+        for first in (0, PATTERNS // 2)
     )
     cells_per_mm = CELLS / 2**level * rng.uniform(0.8, 1.25)
     masks = {}

@@ -61,7 +61,7 @@ def _levelled(grey: np.ndarray, field: np.ndarray | None, look: Look) -> np.ndar
     """The range that software displays as 0 to 1, densest bone at 1."""
     sample = grey[::8, ::8]
     low, high = np.percentile(sample, [2.0, 99.7]) if field is None else _levels(sample, field[::8, ::8])
-    return np.clip((grey - low) / max(1e-3, high - low), 0, 1.15) ** look.gamma
+    return np.clip((grey - float(low)) / max(1e-3, float(high - low)), 0, 1.15) ** look.gamma
 
 
 def _processed(grey: np.ndarray, look: Look) -> np.ndarray:
@@ -69,7 +69,7 @@ def _processed(grey: np.ndarray, look: Look) -> np.ndarray:
         return pyramid_contrast(grey)
     if look.processing == "compressed":
         return compressed_tones(grey)
-    return unsharp(grey, look.halos)
+    return unsharp(grey, tuple((width * grey.shape[0] / 2048, strength) for width, strength in look.halos))
 
 
 def _stored(grey: np.ndarray, look: Look) -> np.ndarray:

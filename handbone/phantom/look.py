@@ -71,15 +71,15 @@ def _upright(rng: np.random.Generator) -> Look:
     return Look(
         scatter=rng.uniform(0.05, 0.25),
         blur=rng.uniform(0.7, 1.5),
-        **_noise(rng, halos, 0.6),
+        **_noise(rng, halos, 0.6, grain=0.013),
         black=rng.uniform(0.02, 0.08),
         white=rng.uniform(0.8, 0.97),
         gamma=rng.uniform(0.75, 1.15),
         halos=halos,
         heel=tuple(rng.normal(0, 0.012, 2)),
-        raw_scale=rng.uniform(0.5, 0.95) if rng.random() < 0.15 else 1.0,
+        raw_scale=rng.uniform(0.55, 0.95) if rng.random() < 0.15 else 1.0,
         jpeg=int(rng.integers(60, 95)) if rng.random() < 0.15 else 0,
-        scale=rng.uniform(0.5, 0.95) if rng.random() < 0.15 else 1.0,
+        scale=rng.uniform(0.55, 0.95) if rng.random() < 0.15 else 1.0,
     )
 
 
@@ -88,8 +88,8 @@ def _any(rng: np.random.Generator) -> Look:
     halos = _halos(rng, 2.5) if rng.random() < 0.75 else ()
     return Look(
         scatter=rng.uniform(0.02, 0.4),
-        blur=rng.uniform(0.6, 3.0) if rng.random() < 0.4 else rng.uniform(0.5, 1.5),
-        **_noise(rng, halos, 1.0),
+        blur=rng.uniform(0.6, 3.0) if rng.random() < 0.25 else rng.uniform(0.5, 1.5),
+        **_noise(rng, halos, 0.8, grain=0.009),
         black=black,
         white=min(1.0, black + rng.uniform(0.3, 1.0)),
         gamma=float(np.exp(rng.normal(0, 0.3))),
@@ -102,8 +102,8 @@ def _any(rng: np.random.Generator) -> Look:
         clahe=rng.uniform(1.0, 4.0) if rng.random() < 0.12 else 0.0,
         raw_jpeg=int(rng.integers(60, 95)) if rng.random() < 0.1 else 0,
         jpeg=int(rng.integers(35, 95)) if rng.random() < 0.2 else 0,
-        raw_scale=rng.uniform(0.4, 0.95) if rng.random() < 0.15 else 1.0,
-        scale=rng.uniform(0.4, 0.95) if rng.random() < 0.15 else 1.0,
+        raw_scale=rng.uniform(0.45, 0.95) if rng.random() < 0.15 else 1.0,
+        scale=rng.uniform(0.45, 0.95) if rng.random() < 0.15 else 1.0,
     )
 
 
@@ -115,13 +115,15 @@ def _halos(rng: np.random.Generator, strongest: float) -> tuple[tuple[float, flo
     return tuple((float(width), float(strength * share)) for width, share in zip(widths, shares, strict=True))
 
 
-def _noise(rng: np.random.Generator, halos: tuple[tuple[float, float], ...], spread: float) -> dict[str, float]:
-    """Noise of all kinds; software that sharpens much is fed with pictures that bear it."""
+def _noise(
+    rng: np.random.Generator, halos: tuple[tuple[float, float], ...], spread: float, *, grain: float
+) -> dict[str, float]:
+    """Noise of all kinds, held to `spectra.reference`; software that sharpens much gets pictures that bear it."""
     louder = 1 + sum(strength for _, strength in halos)
     return {
-        "quantum": float(np.exp(rng.normal(np.log(0.034), 0.45 * spread))) / louder,
+        "quantum": float(np.exp(rng.normal(np.log(0.038), 0.45 * spread))) / louder,
         "mottle": rng.uniform(0, 1),
-        "grain": float(np.exp(rng.normal(np.log(0.012), 0.4 * spread))),
+        "grain": float(np.exp(rng.normal(np.log(grain), 0.4 * spread))),
         "exponent": float(rng.choice(EXPONENTS[1:])),
     }
 

@@ -1,5 +1,7 @@
 """What vendors' software does to a picture: unsharp masks, and the two kinds that are kept out of training."""
 
+import math
+
 import cv2
 import numpy as np
 
@@ -7,11 +9,11 @@ import numpy as np
 def unsharp(grey: np.ndarray, halos: tuple[tuple[float, float], ...]) -> np.ndarray:
     """Add to a picture (H, W) what it differs by from blurred copies of itself.
 
-    halos: (standard deviation in pixels of a 2048 picture, strength) each; they leave halos along strong edges.
+    halos: (standard deviation in pixels, strength) each; they leave halos along strong edges.
     """
     sharper = grey.copy() if halos else grey
     for width, strength in halos:
-        sharper += np.float32(strength) * (grey - _blurred(grey, width * grey.shape[0] / 2048))
+        sharper += np.float32(strength) * (grey - _blurred(grey, width))
     return sharper
 
 
@@ -54,8 +56,8 @@ def compressed_tones(grey: np.ndarray, steep: float = 5.0) -> np.ndarray:
     base = cv2.GaussianBlur(smooth, (0, 0), max(0.7, 3 * grey.shape[0] / 2048))
     detail = smooth - base
     detail = np.sign(detail) * np.maximum(np.abs(detail) - 0.008, 0)
-    low, high = (1 / (1 + np.exp(-steep * (end - 0.45))) for end in (0.0, 1.0))
-    return (1 / (1 + np.exp(np.float32(-steep) * (base + detail - np.float32(0.45)))) - low) / (high - low)
+    low, high = (1 / (1 + math.exp(-steep * (end - 0.45))) for end in (0, 1))
+    return (1 / (1 + np.exp(-steep * (base + detail - 0.45))) - low) / (high - low)
 
 
 def reduced(grey: np.ndarray, share: float) -> np.ndarray:

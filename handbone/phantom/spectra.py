@@ -42,9 +42,9 @@ def band_levels(image: np.ndarray, masks: BoneMasks) -> pd.Series:
     Indexed as `LEVELS`; NaN where the picture is too coarse for an octave, or shows too little of a tissue.
     """
     levels = pd.Series(np.nan, index=pd.MultiIndex.from_tuples(LEVELS))
-    length = _length(masks)
-    if not length:
+    if not masks.present()[_UNIT]:
         return levels
+    length = _length(masks.crops[_UNIT])
     grey, bones, between = _normalised(image, masks, _LENGTH / length)
     inside = grey[bones | between]
     low, high = np.percentile(inside, [5, 95])
@@ -57,12 +57,9 @@ def band_levels(image: np.ndarray, masks: BoneMasks) -> pd.Series:
     return levels.where(np.tile(fine, 2))
 
 
-def _length(masks: BoneMasks) -> float:
-    """Pixels of the third metacarpal, the longer side of the smallest rectangle around it; 0 where it is absent."""
-    if not masks.present()[_UNIT]:
-        return 0.0
-    points = cv2.findNonZero(masks.crops[_UNIT].view(np.uint8))
-    return max(cv2.minAreaRect(points)[1])
+def _length(mask: np.ndarray) -> float:
+    """The longer side in pixels of the smallest rectangle around a mask (h, w)."""
+    return max(cv2.minAreaRect(cv2.findNonZero(mask.view(np.uint8)))[1]) + 1
 
 
 def _normalised(image: np.ndarray, masks: BoneMasks, scale: float) -> tuple[np.ndarray, np.ndarray, np.ndarray]:

@@ -69,7 +69,7 @@ def trabecular_pattern(number: int, looks: Looks = "training", level: int = 0) -
     if looks == "held_out":
         return _standardised(_cells(rng))
     aligned = number < PATTERNS // 2
-    field = _power_law(rng, _CELLS_WIDE, rng.uniform(0.3, 1.1), 0.012, rng.uniform(1.2, 3.0) if aligned else 1.0)
+    field = _power_law(rng, _CELLS_WIDE, rng.uniform(0.3, 1.1), 0.012, rng.uniform(1.5, 3.0) if aligned else 1.0)
     share = rng.uniform(0.15, 0.6)
     return _standardised(share * _standardised(_struts(rng, aligned)) + (1 - share) * _standardised(field))
 
@@ -77,25 +77,26 @@ def trabecular_pattern(number: int, looks: Looks = "training", level: int = 0) -
 def _struts(rng: np.random.Generator, aligned: bool) -> np.ndarray:
     """Where noise crosses zero it leaves bright lines: long ones along the vertical, closed ones in a web."""
     noise = rng.standard_normal((2, _CELLS_WIDE, _CELLS_WIDE)).astype(np.float32)
-    thin = rng.uniform(1.0, 1.6)
-    long = _standardised(_tiled_blur(noise[0], thin, thin * (rng.uniform(3.0, 7.0) if aligned else 1.5)))
-    web = _standardised(_tiled_blur(noise[1], *rng.uniform(1.3, 2.4, 2)))
-    return np.exp(-6.0 * long**2) + rng.uniform(0.4, 1.2) * np.exp(-8.0 * web**2)
+    thin = rng.uniform(1.0, 2.6)
+    long = _standardised(_tiled_blur(noise[0], thin, thin * (rng.uniform(3.0, 7.0) if aligned else 1.2)))
+    web = _standardised(_tiled_blur(noise[1], *np.repeat(rng.uniform(1.5, 3.5), 2)))
+    return np.exp(-6.0 * long**2) + rng.uniform(0.3, 0.8) * np.exp(-8.0 * web**2)
 
 
 def _cells(rng: np.random.Generator) -> np.ndarray:
-    """Worley noise: the distance to the nearest of scattered points, greatest where cells meet."""
-    apart = rng.uniform(6, 11)
-    stretch = rng.uniform(1.0, 1.8)
-    points = rng.uniform(0, _CELLS_WIDE, (int(_CELLS_WIDE**2 / (apart**2 * stretch)), 2)).astype(int)
-    free = np.ones((_CELLS_WIDE, _CELLS_WIDE), np.uint8)
-    free[points[:, 1], points[:, 0]] = 0
-    margin = 64
-    free = cv2.resize(np.pad(free, margin, mode="wrap"), None, fx=stretch, fy=1.0, interpolation=cv2.INTER_NEAREST)
+    """Worley noise (Worley 1996): the distance to the nearest of scattered points, greatest where cells meet."""
+    side, margin = 2 * _CELLS_WIDE, 64  # twice as fine, so that walls are thin and smooth
+    apart, stretch = rng.uniform(7, 13), rng.uniform(1.0, 1.8)
+    x, y = rng.integers(0, side, (2, int(side**2 / (apart**2 * stretch))))
+    free = np.ones((side, side), np.uint8)
+    free[y, x] = 0
+    free = np.pad(free, margin, mode="wrap")
+    # Cells are long along the vertical where distances across it count for more.
+    free = cv2.resize(free, None, fx=stretch, fy=1.0, interpolation=cv2.INTER_NEAREST)
     distance = cv2.distanceTransform(free, cv2.DIST_L2, 5)
-    side = _CELLS_WIDE + 2 * margin
-    distance = cv2.resize(distance, (side, side), interpolation=cv2.INTER_AREA)[margin:-margin, margin:-margin]
-    return cv2.GaussianBlur(distance**2, (0, 0), 0.8)
+    distance = cv2.resize(distance, (side + 2 * margin,) * 2, interpolation=cv2.INTER_AREA)
+    walls = (distance[margin:-margin, margin:-margin] / apart) ** 2
+    return cv2.resize(walls, (_CELLS_WIDE, _CELLS_WIDE), interpolation=cv2.INTER_AREA)
 
 
 def _standardised(image: np.ndarray) -> np.ndarray:
