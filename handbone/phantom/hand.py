@@ -11,11 +11,11 @@ from handbone.phantom.attenuation import Tissue, add_skeleton, flesh
 from handbone.phantom.body import Body, Pose, pose_body
 from handbone.phantom.clutter import add_clutter, mark_detector
 from handbone.phantom.display import to_grey
-from handbone.phantom.look import draw_look
+from handbone.phantom.look import draw_look, draw_texture
 from handbone.phantom.people import Person, Variety, draw_person, draw_pose, stretched_scaphoid
 from handbone.phantom.scene import add_markers, add_ring, add_sesamoids, collimation, cover_parts, top_strip
 from handbone.phantom.skeleton import FOREARM
-from handbone.phantom.texture import EXPONENTS, Looks
+from handbone.phantom.texture import Looks
 from handbone.phantom.tissue import add_folds, add_nails, skin_parts, soft_tissue
 from handbone.phantom.window import Crop, crop_window, visible
 
@@ -160,18 +160,12 @@ def draw_tissue(rng: np.random.Generator, person: Person, variety: Variety, look
         cortical=0.105 * kilovolts * mineral,
         marrow=0.021 * kilovolts * mineral * np.exp(rng.normal(0.1, 0.3) if wide else rng.normal(0, 0.15)),
         cortex=float(np.clip(rng.normal(0.22, 0.035), 0.12, 0.32)) * (1 - 0.1 * youth),
-        trabeculae=float(np.clip(rng.normal(0.34 if wide else 0.38, 0.13), 0.08, 0.8)),
-        porosity=float(rng.uniform(0.02, 0.1)),
-        rough=float(rng.uniform(0.03, 0.15)),
-        vary=float(rng.uniform(0.06, 0.15) if wide else rng.uniform(0.05, 0.09)),
-        slope=float(rng.uniform(0.02, 0.1)),
-        flesh=float(np.exp(rng.normal(np.log(0.01 if wide else 0.022), 0.3))),
-        flesh_exponent=float(rng.choice(EXPONENTS[3:])),
-        looks=looks,
+        trabeculae=float(np.clip(rng.normal(0.3, 0.12), 0.05, 0.7)),
         openness=float(rng.uniform(0.3, 0.75) * (0.6 + 0.8 * youth)) if person.plates.any() else 0.0,
         gap=float(rng.uniform(0.55, 0.95)) if person.plates.any() else 0.0,
         calcified=float(rng.uniform(0.1, 0.9)) if person.plates.any() else 0.0,
         scar=float(rng.uniform(0, 0.35)) if person.age >= 16 and rng.random() < 0.4 else 0.0,
+        **draw_texture(rng, variety, looks),
     )
 
 

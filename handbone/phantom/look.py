@@ -66,6 +66,23 @@ def draw_look(rng: np.random.Generator, variety: Variety, looks: Looks = "traini
     return look
 
 
+def draw_texture(rng: np.random.Generator, variety: Variety, looks: Looks = "training") -> dict[str, float | Looks]:
+    """Random values of those fields of `Tissue` that give bone and flesh their texture and each bone a grey of its own.
+
+    Held out of training is a texture of trabeculae: see `trabecular_pattern`.
+    """
+    wide = variety == "wide"
+    return {
+        "porosity": float(rng.uniform(0.02, 0.1)),
+        "rough": float(rng.uniform(0.03, 0.15)),
+        "vary": float(rng.uniform(0.06, 0.15) if wide else rng.uniform(0.05, 0.09)),
+        "slope": float(rng.uniform(0.02, 0.1)),
+        "flesh": float(np.exp(rng.normal(np.log(0.01 if wide else 0.022), 0.3))),
+        "flesh_exponent": float(rng.choice(EXPONENTS[3:])),
+        "looks": looks,
+    }
+
+
 def _upright(rng: np.random.Generator) -> Look:
     halos = _halos(rng, 1.2) if rng.random() < 0.85 else ()
     return Look(
