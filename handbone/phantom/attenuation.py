@@ -150,7 +150,7 @@ def add_skeleton(
             continue
         faces = skeleton.faces[index][:, ::-1] if mirrored else skeleton.faces[index]
         wall = wall_of(index, body.along[index], skeleton.depth[index], tissue.cortex, growth)
-        wall *= np.exp(tissue.rough * _at(pattern, points[index][:, :2] / px_per_mm, shift))
+        wall *= np.exp(tissue.rough * _unevenness(pattern, shift, points[index] / [px_per_mm, px_per_mm, 1], rng))
         scaled = points[index].copy()
         scaled[:, 2] *= px_per_mm
         inward = _inner(scaled, faces, wall * px_per_mm)
@@ -188,10 +188,11 @@ def add_skeleton(
     return masks
 
 
-def _at(pattern: np.ndarray, points_mm: np.ndarray, shift: np.ndarray) -> np.ndarray:
-    """A pattern's values (n,) at points (n, 2), two cells a millimetre: bays and spikes of the cortex' inner side."""
-    x, y = (2 * points_mm + shift).astype(int).T % len(pattern)
-    return pattern[y, x]
+def _unevenness(pattern: np.ndarray, shift: np.ndarray, points: np.ndarray, rng: np.random.Generator) -> np.ndarray:
+    """How a bone's wall strays (n,) at points (n, 3) in millimetres: bays, thick and thin sides, all of it."""
+    x, y = (2 * points[:, :2] + shift).astype(int).T % len(pattern)
+    waves = np.sin(points @ rng.normal(0, 0.25, 3) + rng.uniform(0, 2 * np.pi))
+    return pattern[y, x] + 3 * waves + rng.normal(0, 1.5)
 
 
 def flesh(thickness: np.ndarray, tissue: Tissue, rng: np.random.Generator) -> np.ndarray:

@@ -74,10 +74,10 @@ def draw_texture(rng: np.random.Generator, variety: Variety, looks: Looks = "tra
     wide = variety == "wide"
     return {
         "porosity": float(rng.uniform(0.02, 0.1)),
-        "rough": float(rng.uniform(0.03, 0.15)),
+        "rough": float(rng.uniform(0.02, 0.12)),
         "vary": float(rng.uniform(0.06, 0.15) if wide else rng.uniform(0.05, 0.09)),
         "slope": float(rng.uniform(0.02, 0.1)),
-        "flesh": float(np.exp(rng.normal(np.log(0.01 if wide else 0.022), 0.3))),
+        "flesh": float(np.exp(rng.normal(np.log(0.008 if wide else 0.022), 0.3))),
         "flesh_exponent": float(rng.choice(EXPONENTS[3:])),
         "looks": looks,
     }
@@ -87,8 +87,8 @@ def _upright(rng: np.random.Generator) -> Look:
     halos = _halos(rng, 1.2) if rng.random() < 0.85 else ()
     return Look(
         scatter=rng.uniform(0.05, 0.25),
-        blur=rng.uniform(0.7, 1.5),
-        **_noise(rng, halos, 0.6, grain=0.013),
+        blur=rng.uniform(0.6, 1.4),
+        **_noise(rng, halos, 0.6, quantum=0.04, grain=0.011),
         black=rng.uniform(0.02, 0.08),
         white=rng.uniform(0.8, 0.97),
         gamma=rng.uniform(0.75, 1.15),
@@ -105,8 +105,8 @@ def _any(rng: np.random.Generator) -> Look:
     halos = _halos(rng, 2.5) if rng.random() < 0.75 else ()
     return Look(
         scatter=rng.uniform(0.02, 0.4),
-        blur=rng.uniform(0.6, 3.0) if rng.random() < 0.25 else rng.uniform(0.5, 1.5),
-        **_noise(rng, halos, 0.8, grain=0.009),
+        blur=rng.uniform(0.6, 3.0) if rng.random() < 0.25 else rng.uniform(0.5, 1.3),
+        **_noise(rng, halos, 0.8, quantum=0.04, grain=0.0055),
         black=black,
         white=min(1.0, black + rng.uniform(0.3, 1.0)),
         gamma=float(np.exp(rng.normal(0, 0.3))),
@@ -133,12 +133,12 @@ def _halos(rng: np.random.Generator, strongest: float) -> tuple[tuple[float, flo
 
 
 def _noise(
-    rng: np.random.Generator, halos: tuple[tuple[float, float], ...], spread: float, *, grain: float
+    rng: np.random.Generator, halos: tuple[tuple[float, float], ...], spread: float, *, quantum: float, grain: float
 ) -> dict[str, float]:
     """Noise of all kinds, held to `spectra.reference`; software that sharpens much gets pictures that bear it."""
     louder = 1 + sum(strength for _, strength in halos)
     return {
-        "quantum": float(np.exp(rng.normal(np.log(0.038), 0.45 * spread))) / louder,
+        "quantum": float(np.exp(rng.normal(np.log(quantum), 0.45 * spread))) / louder,
         "mottle": rng.uniform(0, 1),
         "grain": float(np.exp(rng.normal(np.log(grain), 0.4 * spread))),
         "exponent": float(rng.choice(EXPONENTS[1:])),

@@ -79,12 +79,14 @@ def test_drawn_pictures_have_the_power_of_real_ones(variety):
     drawn = pd.DataFrame([band_levels(hand.image, hand.masks) for hand in hands])
     real = reference()
     assert drawn.notna().sum().min() >= 10
-    off = (drawn.mean() - real["mean"]) / real["std"]
-    assert off.abs().max() < 1.5, off
-    # Real levels lie well inside those that are drawn.
+    # Pictures of the wide variety are anything: a few are all noise, hence the median. Few real pictures of two sources
+    # vary less than all that there are, hence at least a factor of 1.6 in power.
+    off = (drawn.median() - real["mean"]) / real["std"].clip(lower=0.2)
+    assert off.abs().max() < 1, off
     below = (drawn < real["mean"]).sum() / drawn.notna().sum()
-    assert below.between(0.2, 0.8).all(), below
-    assert (drawn.std() > 0.7 * real["std"]).all()
+    assert below.between(0.15, 0.85).all(), below
+    # What is drawn covers what is real: its spread is no narrower.
+    assert (drawn.std() > 0.75 * real["std"]).all()
     assert (drawn.quantile(0.1) < real["mean"] - 0.5 * real["std"]).all()
     assert (drawn.quantile(0.9) > real["mean"] + 0.5 * real["std"]).all()
 
