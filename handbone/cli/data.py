@@ -121,15 +121,19 @@ def phantom(
         Literal["contest", "wide"],
         typer.Option(help="Upright adult hands as in the contest, or any age, turn, crop, scene and look."),
     ] = "contest",
+    looks: Annotated[
+        Literal["training", "held_out"],
+        typer.Option(help="held_out: processing and trabeculae that no training sees, to judge networks on."),
+    ] = "training",
     as_json: AsJson = False,
 ) -> None:
     """Draw hands that do not exist, with exact labels, in the contest's layout."""
     from handbone.phantom.write import write_contest_set
 
-    folder = write_contest_set(out, train=count, test=test, size=size, seed=seed, variety=variety, progress=not as_json)
+    drawn = {"train": count, "test": test, "seed": seed, "size": size, "variety": variety, "looks": looks}
+    folder = write_contest_set(out, **drawn, progress=not as_json)
     if as_json:
-        told = {"path": str(folder), "train": count, "test": test, "seed": seed, "size": size, "variety": variety}
-        echo_json(told)
+        echo_json({"path": str(folder), **drawn})
     else:
         results().print(f"{count} training and {test} test pictures in {folder}", soft_wrap=True)
 

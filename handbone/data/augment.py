@@ -19,6 +19,8 @@ import numpy as np
 from handbone import anatomy
 from handbone.data.bend import Bend, Wrist
 from handbone.data.labels import Rings, ring_centroids_xy
+from handbone.phantom.processing import unsharp
+from handbone.phantom.texture import EXPONENTS, grain_tile, spread
 from handbone.recipe import schema
 
 
@@ -99,11 +101,57 @@ def _photometric(settings: schema.Augment) -> list[A.BasicTransform]:
         transforms.append(A.RandomGamma(gamma_limit=limits, p=0.8))
     if settings.blur:
         transforms.append(A.GaussianBlur(blur_limit=0, sigma_limit=(0.4, 1.2), p=settings.blur))
+    if settings.grain:
+        transforms.append(Grain(settings.grain, p=0.5))
+    if settings.clahe:
+        transforms.append(A.CLAHE(clip_limit=(1, 4), p=settings.clahe))
+    if settings.sharpen:
+        transforms.append(A.Sharpen(p=settings.sharpen))
+    if settings.halo:
+        transforms.append(Halo(p=settings.halo))
     if settings.noise:
         transforms.append(A.GaussNoise(std_range=(0, settings.noise), p=0.5))
     if settings.invert:
         transforms.append(A.InvertImg(p=settings.invert))
     return transforms
+
+
+class Grain(A.ImageOnlyTransform):
+    """Adds noise whose amplitude falls as a power of frequency, as trabeculae and flesh give it to a radiograph.
+
+    limit: largest standard deviation where the picture is white; it is a third of that where it is black.
+    """
+
+    def __init__(self, limit: float, p: float = 0.5):
+        super().__init__(p=p)
+        self.limit = limit
+
+    def get_params_dependent_on_data(self, params: dict[str, Any], data: dict[str, Any]) -> dict[str, Any]:
+        """The noise of this picture, float32 (h, w), with a standard deviation of up to `limit`."""
+        exponent = float(self.random_generator.choice([e for e in EXPONENTS if e]))
+        noise = spread(grain_tile(exponent), params["shape"][:2], self.random_generator)
+        strength = self.random_generator.uniform(0, self.limit)
+        return {"noise": (noise - noise.mean()) * np.float32(strength / noise.std())}
+
+    def apply(self, img: np.ndarray, noise: np.ndarray, **params: Any) -> np.ndarray:
+        """The picture with grain."""
+        return np.clip(img + noise * (1 + 2 * img) / 3, 0, 1)
+
+
+class Halo(A.ImageOnlyTransform):
+    """Adds an unsharp mask of random width and strength, which leaves halos along edges.
+
+    albumentations' own leaves weak detail as it is; vendors' software sharpens grain and trabeculae, too.
+    """
+
+    def get_params(self) -> dict[str, Any]:
+        """The mask of this picture: standard deviation in pixels and strength."""
+        width = math.exp(self.py_random.uniform(math.log(2), math.log(12)))
+        return {"halo": (width, self.py_random.uniform(0.5, 2.5))}
+
+    def apply(self, img: np.ndarray, halo: tuple[float, float], **params: Any) -> np.ndarray:
+        """The picture with halos."""
+        return np.clip(unsharp(img, (halo,)), 0, 1)
 
 
 class WristBend(A.DualTransform):

@@ -1,7 +1,6 @@
 """From ray lengths to attenuation: cortex, marrow with trabeculae, growth plates."""
 
 from dataclasses import dataclass
-from functools import lru_cache
 
 import cv2
 import numba
@@ -11,9 +10,7 @@ from handbone import anatomy
 from handbone.phantom.body import Body, growing_end
 from handbone.phantom.render import box_of, ray_lengths
 from handbone.phantom.skeleton import FOREARM, load_skeleton
-
-_TEXTURE = 512  # cells of the trabecular pattern, which repeats
-_PATTERNS = 16  # every bone shows another part of its hand's pattern
+from handbone.phantom.texture import CELLS, PATTERNS, Looks, grain, trabecular_pattern
 
 
 @dataclass(frozen=True)
@@ -34,6 +31,13 @@ class Tissue:
     gap: float = 0.85
     calcified: float = 0.25
     scar: float = 0.0
+    porosity: float = 0.03
+    rough: float = 0.08
+    vary: float = 0.06
+    slope: float = 0.0
+    flesh: float = 0.02
+    flesh_exponent: float = 0.95
+    looks: Looks = "training"
 
 
 @numba.njit(cache=True, nogil=True)
@@ -70,30 +74,10 @@ def wall_of(index: int, along: np.ndarray, depth: np.ndarray, cortex: float, gro
     return np.minimum(shell + middle * np.maximum(cortex * depth - shell, 0), 0.4 * depth)
 
 
-@lru_cache(maxsize=_PATTERNS)
-def trabecular_pattern(number: int) -> np.ndarray:
-    """(512, 512) float32 around 0: fine struts, mostly along the vertical, that repeat at the edges."""
-    rng = np.random.default_rng(number)
-    noise = rng.standard_normal((_TEXTURE, _TEXTURE)).astype(np.float32)
-    long = _tiled_blur(noise, 1.1, 5.0)
-    short = _tiled_blur(np.roll(noise, 97, (0, 1)), 1.6, 1.3)
-    coarse = _tiled_blur(noise, 6.0, 9.0)
-    # Ridges of noise look like struts, its hills like blobs.
-    struts = np.exp(-2.0 * (long / long.std()) ** 2) + 0.8 * np.exp(-2.0 * (short / short.std()) ** 2)
-    pattern = struts / struts.std() + 0.35 * coarse / coarse.std()
-    return ((pattern - pattern.mean()) / pattern.std()).astype(np.float32)
-
-
-def _tiled_blur(image: np.ndarray, sigma_x: float, sigma_y: float) -> np.ndarray:
-    margin = 32
-    padded = np.pad(image, margin, mode="wrap")
-    return cv2.GaussianBlur(padded, (0, 0), sigma_x, sigmaY=sigma_y)[margin:-margin, margin:-margin]
-
-
 @numba.njit(cache=True, nogil=True, fastmath=True)
 def _add_bone(total, outer, inner, left, top, tip, along, span, px_per_mm, pattern, shift, values, plate):
     """Add one bone's attenuation to `total` (H, W)."""
-    cortical, marrow, hollow, trabeculae = values
+    cortical, marrow, hollow, trabeculae, porosity, slope_v, slope_u, scale = values
     plate_at, plate_width, plate_dark, bright_before, bright_after = plate
     cells = pattern.shape[0]
     for row in range(outer.shape[0]):
@@ -108,7 +92,7 @@ def _add_bone(total, outer, inner, left, top, tip, along, span, px_per_mm, patte
             t = min(1.0, max(0.0, v / span))
             # Struts fill the ends, the middle of a shaft is hollow.
             full = 1.0 - hollow * min(1.0, max(0.0, 4.5 * min(t - 0.08, 0.92 - t)))
-            tu, tv = (u * 6.5 + shift[0]) % cells, (v * 6.5 + shift[1]) % cells
+            tu, tv = (u * scale + shift[0]) % cells, (v * scale + shift[1]) % cells
             iu, iv = int(tu), int(tv)
             fu, fv = tu - iu, tv - iv
             ju, jv = (iu + 1) % cells, (iv + 1) % cells
@@ -116,8 +100,9 @@ def _add_bone(total, outer, inner, left, top, tip, along, span, px_per_mm, patte
             low = pattern[iv, iu] * (1 - fu) + pattern[iv, ju] * fu
             high = pattern[jv, iu] * (1 - fu) + pattern[jv, ju] * fu
             strut = low * (1 - fv) + high * fv
-            value = cortical * (length - inside) * (1 + 0.03 * strut)
+            value = cortical * (length - inside) * max(0.2, 1 + porosity * strut)
             value += marrow * inside * full * max(0.0, 1 + trabeculae * strut / (1 + 0.07 * inside))
+            value *= 1 + slope_v * (2 * t - 1) + slope_u * min(1.0, max(-1.0, 5 * u / span))
             if plate_width > 0:
                 off = v - plate_at - 0.3 * np.sin(u * 0.8 + shift[0]) - 0.3 * np.sin(u * 0.37 + shift[1])
                 off /= plate_width
@@ -147,16 +132,25 @@ def add_skeleton(
     mirrored: whether the points are those of a left hand. absent: bones to leave out.
     """
     skeleton = load_skeleton()
-    pattern = trabecular_pattern(int(rng.integers(_PATTERNS)))
+    # As fine as the picture: a finer pattern, read at each pixel's centre, would turn into white noise.
+    level = int(np.clip(np.floor(np.log2(CELLS / px_per_mm) + 0.5), 0, 4))
+    long, web = (
+        trabecular_pattern(int(rng.integers(PATTERNS // 2)) + first, tissue.looks, level)
+        for first in (0, PATTERNS // 2)
+    )
+    cells_per_mm = CELLS / 2**level * rng.uniform(0.8, 1.25)
     masks = {}
     for index in range(anatomy.COUNT):
-        shift = rng.uniform(0, _TEXTURE, 2)
-        vary = np.exp(rng.normal(0, 0.06))
+        # Struts run along long bones; in the cube-shaped carpals, and in many a shaft's end, they form a web.
+        pattern = web if index in anatomy.CARPALS or rng.random() < 0.3 else long
+        shift = rng.uniform(0, len(pattern), 2)
+        vary, slopes = np.exp(rng.normal(0, tissue.vary)), rng.normal(0, tissue.slope, 2)
         box = box_of(points[index], total.shape)
         if box[2] <= box[0] or index in absent:
             continue
         faces = skeleton.faces[index][:, ::-1] if mirrored else skeleton.faces[index]
         wall = wall_of(index, body.along[index], skeleton.depth[index], tissue.cortex, growth)
+        wall *= np.exp(tissue.rough * _unevenness(pattern, shift, points[index] / [px_per_mm, px_per_mm, 1], rng))
         scaled = points[index].copy()
         scaled[:, 2] *= px_per_mm
         inward = _inner(scaled, faces, wall * px_per_mm)
@@ -178,10 +172,33 @@ def add_skeleton(
             px_per_mm,
             pattern,
             shift,
-            np.array([tissue.cortical * vary, tissue.marrow * vary, hollow, tissue.trabeculae]),
+            np.array(
+                [
+                    tissue.cortical * vary,
+                    tissue.marrow * vary,
+                    hollow,
+                    tissue.trabeculae,
+                    tissue.porosity,
+                    *slopes,
+                    cells_per_mm,
+                ]
+            ),
             _plate(index, span, body.physis[index], plates[index], tissue),
         )
     return masks
+
+
+def _unevenness(pattern: np.ndarray, shift: np.ndarray, points: np.ndarray, rng: np.random.Generator) -> np.ndarray:
+    """How a bone's wall strays (n,) at points (n, 3) in millimetres: bays, thick and thin sides, all of it."""
+    x, y = (2 * points[:, :2] + shift).astype(int).T % len(pattern)
+    waves = np.sin(points @ rng.normal(0, 0.25, 3) + rng.uniform(0, 2 * np.pi))
+    return pattern[y, x] + 3 * waves + rng.normal(0, 1.5)
+
+
+def flesh(thickness: np.ndarray, tissue: Tissue, rng: np.random.Generator) -> np.ndarray:
+    """Attenuation (H, W) float32 of soft tissue from its ray lengths in millimetres: fat, fibres and vessels in it."""
+    texture = grain(thickness.shape, tissue.flesh_exponent, rng)
+    return np.float32(tissue.soft) * thickness * (1 + np.float32(tissue.flesh) * texture)
 
 
 def _solid(mask: np.ndarray) -> np.ndarray:

@@ -7,15 +7,17 @@ import numpy as np
 
 from handbone import anatomy
 from handbone.masks.bone_masks import BoneMasks
-from handbone.phantom.attenuation import Tissue, add_skeleton
+from handbone.phantom.attenuation import Tissue, add_skeleton, flesh
 from handbone.phantom.body import Body, Pose, pose_body
 from handbone.phantom.clutter import add_clutter, mark_detector
-from handbone.phantom.display import draw_look, to_grey
+from handbone.phantom.display import to_grey
 from handbone.phantom.growth import infancy
+from handbone.phantom.look import draw_look, draw_texture
 from handbone.phantom.people import Person, Variety, draw_person, draw_pose
 from handbone.phantom.posture import personal_pose
 from handbone.phantom.scene import add_markers, add_ring, add_sesamoids, collimation, cover_parts, top_strip
 from handbone.phantom.skeleton import FOREARM
+from handbone.phantom.texture import Looks
 from handbone.phantom.tissue import add_folds, add_nails, skin_parts, soft_tissue
 from handbone.phantom.window import Crop, crop_window, visible
 
@@ -47,6 +49,7 @@ def draw_hand(
     side: str | None = None,
     person: Person | None = None,
     bits: Literal[8, 16] = 8,
+    looks: Looks = "training",
 ) -> PhantomHand:
     """Draw a hand; the same seed gives the same picture.
 
@@ -59,6 +62,7 @@ def draw_hand(
     side: "L" or "R"; by chance when not given.
     person: whose hand; a random person when not given.
     bits: of a pixel, 8 or 16; both give the same picture.
+    looks: "held_out" for processing and trabeculae that no training sees, to judge and calibrate networks on.
     """
     rng = np.random.default_rng(seed)
     side = side or ("L" if rng.random() < 0.5 else "R")
@@ -68,9 +72,9 @@ def draw_hand(
     wide = variety == "wide"
     body, px_per_mm = place(person, pose, side, size, variety, rng)
     ends_px = body.ends[:, :, :2] * px_per_mm
-    attenuation, skin, masks = _exposed(body, person, side, size, px_per_mm, variety, rng)
+    attenuation, skin, masks = _exposed(body, person, side, size, px_per_mm, variety, looks, rng)
     field = _field(ends_px, size, px_per_mm, variety, rng)
-    image = to_grey(attenuation, field, draw_look(rng, variety), rng)
+    image = to_grey(attenuation, field, draw_look(rng, variety, looks), rng)
     if rng.random() < (0.15 if wide else 0.85):
         top_strip(image, rng)
     window = (0, 0, size, size)
@@ -90,12 +94,19 @@ def draw_hand(
 
 
 def _exposed(
-    body: Body, person: Person, side: str, size: int, px_per_mm: float, variety: Variety, rng: np.random.Generator
+    body: Body,
+    person: Person,
+    side: str,
+    size: int,
+    px_per_mm: float,
+    variety: Variety,
+    looks: Looks,
+    rng: np.random.Generator,
 ) -> tuple[np.ndarray, np.ndarray, dict[int, Crop]]:
     """What lies between tube and detector: attenuation and skin distance in millimetres (size, size), and masks."""
     ends_px = body.ends[:, :, :2] * px_per_mm
     attenuation = np.zeros((size, size), np.float32)
-    tissue = draw_tissue(rng, person, variety)
+    tissue = draw_tissue(rng, person, variety, looks)
     masks = add_skeleton(
         attenuation,
         body,
@@ -115,7 +126,7 @@ def _exposed(
     if wide:
         add_folds(thickness, ends_px, px_per_mm, rng)
         add_nails(thickness, ends_px, px_per_mm * person.growth, rng)
-    attenuation += tissue.soft * thickness
+    attenuation += flesh(thickness, tissue, rng)
     if person.age > 11:
         add_sesamoids(attenuation, ends_px, px_per_mm, person.growth, 2.2 * tissue.marrow, rng)
     if rng.random() < 0.04:
@@ -138,7 +149,7 @@ def _pixels(vertices: np.ndarray, px_per_mm: float) -> np.ndarray:
     return points
 
 
-def draw_tissue(rng: np.random.Generator, person: Person, variety: Variety) -> Tissue:
+def draw_tissue(rng: np.random.Generator, person: Person, variety: Variety, looks: Looks = "training") -> Tissue:
     """Random attenuation; children's bones hold less mineral and show growth plates, young adults their scars."""
     youth = max(0.0, (18 - person.age) / 12)
     wide = variety == "wide"
@@ -154,6 +165,7 @@ def draw_tissue(rng: np.random.Generator, person: Person, variety: Variety) -> T
         gap=float(rng.uniform(0.55, 0.95)) if person.plates.any() else 0.0,
         calcified=float(rng.uniform(0.1, 0.9)) if person.plates.any() else 0.0,
         scar=float(rng.uniform(0, 0.35)) if person.age >= 16 and rng.random() < 0.4 else 0.0,
+        **draw_texture(rng, variety, looks),
     )
 
 

@@ -18,6 +18,7 @@ from handbone.errors import HandboneError
 from handbone.files import whole_folder
 from handbone.phantom.hand import PhantomHand, draw_hand
 from handbone.phantom.people import Variety, draw_person
+from handbone.phantom.texture import Looks
 from handbone.progress import track
 
 #: Share of people whose hands are bent at the wrist, as in the contest.
@@ -38,6 +39,7 @@ class _Task:
     seed: int
     variety: Variety
     spread: float = 1.0
+    looks: Looks = "training"
 
     @property
     def name(self) -> str:
@@ -56,6 +58,7 @@ def write_contest_set(
     variety: Variety = "contest",
     test_bent: float = BENT_SHARE["test"],
     test_spread: float = 1.0,
+    looks: Looks = "training",
     progress: bool = True,
     workers: int | None = None,
 ) -> Path:
@@ -70,6 +73,7 @@ def write_contest_set(
     variety: see `draw_hand`.
     test_bent: share of test people whose wrists are bent.
     test_spread: times the usual variation from person to person, in test people alone.
+    looks: see `draw_hand`.
     progress: whether to show a bar.
     workers: processes to draw with; by default one per core, four at most.
 
@@ -83,7 +87,7 @@ def write_contest_set(
     with whole_folder(folder) as temporary:
         shares = BENT_SHARE | {"test": test_bent}
         tasks = [
-            replace(task, spread=test_spread) if task.part == "test" else task
+            replace(task, spread=test_spread if task.part == "test" else 1.0, looks=looks)
             for task in _tasks(temporary, {"train": train, "test": test}, size, seed, variety, shares)
         ]
         for part in ("train", "test"):
@@ -129,7 +133,9 @@ def _tasks(
 def _draw(task: _Task) -> None:
     person = draw_person(np.random.default_rng([task.seed, task.person, 2]), task.variety, spread=task.spread)
     rng = np.random.default_rng([task.seed, task.person, 3 + (task.side == "L")])
-    hand = draw_hand(rng, size=task.size, variety=task.variety, bent=task.bent, side=task.side, person=person)
+    hand = draw_hand(
+        rng, size=task.size, variety=task.variety, bent=task.bent, side=task.side, person=person, looks=task.looks
+    )
     identity = f"ID{task.person + 1:03d}"
     picture = task.folder / task.part / "DCM" / identity / f"{task.name}.png"
     labels = task.folder / task.part / "outputs_json" / identity / f"{task.name}.json"

@@ -97,6 +97,59 @@ def test_values_stay_in_range_and_outlines_stay_under_photometric_changes():
         np.testing.assert_array_equal(rings[3][0], RINGS[3][0])
 
 
+def textured(seed=0):
+    """Bones with fine texture, whose mean is clear of black and white."""
+    noise = np.random.default_rng(seed).normal(0, 0.03, (SIZE, SIZE))
+    return (0.35 + 0.3 * BONES + noise).astype(np.float32)
+
+
+@pytest.mark.parametrize("key", ["grain", "clahe", "sharpen", "halo"])
+def test_looks_of_real_pictures_leave_outlines_and_are_off_by_default(key):
+    assert getattr(Augment(), key) == 0
+    before = textured()
+    after = [changed(seed, image=before, **{key: 0.05 if key == "grain" else 1}) for seed in range(8)]
+    assert sum(not np.array_equal(image, before) for image, _ in after) >= (2 if key == "grain" else 8)
+    for image, rings in after:
+        assert image.dtype == np.float32 and image.min() >= 0 and image.max() <= 1
+        np.testing.assert_array_equal(rings[3][0], RINGS[3][0])
+    again, _ = changed(7, image=before, **{key: 0.05 if key == "grain" else 1})
+    np.testing.assert_array_equal(again, after[7][0])
+
+
+def test_grain_has_more_power_at_low_frequencies_than_noise_and_most_in_bright_places():
+    flat = np.full((SIZE, SIZE), 0.2, np.float32)
+    flat[:, SIZE // 2 :] = 0.8
+    seen = 0
+    for seed in range(12):
+        grain = changed(seed, image=flat, grain=0.04)[0] - flat
+        if not grain.any():
+            continue
+        seen += 1
+        dark, bright = grain[:, : SIZE // 2], grain[:, SIZE // 2 :]
+        fine = np.diff(bright, axis=0).std() / bright.std()
+        assert fine < 1.1  # white noise has the root of two
+        assert 1.3 < bright.std() / dark.std() < 2.6
+        assert bright.std() < 0.06
+    assert seen >= 3
+
+
+def test_halos_lie_on_both_sides_of_an_edge_and_sharpening_raises_fine_detail():
+    step = np.full((SIZE, SIZE), 0.35, np.float32)
+    step[:, SIZE // 2 :] = 0.65
+    for seed in range(6):
+        row = changed(seed, image=step, halo=1)[0][SIZE // 2]
+        assert row[SIZE // 2 - 1] < 0.3 and row[SIZE // 2] > 0.7
+        np.testing.assert_allclose(row[[20, -20]], [0.35, 0.65], atol=0.01)
+    before = textured()
+    for key in ("sharpen", "halo"):
+        assert np.diff(changed(0, image=before, **{key: 1})[0]).std() > 1.1 * np.diff(before).std()
+
+
+def test_clahe_raises_weak_contrast():
+    faint = (0.4 + 0.02 * BONES).astype(np.float32)
+    assert changed(0, image=faint, clahe=1)[0].std() > 1.3 * faint.std()
+
+
 def test_outlines_beyond_the_picture_are_neither_dropped_nor_clipped():
     crop = {b: [r - np.float32([60, 120]) for r in rings] for b, rings in RINGS.items()}
     _, moved = changed(1, rings=crop, image=BONES[120:184, 60:124].copy(), rotate=90, probability=1)

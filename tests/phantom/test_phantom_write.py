@@ -43,6 +43,16 @@ def test_layout(phantom_set):
         assert (phantom_set / part / "outputs_json" / person / f"{picture.stem}.json").is_file()
 
 
+def test_held_out_looks_change_pictures_and_no_labels(phantom_set, tmp_path):
+    other = write_contest_set(
+        tmp_path / "data", train=2, test=0, size=SIZE, seed=4, looks="held_out", progress=False, workers=1
+    )
+    usual, held_out = _digests(phantom_set), _digests(other)
+    assert len(held_out) == 4
+    for name, digest in held_out.items():
+        assert (digest == usual[name]) == name.endswith(".json")
+
+
 def test_both_hands_of_a_person_share_a_folder(phantom_set):
     first = sorted(path.stem[-2:] for path in (phantom_set / "train/DCM/ID001").iterdir())
     assert first == ["_L", "_R"]

@@ -88,4 +88,14 @@ class Augment(Table):
         default=0.02, description="largest standard deviation of added noise, as a share of the full range"
     )
     blur: Share = Field(default=0.1, description="how often the picture is blurred")
+    grain: Share = Field(
+        default=0.0,
+        description="largest standard deviation of added grain, power-law noise with exponents from 0.5 to 1.3",
+    )
+    clahe: Share = Field(default=0.0, description="how often contrast is equalised locally (CLAHE, clip limit 1 to 4)")
+    sharpen: Share = Field(default=0.0, description="how often the picture is sharpened")
+    halo: Share = Field(
+        default=0.0,
+        description="how often edges get halos: an unsharp mask, 2 to 12 pixels wide, strength 0.5 to 2.5",
+    )
     invert: Share = Field(default=0.0, description="how often bright and dark are swapped")

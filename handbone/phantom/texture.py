@@ -1,0 +1,109 @@
+"""Tiles of noise that repeat at their edges: grain, soft tissue and trabeculae, made once and cut out at random."""
+
+from functools import lru_cache
+from typing import Literal
+
+import cv2
+import numpy as np
+
+#: Whether a picture may train networks, or shows what training never had, to judge and calibrate them on.
+Looks = Literal["training", "held_out"]
+
+#: Exponents of the amplitude's power law, a tile each: 0 is white, real bone and soft tissue have 0.7 to 1.1.
+EXPONENTS = (0.0, 0.5, 0.65, 0.8, 0.95, 1.1, 1.3)
+#: Trabecular patterns, a random mix each: the first half runs along the vertical, the second half is a web.
+PATTERNS = 16
+#: Cells a millimetre of `trabecular_pattern` at level 0.
+CELLS = 6.5
+_TILE = 1024
+_CELLS_WIDE = 512
+_REFERENCE = 0.14  # cycles a pixel at which all grain has the power of white noise: 60 a third metacarpal's length
+_LOWEST = 0.008  # cycles a pixel below which grain holds no more power
+
+
+@lru_cache(maxsize=len(EXPONENTS))
+def grain_tile(exponent: float) -> np.ndarray:
+    """(1024, 1024) float32 around 0: noise whose amplitude falls as frequency ** -exponent.
+
+    All exponents have the same power at 0.14 cycles a pixel, that of white noise with standard deviation 1.
+    """
+    rng = np.random.default_rng(round(1000 * exponent))
+    return _power_law(rng, _TILE, exponent, _LOWEST) * np.float32(_REFERENCE**exponent)
+
+
+def _power_law(rng: np.random.Generator, side: int, exponent: float, lowest: float, stretch: float = 1.0) -> np.ndarray:
+    """White noise (side, side) times frequency ** -exponent; `stretch` times as long along the vertical."""
+    down, across = np.fft.fftfreq(side)[:, None] * stretch, np.fft.rfftfreq(side)
+    gain = np.maximum(np.hypot(down, across), lowest) ** -exponent
+    gain[0, 0] = 0
+    return np.fft.irfft2(np.fft.rfft2(rng.standard_normal((side, side))) * gain, (side, side)).astype(np.float32)
+
+
+def spread(tile: np.ndarray, size_hw: tuple[int, int], rng: np.random.Generator) -> np.ndarray:
+    """A picture (H, W) covered with a tile from a random place on, mirrored at random; not to be written to."""
+    height, width = size_hw
+    y, x = rng.integers(0, tile.shape)
+    ways = rng.choice((-1, 1), 2)
+    down, right = max(0, int(y) + height - tile.shape[0]), max(0, int(x) + width - tile.shape[1])
+    covered = cv2.copyMakeBorder(tile, 0, down, 0, right, cv2.BORDER_WRAP)
+    return covered[y : y + height, x : x + width][:: ways[0], :: ways[1]]
+
+
+def grain(size_hw: tuple[int, int], exponent: float, rng: np.random.Generator) -> np.ndarray:
+    """Noise (H, W) float32 with the power, per length of the hand, that `grain_tile` has in a picture of 2048."""
+    return spread(grain_tile(exponent), size_hw, rng) * np.float32((size_hw[0] / 2048) ** (1 - exponent))
+
+
+@lru_cache(maxsize=2 * PATTERNS)
+def trabecular_pattern(number: int, looks: Looks = "training", level: int = 0) -> np.ndarray:
+    """(512, 512) float32 around 0, at each level half as fine; repeats at the edges.
+
+    The spectrum of trabecular bone is a power law (Benhamou et al. 1994, fractal analysis of radiographs). Each number
+    mixes such a field, stretched along the vertical, with struts that are seen one by one. Held out of training is a
+    texture of another make: walls of cells, so that what was fitted to power laws and struts is judged elsewhere.
+    """
+    rng = np.random.default_rng(number)
+    if level:
+        fine = trabecular_pattern(number, looks, level - 1)
+        return np.tile(cv2.resize(fine, None, fx=0.5, fy=0.5, interpolation=cv2.INTER_AREA), (2, 2))
+    if looks == "held_out":
+        return _standardised(_cells(rng))
+    aligned = number < PATTERNS // 2
+    field = _power_law(rng, _CELLS_WIDE, rng.uniform(0.3, 1.1), 0.012, rng.uniform(1.5, 3.0) if aligned else 1.0)
+    share = rng.uniform(0.15, 0.6)
+    return _standardised(share * _standardised(_struts(rng, aligned)) + (1 - share) * _standardised(field))
+
+
+def _struts(rng: np.random.Generator, aligned: bool) -> np.ndarray:
+    """Where noise crosses zero it leaves bright lines: long ones along the vertical, closed ones in a web."""
+    noise = rng.standard_normal((2, _CELLS_WIDE, _CELLS_WIDE)).astype(np.float32)
+    thin = rng.uniform(1.0, 2.6)
+    long = _standardised(_tiled_blur(noise[0], thin, thin * (rng.uniform(3.0, 7.0) if aligned else 1.2)))
+    web = _standardised(_tiled_blur(noise[1], *np.repeat(rng.uniform(1.5, 3.5), 2)))
+    return np.exp(-6.0 * long**2) + rng.uniform(0.3, 0.8) * np.exp(-8.0 * web**2)
+
+
+def _cells(rng: np.random.Generator) -> np.ndarray:
+    """Worley noise (Worley 1996): the distance to the nearest of scattered points, greatest where cells meet."""
+    side, margin = 2 * _CELLS_WIDE, 64  # twice as fine, so that walls are thin and smooth
+    apart, stretch = rng.uniform(7, 13), rng.uniform(1.0, 1.8)
+    x, y = rng.integers(0, side, (2, int(side**2 / (apart**2 * stretch))))
+    free = np.ones((side, side), np.uint8)
+    free[y, x] = 0
+    free = np.pad(free, margin, mode="wrap")
+    # Cells are long along the vertical where distances across it count for more.
+    free = cv2.resize(free, None, fx=stretch, fy=1.0, interpolation=cv2.INTER_NEAREST)
+    distance = cv2.distanceTransform(free, cv2.DIST_L2, 5)
+    distance = cv2.resize(distance, (side + 2 * margin,) * 2, interpolation=cv2.INTER_AREA)
+    walls = (distance[margin:-margin, margin:-margin] / apart) ** 2
+    return cv2.resize(walls, (_CELLS_WIDE, _CELLS_WIDE), interpolation=cv2.INTER_AREA)
+
+
+def _standardised(image: np.ndarray) -> np.ndarray:
+    return ((image - image.mean()) / image.std()).astype(np.float32)
+
+
+def _tiled_blur(image: np.ndarray, sigma_x: float, sigma_y: float) -> np.ndarray:
+    margin = 32
+    padded = np.pad(image, margin, mode="wrap")
+    return cv2.GaussianBlur(padded, (0, 0), sigma_x, sigmaY=sigma_y)[margin:-margin, margin:-margin]
