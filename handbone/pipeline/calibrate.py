@@ -36,9 +36,10 @@ _EPOCH = 1_000_000
 _RIGHT = 0.5
 # With fewer pictures chances of harm would be guesses.
 _FEWEST = 10
-# Hands met later differ more than those that a network has learned from: where training draws hands all alike, those to
-# calibrate with vary half as much again, and every other one is bent. The wide variety is wide enough.
-_VARIED = {"contest": {"spread": 1.5, "bent": 0.5}, "wide": {}}
+# Hands met later differ more than those that a network has learned from: upright adults vary half as much again here,
+# half of them bent, and all are shown by looks that no training draws. A gate for any radiograph has to know both kinds.
+_UPRIGHT = {"variety": "contest", "spread": 1.5, "bent": 0.5}
+_KINDS = {"contest": (_UPRIGHT,), "wide": (_UPRIGHT, {"variety": "wide"})}
 # Every refined mask is taken, so that it shows what each would do.
 _OPEN = schema.Merge(min_agreement=0.0, area_ratio=(0.0, 1e9), max_shift=1e9)
 
@@ -104,10 +105,10 @@ def _unseen(context: Context) -> Iterator[tuple[np.ndarray, BoneMasks]]:
     """Pictures float32 (H, W) that no network has learned from, with true masks."""
     recipe = context.recipe
     if context.phantom and recipe.predict.calibrate:
-        variety = recipe.phantom.variety
-        stream = PhantomStream(recipe.predict.calibrate, variety, recipe.phantom.seed, **_VARIED[variety])
-        for index in track(range(len(stream)), "Calibrating on phantoms"):
-            picture = stream.draw(_EPOCH, index, recipe.phantom.size)
+        count, seed = recipe.predict.calibrate, recipe.phantom.seed
+        streams = [PhantomStream(count, seed=seed, looks="held_out", **kind) for kind in _KINDS[recipe.phantom.variety]]
+        for index in track(range(count), "Calibrating on phantoms"):
+            picture = streams[index % len(streams)].draw(_EPOCH, index, recipe.phantom.size)
             image = (picture.load() / np.float32(255)).astype(np.float32)
             yield image, BoneMasks.from_rings(picture.rings, picture.size_hw)
         return

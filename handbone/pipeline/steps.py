@@ -171,13 +171,13 @@ STEPS: tuple[Step, ...] = (
             r.merge.model_dump(mode="json"),
             r.predict.calibrate,
             r.phantom.size,
-            # Since hands of the contest's variety vary more here than in training; gates learned before do not count.
-            *(["varied"] if r.phantom.variety == "contest" else []),
             *_prompting(r),
         ],
         inputs=("coarse", "refiner", "prompter"),
         sizes=lambda r: f"{r.predict.calibrate} phantoms" if r.predict.calibrate else "validation pictures",
         needed=_calibrated,
+        # 2: drawn hands to calibrate with have looks that no training shows.
+        revision=2,
     ),
     Step(
         name="predictions",

@@ -6,6 +6,7 @@ import numpy as np
 
 from handbone.phantom.hand import draw_hand
 from handbone.phantom.people import Variety, draw_person
+from handbone.phantom.texture import Looks
 from handbone.stages.samples import LabelledPicture
 
 # Draws by seed and person in written sets start with these numbers too; the stream must not meet their people.
@@ -20,6 +21,7 @@ class PhantomStream:
     ----------
     count: pictures of an epoch. variety: see `draw_hand`. seed: of all of them.
     spread: times the usual variation from person to person. bent: share of bent wrists; None for the usual one.
+    looks: see `draw_hand`.
     """
 
     count: int
@@ -27,6 +29,7 @@ class PhantomStream:
     seed: int = 0
     spread: float = 1.0
     bent: float | None = None
+    looks: Looks = "training"
 
     def __len__(self) -> int:
         return self.count
@@ -36,7 +39,7 @@ class PhantomStream:
         rng = np.random.default_rng([self.seed, _STREAM, epoch, index])
         bent = None if self.bent is None else bool(rng.random() < self.bent)
         person = None if self.spread == 1.0 else draw_person(rng, self.variety, spread=self.spread)
-        hand = draw_hand(rng, size=size, variety=self.variety, bent=bent, person=person)
+        hand = draw_hand(rng, size=size, variety=self.variety, bent=bent, person=person, looks=self.looks)
         return LabelledPicture(
             f"phantom-{self.seed}-{epoch}-{index}.png", lambda: hand.image, hand.masks.size_hw, hand.masks.rings()
         )
