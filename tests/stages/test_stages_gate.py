@@ -8,6 +8,7 @@ from handbone.recipe import schema
 from handbone.stages import gate, logistic
 from handbone.stages.evidence import Evidence
 from handbone.stages.gate import Gate, Trial, verdict
+from handbone.stages.merge import Decision
 
 LUNATE, PISIFORM = INDEX["Lunate"], INDEX["Pisiform"]
 
@@ -73,3 +74,45 @@ def test_the_regression_finds_known_coefficients():
     happened = rng.random(20000) < 1 / (1 + np.exp(-(0.5 + 2 * table[:, 0] - table[:, 1])))
     assert logistic.fit(table, happened, 0.0) == pytest.approx((0.5, 2.0, -1.0), abs=0.08)
     assert logistic.chance((0.0, 1.0), np.array([[0.0], [2.0]])) == pytest.approx([0.5, 0.8808], abs=1e-4)
+
+
+def certain(limit, *, constant=-10.5):
+    """A gate that gives every mask the same chance of harm: 1 / (1 + exp(10.5)) = 2.75e-5."""
+    return Gate(coefficients=(constant, *[0.0] * (4 + COUNT)), limit=limit, pictures=50)
+
+
+CREDIBLE = Evidence(0.97, 1.0, 0.01, 0.9, 0.97)
+
+
+def test_chances_are_compared_as_they_are_not_as_they_are_shown():
+    used, reason, harm = verdict(LUNATE, CREDIBLE, schema.Merge(), certain(0.0), may_add=True)
+    assert not used and "chance 2.8e-05 > 0" in reason
+    assert harm == pytest.approx(1 / (1 + np.exp(10.5)), rel=1e-6)
+    assert verdict(LUNATE, CREDIBLE, schema.Merge(), certain(harm), may_add=True)[0]
+    assert not verdict(LUNATE, CREDIBLE, schema.Merge(), certain(np.nextafter(harm, 0)), may_add=True)[0]
+
+
+def test_a_record_shows_the_chance_with_four_digits():
+    decision = Decision("Lunate", True, "credible", CREDIBLE, harm=0.01234567)
+    assert decision.to_json()["harm"] == 0.0123
+    assert Decision("Lunate", True, "credible", CREDIBLE).to_json()["harm"] is None
+
+
+def test_the_limit_that_was_found_lets_its_own_trial_pass():
+    """A limit that is rounded down shuts out the very mask whose chance it is."""
+    for seed in range(8):
+        outcomes = pictures(40, seed=seed)
+        table = np.array([gate.features(o.bone, o.evidence) for o in outcomes])
+        assert Gate.fit(outcomes, 40).limit in out_of_fold(table, outcomes)
+
+
+def out_of_fold(table, outcomes):
+    """Chances of each fifth of the pictures, from the other four."""
+    harmed = np.array([o.gain < -gate.HARM for o in outcomes])
+    fold = np.array([o.picture % 5 for o in outcomes])
+    return np.concatenate(
+        [
+            logistic.chance(logistic.fit(table[fold != k], harmed[fold != k], gate._RIDGE), table[fold == k])
+            for k in range(5)
+        ]
+    )
