@@ -94,9 +94,9 @@ class EpochView(Dataset):
 
 
 class ValidationView(Dataset):
-    """A stage's validation set read by place: each process has as many places, and those behind the last are padding.
+    """A stage's validation set read by place; places behind the last picture are padding, with `counted` False.
 
-    Processes that wait for each other need equal shares, but no picture may count twice: `counted` is False for padding.
+    Processes that wait for each other need equal shares, but no picture may count twice.
     """
 
     def __init__(self, dataset: StageDataset):
