@@ -138,7 +138,7 @@ def size_of(members: Members) -> tuple[int, int]:
 def _totals(
     members: Members, dtype: type, counts: Callable[[np.ndarray, str], np.ndarray]
 ) -> Iterator[tuple[np.ndarray, Box]]:
-    """Bone by bone, the sum of what `counts(crop, name)` makes of the members' crops, and the box that holds them all."""
+    """Bone by bone, the sum of what `counts(crop, name)` makes of the members' crops, and the box that holds it."""
     size_of(members)
     for bone in range(COUNT):
         box = union_box(each.boxes_xyxy[bone].tolist() for each in members.values())
