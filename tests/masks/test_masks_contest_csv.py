@@ -82,7 +82,9 @@ def test_rows_may_come_in_any_order(tmp_path_factory, count, random, quoted):
     random.shuffle(rows)
     path = tmp_path_factory.mktemp("shuffled") / "p.csv"
     with open(path, "w", newline="", encoding="utf-8") as file:
-        csv.writer(file, lineterminator=random.choice(["\n", "\r\n"])).writerows([COLUMNS, [], *rows[:7], [], *rows[7:], []])
+        csv.writer(file, lineterminator=random.choice(["\n", "\r\n"])).writerows(
+            [COLUMNS, [], *rows[:7], [], *rows[7:], []]
+        )
     wanted = {name: [f"{i + 1} {j + 1}" for j in range(COUNT)] for i, name in enumerate(names)}
     assert dict(read_predictions(path)) == wanted
     assert picture_names(path) == list(dict.fromkeys(name for name, _, _ in rows))

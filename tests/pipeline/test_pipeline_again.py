@@ -1,0 +1,95 @@
+"""A run that is made again: interrupted, it is finished no more; and what another process did meanwhile is seen."""
+
+import json
+import os
+
+import pytest
+
+from handbone.errors import HandboneError
+from handbone.pipeline import run as runs
+from handbone.pipeline.context import Step
+from handbone.pipeline.finished import finished_run, is_finished_run, latest_run
+from handbone.pipeline.folder import RunFolder
+from handbone.pipeline.run import Run
+from handbone.recipe.schema import Recipe
+
+
+@pytest.fixture
+def done(monkeypatch):
+    """Two steps that leave what every run has to; gives the names of the steps in the order in which they worked."""
+    worked = []
+
+    def leave(name, **files):
+        def work(context, part):
+            worked.append(name)
+            for file, value in files.items():
+                (part / file.replace("_", ".")).write_text(json.dumps(value))
+
+        return work
+
+    pictures = leave("pictures", problems_json=[])
+    evaluation = leave("evaluation", figures_json={}, predictions_csv="")
+    published = (("predictions.csv", "predictions.csv"),)
+    monkeypatch.setattr(
+        runs,
+        "STEPS",
+        (
+            Step("pictures", "Read", pictures, settings=lambda r: None),
+            Step("evaluation", "Score", evaluation, lambda r: r.seed, inputs=("pictures",), publishes=published),
+        ),
+    )
+    return worked
+
+
+def run_in(folder, seed=7):
+    return Run(Recipe(name="small", seed=seed), RunFolder(folder), phantom=True, dataset=None)
+
+
+def finish(run):
+    return run.execute(run.plan())
+
+
+def test_an_interrupted_run_is_finished_no_more(tmp_path, done, monkeypatch):
+    monkeypatch.setenv("HANDBONE_RUNS", str(tmp_path))
+    finish(run_in(tmp_path / "earlier"))
+    finish(run_in(tmp_path / "later"))
+    os.utime(tmp_path / "earlier" / "manifest.json", (1, 1))
+    assert latest_run() == tmp_path / "later"
+
+    def stop(context, part):
+        raise KeyboardInterrupt
+
+    again = run_in(tmp_path / "later", seed=8)
+    plan = again.plan()
+    object.__setattr__(plan[1].step, "work", stop)
+    with pytest.raises(KeyboardInterrupt):
+        again.execute(plan)
+    assert not is_finished_run(tmp_path / "later") and latest_run() == tmp_path / "earlier"
+    with pytest.raises(HandboneError, match="no finished run"):
+        finished_run(tmp_path / "later")
+
+
+def test_a_manifest_without_predictions_is_no_finished_run(tmp_path, done, monkeypatch):
+    monkeypatch.setenv("HANDBONE_RUNS", str(tmp_path))
+    finish(run_in(tmp_path / "one"))
+    (tmp_path / "one" / "predictions.csv").unlink()
+    with pytest.raises(HandboneError, match="no finished run"):
+        latest_run()
+
+
+def test_what_another_process_did_between_plan_and_lock_is_not_done_again(tmp_path, done):
+    plan = run_in(tmp_path).plan()
+    finish(run_in(tmp_path))
+    assert done == ["pictures", "evaluation"]
+    run_in(tmp_path).execute(plan)
+    assert done == ["pictures", "evaluation"]
+
+
+def test_what_another_process_redid_otherwise_is_done_again(tmp_path, done):
+    finish(run_in(tmp_path))
+    plan = run_in(tmp_path).plan()
+    finish(run_in(tmp_path, seed=8))
+    run_in(tmp_path).execute(plan)
+    assert done == ["pictures", "evaluation", "evaluation", "evaluation"]
+    states = json.loads((tmp_path / "manifest.json").read_text())["steps"]
+    assert states["evaluation"]["state"] == "redone"
