@@ -69,6 +69,21 @@ def test_an_interrupted_run_is_finished_no_more(tmp_path, done, monkeypatch):
         finished_run(tmp_path / "later")
 
 
+def test_a_run_that_is_interrupted_between_its_predictions_and_its_manifest_is_not_finished(
+    tmp_path, done, monkeypatch
+):
+    finish(run_in(tmp_path))
+
+    def stop(*_, **__):
+        assert (tmp_path / "predictions.csv").is_file()
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(runs, "write_manifest", stop)
+    with pytest.raises(KeyboardInterrupt):
+        finish(run_in(tmp_path, seed=8))
+    assert not is_finished_run(tmp_path)
+
+
 def test_a_manifest_without_predictions_is_no_finished_run(tmp_path, done, monkeypatch):
     monkeypatch.setenv("HANDBONE_RUNS", str(tmp_path))
     finish(run_in(tmp_path / "one"))
