@@ -1,7 +1,7 @@
 """`handbone predict`: outline the bones of any radiographs with trained weights."""
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
@@ -42,6 +42,10 @@ def command(
         bool,
         typer.Option("--tta", help="Average five readings, turned and scaled; networks take five times as long."),
     ] = False,
+    invert: Annotated[
+        Literal["auto", "yes", "no"],
+        typer.Option(help="Turn radiographs round that show bones dark; auto: those that look like it."),
+    ] = "auto",
     write: Annotated[
         list[str] | None,
         typer.Option(
@@ -79,19 +83,19 @@ def command(
     from handbone.stages.two_stage import TwoStage
 
     method = TwoStage.from_path(weights, threshold=threshold, flip=flip_tta, tta=tta)
-    facts = {"weights": weights, "second_stage": method.refine_stage is not None}
-    records = predict_pictures(pictures, method, output, facts=facts, writers=writers)
+    facts = {"weights": weights, "invert": invert, "second_stage": method.refine_stage is not None}
+    records = predict_pictures(pictures, method, output, facts=facts, writers=writers, invert=invert)
     if as_json:
         import json
 
         typer.echo(json.dumps(predictions_json(records, method, facts), default=str))
     else:
-        _show(records, output)
+        _show(records, output, invert)
     if any(record.error or record.unwritten for record in records):
         raise typer.Exit(1)
 
 
-def _show(records: "list[PictureRecord]", output: Path) -> None:
+def _show(records: "list[PictureRecord]", output: Path, invert: str) -> None:
     from rich.console import Console
 
     console = Console()
@@ -99,6 +103,9 @@ def _show(records: "list[PictureRecord]", output: Path) -> None:
     for record in records:
         if record.error:
             console.print(f"[red]skipped[/red] {_escape(record.error)}", soft_wrap=True, highlight=False)
+        if record.inverted and invert == "auto":
+            said = "bones look dark, so it was turned round; if that is wrong, give --invert no"
+            console.print(f"[yellow]inverted[/yellow] {_escape(record.name)}: {said}", soft_wrap=True, highlight=False)
         for format, reason in record.unwritten.items():
             console.print(f"[red]not written[/red] as {format}: {_escape(reason)}", soft_wrap=True, highlight=False)
         for flag in record.flags[:_SHOWN]:

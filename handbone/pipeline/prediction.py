@@ -11,7 +11,7 @@ import numpy as np
 
 from handbone import __version__
 from handbone.anatomy import INDEX, NAMES
-from handbone.data.pictures import Picture, read_picture
+from handbone.data.pictures import Invert, Picture, read_picture
 from handbone.errors import HandboneError
 from handbone.files import whole_file, whole_folder, write_json
 from handbone.masks.bone_masks import BoneMasks
@@ -78,6 +78,7 @@ def predict_pictures(
     *,
     facts: dict[str, Any] | None = None,
     writers: Mapping[str, Maker] | None = None,
+    invert: Invert = "auto",
 ) -> list[PictureRecord]:
     """Outline the bones of pictures and write the output folder, whole or not at all.
 
@@ -87,6 +88,7 @@ def predict_pictures(
     method: the trained networks; its threshold makes the masks.
     folder: gets `overlays/NAME.png`, `predictions.csv` and `predictions.json`; replaced if it exists.
     facts: further entries for `predictions.json`.
+    invert: whether pictures are turned round, see `read_picture`.
     writers: name of each further format, which gets a folder of that name, to what makes its writer.
 
     Returns
@@ -101,7 +103,7 @@ def predict_pictures(
             pending: Future | None = None
             for path in track(pictures, "Outlining bones"):
                 try:
-                    picture = read_picture(path)
+                    picture = read_picture(path, invert=invert)
                 except HandboneError as error:
                     records.append(PictureRecord(path.name, str(path), error=str(error)))
                     continue

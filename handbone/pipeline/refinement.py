@@ -36,7 +36,8 @@ class Refined:
     """What became of one picture.
 
     name: of the picture. error: why it stayed as it was. frames: where the refiner looked, by the window's name.
-    decisions: one for each bone that could change. seconds: time taken by each step.
+    decisions: one for each bone that could change. seconds: time taken by each step. inverted: whether the file shows
+    bones dark and was turned round; None where it was not read here.
     """
 
     name: str
@@ -44,6 +45,7 @@ class Refined:
     frames: dict[str, Any] = field(default_factory=dict)
     decisions: list[dict[str, Any]] = field(default_factory=list)
     seconds: dict[str, float] = field(default_factory=dict)
+    inverted: bool | None = None
 
 
 def refine_predictions(
@@ -126,6 +128,7 @@ def _record(item: Item, outcome: Outcome) -> Refined:
         frames={name: frame.to_json() for name, frame in outcome.frames.items()},
         decisions=[decision.to_json() for decision in _decisions(outcome)],
         seconds={step: round(seconds, 4) for step, seconds in outcome.seconds.items()},
+        inverted=item.inverted,
     )
 
 

@@ -118,3 +118,25 @@ def test_mistakes_are_answered_in_a_sentence(foreign, weights, tmp_path, monkeyp
     assert "none of the 3 pictures" in str(call(*given).exception)
     assert "Capitat" in str(call("--classes", "Capitat", *given).exception)
     assert not (tmp_path / "out").exists()
+
+
+def test_a_person_may_know_better_whether_pictures_are_inverted(foreign, weights, tmp_path):
+    given = ("--coarse", foreign / "theirs.csv", "--images", foreign / "images", "-w", weights)
+    for invert, turned in (("auto", False), ("yes", True), ("no", False)):
+        result = call(*given, "-o", tmp_path / invert, "--invert", invert)
+        assert result.exit_code == 0, result.output
+        record = json.loads((tmp_path / invert / "refinement.json").read_text())
+        assert record["invert"] == invert and {p["inverted"] for p in record["pictures"]} == {turned}
+    results = [(tmp_path / invert / "predictions.csv").read_bytes() for invert in ("auto", "yes", "no")]
+    assert results[0] == results[2] != results[1]
+    dark = tmp_path / "dark"
+    dark.mkdir()
+    for path in (foreign / "images").rglob("*.png"):
+        cv2.imwrite(str(dark / path.name), 255 - cv2.imread(str(path)))
+    result = call(*given[:3], dark, *given[4:], "-o", tmp_path / "turned")
+    assert result.exit_code == 0 and result.output.count("turned round") == 3
+
+
+def test_a_run_has_read_its_pictures_already(tmp_path):
+    result = call("--run", tmp_path, "--invert", "no")
+    assert result.exit_code == 2 and "data.invert" in result.output

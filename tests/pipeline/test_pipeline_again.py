@@ -3,15 +3,18 @@
 import json
 import os
 
+import cv2
+import numpy as np
 import pytest
 
+from handbone.data.samples import open_dataset
 from handbone.errors import HandboneError
 from handbone.pipeline import run as runs
-from handbone.pipeline.context import Step
+from handbone.pipeline.context import Context, Step
 from handbone.pipeline.finished import finished_run, is_finished_run, latest_run
 from handbone.pipeline.folder import RunFolder
 from handbone.pipeline.run import Run
-from handbone.recipe.schema import Recipe
+from handbone.recipe.schema import Data, Recipe
 
 
 @pytest.fixture
@@ -108,3 +111,15 @@ def test_what_another_process_redid_otherwise_is_done_again(tmp_path, done):
     assert done == ["pictures", "evaluation", "evaluation", "evaluation"]
     states = json.loads((tmp_path / "manifest.json").read_text())["steps"]
     assert states["evaluation"]["state"] == "redone"
+
+
+@pytest.mark.parametrize("invert", ["auto", "yes", "no"])
+def test_a_recipe_may_know_better_whether_pictures_are_inverted(tmp_path, invert):
+    grey = np.full((64, 64), 220, np.uint8)
+    grey[:, 20:44] = 30
+    (tmp_path / "data").mkdir()
+    cv2.imwrite(str(tmp_path / "data" / "a.png"), grey)
+    recipe = Recipe(name="small", data=Data(path=str(tmp_path / "data"), cache=str(tmp_path / "cache"), invert=invert))
+    context = Context(recipe, RunFolder(tmp_path), False, open_dataset(recipe.data))
+    expected = grey if invert == "no" else 255 - grey
+    assert np.array_equal(context.cache.open(context.dataset.samples[0].image), expected)
