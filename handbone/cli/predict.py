@@ -69,14 +69,19 @@ def command(
 
     Plugins read more, such as handbone-dicom. OUT gets an overlay a picture (outlines of doubtful bones are dashed),
     predictions.csv (run lengths in each picture's own pixels, a confidence a bone) and predictions.json. A picture that
-    cannot be read, or not be written as --write asks, is listed; the exit code is then 1. Not a medical device.
+    fails, or cannot be written as --write asks, is listed; the exit code is then 1. The same command goes on where it
+    was stopped, and tries failed pictures again. Not a medical device.
     """
     from handbone.cli.settings import nested_settings
-    from handbone.pipeline.outputs import check_output, find_pictures
-    from handbone.pipeline.prediction import predict_pictures, predictions_json
+    from handbone.pipeline.kept import is_unfinished, prediction_mark
+    from handbone.pipeline.outputs import RECORD_FILE, check_output, find_pictures
+    from handbone.pipeline.prediction import predict_pictures
     from handbone.pipeline.writing import writer_makers
 
-    check_output(output, overwrite=overwrite)
+    mark = prediction_mark(weights, threshold=threshold, flip_tta=flip_tta, tta=tta, invert=invert)
+    goes_on = not overwrite and is_unfinished(output, mark)
+    if not goes_on:
+        check_output(output, overwrite=overwrite)
     writers = writer_makers(write or [], nested_settings(settings or []))
     pictures = find_pictures(paths)
 
@@ -84,11 +89,20 @@ def command(
 
     method = TwoStage.from_path(weights, threshold=threshold, flip=flip_tta, tta=tta)
     facts = {"weights": weights, "invert": invert, "second_stage": method.refine_stage is not None}
-    records = predict_pictures(pictures, method, output, facts=facts, writers=writers, invert=invert)
+    records = predict_pictures(
+        pictures,
+        method,
+        output,
+        mark=mark,
+        facts=facts,
+        writers=writers,
+        invert=invert,
+        earlier=output if goes_on else None,
+    )
     if as_json:
         import json
 
-        typer.echo(json.dumps(predictions_json(records, method, facts), default=str))
+        typer.echo(json.dumps(json.loads((output / RECORD_FILE).read_text(encoding="utf-8"))))
     else:
         _show(records, output, invert)
     if any(record.error or record.unwritten for record in records):
@@ -102,7 +116,7 @@ def _show(records: "list[PictureRecord]", output: Path, invert: str) -> None:
     console.print(_table(records))
     for record in records:
         if record.error:
-            console.print(f"[red]skipped[/red] {_escape(record.error)}", soft_wrap=True, highlight=False)
+            console.print(f"[red]failed[/red] {_escape(record.error)}", soft_wrap=True, highlight=False)
         if record.inverted and invert == "auto":
             said = "bones look dark, so it was turned round; if that is wrong, give --invert no"
             console.print(f"[yellow]inverted[/yellow] {_escape(record.name)}: {said}", soft_wrap=True, highlight=False)
@@ -127,7 +141,7 @@ def _table(records: "list[PictureRecord]") -> "Table":
     table = Table("Picture", "Hand", "Bones", "Confidence", "Flags", "Refined", "Seconds")
     for record in records:
         if record.error:
-            table.add_row(_escape(record.name), "[red]skipped[/red]", "", "", "", "", "")
+            table.add_row(_escape(record.name), "[red]failed[/red]", "", "", "", "", "")
             continue
         found = record.confidence.values()
         table.add_row(

@@ -43,31 +43,32 @@ class PredictionsWriter:
         ----------
         image_name: the picture's base name with its extension.
         masks: in the frame of the picture as stored.
-        confidence: (29,) in [0, 1], for a file that has this column.
+        confidence: (29,) in [0, 1], for a file that has this column; its cells stay empty without.
 
         Raises
         ------
-        HandboneError: when the picture has been written before.
+        HandboneError: when the picture has been written before, or confidences came for a file without that column.
         """
-        more = [] if confidence is None else [[f"{value:.4f}" for value in confidence]]
-        self._write(image_name, masks.to_rle(), *more)
+        self.write_cells(image_name, masks.to_rle(), confidence)
 
-    def write_cells(self, image_name: str, rles: Sequence[str]) -> None:
+    def write_cells(self, image_name: str, rles: Sequence[str], confidence: Sequence[float] | None = None) -> None:
         """Add a picture's 29 rows from run lengths in anatomy order, such as `read_predictions` yields.
 
-        Raises
-        ------
-        HandboneError: when the picture has been written before.
+        Parameters and errors beside `rles` are those of `write`.
         """
-        self._write(image_name, rles)
-
-    def _write(self, image_name: str, *cells: Sequence[str]) -> None:
         if image_name in self._places:
             raise HandboneError(
                 f"{image_name!r} is predicted twice", where=self.path, remedy="give pictures different file names"
             )
-        cells = [anatomy.NAMES, *cells]
-        rows = [(image_name, *row) for row in zip(*cells, strict=True)]
+        columns = [[image_name] * anatomy.COUNT, anatomy.NAMES, rles]
+        if len(self._columns) > len(columns):
+            # Unknown confidences are empty cells: every row has as many as the header.
+            known = confidence is not None
+            columns.append([f"{value:.4f}" for value in confidence] if known else [""] * anatomy.COUNT)
+        elif confidence is not None:
+            what = f"confidences of {image_name!r} came for a file without that column"
+            raise HandboneError(what, where=self.path, remedy="open the writer with confidence=True")
+        rows = list(zip(*columns, strict=True))
         start = self._rows.tell()
         self._rows.write(_csv_bytes(rows))
         self._places[image_name] = start, self._rows.tell()
