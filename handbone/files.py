@@ -4,8 +4,8 @@ import contextlib
 import hashlib
 import json
 import os
+import secrets
 import shutil
-import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -13,19 +13,19 @@ from typing import Any
 
 @contextlib.contextmanager
 def whole_file(path: Path) -> Iterator[Path]:
-    """A temporary path beside `path` to write to; it takes the place of `path` only when the block succeeds."""
+    """A temporary path beside `path` to write to; it takes the place of `path` only when the block succeeds.
+
+    It is on the disk then, so that no crash of the system leaves an empty or half a file under the name.
+    """
     path = Path(path)
     path.parent.mkdir(parents=True, exist_ok=True)
-    handle, name = tempfile.mkstemp(prefix=f".{path.stem}-", suffix=path.suffix, dir=path.parent)
-    os.close(handle)
-    temporary = Path(name)
+    temporary = _beside(path)
+    # Made here and not by mkstemp, whose files only their owner can read: results are shared like any other file.
+    os.close(os.open(temporary, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o666))
     try:
         yield temporary
-        # mkstemp makes files that only their owner can read; results are shared like any other file.
-        umask = os.umask(0)
-        os.umask(umask)
-        temporary.chmod(0o666 & ~umask)
-        os.replace(temporary, path)
+        _sync(temporary)
+        move(temporary, path)
     finally:
         temporary.unlink(missing_ok=True)
 
@@ -35,15 +35,41 @@ def whole_folder(path: Path) -> Iterator[Path]:
     """A temporary folder beside `path` to fill; it takes the place of `path` only when the block succeeds."""
     path = Path(path)
     path.parent.mkdir(parents=True, exist_ok=True)
-    temporary = Path(tempfile.mkdtemp(prefix=f".{path.name}-", dir=path.parent))
-    temporary.chmod(0o755)
+    temporary = _beside(path)
+    temporary.mkdir()
     try:
         yield temporary
+        for inside in [temporary, *temporary.rglob("*")]:
+            if not inside.is_symlink():
+                _sync(inside)
         if path.exists():
             shutil.rmtree(path)
-        os.replace(temporary, path)
+        move(temporary, path)
     finally:
         shutil.rmtree(temporary, ignore_errors=True)
+
+
+def move(source: Path, target: Path) -> None:
+    """Give a file or folder another name in the same folder, in place of what has that name; a crash keeps either."""
+    os.replace(source, target)
+    _sync(target.parent)
+
+
+def _beside(path: Path) -> Path:
+    """A name in the same folder that nothing has."""
+    return path.with_name(f".{path.stem}-{secrets.token_hex(6)}{path.suffix}")
+
+
+def _sync(path: Path) -> None:
+    """Wait until a file's content, or a folder's list of names, is on the disk."""
+    windows = os.name == "nt"
+    if windows and path.is_dir():  # which it cannot open
+        return
+    handle = os.open(path, os.O_RDWR | os.O_BINARY if windows else os.O_RDONLY)
+    try:
+        os.fsync(handle)
+    finally:
+        os.close(handle)
 
 
 def write_text(path: Path, text: str) -> Path:

@@ -25,7 +25,7 @@ _DOUBT_REMEDY = {
 }
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class _Looked:
     """What one sample showed."""
 

@@ -4,7 +4,6 @@ A result counts only for what it was made from: the same settings and weights, a
 """
 
 import json
-import os
 import shutil
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
@@ -16,7 +15,7 @@ from filelock import FileLock, Timeout
 
 from handbone import __version__
 from handbone.errors import HandboneError
-from handbone.files import sha256_of, whole_file, write_json
+from handbone.files import move, sha256_of, whole_file, write_json
 from handbone.pipeline.folder import fingerprint
 from handbone.pipeline.outputs import OVERLAYS, RECORD_FILE
 from handbone.plugins import registry
@@ -78,7 +77,7 @@ def resumable_folder(path: Path) -> Iterator[Path]:
     (part / _LOCK).unlink(missing_ok=True)
     if path.exists():
         shutil.rmtree(path)
-    os.replace(part, path)
+    move(part, path)
 
 
 @dataclass(frozen=True)

@@ -65,8 +65,9 @@ def show_result(result: Result, *, as_json: bool) -> None:
     for problem in result.problems:
         out.print(f"[yellow]left out[/yellow] {problem['file']}: {problem['message']}", highlight=False)
     minutes = sum(result.seconds.values()) / 60
+    memory = "" if result.peak_memory_gb is None else f", at most {result.peak_memory_gb:.1f} GB"
     out.print(
-        f"{minutes:.1f} min, at most {result.peak_memory_gb:.1f} GB. "
+        f"{minutes:.1f} min{memory}. "
         f"Open [bold]{result.folder / 'report.html'}[/bold]; masks are in {result.folder / 'predictions.csv'}.",
         highlight=False,
         soft_wrap=True,

@@ -156,9 +156,8 @@ def test_a_picture_that_cannot_be_drawn_has_failed_and_a_full_disk_is_nobodys_fa
     assert isinstance(result.exception, OSError) and not (tmp_path / "full").exists()
 
 
-def test_interrupted_at_any_file_it_goes_on_and_ends_in_the_same_bytes(
-    pictures, weights, tmp_path, asked, monkeypatch
-):
+def test_interrupted_at_any_file_it_goes_on_and_ends_in_the_same_bytes(pictures, weights, tmp_path, asked, monkeypatch):
+    (pictures / "c.png").unlink()
     ask = ("--weights", weights, "--write", "coco")
     assert call(pictures, "-o", tmp_path / "straight", *ask).exit_code == 0
     straight = content(tmp_path / "straight")
@@ -183,8 +182,8 @@ def test_interrupted_at_any_file_it_goes_on_and_ends_in_the_same_bytes(
         asked.clear()
         assert call(pictures, "-o", out, *ask).exit_code == 0
         assert content(out) == straight and not out.with_name(f".{out.name}.part").exists()
-        assert len(asked) <= max(0, 3 - number // 2), "what was kept is not made again"
-    assert number > 8
+        assert len(asked) <= max(0, 2 - number // 2), "what was kept is not made again"
+    assert number > 5
 
 
 def test_killed_it_goes_on_and_ends_in_the_same_bytes(pictures, weights, tmp_path):

@@ -62,6 +62,30 @@ def test_a_picture_cannot_be_written_twice(tmp_path):
     assert not list(tmp_path.iterdir())
 
 
+def test_confidences_may_be_unknown_but_every_row_has_their_cell(tmp_path):
+    with PredictionsWriter(tmp_path / "p.csv", confidence=True) as predictions:
+        predictions.write("known.png", masks_of(0), [0.5] * COUNT)
+        predictions.write("unknown.png", masks_of(1))
+        predictions.write_cells("cells.png", masks_of(2).to_rle())
+        predictions.write_cells("known cells.png", masks_of(3).to_rle(), [0.25] * COUNT)
+    found = dict(read_predictions(tmp_path / "p.csv"))
+    assert found == {
+        name: masks_of(seed).to_rle()
+        for seed, name in enumerate(("known.png", "unknown.png", "cells.png", "known cells.png"))
+    }
+    known = pd.read_csv(tmp_path / "p.csv").groupby("image_name")["confidence"].mean()
+    assert known["known.png"] == 0.5 and known["known cells.png"] == 0.25
+    assert np.isnan(known["unknown.png"]) and np.isnan(known["cells.png"])
+
+
+def test_confidences_need_their_column(tmp_path):
+    with (
+        pytest.raises(HandboneError, match=r"confidences of 'a\.png' came for a file without that column"),
+        PredictionsWriter(tmp_path / "p.csv") as predictions,
+    ):
+        predictions.write("a.png", masks_of(0), [0.5] * COUNT)
+
+
 def test_no_pictures_give_a_header_alone(tmp_path):
     write(tmp_path / "p.csv", [])
     assert (tmp_path / "p.csv").read_text() == "image_name,class,rle\n"

@@ -2,6 +2,8 @@
 
 import json
 import os
+import subprocess
+import sys
 
 import cv2
 import numpy as np
@@ -9,11 +11,13 @@ import pytest
 
 from handbone.data.samples import open_dataset
 from handbone.errors import HandboneError
+from handbone.pipeline import manifest
 from handbone.pipeline import run as runs
 from handbone.pipeline.context import Context, Step
 from handbone.pipeline.finished import finished_run, is_finished_run, latest_run
 from handbone.pipeline.folder import RunFolder
 from handbone.pipeline.run import Run
+from handbone.pipeline.show import show_result
 from handbone.recipe.schema import Data, Recipe
 
 
@@ -123,3 +127,20 @@ def test_a_recipe_may_know_better_whether_pictures_are_inverted(tmp_path, invert
     context = Context(recipe, RunFolder(tmp_path), False, open_dataset(recipe.data))
     expected = grey if invert == "no" else 255 - grey
     assert np.array_equal(context.cache.open(context.dataset.samples[0].image), expected)
+
+
+def test_peak_memory_is_counted_where_the_system_can(monkeypatch):
+    assert 0.05 < manifest.peak_memory_gb() < 1000
+    code = (
+        "import sys; sys.modules['resource'] = None; from handbone.pipeline.manifest import peak_memory_gb; "
+        "import handbone.pipeline.run; print(peak_memory_gb())"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
+    assert done.stdout.strip() == "None", done.stderr
+
+
+def test_a_run_ends_also_where_memory_is_not_counted(tmp_path, done, monkeypatch, capsys):
+    monkeypatch.setattr(manifest, "resource", None)
+    show_result(finish(run_in(tmp_path)), as_json=False)
+    assert json.loads((tmp_path / "manifest.json").read_text())["peak_memory_gb"] is None
+    assert "0.0 min. Open" in capsys.readouterr().out
