@@ -7,7 +7,7 @@ import os
 import secrets
 import shutil
 from collections.abc import Iterator
-from pathlib import Path
+from pathlib import Path, PurePath
 from typing import Any
 
 
@@ -81,7 +81,24 @@ def write_text(path: Path, text: str) -> Path:
 
 def write_json(path: Path, value: Any) -> Path:
     """Write a value as indented JSON, whole or not at all."""
-    return write_text(path, json.dumps(value, indent=1, ensure_ascii=False, default=str) + "\n")
+    return write_text(path, json.dumps(value, indent=1, ensure_ascii=False, default=json_value) + "\n")
+
+
+def json_value(value: Any) -> Any:
+    """What json.dumps, as its `default`, writes for a value that is none of JSON: a number stays a number.
+
+    numpy's numbers and arrays become Python's, paths become texts, and what has a `to_json` says itself.
+
+    Raises
+    ------
+    TypeError: for anything else, which would otherwise be written as the text "False" or "<object at ...>".
+    """
+    for name in ("to_json", "tolist"):
+        if hasattr(value, name):
+            return getattr(value, name)()
+    if isinstance(value, PurePath):
+        return str(value)
+    raise TypeError(f"{type(value).__name__} is no JSON value")
 
 
 def sha256_of(path: Path) -> str:

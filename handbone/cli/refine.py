@@ -84,7 +84,9 @@ def command(
     if as_json:
         import json
 
-        typer.echo(json.dumps(refinement_json(records, method, facts), default=str))
+        from handbone.files import json_value
+
+        typer.echo(json.dumps(refinement_json(records, method, facts), default=json_value))
     else:
         _show(records, output, invert)
     if any(record.error for record in records):

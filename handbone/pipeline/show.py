@@ -9,6 +9,7 @@ import typer
 from rich.console import Console
 from rich.table import Table
 
+from handbone.files import json_value
 from handbone.pipeline.plan import PlannedStep, Result
 
 if TYPE_CHECKING:
@@ -50,7 +51,7 @@ def show_plan(
 def show_result(result: Result, *, as_json: bool) -> None:
     """Print Dice before and after refinement, the pictures that could not be used, and where the results lie."""
     if as_json:
-        typer.echo(json.dumps({**asdict(result), "folder": str(result.folder)}, default=str))
+        typer.echo(json.dumps({**asdict(result), "folder": str(result.folder)}, default=json_value))
         return
     out = Console()
     table = Table(title="Mean Dice", title_justify="left")
