@@ -16,7 +16,7 @@ def one_thread():
     torch.set_num_threads(before)
 
 
-#: Texts that stand for a value of another type: Python's words for it, numbers, and objects without a text of their own.
+#: Texts that stand for a value of another type.
 _MISTYPED = re.compile(
     r"True|False|None|NaN|nan|[-+]?\d+\.\d*(e[-+]?\d+)?|\[.*\]|\{.*\}|array\(.*|<.* object at .*>", re.DOTALL
 )
