@@ -1,5 +1,7 @@
 """Joined masks and probabilities against plain arithmetic on full arrays."""
 
+from types import SimpleNamespace
+
 import numpy as np
 import pytest
 from hypothesis import given, settings
@@ -13,6 +15,8 @@ from handbone.errors import HandboneError, UnknownNameError
 from handbone.masks import rle
 from handbone.masks.bone_masks import BoneMasks
 from handbone.masks.probabilities import BoneProbabilities
+from handbone.pipeline.ensemble import fit_thresholds
+from handbone.pipeline.members import RunMember
 from handbone.plugins import registry
 from handbone.recipe.schema import Choice
 
@@ -163,3 +167,31 @@ def test_a_tie_of_decimal_weights_is_one_half():
     seen = {"a": False, "b": False, "c": True}
     named = {name: of_masks(np.full((1, 1, 1), value)) for name, value in seen.items()}
     assert soft_mean(named, {"a": 0.1, "b": 0.2, "c": 0.3}).threshold(0.5).areas()[0] == 1
+
+
+class Context:
+    """A run's pictures: two of each part, one of each without labels."""
+
+    parts = {
+        part: [SimpleNamespace(name=f"{part}-{n}", annotation="labels" if n else None) for n in (0, 1)]
+        for part in ("train", "validation", "test")
+    }
+
+
+def test_thresholds_are_fitted_on_validation_pictures_alone():
+    """On the pictures that a network has learned from every threshold looks good."""
+    run = object.__new__(RunMember)
+    run.name, run.context, asked = "one", Context(), []
+
+    def probabilities(picture, size_hw):
+        asked.append(picture)
+        values = np.zeros((COUNT, 1, 4), np.float32)
+        values[:, 0] = (0.9, 0.6, 0.35, 0.0)
+        return BoneProbabilities.from_dense(values)
+
+    run.probabilities = probabilities
+    run.truth = lambda picture: BoneMasks.from_dense(np.full((COUNT, 1, 4), [True, True, True, False]))
+    assert run.validation() == ["validation-1"]
+    thresholds, count = fit_thresholds([run], soft_mean)
+    assert asked == ["validation-1"] and count == 1
+    assert ((thresholds > 0.2) & (thresholds <= 0.35)).all()

@@ -144,3 +144,37 @@ def test_a_run_ends_also_where_memory_is_not_counted(tmp_path, done, monkeypatch
     show_result(finish(run_in(tmp_path)), as_json=False)
     assert json.loads((tmp_path / "manifest.json").read_text())["peak_memory_gb"] is None
     assert "0.0 min. Open" in capsys.readouterr().out
+
+
+@pytest.fixture(scope="module")
+def plain(tmp_path_factory):
+    return marks(tmp_path_factory.mktemp("plain"))
+
+
+def marks(folder, *overrides):
+    """The fingerprint of each step of the recipe `tiny` on phantoms."""
+    opened = runs.open_run("tiny", ["data.path=phantom", *overrides], folder)
+    return {planned.step.name: planned.mark for planned in opened.plan()}
+
+
+LAST = {"predictions", "evaluation", "report"}
+
+
+@pytest.mark.parametrize(
+    ("override", "redone"),
+    [
+        ("phantom.seed=5", {"phantom", "pictures", "coarse", "frames", "refiner", *LAST}),
+        ("split.seed=5", {"pictures", "coarse", "frames", "refiner", *LAST}),
+        ("coarse.train.lr=0.5", {"coarse", "frames", "refiner", *LAST}),
+        ("crop.window=700", {"frames", "refiner", *LAST}),
+        ("predict.find_hand=64", {"frames", "refiner", *LAST}),
+        ("crop.jitter=0.25", {"refiner", *LAST}),
+        ("refine.train.lr=0.5", {"refiner", *LAST}),
+        ("merge.feather=0.3", LAST),
+        ("evaluate.nsd_tolerances_px=[7]", {"evaluation", "report"}),
+        ("coarse.train.workers=3", set()),
+    ],
+)
+def test_a_key_redoes_the_steps_that_depend_on_it_and_no_other(tmp_path, plain, override, redone):
+    changed = marks(tmp_path, override)
+    assert {name for name, mark in changed.items() if mark != plain[name]} == redone

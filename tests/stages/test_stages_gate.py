@@ -116,3 +116,71 @@ def out_of_fold(table, outcomes):
             for k in range(5)
         ]
     )
+
+
+def with_gains(gain_of, count=40, seed=11):
+    return [Trial(o.picture, o.bone, o.evidence, gain_of(o)) for o in pictures(count, seed=seed)]
+
+
+def test_a_small_loss_is_no_harm_and_a_larger_one_is():
+    """What falls by less than 0.005 Dice is not seen by an eye; a gate that calls it harm stays shut."""
+    small = Gate.fit(with_gains(lambda o: 0.02 if o.gain > 0 else -0.004), 40)
+    assert small.harmed == 0
+    outcomes = with_gains(lambda o: 0.02)
+    assert all(small.harm(o.bone, o.evidence) <= small.limit + 1e-6 for o in outcomes)
+    large = Gate.fit(with_gains(lambda o: 0.02 if o.gain > 0 else -0.006), 40)
+    assert not all(large.harm(o.bone, o.evidence) <= large.limit + 1e-6 for o in outcomes)
+
+
+def test_less_harm_is_allowed_on_the_pictures_at_hand_than_on_those_to_come():
+    """Six tenths of the half percent: harm is drawn at random, so that the limit is always reached."""
+    rng = np.random.default_rng(0)
+    outcomes = with_gains(lambda o: -0.01 if rng.random() < 0.05 else 0.02, count=100)
+    harmed = sum(o.gain < 0 for o in outcomes)
+    allowed = 0.6 * 0.005 * 100 * COUNT
+    assert harmed > 2 * allowed
+    fitted = Gate.fit(outcomes, 100)
+    assert 0.002 < fitted.harmed <= 0.6 * 0.005
+
+
+def test_the_gate_is_judged_on_pictures_that_it_was_not_fitted_on():
+    """Every picture has harm of its own, known by a mark that no other picture has: nothing can be learned from it."""
+    rng = np.random.default_rng(1)
+    outcomes = []
+    for picture in range(40):
+        sign = rng.choice([-1, 1])
+        for bone in CARPALS:
+            side = rng.choice([-1, 1])
+            evidence = Evidence(0.9, float(np.exp(side * 0.5)), 0.1, 0.9, 0.9 if side == sign else 0.7)
+            outcomes.append(Trial(picture, bone, evidence, rng.choice([-0.05, 0.02])))
+    fitted = Gate.fit(outcomes, 40)
+    table = np.array([gate.features(o.bone, o.evidence) for o in outcomes])
+    harmed = np.array([o.gain < -gate.HARM for o in outcomes])
+    seen = logistic.chance(logistic.fit(table, harmed, gate._RIDGE), table)
+    assert fitted.limit not in seen, "a chance of the fit to all pictures would be one that knows them"
+
+
+def test_all_masks_of_a_picture_are_left_out_together():
+    """Bones of a picture fail together: whoever has seen one knows the others.
+
+    The mark of a picture is its change of area, and half of the pictures fail. With single masks left out the mark of
+    the picture tells; with whole pictures left out nothing does, and the gate stays shut.
+    """
+    outcomes = []
+    for picture in range(30):
+        gain = -0.1 if picture % 2 else 0.09
+        outcomes += [Trial(picture, bone, Evidence(0.9, 1.0, 0.1, 0.9, 0.9), gain) for bone in CARPALS]
+    counted = []
+    fit = logistic.fit
+
+    def fitted(table, happened, ridge=1.0):
+        counted.append(len(table))
+        return fit(table, happened, ridge)
+
+    patch = pytest.MonkeyPatch()
+    with patch.context() as patched:
+        patched.setattr(gate.logistic, "fit", fitted)
+        Gate.fit(outcomes, 30)
+    per_picture = len(CARPALS)
+    assert all(rows % per_picture == 0 for rows in counted) and max(counted) == 30 * per_picture
+    assert sorted(counted)[:-1] == [24 * per_picture] * 5
