@@ -70,9 +70,15 @@ def refine_predictions(
                     table.write_cells(item.name, item.cells)
                     records.append(Refined(item.name, error=item.error))
                     continue
-                outcome = method.refine(item.image, item.coarse, windows)
-                if method.prompt_stage is not None:
-                    outcome = method.prompt(item.image, outcome)
+                try:
+                    outcome = method.refine(item.image, item.coarse, windows)
+                    if method.prompt_stage is not None:
+                        outcome = method.prompt(item.image, outcome)
+                except Exception as error:  # one picture must not cost the others
+                    first = (str(error).strip().splitlines() or [""])[0]
+                    table.write_cells(item.name, item.cells)
+                    records.append(Refined(item.name, error=f"{item.name}: {type(error).__name__}: {first}"))
+                    continue
                 before, after = (p.threshold(method.threshold) for p in (outcome.coarse, outcome.final))
                 table.write_cells(item.name, _cells(item, outcome, after))
                 records.append(_record(item, outcome))
