@@ -10,7 +10,7 @@ from handbone.cli import complete
 if TYPE_CHECKING:
     from rich.table import Table
 
-    from handbone.pipeline.prediction import PictureRecord
+    from handbone.pipeline.records import PictureRecord
 
 
 _SHOWN = 3  # flags of a picture that are printed; predictions.json has all

@@ -3,14 +3,13 @@
 import traceback
 from collections.abc import Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
 import cv2
 import numpy as np
 
-from handbone import __version__
 from handbone.anatomy import INDEX, NAMES
 from handbone.data.pictures import Invert, Picture, read_picture
 from handbone.errors import HandboneError
@@ -20,6 +19,7 @@ from handbone.masks.contest_csv import PredictionsWriter
 from handbone.masks.probabilities import BoneProbabilities
 from handbone.pipeline.kept import KeptPictures, resumable_folder
 from handbone.pipeline.outputs import RECORD_FILE, TABLE_FILE, file_stems
+from handbone.pipeline.records import PictureRecord, predictions_json
 from handbone.pipeline.writing import Maker, Writers
 from handbone.plugins import PredictedPicture
 from handbone.plugins.events import fire
@@ -31,46 +31,6 @@ from handbone.stages.two_stage import Outcome, TwoStage
 #: The event that a picture has been outlined.
 MADE = "handbone_prediction_made"
 ERRORS = "errors"
-
-
-@dataclass(frozen=True)
-class PictureRecord:
-    """What became of one picture.
-
-    Parameters
-    ----------
-    name, path: of the picture.
-    error: why there is no result; None where there is one.
-    size_hw: the picture's height and width.
-    inverted: whether it showed bones dark and was turned round.
-    spacing_mm: from row to row and from column to column, where the file says so.
-    confidence: bone name to the chance that its mask is right, where the weights were calibrated for that, else to the
-        mean probability inside its mask; bones that were not found have no entry.
-    location: where the hand was found and how the picture was turned for that; None where it was not looked for.
-    frames: where the second stage looked, by the window's name, with fallback and reason; empty without one.
-    decisions: one for each bone that the second stage may change.
-    answers: what a prompted network said, one for each bone that it was asked for.
-    prompt_decisions: one for each bone that the prompted network may change.
-    flags: reasons to look again, see `handbone.stages.trust`.
-    unwritten: name of each writer that could not write it to the reason.
-    seconds: time taken by each step.
-    """
-
-    name: str
-    path: str
-    error: str | None = None
-    size_hw: tuple[int, int] | None = None
-    inverted: bool = False
-    spacing_mm: tuple[float, float] | None = None
-    confidence: dict[str, float] = field(default_factory=dict)
-    location: dict[str, Any] | None = None
-    frames: dict[str, Any] = field(default_factory=dict)
-    decisions: list[dict[str, Any]] = field(default_factory=list)
-    answers: list[dict[str, Any]] = field(default_factory=list)
-    prompt_decisions: list[dict[str, Any]] = field(default_factory=list)
-    flags: list[dict[str, Any]] = field(default_factory=list)
-    unwritten: dict[str, str] = field(default_factory=dict)
-    seconds: dict[str, float] = field(default_factory=dict)
 
 
 def predict_pictures(
@@ -212,19 +172,6 @@ def _join(
     failed = opened.close()
     for path in done:
         records[path.name].unwritten.update(failed)
-
-
-def predictions_json(records: list[PictureRecord], method: TwoStage, facts: dict[str, Any]) -> dict[str, Any]:
-    """Everything known about predictions, as JSON values."""
-    return {
-        "handbone": __version__,
-        **facts,
-        "threshold": method.threshold,
-        "flip_tta": method.flip,
-        "tta": method.tta,
-        "not_a_medical_device": True,
-        "pictures": [asdict(record) for record in records],
-    }
 
 
 def confidences(probabilities: BoneProbabilities, masks: BoneMasks) -> dict[str, float]:
