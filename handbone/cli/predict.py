@@ -89,16 +89,20 @@ def command(
 
     method = TwoStage.from_path(weights, threshold=threshold, flip=flip_tta, tta=tta)
     facts = {"weights": weights, "invert": invert, "second_stage": method.refine_stage is not None}
-    records = predict_pictures(
-        pictures,
-        method,
-        output,
-        mark=mark,
-        facts=facts,
-        writers=writers,
-        invert=invert,
-        earlier=output if goes_on else None,
-    )
+    try:
+        records = predict_pictures(
+            pictures,
+            method,
+            output,
+            mark=mark,
+            facts=facts,
+            writers=writers,
+            invert=invert,
+            earlier=output if goes_on else None,
+        )
+    except KeyboardInterrupt:
+        typer.echo("Stopped. The same command continues where it was.", err=True)
+        raise typer.Exit(130) from None
     if as_json:
         import json
 

@@ -215,7 +215,8 @@ def interrupted(pictures, weights, tmp_path, asked):
             raise KeyboardInterrupt
 
     asked.fails = stop
-    call(pictures, "-o", tmp_path / "out", "--weights", mine)
+    stopped = call(pictures, "-o", tmp_path / "out", "--weights", mine)
+    assert stopped.exit_code == 130 and "The same command continues" in stopped.output
     asked.fails = None
     asked.clear()
     assert len(list((tmp_path / ".out.part" / "pictures").glob("*.json"))) == 2
