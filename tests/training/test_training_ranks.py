@@ -8,7 +8,7 @@ import sys
 from pathlib import Path
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import handbone
@@ -17,6 +17,7 @@ from handbone.training.feed import EpochSampler
 TIMEOUT = 120
 
 
+@settings(deadline=None)
 @given(st.integers(1, 7), st.integers(1, 3), st.integers(1, 9))
 def test_every_process_gets_as_many_pictures_and_none_is_left_out(count, rounds, world):
     samplers = [EpochSampler(count, rounds=rounds, seed=1, rank=rank, world=world) for rank in range(world)]
