@@ -161,11 +161,7 @@ def test_the_gate_is_judged_on_pictures_that_it_was_not_fitted_on():
 
 
 def test_all_masks_of_a_picture_are_left_out_together():
-    """Bones of a picture fail together: whoever has seen one knows the others.
-
-    The mark of a picture is its change of area, and half of the pictures fail. With single masks left out the mark of
-    the picture tells; with whole pictures left out nothing does, and the gate stays shut.
-    """
+    """Bones of a picture fail together: each of five fits leaves out six whole pictures of thirty."""
     outcomes = []
     for picture in range(30):
         gain = -0.1 if picture % 2 else 0.09
