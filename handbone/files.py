@@ -4,28 +4,28 @@ import contextlib
 import hashlib
 import json
 import os
+import secrets
 import shutil
-import tempfile
 from collections.abc import Iterator
-from pathlib import Path
+from pathlib import Path, PurePath
 from typing import Any
 
 
 @contextlib.contextmanager
 def whole_file(path: Path) -> Iterator[Path]:
-    """A temporary path beside `path` to write to; it takes the place of `path` only when the block succeeds."""
+    """A temporary path beside `path` to write to; it takes the place of `path` only when the block succeeds.
+
+    It is on the disk then, so that no crash of the system leaves an empty or half a file under the name.
+    """
     path = Path(path)
     path.parent.mkdir(parents=True, exist_ok=True)
-    handle, name = tempfile.mkstemp(prefix=f".{path.stem}-", suffix=path.suffix, dir=path.parent)
-    os.close(handle)
-    temporary = Path(name)
+    temporary = _beside(path)
+    # Made here and not by mkstemp, whose files only their owner can read: results are shared like any other file.
+    os.close(os.open(temporary, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o666))
     try:
         yield temporary
-        # mkstemp makes files that only their owner can read; results are shared like any other file.
-        umask = os.umask(0)
-        os.umask(umask)
-        temporary.chmod(0o666 & ~umask)
-        os.replace(temporary, path)
+        _sync(temporary)
+        move(temporary, path)
     finally:
         temporary.unlink(missing_ok=True)
 
@@ -35,15 +35,41 @@ def whole_folder(path: Path) -> Iterator[Path]:
     """A temporary folder beside `path` to fill; it takes the place of `path` only when the block succeeds."""
     path = Path(path)
     path.parent.mkdir(parents=True, exist_ok=True)
-    temporary = Path(tempfile.mkdtemp(prefix=f".{path.name}-", dir=path.parent))
-    temporary.chmod(0o755)
+    temporary = _beside(path)
+    temporary.mkdir()
     try:
         yield temporary
+        for inside in [temporary, *temporary.rglob("*")]:
+            if not inside.is_symlink():
+                _sync(inside)
         if path.exists():
             shutil.rmtree(path)
-        os.replace(temporary, path)
+        move(temporary, path)
     finally:
         shutil.rmtree(temporary, ignore_errors=True)
+
+
+def move(source: Path, target: Path) -> None:
+    """Give a file or folder another name in the same folder, in place of what has that name; a crash keeps either."""
+    os.replace(source, target)
+    _sync(target.parent)
+
+
+def _beside(path: Path) -> Path:
+    """A name in the same folder that nothing has."""
+    return path.with_name(f".{path.stem}-{secrets.token_hex(6)}{path.suffix}")
+
+
+def _sync(path: Path) -> None:
+    """Wait until a file's content, or a folder's list of names, is on the disk."""
+    windows = os.name == "nt"
+    if windows and path.is_dir():  # which it cannot open
+        return
+    handle = os.open(path, os.O_RDWR | os.O_BINARY if windows else os.O_RDONLY)
+    try:
+        os.fsync(handle)
+    finally:
+        os.close(handle)
 
 
 def write_text(path: Path, text: str) -> Path:
@@ -55,7 +81,24 @@ def write_text(path: Path, text: str) -> Path:
 
 def write_json(path: Path, value: Any) -> Path:
     """Write a value as indented JSON, whole or not at all."""
-    return write_text(path, json.dumps(value, indent=1, ensure_ascii=False, default=str) + "\n")
+    return write_text(path, json.dumps(value, indent=1, ensure_ascii=False, default=json_value) + "\n")
+
+
+def json_value(value: Any) -> Any:
+    """What json.dumps, as its `default`, writes for a value that is none of JSON: a number stays a number.
+
+    numpy's numbers and arrays become Python's, paths become texts, and what has a `to_json` says itself.
+
+    Raises
+    ------
+    TypeError: for anything else, which would otherwise be written as the text "False" or "<object at ...>".
+    """
+    for name in ("to_json", "tolist"):
+        if hasattr(value, name):
+            return getattr(value, name)()
+    if isinstance(value, PurePath):
+        return str(value)
+    raise TypeError(f"{type(value).__name__} is no JSON value")
 
 
 def sha256_of(path: Path) -> str:

@@ -28,12 +28,17 @@ class Frame:
     def __post_init__(self):
         if np.shape(self.matrix) != (2, 3):
             raise ShapeError("a frame's matrix", "(2, 3)", np.shape(self.matrix))
-        object.__setattr__(self, "matrix", np.asarray(self.matrix, np.float64))
+        matrix = np.array(self.matrix, np.float64)
+        matrix.setflags(write=False)
+        object.__setattr__(self, "matrix", matrix)
 
     def __eq__(self, other: object) -> bool:
         if not isinstance(other, Frame):
             return NotImplemented
         return self.size_hw == other.size_hw and bool(np.array_equal(self.matrix, other.matrix))
+
+    def __hash__(self) -> int:
+        return hash((self.size_hw, *self.matrix.ravel().tolist()))
 
     @classmethod
     def letterbox(cls, picture_hw: tuple[int, int], size_hw: tuple[int, int]) -> "Frame":

@@ -24,6 +24,10 @@ ClassMap = Annotated[
         "--map", metavar="CLASS=BONE", help="What a foreign class is called here, as in --map scaphoid=Scaphoid."
     ),
 ]
+Invert = Annotated[
+    Literal["auto", "yes", "no"],
+    typer.Option(help="Turn radiographs round that show bones dark; auto: those that look like it."),
+]
 _COLOURS = {"error": "red", "warning": "yellow", "note": "cyan"}
 _SHOWN = 5  # files named per rule; --json names all
 
@@ -34,6 +38,7 @@ def check(
     layout: Layout = "auto",
     annotations: Annotations = None,
     class_map: ClassMap = None,
+    invert: Invert = "auto",
     labels: Annotated[bool, typer.Option("--labels", help="Compare labels with what trained weights see.")] = False,
     weights: Annotated[
         str, typer.Option("--weights", "-w", metavar="NAME_OR_RUN", help="With --labels: weights by name, or a run.")
@@ -52,7 +57,7 @@ def check(
 
     if out and not labels:
         raise typer.BadParameter("this is the folder for the page of --labels", param_hint="--output")
-    dataset = _open(path, layout, annotations, class_map)
+    dataset = _open(path, layout, annotations, class_map, invert)
     checks, page = _compare_labels(dataset, weights, out) if labels else ([], None)
     findings = check_dataset(dataset)
     if labels:
@@ -81,6 +86,7 @@ def summary(
     layout: Layout = "auto",
     annotations: Annotations = None,
     class_map: ClassMap = None,
+    invert: Invert = "auto",
     as_json: AsJson = False,
 ) -> None:
     """Tabulate bone areas, overlaps, poses, outliers and both hands of each person; with -o as a page with pictures."""
@@ -88,9 +94,9 @@ def summary(
     from handbone.data.summary import summarise
     from handbone.data.summary_page import write_summary
 
-    dataset = _open(path, layout, annotations, class_map)
+    dataset = _open(path, layout, annotations, class_map, invert)
     result = summarise(dataset)
-    page = write_summary(result, dataset, out, PictureCache()) if out else None
+    page = write_summary(result, dataset, out, PictureCache(invert=invert)) if out else None
     bones, pictures = result.bones(), result.pictures
     if as_json:
         tables = {"bones": bones, "overlaps": result.overlaps, "people": result.people, "outliers": result.outliers()}
@@ -138,7 +144,7 @@ def phantom(
         results().print(f"{count} training and {test} test pictures in {folder}", soft_wrap=True)
 
 
-def _open(path: Path, layout: str, annotations: str | None, class_map: list[str] | None):
+def _open(path: Path, layout: str, annotations: str | None, class_map: list[str] | None, invert: str):
     from pydantic import ValidationError
 
     from handbone.data.samples import open_dataset
@@ -149,7 +155,7 @@ def _open(path: Path, layout: str, annotations: str | None, class_map: list[str]
         raise typer.BadParameter("write CLASS=BONE", param_hint="--map")
     mapped = {name.strip(): bone.strip() for name, _, bone in pairs}
     try:
-        settings = Data(path=str(path), layout=layout, annotations=annotations, class_map=mapped)
+        settings = Data(path=str(path), layout=layout, annotations=annotations, class_map=mapped, invert=invert)
     except ValidationError as error:
         raise typer.BadParameter("; ".join(f"{e['loc'][0]}: {e['msg']}" for e in error.errors())) from None
     return open_dataset(settings)

@@ -9,6 +9,8 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
+from handbone.files import json_value
+
 
 def results() -> Console:
     """The console for results."""
@@ -36,9 +38,5 @@ def facts_table(facts: Mapping[str, str | Text]) -> Table:
 
 
 def echo_json(value: Any) -> None:
-    """JSON for programs; what is no JSON says itself how it is told, by `to_json`, or is told as text."""
-    typer.echo(json.dumps(value, indent=1, ensure_ascii=False, default=_told))
-
-
-def _told(value: Any) -> Any:
-    return value.to_json() if hasattr(value, "to_json") else str(value)
+    """JSON for programs, see `json_value`."""
+    typer.echo(json.dumps(value, indent=1, ensure_ascii=False, default=json_value))

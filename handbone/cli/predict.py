@@ -1,7 +1,7 @@
 """`handbone predict`: outline the bones of any radiographs with trained weights."""
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
@@ -10,7 +10,7 @@ from handbone.cli import complete
 if TYPE_CHECKING:
     from rich.table import Table
 
-    from handbone.pipeline.prediction import PictureRecord
+    from handbone.pipeline.records import PictureRecord
 
 
 _SHOWN = 3  # flags of a picture that are printed; predictions.json has all
@@ -42,6 +42,10 @@ def command(
         bool,
         typer.Option("--tta", help="Average five readings, turned and scaled; networks take five times as long."),
     ] = False,
+    invert: Annotated[
+        Literal["auto", "yes", "no"],
+        typer.Option(help="Turn radiographs round that show bones dark; auto: those that look like it."),
+    ] = "auto",
     write: Annotated[
         list[str] | None,
         typer.Option(
@@ -65,40 +69,61 @@ def command(
 
     Plugins read more, such as handbone-dicom. OUT gets an overlay a picture (outlines of doubtful bones are dashed),
     predictions.csv (run lengths in each picture's own pixels, a confidence a bone) and predictions.json. A picture that
-    cannot be read, or not be written as --write asks, is listed; the exit code is then 1. Not a medical device.
+    fails, or cannot be written as --write asks, is listed; the exit code is then 1. The same command goes on where it
+    was stopped, and tries failed pictures again. Not a medical device.
     """
     from handbone.cli.settings import nested_settings
-    from handbone.pipeline.outputs import check_output, find_pictures
-    from handbone.pipeline.prediction import predict_pictures, predictions_json
+    from handbone.pipeline.kept import is_unfinished, prediction_mark
+    from handbone.pipeline.outputs import RECORD_FILE, check_output, find_pictures
+    from handbone.pipeline.prediction import predict_pictures
     from handbone.pipeline.writing import writer_makers
 
-    check_output(output, overwrite=overwrite)
+    mark = prediction_mark(weights, threshold=threshold, flip_tta=flip_tta, tta=tta, invert=invert)
+    goes_on = not overwrite and is_unfinished(output, mark)
+    if not goes_on:
+        check_output(output, overwrite=overwrite)
     writers = writer_makers(write or [], nested_settings(settings or []))
     pictures = find_pictures(paths)
 
     from handbone.stages.two_stage import TwoStage
 
     method = TwoStage.from_path(weights, threshold=threshold, flip=flip_tta, tta=tta)
-    facts = {"weights": weights, "second_stage": method.refine_stage is not None}
-    records = predict_pictures(pictures, method, output, facts=facts, writers=writers)
+    facts = {"weights": weights, "invert": invert, "second_stage": method.refine_stage is not None}
+    try:
+        records = predict_pictures(
+            pictures,
+            method,
+            output,
+            mark=mark,
+            facts=facts,
+            writers=writers,
+            invert=invert,
+            earlier=output if goes_on else None,
+        )
+    except KeyboardInterrupt:
+        typer.echo("Stopped. The same command continues where it was.", err=True)
+        raise typer.Exit(130) from None
     if as_json:
         import json
 
-        typer.echo(json.dumps(predictions_json(records, method, facts), default=str))
+        typer.echo(json.dumps(json.loads((output / RECORD_FILE).read_text(encoding="utf-8"))))
     else:
-        _show(records, output)
+        _show(records, output, invert)
     if any(record.error or record.unwritten for record in records):
         raise typer.Exit(1)
 
 
-def _show(records: "list[PictureRecord]", output: Path) -> None:
+def _show(records: "list[PictureRecord]", output: Path, invert: str) -> None:
     from rich.console import Console
 
     console = Console()
     console.print(_table(records))
     for record in records:
         if record.error:
-            console.print(f"[red]skipped[/red] {_escape(record.error)}", soft_wrap=True, highlight=False)
+            console.print(f"[red]failed[/red] {_escape(record.error)}", soft_wrap=True, highlight=False)
+        if record.inverted and invert == "auto":
+            said = "bones look dark, so it was turned round; if that is wrong, give --invert no"
+            console.print(f"[yellow]inverted[/yellow] {_escape(record.name)}: {said}", soft_wrap=True, highlight=False)
         for format, reason in record.unwritten.items():
             console.print(f"[red]not written[/red] as {format}: {_escape(reason)}", soft_wrap=True, highlight=False)
         for flag in record.flags[:_SHOWN]:
@@ -120,7 +145,7 @@ def _table(records: "list[PictureRecord]") -> "Table":
     table = Table("Picture", "Hand", "Bones", "Confidence", "Flags", "Refined", "Seconds")
     for record in records:
         if record.error:
-            table.add_row(_escape(record.name), "[red]skipped[/red]", "", "", "", "", "")
+            table.add_row(_escape(record.name), "[red]failed[/red]", "", "", "", "", "")
             continue
         found = record.confidence.values()
         table.add_row(

@@ -1,5 +1,6 @@
 """`handbone recipes`: the recipes that come with handbone, what one says, a copy to change, and a check of your own."""
 
+import tomllib
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -63,7 +64,7 @@ def show(
         return
     rows = [row for row in explain.rows(loaded, phantom=phantom) if row.changed or not changed]
     if as_json:
-        listed = [{"key": r.key, "value": r.value, "from": str(r.origin), "meaning": r.meaning} for r in rows]
+        listed = [{"key": r.key, "value": _typed(r.value), "from": str(r.origin), "meaning": r.meaning} for r in rows]
         echo_json({**_summary(resolved.name, loaded), "recipe": resolved.model_dump(by_alias=True), "keys": listed})
         return
     out = results()
@@ -176,6 +177,11 @@ def _print_verdict(name: str, found: list[dict[str, Any]]) -> None:
     out.print(Text.assemble(("✗ ", "bold red"), (name, "bold"), f"  {count}"), soft_wrap=True)
     for problem in found:
         out.print(Text(f"  {problem['message']}"), soft_wrap=True)
+
+
+def _typed(text: str) -> Any:
+    """The value that an explained key shows as TOML; None for an unset one."""
+    return None if text == "unset" else tomllib.loads(f"value = {text}")["value"]
 
 
 def _summary(name: str, loaded: LoadedRecipe) -> dict[str, Any]:

@@ -1,7 +1,7 @@
 """`handbone refine`: the second stage alone, on a run's or anyone's coarse predictions."""
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
@@ -27,6 +27,10 @@ def command(
         Path | None, typer.Option("--coarse", metavar="CSV", help="Anyone's predictions in the contest's format.")
     ] = None,
     images: Annotated[Path | None, typer.Option("--images", metavar="DIR", help="The pictures of --coarse.")] = None,
+    invert: Annotated[
+        Literal["auto", "yes", "no"],
+        typer.Option(help="Turn radiographs of --images round that show bones dark; auto: those that look like it."),
+    ] = "auto",
     output: Annotated[Path, typer.Option("--output", "-o", metavar="OUT", help="Folder for the results.")] = Path(
         "refined"
     ),
@@ -65,33 +69,45 @@ def command(
 
     bones = select(classes)
     check_output(output, overwrite=overwrite, record=RECORD_FILE, what="refined predictions")
-    source = _source(run, coarse, images)
+    source = _source(run, coarse, images, invert)
     method, name = _method(source, weights)
     windows = method.for_bones(bones)
     method.prompt_stage = _prompts(method, classes, sam) if sam else None
-    facts = {"weights": name, "classes": classes, "sam": sam, "source": str(coarse or source.folder)}
+    facts = {
+        "weights": name,
+        "invert": source.invert,
+        "classes": classes,
+        "sam": sam,
+        "source": str(coarse or source.folder),
+    }
     records = refine_predictions(source, method, windows, output, facts=facts)
     if as_json:
         import json
 
-        typer.echo(json.dumps(refinement_json(records, method, facts), default=str))
+        from handbone.files import json_value
+
+        typer.echo(json.dumps(refinement_json(records, method, facts), default=json_value))
     else:
-        _show(records, output)
+        _show(records, output, invert)
     if any(record.error for record in records):
         raise typer.Exit(1)
 
 
-def _source(run: Path | None, coarse: Path | None, images: Path | None) -> "Source":
+def _source(run: Path | None, coarse: Path | None, images: Path | None, invert: str) -> "Source":
     from handbone.pipeline.finished import latest_run
     from handbone.pipeline.refine_sources import ForeignFile, RunSource
 
     if coarse is None and images is None:
+        if invert != "auto":
+            raise typer.BadParameter(
+                "a run has read its radiographs by its recipe's data.invert", param_hint="--invert"
+            )
         return RunSource(run or latest_run())
     if run is not None:
         raise typer.BadParameter("give either --run, or --coarse with --images", param_hint="--run")
     if coarse is None or images is None:
         raise typer.BadParameter("--coarse and --images belong together", param_hint="--coarse")
-    return ForeignFile(coarse, images)
+    return ForeignFile(coarse, images, invert=invert)
 
 
 def _method(source: "Source", weights: str | None) -> "tuple[TwoStage, str]":
@@ -121,7 +137,7 @@ def _prompts(method: "TwoStage", classes: str, sam: str) -> "PromptStage":
     return PromptStage(build_prompter(prompt.prompter, where="--sam"), settings)
 
 
-def _show(records: "list[Refined]", output: Path) -> None:
+def _show(records: "list[Refined]", output: Path, invert: str) -> None:
     from rich.console import Console
     from rich.markup import escape
 
@@ -132,6 +148,12 @@ def _show(records: "list[Refined]", output: Path) -> None:
         console.print(f"[yellow]look again[/yellow] {escape(name)}: {escape(trouble)}", soft_wrap=True, highlight=False)
     if len(troubled) > _SHOWN:
         console.print(f"and {len(troubled) - _SHOWN} more in refinement.json", highlight=False)
+    turned = [r.name for r in records if r.inverted and invert == "auto"]
+    for name in turned[:_SHOWN]:
+        said = "bones look dark, so it was turned round; if that is wrong, give --invert no"
+        console.print(f"[yellow]inverted[/yellow] {escape(name)}: {said}", soft_wrap=True, highlight=False)
+    if len(turned) > _SHOWN:
+        console.print(f"and {len(turned) - _SHOWN} more in refinement.json", highlight=False)
     done = [r for r in records if not r.error]
     seconds = sum(sum(r.seconds.values()) for r in done) / max(1, len(done))
     console.print(

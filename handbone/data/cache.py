@@ -8,7 +8,7 @@ import numpy as np
 import platformdirs
 
 from handbone.data import readers
-from handbone.data.pictures import read_picture
+from handbone.data.pictures import Invert, read_picture
 from handbone.errors import HandboneError
 from handbone.files import whole_file
 
@@ -26,9 +26,11 @@ class PictureCache:
     ----------
     folder: where the maps lie; by default what the variable HANDBONE_CACHE says, else in the user's cache folder. A
         picture of 2048 x 2048 takes 4 MB.
+    invert: see `read_picture`.
     """
 
-    def __init__(self, folder: str | Path | None = None):
+    def __init__(self, folder: str | Path | None = None, *, invert: Invert = "auto"):
+        self._invert = invert
         folder = folder or os.environ.get("HANDBONE_CACHE")
         self.folder = Path(folder).expanduser() if folder else platformdirs.user_cache_path("handbone") / "pictures"
 
@@ -48,7 +50,7 @@ class PictureCache:
             pass
         except (ValueError, EOFError):
             entry.unlink(missing_ok=True)  # a damaged entry, from a full disk for instance
-        picture = read_picture(path)
+        picture = read_picture(path, invert=self._invert)
         kind = np.uint8 if picture.bits == 8 else np.uint16
         values = np.rint(picture.image * np.iinfo(kind).max).astype(kind)
         with whole_file(entry) as temporary:
@@ -70,6 +72,8 @@ class PictureCache:
         if not readers.is_builtin(reader):
             # Another version may give other values, and so may the built-in reader of later days.
             key += f"\n{reader.package} {reader.version}"
+        if self._invert != "auto":
+            key += f"\ninvert {self._invert}"
         name = hashlib.sha256(key.encode()).hexdigest()[:32]
         return self.folder / name[:2] / f"{name}.npy"
 

@@ -25,7 +25,7 @@ _DOUBT_REMEDY = {
 }
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class _Looked:
     """What one sample showed."""
 
@@ -59,7 +59,7 @@ def _look_at(dataset: Dataset, sample: Sample) -> _Looked:
     findings: list[Finding] = []
     digest = size_hw = centroids = None
     try:
-        picture = read_picture(sample.image)
+        picture = read_picture(sample.image, invert=dataset.invert)
         findings += _oddities(picture, file)
         digest, size_hw = hashlib.sha256(picture.image.tobytes()).hexdigest(), picture.size_hw
     except HandboneError as error:
@@ -83,7 +83,8 @@ def _look_at(dataset: Dataset, sample: Sample) -> _Looked:
 def _oddities(picture: Picture, file: str) -> list[Finding]:
     found = []
     if picture.inverted:
-        message, remedy = "bones are dark on a bright background", "nothing needs doing: it is turned round when read"
+        message = "bones are dark on a bright background"
+        remedy = "nothing needs doing: it is turned round when read; if that is wrong, use --invert no"
         found.append(Finding("note", "inverted", file, message, remedy))
     if picture.bits != 8:
         message, remedy = f"{picture.bits} bits a value", "nothing needs doing: its range is scaled when read"

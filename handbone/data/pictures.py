@@ -1,12 +1,16 @@
 """Radiographs from files, whatever their format, as grey in [0, 1]."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Literal
 
 import cv2
 import numpy as np
 
 from handbone.data import readers
+
+#: Whether a radiograph shows bones dark and is turned round: as its own test says, or as a person knows.
+Invert = Literal["auto", "yes", "no"]
 
 
 @dataclass(frozen=True, eq=False)
@@ -31,22 +35,32 @@ class Picture:
         """Height and width as stored."""
         return self.image.shape
 
+    def as_inverted(self, inverted: bool) -> "Picture":
+        """The same file read as one that shows bones dark, or as one that does not."""
+        return self if inverted == self.inverted else replace(self, image=1 - self.image, inverted=inverted)
+
 
 def is_picture(path: Path) -> bool:
     """Whether a path is a file that a reader knows by its extension or, where it has none of theirs, by its content."""
     return path.is_file() and bool(readers.candidates(path))
 
 
-def read_picture(path: str | Path) -> Picture:
+def read_picture(path: str | Path, *, invert: Invert = "auto") -> Picture:
     """Decode a radiograph with the reader that is registered for its kind of file.
 
     A file that no reader knows is tried by the built-in one, which tells PNG, JPEG and TIFF by their content.
+
+    Parameters
+    ----------
+    invert: whether the file's values are turned round; "auto": where `is_inverted` says so. What the file itself says
+        of its values (a DICOM's photometric interpretation) has been heeded before.
 
     Raises
     ------
     HandboneError: the file does not exist, is cut, or is no picture; names the file. Or two packages can read it.
     """
-    return readers.built(readers.provider_of(Path(path)).spec)(Path(path))
+    picture = readers.built(readers.provider_of(Path(path)).spec)(Path(path))
+    return picture if invert == "auto" else picture.as_inverted(invert == "yes")
 
 
 def picture_size_hw(path: str | Path) -> tuple[int, int]:

@@ -7,6 +7,7 @@ from typing import Literal, Protocol
 
 from handbone.data.findings import Finding
 from handbone.data.labels import Labels
+from handbone.data.pictures import Invert
 from handbone.errors import HandboneError
 from handbone.recipe.schema import Data
 
@@ -61,6 +62,7 @@ class Dataset:
     layout: "contest", "coco" or "folder".
     samples: sorted by part and name.
     problems: what was found while listing, such as a picture without its annotation.
+    invert: whether its pictures are turned round, see `read_picture`.
     """
 
     root: Path
@@ -69,6 +71,7 @@ class Dataset:
     problems: tuple[Finding, ...] = ()
     _reader: Layout | None = field(default=None, repr=False, compare=False)
     _labels: dict[Path, Labels] = field(default_factory=dict, repr=False, compare=False)
+    invert: Invert = "auto"
 
     def __len__(self) -> int:
         return len(self.samples)
@@ -117,7 +120,8 @@ def open_dataset(settings: Data) -> Dataset:
         remedy = "put PNG, JPEG, TIFF or a plugin's files there as the README's section on own data shows"
         raise HandboneError(f"no picture found in the layout '{layout.name}'{detail}", where=root, remedy=remedy)
     samples.sort(key=lambda s: (s.part != "train", s.name, str(s.image)))
-    return Dataset(root, layout.name, tuple(samples), (*problems, *_repeated_names(root, samples)), layout)
+    problems = (*problems, *_repeated_names(root, samples))
+    return Dataset(root, layout.name, tuple(samples), problems, layout, invert=settings.invert)
 
 
 def _layout(root: Path, settings: Data) -> Layout:

@@ -1,15 +1,18 @@
 """The built-in ways of joining predictions. Masks count as probabilities of 0 and 1, so runs and foreign files mix."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 
 import numpy as np
 
 from handbone.anatomy import COUNT, NAMES, select
+from handbone.ensemble.ballots import ballots_of, needed
 from handbone.errors import HandboneError, UnknownNameError
 from handbone.masks.bone_masks import union_box
-from handbone.masks.probabilities import BoneProbabilities
+from handbone.masks.probabilities import BoneProbabilities, Box
 
 Members = Mapping[str, BoneProbabilities]
+# Stored probabilities from which a member sees bone: half of 255, rounded up.
+_SEEN = 128
 
 
 def soft_mean(members: Members, weights: Mapping[str, float] | None = None) -> BoneProbabilities:
@@ -26,7 +29,11 @@ def soft_mean(members: Members, weights: Mapping[str, float] | None = None) -> B
         nobody.
     """
     shares = shares_of(members, weights or {})
-    return _joined(members, lambda total, crop, name: np.add(total, crop * shares[name], out=total, casting="unsafe"))
+    parts = []
+    for total, box in _totals(members, np.float64, lambda crop, name: crop * shares[name]):
+        # Shares are added with rounding: a tie must not hang on the last bit.
+        parts.append((np.rint(total + 1e-6).astype(np.uint8), box))
+    return BoneProbabilities.from_crops(parts, size_of(members))
 
 
 def vote(members: Members, at_least: float = 0.5, weights: Mapping[str, float] | None = None) -> BoneProbabilities:
@@ -34,21 +41,17 @@ def vote(members: Members, at_least: float = 0.5, weights: Mapping[str, float] |
 
     Parameters
     ----------
-    at_least: share of the weights; 0.5 takes ties as bone.
+    at_least: share of the weights; 0.5 takes ties as bone, and 0 what any member sees.
     members, weights: and errors, as `soft_mean`.
     """
     shares = shares_of(members, weights or {})
-    counted = _joined(
-        members,
-        lambda total, crop, name: np.add(total, (crop >= 128) * np.float32(255 * shares[name]), out=total),
-    )
-    # Shares are added with rounding: a tie must not hang on the last bit.
-    limit = 255 * at_least - 0.75
+    ballots = dict(zip(shares, ballots_of(shares.values()), strict=True))
+    enough = needed(at_least, list(ballots.values()))
     parts = [
-        ((crop >= limit).astype(np.uint8) * np.uint8(255), tuple(box))
-        for crop, box in zip(counted.crops, counted.boxes_xyxy.tolist(), strict=True)
+        ((total >= enough).astype(np.uint8) * np.uint8(255), box)
+        for total, box in _totals(members, np.int64, lambda crop, name: (crop >= _SEEN) * ballots[name])
     ]
-    return BoneProbabilities.from_crops(parts, counted.size_hw)
+    return BoneProbabilities.from_crops(parts, size_of(members))
 
 
 def class_wise(members: Members, choices: Mapping[str, str], otherwise: str | None = None) -> BoneProbabilities:
@@ -118,20 +121,30 @@ def shares_of(members: Iterable[str], weights: Mapping[str, float]) -> dict[str,
     return {name: value / total for name, value in values.items()}
 
 
-def _joined(members: Members, add) -> BoneProbabilities:
-    """Bone by bone, what `add(total, crop, name)` makes of the members' crops, inside the box that holds them all."""
+def size_of(members: Members) -> tuple[int, int]:
+    """Height and width of the picture that all members predict.
+
+    Raises
+    ------
+    HandboneError: their pictures differ in size.
+    """
     sizes = {name: probabilities.size_hw for name, probabilities in members.items()}
     if len(set(sizes.values())) > 1:
         told = ", ".join(f"{name} {size[1]} x {size[0]}" for name, size in sizes.items())
         raise HandboneError(f"the members' pictures differ in size ({told})", remedy="predict the same pictures")
-    parts = []
+    return next(iter(sizes.values()))
+
+
+def _totals(
+    members: Members, dtype: type, counts: Callable[[np.ndarray, str], np.ndarray]
+) -> Iterator[tuple[np.ndarray, Box]]:
+    """Bone by bone, the sum of what `counts(crop, name)` makes of the members' crops, and the box that holds it."""
+    size_of(members)
     for bone in range(COUNT):
         box = union_box(each.boxes_xyxy[bone].tolist() for each in members.values())
-        total = np.zeros((box[3] - box[1], box[2] - box[0]), np.float32)
+        total = np.zeros((box[3] - box[1], box[2] - box[0]), dtype)
         for name, each in members.items():
             left, top, right, bottom = each.boxes_xyxy[bone].tolist()
             if left < right:
-                inside = total[top - box[1] : bottom - box[1], left - box[0] : right - box[0]]
-                add(inside, each.crops[bone], name)
-        parts.append((np.rint(total).astype(np.uint8), box))
-    return BoneProbabilities.from_crops(parts, next(iter(sizes.values())))
+                total[top - box[1] : bottom - box[1], left - box[0] : right - box[0]] += counts(each.crops[bone], name)
+        yield total, box

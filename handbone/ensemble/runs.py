@@ -4,6 +4,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
+from handbone.ensemble.ballots import ballots_of, needed
 from handbone.masks import rle
 
 
@@ -15,7 +16,7 @@ def vote_runs(texts: Sequence[str], weights: Sequence[float], at_least: float, s
 
     Parameters
     ----------
-    texts: one mask's run lengths of each member, in a picture of size_hw. weights: of the members.
+    texts: one mask's run lengths of each member, in a picture of size_hw. weights: of the members, as `ballots_of`.
 
     Raises
     ------
@@ -24,14 +25,15 @@ def vote_runs(texts: Sequence[str], weights: Sequence[float], at_least: float, s
     >>> vote_runs(["1 3", "3 2"], [1, 1], 1.0, (1, 5))
     '3 1'
     """
-    places, steps = [np.zeros(1, np.int64)], [np.zeros(1)]
-    for text, weight in zip(texts, weights, strict=True):
+    ballots = ballots_of(weights)
+    places, steps = [np.zeros(1, np.int64)], [np.zeros(1, np.int64)]
+    for text, count in zip(texts, ballots, strict=True):
         starts, ends = rle.runs(text, size_hw)
         places += [starts, ends]
-        steps += [np.full(len(starts), float(weight)), np.full(len(ends), -float(weight))]
+        steps += [np.full(len(starts), count), np.full(len(ends), -count)]
     at, order = np.unique(np.concatenate(places), return_inverse=True)
-    share = np.cumsum(np.bincount(order, np.concatenate(steps))) / sum(weights)
-    # Shares are added with rounding: a tie must not hang on the last bit. No vote is no bone, whatever is asked for.
-    bone = (share >= at_least - 1e-9) & (share > 1e-9)
+    changes = np.zeros(len(at), np.int64)
+    np.add.at(changes, order, np.concatenate(steps))
+    bone = np.cumsum(changes) >= needed(at_least, ballots)
     edges = np.flatnonzero(np.diff(np.concatenate([[False], bone, [False]]).astype(np.int8)))
     return rle.text_of(at[edges[::2]], at[edges[1::2]])

@@ -123,6 +123,10 @@ class BoneMasks:
         same_boxes = self.size_hw == other.size_hw and np.array_equal(self.boxes_xyxy, other.boxes_xyxy)
         return bool(same_boxes) and all(map(np.array_equal, self.crops, other.crops))
 
+    def __hash__(self) -> int:
+        # Where bones lie tells pictures apart; equal values have equal boxes.
+        return hash((self.size_hw, self.boxes_xyxy.tobytes()))
+
     def __repr__(self) -> str:
         height, width = self.size_hw
         return f"BoneMasks({width} x {height}, {int(self.present().sum())} of {anatomy.COUNT} bones)"

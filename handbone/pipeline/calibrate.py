@@ -37,7 +37,7 @@ _RIGHT = 0.5
 # With fewer pictures chances of harm would be guesses.
 _FEWEST = 10
 # Hands met later differ more than those that a network has learned from: upright adults vary half as much again here,
-# half of them bent, and all are shown by looks that no training draws. A gate for any radiograph has to know both kinds.
+# half of them bent, and all are shown by looks that no training draws. A gate for any radiograph must know both kinds.
 _UPRIGHT = {"variety": "contest", "spread": 1.5, "bent": 0.5}
 _KINDS = {"contest": (_UPRIGHT,), "wide": (_UPRIGHT, {"variety": "wide"})}
 # Every refined mask is taken, so that it shows what each would do.

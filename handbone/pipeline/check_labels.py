@@ -109,7 +109,7 @@ def _check(dataset: Dataset, sample: Sample, method: "TwoStage") -> LabelCheck:
     image, annotation = (relative_to(path, dataset.root) for path in (sample.image, sample.annotation))
     file = annotation if sample.key is None else image
     try:
-        picture = read_picture(sample.image)
+        picture = read_picture(sample.image, invert=dataset.invert)
     except HandboneError as error:
         return LabelCheck(sample, file, problem=_unread("unreadable-picture", image, error))
     try:

@@ -64,7 +64,7 @@ class Context:
     @cached_property
     def cache(self) -> PictureCache:
         """Decoded pictures."""
-        return PictureCache(self.recipe.data.cache)
+        return PictureCache(self.recipe.data.cache, invert=self.dataset.invert)
 
     @cached_property
     def parts(self) -> dict[str, list[Sample]]:

@@ -47,8 +47,8 @@ def latest_run() -> Path:
     HandboneError: there is none.
     """
     root = Path(os.environ.get("HANDBONE_RUNS", "runs"))
-    manifests = sorted(root.glob("*/manifest.json"), key=lambda path: path.stat().st_mtime)
-    if not manifests:
+    finished = [path for path in root.glob(f"*/{MANIFEST}") if is_finished_run(path.parent)]
+    if not finished:
         remedy = "make one with 'handbone run', name one with --run, or give --coarse FILE.csv --images FOLDER"
         raise HandboneError("there is no finished run", where=root, remedy=remedy)
-    return manifests[-1].parent
+    return max(finished, key=lambda path: path.stat().st_mtime).parent

@@ -14,7 +14,7 @@ from typing import Any, Literal
 from filelock import FileLock, Timeout
 
 from handbone.errors import HandboneError
-from handbone.files import write_json
+from handbone.files import move, write_json
 
 State = Literal["new", "reused", "continued", "redone"]
 _RECORD = "step.json"
@@ -91,7 +91,7 @@ class RunFolder:
             # What an interrupted attempt took counts too.
             write_json(part / _RECORD, {**record, "seconds": round(record["seconds"] + time.monotonic() - start, 1)})
         _remove(whole)
-        os.replace(part, whole)
+        move(part, whole)
 
     @contextmanager
     def locked(self) -> Iterator[None]:

@@ -120,7 +120,7 @@ def _write_table(checks: Sequence[LabelCheck], path: Path) -> None:
 
 def _draw(check: LabelCheck, dataset: Dataset) -> np.ndarray:
     """(h, w, 3) uint8, RGB: the labels and what the weights see of the bones concerned, side by side."""
-    image = read_picture(check.sample.image).image
+    image = read_picture(check.sample.image, invert=dataset.invert).image
     rings = dataset.labels(check.sample).rings
     labels = BoneMasks.from_rings({bone: rings[bone] for bone in check.bones if bone in rings}, image.shape)
     seen = BoneMasks.from_rings(check.seen, image.shape)

@@ -2,7 +2,6 @@
 
 import importlib.metadata
 import platform
-import resource
 import sys
 from collections.abc import Sequence
 from datetime import UTC, datetime
@@ -14,6 +13,11 @@ from handbone.pipeline.plan import PlannedStep, Result
 from handbone.plugins.manager import registry
 from handbone.plugins.provenance import provenance
 from handbone.recipe.schema import Recipe
+
+try:
+    import resource
+except ImportError:  # on Windows
+    resource = None
 
 _PACKAGES = (
     "torch",
@@ -33,8 +37,13 @@ _PACKAGES = (
 )
 
 
-def peak_memory_gb() -> float:
-    """Largest resident size so far of this process plus that of its largest finished child, in gigabytes."""
+def peak_memory_gb() -> float | None:
+    """Largest resident size so far of this process plus that of its largest finished child, in gigabytes.
+
+    None where the system does not count it, as Windows.
+    """
+    if resource is None:
+        return None
     unit = 1 if sys.platform == "darwin" else 1024
     kinds = (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN)
     return sum(resource.getrusage(kind).ru_maxrss for kind in kinds) * unit / 1e9
@@ -69,7 +78,7 @@ def write_manifest(path: Path, recipe: Recipe, plan: Sequence[PlannedStep], resu
             "plugins": provenance(registry()),
             "steps": {p.step.name: {"fingerprint": p.mark, "state": p.state} for p in plan},
             "seconds": {name: round(value, 1) for name, value in result.seconds.items()},
-            "peak_memory_gb": round(result.peak_memory_gb, 2),
+            "peak_memory_gb": None if result.peak_memory_gb is None else round(result.peak_memory_gb, 2),
             "figures": result.figures,
             "weights": {file.name: sha256_of(file) for file in weights},
             "problems": result.problems,

@@ -8,7 +8,7 @@ from handbone.data.pictures import is_picture, stem_of
 from handbone.errors import HandboneError
 
 #: What `handbone predict` leaves.
-TABLE_FILE, RECORD_FILE = "predictions.csv", "predictions.json"
+TABLE_FILE, RECORD_FILE, OVERLAYS = "predictions.csv", "predictions.json", "overlays"
 
 
 def find_pictures(paths: Iterable[str | Path]) -> list[Path]:

@@ -23,5 +23,5 @@ class Result:
     folder: Path
     figures: dict
     seconds: dict[str, float]
-    peak_memory_gb: float
+    peak_memory_gb: float | None
     problems: list[dict] = field(default_factory=list)

@@ -1,76 +1,36 @@
 """Pictures of any kind to overlays, masks in the contest's format, and a record of how each came about."""
 
+import traceback
 from collections.abc import Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
 import cv2
 import numpy as np
 
-from handbone import __version__
 from handbone.anatomy import INDEX, NAMES
-from handbone.data.pictures import Picture, read_picture
+from handbone.data.pictures import Invert, Picture, read_picture
 from handbone.errors import HandboneError
-from handbone.files import whole_file, whole_folder, write_json
+from handbone.files import whole_file, write_json, write_text
 from handbone.masks.bone_masks import BoneMasks
 from handbone.masks.contest_csv import PredictionsWriter
 from handbone.masks.probabilities import BoneProbabilities
+from handbone.pipeline.kept import KeptPictures, resumable_folder
 from handbone.pipeline.outputs import RECORD_FILE, TABLE_FILE, file_stems
+from handbone.pipeline.records import PictureRecord, predictions_json
 from handbone.pipeline.writing import Maker, Writers
 from handbone.plugins import PredictedPicture
 from handbone.plugins.events import fire
-from handbone.progress import track
+from handbone.progress import console, track
 from handbone.report.overlay import draw_overlay
 from handbone.stages.trust import flags
 from handbone.stages.two_stage import Outcome, TwoStage
 
 #: The event that a picture has been outlined.
 MADE = "handbone_prediction_made"
-OVERLAYS = "overlays"
-
-
-@dataclass(frozen=True)
-class PictureRecord:
-    """What became of one picture.
-
-    Parameters
-    ----------
-    name, path: of the picture.
-    error: why it was skipped; None where it was read.
-    size_hw: the picture's height and width.
-    inverted: whether it showed bones dark and was turned round.
-    spacing_mm: from row to row and from column to column, where the file says so.
-    confidence: bone name to the chance that its mask is right, where the weights were calibrated for that, else to the
-        mean probability inside its mask; bones that were not found have no entry.
-    location: where the hand was found and how the picture was turned for that; None where it was not looked for.
-    frames: where the second stage looked, by the window's name, with fallback and reason; empty without one.
-    decisions: one for each bone that the second stage may change.
-    answers: what a prompted network said, one for each bone that it was asked for.
-    prompt_decisions: one for each bone that the prompted network may change.
-    prior: what the anatomical prior found, put right and mended; None without one.
-    flags: reasons to look again, see `handbone.stages.trust`.
-    unwritten: name of each writer that could not write it to the reason.
-    seconds: time taken by each step.
-    """
-
-    name: str
-    path: str
-    error: str | None = None
-    size_hw: tuple[int, int] | None = None
-    inverted: bool = False
-    spacing_mm: tuple[float, float] | None = None
-    confidence: dict[str, float] = field(default_factory=dict)
-    location: dict[str, Any] | None = None
-    frames: dict[str, Any] = field(default_factory=dict)
-    decisions: list[dict[str, Any]] = field(default_factory=list)
-    answers: list[dict[str, Any]] = field(default_factory=list)
-    prompt_decisions: list[dict[str, Any]] = field(default_factory=list)
-    prior: dict[str, Any] | None = None
-    flags: list[dict[str, Any]] = field(default_factory=list)
-    unwritten: dict[str, str] = field(default_factory=dict)
-    seconds: dict[str, float] = field(default_factory=dict)
+ERRORS = "errors"
 
 
 def predict_pictures(
@@ -78,68 +38,140 @@ def predict_pictures(
     method: TwoStage,
     folder: Path,
     *,
+    mark: str,
     facts: dict[str, Any] | None = None,
     writers: Mapping[str, Maker] | None = None,
+    invert: Invert = "auto",
+    earlier: Path | None = None,
 ) -> list[PictureRecord]:
     """Outline the bones of pictures and write the output folder, whole or not at all.
+
+    Each picture's result is kept as soon as it is there, in a folder beside the output's. After an interruption the
+    same call goes on where it was. A picture that fails, in whatever way, is left out and listed.
 
     Parameters
     ----------
     pictures: files with different base names, in the order in which they are written.
     method: the trained networks; its threshold makes the masks.
-    folder: gets `overlays/NAME.png`, `predictions.csv` and `predictions.json`; replaced if it exists.
+    folder: gets `overlays/STEM.png`, `pictures/NAME.json`, `predictions.csv`, `predictions.json` and, for failures that
+        nobody foresaw, `errors/STEM.txt`; replaced if it exists.
+    mark: of the method and its settings, see `prediction_mark`.
     facts: further entries for `predictions.json`.
     writers: name of each further format, which gets a folder of that name, to what makes its writer.
+    invert: whether pictures are turned round, see `read_picture`.
+    earlier: a folder of earlier predictions, whose results need not be made again where they are of the same mark.
 
     Returns
     -------
-    One record a picture; those that could not be read have an `error`.
+    One record a picture; those that failed have an `error`.
+
+    Raises
+    ------
+    HandboneError: another process is at work on the same folder.
     """
-    records, stems = [], file_stems(pictures)
-    with whole_folder(folder) as temporary, PredictionsWriter(temporary / TABLE_FILE, confidence=True) as table:
-        opened = Writers(writers or {}, temporary)
-        # Drawing and compressing an overlay takes as long as a network: a second thread does it meanwhile.
-        with ThreadPoolExecutor(1) as drawing:
-            pending: Future | None = None
-            for path in track(pictures, "Outlining bones"):
-                try:
-                    picture = read_picture(path)
-                except HandboneError as error:
-                    records.append(PictureRecord(path.name, str(path), error=str(error)))
+    stems = file_stems(pictures)
+    with resumable_folder(folder) as part:
+        kept = KeptPictures(part, mark)
+        kept.clean(stems.items())
+        before = KeptPictures(earlier, mark) if earlier else None
+        records = _outline(pictures, method, invert, kept, before, stems)
+        _join(pictures, records, kept, writers or {}, stems)
+        listed = [records[path.name] for path in pictures]
+        write_json(part / RECORD_FILE, predictions_json(listed, method, {**(facts or {}), "fingerprint": mark}))
+    return listed
+
+
+def _outline(
+    pictures: Sequence[Path],
+    method: TwoStage,
+    invert: Invert,
+    kept: KeptPictures,
+    before: KeptPictures | None,
+    stems: Mapping[str, str],
+) -> dict[str, PictureRecord]:
+    """The record of each picture by its name; results that are not kept yet are made and kept."""
+    records: dict[str, PictureRecord] = {}
+    done = 0
+    # Drawing and compressing an overlay takes as long as a network: a second thread does it meanwhile.
+    with ThreadPoolExecutor(1) as drawing:
+        pending: tuple[Path, Future] | None = None
+        for path in track(pictures, "Outlining bones"):
+            name, stem = path.name, stems[path.name]
+            try:
+                key = kept.key(path)
+                known = kept.find(name, stem, key) or (before and kept.take_over(before, name, stem, key))
+                if known:
+                    records[name] = PictureRecord(**{**known["record"], "path": str(path)})
+                    done += 1
                     continue
+                picture = read_picture(path, invert=invert)
                 outcome = method.predict(picture.image)
                 masks = outcome.final.threshold(method.threshold)
-                record = _record(path, picture, outcome, masks)
-                table.write(path.name, masks, [record.confidence.get(name, 0.0) for name in NAMES])
-                records.append(record)
-                written = PredictedPicture(path.name, path, masks, dict(record.confidence), stems[path.name])
-                record.unwritten.update(opened.write(written))
-                fire(MADE, image_name=path.name, masks=masks, confidence=dict(record.confidence))
-                if pending is not None:
-                    pending.result()
-                overlay = temporary / OVERLAYS / f"{stems[path.name]}.png"
-                doubtful = sorted({INDEX[bone] for flag in record.flags for bone in flag["bones"]})
-                pending = drawing.submit(_write_overlay, overlay, picture.image, masks, doubtful)
+                records[name] = record = _record(path, picture, outcome, masks)
+            except Exception as error:  # one picture must not cost the others
+                records[name] = _failed(path, error, kept.folder / ERRORS / f"{stem}.txt")
+                continue
+            fire(MADE, image_name=name, masks=masks, confidence=dict(record.confidence))
             if pending is not None:
-                pending.result()
-        failed = opened.close()
-        for record in records:
-            record.unwritten.update({} if record.error else failed)
-        write_json(temporary / RECORD_FILE, predictions_json(records, method, facts or {}))
+                _finish(*pending, records, kept, stems)
+            pending = path, drawing.submit(_keep, kept, stem, key, picture.image, masks, record)
+        if pending is not None:
+            _finish(*pending, records, kept, stems)
+    if done:
+        console.print(f"{done} of {len(pictures)} pictures were outlined before", highlight=False)
     return records
 
 
-def predictions_json(records: list[PictureRecord], method: TwoStage, facts: dict[str, Any]) -> dict[str, Any]:
-    """Everything known about predictions, as JSON values."""
-    return {
-        "handbone": __version__,
-        **facts,
-        "threshold": method.threshold,
-        "flip_tta": method.flip,
-        "tta": method.tta,
-        "not_a_medical_device": True,
-        "pictures": [asdict(record) for record in records],
-    }
+def _keep(kept: KeptPictures, stem: str, key: str, image: np.ndarray, masks: BoneMasks, record: PictureRecord) -> None:
+    """Draw a picture's overlay and keep its result."""
+    doubtful = sorted({INDEX[bone] for flag in record.flags for bone in flag["bones"]})
+    _write_overlay(kept.overlay(stem), image, masks, doubtful)
+    kept.keep(record.name, stem, key, {"record": asdict(record), "rle": masks.to_rle()})
+
+
+def _finish(
+    path: Path, work: Future, records: dict[str, PictureRecord], kept: KeptPictures, stems: Mapping[str, str]
+) -> None:
+    """Wait until a picture's result is kept; a picture that cannot be drawn has failed."""
+    try:
+        work.result()
+    except OSError:  # a full disk is not the picture's fault
+        raise
+    except Exception as error:  # one picture must not cost the others
+        records[path.name] = _failed(path, error, kept.folder / ERRORS / f"{stems[path.name]}.txt")
+
+
+def _failed(path: Path, error: Exception, trace: Path) -> PictureRecord:
+    """The record of a picture that failed; what nobody foresaw is kept for a report of the fault."""
+    if isinstance(error, HandboneError):
+        return PictureRecord(path.name, str(path), error=str(error))
+    write_text(trace, "".join(traceback.format_exception(error)))
+    first = (str(error).strip().splitlines() or [""])[0]
+    what = f"{path}: {type(error).__name__}: {first}; {ERRORS}/{trace.name} has the whole message"
+    return PictureRecord(path.name, str(path), error=what)
+
+
+def _join(
+    pictures: Sequence[Path],
+    records: Mapping[str, PictureRecord],
+    kept: KeptPictures,
+    writers: Mapping[str, Maker],
+    stems: Mapping[str, str],
+) -> None:
+    """Write kept results as one table and in further formats; says in the records what could not be written."""
+    done = [path for path in pictures if records[path.name].error is None]
+    with PredictionsWriter(kept.folder / TABLE_FILE, confidence=True) as table:
+        opened = Writers(writers, kept.folder)
+        for path in done:
+            record, cells = records[path.name], kept.read(path.name)["rle"]
+            table.write_cells(path.name, cells, [record.confidence.get(name, 0.0) for name in NAMES])
+            if writers:
+                masks = BoneMasks.from_rle(cells, record.size_hw)
+                picture = PredictedPicture(path.name, path, masks, dict(record.confidence), stems[path.name])
+                record.unwritten.update(opened.write(picture))
+    failed = opened.close()
+    for path in done:
+        records[path.name].unwritten.update(failed)
 
 
 def confidences(probabilities: BoneProbabilities, masks: BoneMasks) -> dict[str, float]:

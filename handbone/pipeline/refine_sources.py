@@ -7,7 +7,7 @@ from typing import Protocol
 
 import numpy as np
 
-from handbone.data.pictures import read_picture
+from handbone.data.pictures import Invert, read_picture
 from handbone.errors import HandboneError
 from handbone.masks.bone_masks import BoneMasks
 from handbone.masks.contest_csv import picture_names, read_predictions
@@ -22,7 +22,8 @@ class Item:
     """One picture with its coarse prediction.
 
     name: base name. image: float32 (H, W) in [0, 1], bones bright. coarse: what is refined. cells: the 29 run lengths
-    of the prediction file, which stay where nothing is refined. error: why the picture cannot be refined.
+    of the prediction file, which stay where nothing is refined. error: why the picture cannot be refined. inverted:
+    whether the file shows bones dark and was turned round; None where a run has read it.
     """
 
     name: str
@@ -30,12 +31,14 @@ class Item:
     image: np.ndarray | None = None
     coarse: BoneProbabilities | None = None
     error: str | None = None
+    inverted: bool | None = None
 
 
 class Source(Protocol):
-    """Coarse predictions, one picture in memory at a time."""
+    """Coarse predictions, one picture in memory at a time; `invert` says how pictures are read."""
 
     names: list[str]
+    invert: Invert
 
     def __iter__(self) -> Iterator[Item]: ...
 
@@ -43,13 +46,17 @@ class Source(Protocol):
 class ForeignFile:
     """A prediction file in the contest's format and the folder of its pictures, joined by base name.
 
+    Parameters
+    ----------
+    invert: whether pictures are turned round, see `read_picture`.
+
     Raises
     ------
     HandboneError: a file or folder that cannot be read, or none of whose pictures is there.
     """
 
-    def __init__(self, table: Path, images: Path):
-        self.table = table
+    def __init__(self, table: Path, images: Path, *, invert: Invert = "auto"):
+        self.table, self.invert = table, invert
         self.names = picture_names(table)
         self._paths = {path.name: path for path in find_pictures([images])}
         if not any(name in self._paths for name in self.names):
@@ -62,14 +69,15 @@ class ForeignFile:
             try:
                 if name not in self._paths:
                     raise HandboneError("there is no picture of this name", where=name, remedy="add it to --images")
-                image = read_picture(self._paths[name]).image
+                picture = read_picture(self._paths[name], invert=self.invert)
+                image = picture.image
                 try:
                     masks = BoneMasks.from_rle(cells, image.shape)
                 except HandboneError as error:
                     height, width = image.shape
                     what = f"its run lengths don't fit the picture of {width} x {height} ({error})"
                     raise HandboneError(what, where=name) from None
-                yield Item(name, cells, image, BoneProbabilities.from_masks(masks))
+                yield Item(name, cells, image, BoneProbabilities.from_masks(masks), inverted=picture.inverted)
             except HandboneError as error:
                 yield Item(name, cells, error=str(error))
 
@@ -84,6 +92,7 @@ class RunSource:
 
     def __init__(self, folder: Path):
         self.folder, self.context = folder, finished_run(folder)
+        self.invert: Invert = self.context.dataset.invert
         self.names = picture_names(folder / TABLE)
 
     def __iter__(self) -> Iterator[Item]:

@@ -36,7 +36,8 @@ class Refined:
     """What became of one picture.
 
     name: of the picture. error: why it stayed as it was. frames: where the refiner looked, by the window's name.
-    decisions: one for each bone that could change. seconds: time taken by each step.
+    decisions: one for each bone that could change. seconds: time taken by each step. inverted: whether the file shows
+    bones dark and was turned round; None where it was not read here.
     """
 
     name: str
@@ -44,6 +45,7 @@ class Refined:
     frames: dict[str, Any] = field(default_factory=dict)
     decisions: list[dict[str, Any]] = field(default_factory=list)
     seconds: dict[str, float] = field(default_factory=dict)
+    inverted: bool | None = None
 
 
 def refine_predictions(
@@ -68,9 +70,15 @@ def refine_predictions(
                     table.write_cells(item.name, item.cells)
                     records.append(Refined(item.name, error=item.error))
                     continue
-                outcome = method.refine(item.image, item.coarse, windows)
-                if method.prompt_stage is not None:
-                    outcome = method.prompt(item.image, outcome)
+                try:
+                    outcome = method.refine(item.image, item.coarse, windows)
+                    if method.prompt_stage is not None:
+                        outcome = method.prompt(item.image, outcome)
+                except Exception as error:  # one picture must not cost the others
+                    first = (str(error).strip().splitlines() or [""])[0]
+                    table.write_cells(item.name, item.cells)
+                    records.append(Refined(item.name, error=f"{item.name}: {type(error).__name__}: {first}"))
+                    continue
                 before, after = (p.threshold(method.threshold) for p in (outcome.coarse, outcome.final))
                 table.write_cells(item.name, _cells(item, outcome, after))
                 records.append(_record(item, outcome))
@@ -126,6 +134,7 @@ def _record(item: Item, outcome: Outcome) -> Refined:
         frames={name: frame.to_json() for name, frame in outcome.frames.items()},
         decisions=[decision.to_json() for decision in _decisions(outcome)],
         seconds={step: round(seconds, 4) for step, seconds in outcome.seconds.items()},
+        inverted=item.inverted,
     )
 
 

@@ -4,13 +4,14 @@ import os
 import shutil
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from handbone.data.samples import Dataset, open_dataset
 from handbone.files import whole_file, write_text
 from handbone.pipeline.checks import check_recipe
 from handbone.pipeline.digest import data_digest
+from handbone.pipeline.finished import MANIFEST
 from handbone.pipeline.folder import RunFolder, fingerprint
 from handbone.pipeline.manifest import peak_memory_gb, write_manifest
 from handbone.pipeline.plan import PlannedStep, Result
@@ -56,8 +57,10 @@ class Run:
     def execute(self, plan: Sequence[PlannedStep]) -> Result:
         """Carry out what the plan leaves to do, publish the results at the top of the folder, and say what came out."""
         with self.folder.locked(), self._told():
-            write_text(self.folder.path / "recipe.toml", to_toml(self.recipe))
+            # Since the plan was made, another process may have done a step, or redone it otherwise.
+            plan = [replace(each, state=self.folder.state(each.step.name, each.mark)) for each in plan]
             self._clear_results()
+            write_text(self.folder.path / "recipe.toml", to_toml(self.recipe))
             context = Context(self.recipe, self.folder, self.phantom, self.dataset)
             for number, planned in enumerate(plan, start=1):
                 self._carry_out(context, planned, f"{number}/{len(plan)}")
@@ -88,7 +91,11 @@ class Run:
             wait_until(lambda n=name, m=mark: self.folder.state(n, m) == "reused", name)
 
     def _clear_results(self) -> None:
-        """Remove what an earlier recipe published, so that no file at the top is older than its neighbours."""
+        """Remove what an earlier recipe published, so that no file at the top is older than its neighbours.
+
+        The manifest goes first and comes last: where it is, the run is finished.
+        """
+        (self.folder.path / MANIFEST).unlink(missing_ok=True)
         for step in STEPS:
             for _, target in step.publishes:
                 (self.folder.path / target).unlink(missing_ok=True)
@@ -114,7 +121,7 @@ class Run:
                         shutil.copyfile(made, temporary)
         seconds = {planned.step.name: self.folder.seconds(planned.step.name) for planned in plan}
         result = Result(self.folder.path, context.figures(), seconds, peak_memory_gb(), context.problems())
-        write_manifest(self.folder.path / "manifest.json", self.recipe, plan, result, phantom=self.phantom)
+        write_manifest(self.folder.path / MANIFEST, self.recipe, plan, result, phantom=self.phantom)
         return result
 
 

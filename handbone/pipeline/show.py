@@ -9,6 +9,7 @@ import typer
 from rich.console import Console
 from rich.table import Table
 
+from handbone.files import json_value
 from handbone.pipeline.plan import PlannedStep, Result
 
 if TYPE_CHECKING:
@@ -50,7 +51,7 @@ def show_plan(
 def show_result(result: Result, *, as_json: bool) -> None:
     """Print Dice before and after refinement, the pictures that could not be used, and where the results lie."""
     if as_json:
-        typer.echo(json.dumps({**asdict(result), "folder": str(result.folder)}, default=str))
+        typer.echo(json.dumps({**asdict(result), "folder": str(result.folder)}, default=json_value))
         return
     out = Console()
     table = Table(title="Mean Dice", title_justify="left")
@@ -65,8 +66,9 @@ def show_result(result: Result, *, as_json: bool) -> None:
     for problem in result.problems:
         out.print(f"[yellow]left out[/yellow] {problem['file']}: {problem['message']}", highlight=False)
     minutes = sum(result.seconds.values()) / 60
+    memory = "" if result.peak_memory_gb is None else f", at most {result.peak_memory_gb:.1f} GB"
     out.print(
-        f"{minutes:.1f} min, at most {result.peak_memory_gb:.1f} GB. "
+        f"{minutes:.1f} min{memory}. "
         f"Open [bold]{result.folder / 'report.html'}[/bold]; masks are in {result.folder / 'predictions.csv'}.",
         highlight=False,
         soft_wrap=True,

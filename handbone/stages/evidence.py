@@ -65,7 +65,7 @@ class Comparison:
                 area_ratio=0.0 if old_area else None,
                 before=_mean_inside(self.before, bone, part, old),
                 after=_mean_inside(self.after, bone, part, new),
-                elsewhere=not old_area and masks[0].areas()[bone] > 0,
+                elsewhere=not old_area and bool(masks[0].present()[bone]),
             )
         shared = int(np.count_nonzero(old & new))
         return Evidence(

@@ -94,7 +94,7 @@ class Gate(schema.Table):
         return cls(
             features=names,
             coefficients=logistic.fit(table, harmed, ridge),
-            limit=round(limit, 6),
+            limit=limit,
             pictures=pictures,
             gain=round(float(gains[used].sum() / len(gains)), 5),
             harmed=round(float(harmed[used].sum() / (pictures * COUNT)), 5),
@@ -148,9 +148,9 @@ def verdict(
     refusal = _refusal(evidence, settings)
     if refusal or gate is None:
         return not refusal, refusal or "credible", None
-    harm = round(gate.harm(bone, evidence), 4)
+    harm = gate.harm(bone, evidence)
     if harm > gate.limit:
-        return False, f"{NAMES[bone]} may come out worse (chance {harm:.2f} > {gate.limit:.2f})", harm
+        return False, f"{NAMES[bone]} may come out worse (chance {harm:.2g} > {gate.limit:.2g})", harm
     return True, "credible", harm
 
 

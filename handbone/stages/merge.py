@@ -37,6 +37,7 @@ class Decision:
     def to_json(self) -> dict:
         """The decision as flat JSON values."""
         values = asdict(self)
+        values["harm"] = None if self.harm is None else round(self.harm, 4)
         return {**values.pop("evidence"), **values}
 
 

@@ -20,7 +20,7 @@ from handbone.stages.view import view
 Rings = Mapping[int, Sequence[np.ndarray]]
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class LabelledPicture:
     """A picture with its outlines.
 

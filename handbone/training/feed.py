@@ -2,9 +2,9 @@
 
 import os
 import shutil
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any, Protocol, TypeVar
 
 import torch
 from torch.utils.data import DataLoader, Dataset, Sampler
@@ -14,6 +14,7 @@ from handbone.recipe.schema import Train
 from handbone.training.frameworks import lightning
 
 _PREFETCH = 2
+_Key = TypeVar("_Key")
 
 
 class StageDataset(Protocol):
@@ -37,7 +38,8 @@ class EpochSampler(Sampler[tuple[int, int, int]]):
     """Every process's share of an epoch as (epoch, round, index), shuffled anew by seed and epoch.
 
     The epoch travels with the index, so that worker processes can live on through all epochs and still draw each
-    epoch's own augmentation. Shares are padded to equal length, as gradients are averaged in step.
+    epoch's own augmentation. Shares are padded to equal length: processes average gradients in step, and one with fewer
+    batches than the others would make them wait for ever.
 
     Parameters
     ----------
@@ -63,8 +65,12 @@ class EpochSampler(Sampler[tuple[int, int, int]]):
             for turn in range(self._rounds)
             for index in torch.randperm(self._count, generator=generator).tolist()
         ]
-        order += order[: len(self) * self._world - len(order)]
-        yield from order[self._rank :: self._world]
+        yield from _share(order, self._rank, self._world)
+
+
+def _share(order: Sequence[_Key], rank: int, world: int) -> list[_Key]:
+    """One process's part of an order; all parts are equally long, as the order begins anew where it ends too soon."""
+    return [order[place % len(order)] for place in range(rank, -(-len(order) // world) * world, world)]
 
 
 class EpochView(Dataset):
@@ -85,6 +91,22 @@ class EpochView(Dataset):
         dataset = self._at[size]
         dataset.set_epoch(epoch * self._settings.repeats + turn)
         return dataset[index]
+
+
+class ValidationView(Dataset):
+    """A stage's validation set read by place; places behind the last picture are padding, with `counted` False.
+
+    Processes that wait for each other need equal shares, but no picture may count twice.
+    """
+
+    def __init__(self, dataset: StageDataset):
+        self._dataset = dataset
+
+    def __len__(self) -> int:
+        return len(self._dataset)
+
+    def __getitem__(self, place: int) -> dict[str, Any]:
+        return {**self._dataset[place % len(self)], "counted": place < len(self)}
 
 
 class Feed(lightning.LightningDataModule):
@@ -128,9 +150,10 @@ class Feed(lightning.LightningDataModule):
 
     def val_dataloader(self) -> DataLoader:
         """Every picture once, one by one, at the full size, shared among the processes."""
-        trainer = self.trainer
-        indices = range(trainer.global_rank, len(self._validation), trainer.world_size)
-        return self._loader(self._validation.at_size(self._size), list(indices), 1)
+        trainer, count = self.trainer, len(self._validation)
+        places = range(-(-count // trainer.world_size) * trainer.world_size)
+        view = ValidationView(self._validation.at_size(self._size))
+        return self._loader(view, _share(places, trainer.global_rank, trainer.world_size), 1)
 
     def _loader(self, dataset: Any, sampler: Any, batch: int) -> DataLoader:
         picture = self._size**2 * (anatomy.COUNT + 4 * self._in_channels)

@@ -117,13 +117,14 @@ class NetworkTraining(lightning.LightningModule):
         return pictures * accumulate / together
 
     def on_train_epoch_end(self) -> None:
-        """Advance the schedule, and stop where the loss is lost.
+        """Advance the schedule, and stop where the loss is lost, in every process where it is lost in one.
 
         Raises
         ------
         HandboneError: the loss is not finite.
         """
-        if not torch.isfinite(self.loss_sum):
+        # A process that raised alone would leave the others waiting for its gradients.
+        if not self.trainer.strategy.reduce_boolean_decision(bool(torch.isfinite(self.loss_sum)), all=True):
             raise HandboneError(
                 f"the loss is not finite in epoch {self.current_epoch + 1}",
                 remedy="lower train.lr, set train.clip, or train.precision = '32'",
@@ -144,7 +145,7 @@ class NetworkTraining(lightning.LightningModule):
         logits = self.network(batch["image"].contiguous(memory_format=torch.channels_last))
         if self.dice is None:
             self.dice = DiceSums(logits.shape[1], logits.device)
-        self.dice.add(logits, batch["target"])
+        self.dice.add(logits[batch["counted"]], batch["target"][batch["counted"]])
 
     def configure_optimizers(self) -> torch.optim.Optimizer:
         """Parameter groups by the recipe: a rate of its own for the encoder, no decay of norms and biases."""

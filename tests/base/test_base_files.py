@@ -1,6 +1,9 @@
 """Files and folders are written whole or not at all, and errors say what to do."""
 
 import hashlib
+import os
+import stat
+from pathlib import Path
 
 import pytest
 
@@ -35,6 +38,60 @@ def test_failed_folder_leaves_the_old_one(tmp_path):
         raise KeyboardInterrupt
     assert [path.name for path in folder.iterdir()] == ["a"]
     assert list(tmp_path.iterdir()) == [folder]
+
+
+@pytest.fixture
+def told(monkeypatch, tmp_path):
+    """What went to the disk and what took a name, in that order, relative to tmp_path."""
+    events, fsync, replace = [], os.fsync, os.replace
+
+    def place(path):
+        return str(Path(path).relative_to(tmp_path))
+
+    def synced(handle):
+        events.append(("synced", place(os.readlink(f"/proc/self/fd/{handle}"))))
+        fsync(handle)
+
+    def replaced(source, target):
+        events.append(("replaced", place(source), place(target)))
+        replace(source, target)
+
+    monkeypatch.setattr(os, "fsync", synced)
+    monkeypatch.setattr(os, "replace", replaced)
+    return events
+
+
+@pytest.mark.skipif(not Path("/proc/self/fd").exists(), reason="needs Linux's /proc to see which file is synced")
+def test_content_is_on_the_disk_before_the_name_and_the_name_when_all_is_done(told, tmp_path):
+    with whole_file(tmp_path / "a.csv") as temporary:
+        temporary.write_text("new")
+    assert told == [("synced", temporary.name), ("replaced", temporary.name, "a.csv"), ("synced", ".")]
+    told.clear()
+    with whole_folder(tmp_path / "set") as temporary:
+        (temporary / "deep").mkdir()
+        (temporary / "deep" / "a").write_text("1")
+    name = temporary.name
+    inside, last = told[:-2], told[-2:]
+    assert {place for _, place in inside} == {name, f"{name}/deep", f"{name}/deep/a"}
+    assert last == [("replaced", name, "set"), ("synced", ".")]
+
+
+@pytest.mark.skipif(os.name == "nt", reason="Windows has no such modes")
+@pytest.mark.parametrize("umask", [0o022, 0o077, 0o002])
+def test_modes_follow_the_umask_which_nobody_touches(tmp_path, umask, monkeypatch):
+    before = os.umask(umask)
+    try:
+        with monkeypatch.context() as patched:
+            # It belongs to the whole process: another thread's files would be open to all meanwhile.
+            patched.setattr(os, "umask", None)
+            with whole_file(tmp_path / "a.csv") as temporary:
+                temporary.write_text("new")
+            with whole_folder(tmp_path / "set"):
+                pass
+    finally:
+        os.umask(before)
+    assert stat.S_IMODE((tmp_path / "a.csv").stat().st_mode) == 0o666 & ~umask
+    assert stat.S_IMODE((tmp_path / "set").stat().st_mode) == 0o777 & ~umask
 
 
 def test_sha256_is_that_of_the_bytes(tmp_path):

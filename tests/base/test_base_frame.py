@@ -97,3 +97,19 @@ def test_then_appends_a_map():
 def test_wrong_shape_is_quoted():
     with pytest.raises(ShapeError, match=r"\(3, 3\)"):
         Frame(np.eye(3), (10, 10))
+
+
+@pytest.mark.parametrize(("side", "averaged"), [(100, True), (180, True), (220, True), (228, False), (300, False)])
+def test_a_picture_is_averaged_by_area_below_three_quarters_of_its_size(side, averaged):
+    """Four pixels a sample, as warpAffine takes, skip what lies between them; near full size they blur less."""
+    noise = np.random.default_rng(0).random((300, 300), np.float32)
+    frame = Frame.letterbox(noise.shape, (side, side))
+    by_area = cv2.resize(noise, (side, side), interpolation=cv2.INTER_AREA)
+    sampled = cv2.warpAffine(noise, frame.matrix, (side, side))
+    inside = (slice(2, -2), slice(2, -2))
+    closer = {True: by_area, False: sampled}[averaged]
+    farther = {True: sampled, False: by_area}[averaged]
+    warped = frame.warp(noise)
+    assert np.abs(warped - closer)[inside].max() < 1e-3
+    if side not in (100, 300):
+        assert np.abs(warped - farther)[inside].max() > 0.05

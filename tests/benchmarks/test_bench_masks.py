@@ -4,14 +4,19 @@
 machines, times do not.
 """
 
+import csv
+from itertools import groupby
+from operator import itemgetter
+
 import cv2
 import numpy as np
 import pytest
 
-from handbone.anatomy import COUNT
+from handbone.anatomy import COUNT, NAMES
 from handbone.evaluation.metrics import dice_contest, hd95
 from handbone.frame import Frame
 from handbone.masks import BoneMasks, BoneProbabilities
+from handbone.masks.contest_csv import read_predictions
 from handbone.masks.rasterise import coverage
 
 PICTURE = (2048, 2048)
@@ -135,3 +140,38 @@ def test_hd95(benchmark, rings, masks):
 def test_save_probabilities(benchmark, logits, tmp_path):
     benchmark.group = "probabilities of a picture to disk"
     benchmark(BoneProbabilities.from_grid_logits(logits, FRAME, PICTURE).save, tmp_path / "hand.npz")
+
+
+@pytest.fixture(scope="module")
+def tables(masks, tmp_path_factory):
+    """Prediction files of 40 pictures of 29 masks: sorted by picture, by class, and shuffled."""
+    texts = masks.to_rle()
+    rows = [f"{picture}.png,{NAMES[bone]},{texts[bone]}\n" for picture in range(40) for bone in range(COUNT)]
+    orders = {
+        "sorted": rows,
+        "by class": [row for bone in range(COUNT) for row in rows[bone::COUNT]],
+        "shuffled": np.random.default_rng(0).permutation(rows).tolist(),
+    }
+    folder = tmp_path_factory.mktemp("tables")
+    for name, order in orders.items():
+        (folder / f"{name}.csv").write_text("image_name,class,rle\n" + "".join(order))
+    return folder
+
+
+@pytest.mark.parametrize("order", ["sorted", "by class", "shuffled"])
+def test_read_a_prediction_file(benchmark, tables, order):
+    benchmark.group = "a prediction file of 40 pictures"
+    benchmark(lambda: sum(len(cells) for _, cells in read_predictions(tables / f"{order}.csv")))
+
+
+def test_read_a_sorted_prediction_file_plainly(benchmark, tables):
+    benchmark.group = "a prediction file of 40 pictures"
+
+    def plain():
+        """One pass, which only a file that is sorted by picture allows."""
+        with open(tables / "sorted.csv", newline="", encoding="utf-8") as file:
+            rows = csv.reader(file)
+            next(rows)
+            return sum(len({row[1]: row[2] for row in group}) for _, group in groupby(rows, key=itemgetter(0)))
+
+    benchmark(plain)

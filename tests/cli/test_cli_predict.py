@@ -163,3 +163,34 @@ def test_the_table_has_a_confidence_a_bone_and_the_record_what_to_look_at_again(
     assert picture["location"]["looks"] == 8 and not picture["location"]["found"]
     assert {"no-hand"} <= {flag["rule"] for flag in picture["flags"]}
     assert all(chance >= 0.5 for chance in picture["confidence"].values())
+
+
+@pytest.fixture
+def light_box(tmp_path):
+    """A radiograph between bright borders, which looks as if it were inverted; and a sound one."""
+    grey = cv2.GaussianBlur(np.random.default_rng(0).random((150, 110), np.float32), (0, 0), 9)
+    grey = (100 * cv2.normalize(grey, None, 0, 1, cv2.NORM_MINMAX)).astype(np.uint8)
+    (tmp_path / "boxes").mkdir()
+    cv2.imwrite(str(tmp_path / "boxes" / "sound.png"), grey)
+    grey[:, :25] = grey[:, -25:] = 230
+    cv2.imwrite(str(tmp_path / "boxes" / "box.png"), grey)
+    return tmp_path / "boxes"
+
+
+def test_a_person_may_know_better_whether_pictures_are_inverted(light_box, run_folder, tmp_path):
+    def predicted(invert):
+        result = call(light_box, "-o", tmp_path / invert, "--weights", run_folder, "--invert", invert)
+        assert result.exit_code == 0, result.output
+        record = json.loads((tmp_path / invert / "predictions.json").read_text())
+        assert record["invert"] == invert
+        overlay = cv2.imread(str(tmp_path / invert / "overlays" / "box.png"))
+        return result.output, {p["name"]: p["inverted"] for p in record["pictures"]}, overlay[75, 5].mean()
+
+    said, inverted, border = predicted("auto")
+    assert inverted == {"box.png": True, "sound.png": False} and border < 100
+    assert "inverted box.png" in said and "--invert no" in said and "inverted sound.png" not in said
+    said, inverted, border = predicted("no")
+    assert inverted == {"box.png": False, "sound.png": False} and border > 150
+    assert "turned round" not in said
+    said, inverted, _ = predicted("yes")
+    assert inverted == {"box.png": True, "sound.png": True} and "turned round" not in said

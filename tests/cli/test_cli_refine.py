@@ -16,6 +16,7 @@ from handbone.masks.contest_csv import PredictionsWriter, read_predictions
 from handbone.phantom import draw_hand
 from handbone.recipe.schema import Choice
 from handbone.stages.settings import RefinerSettings
+from handbone.stages.two_stage import TwoStage
 from handbone.training.weights import WeightsCard, build_network, save_weights
 
 app = typer.Typer()
@@ -118,3 +119,44 @@ def test_mistakes_are_answered_in_a_sentence(foreign, weights, tmp_path, monkeyp
     assert "none of the 3 pictures" in str(call(*given).exception)
     assert "Capitat" in str(call("--classes", "Capitat", *given).exception)
     assert not (tmp_path / "out").exists()
+
+
+def test_a_person_may_know_better_whether_pictures_are_inverted(foreign, weights, tmp_path):
+    given = ("--coarse", foreign / "theirs.csv", "--images", foreign / "images", "-w", weights)
+    for invert, turned in (("auto", False), ("yes", True), ("no", False)):
+        result = call(*given, "-o", tmp_path / invert, "--invert", invert)
+        assert result.exit_code == 0, result.output
+        record = json.loads((tmp_path / invert / "refinement.json").read_text())
+        assert record["invert"] == invert and {p["inverted"] for p in record["pictures"]} == {turned}
+    results = [(tmp_path / invert / "predictions.csv").read_bytes() for invert in ("auto", "yes", "no")]
+    assert results[0] == results[2] != results[1]
+    dark = tmp_path / "dark"
+    dark.mkdir()
+    for path in (foreign / "images").rglob("*.png"):
+        cv2.imwrite(str(dark / path.name), 255 - cv2.imread(str(path)))
+    result = call(*given[:3], dark, *given[4:], "-o", tmp_path / "turned")
+    assert result.exit_code == 0 and result.output.count("turned round") == 3
+
+
+def test_a_run_has_read_its_pictures_already(tmp_path):
+    result = call("--run", tmp_path, "--invert", "no")
+    assert result.exit_code == 2 and "data.invert" in result.output
+
+
+def test_a_picture_that_fails_keeps_its_rows_and_costs_no_other(foreign, weights, tmp_path, monkeypatch):
+    plain, asked = TwoStage.refine, []
+
+    def refine_but_one(self, *arguments):
+        asked.append(arguments)
+        if len(asked) == 2:
+            raise RuntimeError("the network is dizzy\nin many lines")
+        return plain(self, *arguments)
+
+    monkeypatch.setattr(TwoStage, "refine", refine_but_one)
+    given = ("--coarse", foreign / "theirs.csv", "--images", foreign / "images", "-w", weights)
+    result = call(*given, "-o", tmp_path / "out", "--json")
+    assert result.exit_code == 1
+    errors = [picture["error"] for picture in json.loads(result.stdout)["pictures"]]
+    assert errors == [None, "b.png: RuntimeError: the network is dizzy", None]
+    before, after = (dict(read_predictions(p)) for p in (foreign / "theirs.csv", tmp_path / "out/predictions.csv"))
+    assert before["b.png"] == after["b.png"] and before["a.png"] != after["a.png"]

@@ -12,8 +12,9 @@ from data_toys import annotation, draw, toy_hand, write_hand
 from handbone.anatomy import INDEX
 from handbone.data import open_dataset
 from handbone.data.check import check_dataset
+from handbone.data.labels import ring_areas
 from handbone.data.people import read_people
-from handbone.data.plausible import doubts
+from handbone.data.plausible import REFERENCE_AREAS, doubts, hand_unit
 from handbone.errors import HandboneError
 from handbone.recipe.schema import Data
 
@@ -173,3 +174,24 @@ def test_a_workbook_that_is_none_is_refused_by_name(tmp_path):
     (tmp_path / "meta_data.xlsx").write_text("no")
     with pytest.raises(HandboneError, match=r"meta_data\.xlsx: not a workbook"):
         read_people(tmp_path / "meta_data.xlsx")
+
+
+def test_a_hand_s_unit_is_its_third_metacarpal():
+    """By areas alone, and whatever a few wrong labels say."""
+    areas = REFERENCE_AREAS * 150.0**2
+    assert hand_unit(areas) == pytest.approx(150.0)
+    areas[[3, 8, 20]] *= (9.0, 0.1, 0.0)
+    assert hand_unit(areas) == pytest.approx(150.0, rel=0.01)
+    assert np.isnan(hand_unit(np.zeros(29)))
+
+
+@pytest.mark.parametrize(("gap", "found"), [(0.27, False), (0.33, True)])
+def test_parts_of_a_bone_may_lie_three_tenths_of_a_metacarpal_apart(gap, found):
+    rings = {INDEX[name]: [points] for name, points in toy_hand().items()}
+    unit = hand_unit(ring_areas(rings))
+    bone = INDEX["finger-4"]
+    part = rings[bone][0]
+    away = part - [0, np.ptp(part[:, 1]) + gap * unit]
+    rings[bone] = [part, away]
+    unit = hand_unit(ring_areas(rings))
+    assert ("far-apart" in {doubt.rule for doubt in doubts(rings)}) is found

@@ -103,3 +103,20 @@ def test_phantom_draws_a_set_that_check_finds_sound(tmp_path):
     assert result.exit_code == 0, result.output
     assert json.loads(result.stdout)["train"] == 2
     assert run("check", tmp_path / "ph").exit_code == 0
+
+
+def test_a_person_may_know_better_whether_pictures_are_inverted(contest, tmp_path):
+    def inverted(*options):
+        findings = json.loads(run("check", contest, "--json", *options).stdout)["findings"]
+        return sum(finding["rule"] == "inverted" for finding in findings)
+
+    assert inverted() == inverted("--invert", "no") == 0 and inverted("--invert", "yes") == 9
+    for path in contest.rglob("*.png"):
+        cv2.imwrite(str(path), 255 - cv2.imread(str(path)))
+    assert inverted() == 9 and inverted("--invert", "no") == 0
+    brightness = {}
+    for invert in ("auto", "no"):
+        assert run("summary", contest, "-o", tmp_path / invert, "--invert", invert).exit_code == 0
+        drawn = cv2.imread(str(tmp_path / invert / "hand-image_1661130828130.jpg"))
+        brightness[invert] = drawn.mean()
+    assert brightness["auto"] < brightness["no"] - 50

@@ -212,6 +212,21 @@ def test_coco_rle_of_another_size_or_length_is_named(tmp_path):
     assert len(labels.rings) == 26
 
 
+@pytest.mark.parametrize("category", [99, None, [1], "x"])
+def test_a_broken_outline_of_a_category_that_the_file_does_not_list_is_named(tmp_path, category):
+    coco_folder(tmp_path, "polygon")
+    path = tmp_path / "labels.json"
+    content = json.loads(path.read_text())
+    content["annotations"][0] |= {"category_id": category, "segmentation": [[1, 2, 3]]}
+    path.write_text(json.dumps(content))
+    class_map = CLASS_MAP | {f"category {category}": anatomy.NAMES[0]}
+    labels = opened(tmp_path, class_map=class_map).labels(opened(tmp_path).samples[0])
+    [found] = [p for p in labels.problems if p.rule == "broken-outline"]
+    assert found.message.startswith(f"a segmentation of category {category} cannot be read")
+    unmapped = opened(tmp_path, class_map=CLASS_MAP).labels(opened(tmp_path).samples[0])
+    assert f"unknown label 'category {category}'" in [p.message for p in unmapped.problems]
+
+
 def test_coco_pictures_and_entries_without_each_other_are_found(tmp_path):
     coco_folder(tmp_path, "polygon")
     cv2.imwrite(str(tmp_path / "images/alone.png"), draw(toy_hand()))

@@ -47,6 +47,34 @@ def test_inverted_pictures_are_turned_back(tmp_path, bits):
     np.testing.assert_allclose(turned.image, plain.image, atol=0.03)
 
 
+def framed(grey):
+    """A sound radiograph between bright borders, as of a light box: it looks as if it were inverted."""
+    values = grey.copy()
+    side = grey.shape[1] // 4
+    values[:, :side] = values[:, -side:] = 230
+    return values
+
+
+def test_a_person_may_know_better_whether_a_picture_is_inverted(tmp_path):
+    sound, light_box = saved(tmp_path / "a.png", GREY), saved(tmp_path / "b.png", framed(GREY))
+    assert read_picture(light_box).inverted, "the test is fooled"
+    for invert, inverted in (("no", False), ("yes", True)):
+        for path, values in ((sound, GREY), (light_box, framed(GREY))):
+            picture = read_picture(path, invert=invert)
+            assert picture.inverted is inverted
+            expected = 1 - values / 255 if inverted else values / 255
+            np.testing.assert_allclose(picture.image, expected, atol=1e-6)
+
+
+def test_the_cache_keeps_what_was_read_otherwise_apart(tmp_path):
+    path = saved(tmp_path / "a.png", GREY)
+    caches = {invert: PictureCache(tmp_path / "cache", invert=invert) for invert in ("auto", "yes", "no")}
+    for _ in range(2):
+        np.testing.assert_array_equal(caches["auto"].open(path), GREY)
+        np.testing.assert_array_equal(caches["yes"].open(path), 255 - GREY)
+        np.testing.assert_array_equal(caches["no"].open(path), GREY)
+
+
 def test_transparent_parts_are_black(tmp_path):
     values = np.dstack([cv2.cvtColor(GREY, cv2.COLOR_GRAY2BGR), np.full_like(GREY, 255)])
     values[:50, :, 3] = 0

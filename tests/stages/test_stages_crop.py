@@ -180,3 +180,26 @@ def test_measured_errors_follow_the_coarse_masks_and_survive_json():
     assert np.abs(errors.samples[:, :2]).max() < 0.05
     assert np.array_equal(FrameErrors.from_json(errors.to_json()).samples, errors.samples.round(5))
     assert (NO_ERRORS.spread > 0).all()
+
+
+def test_a_window_says_when_the_bones_do_not_tell_left_from_right():
+    """Bones of one finger lie on a line, which fits a hand and its mirror image alike."""
+    line = schema.Crop(anchors=("finger-8", "finger-9", "finger-10", "finger-11", "Capitate"))
+    whole = wrist_frame(masks_at(hand_points(noise=0.0)), CROP, 512)
+    doubtful = wrist_frame(masks_at(hand_points(noise=0.0)), line, 512)
+    assert whole.fallback == "none" and whole.reason == ""
+    assert doubtful.fallback == "wider" and "left from a right" in doubtful.reason
+
+
+@pytest.mark.parametrize(
+    ("share", "fits"), [(0.028, False), (0.033, True), (0.1, True), (0.55, True), (0.65, False), (0.9, False)]
+)
+def test_a_hand_is_no_smaller_and_no_larger_than_a_picture_can_hold(share, fits):
+    """The third metacarpal takes from 0.03 to 0.6 of the picture's longer side."""
+    points = hand_points(unit=share * 2048, at=np.array([1024.0, 1024.0]), noise=0.0)
+    masks = masks_at(np.where((points > 8) & (points < 2039), points, np.nan), size=2048)
+    decision = wrist_frame(masks, CROP, 512)
+    if fits:
+        assert decision.fallback != "whole" and decision.unit_px == pytest.approx(share * 2048, rel=0.03)
+    else:
+        assert decision.fallback == "whole" and "which no hand here can have" in decision.reason

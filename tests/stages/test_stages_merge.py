@@ -112,3 +112,17 @@ def test_a_window_off_the_pictures_edge():
     assert box == (0, 0, 0, 0) and weight.size == 0
     coarse, merged = merged_with({LUNATE: (100, 100, 15, 1.0)}, frame=Frame.around((500, 500), 100, 60))
     assert not merged.decisions[0].used and np.array_equal(merged.probabilities.dense(), coarse.dense())
+
+
+def test_masks_are_compared_where_the_window_has_its_say_and_nowhere_else():
+    """Towards its edge the window fades: what the refiner sees there is hardly used, and must not decide."""
+    settings = schema.Merge(feather=0.3)
+    coarse = probabilities({LUNATE: (100, 100, 15, 0.9)})
+    # The window reaches from 40 to 160; it has less than half a say outside of 58 to 142.
+    for x, seen in ((53, False), (147, False), (64, True), (136, True)):
+        refined = probabilities({LUNATE: (100, 100, 15, 1.0)}).dense()
+        refined[LUNATE, 96:105, x - 2 : x + 3] = 1.0
+        merged = merge(coarse, BoneProbabilities.from_dense(refined), WINDOW, settings, bones=(LUNATE,))
+        evidence = merged.decisions[0].evidence
+        assert (evidence.agreement < 1.0) is seen and (evidence.area_ratio > 1.0) is seen
+        assert (evidence.shift > 0.0) is seen

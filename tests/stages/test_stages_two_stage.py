@@ -133,3 +133,26 @@ def test_weights_are_found_in_runs_folders_and_files(tmp_path):
     assert find_weights(coarse) == (coarse, None)
     with pytest.raises(HandboneError, match="no such file"):
         find_weights(tmp_path / "nothing")
+
+
+@pytest.mark.parametrize(("flip", "either_side"), [(True, True), (True, False), (False, True)])
+def test_a_refiner_that_knows_one_side_alone_is_not_shown_the_mirror_image(flip, either_side):
+    class Noting(DiscReader):
+        def logits(self, image, flip=False):
+            flips.append(flip)
+            return super().logits(image, flip)
+
+    flips = []
+    coarse, refiner = Stage(DiscReader(shrinks=1), 1024), Stage(Noting(), 512)
+    TwoStage(coarse, refiner, RefinerSettings(either_side=either_side), flip=flip).predict(picture()[0])
+    assert flips == [flip and either_side]
+
+
+@pytest.mark.parametrize(
+    ("flip", "mirror", "either_side"), [(0.5, True, True), (0.0, True, False), (0.0, False, True), (0.5, False, True)]
+)
+def test_a_refiner_knows_both_sides_where_it_was_shown_both(flip, mirror, either_side):
+    """Its training mirrors windows at random, or the window is never turned to the one side."""
+    refine = schema.Refine(augment=schema.Augment(flip=flip))
+    recipe = schema.Recipe(name="r", refine=refine, crop=schema.Crop(mirror=mirror))
+    assert RefinerSettings.from_recipe(recipe).either_side is either_side

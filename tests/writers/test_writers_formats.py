@@ -7,7 +7,7 @@ from pathlib import Path
 import cv2
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from pycocotools.coco import COCO
 from writers_toys import ragged_masks, without_holes
@@ -54,6 +54,7 @@ def test_coco_polygons_fill_to_the_same_masks_but_for_holes(tmp_path):
     assert coco_masks(tmp_path / "annotations.json") == {n: without_holes(m) for n, m in PICTURES.items()}
 
 
+@settings(deadline=None)
 @given(st.integers(0, 10**9), st.integers(1, 40), st.integers(1, 40), st.sampled_from(["rle", "polygon"]))
 def test_coco_holds_masks_of_any_shape(seed, height, width, segmentation):
     masks = ragged_masks(seed, (height, width), share=0.3)

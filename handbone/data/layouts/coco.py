@@ -62,6 +62,14 @@ class _File:
             what = f"not a COCO file: an entry has no {error}"
             raise HandboneError(what, where=path, remedy="every image, category and annotation needs its id") from None
 
+    def class_of(self, annotation: dict[str, Any]) -> str:
+        """The name of an annotation's category; "category NUMBER" where the file does not list it."""
+        category = annotation.get("category_id")
+        try:
+            return self.classes[category]
+        except (KeyError, TypeError):
+            return f"category {category}"
+
 
 @dataclass(frozen=True)
 class Coco:
@@ -134,14 +142,14 @@ class Coco:
         # Many pictures share the file, so that findings name the picture.
         builder = LabelsBuilder(relative_to(sample.image, self.root), size_hw, self.class_map)
         for annotation in file.annotations.get(sample.key, []):
-            category = annotation.get("category_id")
-            bone = builder.bone(file.classes.get(category, f"category {category}"))
+            name = file.class_of(annotation)
+            bone = builder.bone(name)
             if bone is None:
                 continue
             try:
                 rings = _rings(annotation.get("segmentation"), size_hw)
             except (TypeError, ValueError, KeyError, AttributeError) as error:
-                message = f"a segmentation of {file.classes[category]} cannot be read: {error}"
+                message = f"a segmentation of {name} cannot be read: {error}"
                 builder.note("error", "broken-outline", message, "export it again; until then it is left out")
                 continue
             for ring in rings:

@@ -24,6 +24,9 @@ class Data(Table):
     )
     annotations: Annotated[str | None, Off] = Field(default=None, description="COCO: the JSON file, relative to path")
     class_map: dict[str, str] = Field(default_factory=dict, description="foreign class name to bone name")
+    invert: Literal["auto", "yes", "no"] = Field(
+        default="auto", description="turn radiographs round that show bones dark; auto: those that look like it"
+    )
     cache: str | None = Field(default=None, description="folder for decoded pictures; default: the user's cache folder")
 
     @field_validator("class_map")

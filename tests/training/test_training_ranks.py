@@ -1,0 +1,75 @@
+"""Several processes train together: shares are equal, no picture counts twice, and a lost loss ends all of them."""
+
+import csv
+import os
+import socket
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+import handbone
+from handbone.training.feed import EpochSampler
+
+TIMEOUT = 120
+
+
+@settings(deadline=None)
+@given(st.integers(1, 7), st.integers(1, 3), st.integers(1, 9))
+def test_every_process_gets_as_many_pictures_and_none_is_left_out(count, rounds, world):
+    samplers = [EpochSampler(count, rounds=rounds, seed=1, rank=rank, world=world) for rank in range(world)]
+    shares = [list(sampler) for sampler in samplers]
+    assert {len(share) for share in shares} == {len(samplers[0])} == {-(-count * rounds // world)}
+    read = [key for share in shares for key in share]
+    assert set(read) == {(0, turn, index) for turn in range(rounds) for index in range(count)}
+    times = [read.count(key) for key in set(read)]
+    assert max(times) - min(times) <= 1
+
+
+def train(folder, processes, pictures, kind="whole"):
+    """Exit code and error output of each process of a training."""
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = free.getsockname()[1]
+    script = Path(__file__).parent / "training_ranks.py"
+    surroundings = {
+        **os.environ,
+        "OMP_NUM_THREADS": "1",
+        "CUDA_VISIBLE_DEVICES": "",
+        "PYTHONPATH": str(Path(handbone.__file__).parents[1]),
+        "MASTER_ADDR": "127.0.0.1",
+        "MASTER_PORT": str(port),
+    }
+    command = [sys.executable, str(script), str(folder), str(processes), str(pictures), kind]
+    started = [
+        subprocess.Popen(command, env={**surroundings, "LOCAL_RANK": str(rank)}, stderr=subprocess.PIPE, text=True)
+        for rank in range(processes)
+    ]
+    try:
+        ends = [process.communicate(timeout=TIMEOUT)[1] for process in started]
+    finally:
+        for process in started:
+            process.kill()
+    return [(process.returncode, end) for process, end in zip(started, ends, strict=True)]
+
+
+def scores(folder):
+    with open(folder / "history.csv", newline="", encoding="utf-8") as file:
+        return [float(row["val_dice"]) for row in csv.DictReader(file)]
+
+
+def test_three_processes_with_one_picture_learn_what_one_process_does(tmp_path):
+    """All read the same picture, so their mean gradient is that of one; the two validation pictures count once each."""
+    assert [code for code, _ in train(tmp_path / "one", 1, 1)] == [0]
+    together = train(tmp_path / "three", 3, 1)
+    assert [code for code, _ in together] == [0, 0, 0], together
+    assert scores(tmp_path / "three") == pytest.approx(scores(tmp_path / "one"), abs=1e-4)
+
+
+def test_a_loss_that_is_lost_in_one_process_ends_all_with_the_same_sentence(tmp_path):
+    together = train(tmp_path, 2, 2, "without numbers")
+    for code, said in together:
+        assert code == 1 and "the loss is not finite in epoch 1" in said
