@@ -55,7 +55,8 @@ def calibrate(context: Context, part: Path) -> None:
     pictures = []
     for image, truth in _unseen(context):
         outcome = method.predict(image)
-        first = Outcome(outcome.coarse, outcome.coarse if outcome.location is None else tidy(outcome.coarse))
+        earlier = outcome.coarse if outcome.location is None else tidy(outcome.coarse)
+        first = Outcome(outcome.coarse, earlier, location=outcome.location)
         if method.prior_stage is not None:
             first = method.judge(first)
         sides = [_Side(each, truth, recipe.predict.threshold) for each in (first, outcome)]

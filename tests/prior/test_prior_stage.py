@@ -104,6 +104,9 @@ def test_a_mask_goes_to_a_free_name_and_never_onto_another_mask():
     table[3, 3], table[3, 7] = 0.1, 0.8
     seen = np.ones(anatomy.COUNT, bool)
     assert wrong_names(table, seen) == []
+    # The other mask fits no bone, but is there.
+    table[7, 7] = 0.0
+    assert wrong_names(table, seen) == []
     seen[7] = False
     assert wrong_names(table, seen) == [{3: 7}]
     assert renamed_order([{3: 7}])[3] is None
@@ -170,6 +173,21 @@ def test_bones_that_the_pictures_edge_cuts_stay(hand):
     assert (cut.any((1, 2)) & (cut.sum((1, 2)) < hand.sum((1, 2)))).any()
     # Bones beyond the edge are not looked for.
     assert not set(report.expected) & {anatomy.NAMES[b] for b in np.flatnonzero(~cut.any((1, 2)))}
+
+
+def test_forearms_go_on_beyond_the_square_that_the_prior_sees(hand):
+    radius, below = anatomy.INDEX["Radius"], 200
+    longer = np.pad(hand, ((0, 0), (0, below), (0, 0)))
+    columns = np.flatnonzero(hand[radius].any(0))
+    longer[radius, 350:, columns.min() : columns.max()] = True
+    longer[radius, 400:420, columns.max() : columns.max() + 40] = True
+    expected = whole(None)
+    # The prior itself expects a shaft to leave the square as wide as it is.
+    left, right = columns.min() // ZOOM, columns.max() // ZOOM
+    expected[radius, 350 // ZOOM :, left:right] = 8.0
+    after, report = judged(longer, lambda _: expected)
+    assert report.mended[0][0] == "Radius" and not after[radius, 410, columns.max() + 20]
+    assert np.array_equal(after[radius, 530:], longer[radius, 530:])
 
 
 def test_nothing_agrees_where_no_hand_is(hand):

@@ -25,23 +25,23 @@ class Plausibility:
     best_agreement: float = 0.0
 
 
-def plausibilities(coverage: np.ndarray, expected: np.ndarray) -> list[Plausibility]:
+def plausibilities(coverage: np.ndarray, expected: np.ndarray, table: np.ndarray) -> list[Plausibility]:
     """The 29 comparisons.
 
     Parameters
     ----------
-    coverage: (29, h, w) in [0, 1], of the masks. expected: (29, h, w) in [0, 1], the prior's probabilities.
+    coverage, expected: (29, h, w) in [0, 1], of the masks and the prior's. table: their `dice_table`.
     """
     areas, wanted = coverage.sum((1, 2)), expected.sum((1, 2))
-    across, found = dice_table(coverage, expected), []
+    found = []
     for bone in range(anatomy.COUNT):
         own = agreement(coverage[bone], expected[bone])
         ratio = round(float(areas[bone] / wanted[bone]), 4) if wanted[bone] >= LEAST_PX else None
-        best = int(across[bone].argmax())
-        if not across[bone, best]:
+        best = int(table[bone].argmax())
+        if not table[bone, best]:
             found.append(Plausibility(own, ratio))
             continue
-        found.append(Plausibility(own, ratio, anatomy.NAMES[best], round(float(across[bone, best]), 4)))
+        found.append(Plausibility(own, ratio, anatomy.NAMES[best], round(float(table[bone, best]), 4)))
     return found
 
 

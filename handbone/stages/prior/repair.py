@@ -19,32 +19,40 @@ _DISC = cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (2 * _REACH + 1, 2 * _REACH
 
 
 def repaired(
-    probabilities: BoneProbabilities, expected: np.ndarray, frame: Frame, bones: Iterable[int]
+    probabilities: BoneProbabilities,
+    coverage: np.ndarray,
+    expected: np.ndarray,
+    frame: Frame,
+    bones: Iterable[int],
 ) -> tuple[BoneProbabilities, dict[int, tuple[int, int]]]:
     """The probabilities without what no hand has there, and with what every hand has there.
 
     Parameters
     ----------
-    probabilities: in the picture. expected: float32 (29, h, w) in [0, 1], the prior's, on the frame's grid.
+    probabilities: in the picture.
+    coverage, expected: float32 (29, h, w) in [0, 1] on the frame's grid, of the masks and the prior's.
     bones: indices of those that may change.
 
     Returns
     -------
     The probabilities, and by bone that changed the pixels of the picture taken from its mask and added to it.
     """
-    chosen, parts, changed = set(bones), [], {}
-    for bone, (crop, box) in enumerate(zip(probabilities.crops, probabilities.boxes_xyxy.tolist(), strict=True)):
-        if bone in chosen and crop.size:
-            crop, box, taken, added = _mended(crop, tuple(box), expected[bone], frame, probabilities.size_hw)
+    parts = [
+        (crop, tuple(box)) for crop, box in zip(probabilities.crops, probabilities.boxes_xyxy.tolist(), strict=True)
+    ]
+    changed = {}
+    for bone in bones:
+        core, hull = cv2.erode(expected[bone], _DISC), cv2.dilate(expected[bone], _DISC)
+        seen = coverage[bone] > 0.5
+        if ((seen & (hull < _NEVER)) | (~seen & (core > _EVER))).any():
+            part, box, taken, added = _mended(*parts[bone], core, hull, frame, probabilities.size_hw)
             if taken or added:
-                changed[bone] = taken, added
-        parts.append((crop, tuple(box)))
+                parts[bone], changed[bone] = (part, box), (taken, added)
     return BoneProbabilities.from_crops(parts, probabilities.size_hw), changed
 
 
-def _mended(crop, box, expected: np.ndarray, frame: Frame, picture_hw: tuple[int, int]):
+def _mended(crop, box, core: np.ndarray, hull: np.ndarray, frame: Frame, picture_hw: tuple[int, int]):
     """The crop, its box, and how many pixels of the mask were taken away and filled."""
-    core, hull = cv2.erode(expected, _DISC), cv2.dilate(expected, _DISC)
     wide = union_box([box, _seen_box(core > _EVER, frame, picture_hw)])
     left, top = box[0] - wide[0], box[1] - wide[1]
     value = np.zeros((wide[3] - wide[1], wide[2] - wide[0]), np.uint8)
@@ -52,8 +60,7 @@ def _mended(crop, box, expected: np.ndarray, frame: Frame, picture_hw: tuple[int
     # Beyond the square the prior knows nothing: a forearm goes on there.
     never = frame.unwarp(hull, picture_hw, border=1.0, box_xyxy=wide) < _NEVER
     ever = frame.unwarp(core, picture_hw, box_xyxy=wide) > _EVER
-    taken = never & (value >= 128)
-    added = ever & (value < 128)
+    taken, added = never & (value >= 128), ever & (value < 128)
     mended = np.where(never, 0, np.where(added, _FILLED, value)).astype(np.uint8)
     return mended, wide, int(np.count_nonzero(taken)), int(np.count_nonzero(added))
 

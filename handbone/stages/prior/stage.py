@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 from typing import Any, Self
 
@@ -112,10 +113,10 @@ class PriorStage:
         renamed: tuple[tuple[str, str], ...] = ()
         if self.settings.rename:
             seen, renamed = self._put_right(seen, threshold)
-        found = plausibilities(seen.coverage, seen.expected)
+        found = plausibilities(seen.coverage, seen.expected, seen.table)
         mendable = anatomy.select(self.settings.repair or ())
         same = [bone for bone in mendable if found[bone].agreement >= _SAME_BONE]
-        mended, changed = repaired(seen.probabilities, seen.expected, seen.frame, same)
+        mended, changed = repaired(seen.probabilities, seen.coverage, seen.expected, seen.frame, same)
         missing = (seen.coverage.sum((1, 2)) == 0) & ((seen.expected > 0.5).sum((1, 2)) >= LEAST_PX)
         report = PriorReport(
             tuple(found),
@@ -130,7 +131,7 @@ class PriorStage:
         seen = self._look(probabilities, threshold)
         if seen is None:
             return np.zeros(anatomy.COUNT)
-        return np.array([bone.agreement for bone in plausibilities(seen.coverage, seen.expected)])
+        return np.array([bone.agreement for bone in plausibilities(seen.coverage, seen.expected, seen.table)])
 
     def _look(self, probabilities: BoneProbabilities, threshold: float) -> "_Seen | None":
         """What the prior makes of masks; None where no hand can be placed."""
@@ -150,7 +151,7 @@ class PriorStage:
         origin: list[int | None] = list(range(anatomy.COUNT))
         for _ in range(_ROUNDS):
             there = seen.coverage.sum((1, 2)) >= LEAST_PX
-            groups = wrong_names(dice_table(seen.coverage, seen.expected), there)
+            groups = wrong_names(seen.table, there)
             if not groups:
                 break
             order = renamed_order(groups)
@@ -170,6 +171,11 @@ class _Seen:
     frame: Frame
     expected: np.ndarray
     coverage: np.ndarray
+
+    @cached_property
+    def table(self) -> np.ndarray:
+        """(29, 29) Dice of the masks, in rows, with the expected ones."""
+        return dice_table(self.coverage, self.expected)
 
 
 def _fits_better(seen: _Seen, groups: list[dict[int, int]]) -> bool:
