@@ -11,6 +11,7 @@ from typing import Any
 
 import handbone
 from handbone import files
+from handbone.errors import HandboneError
 from handbone.pipeline.outputs import check_output
 from handbone.progress import console
 from handbone.stages.settings import CoarseSettings
@@ -100,9 +101,7 @@ def adapt(
     """
     settings, out = settings or AdaptSettings(), Path(out).expanduser()
     report = out.with_name(f"{out.name}_report") if report is None else Path(report).expanduser()
-    check_name(out.resolve().name)
-    check_free(out, overwrite)
-    check_output(report, overwrite=True, record=RECORD_FILE, what="the report of an adaptation")
+    _check_places(out, report, overwrite)
     steps = settings.steps or steps_for(len(paths))
     networks = find_weights(weights)
     progress = _claim(report, _fingerprint(networks, paths, steps, settings))
@@ -134,6 +133,15 @@ def adapt(
         pack(progress / "after", out, name=out.resolve().name, overwrite=overwrite, **described.facts)
         shutil.rmtree(progress)
     return result
+
+
+def _check_places(out: Path, report: Path, overwrite: bool) -> None:
+    check_name(out.resolve().name)
+    check_free(out, overwrite)
+    if report.resolve().is_relative_to(out.resolve()):
+        # Weights are passed on; the report shows patients' radiographs.
+        raise HandboneError("the report cannot lie among the weights", where=report, remedy="give another --report")
+    check_output(report, overwrite=True, record=RECORD_FILE, what="the report of an adaptation")
 
 
 def _fingerprint(networks: Sequence[Path | None], paths: Sequence[Path], steps: int, settings: AdaptSettings) -> str:
