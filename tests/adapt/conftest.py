@@ -1,12 +1,15 @@
-"""Drawn radiographs in files, and the shipped weights as a set that reads only 256 pixels."""
+"""Drawn radiographs in files, and a set of small untrained networks."""
 
 import cv2
 import pytest
+import torch
 
 from handbone.phantom import draw_hand
-from handbone.training.weights import load_weights, save_weights
-from handbone.weights import DEFAULT, find
+from handbone.recipe.schema import Choice
+from handbone.training.weights import WeightsCard, build_network, save_weights
 from handbone.weights.card import seal
+
+MODEL = Choice(name="unet", encoder="test_efficientnet", encoder_weights=None)
 
 
 @pytest.fixture(scope="module", autouse=True)
@@ -21,25 +24,28 @@ def hand():
 
 
 @pytest.fixture(scope="session")
-def radiographs(tmp_path_factory):
+def network():
+    """A network that sees no bone anywhere yet."""
+    torch.manual_seed(0)
+    return build_network(MODEL, 1)
+
+
+@pytest.fixture(scope="session")
+def radiographs(hand, tmp_path_factory):
     """A folder whose name and whose files' names must not travel with weights."""
     folder = tmp_path_factory.mktemp("clinic") / "of_doe"
     folder.mkdir()
-    for number in (0, 2):
-        cv2.imwrite(str(folder / f"doe_{number}.png"), draw_hand(900 + number, size=400, bent=False).image)
+    cv2.imwrite(str(folder / "doe_0.png"), hand.image)
+    cv2.imwrite(str(folder / "doe_1.png"), hand.image[:, ::-1])
     return folder
 
 
 @pytest.fixture(scope="session")
-def base(tmp_path_factory):
-    """The shipped coarse network and refiner on a small grid."""
+def base(network, tmp_path_factory):
+    """A coarse network and a refiner as a set."""
     folder = tmp_path_factory.mktemp("base") / "small"
-    for stage, path in find(DEFAULT).files.items():
-        network, card = load_weights(path)
-        extra = dict(card.extra)
-        if stage == "coarse":
-            extra["coarse"] = {**extra["coarse"], "find_hand": 256}
-        card = card.model_copy(update={"size": 256, "extra": extra})
+    for stage, extra in (("coarse", {}), ("refiner", {"refiner": {}})):
+        card = WeightsCard(model=MODEL, in_channels=1, size=64, stage=stage, extra=extra)
         save_weights(folder / f"{stage}.safetensors", network, card, half=True)
-    seal(folder, name="small", licence="Apache-2.0", data="Synthetic hands.", limits=("Reads 256 pixels.",))
+    seal(folder, name="small", licence="Apache-2.0", data="Synthetic hands.", limits=("Reads 64 pixels.",))
     return folder

@@ -1,4 +1,4 @@
-"""`handbone adapt` through the real command line, with the shipped networks on a small grid."""
+"""`handbone adapt` through the real command line, with small networks to which the true masks are told."""
 
 import functools
 import json
@@ -9,27 +9,33 @@ import torch
 from safetensors.torch import load_file
 from typer.testing import CliRunner
 
+from handbone.anatomy import COUNT
 from handbone.cli import app
 from handbone.errors import HandboneError
+from handbone.frame import Frame
 from handbone.stages.two_stage import TwoStage
 from handbone.training.weights import read_card
 from handbone.weights import read_set
-from handbone.workflows.adapt import settings as settings_module
+from handbone.workflows.adapt import judging, run, settings
 from handbone.workflows.adapt.mean_teacher import MeanTeacher
+from handbone.workflows.adapt.pseudo_masks import PseudoMasks
 
-Quick = functools.partial(settings_module.AdaptSettings, hands=2, round_steps=2)
+QUICK = functools.partial(run.AdaptSettings, hands=2, round_steps=2)
 
 
 @pytest.fixture
-def call(base, radiographs, monkeypatch):
+def call(base, radiographs, hand, monkeypatch):
     """Run `handbone adapt` on the radiographs in three steps; gives its result."""
-    monkeypatch.setattr(settings_module, "AdaptSettings", Quick)
+    monkeypatch.setattr(settings, "AdaptSettings", QUICK)
+    rings = {n * COUNT + bone: rings for n in range(3) for bone, rings in hand.masks.rings().items()}
+    masks = PseudoMasks(hand.masks.size_hw, Frame.letterbox(hand.masks.size_hw, (64, 64)), rings, {3: "absent"})
+    monkeypatch.setattr("handbone.workflows.adapt.radiographs.outline", lambda *_: masks)
 
-    def run(out, *more):
+    def called(out, *more):
         words = ["adapt", radiographs, "-o", out, "--weights", base, "--steps", 3, *more]
         return CliRunner().invoke(app, [str(word) for word in words])
 
-    return run
+    return called
 
 
 def test_weights_are_adapted_interrupted_or_not(call, base, radiographs, tmp_path, monkeypatch):
@@ -38,7 +44,9 @@ def test_weights_are_adapted_interrupted_or_not(call, base, radiographs, tmp_pat
     result = json.loads(whole.stdout)
     assert result["weights"] == str(tmp_path / "whole" / "mine") and result["refused"] == []
     assert result["radiographs"] == 2 and len(result["bones"]) == 29
-    assert result["pseudo_masks"]["used"] and result["flags"]["after"] <= result["flags"]["before"]
+    # Two rounds of two radiographs, one of 29 bones left out.
+    assert result["pseudo_masks"] == {"outlined": 4, "used": 4, "bones_used": 0.9655, "left_out": {"absent": 4}}
+    assert result["flags"]["after"] <= result["flags"]["before"]
 
     learn = MeanTeacher.learn
 
@@ -72,7 +80,7 @@ def _check_set(out, base):
     found.verify()
     assert found.name == "mine" and found.licence == "Apache-2.0"
     assert "from small (coarse network's sha256" in found.card.data and "to 2 unlabelled" in found.card.data
-    assert "Before that: Synthetic hands." in found.card.data and "Reads 256 pixels." in found.card.limits
+    assert "Before that: Synthetic hands." in found.card.data and "Reads 64 pixels." in found.card.limits
     assert set(found.figures["synthetic hands, Dice"]) == {"before", "after"}
     assert read_card(out / "coarse.safetensors").training["radiographs"] == 2
     old, new = (load_file(folder / "coarse.safetensors") for folder in (base, out))
@@ -88,22 +96,32 @@ def _check_nothing_of_patients(out, radiographs):
         assert b"doe" not in data and str(radiographs.parent).encode() not in data, path
 
 
-def _damage(self, own, learn=MeanTeacher.learn):
+def _damaged(self, own, learn=MeanTeacher.learn):
+    """A step after which the teacher sees every bone everywhere."""
     loss = learn(self, own)
     with torch.no_grad():
-        for parameter in self.teacher.parameters():
-            parameter.mul_(0.9)
+        list(self.teacher.parameters())[-1].fill_(9.0)
     return loss
 
 
-def test_worse_weights_are_refused_and_nothing_is_written(call, tmp_path, monkeypatch):
-    monkeypatch.setattr(MeanTeacher, "learn", _damage)
-    out = tmp_path / "mine"
-    refused = call(out, "--json")
-    assert isinstance(refused.exception, HandboneError) and "were not written" in str(refused.exception)
-    assert "Dice on synthetic hands falls" in str(refused.exception)
-    assert not out.exists() and json.loads(refused.stdout)["weights"] is None
-    assert "were not written" in (tmp_path / "mine_report" / "adapt.html").read_text(encoding="utf-8")
+def _refused(call, out):
+    result = call(out, "--json")
+    assert result.exit_code == 1 and isinstance(result.exception, HandboneError)
+    assert not out.exists() and json.loads(result.stdout)["weights"] is None
+    page = out.with_name(f"{out.name}_report") / "adapt.html"
+    assert "were not written" in page.read_text(encoding="utf-8")
+    return str(result.exception)
+
+
+def test_weights_that_raise_the_flags_are_refused_and_nothing_is_written(call, tmp_path, monkeypatch):
+    monkeypatch.setattr(MeanTeacher, "learn", _damaged)
+    assert "flags on the radiographs rise" in _refused(call, tmp_path / "mine")
+
+
+def test_weights_that_lose_on_synthetic_hands_are_refused_and_nothing_is_written(call, tmp_path, monkeypatch):
+    # Untrained networks have no Dice to lose: no loss at all is then too much.
+    monkeypatch.setattr(judging, "MOST_LOST", -0.001)
+    assert "Dice on synthetic hands falls" in _refused(call, tmp_path / "mine")
 
 
 def test_a_broken_radiograph_is_named_and_the_others_count(call, radiographs, tmp_path):

@@ -8,7 +8,7 @@ import pytest
 
 from handbone.anatomy import INDEX
 from handbone.stages.trust import Flag
-from handbone.workflows.adapt import judging
+from handbone.workflows.adapt import judging, run
 from handbone.workflows.adapt.changes import compare
 from handbone.workflows.adapt.judging import MOST_LOST, Outlined, mean_dice, refusals
 from handbone.workflows.adapt.settings import AdaptSettings
@@ -90,3 +90,25 @@ def test_changes_count_pixels_areas_and_flags(hand):
     assert (still.changed, still.area_ratio) == (0, 1)
     assert (changes.flags_before, changes.flags_after) == (1, 0)
     assert 0 < changes.radiographs[0].changed < 1 and changes.radiographs[1].error == "cut"
+
+
+def test_progress_is_gone_on_with_only_where_everything_is_the_same(tmp_path):
+    coarse, picture = tmp_path / "coarse.safetensors", tmp_path / "a.png"
+    coarse.write_text("weights")
+    picture.write_text("picture")
+
+    def mark(steps=3, **settings):
+        return run._fingerprint((coarse, None), [picture], steps, AdaptSettings(**settings))
+
+    first = mark()
+    progress = run._claim(tmp_path / "report", first)
+    (progress / "checkpoint.pt").write_text("state")
+    assert (run._claim(tmp_path / "report", mark()) / "checkpoint.pt").exists()
+    others = [mark(steps=4), mark(seed=1)]
+    picture.write_text("another picture")
+    others.append(mark())
+    picture.write_text("picture")
+    coarse.write_text("other weights")
+    others.append(mark())
+    assert len({first, *others}) == 5
+    assert not (run._claim(tmp_path / "report", others[0]) / "checkpoint.pt").exists()

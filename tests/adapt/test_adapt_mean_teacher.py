@@ -9,8 +9,6 @@ import torch
 
 from handbone.errors import HandboneError
 from handbone.frame import Frame
-from handbone.recipe.schema import Choice
-from handbone.training.weights import build_network
 from handbone.workflows.adapt import mean_teacher
 from handbone.workflows.adapt.mean_teacher import MeanTeacher, chosen, self_train
 from handbone.workflows.adapt.pseudo_masks import PseudoMasks
@@ -19,12 +17,6 @@ from handbone.workflows.adapt.settings import AdaptSettings, steps_for
 
 SETTINGS = AdaptSettings(round_steps=4, learning_rate=1e-2, ema=0.5)
 STEPS = 7
-
-
-@pytest.fixture(scope="module")
-def network():
-    torch.manual_seed(0)
-    return build_network(Choice(name="unet", encoder="mobilenet_v2", encoder_weights=None), 1)
 
 
 @pytest.fixture

@@ -2,14 +2,14 @@
 
 import json
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from handbone.anatomy import COUNT
 from handbone.data.pictures import read_picture
 from handbone.errors import HandboneError
-from handbone.files import write_json
+from handbone.files import write_text
 from handbone.progress import track
 from handbone.stages.samples import LabelledPicture
 from handbone.stages.settings import CoarseSettings
@@ -65,7 +65,7 @@ class Outliner:
 
     def _value(self, file: Path, path: Path) -> dict:
         if not file.is_file():
-            write_json(file, self._outlined(path))
+            write_text(file, json.dumps(self._outlined(path)))
         return json.loads(file.read_text(encoding="utf-8"))
 
     def _outlined(self, path: Path) -> dict:
@@ -84,19 +84,25 @@ class Outliner:
         `outlined`: radiographs outlined, once a round; `used`: how often there was enough to learn from;
         `bones_used`: share of bones with weight there; `left_out`: reason to number of bones without.
         """
-        values = self._values()
-        used = [value["masks"]["dropped"] for value in values if value["usable"]]
-        bones = COUNT * max(len(used), 1)
+        outlined, used, reasons = 0, 0, Counter[str]()
+        for value in self._values():
+            outlined += 1
+            if value["usable"]:
+                used += 1
+                reasons.update(value["masks"]["dropped"].values())
+        share = 1 - reasons.total() / (COUNT * max(used, 1))
         return {
-            "outlined": len(values),
-            "used": len(used),
-            "bones_used": round(1 - sum(map(len, used)) / bones, 4),
-            "left_out": dict(Counter(reason for dropped in used for reason in dropped.values()).most_common()),
+            "outlined": outlined,
+            "used": used,
+            "bones_used": round(share, 4),
+            "left_out": dict(reasons.most_common()),
         }
 
     def errors(self) -> set[str]:
         """A sentence for each radiograph that could not be read."""
         return {value["error"] for value in self._values() if "error" in value}
 
-    def _values(self) -> list[dict]:
-        return [json.loads(file.read_text(encoding="utf-8")) for file in sorted(self.folder.glob("*/*.json"))]
+    def _values(self) -> Iterator[dict]:
+        # One at a time: outlines of thousands of radiographs would fill the memory.
+        for file in sorted(self.folder.glob("*/*.json")):
+            yield json.loads(file.read_text(encoding="utf-8"))
