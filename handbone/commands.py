@@ -14,6 +14,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "refine": ("refine", "Read the wrist, or other bones, again at full resolution, and keep what is credible."),
     "ensemble": ("ensemble", "Join several predictions of the same pictures into one, bone by bone."),
     "export": ("export", "Write the masks of a run, of predictions or of a contest CSV in another format."),
+    "adapt": ("adapt", "Fit weights to your own radiographs, without labels."),
     "data": ("data", "Check, summarise and draw data."),
     "recipes": ("recipes", "List, show, copy and check recipes."),
     "weights": ("weights", "List, show, fetch and pack trained weights."),

@@ -82,13 +82,24 @@ def predict_located(
     if not place.found:
         return tidy(predict_coarse(predictor, image, size, flip=flip, tta=tta)), place
     close = predict_coarse(predictor, image, size, frame=place.frame, flip=flip, tta=tta)
-    box, inside = paste_weight(place.frame, image.shape, _FEATHER)
+    return join(seen, close, place), place
+
+
+def join(seen: BoneProbabilities, close: BoneProbabilities, place: Location) -> BoneProbabilities:
+    """What the look at the whole picture and the close reading say together.
+
+    Parameters
+    ----------
+    seen, place: from `locate`, which found a hand.
+    close: what was read in the frame of `place`, in the picture's own pixels.
+    """
+    box, inside = paste_weight(place.frame, seen.size_hw, _FEATHER)
     share = _CLOSE_SHARE if place.seen_well else 1.0
     # The square cuts the forearm: beyond it the look alone tells. Of other bones nothing lies there.
     forearm = seen.blend(close, (box, share * inside), _FOREARM)
     rest = tuple(bone for bone in range(anatomy.COUNT) if bone not in _FOREARM)
-    whole = (0, 0, *image.shape[::-1]), np.full(image.shape, share, np.float32)
-    return tidy(forearm.blend(close, whole, rest)), place
+    whole = (0, 0, *seen.size_hw[::-1]), np.full(seen.size_hw, share, np.float32)
+    return tidy(forearm.blend(close, whole, rest))
 
 
 def locate(

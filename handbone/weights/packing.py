@@ -53,7 +53,7 @@ def pack(
 
     folder = Path(folder).expanduser()
     check_name(name)
-    _check_free(folder, overwrite)
+    check_free(folder, overwrite)
     coarse, refiner = find_weights(run)
     prior = find_prior(run)
     manifest = _manifest(_beside(coarse, "manifest.json"))
@@ -75,7 +75,13 @@ def pack(
     return read_set(folder)
 
 
-def _check_free(folder: Path, overwrite: bool) -> None:
+def check_free(folder: Path, overwrite: bool) -> None:
+    """Refuse a folder that holds anything, unless it holds a set of weights that may be replaced.
+
+    Raises
+    ------
+    HandboneError: the folder is not free.
+    """
     if not folder.exists() or (folder.is_dir() and not any(folder.iterdir())):
         return
     ours = {CARD_FILE, MODEL_CARD_FILE, *STAGE_FILES.values()}

@@ -1,0 +1,96 @@
+"""`handbone adapt`: weights that fit a group's own radiographs, without labels."""
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from handbone.cli.output import echo_json, facts_table, headed_table, results
+from handbone.errors import HandboneError
+from handbone.progress import console
+
+if TYPE_CHECKING:
+    from rich.table import Table
+
+    from handbone.workflows.adapt.run import Adaptation
+
+
+def command(
+    paths: Annotated[
+        list[Path], typer.Argument(metavar="PATH...", help="Radiographs without labels, or folders of them.")
+    ],
+    output: Annotated[
+        Path, typer.Option("--output", "-o", metavar="WEIGHTS", help="Folder for the adapted weights; names them.")
+    ],
+    weights: Annotated[
+        str,
+        typer.Option("--weights", "-w", metavar="NAME_OR_RUN", help="What is adapted: weights by name, run or file."),
+    ] = "zero_shot",
+    report: Annotated[
+        Path | None,
+        typer.Option("--report", metavar="FOLDER", help="Folder for the page; WEIGHTS_report when not given."),
+    ] = None,
+    steps: Annotated[
+        int | None,
+        typer.Option(
+            "--steps", min=1, help="Training steps.", show_default="300 for up to 100 radiographs, at most 1500"
+        ),
+    ] = None,
+    overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace a set that WEIGHTS holds already.")] = False,
+    as_json: Annotated[bool, typer.Option("--json", help="Print the result as JSON on standard output.")] = False,
+) -> None:
+    """Fit weights to your own radiographs, without labels.
+
+    50 to 5,000 are a good number. The network learns from what it sees in them itself, where eight views agree and
+    anatomy holds, with synthetic hands mixed in at every step. The page shows what changed; it holds your radiographs,
+    the weights do not. Weights that lose more than .003 Dice on synthetic hands, or raise the number of flags, are not
+    written, and the exit code is 1. Stopped, the same command continues. Then: handbone predict --weights WEIGHTS.
+    """
+    from handbone.pipeline.outputs import find_pictures
+    from handbone.workflows.adapt.run import adapt
+    from handbone.workflows.adapt.settings import AdaptSettings
+
+    pictures = find_pictures(paths)
+    try:
+        result = adapt(
+            pictures, output, weights=weights, report=report, settings=AdaptSettings(steps=steps), overwrite=overwrite
+        )
+    except KeyboardInterrupt:
+        console.print("Stopped. The same command continues where it was.")
+        raise typer.Exit(130) from None
+    if as_json:
+        echo_json(result.to_json())
+    else:
+        _show(result)
+    for sentence in result.unread:
+        console.print(f"skipped {sentence}", markup=False, highlight=False, soft_wrap=True)
+    if result.refused:
+        raise HandboneError(
+            f"these weights were not written: {'; '.join(result.refused)}",
+            where=output,
+            remedy=f"see {result.page}, and give more or other radiographs, or fewer --steps",
+        )
+    if result.unread:
+        raise typer.Exit(1)
+
+
+def _show(result: "Adaptation") -> None:
+    from handbone.workflows.adapt.run import facts_of
+
+    out = results()
+    out.print(_table(result))
+    out.print(facts_table(facts_of(result) | {"Page": str(result.page), "Weights": str(result.weights or "")}))
+
+
+def _table(result: "Adaptation") -> "Table":
+    table = headed_table("Bone", "Changed", "Area", "Found", "Flags")
+    for each in result.changes.bones:
+        told = each.to_json()
+        table.add_row(
+            each.bone,
+            "" if told["changed"] is None else f"{each.changed:.1%}",
+            "" if told["area_ratio"] is None else f"x {each.area_ratio:.3f}",
+            f"{each.found_before} -> {each.found_after}",
+            f"{each.flags_before} -> {each.flags_after}",
+        )
+    return table

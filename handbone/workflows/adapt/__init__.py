@@ -1,0 +1,1 @@
+"""`handbone adapt`: weights that fit a group's own radiographs, without labels, by self-training."""

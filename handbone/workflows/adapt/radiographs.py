@@ -1,0 +1,108 @@
+"""A group's own radiographs with the teacher's masks, read one at a time and kept as one small file each."""
+
+import json
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from handbone.anatomy import COUNT
+from handbone.data.pictures import read_picture
+from handbone.errors import HandboneError
+from handbone.files import write_text
+from handbone.progress import track
+from handbone.stages.samples import LabelledPicture
+from handbone.stages.settings import CoarseSettings
+from handbone.stages.two_stage import Stage
+from handbone.workflows.adapt.pseudo_masks import PseudoMasks, outline
+
+
+@dataclass(frozen=True, eq=False)
+class Radiograph:
+    """A radiograph and its pseudo-masks; the picture is read when it is needed."""
+
+    path: Path
+    masks: PseudoMasks
+
+    def picture(self) -> LabelledPicture:
+        """The radiograph with its outlines, as examples are made from it."""
+        return LabelledPicture(
+            self.path.name, lambda: read_picture(self.path).image, self.masks.size_hw, self.masks.rings
+        )
+
+
+class Outliner:
+    """Makes a round's pseudo-masks, or reads those that an interrupted run left.
+
+    Parameters
+    ----------
+    teacher, settings: as `outline`.
+    paths: all radiographs.
+    folder: gets `ROUND/NUMBER.json` for each radiograph.
+    """
+
+    def __init__(self, teacher: Stage, settings: CoarseSettings, paths: Sequence[Path], folder: Path):
+        self.teacher, self.settings, self.paths, self.folder = teacher, settings, paths, folder
+
+    def __call__(self, turn: int, numbers: Sequence[int]) -> list[Radiograph]:
+        """The usable radiographs among some, in their order.
+
+        Raises
+        ------
+        HandboneError: none is usable.
+        """
+        found = []
+        for number in track(numbers, f"Outlining for round {turn + 1}"):
+            value = self._value(self.folder / f"{turn:03}" / f"{number:05}.json", self.paths[number])
+            if value["usable"]:
+                found.append(Radiograph(self.paths[number], PseudoMasks.from_json(value["masks"])))
+        if not found:
+            raise HandboneError(
+                f"in none of {len(numbers)} radiographs do views and anatomy agree on enough bones to learn from",
+                remedy="give radiographs of whole hands, or start from other weights with --weights",
+            )
+        return found
+
+    def _value(self, file: Path, path: Path) -> dict:
+        if not file.is_file():
+            write_text(file, json.dumps(self._outlined(path)))
+        return json.loads(file.read_text(encoding="utf-8"))
+
+    def _outlined(self, path: Path) -> dict:
+        try:
+            image = read_picture(path).image
+        except HandboneError as error:
+            return {"usable": False, "error": str(error)}
+        masks = outline(self.teacher, self.settings, image)
+        if masks is None:
+            return {"usable": False}
+        return {"usable": masks.usable, "masks": masks.to_json()}
+
+    def summary(self) -> dict:
+        """What the pseudo-masks of all rounds were worth.
+
+        `outlined`: radiographs outlined, once a round; `used`: how often there was enough to learn from;
+        `bones_used`: share of bones with weight there; `left_out`: reason to number of bones without.
+        """
+        outlined, used, reasons = 0, 0, Counter[str]()
+        for value in self._values():
+            outlined += 1
+            if value["usable"]:
+                used += 1
+                reasons.update(value["masks"]["dropped"].values())
+        share = 1 - reasons.total() / (COUNT * max(used, 1))
+        return {
+            "outlined": outlined,
+            "used": used,
+            "bones_used": round(share, 4),
+            "left_out": dict(reasons.most_common()),
+        }
+
+    def errors(self) -> set[str]:
+        """A sentence for each radiograph that could not be read."""
+        return {value["error"] for value in self._values() if "error" in value}
+
+    def _values(self) -> Iterator[dict]:
+        # One at a time: outlines of thousands of radiographs would fill the memory.
+        for file in sorted(self.folder.glob("*/*.json")):
+            yield json.loads(file.read_text(encoding="utf-8"))

@@ -1,0 +1,215 @@
+"""An adaptation from end to end: outline, learn, outline again, judge, report, and write only what is no worse."""
+
+import hashlib
+import json
+import shutil
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import handbone
+from handbone import files
+from handbone.errors import HandboneError
+from handbone.pipeline.outputs import check_output
+from handbone.progress import console
+from handbone.stages.settings import CoarseSettings
+from handbone.stages.two_stage import Stage, TwoStage
+from handbone.training.weights import load_weights, save_weights
+from handbone.weights import find_weights, pack
+from handbone.weights.card import STAGE_FILES, check_name
+from handbone.weights.packing import check_free
+from handbone.workflows.adapt import judging
+from handbone.workflows.adapt.changes import Changes, compare
+from handbone.workflows.adapt.description import describe, origin_of
+from handbone.workflows.adapt.mean_teacher import MeanTeacher, self_train
+from handbone.workflows.adapt.page import write_page
+from handbone.workflows.adapt.radiographs import Outliner
+from handbone.workflows.adapt.settings import AdaptSettings, steps_for
+
+PAGE_FILE, RECORD_FILE = "adapt.html", "adapt.json"
+_PROGRESS = "progress"
+
+
+@dataclass(frozen=True, eq=False)
+class Adaptation:
+    """What came of an adaptation.
+
+    Parameters
+    ----------
+    weights: the folder of the new set; None where it was refused.
+    page: the report.
+    refused: why the weights were not written, a clause each.
+    radiographs, steps: how many there were.
+    dice: mean Dice on synthetic hands before and after.
+    changes: of the radiographs that were judged.
+    pseudo_masks: what was learned from, see `Outliner.summary`.
+    unread: a sentence for each radiograph that could not be read.
+    """
+
+    weights: Path | None
+    page: Path
+    refused: tuple[str, ...]
+    radiographs: int
+    steps: int
+    dice: tuple[float, float]
+    changes: Changes
+    pseudo_masks: dict[str, Any]
+    unread: tuple[str, ...]
+
+    def to_json(self) -> dict[str, Any]:
+        """Everything as JSON values."""
+        return {
+            "weights": None if self.weights is None else str(self.weights),
+            "page": str(self.page),
+            "refused": list(self.refused),
+            "radiographs": self.radiographs,
+            "unread": list(self.unread),
+            "steps": self.steps,
+            "synthetic_dice": dict(zip(("before", "after"), self.dice, strict=True)),
+            "flags": {"before": self.changes.flags_before, "after": self.changes.flags_after},
+            "pseudo_masks": self.pseudo_masks,
+            "bones": [each.to_json() for each in self.changes.bones],
+            "judged": [asdict(each) for each in self.changes.radiographs],
+        }
+
+
+def adapt(
+    paths: Sequence[Path],
+    out: Path,
+    *,
+    weights: str | Path,
+    report: Path | None = None,
+    settings: AdaptSettings | None = None,
+    overwrite: bool = False,
+) -> Adaptation:
+    """Fit weights to unlabelled radiographs; the same call goes on where an earlier one stopped.
+
+    Parameters
+    ----------
+    paths: the radiographs.
+    out: folder of the new set of weights, which takes its last part as name.
+    weights: what is adapted: a name, a run, a folder or a file.
+    report: folder of the page, of its record and, until all is done, of the progress; beside `out` by default.
+    overwrite: replace a set that lies in `out`.
+
+    Raises
+    ------
+    HandboneError: a folder that is not free, a name that cannot be, no weights, or nothing to learn from.
+    KeyboardInterrupt: the person stopped it.
+    """
+    settings, out = settings or AdaptSettings(), Path(out).expanduser()
+    report = out.with_name(f"{out.name}_report") if report is None else Path(report).expanduser()
+    _check_places(out, report, overwrite)
+    steps = settings.steps or steps_for(len(paths))
+    networks = find_weights(weights)
+    progress = _claim(report, _fingerprint(networks, paths, steps, settings))
+    _gather(progress / "before", *networks)
+    judged = judging.judged(len(paths), settings)
+    chosen = [paths[number] for number in judged]
+    dice_before = _judge(progress, "before", chosen, settings)
+    outliner = _learn(progress, paths, steps, settings)
+    dice_after = _judge(progress, "after", chosen, settings)
+    pairs = [judging.outlined(progress / side / "outlined", len(chosen)) for side in ("before", "after")]
+    changes = compare([path.name for path in chosen], zip(*pairs, strict=True))
+    refused = judging.refusals(dice_before, dice_after, changes.flags_before, changes.flags_after)
+    result = Adaptation(
+        weights=None if refused else out,
+        page=report / PAGE_FILE,
+        refused=tuple(refused),
+        radiographs=len(paths),
+        steps=steps,
+        dice=(round(judging.mean_dice(dice_before), 4), round(judging.mean_dice(dice_after), 4)),
+        changes=changes,
+        pseudo_masks=outliner.summary(),
+        unread=tuple(sorted({e.error for e in changes.radiographs if e.error} | outliner.errors())),
+    )
+    _report(result, progress, chosen)
+    if not refused:
+        described = describe(origin_of(weights), result, settings)
+        if described.recipe:
+            files.write_text(progress / "after" / "recipe.toml", described.recipe)
+        pack(progress / "after", out, name=out.resolve().name, overwrite=overwrite, **described.facts)
+        shutil.rmtree(progress)
+    return result
+
+
+def _check_places(out: Path, report: Path, overwrite: bool) -> None:
+    check_name(out.resolve().name)
+    check_free(out, overwrite)
+    if report.resolve().is_relative_to(out.resolve()):
+        # Weights are passed on; the report shows patients' radiographs.
+        raise HandboneError("the report cannot lie among the weights", where=report, remedy="give another --report")
+    check_output(report, overwrite=True, record=RECORD_FILE, what="the report of an adaptation")
+
+
+def _fingerprint(networks: Sequence[Path | None], paths: Sequence[Path], steps: int, settings: AdaptSettings) -> str:
+    digests = [None if path is None else files.sha256_of(path) for path in networks]
+    stats = [(str(path.resolve()), path.stat().st_size, path.stat().st_mtime_ns) for path in paths]
+    text = json.dumps([handbone.__version__, digests, stats, steps, asdict(settings)])
+    return hashlib.sha256(text.encode()).hexdigest()
+
+
+def _claim(report: Path, fingerprint: str) -> Path:
+    """The folder of this adaptation's progress, emptied where it is that of another."""
+    progress, mark = report / _PROGRESS, report / _PROGRESS / "fingerprint.json"
+    if mark.is_file() and json.loads(mark.read_text(encoding="utf-8")) == fingerprint:
+        console.print("Going on where this adaptation stopped.", highlight=False)
+        return progress
+    shutil.rmtree(progress, ignore_errors=True)
+    files.write_json(report / RECORD_FILE, {"started": datetime.now(UTC).isoformat(timespec="seconds")})
+    files.write_json(mark, fingerprint)
+    return progress
+
+
+def _gather(folder: Path, coarse: Path, refiner: Path | None) -> None:
+    """Copy a method's networks side by side; a prompter, which sets of weights cannot hold, stays behind."""
+    for name, source in zip(STAGE_FILES.values(), (coarse, refiner), strict=True):
+        if source is not None:
+            with files.whole_file(folder / name) as temporary:
+                shutil.copyfile(source, temporary)
+
+
+def _judge(progress: Path, side: str, paths: Sequence[Path], settings: AdaptSettings) -> Any:
+    method = TwoStage.from_path(progress / side)
+    judging.outline_all(method, paths, progress / side / "outlined", f"Outlining, {side}")
+    return judging.score_synthetic(method, settings, progress / side / "synthetic", f"Synthetic hands, {side}")
+
+
+def _learn(progress: Path, paths: Sequence[Path], steps: int, settings: AdaptSettings) -> Outliner:
+    """Train, and leave the adapted method's networks under `after`."""
+    coarse = progress / "before" / STAGE_FILES["coarse"]
+    refiner = progress / "before" / STAGE_FILES["refiner"]
+    network, card = load_weights(coarse)
+    training = MeanTeacher(network, size=card.size, steps=steps, settings=settings)
+    used = CoarseSettings.model_validate(card.extra.get("coarse", {}))
+    outliner = Outliner(Stage(training.predictor, card.size), used, paths, progress / "masks")
+    self_train(training, len(paths), outliner, progress / "checkpoint.pt")
+    told = {"adapted_from": files.sha256_of(coarse), "radiographs": len(paths), "steps": steps}
+    adapted = card.model_copy(update={"training": told})
+    _gather(progress / "after", coarse, refiner if refiner.is_file() else None)
+    save_weights(progress / "after" / STAGE_FILES["coarse"], training.teacher, adapted, half=True)
+    return outliner
+
+
+def _report(result: Adaptation, progress: Path, paths: Sequence[Path]) -> None:
+    def pair(number: int) -> tuple[judging.Outlined, judging.Outlined]:
+        before, after = (judging.read(progress / side / "outlined", number) for side in ("before", "after"))
+        return before, after
+
+    write_page(result.page, result.changes, paths, pair, facts=facts_of(result), refused=result.refused)
+    files.write_json(result.page.with_name(RECORD_FILE), result.to_json())
+
+
+def facts_of(result: Adaptation) -> dict[str, str]:
+    """The adaptation in a few lines, label to text."""
+    masks, changes, judged = result.pseudo_masks, result.changes, len(result.changes.radiographs)
+    learned = f"{masks['used']} of {masks['outlined']} pseudo-masks, {masks['bones_used']:.0%} of their bones"
+    return {
+        "Radiographs": f"{result.radiographs}, of which {len(result.unread)} could not be read",
+        "Learned from": learned,
+        "Steps": str(result.steps),
+        "Dice on synthetic hands": f"{result.dice[0]:.4f} before, {result.dice[1]:.4f} after",
+        "Flags": f"{changes.flags_before} before, {changes.flags_after} after, on {judged} radiographs",
+    }
