@@ -6,8 +6,8 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from handbone.cli.output import echo_json, facts_table, headed_table, results
-from handbone.errors import HandboneError
-from handbone.progress import console
+from handbone.core.errors import HandboneError
+from handbone.core.progress import console
 
 if TYPE_CHECKING:
     from rich.table import Table
@@ -46,9 +46,9 @@ def command(
     the weights do not. Weights that lose more than .003 Dice on synthetic hands, or raise the number of flags, are not
     written, and the exit code is 1. Stopped, the same command continues. Then: handbone predict --weights WEIGHTS.
     """
-    from handbone.pipeline.outputs import find_pictures
     from handbone.workflows.adapt.run import adapt
     from handbone.workflows.adapt.settings import AdaptSettings
+    from handbone.workflows.outputs import find_pictures
 
     pictures = find_pictures(paths)
     try:

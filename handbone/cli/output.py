@@ -9,7 +9,7 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from handbone.files import json_value
+from handbone.core.files import json_value
 
 
 def results() -> Console:

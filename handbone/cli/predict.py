@@ -10,7 +10,7 @@ from handbone.cli import complete
 if TYPE_CHECKING:
     from rich.table import Table
 
-    from handbone.pipeline.records import PictureRecord
+    from handbone.runs.records import PictureRecord
 
 
 _SHOWN = 3  # flags of a picture that are printed; predictions.json has all
@@ -73,10 +73,10 @@ def command(
     was stopped, and tries failed pictures again. Not a medical device.
     """
     from handbone.cli.settings import nested_settings
-    from handbone.pipeline.kept import is_unfinished, prediction_mark
-    from handbone.pipeline.outputs import RECORD_FILE, check_output, find_pictures
-    from handbone.pipeline.prediction import predict_pictures
-    from handbone.pipeline.writing import writer_makers
+    from handbone.runs.kept import is_unfinished, prediction_mark
+    from handbone.workflows.outputs import RECORD_FILE, check_output, find_pictures
+    from handbone.workflows.predict import predict_pictures
+    from handbone.workflows.writers import writer_makers
 
     mark = prediction_mark(weights, threshold=threshold, flip_tta=flip_tta, tta=tta, invert=invert)
     goes_on = not overwrite and is_unfinished(output, mark)
@@ -85,7 +85,7 @@ def command(
     writers = writer_makers(write or [], nested_settings(settings or []))
     pictures = find_pictures(paths)
 
-    from handbone.stages.two_stage import TwoStage
+    from handbone.method.two_stage import TwoStage
 
     method = TwoStage.from_path(weights, threshold=threshold, flip=flip_tta, tta=tta)
     facts = {"weights": weights, "invert": invert, "second_stage": method.refine_stage is not None}

@@ -17,11 +17,11 @@ import cv2
 import numpy as np
 
 from handbone import anatomy
+from handbone.core.labels import Rings, ring_centroids_xy
 from handbone.data.bend import Bend, Wrist
-from handbone.data.labels import Rings, ring_centroids_xy
-from handbone.phantom.processing import unsharp
-from handbone.phantom.texture import EXPONENTS, grain_tile, spread
 from handbone.recipe import schema
+from handbone.synthetic.processing import unsharp
+from handbone.synthetic.texture import EXPONENTS, grain_tile, spread
 
 
 class Augmenter:

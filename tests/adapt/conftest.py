@@ -4,10 +4,10 @@ import cv2
 import pytest
 import torch
 
-from handbone.phantom import draw_hand
 from handbone.recipe.schema import Choice
-from handbone.training.weights import WeightsCard, build_network, save_weights
+from handbone.synthetic import draw_hand
 from handbone.weights.card import seal
+from handbone.weights.network_file import WeightsCard, build_network, save_weights
 
 MODEL = Choice(name="unet", encoder="test_efficientnet", encoder_weights=None)
 

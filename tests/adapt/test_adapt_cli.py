@@ -11,11 +11,11 @@ from typer.testing import CliRunner
 
 from handbone.anatomy import COUNT
 from handbone.cli import app
-from handbone.errors import HandboneError
-from handbone.frame import Frame
-from handbone.stages.two_stage import TwoStage
-from handbone.training.weights import read_card
+from handbone.core.errors import HandboneError
+from handbone.core.frame import Frame
+from handbone.method.two_stage import TwoStage
 from handbone.weights import read_set
+from handbone.weights.network_file import read_card
 from handbone.workflows.adapt import judging, run, settings
 from handbone.workflows.adapt.mean_teacher import MeanTeacher
 from handbone.workflows.adapt.pseudo_masks import PseudoMasks

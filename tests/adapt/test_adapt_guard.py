@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from handbone.anatomy import INDEX
-from handbone.stages.trust import Flag
+from handbone.method.quality_control import Flag
 from handbone.workflows.adapt import judging, run
 from handbone.workflows.adapt.changes import compare
 from handbone.workflows.adapt.judging import MOST_LOST, Outlined, mean_dice, refusals

@@ -7,8 +7,8 @@ import numpy as np
 import pytest
 import torch
 
-from handbone.errors import HandboneError
-from handbone.frame import Frame
+from handbone.core.errors import HandboneError
+from handbone.core.frame import Frame
 from handbone.workflows.adapt import mean_teacher
 from handbone.workflows.adapt.mean_teacher import MeanTeacher, chosen, self_train
 from handbone.workflows.adapt.pseudo_masks import PseudoMasks

@@ -4,10 +4,10 @@ import numpy as np
 import pytest
 
 from handbone.anatomy import COUNT
+from handbone.core.bone_masks import BoneMasks
 from handbone.evaluation.metrics import dice_contest
-from handbone.masks.bone_masks import BoneMasks
-from handbone.stages.settings import CoarseSettings
-from handbone.stages.two_stage import Stage
+from handbone.method.settings import CoarseSettings
+from handbone.method.two_stage import Stage
 from handbone.training.inference import Predictor
 from handbone.weights import DEFAULT, find
 from handbone.workflows.adapt.pseudo_masks import outline

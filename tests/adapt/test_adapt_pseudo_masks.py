@@ -5,14 +5,14 @@ import pytest
 import torch
 
 from handbone.anatomy import COUNT, INDEX
+from handbone.core.bone_probabilities import BoneProbabilities
+from handbone.core.frame import Frame
 from handbone.data.augment import Augmenter
-from handbone.frame import Frame
-from handbone.losses.build import build_loss
-from handbone.masks.probabilities import BoneProbabilities
+from handbone.data.grid_dataset import LabelledPicture
+from handbone.method.settings import CoarseSettings
+from handbone.method.two_stage import Stage
+from handbone.networks.losses.build import build_loss
 from handbone.recipe.schema import Augment, LossTerm
-from handbone.stages.samples import LabelledPicture
-from handbone.stages.settings import CoarseSettings
-from handbone.stages.two_stage import Stage
 from handbone.workflows.adapt import views
 from handbone.workflows.adapt.learning import make_example, weighted_loss
 from handbone.workflows.adapt.pseudo_masks import PseudoMasks, outline

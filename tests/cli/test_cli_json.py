@@ -10,13 +10,13 @@ from typer.testing import CliRunner
 
 from handbone.anatomy import NAMES
 from handbone.cli import app
-from handbone.files import json_value, write_json
-from handbone.frame import Frame
-from handbone.masks.contest_csv import PredictionsWriter
-from handbone.phantom import draw_hand
+from handbone.core.files import json_value, write_json
+from handbone.core.frame import Frame
+from handbone.formats.contest_csv import PredictionsWriter
+from handbone.method.settings import RefinerSettings
 from handbone.recipe.schema import Choice
-from handbone.stages.settings import RefinerSettings
-from handbone.training.weights import WeightsCard, build_network, save_weights
+from handbone.synthetic import draw_hand
+from handbone.weights.network_file import WeightsCard, build_network, save_weights
 
 MODEL = Choice(name="unet", encoder="mobilenet_v2", encoder_weights=None)
 

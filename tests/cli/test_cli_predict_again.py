@@ -16,14 +16,14 @@ import torch
 import typer
 from typer.testing import CliRunner
 
-from handbone import files
 from handbone.anatomy import NAMES
 from handbone.cli import predict
-from handbone.pipeline.kept import resumable_folder
+from handbone.core import files
+from handbone.method.settings import RefinerSettings
+from handbone.method.two_stage import TwoStage
 from handbone.recipe.schema import Choice
-from handbone.stages.settings import RefinerSettings
-from handbone.stages.two_stage import TwoStage
-from handbone.training.weights import WeightsCard, build_network, save_weights
+from handbone.runs.kept import resumable_folder
+from handbone.weights.network_file import WeightsCard, build_network, save_weights
 
 app = typer.Typer()
 app.command()(predict.command)
@@ -139,19 +139,19 @@ def test_one_picture_that_fails_costs_no_other_and_is_tried_again(pictures, weig
 def test_a_picture_that_cannot_be_drawn_has_failed_and_a_full_disk_is_nobodys_fault(
     pictures, weights, tmp_path, monkeypatch
 ):
-    from handbone.pipeline import prediction
+    from handbone.workflows import predict
 
     def too_wide(*_, **__):
         raise ValueError("too wide")
 
-    monkeypatch.setattr(prediction, "draw_overlay", too_wide)
+    monkeypatch.setattr(predict, "draw_overlay", too_wide)
     result = call(pictures, "-o", tmp_path / "out", "--weights", weights)
     assert result.exit_code == 1 and "0 of 3" in result.output and result.output.count("ValueError: too wide") == 3
 
     def full(*_, **__):
         raise OSError(28, "No space left on device")
 
-    monkeypatch.setattr(prediction, "draw_overlay", full)
+    monkeypatch.setattr(predict, "draw_overlay", full)
     result = call(pictures, "-o", tmp_path / "full", "--weights", weights)
     assert isinstance(result.exception, OSError) and not (tmp_path / "full").exists()
 

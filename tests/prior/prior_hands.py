@@ -5,8 +5,8 @@ import torch
 
 from handbone import anatomy
 from handbone.data.plausible import REFERENCE_AREAS
-from handbone.stages.prior.canonical import SIZE
-from handbone.stages.standard_pose import CENTROIDS_XY, SQUARE_CENTRE_XY, SQUARE_SIDE
+from handbone.method.pose.canonical import CENTROIDS_XY, SQUARE_CENTRE_XY, SQUARE_SIDE
+from handbone.method.prior.canonical import SIZE
 
 
 def toy_hand(*, absent=(), size=SIZE) -> torch.Tensor:

@@ -5,11 +5,11 @@ import torch
 from prior_hands import toy_hand
 
 from handbone import anatomy
-from handbone.stages.prior import corrupt as corruptions
-from handbone.stages.prior import pairs
-from handbone.stages.prior.corrupt import corrupt
-from handbone.stages.prior.pairs import training_pair
-from handbone.stages.prior.renamings import RENAMINGS, renaming_odds
+from handbone.method.prior import corrupt as corruptions
+from handbone.method.prior import pairs
+from handbone.method.prior.corrupt import corrupt
+from handbone.method.prior.pairs import training_pair
+from handbone.method.prior.renamings import RENAMINGS, renaming_odds
 
 
 def generator(seed=0):

@@ -9,20 +9,20 @@ import pytest
 from prior_hands import toy_hand
 
 from handbone import anatomy
-from handbone.errors import HandboneError
-from handbone.masks.probabilities import BoneProbabilities
-from handbone.pipeline.run_predictions import prior_file
-from handbone.pipeline.steps import STEPS
+from handbone.core.bone_probabilities import BoneProbabilities
+from handbone.core.errors import HandboneError
+from handbone.method.calibration.gate import Gate, Trial
+from handbone.method.calibration.presence import Presence, features
+from handbone.method.evidence import Evidence
+from handbone.method.prior.stage import PriorSettings, PriorStage
+from handbone.method.quality_control import flags
+from handbone.method.settings import CoarseSettings
+from handbone.method.two_stage import Stage, TwoStage
 from handbone.recipe.schema import Choice, Recipe
-from handbone.stages.evidence import Evidence
-from handbone.stages.gate import Gate, Trial
-from handbone.stages.presence import Presence, features
-from handbone.stages.prior.stage import PriorSettings, PriorStage
-from handbone.stages.settings import CoarseSettings
-from handbone.stages.trust import flags
-from handbone.stages.two_stage import Stage, TwoStage
-from handbone.training.weights import WeightsCard, build_network, save_weights
+from handbone.runs.steps.order import STEPS
+from handbone.runs.steps.predict import prior_file
 from handbone.weights import find_prior, pack
+from handbone.weights.network_file import WeightsCard, build_network, save_weights
 
 sys.path.append(str(Path(__file__).parents[1] / "weights"))
 from weights_small import save, write_run

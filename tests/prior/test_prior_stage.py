@@ -6,9 +6,9 @@ import pytest
 from prior_hands import toy_hand
 
 from handbone import anatomy
-from handbone.masks.probabilities import BoneProbabilities
-from handbone.stages.prior.names import renamed_order, wrong_names
-from handbone.stages.prior.stage import PriorSettings, PriorStage
+from handbone.core.bone_probabilities import BoneProbabilities
+from handbone.method.prior.names import renamed_order, wrong_names
+from handbone.method.prior.stage import PriorSettings, PriorStage
 
 TRIQUETRUM, PISIFORM, CAPITATE = (anatomy.INDEX[name] for name in ("Triquetrum", "Pisiform", "Capitate"))
 BASE = anatomy.INDEX["finger-7"]

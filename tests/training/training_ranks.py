@@ -7,7 +7,7 @@ import sys
 
 from training_small import Squares, fit_small, small_network
 
-from handbone.errors import HandboneError
+from handbone.core.errors import HandboneError
 
 
 class WithoutNumbers(Squares):

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from handbone.anatomy import COUNT, INDEX, NAMES
-from handbone.masks.bone_masks import BoneMasks, shared_area
+from handbone.core.bone_masks import BoneMasks, shared_area
 from handbone.workflows.adapt.judging import Outlined
 
 

@@ -5,7 +5,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from handbone.files import sha256_of
+from handbone.core.files import sha256_of
 from handbone.weights import CARD_FILE, find_weights, read_set, resolve
 from handbone.weights.card import SetCard
 from handbone.workflows.adapt.settings import AdaptSettings

@@ -11,15 +11,15 @@ from pathlib import Path
 
 import numpy as np
 
-from handbone.data.pictures import read_picture
-from handbone.errors import HandboneError
+from handbone.core.bone_masks import BoneMasks
+from handbone.core.errors import HandboneError
+from handbone.core.files import write_json
+from handbone.core.progress import track
+from handbone.data.synthetic_stream import PhantomStream
 from handbone.evaluation.metrics import both_empty, dice_contest
-from handbone.files import write_json
-from handbone.masks.bone_masks import BoneMasks
-from handbone.progress import track
-from handbone.stages.stream import PhantomStream
-from handbone.stages.trust import flags
-from handbone.stages.two_stage import TwoStage
+from handbone.formats.image_files import read_picture
+from handbone.method.quality_control import flags
+from handbone.method.two_stage import TwoStage
 from handbone.workflows.adapt.settings import VARIETIES, AdaptSettings
 
 #: Dice that the method may lose on synthetic hands; what it gains elsewhere may not cost more.

@@ -8,11 +8,11 @@ import torch
 from torch import Tensor
 
 from handbone.anatomy import COUNT
+from handbone.core.frame import Frame
+from handbone.core.rasterise import coverage
 from handbone.data.augment import Augmenter
-from handbone.frame import Frame
-from handbone.masks.rasterise import coverage
-from handbone.stages.samples import LabelledPicture, bones_of
-from handbone.stages.view import view
+from handbone.data.grid_dataset import LabelledPicture, bones_of
+from handbone.data.view import view
 
 # Of soft Dice: a bone without weight costs nothing.
 _SMOOTH = 1.0

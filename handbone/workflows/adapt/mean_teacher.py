@@ -14,13 +14,13 @@ import numpy as np
 import torch
 from torch import nn
 
+from handbone.core.errors import HandboneError
+from handbone.core.files import whole_file
+from handbone.core.frame import Frame
+from handbone.core.progress import progress_bar
 from handbone.data.augment import Augmenter
-from handbone.errors import HandboneError
-from handbone.files import whole_file
-from handbone.frame import Frame
-from handbone.progress import progress_bar
-from handbone.runtime import supports_bf16
-from handbone.stages.stream import PhantomStream
+from handbone.data.synthetic_stream import PhantomStream
+from handbone.networks.runtime import supports_bf16
 from handbone.training.inference import Predictor
 from handbone.workflows.adapt.learning import Example, make_example, weighted_loss
 from handbone.workflows.adapt.radiographs import Radiograph

@@ -12,9 +12,9 @@ import numpy as np
 
 from handbone import __version__
 from handbone.anatomy import BONES
-from handbone.data.pictures import read_picture
-from handbone.files import whole_file
-from handbone.frame import Frame
+from handbone.core.files import whole_file
+from handbone.core.frame import Frame
+from handbone.formats.image_files import read_picture
 from handbone.report.overlay import draw_overlay, panel
 from handbone.workflows.adapt.changes import Changes, RadiographChange
 from handbone.workflows.adapt.judging import Outlined

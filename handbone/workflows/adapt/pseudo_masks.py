@@ -11,15 +11,15 @@ from typing import Any, Self
 import numpy as np
 
 from handbone.anatomy import COUNT, INDEX, NAMES
-from handbone.frame import Frame
-from handbone.masks.bone_masks import BoneMasks
-from handbone.masks.probabilities import BoneProbabilities
-from handbone.stages.fit import fit_pose
-from handbone.stages.locate import join, locate
-from handbone.stages.samples import Rings
-from handbone.stages.settings import CoarseSettings
-from handbone.stages.trust import flags
-from handbone.stages.two_stage import Outcome, Stage
+from handbone.core.bone_masks import BoneMasks
+from handbone.core.bone_probabilities import BoneProbabilities
+from handbone.core.frame import Frame
+from handbone.data.grid_dataset import Rings
+from handbone.method.locate import join, locate
+from handbone.method.pose.registration import fit_pose
+from handbone.method.quality_control import flags
+from handbone.method.settings import CoarseSettings
+from handbone.method.two_stage import Outcome, Stage
 from handbone.workflows.adapt.views import agreement, read_views
 
 # One of eight views may differ at a pixel (7 / 8 > .8), two may not.

@@ -7,13 +7,13 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from handbone.anatomy import COUNT
-from handbone.data.pictures import read_picture
-from handbone.errors import HandboneError
-from handbone.files import write_text
-from handbone.progress import track
-from handbone.stages.samples import LabelledPicture
-from handbone.stages.settings import CoarseSettings
-from handbone.stages.two_stage import Stage
+from handbone.core.errors import HandboneError
+from handbone.core.files import write_text
+from handbone.core.progress import track
+from handbone.data.grid_dataset import LabelledPicture
+from handbone.formats.image_files import read_picture
+from handbone.method.settings import CoarseSettings
+from handbone.method.two_stage import Stage
 from handbone.workflows.adapt.pseudo_masks import PseudoMasks, outline
 
 

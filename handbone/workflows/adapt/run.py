@@ -10,15 +10,14 @@ from pathlib import Path
 from typing import Any
 
 import handbone
-from handbone import files
-from handbone.errors import HandboneError
-from handbone.pipeline.outputs import check_output
-from handbone.progress import console
-from handbone.stages.settings import CoarseSettings
-from handbone.stages.two_stage import Stage, TwoStage
-from handbone.training.weights import load_weights, save_weights
+from handbone.core import files
+from handbone.core.errors import HandboneError
+from handbone.core.progress import console
+from handbone.method.settings import CoarseSettings
+from handbone.method.two_stage import Stage, TwoStage
 from handbone.weights import find_weights, pack
 from handbone.weights.card import STAGE_FILES, check_name
+from handbone.weights.network_file import load_weights, save_weights
 from handbone.weights.packing import check_free
 from handbone.workflows.adapt import judging
 from handbone.workflows.adapt.changes import Changes, compare
@@ -27,6 +26,7 @@ from handbone.workflows.adapt.mean_teacher import MeanTeacher, self_train
 from handbone.workflows.adapt.page import write_page
 from handbone.workflows.adapt.radiographs import Outliner
 from handbone.workflows.adapt.settings import AdaptSettings, steps_for
+from handbone.workflows.outputs import check_output
 
 PAGE_FILE, RECORD_FILE = "adapt.html", "adapt.json"
 _PROGRESS = "progress"

@@ -3,8 +3,8 @@
 from dataclasses import dataclass
 from typing import get_args
 
-from handbone.phantom.people import Variety
 from handbone.recipe import schema
+from handbone.synthetic.people import Variety
 
 VARIETIES = get_args(Variety)
 

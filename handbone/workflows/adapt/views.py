@@ -6,11 +6,11 @@ from dataclasses import dataclass
 import numpy as np
 
 from handbone.anatomy import COUNT
-from handbone.frame import Frame
-from handbone.masks.bone_masks import BoneMasks, shared_area
-from handbone.masks.probabilities import BoneProbabilities
-from handbone.stages.coarse import predict_coarse
-from handbone.stages.two_stage import Stage
+from handbone.core.bone_masks import BoneMasks, shared_area
+from handbone.core.bone_probabilities import BoneProbabilities
+from handbone.core.frame import Frame
+from handbone.method.coarse import predict_coarse
+from handbone.method.two_stage import Stage
 
 
 @dataclass(frozen=True)

@@ -1,0 +1,165 @@
+"""When a refined mask may replace the earlier one: fixed limits, or the chance of harm, calibrated out of fold.
+
+Harm is a Dice that falls by more than 0.005. A logistic regression on the evidence, with a constant for each bone,
+gives its chance; the limit is the one with the largest gain among those under which harm stays rare. Both are found on
+pictures that the networks have not learned from, the limit with chances that leave each picture out.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Literal, Self
+
+import numpy as np
+from pydantic import model_validator
+
+from handbone.anatomy import COUNT, NAMES
+from handbone.method.calibration import logistic
+from handbone.method.evidence import Evidence
+from handbone.recipe import schema
+
+#: A fall of Dice that counts as harm, and the share of all (picture, bone) pairs in which it may happen.
+HARM, RARE = 0.005, 0.005
+# What chance leaves open is spent on pictures that have not been seen yet.
+_CAUTION = 0.6
+Feature = Literal["agreement", "area", "shift", "sureness", "prior", "prior_gain"]
+_OF_MASKS: tuple[Feature, ...] = ("agreement", "area", "shift", "sureness")
+# Constants of single bones rest on few pictures: they are drawn to the common one more strongly than slopes are to 0.
+_BONE_RIDGE = 4.0
+_FOLDS = 5
+
+
+@dataclass(frozen=True)
+class Trial:
+    """What became of one bone of one picture where the refined mask was taken without asking.
+
+    picture: number of the picture. bone: index. gain: Dice with the refined mask less Dice with the earlier one.
+    """
+
+    picture: int
+    bone: int
+    evidence: Evidence
+    gain: float
+
+
+class Gate(schema.Table):
+    """The calibrated gate.
+
+    features: their names; weights files from before there was an anatomical prior do not have them.
+    coefficients: of the logistic regression over the features and the 29 bones, the constant first.
+    limit: chance of harm above which the earlier mask stays.
+    pictures: how many it was calibrated on.
+    gain, harmed: mean gain of Dice and share of all (picture, bone) pairs harmed, out of fold.
+    """
+
+    features: tuple[Feature, ...] = _OF_MASKS
+    coefficients: tuple[float, ...]
+    limit: float
+    pictures: int
+    gain: float = 0.0
+    harmed: float = 0.0
+
+    @model_validator(mode="after")
+    def _one_each(self) -> Self:
+        wanted = 1 + len(self.features) + COUNT
+        if len(self.coefficients) != wanted:
+            raise ValueError(f"{len(self.features)} features and {COUNT} bones need {wanted} coefficients")
+        return self
+
+    @property
+    def needs_prior(self) -> bool:
+        """Whether the anatomical prior's agreement is among the features."""
+        return "prior" in self.features
+
+    def harm(self, bone: int, evidence: Evidence) -> float:
+        """The chance that the refined mask is worse than the earlier one by more than 0.005 Dice."""
+        return float(logistic.chance(self.coefficients, features(bone, evidence, self.features)[None])[0])
+
+    @classmethod
+    def fit(cls, outcomes: Sequence[Trial], pictures: int) -> Self:
+        """From all bones that a refiner may change, on a number of pictures that nothing has learned from."""
+        judged = all(o.evidence.prior_after is not None for o in outcomes)
+        names: tuple[Feature, ...] = (*_OF_MASKS, "prior", "prior_gain") if judged else _OF_MASKS
+        ridge = np.concatenate([np.ones(len(names)), np.full(COUNT, _BONE_RIDGE)])
+        table = np.array([features(o.bone, o.evidence, names) for o in outcomes])
+        gains, picture = np.array([o.gain for o in outcomes]), np.array([o.picture for o in outcomes])
+        harmed = gains < -HARM
+        chances = np.empty(len(outcomes))
+        for fold in range(_FOLDS):
+            left_out = picture % _FOLDS == fold
+            if left_out.any():
+                kept = ~left_out if (~left_out).any() else left_out
+                chances[left_out] = logistic.chance(logistic.fit(table[kept], harmed[kept], ridge), table[left_out])
+        limit = _limit(chances, gains, harmed, allowed=_CAUTION * RARE * pictures * COUNT)
+        used = chances <= limit
+        return cls(
+            features=names,
+            coefficients=logistic.fit(table, harmed, ridge),
+            limit=limit,
+            pictures=pictures,
+            gain=round(float(gains[used].sum() / len(gains)), 5),
+            harmed=round(float(harmed[used].sum() / (pictures * COUNT)), 5),
+        )
+
+
+def _limit(chances: np.ndarray, gains: np.ndarray, harmed: np.ndarray, *, allowed: float) -> float:
+    """The chance up to which refined masks gain most, with no more than so many of them harmful."""
+    order = np.argsort(chances, kind="stable")
+    total = np.where(np.cumsum(harmed[order]) <= allowed, np.cumsum(gains[order]), -np.inf)
+    best = int(total.argmax())
+    return float(chances[order[best]]) if total[best] > 0 else 0.0
+
+
+def features(bone: int, evidence: Evidence, names: Sequence[Feature] = _OF_MASKS) -> np.ndarray:
+    """(n + 29,) the named features, and which bone it is.
+
+    Disagreement, change of area, shift, and log odds of the mean probability inside; with an anatomical prior also the
+    later mask's disagreement with it, and how much better than the earlier mask it agrees. How sure the earlier network
+    was has no say: of other people's masks it is not known.
+    """
+    after = np.clip(evidence.after, 0.05, 0.995)
+    values = {
+        "agreement": np.log(1.005 - evidence.agreement),
+        "area": 2.0 if not evidence.area_ratio else min(abs(np.log(evidence.area_ratio)), 2.0),
+        "shift": 1.0 if evidence.shift is None else min(evidence.shift, 1.0),
+        "sureness": np.log(after / (1 - after)),
+    }
+    if "prior" in names:
+        before, later = evidence.prior_before or 0.0, evidence.prior_after or 0.0
+        values |= {"prior": np.log(1.005 - later), "prior_gain": float(np.clip(later - before, -0.5, 0.5))}
+    return np.concatenate([[values[name] for name in names], np.arange(COUNT) == bone])
+
+
+def verdict(
+    bone: int, evidence: Evidence, settings: schema.Merge, gate: Gate | None, *, may_add: bool
+) -> tuple[bool, str, float | None]:
+    """Whether the refined mask is used, why, and the chance of harm where it was calibrated.
+
+    may_add: whether a bone without an earlier mask may come from the refiner.
+    """
+    if not evidence.after:
+        found = "the refiner found nothing" if evidence.before else "neither stage found it in the window"
+        return False, found, None
+    if not evidence.before:
+        if evidence.elsewhere:
+            return False, "the coarse mask lies outside the window", None
+        if not may_add:
+            return False, "there was no coarse mask, and no window for the refiner", None
+        return True, "there was no coarse mask", None
+    refusal = _refusal(evidence, settings)
+    if refusal or gate is None:
+        return not refusal, refusal or "credible", None
+    harm = gate.harm(bone, evidence)
+    if harm > gate.limit:
+        return False, f"{NAMES[bone]} may come out worse (chance {harm:.2g} > {gate.limit:.2g})", harm
+    return True, "credible", harm
+
+
+def _refusal(evidence: Evidence, settings: schema.Merge) -> str:
+    smallest, largest = settings.area_ratio
+    if evidence.agreement < settings.min_agreement:
+        return f"agrees too little with the coarse mask (Dice {evidence.agreement:.2f} < {settings.min_agreement:.2f})"
+    if not smallest <= evidence.area_ratio <= largest:
+        return f"its area is {evidence.area_ratio:.2f} times the coarse one"
+    if evidence.shift > settings.max_shift:
+        return f"its centre moved by {evidence.shift:.2f} of its size"
+    return ""

@@ -1,0 +1,98 @@
+"""How likely a bone's mask is right: calibrated on phantoms, some of whose bones are missing, cut or hidden.
+
+A network's probability says how sure it is of pixels, not of a bone. Logistic regression on four features, and on the
+anatomical prior's agreement where there is one, turns what is known of a mask into the probability that it overlaps its
+bone by a Dice of at least one half.
+"""
+
+from collections.abc import Iterable
+from typing import Literal, Self
+
+import numpy as np
+from pydantic import model_validator
+
+from handbone import anatomy
+from handbone.core.bone_probabilities import BoneProbabilities
+from handbone.data.plausible import REFERENCE_AREAS
+from handbone.method.calibration import logistic
+from handbone.method.pose.canonical import CENTROIDS_XY, SPREAD
+from handbone.method.pose.registration import fit_pose
+from handbone.recipe import schema
+
+Feature = Literal["sureness", "margin", "area", "stray", "prior"]
+_OF_MASKS: tuple[Feature, ...] = ("sureness", "margin", "area", "stray")
+# Areas in squares of the third metacarpal's length, straying in usual spreads; beyond these more says nothing.
+_MOST_AREA, _MOST_STRAY = 2.0, 5.0
+# Between these the prior's agreement says something.
+_AGREEMENT = 0.05, 0.99
+
+
+class Presence(schema.Table):
+    """Coefficients of the logistic regression, the constant first, over the columns of `features`.
+
+    features: names of those columns; weights files from before there was a prior do not name them.
+    """
+
+    features: tuple[Feature, ...] = _OF_MASKS
+    coefficients: tuple[float, ...]
+
+    @model_validator(mode="after")
+    def _one_each(self) -> Self:
+        if len(self.coefficients) != 1 + len(self.features):
+            raise ValueError(f"{len(self.features)} features need {1 + len(self.features)} coefficients")
+        return self
+
+    @property
+    def needs_prior(self) -> bool:
+        """Whether the anatomical prior's agreement is among the features."""
+        return "prior" in self.features
+
+    def of(
+        self, probabilities: BoneProbabilities, threshold: float = 0.5, agreement: np.ndarray | None = None
+    ) -> np.ndarray:
+        """(29,) the probability that each mask is right; 0 where there is none.
+
+        agreement: (29,) Dice of each mask with what the prior expects, where that is among the features.
+        """
+        table, seen = features(probabilities, threshold, agreement if self.needs_prior else None)
+        return np.where(seen, logistic.chance(self.coefficients, table), 0.0)
+
+    @classmethod
+    def fit(cls, pictures: Iterable[tuple[np.ndarray, np.ndarray]]) -> Self:
+        """From each picture's features (n, 4), or (n, 5) with a prior, and whether each mask was right (n,)."""
+        table, right = (np.concatenate(each) for each in zip(*pictures, strict=True))
+        names = _OF_MASKS if table.shape[1] == len(_OF_MASKS) else (*_OF_MASKS, "prior")
+        return cls(features=names, coefficients=logistic.fit(table, right))
+
+
+def features(
+    probabilities: BoneProbabilities, threshold: float = 0.5, agreement: np.ndarray | None = None
+) -> tuple[np.ndarray, np.ndarray]:
+    """What is known of each mask, (29, 4), and whether there is a mask, (29,) bool.
+
+    The log odds of the mean probability inside the mask; the share of what lies above the least probability that lies
+    inside; the deviation of the logarithm of the area from an adult hand's; and how far the centroid strays from where
+    the other bones expect it, in usual spreads. With a prior's `agreement` (29,), its log odds are a fifth column.
+    """
+    masks = probabilities.threshold(threshold)
+    seen = masks.present()
+    table = np.zeros((anatomy.COUNT, len(_OF_MASKS)))
+    fits = fit_pose(masks.centroids_xy(), tuple(range(anatomy.COUNT)))
+    areas, centroids = masks.areas(), masks.centroids_xy()
+    for bone in np.flatnonzero(seen):
+        crop = probabilities.crops[bone]
+        inside = crop >= max(255 * threshold, 1)
+        mean = np.clip(crop[inside].mean() / 255, 0.01, 0.995)
+        table[bone, 0] = np.log(mean / (1 - mean))
+        table[bone, 1] = np.count_nonzero(inside) / np.count_nonzero(crop)
+        if fits is not None:
+            area = abs(np.log(areas[bone] / (REFERENCE_AREAS[bone] * fits[0].unit_px ** 2)))
+            stray = np.hypot(*(centroids[bone] - fits[0].place(CENTROIDS_XY[[bone]])[0]))
+            table[bone, 2] = min(area, _MOST_AREA)
+            table[bone, 3] = min(stray / (SPREAD[bone] * fits[0].unit_px), _MOST_STRAY)
+        else:
+            table[bone, 2:] = _MOST_AREA, _MOST_STRAY
+    if agreement is not None:
+        likely = np.clip(agreement, *_AGREEMENT)
+        table = np.column_stack([table, np.log(likely / (1 - likely))])
+    return table, seen

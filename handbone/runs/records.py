@@ -1,0 +1,64 @@
+"""What is known of predictions beside their masks, as `predictions.json` has it; imports no torch."""
+
+from dataclasses import asdict, dataclass, field
+from typing import TYPE_CHECKING, Any
+
+from handbone import __version__
+
+if TYPE_CHECKING:
+    from handbone.method.two_stage import TwoStage
+
+
+@dataclass(frozen=True)
+class PictureRecord:
+    """What became of one picture.
+
+    Parameters
+    ----------
+    name, path: of the picture.
+    error: why there is no result; None where there is one.
+    size_hw: the picture's height and width.
+    inverted: whether it showed bones dark and was turned round.
+    spacing_mm: from row to row and from column to column, where the file says so.
+    confidence: bone name to the chance that its mask is right, where the weights were calibrated for that, else to the
+        mean probability inside its mask; bones that were not found have no entry.
+    location: where the hand was found and how the picture was turned for that; None where it was not looked for.
+    frames: where the second stage looked, by the window's name, with fallback and reason; empty without one.
+    decisions: one for each bone that the second stage may change.
+    answers: what a prompted network said, one for each bone that it was asked for.
+    prompt_decisions: one for each bone that the prompted network may change.
+    prior: what the anatomical prior found, put right and mended; None without one.
+    flags: reasons to look again, see `handbone.method.quality_control`.
+    unwritten: name of each writer that could not write it to the reason.
+    seconds: time taken by each step.
+    """
+
+    name: str
+    path: str
+    error: str | None = None
+    size_hw: tuple[int, int] | None = None
+    inverted: bool = False
+    spacing_mm: tuple[float, float] | None = None
+    confidence: dict[str, float] = field(default_factory=dict)
+    location: dict[str, Any] | None = None
+    frames: dict[str, Any] = field(default_factory=dict)
+    decisions: list[dict[str, Any]] = field(default_factory=list)
+    answers: list[dict[str, Any]] = field(default_factory=list)
+    prompt_decisions: list[dict[str, Any]] = field(default_factory=list)
+    prior: dict[str, Any] | None = None
+    flags: list[dict[str, Any]] = field(default_factory=list)
+    unwritten: dict[str, str] = field(default_factory=dict)
+    seconds: dict[str, float] = field(default_factory=dict)
+
+
+def predictions_json(records: list[PictureRecord], method: "TwoStage", facts: dict[str, Any]) -> dict[str, Any]:
+    """Everything known about predictions, as JSON values."""
+    return {
+        "handbone": __version__,
+        **facts,
+        "threshold": method.threshold,
+        "flip_tta": method.flip,
+        "tta": method.tta,
+        "not_a_medical_device": True,
+        "pictures": [asdict(record) for record in records],
+    }

@@ -1,0 +1,92 @@
+"""From attenuation to the grey values that a workstation shows."""
+
+import cv2
+import numpy as np
+
+from handbone.synthetic.look import Look
+from handbone.synthetic.processing import clahe, compressed_tones, jpeg, pyramid_contrast, reduced, unsharp
+from handbone.synthetic.texture import grain
+
+
+def to_grey(attenuation: np.ndarray, field: np.ndarray | None, look: Look, rng: np.random.Generator) -> np.ndarray:
+    """Grey values (H, W) float32 in [0, 1].
+
+    Parameters
+    ----------
+    attenuation: (H, W) float32, line integrals.
+    field: (H, W) float32 in [0, 1] how open the collimator is, or None where it is open everywhere.
+    """
+    grey = _read_out(attenuation, field, look, rng)
+    grey = _levelled(grey, field, look)
+    grey = _processed(grey, look)
+    size = attenuation.shape[0]
+    ramp_x = np.linspace(-1, 1, attenuation.shape[1], dtype=np.float32)
+    ramp_y = np.linspace(-1, 1, size, dtype=np.float32)[:, None]
+    grey = look.black + (look.white - look.black) * grey + look.heel[0] * ramp_x + look.heel[1] * ramp_y
+    if field is not None:
+        # A collimated border gets no light, but software shows it dark: it lies outside the range that it displays.
+        line = 4 * field * (1 - field) * (look.edge + look.groove * (2 * field - 1))
+        grey = look.beyond + (grey + line - look.beyond) * field
+    if look.grain:
+        grey += (
+            np.float32(look.grain * (look.white - look.black)) * (0.2 + grey) * grain(grey.shape, look.exponent, rng)
+        )
+    np.clip(grey, 0, 1, out=grey)
+    return _stored(1 - grey if look.inverted else grey, look)
+
+
+def _read_out(attenuation: np.ndarray, field: np.ndarray | None, look: Look, rng: np.random.Generator) -> np.ndarray:
+    """What the detector hands over: the logarithm of the light, with its blur and noise (H, W)."""
+    size = attenuation.shape[0]
+    light = np.exp(-attenuation)
+    if field is not None:
+        light *= 0.04 + 0.96 * field
+    light = cv2.addWeighted(light, 1 - look.scatter, _broad(light, size * 0.03), look.scatter, 0)
+    cv2.GaussianBlur(light, (0, 0), max(0.3, look.blur * size / 2048), dst=light)
+    # Photons are counted: the fewer, the more of them by chance. A scintillator spreads what each one lights up.
+    counted = grain(light.shape, 0.0, rng)
+    if look.mottle > 0.1:
+        spread = cv2.GaussianBlur(counted, (0, 0), max(0.4, 1.3 * size / 2048))
+        counted = cv2.addWeighted(counted, 1 - look.mottle, spread, look.mottle, 0)
+    light += np.float32(look.quantum) * np.sqrt(light) * counted
+    grey = -np.log(np.maximum(light, 1e-4))
+    grey = reduced(grey, look.raw_scale)
+    if look.raw_jpeg:
+        low, high = float(grey.min()), float(grey.max())
+        grey = jpeg((grey - low) / (high - low), look.raw_jpeg) * (high - low) + low
+    return grey
+
+
+def _levelled(grey: np.ndarray, field: np.ndarray | None, look: Look) -> np.ndarray:
+    """The range that software displays as 0 to 1, densest bone at 1."""
+    sample = grey[::8, ::8]
+    low, high = np.percentile(sample, [2.0, 99.7]) if field is None else _levels(sample, field[::8, ::8])
+    return np.clip((grey - float(low)) / max(1e-3, float(high - low)), 0, 1.15) ** look.gamma
+
+
+def _processed(grey: np.ndarray, look: Look) -> np.ndarray:
+    if look.processing == "pyramid":
+        return pyramid_contrast(grey)
+    if look.processing == "compressed":
+        return compressed_tones(grey)
+    return unsharp(grey, tuple((width * grey.shape[0] / 2048, strength) for width, strength in look.halos))
+
+
+def _stored(grey: np.ndarray, look: Look) -> np.ndarray:
+    """What becomes of the picture on its way to whoever reads it."""
+    if look.clahe:
+        grey = clahe(grey, look.clahe)
+    grey = reduced(grey, look.scale)
+    return jpeg(grey, look.jpeg) if look.jpeg else grey
+
+
+def _levels(sample: np.ndarray, field: np.ndarray) -> tuple[float, float]:
+    inside = sample[field > 0.9]
+    return tuple(np.percentile(inside if inside.size > 50 else sample, [2.0, 99.7]))
+
+
+def _broad(image: np.ndarray, sigma: float) -> np.ndarray:
+    """A wide Gaussian blur, computed on an eighth of the grid."""
+    small = cv2.resize(image, None, fx=0.125, fy=0.125, interpolation=cv2.INTER_AREA)
+    small = cv2.GaussianBlur(small, (0, 0), max(0.5, sigma / 8))
+    return cv2.resize(small, image.shape[::-1], interpolation=cv2.INTER_LINEAR)

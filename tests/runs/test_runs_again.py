@@ -1,0 +1,180 @@
+"""A run that is made again: interrupted, it is finished no more; and what another process did meanwhile is seen."""
+
+import json
+import os
+import subprocess
+import sys
+
+import cv2
+import numpy as np
+import pytest
+
+from handbone.cli.run_show import show_result
+from handbone.core.errors import HandboneError
+from handbone.data.dataset import open_dataset
+from handbone.recipe.schema import Data, Recipe
+from handbone.runs import engine as runs
+from handbone.runs import manifest
+from handbone.runs.context import Context, Step
+from handbone.runs.engine import Run
+from handbone.runs.folder import RunFolder
+from handbone.runs.load_run import finished_run, is_finished_run, latest_run
+
+
+@pytest.fixture
+def done(monkeypatch):
+    """Two steps that leave what every run has to; gives the names of the steps in the order in which they worked."""
+    worked = []
+
+    def leave(name, **files):
+        def work(context, part):
+            worked.append(name)
+            for file, value in files.items():
+                (part / file.replace("_", ".")).write_text(json.dumps(value))
+
+        return work
+
+    pictures = leave("pictures", problems_json=[])
+    evaluation = leave("evaluation", figures_json={}, predictions_csv="")
+    published = (("predictions.csv", "predictions.csv"),)
+    monkeypatch.setattr(
+        runs,
+        "STEPS",
+        (
+            Step("pictures", "Read", pictures, settings=lambda r: None),
+            Step("evaluation", "Score", evaluation, lambda r: r.seed, inputs=("pictures",), publishes=published),
+        ),
+    )
+    return worked
+
+
+def run_in(folder, seed=7):
+    return Run(Recipe(name="small", seed=seed), RunFolder(folder), phantom=True, dataset=None)
+
+
+def finish(run):
+    return run.execute(run.plan())
+
+
+def test_an_interrupted_run_is_finished_no_more(tmp_path, done, monkeypatch):
+    monkeypatch.setenv("HANDBONE_RUNS", str(tmp_path))
+    finish(run_in(tmp_path / "earlier"))
+    finish(run_in(tmp_path / "later"))
+    os.utime(tmp_path / "earlier" / "manifest.json", (1, 1))
+    assert latest_run() == tmp_path / "later"
+
+    def stop(context, part):
+        raise KeyboardInterrupt
+
+    again = run_in(tmp_path / "later", seed=8)
+    plan = again.plan()
+    object.__setattr__(plan[1].step, "work", stop)
+    with pytest.raises(KeyboardInterrupt):
+        again.execute(plan)
+    assert not is_finished_run(tmp_path / "later") and latest_run() == tmp_path / "earlier"
+    with pytest.raises(HandboneError, match="no finished run"):
+        finished_run(tmp_path / "later")
+
+
+def test_a_run_that_is_interrupted_between_its_predictions_and_its_manifest_is_not_finished(
+    tmp_path, done, monkeypatch
+):
+    finish(run_in(tmp_path))
+
+    def stop(*_, **__):
+        assert (tmp_path / "predictions.csv").is_file()
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(runs, "write_manifest", stop)
+    with pytest.raises(KeyboardInterrupt):
+        finish(run_in(tmp_path, seed=8))
+    assert not is_finished_run(tmp_path)
+
+
+def test_a_manifest_without_predictions_is_no_finished_run(tmp_path, done, monkeypatch):
+    monkeypatch.setenv("HANDBONE_RUNS", str(tmp_path))
+    finish(run_in(tmp_path / "one"))
+    (tmp_path / "one" / "predictions.csv").unlink()
+    with pytest.raises(HandboneError, match="no finished run"):
+        latest_run()
+
+
+def test_what_another_process_did_between_plan_and_lock_is_not_done_again(tmp_path, done):
+    plan = run_in(tmp_path).plan()
+    finish(run_in(tmp_path))
+    assert done == ["pictures", "evaluation"]
+    run_in(tmp_path).execute(plan)
+    assert done == ["pictures", "evaluation"]
+
+
+def test_what_another_process_redid_otherwise_is_done_again(tmp_path, done):
+    finish(run_in(tmp_path))
+    plan = run_in(tmp_path).plan()
+    finish(run_in(tmp_path, seed=8))
+    run_in(tmp_path).execute(plan)
+    assert done == ["pictures", "evaluation", "evaluation", "evaluation"]
+    states = json.loads((tmp_path / "manifest.json").read_text())["steps"]
+    assert states["evaluation"]["state"] == "redone"
+
+
+@pytest.mark.parametrize("invert", ["auto", "yes", "no"])
+def test_a_recipe_may_know_better_whether_pictures_are_inverted(tmp_path, invert):
+    grey = np.full((64, 64), 220, np.uint8)
+    grey[:, 20:44] = 30
+    (tmp_path / "data").mkdir()
+    cv2.imwrite(str(tmp_path / "data" / "a.png"), grey)
+    recipe = Recipe(name="small", data=Data(path=str(tmp_path / "data"), cache=str(tmp_path / "cache"), invert=invert))
+    context = Context(recipe, RunFolder(tmp_path), False, open_dataset(recipe.data))
+    expected = grey if invert == "no" else 255 - grey
+    assert np.array_equal(context.cache.open(context.dataset.samples[0].image), expected)
+
+
+def test_peak_memory_is_counted_where_the_system_can(monkeypatch):
+    assert 0.05 < manifest.peak_memory_gb() < 1000
+    code = (
+        "import sys; sys.modules['resource'] = None; from handbone.runs.manifest import peak_memory_gb; "
+        "import handbone.runs.engine; print(peak_memory_gb())"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
+    assert done.stdout.strip() == "None", done.stderr
+
+
+def test_a_run_ends_also_where_memory_is_not_counted(tmp_path, done, monkeypatch, capsys):
+    monkeypatch.setattr(manifest, "resource", None)
+    show_result(finish(run_in(tmp_path)), as_json=False)
+    assert json.loads((tmp_path / "manifest.json").read_text())["peak_memory_gb"] is None
+    assert "0.0 min. Open" in capsys.readouterr().out
+
+
+@pytest.fixture(scope="module")
+def plain(tmp_path_factory):
+    return marks(tmp_path_factory.mktemp("plain"))
+
+
+def marks(folder, *overrides):
+    """The fingerprint of each step of the recipe `tiny` on phantoms."""
+    opened = runs.open_run("tiny", ["data.path=phantom", *overrides], folder)
+    return {planned.step.name: planned.mark for planned in opened.plan()}
+
+
+LAST = {"predictions", "evaluation", "report"}
+
+
+@pytest.mark.parametrize(
+    ("override", "redone"),
+    [
+        ("phantom.seed=5", {"phantom", "pictures", "coarse", "frames", "refiner", *LAST}),
+        ("split.seed=5", {"pictures", "coarse", "frames", "refiner", *LAST}),
+        ("coarse.train.lr=0.5", {"coarse", "frames", "refiner", *LAST}),
+        ("crop.window=700", {"frames", "refiner", *LAST}),
+        ("predict.find_hand=64", {"frames", "refiner", *LAST}),
+        ("crop.jitter=0.25", {"refiner", *LAST}),
+        ("refine.train.lr=0.5", {"refiner", *LAST}),
+        ("merge.feather=0.3", LAST),
+        ("evaluate.nsd_tolerances_px=[7]", {"evaluation", "report"}),
+        ("coarse.train.workers=3", set()),
+    ],
+)
+def test_a_key_redoes_the_steps_that_depend_on_it_and_no_other(tmp_path, plain, override, redone):
+    changed = marks(tmp_path, override)
+    assert {name for name, mark in changed.items() if mark != plain[name]} == redone

@@ -1,0 +1,88 @@
+"""The drawn adults are as real ones: where bones lie, how they are turned, how large they are, what overlaps."""
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from handbone import anatomy
+from handbone.core.bone_masks import BoneMasks
+from handbone.synthetic import measure
+from handbone.synthetic.body import Pose, pose_body
+from handbone.synthetic.outlines import hand_outlines
+from handbone.synthetic.people import average_person, draw_person, draw_pose
+from handbone.synthetic.population import load_population
+
+HANDS = 80
+
+
+def _table(variety: str, hands: int) -> pd.DataFrame:
+    """Agreement of adults of a variety, half of them bent, all laid on the detector as in the reference."""
+    masks = []
+    for number in range(hands):
+        rng = np.random.default_rng([17, number])
+        person = draw_person(rng, variety, age=18.0)
+        pose = draw_pose(rng, variety, bent=number % 2 == 1)
+        if not person.absent:
+            masks.append(hand_outlines(person, pose, rng))
+    return measure.agreement(masks)
+
+
+@pytest.fixture(scope="module")
+def upright() -> pd.DataFrame:
+    return _table("contest", HANDS)
+
+
+@pytest.fixture(scope="module")
+def figures(upright) -> pd.DataFrame:
+    return upright[upright["std"].notna()]
+
+
+def test_every_bone_lies_where_real_ones_do(figures):
+    apart = figures["apart"].abs()
+    assert len(figures) > 320
+    assert list(apart[apart > 2].index) == []
+    assert (apart > 1).mean() <= 0.1
+
+
+def test_people_differ_as_much_as_real_ones(figures):
+    ratio = figures["drawn_std"] / figures["std"]
+    assert ((ratio > 1.5) | (ratio < 1 / 1.5)).mean() <= 0.05
+    assert 0.9 < ratio.median() < 1.15
+
+
+def test_bones_overlap_as_real_ones_do(upright):
+    overlaps = upright[upright["std"].isna()]
+    assert overlaps["apart"].abs().mean() < 0.015
+    assert overlaps["apart"].abs().max() < 0.1
+
+
+def test_adults_of_the_wide_variety_vary_more_about_the_same_mean():
+    table = _table("wide", 60)
+    table = table[table["std"].notna()]
+    assert (table["apart"].abs() > 1).mean() < 0.15
+    assert 1.2 < (table["drawn_std"] / table["std"]).median() < 2.2
+
+
+@pytest.mark.parametrize("bend", [-15, 0, 20, 34, 50, 66])
+def test_fingers_hold_together_at_every_bend(bend):
+    ends = pose_body(average_person().shape, Pose(bend=bend)).ends[:, :, :2]
+    for index in set(range(19)) - set(anatomy.METACARPALS):
+        assert np.linalg.norm(ends[index, 1] - ends[index + 1, 0]) < 5.0, anatomy.NAMES[index]
+
+
+def test_a_bone_that_is_missing_gives_no_figures():
+    pose, rng = Pose(), np.random.default_rng(1)
+    masks = hand_outlines(average_person(), pose, rng, size=512)
+    assert measure.bone_figures(masks)["wrist", "bend"] == pytest.approx(0, abs=4)
+    without = BoneMasks.from_dense(masks.dense() & (np.arange(anatomy.COUNT) != 3)[:, None, None])
+    assert measure.bone_figures(without) is None
+
+
+def test_the_figures_come_back_from_a_file(tmp_path, monkeypatch):
+    population = load_population()
+    population.write(tmp_path / "proportions.json")
+    monkeypatch.setattr("handbone.synthetic.population.PROPORTIONS", tmp_path / "proportions.json")
+    again = load_population.__wrapped__()
+    for field in ("mean", "std", "waist", "sway"):
+        np.testing.assert_allclose(getattr(again, field), getattr(population, field), atol=1e-3)
+    np.testing.assert_allclose(again.drift, population.drift, atol=1e-4)
