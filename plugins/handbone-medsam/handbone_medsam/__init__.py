@@ -6,8 +6,8 @@ Ma et al. 2024, "Segment anything in medical images"; the weights come with the 
 import warnings
 from pathlib import Path
 
-from handbone.errors import HandboneError
-from handbone.files import sha256_of
+from handbone.core.errors import HandboneError
+from handbone.core.files import sha256_of
 from handbone.plugins import NoSettings, PrompterSpec, hookimpl
 
 
@@ -20,8 +20,8 @@ def build(settings: NoSettings):
     """
     import torch
 
-    from handbone.prompters.network import ThreePartPrompter
-    from handbone.runtime import ensure_torchvision
+    from handbone.networks.prompters.three_part import ThreePartPrompter
+    from handbone.networks.runtime import ensure_torchvision
 
     ensure_torchvision()
     with warnings.catch_warnings():
