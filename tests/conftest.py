@@ -1,10 +1,10 @@
 """What tests of several folders share."""
 
-import json
-import re
+from pathlib import Path
 
 import pytest
 import torch
+from data_toys import write_hand
 
 
 @pytest.fixture(scope="module")
@@ -16,32 +16,15 @@ def one_thread():
     torch.set_num_threads(before)
 
 
-#: Texts that stand for a value of another type.
-_MISTYPED = re.compile(
-    r"True|False|None|NaN|nan|[-+]?\d+\.\d*(e[-+]?\d+)?|\[.*\]|\{.*\}|array\(.*|<.* object at .*>", re.DOTALL
-)
-
-
-def wrongly_typed(value, place="$", *, free=()):
-    """Places in a JSON value whose text stands for another type; `free`: names of keys with texts of any kind."""
-    if isinstance(value, dict):
-        return [p for key, v in value.items() if key not in free for p in wrongly_typed(v, f"{place}.{key}", free=free)]
-    if isinstance(value, list):
-        return [p for n, v in enumerate(value) for p in wrongly_typed(v, f"{place}[{n}]", free=free)]
-    return [f"{place} = {value!r}"] if isinstance(value, str) and _MISTYPED.fullmatch(value) else []
-
-
-def _no_number(word):
-    raise AssertionError(f"{word} is not JSON")
-
-
 @pytest.fixture
-def read_json():
-    """Reads JSON strictly (no NaN), and says where a text stands for a value of another type."""
-
-    def read(text, *, free=()):
-        value = json.loads(text, parse_constant=_no_number)
-        assert wrongly_typed(value, free=free) == []
-        return value
-
-    return read
+def contest(tmp_path: Path) -> Path:
+    """A contest folder with its traps, such as underscores: four people with both hands for training, one for test."""
+    root = tmp_path / "data"
+    for number in range(1, 5):
+        for side, mirrored in (("R", False), ("L", True)):
+            suffix = f"_{side}" if number == 1 else ""
+            bend = 40.0 if number == 3 else 2.0 * number
+            name = f"image_16611308281{number}{side == 'L':d}{suffix}"
+            write_hand(root, "train", f"ID{number:03}", name, mirrored=mirrored, bend=bend)
+    write_hand(root, "test", "ID040", "image1661319116107", labelled=False)
+    return root
