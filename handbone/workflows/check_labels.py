@@ -10,7 +10,7 @@ from handbone import anatomy
 from handbone.core.bone_masks import BoneMasks
 from handbone.core.errors import HandboneError
 from handbone.core.findings import SEVERITIES, Finding
-from handbone.core.labels import Rings
+from handbone.core.polygons import Rings
 from handbone.core.progress import track
 from handbone.core.samples import Sample, relative_to
 from handbone.data.audit.label_errors import LabelError, compare_labels
