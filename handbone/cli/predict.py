@@ -10,7 +10,7 @@ from handbone.cli import complete
 if TYPE_CHECKING:
     from rich.table import Table
 
-    from handbone.runs.records import PictureRecord
+    from handbone.workflows.records import PictureRecord
 
 
 _SHOWN = 3  # flags of a picture that are printed; predictions.json has all
@@ -73,7 +73,7 @@ def command(
     was stopped, and tries failed pictures again. Not a medical device.
     """
     from handbone.cli.settings import nested_settings
-    from handbone.runs.kept import is_unfinished, prediction_mark
+    from handbone.workflows.kept import is_unfinished, prediction_mark
     from handbone.workflows.outputs import RECORD_FILE, check_output, find_pictures
     from handbone.workflows.predict import predict_pictures
     from handbone.workflows.writers import writer_makers

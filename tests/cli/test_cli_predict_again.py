@@ -22,8 +22,8 @@ from handbone.core import files
 from handbone.method.settings import RefinerSettings
 from handbone.method.two_stage import TwoStage
 from handbone.recipe.schema import Choice
-from handbone.runs.kept import resumable_folder
 from handbone.weights.network_file import WeightsCard, build_network, save_weights
+from handbone.workflows.kept import resumable_folder
 
 app = typer.Typer()
 app.command()(predict.command)

@@ -5,8 +5,8 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 import numpy as np
 
 from handbone.anatomy import COUNT, NAMES, select
-from handbone.core.bone_masks import union_box
-from handbone.core.bone_probabilities import BoneProbabilities, Box
+from handbone.core.bone_probabilities import BoneProbabilities
+from handbone.core.box import Box
 from handbone.core.errors import HandboneError, UnknownNameError
 from handbone.method.ensembling.ballots import ballots_of, needed
 
@@ -141,7 +141,7 @@ def _totals(
     """Bone by bone, the sum of what `counts(crop, name)` makes of the members' crops, and the box that holds it."""
     size_of(members)
     for bone in range(COUNT):
-        box = union_box(each.boxes_xyxy[bone].tolist() for each in members.values())
+        box = Box.around(each.boxes_xyxy[bone].tolist() for each in members.values())
         total = np.zeros((box[3] - box[1], box[2] - box[0]), dtype)
         for name, each in members.items():
             left, top, right, bottom = each.boxes_xyxy[bone].tolist()

@@ -5,8 +5,8 @@ from collections.abc import Iterable
 import cv2
 import numpy as np
 
-from handbone.core.bone_masks import union_box
 from handbone.core.bone_probabilities import BoneProbabilities
+from handbone.core.box import Box
 from handbone.core.frame import Frame
 
 # Pixels of the canonical grid by which an outline may run wrong untouched: 2 of them are 2.3 mm of an adult's hand.
@@ -53,7 +53,7 @@ def repaired(
 
 def _mended(crop, box, core: np.ndarray, hull: np.ndarray, frame: Frame, picture_hw: tuple[int, int]):
     """The crop, its box, and how many pixels of the mask were taken away and filled."""
-    wide = union_box([box, _seen_box(core > _EVER, frame, picture_hw)])
+    wide = Box.around([box, _seen_box(core > _EVER, frame, picture_hw)])
     left, top = box[0] - wide[0], box[1] - wide[1]
     value = np.zeros((wide[3] - wide[1], wide[2] - wide[0]), np.uint8)
     value[top : top + crop.shape[0], left : left + crop.shape[1]] = crop

@@ -11,7 +11,7 @@ from data_toys import annotation, draw, toy_hand, write_hand
 
 from handbone.anatomy import INDEX
 from handbone.core.errors import HandboneError
-from handbone.core.labels import ring_areas
+from handbone.core.polygons import ring_areas
 from handbone.data.audit.check import check_dataset
 from handbone.data.dataset import open_dataset
 from handbone.data.people import read_people
