@@ -40,8 +40,20 @@ def command(
     ] = None,
     tta: Annotated[
         bool,
-        typer.Option("--tta", help="Average five readings, turned and scaled; networks take five times as long."),
+        typer.Option(
+            "--tta", help="The same as --views turned: five, turned and scaled; the networks take five times as long."
+        ),
     ] = False,
+    views: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--views",
+            metavar="NAME",
+            help="Average views: brightness (four; the networks take four times as long), turned, or none. "
+            "May be given twice.",
+            show_default="as the weights say; the shipped ones take none",
+        ),
+    ] = None,
     write: Annotated[
         list[str] | None,
         typer.Option(
@@ -78,7 +90,8 @@ def command(
 
     from handbone.stages.two_stage import TwoStage
 
-    method = TwoStage.from_path(weights, threshold=threshold, flip=flip_tta, tta=tta)
+    chosen = _views(views, tta=tta)
+    method = TwoStage.from_path(weights, threshold=threshold, flip=flip_tta, views=chosen)
     facts = {"weights": weights, "second_stage": method.refine_stage is not None}
     records = predict_pictures(pictures, method, output, facts=facts, writers=writers)
     if as_json:
@@ -89,6 +102,13 @@ def command(
         _show(records, output)
     if any(record.error or record.unwritten for record in records):
         raise typer.Exit(1)
+
+
+def _views(names: list[str] | None, *, tta: bool) -> list[str] | None:
+    """What was asked for; None: as the weights say."""
+    if names is None and not tta:
+        return None
+    return [name for name in names or [] if name != "none"] + ["turned"] * tta
 
 
 def _show(records: "list[PictureRecord]", output: Path) -> None:

@@ -5,6 +5,7 @@ from typing import Any
 
 from pydantic import Field
 
+from handbone.models.sam_settings import SamSettings
 from handbone.plugins import ModelSpec, hookimpl
 from handbone.recipe.schema import Table
 
@@ -62,9 +63,15 @@ def _build_deeplabv3_resnet101(settings: TorchvisionSettings, *, in_channels: in
     return deeplabv3_resnet101(settings, in_channels=in_channels, classes=classes)
 
 
+def _build_sam(settings: SamSettings, *, in_channels: int, classes: int):
+    from handbone.models.sam import build
+
+    return build(settings, in_channels=in_channels, classes=classes)
+
+
 @hookimpl
 def handbone_models() -> list[ModelSpec]:
-    """Every architecture of smp 0.6 and DeepLabV3-ResNet101."""
+    """Every architecture of smp 0.6, DeepLabV3-ResNet101, and segment-anything's encoders."""
     specs = [
         ModelSpec(
             name=name,
@@ -80,6 +87,14 @@ def handbone_models() -> list[ModelSpec]:
             summary="torchvision's DeepLabV3 with ResNet-101",
             settings=TorchvisionSettings,
             build=_build_deeplabv3_resnet101,
+        )
+    )
+    specs.append(
+        ModelSpec(
+            name="sam",
+            summary="segment-anything's image encoder, frozen or tuned, under a light decoder",
+            settings=SamSettings,
+            build=_build_sam,
         )
     )
     return specs

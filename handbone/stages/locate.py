@@ -2,6 +2,7 @@
 square in which the hand stands upright at a size that the coarse network knows well.
 """
 
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 
 import numpy as np
@@ -13,6 +14,7 @@ from handbone.stages.coarse import predict_coarse
 from handbone.stages.fit import PoseFit, fit_pose
 from handbone.stages.merge import paste_weight
 from handbone.stages.tidy import tidy
+from handbone.stages.tta import PLAIN, View
 from handbone.training.inference import Predictor
 
 # The square in units of the third metacarpal's length, in the standard pose: from beyond the fingertips to below the
@@ -71,7 +73,7 @@ def predict_located(
     *,
     look_size: int,
     flip: bool = False,
-    tta: bool = False,
+    views: Sequence[View] = PLAIN,
 ) -> tuple[BoneProbabilities, Location]:
     """All bones of a picture in which the hand may lie anywhere and any way round.
 
@@ -80,12 +82,12 @@ def predict_located(
     predictor: the coarse network.
     image: float32 (H, W) in [0, 1].
     size: side of the grid for the hand. look_size: side of the grid for the looks at the whole picture.
-    flip, tta: as `predict_coarse`; tta for the close reading only.
+    flip, views: as `predict_coarse`; views of the close reading only.
     """
     seen, place = locate(predictor, image, size, look_size=look_size, flip=flip)
     if not place.found:
-        return tidy(predict_coarse(predictor, image, size, flip=flip, tta=tta)), place
-    close = predict_coarse(predictor, image, size, frame=place.frame, flip=flip, tta=tta)
+        return tidy(predict_coarse(predictor, image, size, flip=flip, views=views)), place
+    close = predict_coarse(predictor, image, size, frame=place.frame, flip=flip, views=views)
     box, inside = paste_weight(place.frame, image.shape, _FEATHER)
     share = _CLOSE_SHARE if place.seen_well else 1.0
     # The square cuts the forearm: beyond it the look alone tells. Of other bones nothing lies there.

@@ -19,7 +19,7 @@ def test_every_architecture_of_smp_has_its_name():
     from handbone.models.smp import smp
 
     names = {provided.spec.name for provided in registry().provided("model")}
-    assert names == {*smp.MODEL_ARCHITECTURES_MAPPING, "deeplabv3_resnet101"}
+    assert names == {*smp.MODEL_ARCHITECTURES_MAPPING, "deeplabv3_resnet101", "sam"}
 
 
 @pytest.mark.parametrize(
