@@ -8,7 +8,7 @@ thumb first, and the carpals and the forearm follow.
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-from handbone.errors import UnknownNameError
+from handbone.core.errors import UnknownNameError
 
 
 @dataclass(frozen=True)

@@ -8,7 +8,7 @@ import typer
 
 from handbone import __version__
 from handbone.cli.lazy import LazyGroup
-from handbone.errors import HandboneError
+from handbone.core.errors import HandboneError
 
 # pydantic would search every installed package for plugins of its own, and stumble over a damaged one.
 os.environ.setdefault("PYDANTIC_DISABLE_PLUGINS", "__all__")
@@ -43,7 +43,7 @@ def _root(
         False, "--no-plugins", callback=_use_no_plugins, is_eager=True, help="Use what handbone itself brings, only."
     ),
 ) -> None:
-    from handbone import runtime
+    from handbone.networks import runtime
 
     runtime.prepare()
 
@@ -65,7 +65,7 @@ def main() -> None:
 def _fail(sentence: str) -> NoReturn:
     from rich.markup import escape
 
-    from handbone.progress import console
+    from handbone.core.progress import console
 
     console.print(f"[bold red]Error:[/bold red] {escape(sentence)}", soft_wrap=True, highlight=False)
     sys.exit(1)

@@ -6,11 +6,11 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from handbone.progress import console
+from handbone.core.progress import console
 
 if TYPE_CHECKING:
     from handbone.evaluation.comparison import Comparison
-    from handbone.pipeline.compare import Entry
+    from handbone.workflows.compare import Entry
 
 
 def command(
@@ -38,7 +38,7 @@ def command(
     recipe are paired by picture, intervals are over people. Recipes whose names differ in _seed2, _seed3, ... alone are
     one line. The same command again reuses what is finished. Exits with 1 when a recipe failed.
     """
-    from handbone.pipeline.compare import compare, find_recipes, open_entries
+    from handbone.workflows.compare import compare, find_recipes, open_entries
 
     entries = open_entries(find_recipes(recipes), overrides or [], output)
     if dry_run:
@@ -59,7 +59,7 @@ def command(
 
 
 def _show_plans(entries: "list[Entry]", *, as_json: bool) -> None:
-    from handbone.pipeline.show import show_plan
+    from handbone.cli.run_show import show_plan
 
     for entry in entries:
         if entry.run is not None:

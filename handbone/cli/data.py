@@ -10,7 +10,7 @@ from rich.markup import escape
 from rich.table import Table
 
 from handbone.cli.output import echo_json, results
-from handbone.progress import console
+from handbone.core.progress import console
 
 app = typer.Typer(help="Check, summarise and draw data.", no_args_is_help=True)
 
@@ -48,7 +48,7 @@ def check(
     With --labels, trained weights outline every labelled picture, and labels that look swapped, shifted, missing or
     doubled are warnings, the worst first. The weights err, too: look before you correct. Not a medical device.
     """
-    from handbone.data.check import check_dataset
+    from handbone.data.audit.check import check_dataset
 
     if out and not labels:
         raise typer.BadParameter("this is the folder for the page of --labels", param_hint="--output")
@@ -56,7 +56,7 @@ def check(
     checks, page = _compare_labels(dataset, weights, out) if labels else ([], None)
     findings = check_dataset(dataset)
     if labels:
-        from handbone.pipeline.check_labels import with_label_findings
+        from handbone.workflows.check_labels import with_label_findings
 
         findings = with_label_findings(findings, checks)
     if as_json:
@@ -124,7 +124,7 @@ def phantom(
     as_json: AsJson = False,
 ) -> None:
     """Draw hands that do not exist, with exact labels, in the contest's layout."""
-    from handbone.phantom.write import write_contest_set
+    from handbone.synthetic.write import write_contest_set
 
     folder = write_contest_set(out, train=count, test=test, size=size, seed=seed, variety=variety, progress=not as_json)
     if as_json:
@@ -137,7 +137,7 @@ def phantom(
 def _open(path: Path, layout: str, annotations: str | None, class_map: list[str] | None):
     from pydantic import ValidationError
 
-    from handbone.data.samples import open_dataset
+    from handbone.data.dataset import open_dataset
     from handbone.recipe.schema import Data
 
     pairs = [entry.partition("=") for entry in class_map or ()]
@@ -153,12 +153,12 @@ def _open(path: Path, layout: str, annotations: str | None, class_map: list[str]
 
 def _compare_labels(dataset, weights: str, out: Path | None):
     """The comparison with trained weights, and its page where one is asked for; refuses before the work starts."""
-    from handbone.pipeline.label_page import require_free, write_label_page
+    from handbone.workflows.label_page import require_free, write_label_page
 
     if out:
         require_free(out)
-    from handbone.pipeline.check_labels import check_labels
-    from handbone.stages.two_stage import TwoStage
+    from handbone.method.two_stage import TwoStage
+    from handbone.workflows.check_labels import check_labels
 
     checks = check_labels(dataset, TwoStage.from_path(weights))
     return checks, write_label_page(checks, dataset, out, weights=weights) if out else None

@@ -61,9 +61,9 @@ def command(
 
     from handbone.anatomy import COUNT
     from handbone.cli.settings import nested_settings
-    from handbone.pipeline import ensemble
-    from handbone.pipeline.members import open_members, picture_sizes
-    from handbone.pipeline.outputs import check_output
+    from handbone.workflows import ensemble
+    from handbone.workflows.members import open_members, picture_sizes
+    from handbone.workflows.outputs import check_output
 
     check_output(output, overwrite=overwrite, record=ensemble.RECORD_FILE, what="joined predictions")
     opened = open_members(members)
@@ -97,7 +97,7 @@ def _show(output: Path, *, as_json: bool) -> None:
     from rich.markup import escape
     from rich.table import Table
 
-    from handbone.pipeline.ensemble import RECORD_FILE
+    from handbone.workflows.ensemble import RECORD_FILE
 
     record = json.loads((output / RECORD_FILE).read_text(encoding="utf-8"))
     if as_json:

@@ -40,9 +40,9 @@ def command(
     as the standard wants it. Not a medical device.
     """
     from handbone.cli.settings import nested_settings
-    from handbone.pipeline.export import RECORD_FILE, ExportSource, export_masks
-    from handbone.pipeline.outputs import check_output
-    from handbone.pipeline.writing import writer_maker
+    from handbone.workflows.export import RECORD_FILE, ExportSource, export_masks
+    from handbone.workflows.outputs import check_output
+    from handbone.workflows.writers import writer_maker
 
     check_output(output, overwrite=overwrite, record=RECORD_FILE, what="exported masks")
     chosen = nested_settings(settings or [])

@@ -7,8 +7,8 @@ from typing import Any
 import typer
 from typer.core import TyperCommand, TyperGroup
 
-from handbone.commands import COMMANDS
-from handbone.errors import HandboneError
+from handbone.core.errors import HandboneError
+from handbone.plugins.commands import COMMANDS
 
 _PANEL = "Plugins"
 

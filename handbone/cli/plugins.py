@@ -7,7 +7,7 @@ import typer
 
 from handbone.cli import complete, plugins_author
 from handbone.cli.output import echo_json
-from handbone.errors import HandboneError
+from handbone.core.errors import HandboneError
 
 app = typer.Typer(help="List, show, install, remove, enable, disable, check and begin plugins.", no_args_is_help=True)
 app.command("new")(plugins_author.new)

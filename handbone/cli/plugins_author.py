@@ -14,7 +14,7 @@ def new(
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON for programs.")] = False,
 ) -> None:
     """Write a new plugin package: a network, a loss, an ensembler and a command, with tests that pass."""
-    from handbone.plugins.authoring.new import write_package
+    from handbone.plugin_kit.new import write_package
 
     folder = write_package(name, output)
     files = sorted(path.relative_to(folder).as_posix() for path in folder.rglob("*") if path.is_file())
@@ -39,7 +39,7 @@ def check(
     thing that the plugin registers is held to the contract of its kind, with its default settings; then its own tests
     run, if it has any. Exits with 1 where anything failed.
     """
-    from handbone.plugins.authoring.check import check as checked
+    from handbone.plugin_kit.check import check as checked
 
     found = []
     for each in checked(what):

@@ -10,7 +10,7 @@ from handbone.cli import complete
 if TYPE_CHECKING:
     from rich.table import Table
 
-    from handbone.pipeline.prediction import PictureRecord
+    from handbone.workflows.predict import PictureRecord
 
 
 _SHOWN = 3  # flags of a picture that are printed; predictions.json has all
@@ -80,15 +80,15 @@ def command(
     cannot be read, or not be written as --write asks, is listed; the exit code is then 1. Not a medical device.
     """
     from handbone.cli.settings import nested_settings
-    from handbone.pipeline.outputs import check_output, find_pictures
-    from handbone.pipeline.prediction import predict_pictures, predictions_json
-    from handbone.pipeline.writing import writer_makers
+    from handbone.workflows.outputs import check_output, find_pictures
+    from handbone.workflows.predict import predict_pictures, predictions_json
+    from handbone.workflows.writers import writer_makers
 
     check_output(output, overwrite=overwrite)
     writers = writer_makers(write or [], nested_settings(settings or []))
     pictures = find_pictures(paths)
 
-    from handbone.stages.two_stage import TwoStage
+    from handbone.method.two_stage import TwoStage
 
     chosen = _views(views, tta=tta)
     method = TwoStage.from_path(weights, threshold=threshold, flip=flip_tta, views=chosen)

@@ -10,9 +10,9 @@ from rich.text import Text
 
 from handbone.cli import complete
 from handbone.cli.output import echo_json, headed_table, results
-from handbone.errors import HandboneError
-from handbone.files import write_text
-from handbone.progress import console
+from handbone.core.errors import HandboneError
+from handbone.core.files import write_text
+from handbone.core.progress import console
 from handbone.recipe import explain, reference
 from handbone.recipe.dump import to_toml
 from handbone.recipe.load import LoadedRecipe, load_recipe

@@ -8,10 +8,10 @@ import typer
 if TYPE_CHECKING:
     from rich.table import Table
 
-    from handbone.pipeline.refine_sources import Source
-    from handbone.pipeline.refinement import Refined
-    from handbone.stages.prompt import PromptStage
-    from handbone.stages.two_stage import TwoStage
+    from handbone.method.prompt import PromptStage
+    from handbone.method.two_stage import TwoStage
+    from handbone.workflows.refine import Refined
+    from handbone.workflows.refine_sources import Source
 
 _SHOWN = 10  # pictures with an error or a fallback that are printed; refinement.json has all
 
@@ -60,8 +60,8 @@ def command(
     keeps its rows and is listed; the exit code is then 1. Not a medical device.
     """
     from handbone.anatomy import select
-    from handbone.pipeline.outputs import check_output
-    from handbone.pipeline.refinement import RECORD_FILE, refine_predictions, refinement_json
+    from handbone.workflows.outputs import check_output
+    from handbone.workflows.refine import RECORD_FILE, refine_predictions, refinement_json
 
     bones = select(classes)
     check_output(output, overwrite=overwrite, record=RECORD_FILE, what="refined predictions")
@@ -82,8 +82,8 @@ def command(
 
 
 def _source(run: Path | None, coarse: Path | None, images: Path | None) -> "Source":
-    from handbone.pipeline.finished import latest_run
-    from handbone.pipeline.refine_sources import ForeignFile, RunSource
+    from handbone.runs.load_run import latest_run
+    from handbone.workflows.refine_sources import ForeignFile, RunSource
 
     if coarse is None and images is None:
         return RunSource(run or latest_run())
@@ -96,8 +96,8 @@ def _source(run: Path | None, coarse: Path | None, images: Path | None) -> "Sour
 
 def _method(source: "Source", weights: str | None) -> "tuple[TwoStage, str]":
     """The refiner: as asked for, else the run's own, else the shipped one."""
-    from handbone.errors import HandboneError
-    from handbone.stages.two_stage import TwoStage
+    from handbone.core.errors import HandboneError
+    from handbone.method.two_stage import TwoStage
     from handbone.weights import STAGE_FILES
 
     folder = getattr(source, "folder", None)
@@ -112,9 +112,9 @@ def _method(source: "Source", weights: str | None) -> "tuple[TwoStage, str]":
 
 def _prompts(method: "TwoStage", classes: str, sam: str) -> "PromptStage":
     """Segment-anything for the same bones, in the refiner's first window, behind the same gate."""
-    from handbone.prompters import build_prompter, choose
+    from handbone.method.prompt import PromptSettings, PromptStage
+    from handbone.networks.prompters import build_prompter, choose
     from handbone.recipe.schema import Prompt
-    from handbone.stages.prompt import PromptSettings, PromptStage
 
     prompt = Prompt(prompter=choose(sam), bones=tuple(name.strip() for name in classes.split(",")))
     settings = PromptSettings(prompt=prompt, crop=method.settings.crop, merge=method.settings.merge)
@@ -147,7 +147,7 @@ def _fallbacks(record: "Refined") -> str:
 def _table(records: "list[Refined]") -> "Table":
     from rich.table import Table
 
-    from handbone.pipeline.refinement import decisions_table
+    from handbone.workflows.refine import decisions_table
 
     table = Table("Bone", "Refined", "Kept", "Agreement", "Kept because")
     decisions = decisions_table(records)

@@ -6,7 +6,7 @@ from typing import Annotated
 import typer
 
 from handbone.cli import complete
-from handbone.progress import console
+from handbone.core.progress import console
 
 
 def command(
@@ -30,9 +30,9 @@ def command(
 
     The same command run again continues where it stopped and redoes only the steps whose inputs changed.
     """
-    from handbone.pipeline.ranks import is_first_process
-    from handbone.pipeline.run import open_run
-    from handbone.pipeline.show import show_plan, show_result
+    from handbone.cli.run_show import show_plan, show_result
+    from handbone.runs.engine import open_run
+    from handbone.runs.ranks import is_first_process
 
     console.quiet = not is_first_process()
     run = open_run(recipe, overrides or [], output)

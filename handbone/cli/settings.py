@@ -3,7 +3,7 @@
 from collections.abc import Iterable
 from typing import Any
 
-from handbone.errors import HandboneError
+from handbone.core.errors import HandboneError
 from handbone.recipe.overrides import parse_override
 
 

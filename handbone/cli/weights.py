@@ -9,8 +9,8 @@ from rich.text import Text
 
 from handbone.cli.output import echo_json, headed_table, results
 from handbone.cli.weights_show import facts_of, problem_of, show_files, show_set
-from handbone.errors import HandboneError
-from handbone.progress import console
+from handbone.core.errors import HandboneError
+from handbone.core.progress import console
 
 app = typer.Typer(help="List, show, fetch and pack trained weights.", no_args_is_help=True)
 

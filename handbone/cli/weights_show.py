@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 from rich.text import Text
 
 from handbone.cli.output import echo_json, facts_table, headed_table, results
-from handbone.errors import HandboneError
+from handbone.core.errors import HandboneError
 
 if TYPE_CHECKING:
     from handbone.weights import WeightsSet
@@ -75,9 +75,9 @@ def show_set(found: "WeightsSet", problem: str | None) -> None:
 
 def show_files(path: Path, as_json: bool) -> None:
     """The weights of a run or file, which have a card each and none together."""
-    from handbone.files import sha256_of
-    from handbone.training.weights import read_card
+    from handbone.core.files import sha256_of
     from handbone.weights import find_weights
+    from handbone.weights.network_file import read_card
 
     files = [file for file in find_weights(path) if file is not None]
     cards = [(file, read_card(file), sha256_of(file)) for file in files]

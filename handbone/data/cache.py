@@ -7,10 +7,10 @@ from pathlib import Path
 import numpy as np
 import platformdirs
 
-from handbone.data import readers
-from handbone.data.pictures import read_picture
-from handbone.errors import HandboneError
-from handbone.files import whole_file
+from handbone.core.errors import HandboneError
+from handbone.core.files import whole_file
+from handbone.formats import readers
+from handbone.formats.image_files import read_picture
 
 # Counted up whenever `read_picture` gives other values for the same file.
 _VERSION = 1

@@ -6,8 +6,8 @@ from typing import Any
 
 import pandas as pd
 
-from handbone.data.findings import Finding
-from handbone.errors import HandboneError
+from handbone.core.errors import HandboneError
+from handbone.core.findings import Finding
 
 NAME = "meta_data.xlsx"
 

@@ -5,9 +5,9 @@ from collections.abc import Mapping, Sequence
 
 import numpy as np
 
+from handbone.core.errors import HandboneError
+from handbone.data.dataset import Dataset, Sample
 from handbone.data.pose import bend_degrees, pose
-from handbone.data.samples import Dataset, Sample
-from handbone.errors import HandboneError
 from handbone.recipe.schema import Split
 
 

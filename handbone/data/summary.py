@@ -7,15 +7,15 @@ import numpy as np
 import pandas as pd
 
 from handbone import anatomy
-from handbone.data.findings import Finding
+from handbone.core.bone_masks import BoneMasks
+from handbone.core.errors import HandboneError
+from handbone.core.findings import Finding
+from handbone.core.progress import track
+from handbone.data.dataset import Dataset, Sample, relative_to
 from handbone.data.people import find_people, read_people
-from handbone.data.pictures import picture_size_hw
 from handbone.data.plausible import hand_unit
 from handbone.data.pose import bend_degrees, pose, thumb_side
-from handbone.data.samples import Dataset, Sample, relative_to
-from handbone.errors import HandboneError
-from handbone.masks.bone_masks import BoneMasks
-from handbone.progress import track
+from handbone.formats.image_files import picture_size_hw
 
 #: From so many robust standard deviations on, a bone's area counts as an outlier.
 OUTLIER_Z = 4.0

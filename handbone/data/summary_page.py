@@ -8,12 +8,12 @@ import jinja2
 import pandas as pd
 
 from handbone import anatomy
+from handbone.core.errors import HandboneError
+from handbone.core.files import whole_folder
 from handbone.data.cache import PictureCache
-from handbone.data.samples import Dataset, Sample
+from handbone.data.dataset import Dataset, Sample
 from handbone.data.summary import OUTLIER_Z, Summary
 from handbone.data.summary_charts import area_chart, hand_picture, overlap_chart, pose_chart
-from handbone.errors import HandboneError
-from handbone.files import whole_folder
 
 _MOST_PEOPLE, _MOST_OUTLIERS = 12, 12
 

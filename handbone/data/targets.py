@@ -1,12 +1,12 @@
-"""From a decoded picture to what a network reads of it; what it shall answer is `handbone.masks.rasterise.coverage`.
+"""From a decoded picture to what a network reads of it; what it shall answer is `handbone.core.rasterise.coverage`.
 
 For speed a picture is warped to the network's size first, augmented there, and its moved outlines are rasterised last.
 """
 
 import numpy as np
 
+from handbone.core.frame import Frame
 from handbone.data.cache import as_image
-from handbone.frame import Frame
 
 
 def network_input(values: np.ndarray, frame: Frame) -> np.ndarray:

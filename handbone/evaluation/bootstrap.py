@@ -10,7 +10,7 @@ from functools import cached_property
 
 import numpy as np
 
-from handbone.errors import ShapeError
+from handbone.core.errors import ShapeError
 
 RESAMPLES = 2000
 #: Share of resampled means that an interval holds.

@@ -18,8 +18,8 @@ import cv2
 import numpy as np
 
 from handbone import anatomy
-from handbone.errors import ShapeError
-from handbone.masks.bone_masks import BoneMasks, shared_area, union_box
+from handbone.core.bone_masks import BoneMasks, shared_area, union_box
+from handbone.core.errors import ShapeError
 
 # The contest's own constant: it makes the Dice of two empty masks 1.
 _EPSILON = 1e-4

@@ -7,8 +7,9 @@ import numpy as np
 import pandas as pd
 
 from handbone import anatomy
+from handbone.core.bone_masks import BoneMasks
+from handbone.core.errors import HandboneError
 from handbone.data.pose import bend_degrees, pose
-from handbone.errors import HandboneError
 from handbone.evaluation.columns import FACTS
 from handbone.evaluation.metrics import (
     BAND_PX,
@@ -19,7 +20,6 @@ from handbone.evaluation.metrics import (
     hd95_of,
     nsd_of,
 )
-from handbone.masks.bone_masks import BoneMasks
 
 #: A further figure of each bone, (29,), from true and predicted masks.
 Metric = Callable[[BoneMasks, BoneMasks], np.ndarray]

@@ -22,7 +22,7 @@ from handbone.plugins.writing import PredictedPicture, Writer
 
 if TYPE_CHECKING:
     from handbone.plugins.settings import NoSettings
-    from handbone.table import Table
+    from handbone.recipe.table import Table
 
 __all__ = [
     "API_VERSION",

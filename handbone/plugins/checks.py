@@ -11,9 +11,9 @@ from typing import Any
 
 import pluggy
 
-from handbone.commands import COMMANDS
-from handbone.errors import suggest
+from handbone.core.errors import suggest
 from handbone.plugins import hooks, specs
+from handbone.plugins.commands import COMMANDS
 from handbone.plugins.hooks import API_VERSION
 from handbone.plugins.specs import CommandSpec, ReaderSpec, Spec
 
@@ -205,7 +205,7 @@ def _check_spec(spec: Spec) -> None:
 
 def _check_settings(what: str, settings: Any) -> None:
     # Late, as pydantic is not needed by plugins that register commands alone.
-    from handbone.table import Table
+    from handbone.recipe.table import Table
 
     if not isinstance(settings, type) or not issubclass(settings, Table):
         raise UnfitError(f"{what} has settings that are no subclass of handbone.plugins.Table, but {_shown(settings)}")

@@ -5,8 +5,8 @@ import os
 import re
 from pathlib import Path
 
-from handbone.errors import HandboneError
-from handbone.files import write_json
+from handbone.core.errors import HandboneError
+from handbone.core.files import write_json
 
 
 def plain(name: str) -> str:

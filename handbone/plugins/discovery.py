@@ -7,7 +7,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
-from handbone.errors import UnknownNameError
+from handbone.core.errors import UnknownNameError
 from handbone.plugins import disabled
 from handbone.plugins.disabled import plain
 from handbone.plugins.hooks import GROUP

@@ -4,7 +4,7 @@ import contextlib
 import sys
 from typing import Any
 
-from handbone.errors import HandboneError
+from handbone.core.errors import HandboneError
 from handbone.plugins.checks import told
 from handbone.plugins.manager import is_strict, registry
 
@@ -39,7 +39,7 @@ def fire(event: str, **arguments: Any) -> None:
 
 
 def _tell_once(known: set[tuple[str, str]], failure: tuple[str, str], sentence: str) -> None:
-    from handbone.progress import console
+    from handbone.core.progress import console
 
     if failure not in known:
         known.add(failure)

@@ -31,7 +31,7 @@ from handbone.plugins.specs import (
 )
 
 if TYPE_CHECKING:
-    from handbone.masks.bone_masks import BoneMasks
+    from handbone.core.bone_masks import BoneMasks
     from handbone.recipe.schema import Recipe
 
 GROUP = "handbone"

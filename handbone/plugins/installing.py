@@ -10,7 +10,7 @@ import tempfile
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
-from handbone.errors import HandboneError
+from handbone.core.errors import HandboneError
 
 # A plugin that asks for another torch would take gigabytes and may break what works.
 _KEPT = ("handbone", "torch")

@@ -7,7 +7,7 @@ import os
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from handbone.errors import HandboneError, UnknownNameError, suggest
+from handbone.core.errors import HandboneError, UnknownNameError, suggest
 from handbone.plugins import discovery
 from handbone.plugins.checks import HOOK_OF_KIND, Implementation, UnfitError, examine
 from handbone.plugins.disabled import plain
@@ -27,14 +27,14 @@ IN_RECIPE = '{{ name = "{name}", from = "{package}" }}'
 ONE_OF_TWO = "disable one of them: handbone plugins disable PACKAGE"
 # Named, not imported: the rooms of the built-ins lie below this one.
 _BUILTIN_MODULES = (
-    "handbone.data.hooks",
-    "handbone.models.hooks",
-    "handbone.losses.hooks",
-    "handbone.training.hooks",
-    "handbone.ensemble.hooks",
-    "handbone.prompters.hooks",
+    "handbone.formats.reader_hooks",
+    "handbone.networks.architectures.hooks",
+    "handbone.networks.losses.hooks",
+    "handbone.networks.optimisers",
+    "handbone.method.ensembling.hooks",
+    "handbone.networks.prompters.hooks",
     "handbone.evaluation.hooks",
-    "handbone.writers.hooks",
+    "handbone.formats.hooks",
 )
 
 
@@ -244,7 +244,7 @@ def registry() -> PluginManager:
     ------
     HandboneError: a plugin was left out, and HANDBONE_STRICT_PLUGINS is set.
     """
-    from handbone.progress import console
+    from handbone.core.progress import console
 
     manager = installed_plugins()
     manager.demand_whole()

@@ -10,7 +10,7 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
-from handbone.errors import HandboneError
+from handbone.core.errors import HandboneError
 from handbone.plugins.specs import Spec
 
 _PROMPTER = ("size", "mask_size", "encoder_id", "decoder", "points", "embed", "candidates")
@@ -116,7 +116,7 @@ class _FirstLoss(_First):
 
 
 def _ensembler(maker: Maker, built: Any, arguments: Mapping[str, Any]) -> Any:
-    from handbone.masks.probabilities import BoneProbabilities
+    from handbone.core.bone_probabilities import BoneProbabilities
 
     _check_function(maker, built)
 
@@ -133,7 +133,7 @@ def _ensembler(maker: Maker, built: Any, arguments: Mapping[str, Any]) -> Any:
 
 
 def _reader(maker: Maker, built: Any, arguments: Mapping[str, Any]) -> Any:
-    from handbone.data.pictures import Picture
+    from handbone.formats.image_files import Picture
 
     _check_function(maker, built)
 

@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Protocol
 
-from handbone.errors import ShapeError
+from handbone.core.errors import ShapeError
 
 if TYPE_CHECKING:
     import numpy as np

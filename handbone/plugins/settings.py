@@ -4,9 +4,9 @@ from typing import Any
 
 from pydantic import ValidationError
 
-from handbone.errors import HandboneError, suggest
+from handbone.core.errors import HandboneError, suggest
 from handbone.plugins.specs import Spec
-from handbone.table import Table
+from handbone.recipe.table import Table
 
 
 class NoSettings(Table):

@@ -11,12 +11,12 @@ if TYPE_CHECKING:
     from torch.optim import Optimizer
     from torch.optim.lr_scheduler import LRScheduler
 
-    from handbone.data.pictures import Picture
-    from handbone.masks.bone_masks import BoneMasks
-    from handbone.masks.probabilities import BoneProbabilities
+    from handbone.core.bone_masks import BoneMasks
+    from handbone.core.bone_probabilities import BoneProbabilities
+    from handbone.formats.image_files import Picture
     from handbone.plugins.prompting import Prompter
     from handbone.plugins.writing import Writer
-    from handbone.table import Table
+    from handbone.recipe.table import Table
 
 
 def _none() -> "type[Table]":
@@ -117,7 +117,7 @@ class PrompterSpec(Spec):
 
 @dataclass(frozen=True, kw_only=True)
 class ReaderSpec(Spec):
-    """A file format of radiographs: a function from a file's path to a `handbone.data.pictures.Picture`.
+    """A file format of radiographs: a function from a file's path to a `handbone.formats.image_files.Picture`.
 
     It raises `HandboneError` where the file is no such picture. No name or other data of a person's leaves the file.
 

@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
 
 if TYPE_CHECKING:
-    from handbone.masks.bone_masks import BoneMasks
+    from handbone.core.bone_masks import BoneMasks
 
 
 @dataclass(frozen=True, eq=False)

@@ -6,7 +6,7 @@ import tomlkit
 from pydantic import BaseModel
 from tomlkit.items import Item
 
-from handbone.errors import HandboneError
+from handbone.core.errors import HandboneError
 from handbone.recipe.schema import Choice, Recipe, Table
 
 

@@ -5,7 +5,7 @@ import tomllib
 from dataclasses import dataclass
 from typing import Any
 
-from handbone.errors import HandboneError
+from handbone.core.errors import HandboneError
 from handbone.recipe.layers import Layer, Origin, assigned
 
 # What starts like a TOML string, list or table, and fails as one, is a slip of the pen and no bare word.

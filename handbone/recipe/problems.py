@@ -7,7 +7,7 @@ from typing import Any
 
 from pydantic import ValidationError
 
-from handbone.errors import HandboneError, suggest
+from handbone.core.errors import HandboneError, suggest
 from handbone.recipe.dump import value_text
 from handbone.recipe.layers import Layer, Origin
 from handbone.recipe.lines import KeyPath

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from handbone.errors import UnknownNameError, suggest
+from handbone.core.errors import UnknownNameError, suggest
 from handbone.recipe.layers import Layer, Origin
 from handbone.recipe.lines import KeyPath, key_lines
 from handbone.recipe.problems import Problem, RecipeError

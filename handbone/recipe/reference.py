@@ -4,7 +4,7 @@ import functools
 from dataclasses import dataclass
 from typing import Any
 
-from handbone.errors import UnknownNameError
+from handbone.core.errors import UnknownNameError
 from handbone.recipe.dump import value_text
 from handbone.recipe.layers import table_at
 from handbone.recipe.lines import KeyPath

@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from handbone.errors import UnknownNameError
+from handbone.core.errors import UnknownNameError
 
 _PACKAGE = Path(__file__).parents[1]
 

@@ -12,8 +12,8 @@ import cv2
 import numpy as np
 
 from handbone.anatomy import BONES, CARPALS, COUNT
-from handbone.frame import Frame
-from handbone.masks.bone_masks import BoneMasks
+from handbone.core.bone_masks import BoneMasks
+from handbone.core.frame import Frame
 from handbone.report.labels import Label, place_labels
 from handbone.report.outlines import outlines, svg_path
 from handbone.report.overlay import as_grey

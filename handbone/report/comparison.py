@@ -4,8 +4,8 @@ import math
 from collections.abc import Sequence
 from pathlib import Path
 
+from handbone.core.files import whole_file, write_text
 from handbone.evaluation.comparison import WORSE, Cell, Comparison, Line
-from handbone.files import whole_file, write_text
 from handbone.report import numbers
 
 TABLE_FILE, MARKDOWN_FILE, CHART_FILE = "compare.csv", "compare.md", "compare.png"

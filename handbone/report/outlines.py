@@ -3,8 +3,8 @@
 import cv2
 import numpy as np
 
-from handbone.frame import Frame
-from handbone.masks.bone_masks import BoneMasks
+from handbone.core.bone_masks import BoneMasks
+from handbone.core.frame import Frame
 
 # Standard deviation, in contour points (about picture pixels), that takes the stairs out of a pixel outline; the
 # outline of a bone moves by less than a quarter of a pixel.

@@ -7,9 +7,9 @@ import numpy as np
 from PIL import Image, ImageDraw
 
 from handbone.anatomy import BONES
-from handbone.errors import ShapeError
-from handbone.frame import Frame
-from handbone.masks.bone_masks import BoneMasks
+from handbone.core.bone_masks import BoneMasks
+from handbone.core.errors import ShapeError
+from handbone.core.frame import Frame
 from handbone.report.labels import draw_labels, font, full_name, place_labels
 from handbone.report.outlines import dashes, outlines
 

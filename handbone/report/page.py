@@ -13,7 +13,7 @@ from markupsafe import Markup
 
 import handbone
 from handbone.anatomy import BONES, INDEX
-from handbone.files import write_text
+from handbone.core.files import write_text
 from handbone.report import charts, numbers
 from handbone.report.cases import CasePicture, colour_of
 from handbone.report.figures import Figures

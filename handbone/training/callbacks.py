@@ -7,12 +7,12 @@ from typing import Any
 
 import torch
 
-from handbone import files
+from handbone.core import files
+from handbone.core.progress import console, progress_bar
 from handbone.plugins.events import fire
-from handbone.progress import console, progress_bar
 from handbone.training.frameworks import Callback, TorchCheckpointIO, WeightAveraging, lightning
 from handbone.training.module import NetworkTraining
-from handbone.training.weights import WeightsCard, save_weights
+from handbone.weights.network_file import WeightsCard, save_weights
 
 MONITOR = "val_dice"
 HISTORY_COLUMNS = ("epoch", "train_loss", "val_dice", "lr", "seconds", "size")

@@ -8,17 +8,18 @@ from typing import Any
 
 import torch
 
-from handbone import files, runtime
-from handbone.errors import HandboneError
-from handbone.progress import console
+from handbone.core import files
+from handbone.core.errors import HandboneError
+from handbone.core.progress import console
+from handbone.networks import runtime
 from handbone.recipe.schema import Network
-from handbone.training import weights
 from handbone.training.callbacks import HISTORY_COLUMNS, BestWeights, History
 from handbone.training.feed import EpochSampler, Feed, StageDataset
 from handbone.training.frameworks import lightning
 from handbone.training.module import NetworkTraining
 from handbone.training.starting import built, ready_made, start_file
 from handbone.training.trainer import make_callbacks, make_trainer, quiet
+from handbone.weights import network_file
 
 # Settings that change how fast a training runs, not what it learns; it may go on with others.
 _OF_NO_CONSEQUENCE = ("workers", "devices", "nodes", "strategy", "loggers")
@@ -96,11 +97,11 @@ def use(*, network: Network, in_channels: int, folder: Path, card: dict[str, Any
     ------
     HandboneError: weights that are missing, damaged, or of another network than the recipe's.
     """
-    module, known = weights.load_weights(ready_made(network, in_channels, card["stage"]))
-    told = weights.WeightsCard(
+    module, known = network_file.load_weights(ready_made(network, in_channels, card["stage"]))
+    told = network_file.WeightsCard(
         model=network.model, in_channels=in_channels, size=network.size, training=known.training, **card
     )
-    weights.save_weights(Path(folder) / "weights.safetensors", module, told)
+    network_file.save_weights(Path(folder) / "weights.safetensors", module, told)
     files.write_text(Path(folder) / "history.csv", ",".join(HISTORY_COLUMNS) + "\n")
 
 
@@ -141,7 +142,7 @@ def _train(
     lightning.seed_everything(seed, workers=True, verbose=False)
     best = BestWeights(
         folder / "best.safetensors",
-        weights.WeightsCard(
+        network_file.WeightsCard(
             model=network.model, in_channels=in_channels, size=network.size, training={"seed": seed}, **card
         ),
     )

@@ -9,7 +9,8 @@ from typing import Any, Protocol
 import torch
 from torch.utils.data import DataLoader, Dataset, Sampler
 
-from handbone import anatomy, runtime
+from handbone import anatomy
+from handbone.networks import runtime
 from handbone.recipe.schema import Train
 from handbone.training.frameworks import lightning
 

@@ -1,6 +1,6 @@
 """lightning, imported so that it also loads on a CPU-only torch: its metrics import torchvision."""
 
-from handbone.runtime import ensure_torchvision
+from handbone.networks.runtime import ensure_torchvision
 
 ensure_torchvision()
 

@@ -8,9 +8,9 @@ import numpy as np
 import torch
 from torch import nn
 
-from handbone import runtime
-from handbone.errors import ShapeError
-from handbone.training.weights import WeightsCard, load_weights
+from handbone.core.errors import ShapeError
+from handbone.networks import runtime
+from handbone.weights.network_file import WeightsCard, load_weights
 
 
 class Predictor:

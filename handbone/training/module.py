@@ -5,8 +5,8 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from handbone.errors import HandboneError
-from handbone.losses.build import build_loss
+from handbone.core.errors import HandboneError
+from handbone.networks.losses.build import build_loss
 from handbone.plugins import registry
 from handbone.recipe.schema import Train
 from handbone.training.frameworks import lightning

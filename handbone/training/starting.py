@@ -4,11 +4,10 @@ from pathlib import Path
 
 from torch import nn
 
-from handbone.errors import HandboneError
-from handbone.progress import console
+from handbone.core.errors import HandboneError
+from handbone.core.progress import console
 from handbone.recipe.schema import Network
-from handbone.training import weights
-from handbone.weights import read_set, resolve
+from handbone.weights import network_file, read_set, resolve
 
 
 def ready_made(network: Network, in_channels: int, stage: str) -> Path:
@@ -19,7 +18,7 @@ def ready_made(network: Network, in_channels: int, stage: str) -> Path:
     HandboneError: weights that are missing, damaged, or of another network than the recipe's.
     """
     path, reason = _named_file(network, in_channels, stage)
-    if path is not None and not weights.is_of(card := weights.read_card(path), network.model, in_channels):
+    if path is not None and not network_file.is_of(card := network_file.read_card(path), network.model, in_channels):
         reason = f"{network.weights} was trained with another network ({card.network})"
     if reason:
         raise HandboneError(
@@ -44,10 +43,10 @@ def start(network: Network, in_channels: int, stage: str) -> nn.Module:
 
 def built(network: Network, in_channels: int, path: Path | None) -> nn.Module:
     if path is None:
-        return weights.build_network(network.model, in_channels)
-    weights.read_card(path)
-    module = weights.build_network(network.model, in_channels, pretrained=False)
-    weights.load_state(module, path, widen=True)
+        return network_file.build_network(network.model, in_channels)
+    network_file.read_card(path)
+    module = network_file.build_network(network.model, in_channels, pretrained=False)
+    network_file.load_state(module, path, widen=True)
     return module
 
 
@@ -74,8 +73,8 @@ def _named_file(network: Network, in_channels: int, stage: str) -> tuple[Path | 
     file = named.files.get(stage)
     if file is None:
         return None, f"{named.name} has no {stage}"
-    card = weights.read_card(file)
+    card = network_file.read_card(file)
     # A network of the radiograph alone is also a start for one that reads further channels.
-    if weights.is_of(card, network.model, in_channels) or weights.is_of(card, network.model, 1):
+    if network_file.is_of(card, network.model, in_channels) or network_file.is_of(card, network.model, 1):
         return file, ""
     return None, f"{named.name} was trained with another network ({card.network})"

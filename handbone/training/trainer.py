@@ -11,8 +11,8 @@ from typing import Any
 
 import torch
 
-from handbone import runtime
-from handbone.errors import HandboneError
+from handbone.core.errors import HandboneError
+from handbone.networks import runtime
 from handbone.recipe.schema import Train
 from handbone.training.callbacks import MONITOR, AveragedWeights, Bar, BestWeights, History, WholeCheckpoints
 from handbone.training.frameworks import (

@@ -6,7 +6,7 @@ import zipfile
 import zlib
 from pathlib import Path, PurePosixPath
 
-from handbone.errors import HandboneError
+from handbone.core.errors import HandboneError
 from handbone.weights.download import MOST_BYTES
 
 KINDS = (".safetensors", ".json", ".md")

@@ -10,8 +10,8 @@ from typing import Any, Literal
 from pydantic import ConfigDict, Field, ValidationError, field_validator
 
 import handbone
-from handbone.errors import HandboneError
-from handbone.files import sha256_of, write_json, write_text
+from handbone.core.errors import HandboneError
+from handbone.core.files import sha256_of, write_json, write_text
 from handbone.recipe.schema import Table
 
 CARD_FILE, MODEL_CARD_FILE = "card.json", "MODEL_CARD.md"
@@ -139,7 +139,7 @@ def network_of(path: Path, stage: str) -> str:
     ------
     HandboneError: it is no weights file of handbone, or one of another stage.
     """
-    from handbone.training.weights import read_card
+    from handbone.weights.network_file import read_card
 
     card = read_card(path)
     # As in TwoStage: what counts is that the two are not confused.

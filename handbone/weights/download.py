@@ -12,8 +12,8 @@ from typing import IO, Any
 from urllib.parse import urlsplit
 
 import handbone
-from handbone.errors import HandboneError
-from handbone.progress import progress_bar
+from handbone.core.errors import HandboneError
+from handbone.core.progress import progress_bar
 
 #: Larger sources are refused: both networks of the largest encoders stay below it.
 MOST_BYTES = 2_000_000_000

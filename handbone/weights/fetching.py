@@ -5,8 +5,8 @@ import re
 import tempfile
 from pathlib import Path
 
-from handbone.errors import HandboneError
-from handbone.files import whole_folder
+from handbone.core.errors import HandboneError
+from handbone.core.files import whole_folder
 from handbone.weights import sets
 from handbone.weights.archive import unpack
 from handbone.weights.card import CARD_FILE, STAGE_FILES, check_name, is_name, network_of, seal

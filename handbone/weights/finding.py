@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from handbone.errors import HandboneError
+from handbone.core.errors import HandboneError
 from handbone.weights.card import CARD_FILE, STAGE_FILES
 from handbone.weights.sets import read_set, resolve
 

@@ -6,8 +6,8 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from handbone.errors import HandboneError
-from handbone.files import whole_folder
+from handbone.core.errors import HandboneError
+from handbone.core.files import whole_folder
 from handbone.weights.card import CARD_FILE, MODEL_CARD_FILE, STAGE_FILES, check_name, seal
 from handbone.weights.finding import find_weights
 from handbone.weights.sets import WeightsSet, read_set
@@ -49,7 +49,7 @@ def pack(
     ------
     HandboneError: no weights in the run, a name that cannot be, or a folder that holds something.
     """
-    from handbone.training.weights import load_weights, save_weights
+    from handbone.weights.network_file import load_weights, save_weights
 
     folder = Path(folder).expanduser()
     check_name(name)

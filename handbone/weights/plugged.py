@@ -3,7 +3,7 @@
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from handbone.errors import HandboneError
+from handbone.core.errors import HandboneError
 from handbone.weights.card import CARD_FILE
 
 if TYPE_CHECKING:

@@ -8,8 +8,8 @@ from typing import Any, Literal
 
 import platformdirs
 
-from handbone.errors import HandboneError, UnknownNameError, suggest
-from handbone.files import sha256_of
+from handbone.core.errors import HandboneError, UnknownNameError, suggest
+from handbone.core.files import sha256_of
 from handbone.weights.card import CARD_FILE, STAGE_FILES, SetCard, is_name, read_set_card
 from handbone.weights.plugged import folder_of, plugged, plugin_of
 

@@ -5,10 +5,10 @@ import pytest
 from test_bench_masks import PICTURE, masks, rings  # noqa: F401
 
 from handbone.anatomy import COUNT
-from handbone.ensemble.methods import vote
-from handbone.ensemble.runs import vote_runs
-from handbone.masks.bone_masks import BoneMasks
-from handbone.masks.probabilities import BoneProbabilities
+from handbone.core.bone_masks import BoneMasks
+from handbone.core.bone_probabilities import BoneProbabilities
+from handbone.method.ensembling.methods import vote
+from handbone.method.ensembling.rle_vote import vote_runs
 
 
 @pytest.fixture(scope="module")

@@ -9,10 +9,11 @@ import numpy as np
 import pytest
 
 from handbone.anatomy import COUNT
+from handbone.core.bone_masks import BoneMasks
+from handbone.core.bone_probabilities import BoneProbabilities
+from handbone.core.frame import Frame
+from handbone.core.rasterise import coverage
 from handbone.evaluation.metrics import dice_contest, hd95
-from handbone.frame import Frame
-from handbone.masks import BoneMasks, BoneProbabilities
-from handbone.masks.rasterise import coverage
 
 PICTURE = (2048, 2048)
 FRAME = Frame.letterbox(PICTURE, (1024, 1024))

@@ -12,18 +12,18 @@ import sys
 
 import pytest
 
-from handbone import runtime
+from handbone.networks import runtime
 
 _SCRIPT = """
 import statistics, sys, time
-from handbone import runtime
+from handbone.networks import runtime
 prepare, precision, step = sys.argv[1] == "prepared", sys.argv[2], sys.argv[3] == "step"
 if prepare:
     runtime.prepare()
 import torch
-from handbone.losses.build import build_loss
+from handbone.networks.losses.build import build_loss
 from handbone.recipe.schema import Choice, LossTerm
-from handbone.training.weights import build_network
+from handbone.weights.network_file import build_network
 model = Choice(name="unetplusplus", encoder="tf_efficientnet_lite0", encoder_weights="none")
 network = build_network(model, 1).to(memory_format=torch.channels_last).train(step)
 image = torch.rand(1, 1, 1024, 1024).contiguous(memory_format=torch.channels_last)

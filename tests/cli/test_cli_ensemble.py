@@ -11,12 +11,12 @@ from typer.testing import CliRunner
 
 from handbone.anatomy import NAMES
 from handbone.cli import ensemble
-from handbone.ensemble.methods import vote
-from handbone.masks.bone_masks import BoneMasks
-from handbone.masks.contest_csv import PredictionsWriter, read_predictions
-from handbone.masks.contest_index import PredictionsIndex
-from handbone.pipeline import ensemble as pipeline
+from handbone.core.bone_masks import BoneMasks
+from handbone.formats.contest_csv import PredictionsWriter, read_predictions
+from handbone.formats.contest_csv_index import PredictionsIndex
+from handbone.method.ensembling.methods import vote
 from handbone.plugins import EnsemblerSpec, PluginManager, hookimpl
+from handbone.workflows import ensemble as pipeline
 
 app = typer.Typer()
 app.command()(ensemble.command)

@@ -11,15 +11,15 @@ import pytest
 import typer
 from typer.testing import CliRunner
 
-import handbone.pipeline.writing
+import handbone.workflows.writers
 from handbone.anatomy import NAMES
 from handbone.cli import export, predict
-from handbone.errors import HandboneError
-from handbone.masks.bone_masks import BoneMasks
-from handbone.masks.contest_csv import PredictionsWriter, read_predictions
+from handbone.core.bone_masks import BoneMasks
+from handbone.core.errors import HandboneError
+from handbone.formats.contest_csv import PredictionsWriter, read_predictions
 from handbone.plugins import PluginManager, WriterSpec, hookimpl
 from handbone.recipe.schema import Choice
-from handbone.training.weights import WeightsCard, build_network, save_weights
+from handbone.weights.network_file import WeightsCard, build_network, save_weights
 
 exporting, predicting = typer.Typer(), typer.Typer()
 exporting.command()(export.command)
@@ -128,7 +128,7 @@ class Fussy:
 def plugins(monkeypatch):
     manager = PluginManager(entry_points=False)
     manager.register(Fussy(), package="handbone-fussy", version="3.1")
-    monkeypatch.setattr(handbone.pipeline.writing, "registry", lambda: manager)
+    monkeypatch.setattr(handbone.workflows.writers, "registry", lambda: manager)
 
 
 def test_a_picture_that_a_format_refuses_stops_an_export(table, plugins, tmp_path):

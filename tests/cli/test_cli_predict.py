@@ -12,12 +12,12 @@ from typer.testing import CliRunner
 
 from handbone.anatomy import NAMES
 from handbone.cli import predict
-from handbone.masks.bone_masks import BoneMasks
-from handbone.masks.contest_csv import read_predictions
-from handbone.pipeline.outputs import overlay_names
+from handbone.core.bone_masks import BoneMasks
+from handbone.formats.contest_csv import read_predictions
+from handbone.method.settings import RefinerSettings
 from handbone.recipe.schema import Choice
-from handbone.stages.settings import RefinerSettings
-from handbone.training.weights import WeightsCard, build_network, save_weights
+from handbone.weights.network_file import WeightsCard, build_network, save_weights
+from handbone.workflows.outputs import overlay_names
 
 app = typer.Typer()
 app.command()(predict.command)

@@ -12,11 +12,11 @@ from typer.testing import CliRunner
 
 from handbone.anatomy import NAMES, select
 from handbone.cli import refine
-from handbone.masks.contest_csv import PredictionsWriter, read_predictions
-from handbone.phantom import draw_hand
+from handbone.formats.contest_csv import PredictionsWriter, read_predictions
+from handbone.method.settings import RefinerSettings
 from handbone.recipe.schema import Choice
-from handbone.stages.settings import RefinerSettings
-from handbone.training.weights import WeightsCard, build_network, save_weights
+from handbone.synthetic import draw_hand
+from handbone.weights.network_file import WeightsCard, build_network, save_weights
 
 app = typer.Typer()
 app.command()(refine.command)

@@ -5,11 +5,11 @@ import pytest
 from data_toys import toy_hand
 
 from handbone.anatomy import INDEX
+from handbone.core.labels import ring_centroids_xy
+from handbone.core.rasterise import coverage
 from handbone.data.augment import Augmenter
 from handbone.data.bend import Bend, Wrist
-from handbone.data.labels import ring_centroids_xy
 from handbone.data.pose import bend_degrees
-from handbone.masks.rasterise import coverage
 from handbone.recipe.schema import Augment
 
 SIZE = 256

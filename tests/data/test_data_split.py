@@ -6,9 +6,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from handbone.data.samples import Sample, open_dataset
+from handbone.core.errors import HandboneError
+from handbone.data.dataset import Sample, open_dataset
 from handbone.data.split import divide, split_people
-from handbone.errors import HandboneError
 from handbone.recipe.schema import Data, Split
 
 

@@ -5,7 +5,7 @@ import pandas as pd
 import pytest
 
 from handbone.anatomy import NAMES
-from handbone.errors import ShapeError
+from handbone.core.errors import ShapeError
 from handbone.evaluation import summarise
 from handbone.evaluation.bootstrap import PersonBootstrap
 

@@ -7,9 +7,9 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
 from handbone.anatomy import COUNT
-from handbone.errors import ShapeError
+from handbone.core.bone_masks import BoneMasks
+from handbone.core.errors import ShapeError
 from handbone.evaluation.metrics import assd, both_empty, boundary_iou, dice_contest, hd95, iou, nsd
-from handbone.masks import BoneMasks
 
 planes = hnp.arrays(bool, (9, 11), elements=st.booleans(), fill=st.booleans())
 

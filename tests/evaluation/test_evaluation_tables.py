@@ -5,11 +5,11 @@ import pandas as pd
 import pytest
 
 from handbone.anatomy import COUNT, GROUPS, INDEX, NAMES
-from handbone.errors import HandboneError
+from handbone.core.bone_masks import BoneMasks
+from handbone.core.errors import HandboneError
 from handbone.evaluation import score_pictures, summarise
 from handbone.evaluation.headlines import headlines, with_intervals
 from handbone.evaluation.metrics import iou
-from handbone.masks import BoneMasks
 
 PLACES = {"Radius": (40, 90), "Capitate": (40, 60), "finger-11": (40, 30)}
 

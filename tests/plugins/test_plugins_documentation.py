@@ -9,7 +9,8 @@ from pathlib import Path
 
 import pytest
 
-from handbone.plugins import API_VERSION, checks, hooks, testing
+from handbone.plugin_kit import contracts
+from handbone.plugins import API_VERSION, checks, hooks
 from handbone.plugins.specs import Spec
 
 README = (Path(__file__).parents[2] / "plugins" / "README.md").read_text(encoding="utf-8")
@@ -71,10 +72,10 @@ def test_the_examples_run(number, monkeypatch):
 
 
 def test_names_of_the_contracts_and_of_the_new_package_are_right():
-    from handbone.plugins.authoring.new import PackageName, rendered
+    from handbone.plugin_kit.new import PackageName, rendered
 
     named = set(re.findall(r"`(\w+Contract)`", README))
-    assert named == {name for name in testing.__all__ if name.endswith("Contract")} - {"Contract"}
+    assert named == {name for name in contracts.__all__ if name.endswith("Contract")} - {"Contract"}
     written = "".join(rendered(PackageName.of("handbone-mine")).values())
     for name in re.findall(r'name = "(mine_\w+)"', README):
         assert f'"{name}"' in written

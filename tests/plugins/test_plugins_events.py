@@ -3,7 +3,7 @@ import json
 import pytest
 from plugins_disk import HEAD, handbone, write_bad, write_plugin
 
-from handbone.errors import HandboneError
+from handbone.core.errors import HandboneError
 from handbone.plugins import PluginManager, events, hookimpl
 
 TINY = ("run", "tiny", "--set", "refine=false", "--json")

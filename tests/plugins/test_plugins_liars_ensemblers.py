@@ -4,11 +4,11 @@ import numpy as np
 import pytest
 from plugins_liars import complaints
 
-from handbone.masks.bone_masks import BoneMasks
-from handbone.masks.probabilities import BoneProbabilities
+from handbone.core.bone_masks import BoneMasks
+from handbone.core.bone_probabilities import BoneProbabilities
+from handbone.plugin_kit.contracts import CommandContract, EnsemblerContract, MetricContract
+from handbone.plugin_kit.contracts.toys import SIZE_HW
 from handbone.plugins.specs import CommandSpec, EnsemblerSpec, MetricSpec
-from handbone.plugins.testing import CommandContract, EnsemblerContract, MetricContract
-from handbone.plugins.testing.toys import SIZE_HW
 
 
 def of_dense(dense):

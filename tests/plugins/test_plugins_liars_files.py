@@ -6,11 +6,11 @@ import numpy as np
 import pytest
 from plugins_liars import complaints, plugin_of
 
-from handbone.data.pictures import Picture, read_picture
-from handbone.errors import HandboneError
+from handbone.core.errors import HandboneError
+from handbone.formats.image_files import Picture, read_picture
+from handbone.plugin_kit.contracts import NotGivenError, ReaderContract, WriterContract
+from handbone.plugin_kit.contracts.toys import write_toy_picture
 from handbone.plugins.specs import ReaderSpec, WriterSpec
-from handbone.plugins.testing import NotGivenError, ReaderContract, WriterContract
-from handbone.plugins.testing.toys import write_toy_picture
 
 
 def swallow(path):
@@ -44,7 +44,7 @@ def drifting(path):
     ("read", "words"),
     [
         (lambda path: read_picture(path).image,
-         "a reader must give a handbone.data.pictures.Picture, but gave a ndarray"),
+         "a reader must give a handbone.formats.image_files.Picture, but gave a ndarray"),
         (lambda path: changed(path, lambda i: i[None]),
          "the image must have the shape (H, W), but came as (1, 96, 72)"),
         (lambda path: changed(path, np.float64), "the image must be float32, but came as float64"),

@@ -5,8 +5,8 @@ import torch
 from plugins_liars import complaints
 from torch import nn
 
+from handbone.plugin_kit.contracts import LossContract
 from handbone.plugins.specs import LossSpec
-from handbone.plugins.testing import LossContract
 
 
 class Plain(nn.Module):

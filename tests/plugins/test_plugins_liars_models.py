@@ -5,8 +5,8 @@ import torch
 from plugins_liars import complaints
 from torch import nn
 
+from handbone.plugin_kit.contracts import ModelContract
 from handbone.plugins.specs import ModelSpec
-from handbone.plugins.testing import ModelContract
 
 
 class Honest(nn.Module):

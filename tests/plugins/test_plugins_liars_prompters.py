@@ -5,8 +5,8 @@ import torch
 from plugins_liars import complaints
 from torch import nn
 
+from handbone.plugin_kit.contracts import PrompterContract
 from handbone.plugins.specs import PrompterSpec
-from handbone.plugins.testing import PrompterContract
 
 
 class SmallPrompter:

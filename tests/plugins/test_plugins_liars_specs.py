@@ -6,8 +6,8 @@ import pytest
 from plugins_liars import complaints, plugin_of
 from torch import nn
 
+from handbone.plugin_kit.contracts import ContractError, LossContract
 from handbone.plugins import LossSpec, NoSettings, Table, hookimpl
-from handbone.plugins.testing import ContractError, LossContract
 
 
 class Demanding(Table):

@@ -3,7 +3,7 @@ import sys
 
 import pytest
 
-from handbone.errors import HandboneError, UnknownNameError
+from handbone.core.errors import HandboneError, UnknownNameError
 from handbone.plugins import LossSpec, ModelSpec, PluginManager, SchedulerSpec, hookimpl, registry
 from handbone.recipe.schema import Choice
 

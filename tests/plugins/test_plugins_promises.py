@@ -10,9 +10,9 @@ import torch
 from torch import nn
 
 from handbone.anatomy import COUNT
-from handbone.data.pictures import Picture
-from handbone.errors import HandboneError
-from handbone.masks.probabilities import BoneProbabilities
+from handbone.core.bone_probabilities import BoneProbabilities
+from handbone.core.errors import HandboneError
+from handbone.formats.image_files import Picture
 from handbone.plugins import (
     EnsemblerSpec,
     LossSpec,

@@ -23,13 +23,13 @@ def handbone_models():
 )
 SAVE = """
 from handbone.recipe.schema import Choice
-from handbone.training.weights import WeightsCard, build_network, save_weights
+from handbone.weights.network_file import WeightsCard, build_network, save_weights
 choice = Choice(name="tinynet")
 card = WeightsCard(model=choice, in_channels=1, size=64, stage="coarse")
 save_weights("coarse.safetensors", build_network(choice, 1), card)
 """
 LOAD = """
-from handbone.training.weights import load_weights
+from handbone.weights.network_file import load_weights
 print(type(load_weights("coarse.safetensors")[0]).__name__)
 """
 SET = """

@@ -6,7 +6,7 @@ import tomlkit
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from handbone.errors import HandboneError
+from handbone.core.errors import HandboneError
 from handbone.recipe import explain
 from handbone.recipe.load import load_recipe
 from handbone.recipe.reference import sections

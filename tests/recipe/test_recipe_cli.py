@@ -5,7 +5,7 @@ import pytest
 from typer.testing import CliRunner
 
 from handbone.cli import recipes as cli
-from handbone.errors import HandboneError, UnknownNameError
+from handbone.core.errors import HandboneError, UnknownNameError
 from handbone.recipe.load import load_recipe
 from handbone.recipe.store import builtin_recipe
 

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from handbone.errors import HandboneError
+from handbone.core.errors import HandboneError
 from handbone.recipe.dump import to_toml
 from handbone.recipe.load import load_recipe
 from handbone.recipe.schema import Augment, Choice, Coarse, Data, LossTerm, Recipe, Refine, Rise, Train

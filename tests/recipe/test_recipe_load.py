@@ -2,7 +2,7 @@ import shutil
 
 import pytest
 
-from handbone.errors import HandboneError, UnknownNameError
+from handbone.core.errors import HandboneError, UnknownNameError
 from handbone.recipe.load import load_recipe
 from handbone.recipe.problems import RecipeError
 from handbone.recipe.schema import Recipe, Rise, Train

@@ -2,7 +2,7 @@ from pathlib import Path
 
 import pytest
 
-from handbone.errors import UnknownNameError
+from handbone.core.errors import UnknownNameError
 from handbone.recipe import explain, reference
 from handbone.recipe.load import load_recipe
 

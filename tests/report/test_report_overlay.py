@@ -9,9 +9,9 @@ import numpy as np
 import pytest
 
 from handbone import anatomy
-from handbone.errors import ShapeError
-from handbone.frame import Frame
-from handbone.masks.bone_masks import BoneMasks
+from handbone.core.bone_masks import BoneMasks
+from handbone.core.errors import ShapeError
+from handbone.core.frame import Frame
 from handbone.report.labels import SHORT_NAMES, full_name, place_labels
 from handbone.report.outlines import dashes, outlines, svg_path
 from handbone.report.overlay import draw_overlay, line_width, panel

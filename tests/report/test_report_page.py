@@ -10,9 +10,9 @@ import pandas as pd
 import pytest
 
 from handbone import anatomy
+from handbone.core.bone_masks import BoneMasks
+from handbone.core.frame import Frame
 from handbone.evaluation.headlines import headlines
-from handbone.frame import Frame
-from handbone.masks.bone_masks import BoneMasks
 from handbone.report.cases import draw_case
 from handbone.report.figures import Figures
 from handbone.report.page import write_report

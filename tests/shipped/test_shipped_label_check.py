@@ -10,7 +10,7 @@ from typer.testing import CliRunner
 
 from handbone.anatomy import INDEX, NAMES
 from handbone.cli import data
-from handbone.phantom.write import write_contest_set
+from handbone.synthetic.write import write_contest_set
 
 app = typer.Typer()
 app.add_typer(data.app, name="data")

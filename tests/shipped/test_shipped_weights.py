@@ -5,11 +5,11 @@ import pytest
 
 from handbone import weights
 from handbone.anatomy import CARPALS
+from handbone.core.bone_probabilities import BoneProbabilities
 from handbone.evaluation.metrics import dice_contest
-from handbone.masks.probabilities import BoneProbabilities
-from handbone.phantom import draw_hand
-from handbone.stages.trust import flags
-from handbone.stages.two_stage import TwoStage
+from handbone.method.quality_control import flags
+from handbone.method.two_stage import TwoStage
+from handbone.synthetic import draw_hand
 
 
 @pytest.fixture(scope="module")

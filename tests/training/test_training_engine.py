@@ -10,18 +10,16 @@ from pathlib import Path
 import pytest
 import torch
 from safetensors.torch import load_file
-
-sys.path.insert(0, str(Path(__file__).parent))
 from training_small import EVERYTHING, Squares, fit_small, register_small, small_network
 
 import handbone
-from handbone.errors import HandboneError
+from handbone.core.errors import HandboneError
 from handbone.recipe.schema import Choice, Rise, Train
 from handbone.training import engine, starting, trainer
 from handbone.training.callbacks import AveragedWeights
 from handbone.training.feed import EpochSampler, EpochView, worker_count
 from handbone.training.module import DiceSums, NetworkTraining, parameter_groups
-from handbone.training.weights import build_network, load_weights
+from handbone.weights.network_file import build_network, load_weights
 
 
 def rows(path):
@@ -61,7 +59,7 @@ def test_a_repeated_call_returns_at_once_and_other_settings_start_anew(tmp_path)
 
 
 def test_killed_and_continued_gives_the_bytes_of_an_uninterrupted_training(tmp_path):
-    script = str(Path(__file__).parent / "training_small.py")
+    script = str(Path(__file__).parents[1] / "helpers" / "training_small.py")
     environment = {**os.environ, "OMP_NUM_THREADS": "1", "PYTHONPATH": str(Path(handbone.__file__).parents[1])}
     history, last = tmp_path / "killed" / "history.csv", tmp_path / "killed" / "last.ckpt"
     process = subprocess.Popen([sys.executable, script, str(tmp_path / "killed"), "0.04"], env=environment)

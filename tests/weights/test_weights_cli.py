@@ -7,7 +7,7 @@ import pytest
 from typer.testing import CliRunner
 
 from handbone.cli import app
-from handbone.errors import HandboneError
+from handbone.core.errors import HandboneError
 
 
 @pytest.fixture

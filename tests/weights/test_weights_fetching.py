@@ -11,9 +11,9 @@ from pathlib import Path
 import pytest
 from weights_small import save, zip_folder
 
-from handbone.errors import HandboneError
-from handbone.files import sha256_of
-from handbone.stages.two_stage import TwoStage
+from handbone.core.errors import HandboneError
+from handbone.core.files import sha256_of
+from handbone.method.two_stage import TwoStage
 from handbone.weights import archive, download, fetch, find, known
 
 ADDRESS = "https://example.org/files/small.zip?download=1"

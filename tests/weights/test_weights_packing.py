@@ -8,10 +8,10 @@ import torch
 from safetensors.torch import load_file, save_file
 from weights_small import MODEL, save, write_run
 
-from handbone.errors import HandboneError
-from handbone.training.weights import WeightsCard, build_network, load_weights, read_card, save_weights
+from handbone.core.errors import HandboneError
 from handbone.weights import card as cards
 from handbone.weights import pack, read_set
+from handbone.weights.network_file import WeightsCard, build_network, load_weights, read_card, save_weights
 
 
 def test_half_files_load_into_the_same_network_with_rounded_numbers(tmp_path):

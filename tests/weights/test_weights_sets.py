@@ -8,8 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from handbone.errors import HandboneError, UnknownNameError
-from handbone.stages.two_stage import TwoStage
+from handbone.core.errors import HandboneError, UnknownNameError
+from handbone.method.two_stage import TwoStage
 from handbone.weights import DEFAULT, find, find_weights, known, names, read_set, resolve, sets
 
 

@@ -9,12 +9,12 @@ from safetensors.torch import load_file
 from weights_small import MODEL, SETTINGS, save
 
 from handbone.anatomy import NAMES
-from handbone.errors import HandboneError
-from handbone.pipeline.checks import check_recipe
+from handbone.core.errors import HandboneError
 from handbone.recipe.schema import Choice, Coarse, Network, Recipe, Refine, Train
+from handbone.runs.checks import check_recipe
 from handbone.training import engine, starting
-from handbone.training.weights import load_weights
 from handbone.weights import pack
+from handbone.weights.network_file import load_weights
 
 FIRST = "core.encoder.model.conv_stem.weight"
 

@@ -5,8 +5,8 @@ from typing import Annotated, Any
 from pydantic import BeforeValidator, ConfigDict, Field, model_validator
 
 from handbone import anatomy
-from handbone.errors import UnknownNameError
-from handbone.table import Table
+from handbone.core.errors import UnknownNameError
+from handbone.recipe.table import Table
 
 Share = Annotated[float, Field(ge=0, le=1)]
 Size = Annotated[int, Field(ge=32, le=4096, multiple_of=32)]

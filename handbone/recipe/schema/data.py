@@ -5,7 +5,7 @@ from typing import Annotated, Literal
 from pydantic import Field, field_validator, model_validator
 
 from handbone import anatomy
-from handbone.errors import UnknownNameError
+from handbone.core.errors import UnknownNameError
 from handbone.recipe.schema.base import Off, Positive, Share, Size, Table
 
 #: As data.path: draw a phantom set, whether or not there is data.

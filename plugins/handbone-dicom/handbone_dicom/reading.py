@@ -9,8 +9,8 @@ from pydicom.errors import InvalidDicomError
 from pydicom.pixels import get_decoder, pixel_array
 from pydicom.uid import ExplicitVRBigEndian, ExplicitVRLittleEndian, ImplicitVRLittleEndian
 
-from handbone.data.pictures import Picture, is_inverted
-from handbone.errors import HandboneError
+from handbone.core.errors import HandboneError
+from handbone.formats.image_files import Picture, is_inverted
 from handbone_dicom.values import shown, stored
 
 # Only these are read: names, dates and the like never come into memory, and so not into an error's text either.

@@ -11,7 +11,7 @@ from pydicom.sr.codedict import codes
 from pydicom.uid import ExplicitVRLittleEndian, JPEGLSLossless
 
 from handbone import __version__, anatomy
-from handbone.errors import HandboneError
+from handbone.core.errors import HandboneError
 from handbone.plugins import PredictedPicture
 from handbone_dicom.codes import code_of
 

@@ -6,7 +6,7 @@ from pathlib import Path
 import handbone_dicom
 from dicom_files import hand, write
 
-from handbone.plugins.testing import ReaderContract, WriterContract
+from handbone.plugin_kit.contracts import ReaderContract, WriterContract
 
 _FOLDER = tempfile.TemporaryDirectory()
 SAMPLE = write(Path(_FOLDER.name) / "sample.dcm", hand(), WindowCenter=2048, WindowWidth=4096)

@@ -19,7 +19,7 @@ from pydicom.uid import (
     RLELossless,
 )
 
-from handbone.errors import HandboneError
+from handbone.core.errors import HandboneError
 from handbone.plugins import PluginManager
 
 PROJECT = Path(__file__).parents[1] / "pyproject.toml"

@@ -16,9 +16,9 @@ from pydicom import dcmread
 from pydicom.uid import ImplicitVRLittleEndian
 
 from handbone.anatomy import BONES, COUNT, NAMES
-from handbone.errors import HandboneError
-from handbone.masks.bone_masks import BoneMasks
-from handbone.masks.contest_csv import PredictionsWriter, read_predictions
+from handbone.core.bone_masks import BoneMasks
+from handbone.core.errors import HandboneError
+from handbone.formats.contest_csv import PredictionsWriter, read_predictions
 from handbone.plugins import PluginManager, PredictedPicture
 
 HANDBONE = str(Path(sys.executable).with_name("handbone"))
@@ -167,7 +167,7 @@ def weights(tmp_path_factory) -> Path:
     import torch
 
     from handbone.recipe.schema import Choice
-    from handbone.training.weights import WeightsCard, build_network, save_weights
+    from handbone.weights.network_file import WeightsCard, build_network, save_weights
 
     model = Choice(name="unet", encoder="mobilenet_v2", encoder_weights=None)
     card = WeightsCard(model=model, in_channels=1, size=64, stage="coarse")

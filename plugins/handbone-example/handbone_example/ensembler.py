@@ -4,9 +4,9 @@ from collections.abc import Mapping
 
 import numpy as np
 from handbone.anatomy import COUNT
-from handbone.errors import HandboneError
-from handbone.masks.bone_masks import union_box
-from handbone.masks.probabilities import BoneProbabilities
+from handbone.core.bone_masks import union_box
+from handbone.core.bone_probabilities import BoneProbabilities
+from handbone.core.errors import HandboneError
 
 
 def median(members: Mapping[str, BoneProbabilities]) -> BoneProbabilities:

@@ -1,2 +1,2 @@
 # tiny_hand, tiny_run and plugin_manager.
-pytest_plugins = ["handbone.plugins.testing.fixtures"]
+pytest_plugins = ["handbone.plugin_kit.fixtures"]

@@ -2,8 +2,8 @@
 
 import numpy as np
 import torch
-from handbone.masks.probabilities import BoneProbabilities
-from handbone.plugins.testing import CommandContract, EnsemblerContract, LossContract, ModelContract
+from handbone.core.bone_probabilities import BoneProbabilities
+from handbone.plugin_kit.contracts import CommandContract, EnsemblerContract, LossContract, ModelContract
 from typer.testing import CliRunner
 
 import handbone_example

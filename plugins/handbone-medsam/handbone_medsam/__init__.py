@@ -14,7 +14,7 @@ def build(settings: NoSettings):
     ------
     HandboneError: the package's weights are missing or not those that it promises.
     """
-    from handbone.prompters.network import ThreePartPrompter
+    from handbone.networks.prompters.three_part import ThreePartPrompter
     from handbone_medsam.weights import lite_medsam, packaged_tensors
 
     tensors, sha256 = packaged_tensors()

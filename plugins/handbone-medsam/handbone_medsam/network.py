@@ -4,9 +4,9 @@ from pathlib import Path
 
 from torch import Tensor, nn
 
-from handbone.models import encoder_weights
-from handbone.models.embedding import EmbeddingUnet, bone_network
-from handbone.models.network import BoneNetwork
+from handbone.networks.architectures import encoder_weights
+from handbone.networks.architectures.bone_network import BoneNetwork
+from handbone.networks.architectures.embedding import EmbeddingUnet, bone_network
 from handbone_medsam.settings import PACKAGED, LiteMedSamSettings
 from handbone_medsam.weights import lite_medsam, packaged_tensors
 

@@ -2,7 +2,7 @@
 
 from pydantic import Field
 
-from handbone.models.sam_settings import EmbeddingSettings
+from handbone.networks.architectures.sam_settings import EmbeddingSettings
 
 PACKAGED = "litemedsam"
 

@@ -5,10 +5,10 @@ from pathlib import Path
 
 from torch import Tensor, nn
 
-from handbone.errors import HandboneError
-from handbone.files import sha256_of
-from handbone.models.encoder_weights import read_tensors
-from handbone.runtime import ensure_torchvision
+from handbone.core.errors import HandboneError
+from handbone.core.files import sha256_of
+from handbone.networks.architectures.encoder_weights import read_tensors
+from handbone.networks.runtime import ensure_torchvision
 
 
 def lite_medsam() -> nn.Module:

@@ -11,9 +11,9 @@ import numpy as np
 import pytest
 import torch
 
-from handbone.errors import HandboneError
+from handbone.core.errors import HandboneError
+from handbone.networks.prompters.three_part import ThreePartPrompter
 from handbone.plugins import PluginManager, Prompts
-from handbone.prompters.network import ThreePartPrompter
 
 PROJECT = Path(__file__).parents[1] / "pyproject.toml"
 

@@ -7,9 +7,9 @@ from handbone_medsam.network import EncoderOfOneSize
 from handbone_medsam.weights import lite_medsam, packaged_tensors
 from torch import nn
 
-from handbone.errors import HandboneError
+from handbone.core.errors import HandboneError
+from handbone.plugin_kit.contracts import ModelContract
 from handbone.plugins import PluginManager
-from handbone.plugins.testing import ModelContract
 from handbone.recipe.schema import Choice
 
 

@@ -4,7 +4,7 @@ from typing import Any
 
 from torch import nn
 
-from handbone.runtime import ensure_torchvision
+from handbone.networks.runtime import ensure_torchvision
 from handbone_monai.settings import OverlapSettings
 
 ensure_torchvision()

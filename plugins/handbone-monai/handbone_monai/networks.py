@@ -5,9 +5,9 @@ from typing import Any
 
 from torch import Tensor, nn
 
-from handbone.errors import HandboneError
-from handbone.models.network import BoneNetwork, expect_little
-from handbone.runtime import ensure_torchvision
+from handbone.core.errors import HandboneError
+from handbone.networks.architectures.bone_network import BoneNetwork, expect_little
+from handbone.networks.runtime import ensure_torchvision
 from handbone_monai.settings import AttentionUNetSettings, SegResNetSettings, UNetPlusPlusSettings, UNetSettings
 
 ensure_torchvision()

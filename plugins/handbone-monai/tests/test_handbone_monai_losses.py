@@ -6,10 +6,10 @@ import pytest
 import torch
 from scipy.ndimage import distance_transform_edt
 
-from handbone.errors import HandboneError
-from handbone.losses.build import build_loss
+from handbone.core.errors import HandboneError
+from handbone.networks.losses.build import build_loss
+from handbone.plugin_kit.contracts import LossContract
 from handbone.plugins import registry
-from handbone.plugins.testing import LossContract
 from handbone.recipe.schema import LossTerm
 
 OVERLAP = ["monai_dice", "monai_tversky", "monai_generalized_dice"]

@@ -10,9 +10,9 @@ import torch
 from monai.networks import nets
 from torch import nn
 
-from handbone.errors import HandboneError
+from handbone.core.errors import HandboneError
+from handbone.plugin_kit.contracts import ModelContract
 from handbone.plugins import registry
-from handbone.plugins.testing import ModelContract
 from handbone.recipe.schema import Choice
 
 PROJECT = Path(__file__).parents[1] / "pyproject.toml"

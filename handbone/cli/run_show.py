@@ -1,0 +1,74 @@
+"""A run's plan and its result, as tables for people and as JSON for programs."""
+
+import json
+from collections.abc import Sequence
+from dataclasses import asdict
+from typing import TYPE_CHECKING
+
+import typer
+from rich.console import Console
+from rich.table import Table
+
+from handbone.runs.plan import PlannedStep, Result
+
+if TYPE_CHECKING:
+    from handbone.runs.engine import Run
+
+_STATES = {
+    "new": "to do",
+    "reused": "[green]reused[/green]",
+    "continued": "[yellow]continues where it stopped[/yellow]",
+    "redone": "[yellow]redone: its settings or inputs changed[/yellow]",
+}
+
+
+def show_plan(
+    run: "Run", plan: Sequence[PlannedStep], *, as_json: bool, memory: dict[str, float] | None = None
+) -> None:
+    """Print the steps with what each works on; `memory` adds the gigabytes that each training is expected to hold."""
+    if as_json:
+        steps = [{"name": p.step.name, "state": p.state, "sizes": p.step.sizes(run.recipe)} for p in plan]
+        typer.echo(
+            json.dumps({"run": str(run.folder.path), "phantom": run.phantom, "steps": steps, "memory_gb": memory})
+        )
+        return
+    table = Table(title=f"{run.recipe.name} → {run.folder.path}", title_justify="left")
+    table.add_column("step", style="bold")
+    table.add_column("what")
+    table.add_column("size")
+    table.add_column("state")
+    if memory is not None:
+        table.add_column("memory", justify="right")
+    for p in plan:
+        row = [p.step.name, p.step.summary, p.step.sizes(run.recipe), _STATES[p.state]]
+        if memory is not None:
+            row.append(f"{memory[p.step.name]:.1f} GB" if p.step.name in memory else "")
+        table.add_row(*row)
+    Console(stderr=memory is None).print(table)
+
+
+def show_result(result: Result, *, as_json: bool) -> None:
+    """Print Dice before and after refinement, the pictures that could not be used, and where the results lie."""
+    if as_json:
+        typer.echo(json.dumps({**asdict(result), "folder": str(result.folder)}, default=str))
+        return
+    out = Console()
+    table = Table(title="Mean Dice", title_justify="left")
+    table.add_column("bones", style="bold")
+    stages = list(dict.fromkeys(stage for group in result.figures.values() for stage in group))
+    for stage in stages:
+        table.add_column(stage, justify="right")
+    for group, figures in result.figures.items():
+        table.add_row(group, *(f"{figures[stage]:.4f}" if stage in figures else "" for stage in stages))
+    if result.figures:
+        out.print(table)
+    for problem in result.problems:
+        out.print(f"[yellow]left out[/yellow] {problem['file']}: {problem['message']}", highlight=False)
+    minutes = sum(result.seconds.values()) / 60
+    out.print(
+        f"{minutes:.1f} min, at most {result.peak_memory_gb:.1f} GB. "
+        f"Open [bold]{result.folder / 'report.html'}[/bold]; masks are in {result.folder / 'predictions.csv'}.",
+        highlight=False,
+        soft_wrap=True,
+    )
+    out.print("[dim]A research tool, not a medical device.[/dim]")

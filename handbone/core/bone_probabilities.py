@@ -1,0 +1,251 @@
+"""The probability store: what a network said of 29 bones, quantised to 1/255 and kept only where it said something.
+
+A picture of 2048 x 2048 takes well under 0.5 MB on disk instead of 487 MB as float32 planes, so that soft joins of many
+models fit on a laptop.
+"""
+
+import zipfile
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import cv2
+import numpy as np
+
+from handbone import anatomy
+from handbone.core.bone_masks import BoneMasks, union_box
+from handbone.core.errors import HandboneError, ShapeError
+from handbone.core.files import whole_file
+from handbone.core.frame import Frame
+from handbone.core.grid_logits import FLOOR, from_grid
+
+Box = tuple[int, int, int, int]
+
+_NOTHING = np.zeros((0, 0), np.uint8)
+
+
+@dataclass(frozen=True, eq=False, repr=False)
+class BoneProbabilities:
+    """Probabilities of all bones in a picture's own frame.
+
+    Parameters
+    ----------
+    size_hw: the picture's height and width.
+    boxes_xyxy: (29, 4) int32, half-open; zeros where a bone is nowhere likelier than 0.02.
+    crops: 29 uint8 arrays, round(255 p) inside each box; 0 outside.
+    """
+
+    size_hw: tuple[int, int]
+    boxes_xyxy: np.ndarray
+    crops: tuple[np.ndarray, ...]
+
+    def __post_init__(self):
+        boxes = np.array(self.boxes_xyxy, np.int32)
+        if boxes.shape != (anatomy.COUNT, 4) or len(self.crops) != anatomy.COUNT:
+            raise ShapeError("boxes_xyxy", f"({anatomy.COUNT}, 4), one for each crop", boxes.shape)
+        boxes.setflags(write=False)
+        object.__setattr__(self, "size_hw", (int(self.size_hw[0]), int(self.size_hw[1])))
+        object.__setattr__(self, "boxes_xyxy", boxes)
+        object.__setattr__(self, "crops", tuple(self.crops))
+        height, width = self.size_hw
+        for crop, (left, top, right, bottom) in zip(self.crops, boxes.tolist(), strict=True):
+            if crop.shape != (bottom - top, right - left) or crop.dtype != np.uint8:
+                raise ShapeError("a bone's crop", f"{(bottom - top, right - left)}, uint8", crop.shape)
+            if not (0 <= left <= right <= width and 0 <= top <= bottom <= height):
+                raise HandboneError(f"the box {(left, top, right, bottom)} leaves the picture of {width} x {height}")
+            crop.setflags(write=False)
+
+    @classmethod
+    def from_crops(cls, parts: Iterable[tuple[np.ndarray, Box]], size_hw: tuple[int, int]) -> "BoneProbabilities":
+        """From 29 parts (round(255 p) as uint8, half-open box); cut down to where p is at least 0.02."""
+        boxes, crops = np.zeros((anatomy.COUNT, 4), np.int32), [_NOTHING] * anatomy.COUNT
+        for index, (part, (left, top, _, _)) in enumerate(parts):
+            if not part.size:
+                continue
+            _, kept = cv2.threshold(part, FLOOR - 1, 0, cv2.THRESH_TOZERO)
+            x, y, width, height = cv2.boundingRect(kept)
+            if width:
+                boxes[index] = (left + x, top + y, left + x + width, top + y + height)
+                crops[index] = kept[y : y + height, x : x + width].copy()
+        return cls(size_hw, boxes, tuple(crops))
+
+    @classmethod
+    def from_masks(cls, masks: BoneMasks) -> "BoneProbabilities":
+        """From masks of which no more is known: 1 inside and 0 outside."""
+        parts = [
+            (crop.view(np.uint8) * np.uint8(255), tuple(box))
+            for crop, box in zip(masks.crops, masks.boxes_xyxy.tolist(), strict=True)
+        ]
+        return cls.from_crops(parts, masks.size_hw)
+
+    @classmethod
+    def from_dense(cls, probabilities: np.ndarray) -> "BoneProbabilities":
+        """From float (29, H, W) in [0, 1]."""
+        if probabilities.ndim != 3 or len(probabilities) != anatomy.COUNT:
+            raise ShapeError("probabilities", f"({anatomy.COUNT}, H, W)", probabilities.shape)
+        height, width = probabilities.shape[1:]
+        planes = (np.rint(255 * np.clip(plane, 0, 1)).astype(np.uint8) for plane in probabilities)
+        return cls.from_crops(((plane, (0, 0, width, height)) for plane in planes), (height, width))
+
+    @classmethod
+    def from_grid_logits(cls, logits: np.ndarray, frame: Frame, picture_hw: tuple[int, int]) -> "BoneProbabilities":
+        """From a network's logits on its grid, brought back into the picture; 0 outside the frame.
+
+        Logits are interpolated before the sigmoid (sharper edges than interpolated probabilities, same threshold)
+        and only where a bone is likelier than 0.02.
+
+        Parameters
+        ----------
+        logits: float32 (29, h, w) on the frame's grid.
+        frame: maps the picture to the grid.
+        picture_hw: the picture's height and width.
+        """
+        if logits.shape != (anatomy.COUNT, *frame.size_hw):
+            raise ShapeError("logits", f"({anatomy.COUNT}, {frame.size_hw[0]}, {frame.size_hw[1]})", logits.shape)
+        return cls.from_crops((from_grid(plane, frame, picture_hw) for plane in logits), picture_hw)
+
+    def __eq__(self, other: object) -> bool:
+        if not isinstance(other, BoneProbabilities):
+            return NotImplemented
+        same_boxes = self.size_hw == other.size_hw and np.array_equal(self.boxes_xyxy, other.boxes_xyxy)
+        return bool(same_boxes) and all(map(np.array_equal, self.crops, other.crops))
+
+    def __repr__(self) -> str:
+        height, width = self.size_hw
+        seen = int((self.boxes_xyxy[:, 2] > 0).sum())
+        return f"BoneProbabilities({width} x {height}, {seen} of {anatomy.COUNT} bones)"
+
+    def dense(self) -> np.ndarray:
+        """Float32 (29, H, W) in [0, 1]."""
+        dense = np.zeros((anatomy.COUNT, *self.size_hw), np.float32)
+        for plane, (left, top, right, bottom), crop in zip(dense, self.boxes_xyxy, self.crops, strict=True):
+            plane[top:bottom, left:right] = crop.astype(np.float32) / 255
+        return dense
+
+    def crop(self, index: int) -> tuple[Box, np.ndarray]:
+        """One bone's box (half-open; zeros when absent) and its float32 probabilities inside it."""
+        return tuple(self.boxes_xyxy[index].tolist()), self.crops[index].astype(np.float32) / 255
+
+    def peak(self) -> np.ndarray:
+        """(29,) float32, the highest probability of each bone anywhere."""
+        return np.array([crop.max(initial=0) for crop in self.crops], np.float32) / 255
+
+    def threshold(self, threshold: float | Sequence[float] | np.ndarray = 0.5) -> BoneMasks:
+        """The masks where the probability is at least `threshold`, one for all bones or (29,); at least 0.02."""
+        limits = np.asarray(threshold, np.float64)
+        if limits.shape not in ((), (anatomy.COUNT,)):
+            raise ShapeError("threshold", f"() or ({anatomy.COUNT},)", limits.shape)
+        # Exact in steps: rounding makes 0.5 the step 127.5, which no stored value hits.
+        steps = np.broadcast_to(np.maximum(255 * limits, FLOOR), anatomy.COUNT)
+        corners = self.boxes_xyxy[:, :2].tolist()
+        crops = {i: (crop >= steps[i], tuple(corners[i])) for i, crop in enumerate(self.crops) if crop.size}
+        return BoneMasks.from_crops(crops, self.size_hw)
+
+    def blend(
+        self,
+        other: "BoneProbabilities",
+        weight: np.ndarray | tuple[Box, np.ndarray],
+        bones: Iterable[int] = range(anatomy.COUNT),
+    ) -> "BoneProbabilities":
+        """These probabilities with some bones faded into another's: self * (1 - weight) + other * weight.
+
+        Parameters
+        ----------
+        other: probabilities in the same picture.
+        weight: float (H, W) in [0, 1], or (box, float (h, w)) with 0 outside the half-open box.
+        bones: indices of the bones that change.
+        """
+        _same_picture(self, other)
+        box, weights = weight if isinstance(weight, tuple) else ((0, 0, *self.size_hw[::-1]), weight)
+        if weights.shape != (box[3] - box[1], box[2] - box[0]):
+            raise ShapeError("weight", str((box[3] - box[1], box[2] - box[0])), weights.shape)
+        chosen = set(bones)
+        parts = []
+        for index in range(anatomy.COUNT):
+            mine, theirs = self.boxes_xyxy[index].tolist(), other.boxes_xyxy[index].tolist()
+            if index not in chosen:
+                parts.append((self.crops[index], tuple(mine)))
+                continue
+            around = union_box([mine, theirs])
+            here = _placed(self.crops[index], mine, around).astype(np.float32)
+            there = _placed(other.crops[index], theirs, around)
+            share = _placed(weights.astype(np.float32, copy=False), box, around)
+            parts.append((np.rint(here + share * (there - here)).astype(np.uint8), around))
+        return BoneProbabilities.from_crops(parts, self.size_hw)
+
+    def without(self, bones: Iterable[int]) -> "BoneProbabilities":
+        """These probabilities with nothing for some bones."""
+        gone = set(int(bone) for bone in bones)
+        parts = [
+            (_NOTHING if index in gone else crop, tuple(box))
+            for index, (crop, box) in enumerate(zip(self.crops, self.boxes_xyxy.tolist(), strict=True))
+        ]
+        return BoneProbabilities.from_crops(parts, self.size_hw)
+
+    @staticmethod
+    def mean(several: Sequence["BoneProbabilities"]) -> "BoneProbabilities":
+        """The plain mean of several predictions of one picture (a uniform soft vote).
+
+        Raises
+        ------
+        HandboneError: for none, or for pictures of different sizes.
+        """
+        if not several:
+            raise HandboneError("there are no probabilities to take the mean of")
+        for other in several[1:]:
+            _same_picture(several[0], other)
+        parts = []
+        for index in range(anatomy.COUNT):
+            around = union_box(each.boxes_xyxy[index].tolist() for each in several)
+            total = np.zeros((around[3] - around[1], around[2] - around[0]), np.float32)
+            for each in several:
+                total += _placed(each.crops[index], each.boxes_xyxy[index].tolist(), around)
+            parts.append((np.rint(total / len(several)).astype(np.uint8), around))
+        return BoneProbabilities.from_crops(parts, several[0].size_hw)
+
+    def save(self, path: str | Path) -> Path:
+        """Write one compressed file (.npz), whole or not at all."""
+        pixels = np.concatenate([crop.ravel() for crop in self.crops])
+        with whole_file(Path(path)) as temporary, open(temporary, "wb") as file:
+            np.savez_compressed(file, size_hw=np.array(self.size_hw), boxes_xyxy=self.boxes_xyxy, pixels=pixels)
+        return Path(path)
+
+    @classmethod
+    def load(cls, path: str | Path) -> "BoneProbabilities":
+        """Read a file that `save` wrote; nothing in it is executed.
+
+        Raises
+        ------
+        HandboneError: for a file that is missing, cut off or of another kind.
+        """
+        try:
+            with np.load(path, allow_pickle=False) as file:
+                size_hw, boxes, pixels = file["size_hw"], file["boxes_xyxy"], file["pixels"]
+            areas = (boxes[:, 2] - boxes[:, 0]) * (boxes[:, 3] - boxes[:, 1])
+            parts = np.split(pixels, np.cumsum(areas)[:-1])
+            shapes = [(bottom - top, right - left) for left, top, right, bottom in boxes.tolist()]
+            crops = tuple(part.reshape(shape) for part, shape in zip(parts, shapes, strict=True))
+            return cls(tuple(size_hw.tolist()), boxes, crops)
+        except FileNotFoundError:
+            raise HandboneError("there is no such file", where=path) from None
+        except (OSError, ValueError, KeyError, TypeError, IndexError, EOFError, HandboneError) as error:
+            raise HandboneError(f"is no file of bone probabilities ({error})", where=path) from error
+        except zipfile.BadZipFile as error:
+            raise HandboneError(f"is damaged ({error})", where=path, remedy="make the prediction again") from error
+
+
+def _placed(part: np.ndarray, box: Sequence[int], around: Box) -> np.ndarray:
+    """A part at `box` as seen in the box `around`: cut to it, zeros where the part says nothing."""
+    placed = np.zeros((around[3] - around[1], around[2] - around[0]), part.dtype)
+    left, right = max(box[0], around[0]), min(box[2], around[2])
+    top, bottom = max(box[1], around[1]), min(box[3], around[3])
+    if left < right and top < bottom:
+        placed[top - around[1] : bottom - around[1], left - around[0] : right - around[0]] = part[
+            top - box[1] : bottom - box[1], left - box[0] : right - box[0]
+        ]
+    return placed
+
+
+def _same_picture(one: BoneProbabilities, other: BoneProbabilities) -> None:
+    if one.size_hw != other.size_hw:
+        raise ShapeError("the other probabilities' picture", str(one.size_hw), other.size_hw)

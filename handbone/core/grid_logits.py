@@ -1,0 +1,79 @@
+"""A network's logits back in the picture: interpolated only around the bone, then quantised to 1/255."""
+
+import cv2
+import numpy as np
+
+from handbone.core.frame import Frame
+
+Box = tuple[int, int, int, int]
+
+#: Steps of 1/255 below which nothing is kept (p = 0.02).
+FLOOR = 5
+# The logit of that floor less half a step.
+_FLOOR_LOGIT = float(np.log((FLOOR - 0.5) / (255.5 - FLOOR)))
+# Stands for "certainly not" where a grid says nothing; finite, so that interpolation stays finite.
+_NO_LOGIT = -20.0
+_NOTHING = np.zeros((0, 0), np.uint8)
+
+
+def from_grid(plane: np.ndarray, frame: Frame, picture_hw: tuple[int, int]) -> tuple[np.ndarray, Box]:
+    """One bone's logits in the picture.
+
+    Parameters
+    ----------
+    plane: float32 (h, w) on the frame's grid.
+    frame: maps the picture to the grid.
+    picture_hw: the picture's height and width.
+
+    Returns
+    -------
+    round(255 p) as uint8 and its half-open box in the picture, around all pixels where p is at least 0.02; 0 outside
+    the frame.
+    """
+    rows, columns = plane.shape
+    likely = cv2.compare(plane, _FLOOR_LOGIT, cv2.CMP_GE)
+    x, y, width, height = cv2.boundingRect(likely)
+    if not width:
+        return _NOTHING, (0, 0, 0, 0)
+    # Interpolation reaches one grid pixel further, and area-averaging one picture pixel.
+    reach = 1 + int(np.ceil(frame.scale))
+    left, right = max(x - reach, 0), min(x + width + reach, columns)
+    top, bottom = max(y - reach, 0), min(y + height + reach, rows)
+    box = _picture_box(frame, (left, top, right, bottom), picture_hw)
+    if box[0] >= box[2] or box[1] >= box[3]:
+        return _NOTHING, (0, 0, 0, 0)
+    # Logits go on beyond the grid's edge: without that, bones that the edge cuts would fade there.
+    part = cv2.copyMakeBorder(plane[top:bottom, left:right], reach, reach, reach, reach, cv2.BORDER_REPLICATE)
+    corner = np.array([[1, 0, reach - left], [0, 1, reach - top]], np.float64)
+    part_frame = frame.then(corner, part.shape)
+    logits = part_frame.unwarp(part, picture_hw, border=_NO_LOGIT, box_xyxy=box)
+    pixels = _quantised_sigmoid(logits)
+    if left == 0 or top == 0 or right == columns or bottom == rows:
+        pixels[~_inside(frame, box)] = 0
+    return pixels, box
+
+
+def _picture_box(frame: Frame, grid_box: Box, picture_hw: tuple[int, int]) -> Box:
+    left, top, right, bottom = grid_box
+    corners = np.array([[left, top], [right, top], [right, bottom], [left, bottom]]) - 0.5
+    points = frame.to_picture(corners)
+    low = np.maximum(np.floor(points.min(0)), 0).astype(int).tolist()
+    high = np.minimum(np.ceil(points.max(0)) + 1, picture_hw[::-1]).astype(int).tolist()
+    return low[0], low[1], high[0], high[1]
+
+
+def _inside(frame: Frame, box: Box) -> np.ndarray:
+    """Which pixel centres of a picture's box lie on the grid, bool (h, w)."""
+    left, top, right, bottom = box
+    inside = np.ones((bottom - top, right - left), bool)
+    for (along_x, along_y, offset), size in zip(frame.matrix, frame.size_hw[::-1], strict=True):
+        place = (along_x * np.arange(left, right) + offset)[None, :] + (along_y * np.arange(top, bottom))[:, None]
+        inside &= (place >= -0.5) & (place <= size - 0.5)
+    return inside
+
+
+def _quantised_sigmoid(logits: np.ndarray) -> np.ndarray:
+    # Through OpenCV's vectorised exp and rounding division: a third of NumPy's time.
+    denominator = cv2.exp(-logits)
+    denominator += 1
+    return cv2.divide(255.0, denominator, dtype=cv2.CV_8U)

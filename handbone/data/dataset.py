@@ -1,0 +1,148 @@
+"""A folder on disk as a list of samples, whatever its layout."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Literal, Protocol
+
+from handbone.core.errors import HandboneError
+from handbone.core.findings import Finding
+from handbone.core.labels import Labels
+from handbone.recipe.schema import Data
+
+Part = Literal["train", "test"]
+
+
+@dataclass(frozen=True)
+class Sample:
+    """One picture and where its labels are.
+
+    Parameters
+    ----------
+    name: base name with extension; results are joined by it.
+    image: path of the picture.
+    annotation: path of the file that holds its labels; None for a picture alone.
+    person: whose hand it is; both hands of a person share it, and a split keeps them together.
+    side: "L" or "R" where the file's name or the annotation says so; None otherwise.
+    part: "train" or "test".
+    key: the picture's id inside an annotation file that holds many pictures.
+    """
+
+    name: str
+    image: Path
+    annotation: Path | None
+    person: str
+    side: Literal["L", "R"] | None = None
+    part: Part = "train"
+    key: int | str | None = None
+
+
+class Layout(Protocol):
+    """How a kind of folder is listed and its labels are read."""
+
+    name: str
+
+    def list_samples(self) -> tuple[list[Sample], list[Finding]]:
+        """The samples, sorted by name, and what was found while listing them."""
+        ...
+
+    def read_labels(self, sample: Sample) -> Labels:
+        """The labels of a sample that has an annotation; HandboneError where its file cannot be read."""
+        ...
+
+
+@dataclass(frozen=True)
+class Dataset:
+    """The pictures of a folder.
+
+    Parameters
+    ----------
+    root: the folder.
+    layout: "contest", "coco" or "folder".
+    samples: sorted by part and name.
+    problems: what was found while listing, such as a picture without its annotation.
+    """
+
+    root: Path
+    layout: str
+    samples: tuple[Sample, ...]
+    problems: tuple[Finding, ...] = ()
+    _reader: Layout | None = field(default=None, repr=False, compare=False)
+    _labels: dict[Path, Labels] = field(default_factory=dict, repr=False, compare=False)
+
+    def __len__(self) -> int:
+        return len(self.samples)
+
+    def part(self, name: Part) -> tuple[Sample, ...]:
+        """The samples of the training or of the test part."""
+        return tuple(s for s in self.samples if s.part == name)
+
+    def labelled(self, part: Part | None = None) -> tuple[Sample, ...]:
+        """The samples that have an annotation, of one part or of both."""
+        return tuple(s for s in self.samples if s.annotation is not None and part in (None, s.part))
+
+    def labels(self, sample: Sample) -> Labels:
+        """The labels of a sample, read once and kept in memory (about 50 kB a picture).
+
+        Raises
+        ------
+        HandboneError: the sample has no annotation, or its file or its picture cannot be read.
+        """
+        if sample.annotation is None or self._reader is None:
+            remedy = "add its annotation, or use it for prediction only"
+            raise HandboneError("this picture has no annotation", where=sample.image, remedy=remedy)
+        if sample.image not in self._labels:
+            self._labels[sample.image] = self._reader.read_labels(sample)
+        return self._labels[sample.image]
+
+
+def open_dataset(settings: Data) -> Dataset:
+    """List the pictures of a folder.
+
+    With layout "auto": a folder with `train/DCM` or `test/DCM` is the contest's, one with a COCO file is COCO, any
+    other one is a folder of pictures.
+
+    Raises
+    ------
+    HandboneError: no such folder, no picture in it, or a layout that the folder does not have.
+    """
+    root = Path(settings.path).expanduser()
+    if not root.is_dir():
+        remedy = "give the folder that holds the pictures, or make a phantom set by 'handbone data phantom'"
+        raise HandboneError("no such folder", where=root, remedy=remedy)
+    layout = _layout(root, settings)
+    samples, problems = layout.list_samples()
+    if not samples:
+        detail = f"; {problems[0].file}: {problems[0].message}" if problems else ""
+        remedy = "put PNG, JPEG, TIFF or a plugin's files there as the README's section on own data shows"
+        raise HandboneError(f"no picture found in the layout '{layout.name}'{detail}", where=root, remedy=remedy)
+    samples.sort(key=lambda s: (s.part != "train", s.name, str(s.image)))
+    return Dataset(root, layout.name, tuple(samples), (*problems, *_repeated_names(root, samples)), layout)
+
+
+def _layout(root: Path, settings: Data) -> Layout:
+    from handbone.formats import coco, contest_json, folder
+
+    auto = settings.layout == "auto"
+    if settings.layout == "contest" or (auto and not settings.annotations and contest_json.fits(root)):
+        return contest_json.Contest(root, settings.class_map)
+    if settings.layout == "coco" or (auto and (settings.annotations or coco.fits(root))):
+        return coco.Coco(root, settings.annotations, settings.class_map)
+    return folder.Folder(root)
+
+
+def _repeated_names(root: Path, samples: Iterable[Sample]) -> list[Finding]:
+    seen: dict[str, Path] = {}
+    problems = []
+    for sample in samples:
+        if sample.name in seen:
+            other = relative_to(seen[sample.name], root)
+            message = f"{other} has the same base name, and results are joined by it"
+            problems.append(Finding("error", "repeated-name", relative_to(sample.image, root), message, "rename one"))
+        seen.setdefault(sample.name, sample.image)
+    return problems
+
+
+def relative_to(path: Path, root: Path) -> str:
+    """A path as a person who knows the dataset's folder would write it."""
+    return str(path.relative_to(root)) if path.is_relative_to(root) else str(path)

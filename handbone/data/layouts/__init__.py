@@ -1,1 +1,0 @@
-"""Ways in which pictures and labels lie on disk; one module a layout."""

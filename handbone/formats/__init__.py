@@ -1,0 +1,1 @@
+"""File formats, reading and writing: radiographs, the contest's files, COCO, folders, PNG masks."""

@@ -1,0 +1,109 @@
+"""A COCO file: https://cocodataset.org/#format-data, with overlapping bones as annotations of their own."""
+
+import json
+import shutil
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any, BinaryIO
+
+import cv2
+import numpy as np
+from pycocotools import mask as coco_mask
+
+from handbone import __version__, anatomy
+from handbone.core.bone_masks import BoneMasks
+from handbone.plugins.writing import PredictedPicture
+
+FILE = "annotations.json"
+_CATEGORIES = [{"id": bone.index + 1, "name": bone.name, "supercategory": "hand"} for bone in anatomy.BONES]
+_INFO = {"description": "Bones of the hand, outlined by handbone; not a medical device", "version": __version__}
+
+
+class CocoWriter:
+    """Writes `annotations.json` to a folder: categories 1 to 29 in anatomy order, one annotation a bone that was found.
+
+    Parameters
+    ----------
+    folder: gets the file.
+    polygons: outlines along the pixels' borders, which pycocotools fills to the same masks again, holes apart;
+        otherwise compressed run lengths, which are exact.
+    """
+
+    def __init__(self, folder: Path, *, polygons: bool = False):
+        self._path, self._polygons = folder / FILE, polygons
+        # The two lists of the file grow side by side; entries wait on disk, so that memory does not grow with them.
+        self._images, self._annotations = _Entries(), _Entries()
+
+    def write(self, picture: PredictedPicture) -> None:
+        """Add a picture and its bones."""
+        height, width = picture.masks.size_hw
+        number = self._images.count + 1
+        self._images.add({"id": number, "file_name": picture.name, "height": height, "width": width})
+        segmentations = _polygons if self._polygons else _run_lengths
+        areas = picture.masks.areas()
+        for bone, segmentation in segmentations(picture.masks):
+            left, top, right, bottom = picture.masks.boxes_xyxy[bone].tolist()
+            entry = {
+                "id": self._annotations.count + 1,
+                "image_id": number,
+                "category_id": bone + 1,
+                "segmentation": segmentation,
+                "area": int(areas[bone]),
+                "bbox": [left, top, right - left, bottom - top],
+                "iscrowd": 0,
+            }
+            name = anatomy.NAMES[bone]
+            if name in picture.confidence:
+                entry["score"] = picture.confidence[name]
+            self._annotations.add(entry)
+
+    def close(self) -> None:
+        """Put the file together."""
+        with open(self._path, "wb") as file:
+            head = json.dumps({"info": _INFO, "licenses": [], "categories": _CATEGORIES}, ensure_ascii=False)
+            file.write(head[:-1].encode())
+            for name, entries in (("images", self._images), ("annotations", self._annotations)):
+                file.write(f',\n"{name}": ['.encode())
+                entries.move_to(file)
+                file.write(b"]")
+            file.write(b"}\n")
+
+
+class _Entries:
+    """JSON entries of a list, on disk until they are wanted."""
+
+    def __init__(self):
+        self.count = 0
+        self._file = tempfile.TemporaryFile()  # noqa: SIM115, closed where it is read
+
+    def add(self, entry: dict[str, Any]) -> None:
+        self._file.write(b",\n" if self.count else b"\n")
+        self._file.write(json.dumps(entry, ensure_ascii=False).encode())
+        self.count += 1
+
+    def move_to(self, file: BinaryIO) -> None:
+        with self._file:
+            self._file.seek(0)
+            shutil.copyfileobj(self._file, file)
+
+
+def _run_lengths(masks: BoneMasks) -> Iterator[tuple[int, dict[str, Any]]]:
+    """Each bone that is there with its compressed run lengths, down the columns."""
+    canvas = np.zeros(masks.size_hw, np.uint8, order="F")
+    for bone in np.flatnonzero(masks.present()).tolist():
+        left, top, right, bottom = masks.boxes_xyxy[bone].tolist()
+        canvas[top:bottom, left:right] = masks.crops[bone]
+        encoded = coco_mask.encode(canvas)
+        canvas[top:bottom, left:right] = 0
+        yield bone, {"size": list(masks.size_hw), "counts": encoded["counts"].decode("ascii")}
+
+
+def _polygons(masks: BoneMasks) -> Iterator[tuple[int, list[list[float]]]]:
+    """Each bone that is there with the outlines of its parts as [x1, y1, x2, ...], a pixel's corners being whole."""
+    for bone in np.flatnonzero(masks.present()).tolist():
+        # On a grid twice as fine an outline has an inside, even that of a single pixel.
+        fine = np.kron(masks.crops[bone].view(np.uint8), np.ones((2, 2), np.uint8))
+        contours, _ = cv2.findContours(fine, cv2.RETR_EXTERNAL, cv2.CHAIN_APPROX_SIMPLE)
+        corner = masks.boxes_xyxy[bone, :2]
+        yield bone, [((contour[:, 0] + 0.5) / 2 + corner).ravel().tolist() for contour in contours]

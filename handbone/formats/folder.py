@@ -1,0 +1,47 @@
+"""Pictures alone, in a folder and the folders under it: for prediction."""
+
+import re
+from dataclasses import dataclass
+from pathlib import Path
+
+from handbone.core.errors import HandboneError
+from handbone.core.findings import Finding
+from handbone.core.labels import Labels
+from handbone.data.dataset import Sample
+from handbone.formats.image_files import is_picture, stem_of
+
+# Only the last part of a name says the side: names may hold further underscores.
+_SIDE = re.compile(r"[_-](R|L|right|left)$", re.IGNORECASE)
+
+
+def side_and_person(stem: str) -> tuple[str | None, str]:
+    """The side that ends a file's stem ("hand_7_R" gives "R"; None without one), and the stem without it."""
+    match = _SIDE.search(stem)
+    return (match[1][0].upper(), stem[: match.start()]) if match else (None, stem)
+
+
+def pictures_under(root: Path) -> list[Path]:
+    """Picture files in a folder and the folders under it, sorted; hidden ones are left out."""
+    paths = (p for p in sorted(root.rglob("*")) if is_picture(p))
+    return [p for p in paths if not any(part.startswith(".") for part in p.relative_to(root).parts)]
+
+
+@dataclass(frozen=True)
+class Folder:
+    """A folder of pictures without labels."""
+
+    root: Path
+    name: str = "folder"
+
+    def list_samples(self) -> tuple[list[Sample], list[Finding]]:
+        """Every picture, each its own person unless two names differ in their side only."""
+        samples = []
+        for path in pictures_under(self.root):
+            side, person = side_and_person(stem_of(path))
+            person = str(path.parent.relative_to(self.root) / person)
+            samples.append(Sample(path.name, path, None, person, side, "test"))
+        return samples, []
+
+    def read_labels(self, sample: Sample) -> Labels:
+        """Refused: there are none."""
+        raise HandboneError("this layout has no labels", where=sample.image)

@@ -1,0 +1,50 @@
+"""The built-in writers by name."""
+
+from pathlib import Path
+from typing import Any, Literal
+
+from pydantic import Field
+
+from handbone.plugins import WriterSpec, hookimpl
+from handbone.recipe.schema import Table
+
+
+class CocoSettings(Table):
+    """Settings of COCO files."""
+
+    segmentation: Literal["rle", "polygon"] = Field(
+        default="rle", description="rle: exact; polygon: outlines that can be edited, which lose holes"
+    )
+
+
+def _coco(settings: CocoSettings, *, folder: Path):
+    from handbone.formats.coco_writer import CocoWriter
+
+    return CocoWriter(folder, polygons=settings.segmentation == "polygon")
+
+
+def _png(settings: Any, *, folder: Path):
+    from handbone.formats.png_writer import PngWriter
+
+    return PngWriter(folder)
+
+
+def _contest_csv(settings: Any, *, folder: Path):
+    from handbone.formats.contest_csv_writer import ContestWriter
+
+    return ContestWriter(folder)
+
+
+@hookimpl
+def handbone_writers() -> list[WriterSpec]:
+    """coco, png, contest_csv."""
+    return [
+        WriterSpec(
+            name="coco",
+            summary="annotations.json of all pictures, as COCO's tools read it",
+            build=_coco,
+            settings=CocoSettings,
+        ),
+        WriterSpec(name="png", summary="NAME/BONE.png, black and white, 29 a picture", build=_png),
+        WriterSpec(name="contest_csv", summary="predictions.csv with the contest's three columns", build=_contest_csv),
+    ]

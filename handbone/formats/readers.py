@@ -1,0 +1,85 @@
+"""Which of the registered readers reads a file: by its extension, else by its first bytes."""
+
+import functools
+from collections.abc import Callable
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from handbone.core.errors import HandboneError
+
+if TYPE_CHECKING:
+    from handbone.formats.image_files import Picture
+    from handbone.plugins import ReaderSpec
+    from handbone.plugins.manager import Provided
+
+# Enough for a DICOM's preamble and the element after it that says what the file holds.
+_HEAD_BYTES = 512
+
+
+def provider_of(path: Path) -> "Provided":
+    """The one reader of a file; the built-in one where none knows the file.
+
+    Raises
+    ------
+    HandboneError: two packages can read it.
+    """
+    found = candidates(path)
+    if len(found) > 1:
+        from handbone.plugins.manager import ONE_OF_TWO
+
+        packages = " and ".join(provided.package for provided in found)
+        raise HandboneError(f"this file can be read by {packages}", where=path, remedy=ONE_OF_TWO)
+    return found[0] if found else next(one for one in _readers() if is_builtin(one))
+
+
+def candidates(path: Path) -> "list[Provided]":
+    """The readers that have a file's extension; where none has, those that recognise its content."""
+    extension = path.suffix.lower()
+    found = [one for one in _readers() if extension in one.spec.extensions]
+    return found or _by_content(path)
+
+
+def is_builtin(provided: "Provided") -> bool:
+    """Whether a reader is handbone's own."""
+    from handbone.plugins.manager import BUILTIN
+
+    return provided.package == BUILTIN
+
+
+def extensions() -> set[str]:
+    """Every extension that a reader has, lower case with the dot."""
+    return {extension for one in _readers() for extension in one.spec.extensions}
+
+
+@functools.lru_cache
+def built(spec: "ReaderSpec") -> "Callable[[Path], Picture]":
+    """A spec's reader with its default settings, built once."""
+    return spec.build(spec.settings())
+
+
+def _readers() -> "list[Provided]":
+    # Late: importing this module must not load the plugins.
+    from handbone.plugins import registry
+
+    return registry().provided("reader")
+
+
+def _by_content(path: Path) -> "list[Provided]":
+    able = [one for one in _readers() if one.spec.recognises is not None]
+    if not able:
+        return []
+    try:
+        with path.open("rb") as file:
+            head = file.read(_HEAD_BYTES)
+    except OSError:
+        return []
+    return [one for one in able if _recognises(one, head)]
+
+
+def _recognises(provided: "Provided", head: bytes) -> bool:
+    try:
+        return bool(provided.spec.recognises(head))
+    except Exception as error:  # code of others may fail in any way
+        thing = f"the reader {provided.spec.name!r} of {provided.package} {provided.version}"
+        what = f"{thing} fails on a file's first bytes ({type(error).__name__}: {error})"
+        raise HandboneError(what, remedy=f"tell the authors of {provided.package}, or disable it") from error

@@ -1,0 +1,1 @@
+"""Which masks are credible: the gate and the presence of bones, fitted by logistic regression."""

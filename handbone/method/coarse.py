@@ -1,0 +1,47 @@
+"""The first stage: one network reads the whole picture, letterboxed."""
+
+from collections.abc import Sequence
+
+import numpy as np
+
+from handbone.core.bone_probabilities import BoneProbabilities
+from handbone.core.frame import Frame
+from handbone.data.grid_dataset import GridDataset, LabelledPicture
+from handbone.data.view import view
+from handbone.method.tta import PLAIN, View, tta_mean
+from handbone.training.inference import Predictor
+
+
+class CoarseDataset(GridDataset):
+    """Whole pictures, letterboxed to the network's size. See `GridDataset`."""
+
+    def frame_of(self, picture: LabelledPicture, rng: np.random.Generator) -> Frame:
+        """The letterbox."""
+        return Frame.letterbox(picture.size_hw, (self.size, self.size))
+
+
+def predict_coarse(
+    predictor: Predictor,
+    image: np.ndarray,
+    size: int,
+    *,
+    frame: Frame | None = None,
+    flip: bool = False,
+    views: Sequence[View] = PLAIN,
+) -> BoneProbabilities:
+    """All bones of a picture of any size, in the picture's own pixels.
+
+    Parameters
+    ----------
+    predictor: the coarse network.
+    image: float32 (H, W) in [0, 1].
+    size: side of the network's grid.
+    frame: where it looks; by default the whole picture, letterboxed.
+    flip: average with the prediction of the mirrored picture.
+    views: the mean of these, see `handbone.method.tta`.
+    """
+
+    def logits(frame: Frame, seen: View) -> np.ndarray:
+        return predictor.logits(seen.of_grid(view(image, frame))[None], flip=flip)
+
+    return tta_mean(frame or Frame.letterbox(image.shape, (size, size)), image.shape, views, logits)

@@ -1,0 +1,145 @@
+"""Finding the hand: one look at the whole picture, other turns and the mirror image where it seems turned, and the
+square in which the hand stands upright at a size that the coarse network knows well.
+"""
+
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+
+import numpy as np
+
+from handbone import anatomy
+from handbone.core.bone_probabilities import BoneProbabilities
+from handbone.core.frame import Frame
+from handbone.method.coarse import predict_coarse
+from handbone.method.merge import paste_weight
+from handbone.method.pose.registration import PoseFit, fit_pose
+from handbone.method.postprocess import tidy
+from handbone.method.tta import PLAIN, View
+from handbone.training.inference import Predictor
+
+# The square in units of the third metacarpal's length, in the standard pose: from beyond the fingertips to below the
+# wrist, so that the unit is about a quarter of the side, as in pictures that a hand fills.
+_CENTRE_XY = (-0.08, -0.65)
+_SIDE = 4.3
+# A look that places so many of the 29 bones, weighted by their confidence, needs no other turn.
+_GOOD = 0.72
+# Below this a hand is not found, and the whole picture is read.
+_FOUND = 0.3
+_FEATHER = 0.06
+# A look at a hand that lies about upright and fills the picture counts as much as the close reading: two views of one
+# hand err less than one. Length of the third metacarpal as a share of the look's side, and degrees.
+_SEEN_WELL = (0.15, 0.3)
+_UPRIGHT = 14.0
+_CLOSE_SHARE = 0.5
+_FOREARM = anatomy.select(("forearm",))
+
+
+@dataclass(frozen=True)
+class Location:
+    """Where the hand is, and how it was found.
+
+    Parameters
+    ----------
+    frame: picture to the grid that the coarse network reads.
+    found: whether the frame stands around a hand; else it is the whole picture.
+    score: 0 to 1, how many of the 29 bones lie where a hand has them, each weighted by its confidence.
+    quarter_turns: clockwise quarter turns of the picture in the look that showed the hand best.
+    mirrored_look: whether that look was at the mirrored picture.
+    looks: number of looks taken.
+    degrees: direction of the hand's axis, clockwise from the picture's upward axis.
+    thumb: the side of the picture, with the hand upright, on which the thumb lies: "left" or "right".
+    seen_well: whether the look itself is as good as the close reading.
+    """
+
+    frame: Frame
+    found: bool
+    score: float
+    quarter_turns: int = 0
+    mirrored_look: bool = False
+    looks: int = 1
+    degrees: float = 0.0
+    thumb: str = ""
+    seen_well: bool = False
+
+    def to_json(self) -> dict:
+        """The location as JSON values."""
+        return {**asdict(self), "frame": self.frame.to_json()}
+
+
+def predict_located(
+    predictor: Predictor,
+    image: np.ndarray,
+    size: int,
+    *,
+    look_size: int,
+    flip: bool = False,
+    views: Sequence[View] = PLAIN,
+) -> tuple[BoneProbabilities, Location]:
+    """All bones of a picture in which the hand may lie anywhere and any way round.
+
+    Parameters
+    ----------
+    predictor: the coarse network.
+    image: float32 (H, W) in [0, 1].
+    size: side of the grid for the hand. look_size: side of the grid for the looks at the whole picture.
+    flip, views: as `predict_coarse`; views of the close reading only.
+    """
+    seen, place = locate(predictor, image, size, look_size=look_size, flip=flip)
+    if not place.found:
+        return tidy(predict_coarse(predictor, image, size, flip=flip, views=views)), place
+    close = predict_coarse(predictor, image, size, frame=place.frame, flip=flip, views=views)
+    box, inside = paste_weight(place.frame, image.shape, _FEATHER)
+    share = _CLOSE_SHARE if place.seen_well else 1.0
+    # The square cuts the forearm: beyond it the look alone tells. Of other bones nothing lies there.
+    forearm = seen.blend(close, (box, share * inside), _FOREARM)
+    rest = tuple(bone for bone in range(anatomy.COUNT) if bone not in _FOREARM)
+    whole = (0, 0, *image.shape[::-1]), np.full(image.shape, share, np.float32)
+    return tidy(forearm.blend(close, whole, rest)), place
+
+
+def locate(
+    predictor: Predictor, image: np.ndarray, size: int, *, look_size: int, flip: bool = False
+) -> tuple[BoneProbabilities, Location]:
+    """What the best look at the whole picture showed, and where to read closely. Parameters as `predict_located`."""
+    best: tuple[float, BoneProbabilities | None, PoseFit | None, int, bool] = (-1.0, None, None, 0, False)
+    looks = 0
+    for turns, mirrored in ((0, False), (2, False), (1, False), (3, False), (0, True), (2, True), (1, True), (3, True)):
+        frame = turned(Frame.letterbox(image.shape, (look_size, look_size)), turns, mirrored=mirrored)
+        seen = tidy(predict_coarse(predictor, image, look_size, frame=frame, flip=flip))
+        score, fit = rate(seen)
+        looks += 1
+        if score > best[0]:
+            best = score, seen, fit, turns, mirrored
+        if best[0] >= _GOOD:
+            break
+    score, seen, fit, turns, mirrored = best
+    if fit is None or score < _FOUND:
+        whole = Frame.letterbox(image.shape, (size, size))
+        return seen, Location(whole, False, round(max(score, 0.0), 4), looks=looks)
+    frame = Frame.around(tuple(fit.place(np.array([_CENTRE_XY]))[0]), _SIDE * fit.unit_px, size, degrees=fit.degrees)
+    thumb = "right" if fit.mirrored else "left"
+    # In the look the picture is turned: what counts is how the hand stands there.
+    tilt = abs((fit.degrees + 90 * turns + 180) % 360 - 180)
+    well = tilt < _UPRIGHT and _SEEN_WELL[0] < fit.unit_px / max(image.shape) < _SEEN_WELL[1]
+    return seen, Location(frame, True, round(score, 4), turns, mirrored, looks, round(fit.degrees, 2), thumb, well)
+
+
+def turned(frame: Frame, quarter_turns: int, *, mirrored: bool = False) -> Frame:
+    """The same square of the picture, turned clockwise by quarters in the grid, then mirrored."""
+    middle = (frame.size_hw[0] - 1) / 2
+    cosine, sine = ((1, 0), (0, 1), (-1, 0), (0, -1))[quarter_turns % 4]
+    linear = np.array([[cosine, -sine], [sine, cosine]], np.float64)
+    if mirrored:
+        linear = np.diag([-1.0, 1.0]) @ linear
+    centre = np.array([middle, middle])
+    return frame.then(np.column_stack([linear, centre - linear @ centre]))
+
+
+def rate(seen: BoneProbabilities) -> tuple[float, PoseFit | None]:
+    """How much of a hand was seen, 0 to 1, and how the standard pose lies in the picture."""
+    masks = seen.threshold(0.5)
+    fits = fit_pose(masks.centroids_xy(), tuple(range(anatomy.COUNT)))
+    if fits is None:
+        return 0.0, None
+    peaks = seen.peak()
+    return float(sum(peaks[bone] for bone in fits[0].agreeing) / anatomy.COUNT), fits[0]

@@ -1,0 +1,230 @@
+"""The third stage: a segment-anything network is shown the window and asked for each bone by its current mask."""
+
+from collections.abc import Iterable
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Self
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from handbone.anatomy import COUNT, NAMES, select
+from handbone.core.bone_probabilities import BoneProbabilities
+from handbone.core.errors import HandboneError
+from handbone.core.frame import Frame
+from handbone.data.view import resized, view
+from handbone.method.calibration.gate import Gate
+from handbone.method.merge import Merged, merge
+from handbone.method.prompt_inputs import ask, seen_on_grid
+from handbone.method.roi_placement import FrameDecision, wrist_frame
+from handbone.networks.prompters import build_prompter
+from handbone.plugins import Prompter
+from handbone.recipe import schema
+from handbone.weights.network_file import WeightsCard, load_state, read_card, save_weights
+from handbone.weights.origin import as_made
+
+PROMPTER_FILE = "prompter.safetensors"
+#: Name of the window and of its decisions in records.
+PROMPT_WINDOW = "prompt"
+
+# Bones that are decoded at once: eight of segment-anything's take half a gigabyte.
+_BATCH = 8
+# As in `refine`: logits of bones that are not asked for.
+_ABSENT = -30.0
+
+
+class PromptSettings(schema.Table):
+    """What a prompted stage needs beside its decoder's weights; kept in their card under the extra key `prompt`.
+
+    Parameters
+    ----------
+    encoder_id: of the prompter whose decoder this is; empty: not known.
+    gate: chances of harm, calibrated out of fold; None: the limits of `merge` and `prompt` alone decide.
+    """
+
+    prompt: schema.Prompt
+    crop: schema.Crop = schema.Crop()
+    merge: schema.Merge = schema.Merge()
+    encoder_id: str = ""
+    gate: Gate | None = None
+
+    @classmethod
+    def from_recipe(cls, recipe: schema.Recipe, encoder_id: str = "") -> Self:
+        """The settings of a recipe that has the stage."""
+        return cls(prompt=recipe.prompt, crop=recipe.crop, merge=recipe.merge, encoder_id=encoder_id)
+
+    @property
+    def limits(self) -> schema.Merge:
+        """The fixed limits of the gate: a prompted mask has to agree more with the one before than a refined one."""
+        least = max(self.merge.min_agreement, self.prompt.min_agreement)
+        return self.merge.model_copy(update={"min_agreement": least})
+
+
+@dataclass(frozen=True)
+class Answer:
+    """What the prompted network said of a bone.
+
+    Parameters
+    ----------
+    bone: name of the bone.
+    candidate: number of the answer that was taken, among those that the network gave.
+    predicted_iou: the IoU that the network expects of it.
+    agreement: its Dice with the current mask, on the network's mask grid.
+    """
+
+    bone: str
+    candidate: int
+    predicted_iou: float
+    agreement: float
+
+    def to_json(self) -> dict:
+        """The answer as JSON values."""
+        return asdict(self)
+
+
+@dataclass(frozen=True, eq=False)
+class Prompted:
+    """The prompted bones in the picture's pixels, nothing elsewhere; one answer for each bone that was asked for."""
+
+    probabilities: BoneProbabilities
+    answers: list[Answer]
+
+
+def predict_prompted(
+    prompter: Prompter,
+    image: np.ndarray,
+    frame: Frame,
+    current: BoneProbabilities,
+    *,
+    bones: Iterable[int],
+    settings: schema.Prompt,
+    threshold: float = 0.5,
+) -> Prompted:
+    """The chosen bones as the prompted network sees them; the window is embedded once for all of them.
+
+    Parameters
+    ----------
+    image: float32 (H, W) in [0, 1].
+    frame: the window, on a grid of any size.
+    current: what is known so far, in the picture's pixels; bones without a mask in the window are not asked for.
+    bones: indices of the bones to ask for.
+    settings: the prompts, and how answers are ranked.
+    threshold: probability from which a pixel belongs to a bone.
+    """
+    small = resized(frame, prompter.mask_size)
+    seen = seen_on_grid(current, small)
+    asked, prompts = ask(seen, bones, prompter.size, settings, threshold=threshold, points=prompter.points)
+    planes = np.full((COUNT, *small.size_hw), _ABSENT, np.float32)
+    answers: list[Answer] = []
+    if asked:
+        embedding = prompter.embed(view(image, resized(frame, prompter.size)))
+        for first in range(0, len(asked), _BATCH):
+            part = asked[first : first + _BATCH]
+            with torch.no_grad():
+                logits, iou = prompter.candidates(embedding, prompts.part(first, first + _BATCH))
+            masks = current_masks(seen, part, threshold)
+            taken, agreement = rank(logits.cpu(), iou.cpu(), masks, settings.iou_weight)
+            for row, (bone, candidate) in enumerate(zip(part, taken.tolist(), strict=True)):
+                planes[bone] = logits[row, candidate].cpu().numpy()
+                said = round(float(iou[row, candidate]), 4), round(float(agreement[row, candidate]), 4)
+                answers.append(Answer(NAMES[bone], candidate, *said))
+    return Prompted(BoneProbabilities.from_grid_logits(planes, small, image.shape), answers)
+
+
+def current_masks(seen: BoneProbabilities, bones: Iterable[int], threshold: float) -> Tensor:
+    """The masks of some bones on the mask grid, bool (B, m, m)."""
+    masks = seen.threshold(threshold)
+    return torch.from_numpy(np.stack([masks.mask(bone) for bone in bones]))
+
+
+def rank(logits: Tensor, iou: Tensor, masks: Tensor, iou_weight: float) -> tuple[Tensor, Tensor]:
+    """Which candidate each bone gets: the highest of iou_weight * predicted IoU + (1 - iou_weight) * agreement.
+
+    A network that was never shown radiographs is often sure of the whole hand: agreement keeps to the bone.
+
+    Parameters
+    ----------
+    logits: (B, K, m, m). iou: (B, K). masks: bool (B, m, m), the current ones.
+
+    Returns
+    -------
+    The candidate's number (B,), and the Dice of every candidate with the current mask (B, K).
+    """
+    inside, masks = logits > 0, masks[:, None]
+    shared = (inside & masks).sum((2, 3))
+    agreement = 2 * shared / (inside.sum((2, 3)) + masks.sum((2, 3))).clamp(min=1)
+    return (iou_weight * iou.clamp(0, 1) + (1 - iou_weight) * agreement).argmax(1), agreement
+
+
+@dataclass(frozen=True, eq=False)
+class PromptStage:
+    """A prompter and how it is used."""
+
+    prompter: Prompter
+    settings: PromptSettings
+
+    @classmethod
+    def from_path(cls, path: Path) -> Self:
+        """From a decoder's weights file; the encoder comes from where the file's card says.
+
+        Raises
+        ------
+        HandboneError: weights of another stage, or a prompter that is not installed, has no checkpoint or is another.
+        """
+        card = read_card(path)
+        if card.stage != "prompter":
+            raise HandboneError(f"these are weights of the stage '{card.stage}', not of a prompter", where=path)
+        settings = PromptSettings.model_validate(card.extra["prompt"])
+        model = as_made("prompter", card.model, card.plugin, where=path)
+        prompter = build_prompter(model, where=str(path))
+        if settings.encoder_id not in ("", prompter.encoder_id):
+            remedy = f"put the checkpoint in its place with which the run was made ({card.model.settings})"
+            raise HandboneError("its decoder belongs to another encoder", where=path, remedy=remedy)
+        load_state(prompter.decoder, path)
+        return cls(prompter, settings)
+
+    def save(self, path: Path, training: dict | None = None) -> Path:
+        """Write the decoder's weights with a card, whole or not at all. training: how it was tuned, if it was."""
+        card = WeightsCard(
+            model=self.settings.prompt.prompter,
+            in_channels=1,
+            size=self.prompter.size,
+            stage="prompter",
+            extra={"prompt": self.settings.model_dump(mode="json", by_alias=True)},
+            training=training or {},
+        )
+        return save_weights(path, self.prompter.decoder, card)
+
+    def __call__(
+        self,
+        image: np.ndarray,
+        current: BoneProbabilities,
+        where: FrameDecision | None = None,
+        *,
+        threshold: float = 0.5,
+    ) -> tuple[Merged, Prompted, FrameDecision]:
+        """Prompt in the refiner's window, or in one of its own without, and merge through the same gate."""
+        bones = select(self.settings.prompt.bones)
+        if where is None:
+            where = wrist_frame(current.threshold(threshold), self.settings.crop, self.prompter.size, bones=bones)
+        prompted = predict_prompted(
+            self.prompter,
+            image,
+            where.frame,
+            current,
+            bones=bones,
+            settings=self.settings.prompt,
+            threshold=threshold,
+        )
+        merged = merge(
+            current,
+            prompted.probabilities,
+            where.frame,
+            self.settings.limits,
+            bones=bones,
+            threshold=threshold,
+            gate=self.settings.gate,
+            region=PROMPT_WINDOW,
+        )
+        return merged, prompted, where

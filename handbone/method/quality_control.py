@@ -1,0 +1,100 @@
+"""What of an outcome is not to be trusted, in words: anatomy checks that need no truth."""
+
+from dataclasses import asdict, dataclass
+from itertools import combinations
+
+import numpy as np
+
+from handbone import anatomy
+from handbone.core.bone_masks import BoneMasks
+from handbone.core.labels import ring_areas
+from handbone.data.plausible import doubts, hand_unit
+from handbone.method.two_stage import Outcome
+
+# A mask that is less likely right than this is shown, and flagged.
+_UNSURE = 0.8
+# Share of the smaller bone; two pairs lie one behind the other in many radiographs.
+_SAME_PLACE = 0.6
+_MAY_OVERLAP = {
+    frozenset((anatomy.INDEX["Triquetrum"], anatomy.INDEX["Pisiform"])),
+    frozenset((anatomy.INDEX["Trapezium"], anatomy.INDEX["Trapezoid"])),
+}
+# Neighbours farther apart than this, in lengths of the third metacarpal, don't touch in any hand.
+_APART = 0.3
+
+
+@dataclass(frozen=True)
+class Flag:
+    """One reason to look again.
+
+    Parameters
+    ----------
+    rule: "no-hand", "window", "missing", "left-out", "unsure", "same-place", "apart", or a rule of
+        `handbone.data.plausible`.
+    bones: names of the bones concerned.
+    message: a clause.
+    """
+
+    rule: str
+    bones: tuple[str, ...]
+    message: str
+
+    def to_json(self) -> dict:
+        """The flag as JSON values."""
+        return asdict(self)
+
+
+def flags(outcome: Outcome, masks: BoneMasks) -> list[Flag]:
+    """Everything doubtful about the masks of an outcome, what concerns the whole picture first."""
+    found = []
+    if outcome.location is not None and not outcome.location.found:
+        found.append(Flag("no-hand", (), "no hand was found, so the picture was read as it is"))
+    for name, frame in outcome.frames.items():
+        if frame.fallback != "none":
+            found.append(Flag("window", (), f"the {frame.fallback} window was used for {name}: {frame.reason}"))
+    found += _unsure(outcome, masks)
+    rings = masks.rings()
+    found += [Flag(d.rule, tuple(anatomy.NAMES[b] for b in d.bones), d.message) for d in doubts(rings)]
+    unit = hand_unit(ring_areas(rings))
+    return [*found, *_same_place(masks), *(_apart(rings, unit) if unit > 0 else [])]
+
+
+def _unsure(outcome: Outcome, masks: BoneMasks) -> list[Flag]:
+    present = masks.present()
+    chance = np.where(present, 1.0, 0.0) if outcome.presence is None else outcome.presence
+    found = []
+    for bone in np.flatnonzero(~present & (chance > 0)):
+        message = f"a mask was left out: right with a chance of {chance[bone]:.2f}"
+        found.append(Flag("left-out", (anatomy.NAMES[bone],), message))
+    gone = tuple(anatomy.NAMES[bone] for bone in np.flatnonzero(~present & (chance == 0)))
+    if gone:
+        found.append(Flag("missing", gone, f"not seen: {', '.join(gone)}"))
+    for bone in np.flatnonzero(present & (chance < _UNSURE)):
+        found.append(Flag("unsure", (anatomy.NAMES[bone],), f"right with a chance of {chance[bone]:.2f} only"))
+    return found
+
+
+def _same_place(masks: BoneMasks) -> list[Flag]:
+    shared, areas, found = masks.intersections(), masks.areas(), []
+    for a, b in combinations(np.flatnonzero(masks.present()).tolist(), 2):
+        share = shared[a, b] / min(areas[a], areas[b])
+        if share > _SAME_PLACE and frozenset((a, b)) not in _MAY_OVERLAP:
+            names = anatomy.NAMES[a], anatomy.NAMES[b]
+            found.append(Flag("same-place", names, f"{share:.0%} of the smaller one lies on the other"))
+    return found
+
+
+def _apart(rings: dict[int, list[np.ndarray]], unit: float) -> list[Flag]:
+    found = []
+    for first, second in sorted(anatomy.NEIGHBOURS):
+        a, b = anatomy.INDEX[first], anatomy.INDEX[second]
+        if a in rings and b in rings:
+            gap = _gap(np.concatenate(rings[a]), np.concatenate(rings[b])) / unit
+            if gap > _APART:
+                found.append(Flag("apart", (first, second), f"lie {gap:.1f} lengths of a metacarpal apart"))
+    return found
+
+
+def _gap(points: np.ndarray, others: np.ndarray) -> float:
+    points, others = (p[:: max(1, len(p) // 80)].astype(float) for p in (points, others))
+    return float(np.sqrt(((points[:, None] - others[None]) ** 2).sum(-1).min()))

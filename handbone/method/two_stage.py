@@ -1,0 +1,260 @@
+"""The method as a whole: coarse masks of the picture, a window around the wrist, refined masks, merged."""
+
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Any, Self
+
+import numpy as np
+
+from handbone.core.bone_masks import BoneMasks
+from handbone.core.bone_probabilities import BoneProbabilities
+from handbone.core.errors import HandboneError
+from handbone.method.coarse import predict_coarse
+from handbone.method.locate import Location, predict_located
+from handbone.method.merge import Decision, merge
+from handbone.method.postprocess import tidy
+from handbone.method.prompt import PROMPT_WINDOW, PROMPTER_FILE, Answer, PromptStage
+from handbone.method.refine import predict_refined
+from handbone.method.roi import Window, asked, windows
+from handbone.method.roi_placement import FrameDecision
+from handbone.method.settings import CoarseSettings, RefinerSettings
+from handbone.method.tta import views_of
+from handbone.training.inference import Predictor
+from handbone.weights import find_weights, resolve
+from handbone.weights.network_file import read_card
+
+
+@dataclass(frozen=True)
+class Stage:
+    """A trained network and the side of the grid that it reads."""
+
+    predictor: Predictor
+    size: int
+
+
+@dataclass(frozen=True, eq=False)
+class Outcome:
+    """What both stages say of a picture.
+
+    Parameters
+    ----------
+    coarse, final: probabilities in the picture's own pixels before and after the second stage.
+    frames: where the second stage looked, by the window's name; empty without one.
+    decisions: one for each bone that the second stage may change.
+    seconds: time taken by each step.
+    location: where the hand was found, None where it was not looked for.
+    presence: (29,) how likely each bone's final mask is right; None where that was not calibrated.
+    answers: what the prompted network said, one for each bone that it was asked for.
+    prompt_decisions: one for each bone that the prompted network may change.
+    """
+
+    coarse: BoneProbabilities
+    final: BoneProbabilities
+    frames: dict[str, FrameDecision] = field(default_factory=dict)
+    decisions: list[Decision] = field(default_factory=list)
+    seconds: dict[str, float] = field(default_factory=dict)
+    location: Location | None = None
+    presence: np.ndarray | None = None
+    answers: list[Answer] = field(default_factory=list)
+    prompt_decisions: list[Decision] = field(default_factory=list)
+
+
+class TwoStage:
+    """Coarse network, window, refiner and merge, ready to predict.
+
+    Parameters
+    ----------
+    coarse: the network for the whole picture.
+    refiner: the network for the window; without one the coarse masks are the result.
+    settings: the window, the gate and the refiner's bones.
+    threshold: probability from which a pixel belongs to a bone, for the window and the gate.
+    flip: average every prediction with that of the mirrored picture.
+    views: names of the views that both stages take the mean of, see `handbone.method.tta`.
+    first: how the coarse network is used.
+    prompts: the third stage, which prompts a segment-anything network with the masks so far.
+    """
+
+    def __init__(
+        self,
+        coarse: Stage,
+        refiner: Stage | None = None,
+        settings: RefinerSettings | None = None,
+        *,
+        threshold: float = 0.5,
+        flip: bool = False,
+        views: Sequence[str] = (),
+        first: CoarseSettings | None = None,
+        prompts: PromptStage | None = None,
+    ):
+        self.first = first or CoarseSettings()
+        self.coarse_stage, self.refine_stage = coarse, refiner
+        self.settings = settings or RefinerSettings()
+        self.threshold, self.flip, self.views = threshold, flip, tuple(dict.fromkeys(views))
+        self._views = views_of(self.views)
+        self.windows: tuple[Window, ...] = ()
+        if refiner is not None:
+            chosen = self.settings
+            self.windows = windows(chosen.crop, chosen.bones, chosen.regions, refiner.size)
+        self.prompt_stage = prompts
+
+    @classmethod
+    def from_path(
+        cls,
+        path: str | Path,
+        *,
+        threshold: float = 0.5,
+        flip: bool | None = None,
+        views: Sequence[str] | None = None,
+        precision: str = "auto",
+    ) -> Self:
+        """From a run folder, a folder of weights, or the weights file of a coarse network alone.
+
+        Parameters
+        ----------
+        flip, views: as above; None: as the weights say.
+
+        Raises
+        ------
+        HandboneError: no weights there, weights of another stage than their name says, or an unknown name of views.
+        """
+        coarse_path, refiner_path = find_weights(path)
+        coarse, extra = _load_stage(coarse_path, "coarse", precision)
+        first = CoarseSettings.model_validate(extra.get("coarse", {}))
+        common = {
+            "threshold": threshold,
+            "flip": first.flip if flip is None else flip,
+            "views": first.views if views is None else views,
+            "first": first,
+        }
+        prompter_path = coarse_path.with_name(PROMPTER_FILE)
+        if resolve(path).is_dir() and prompter_path.is_file():
+            common["prompts"] = PromptStage.from_path(prompter_path)
+        if refiner_path is None:
+            return cls(coarse, **common)
+        refiner, extra = _load_stage(refiner_path, "refining", precision)
+        return cls(coarse, refiner, RefinerSettings.model_validate(extra["refiner"]), **common)
+
+    def predict(self, image: np.ndarray) -> Outcome:
+        """Outline the bones of one picture, float32 (H, W) in [0, 1], of any size."""
+        start = time.perf_counter()
+        coarse, location = self._coarse(image)
+        seconds = {"coarse": time.perf_counter() - start}
+        outcome = Outcome(coarse, coarse)
+        if self.refine_stage is not None:
+            outcome = self.refine(image, coarse)
+        if self.prompt_stage is not None:
+            outcome = self.prompt(image, outcome)
+        # Where a hand had to be found first, bones are one piece; elsewhere networks have the last word.
+        final = outcome.final if location is None else tidy(outcome.final)
+        outcome = replace(outcome, final=final, location=location, seconds=seconds | outcome.seconds)
+        return outcome if self.first.presence is None else self._without_guesses(outcome)
+
+    def _coarse(self, image: np.ndarray) -> tuple[BoneProbabilities, Location | None]:
+        network, size = self.coarse_stage.predictor, self.coarse_stage.size
+        more = {"flip": self.flip, "views": self._views}
+        if self.first.find_hand is None:
+            return predict_coarse(network, image, size, **more), None
+        return predict_located(network, image, size, look_size=self.first.find_hand, **more)
+
+    def _without_guesses(self, outcome: Outcome) -> Outcome:
+        """The outcome without the bones that are likelier wrong than right."""
+        presence = self.first.presence.of(outcome.final, self.threshold)
+        return replace(outcome, final=outcome.final.without(np.flatnonzero(presence < 0.5)), presence=presence)
+
+    def for_bones(self, bones: Sequence[int]) -> tuple[Window, ...]:
+        """The windows that refine some bones, indices, and nothing else.
+
+        Raises
+        ------
+        HandboneError: a refiner that does not know the surroundings of these bones.
+        """
+        return asked(self.windows, bones, roams=self.settings.roams)
+
+    def refine(self, image: np.ndarray, coarse: BoneProbabilities, windows: Sequence[Window] | None = None) -> Outcome:
+        """The second stage alone, on anyone's coarse probabilities of the picture.
+
+        Parameters
+        ----------
+        windows: those that it reads, from `for_bones`; by default all that it was made for.
+
+        Raises
+        ------
+        HandboneError: this method has no refiner.
+        """
+        chosen = self.windows if windows is None else windows
+        if self.refine_stage is None:
+            raise HandboneError("there is no refiner", remedy="give a run folder whose weights have both stages")
+        masks = coarse.threshold(self.threshold)
+        outcome = Outcome(coarse, coarse, seconds={"crop": 0.0, "refine": 0.0, "merge": 0.0})
+        for window in chosen:
+            outcome = self._refine(image, masks, outcome, window)
+        return outcome
+
+    def _refine(self, image: np.ndarray, masks: BoneMasks, so_far: Outcome, window: Window) -> Outcome:
+        times = [time.perf_counter()]
+        where = window.place(masks)
+        times.append(time.perf_counter())
+        refined = predict_refined(
+            self.refine_stage.predictor,
+            image,
+            where.frame,
+            bones=window.returned,
+            coarse=masks if self.settings.coarse_channels else None,
+            flip=self.flip and self.settings.either_side,
+            views=self._views,
+        )
+        if self.first.find_hand is not None:
+            refined = tidy(refined)
+        times.append(time.perf_counter())
+        merged = merge(
+            so_far.final,
+            refined,
+            where.frame,
+            self.settings.merge,
+            bones=window.returned,
+            threshold=self.threshold,
+            may_add=where.fallback != "whole",
+            gate=self.settings.gate,
+            region=window.name,
+        )
+        times.append(time.perf_counter())
+        taken = dict(zip(("crop", "refine", "merge"), np.diff(times).tolist(), strict=True))
+        return replace(
+            so_far,
+            final=merged.probabilities,
+            frames={**so_far.frames, window.name: where},
+            decisions=[*so_far.decisions, *merged.decisions],
+            seconds={step: so_far.seconds[step] + taken[step] for step in taken},
+        )
+
+    def prompt(self, image: np.ndarray, outcome: Outcome) -> Outcome:
+        """The third stage alone, on an outcome of the others; in the refiner's first window, where there is one.
+
+        Raises
+        ------
+        HandboneError: this method has no prompter.
+        """
+        if self.prompt_stage is None:
+            raise HandboneError("there is no prompter", remedy="give one, or a run folder whose recipe has [prompt]")
+        start = time.perf_counter()
+        where = next(iter(outcome.frames.values()), None)
+        merged, prompted, where = self.prompt_stage(image, outcome.final, where, threshold=self.threshold)
+        return replace(
+            outcome,
+            final=merged.probabilities,
+            frames=outcome.frames or {PROMPT_WINDOW: where},
+            seconds={**outcome.seconds, "prompt": time.perf_counter() - start},
+            answers=prompted.answers,
+            prompt_decisions=merged.decisions,
+        )
+
+
+def _load_stage(path: Path, stage: str, precision: str) -> tuple[Stage, dict[str, Any]]:
+    card = read_card(path)
+    # A refiner reads a window of any bones; what counts is that the two are not confused.
+    if (card.stage == "coarse") != (stage == "coarse"):
+        what = f"these are weights of the stage '{card.stage}', where those of the {stage} network are needed"
+        raise HandboneError(what, where=path, remedy="give the run folder, which holds both stages")
+    return Stage(Predictor(path, precision), card.size), card.extra

@@ -1,0 +1,1 @@
+"""Architectures, losses, optimisers and prompters that recipes can name."""

@@ -1,0 +1,78 @@
+"""The built-in losses by name; nothing here imports torch."""
+
+from typing import Any
+
+from pydantic import Field
+
+from handbone.plugins import LossSpec, hookimpl
+from handbone.recipe.schema import Table
+
+
+class OverlapSettings(Table):
+    """Settings of Dice and IoU."""
+
+    smooth: float = Field(default=1.0, gt=0, description="pixels added to both sides of the ratio")
+
+
+class TverskySettings(OverlapSettings):
+    """Dice with different prices; 0.5 and 0.5 is Dice."""
+
+    alpha: float = Field(default=0.3, ge=0, description="price of a false positive pixel")
+    beta: float = Field(default=0.7, ge=0, description="price of a false negative pixel")
+
+
+class FocalSettings(Table):
+    """Settings of the focal loss."""
+
+    gamma: float = Field(default=2.0, ge=0, description="how strongly easy pixels are discounted; 0 is BCE")
+    alpha: float | None = Field(default=None, gt=0, lt=1, description="weight of bone against background")
+
+
+class OutlineSettings(Table):
+    """Settings of the cross-entropy that counts pixels near outlines more."""
+
+    emphasis: float = Field(default=4.0, gt=0, description="how much more a pixel counts that lies near an outline")
+    width: int = Field(default=3, ge=1, le=64, description="pixels on either side of an outline that lie near it")
+
+
+def _build(name: str):
+    def build(settings: Any):
+        from handbone.networks.losses import overlap, pixelwise
+
+        return {
+            "bce": pixelwise.BCE,
+            "focal": pixelwise.Focal,
+            "outline_bce": pixelwise.OutlineBCE,
+            "dice": overlap.Dice,
+            "iou": overlap.IoU,
+            "tversky": overlap.Tversky,
+        }[name](**settings.model_dump())
+
+    return build
+
+
+@hookimpl
+def handbone_losses() -> list[LossSpec]:
+    """bce, focal, outline_bce, dice, iou, tversky."""
+    return [
+        LossSpec(name="bce", summary="Binary cross-entropy, mean over all pixels and bones", build=_build("bce")),
+        LossSpec(
+            name="focal", summary="Cross-entropy of the hard pixels", build=_build("focal"), settings=FocalSettings
+        ),
+        LossSpec(
+            name="outline_bce",
+            summary="Cross-entropy in which pixels near a bone's outline count more",
+            build=_build("outline_bce"),
+            settings=OutlineSettings,
+        ),
+        LossSpec(
+            name="dice", summary="1 - Dice per bone over the batch", build=_build("dice"), settings=OverlapSettings
+        ),
+        LossSpec(name="iou", summary="1 - IoU per bone over the batch", build=_build("iou"), settings=OverlapSettings),
+        LossSpec(
+            name="tversky",
+            summary="Dice with different prices for misses and false alarms",
+            build=_build("tversky"),
+            settings=TverskySettings,
+        ),
+    ]

@@ -1,0 +1,5 @@
+"""Segment-anything networks that improve masks when they are told what to look for. Imports no torch."""
+
+from handbone.networks.prompters.load import build_prompter, choose, find_prompter, load_prompter
+
+__all__ = ["build_prompter", "choose", "find_prompter", "load_prompter"]

@@ -1,6 +1,0 @@
-"""Radiographs of hands that do not exist, drawn from bone meshes, with exact overlapping masks."""
-
-from handbone.phantom.hand import PhantomHand, draw_hand
-from handbone.phantom.write import write_contest_set
-
-__all__ = ["PhantomHand", "draw_hand", "write_contest_set"]

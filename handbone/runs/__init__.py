@@ -1,0 +1,1 @@
+"""The run of a recipe: engine, folder, plan and manifest."""

@@ -1,0 +1,54 @@
+"""Runs that are done: found, and opened for what they left."""
+
+import json
+import os
+from pathlib import Path
+
+from handbone.core.errors import HandboneError
+from handbone.data.dataset import open_dataset
+from handbone.recipe.load import load_recipe
+from handbone.recipe.schema import Data
+from handbone.runs.context import Context
+from handbone.runs.folder import RunFolder
+
+TABLE, MANIFEST = "predictions.csv", "manifest.json"
+
+
+def is_finished_run(folder: Path) -> bool:
+    """Whether a folder holds a run that has come to its end."""
+    return (folder / MANIFEST).is_file() and (folder / TABLE).is_file()
+
+
+def finished_run(folder: Path) -> Context:
+    """A finished run with its recipe, its pictures and what its steps left.
+
+    Raises
+    ------
+    HandboneError: no finished run there, or its pictures are gone.
+    """
+    if not is_finished_run(folder):
+        remedy = "give the folder of a run that 'handbone run' has finished"
+        raise HandboneError("there is no finished run", where=folder, remedy=remedy)
+    phantom = json.loads((folder / MANIFEST).read_text(encoding="utf-8"))["data"] == "phantom"
+    recipe = load_recipe(folder / "recipe.toml").recipe
+    drawn = RunFolder(folder).step("phantom") / "set"
+    data = Data(path=str(drawn), layout="contest") if phantom else recipe.data
+    if not Path(data.path).exists():
+        remedy = "give the same command in the folder in which the run was made"
+        raise HandboneError("the run's pictures are not there", where=data.path, remedy=remedy)
+    return Context(recipe, RunFolder(folder), phantom, open_dataset(data))
+
+
+def latest_run() -> Path:
+    """The run that was finished last in the folder of runs.
+
+    Raises
+    ------
+    HandboneError: there is none.
+    """
+    root = Path(os.environ.get("HANDBONE_RUNS", "runs"))
+    manifests = sorted(root.glob("*/manifest.json"), key=lambda path: path.stat().st_mtime)
+    if not manifests:
+        remedy = "make one with 'handbone run', name one with --run, or give --coarse FILE.csv --images FOLDER"
+        raise HandboneError("there is no finished run", where=root, remedy=remedy)
+    return manifests[-1].parent

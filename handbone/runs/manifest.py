@@ -1,0 +1,84 @@
+"""The manifest: what ran, on what, with which versions; no paths, names or keys of the user's."""
+
+import importlib.metadata
+import platform
+import resource
+import sys
+from collections.abc import Sequence
+from datetime import UTC, datetime
+from pathlib import Path
+
+from handbone import __version__
+from handbone.core.files import sha256_of, write_json
+from handbone.plugins.manager import registry
+from handbone.plugins.provenance import provenance
+from handbone.recipe.schema import Recipe
+from handbone.runs.plan import PlannedStep, Result
+
+_PACKAGES = (
+    "torch",
+    "torchvision",
+    "segmentation-models-pytorch",
+    "segment-anything",
+    "timm",
+    "lightning",
+    "albumentations",
+    "opencv-python-headless",
+    "numpy",
+    "pandas",
+    "pydantic",
+    "pluggy",
+    "safetensors",
+    "numba",
+)
+
+
+def peak_memory_gb() -> float:
+    """Largest resident size so far of this process plus that of its largest finished child, in gigabytes."""
+    unit = 1 if sys.platform == "darwin" else 1024
+    kinds = (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN)
+    return sum(resource.getrusage(kind).ru_maxrss for kind in kinds) * unit / 1e9
+
+
+def environment() -> dict:
+    """Versions of handbone, its packages and Python, and the kind of machine."""
+    import torch
+
+    return {
+        "handbone": __version__,
+        "python": platform.python_version(),
+        "platform": platform.system(),
+        "machine": platform.machine(),
+        "threads": torch.get_num_threads(),
+        "device": torch.cuda.get_device_name(0) if torch.cuda.is_available() else "cpu",
+        "packages": {name: _version(name) for name in _PACKAGES},
+    }
+
+
+def write_manifest(path: Path, recipe: Recipe, plan: Sequence[PlannedStep], result: Result, *, phantom: bool) -> None:
+    """Write `manifest.json` for a finished run."""
+    weights = sorted((path.parent / "weights").glob("*.safetensors"))
+    write_json(
+        path,
+        {
+            "recipe": recipe.name,
+            "finished": datetime.now(UTC).isoformat(timespec="seconds"),
+            "seed": recipe.seed,
+            "data": "phantom" if phantom else "own",
+            "environment": environment(),
+            "plugins": provenance(registry()),
+            "steps": {p.step.name: {"fingerprint": p.mark, "state": p.state} for p in plan},
+            "seconds": {name: round(value, 1) for name, value in result.seconds.items()},
+            "peak_memory_gb": round(result.peak_memory_gb, 2),
+            "figures": result.figures,
+            "weights": {file.name: sha256_of(file) for file in weights},
+            "problems": result.problems,
+        },
+    )
+
+
+def _version(name: str) -> str | None:
+    try:
+        return importlib.metadata.version(name)
+    except importlib.metadata.PackageNotFoundError:
+        return None

@@ -1,0 +1,144 @@
+"""The step that learns, from pictures new to the networks, when to refuse a stage's mask and when to show a bone."""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import numpy as np
+
+from handbone.anatomy import INDEX
+from handbone.core.bone_masks import BoneMasks
+from handbone.core.bone_probabilities import BoneProbabilities
+from handbone.core.files import write_json
+from handbone.core.progress import console, track
+from handbone.data.synthetic_stream import PhantomStream
+from handbone.evaluation.metrics import dice_contest
+from handbone.method.calibration import gate as gates
+from handbone.method.calibration.gate import Gate, verdict
+from handbone.method.calibration.presence import Presence, features
+from handbone.method.merge import Decision
+from handbone.method.postprocess import tidy
+from handbone.method.prompt import PromptStage
+from handbone.method.two_stage import TwoStage
+from handbone.recipe import schema
+from handbone.runs.context import Context
+from handbone.runs.steps.predict import GATE_FILE, PRESENCE_FILE, PROMPT_GATE_FILE, gather_weights, load_method
+from handbone.runs.steps.prompter import load_prompts
+
+# No training comes so far: these phantoms are new to the networks.
+_EPOCH = 1_000_000
+# A mask that overlaps its bone less than this is wrong.
+_RIGHT = 0.5
+# With fewer pictures chances of harm would be guesses.
+_FEWEST = 10
+# Hands met later differ more than those that a network has learned from: where training draws hands all alike, those to
+# calibrate with vary half as much again, and every other one is bent. The wide variety is wide enough.
+_VARIED = {"contest": {"spread": 1.5, "bent": 0.5}, "wide": {}}
+# Every refined mask is taken, so that it shows what each would do.
+_OPEN = schema.Merge(min_agreement=0.0, area_ratio=(0.0, 1e9), max_shift=1e9)
+
+
+def calibrate(context: Context, part: Path) -> None:
+    """Predict with all stages and learn from how that comes out.
+
+    Leaves `gate.json`, `prompt_gate.json` and `presence.json`, those that the recipe needs.
+    """
+    recipe = context.recipe
+    gather_weights(context, part / "weights", merge=_OPEN)
+    method = load_method(part / "weights", recipe.predict)
+    pictures = []
+    for image, truth in _unseen(context):
+        outcome = method.predict(image)
+        earlier = outcome.coarse if outcome.location is None else tidy(outcome.coarse)
+        sides = [_Side(each, truth, recipe.predict.threshold) for each in (earlier, outcome.final)]
+        pictures.append((sides, outcome.decisions))
+    gate = None
+    if recipe.refine is not None and recipe.merge.gate == "calibrated":
+        gate = _fit_gate(pictures, recipe.merge, "refined")
+        write_json(part / GATE_FILE, gate.model_dump(mode="json") if gate else None)
+        if recipe.prompt is not None:
+            prompt_gate = _calibrate_prompts(context, method, gate)
+            write_json(part / PROMPT_GATE_FILE, prompt_gate.model_dump(mode="json") if prompt_gate else None)
+    if context.phantom and recipe.predict.calibrate:
+        presence = _fit_presence(pictures, recipe.merge, gate)
+        write_json(part / PRESENCE_FILE, presence.model_dump(mode="json"))
+
+
+def _calibrate_prompts(context: Context, method: TwoStage, gate: Gate | None) -> Gate | None:
+    """The third stage's gate, of what it does to the masks that the second one, behind its own gate, hands on."""
+    recipe, stage = context.recipe, load_prompts(context)[0]
+    limits = stage.settings.limits
+    wanted = {"prompt": recipe.prompt.model_copy(update={"min_agreement": 0.0}), "merge": _OPEN}
+    eager = PromptStage(stage.prompter, stage.settings.model_copy(update=wanted))
+    method.settings = method.settings.model_copy(update={"merge": recipe.merge, "gate": gate})
+    threshold, pictures = recipe.predict.threshold, []
+    for image, truth in _unseen(context):
+        earlier = method.predict(image)
+        merged, *_ = eager(image, earlier.final, next(iter(earlier.frames.values())), threshold=threshold)
+        later = merged.probabilities if earlier.location is None else tidy(merged.probabilities)
+        pictures.append(([_Side(each, truth, threshold) for each in (earlier.final, later)], merged.decisions))
+    return _fit_gate(pictures, limits, "prompted")
+
+
+class _Side:
+    """One of the two results of a picture: how it compares with the truth, and what is known of its masks."""
+
+    def __init__(self, probabilities: BoneProbabilities, truth: BoneMasks, threshold: float):
+        self.dice = dice_contest(truth, probabilities.threshold(threshold))
+        self.table, self.seen = features(probabilities, threshold)
+
+
+_Pictures = list[tuple[list[_Side], list[Decision]]]
+
+
+def _unseen(context: Context) -> Iterator[tuple[np.ndarray, BoneMasks]]:
+    """Pictures float32 (H, W) that no network has learned from, with true masks."""
+    recipe = context.recipe
+    if context.phantom and recipe.predict.calibrate:
+        variety = recipe.phantom.variety
+        stream = PhantomStream(recipe.predict.calibrate, variety, recipe.phantom.seed, **_VARIED[variety])
+        for index in track(range(len(stream)), "Calibrating on phantoms"):
+            picture = stream.draw(_EPOCH, index, recipe.phantom.size)
+            image = (picture.load() / np.float32(255)).astype(np.float32)
+            yield image, BoneMasks.from_rings(picture.rings, picture.size_hw)
+        return
+    for sample in track(context.parts["validation"], "Calibrating on validation pictures"):
+        yield context.cache.image(sample.image), context.dataset.labels(sample).masks()
+
+
+def _fit_gate(pictures: _Pictures, limits: schema.Merge, kind: str) -> Gate | None:
+    if len(pictures) < _FEWEST:
+        console.print(f"{len(pictures)} pictures are too few to calibrate the gate: its fixed limits decide")
+        return None
+    outcomes = []
+    for number, ((before, after), decisions) in enumerate(pictures):
+        for decision in decisions:
+            bone = INDEX[decision.bone]
+            usable = decision.used and decision.evidence.before
+            if usable and verdict(bone, decision.evidence, limits, None, may_add=True)[0]:
+                gain = float(after.dice[bone] - before.dice[bone])
+                outcomes.append(gates.Trial(number, bone, decision.evidence, gain))
+    if not outcomes:
+        return None
+    gate = Gate.fit(outcomes, len(pictures))
+    worse = np.mean([outcome.gain < -gates.HARM for outcome in outcomes])
+    console.print(
+        f"{100 * worse:.1f} % of {len(outcomes)} {kind} masks were worse on {len(pictures)} pictures; with the gate "
+        f"{100 * gate.harmed:.2f} % of all masks are, and {kind} ones gain {gate.gain:+.4f} Dice"
+    )
+    return gate
+
+
+def _fit_presence(pictures: _Pictures, limits: schema.Merge, gate: Gate | None) -> Presence:
+    rows = []
+    for (before, after), decisions in pictures:
+        changed = np.zeros(len(before.dice), bool)
+        for decision in decisions:
+            bone = INDEX[decision.bone]
+            changed[bone] = decision.used and verdict(bone, decision.evidence, limits, gate, may_add=True)[0]
+        seen = np.where(changed, after.seen, before.seen)
+        table = np.where(changed[:, None], after.table, before.table)
+        right = np.where(changed, after.dice, before.dice) >= _RIGHT
+        rows.append((table[seen], right[seen]))
+    right = np.concatenate([each[1] for each in rows])
+    console.print(f"{np.count_nonzero(~right)} of {len(right)} masks on {len(pictures)} pictures were wrong")
+    return Presence.fit(rows)

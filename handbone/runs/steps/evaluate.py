@@ -1,0 +1,159 @@
+"""The last steps: figures from masks and labels, and the page that shows them."""
+
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+
+import pandas as pd
+
+from handbone.core.bone_masks import BoneMasks
+from handbone.core.files import whole_file, write_json
+from handbone.core.frame import Frame
+from handbone.core.progress import track
+from handbone.evaluation.headlines import headlines, with_intervals
+from handbone.evaluation.tables import score_pictures, summarise
+from handbone.plugins import MetricSpec, registry
+from handbone.recipe.dump import to_toml
+from handbone.recipe.schema import Choice, Table
+from handbone.runs.context import Context
+from handbone.runs.manifest import environment
+from handbone.runs.steps.predict import load_prediction, load_predictions
+
+_TIMED = ("phantom", "pictures", "coarse", "frames", "refiner", "prompter", "predictions", "evaluation")
+_HEADLINES = ("all", "carpals", "metacarpals", "phalanges", "forearm")
+
+
+def evaluate(context: Context, part: Path) -> None:
+    """Compare coarse and merged masks with the labels; leaves `metrics.csv`, `summary.csv` and `figures.json`."""
+    settings = context.recipe.evaluate
+    metrics = {choice.name: spec.build(checked) for choice, spec, checked in _metrics(context)}
+    rows = score_pictures(
+        _scored(context),
+        tolerances_px=settings.nsd_tolerances_px,
+        band_px=settings.boundary_band_px,
+        metrics=metrics,
+    )
+    parts = {sample.name: name for name in ("validation", "test") for sample in context.parts[name]}
+    rows.insert(1, "part", rows["image_name"].map(parts))
+    rows.insert(2, "person", rows["image_name"].map({sample.name: sample.person for sample in context.predicted}))
+    with whole_file(part / "metrics.csv") as temporary:
+        rows.to_csv(temporary, index=False, float_format="%.6g")
+    shown = judged(rows)
+    summary = with_intervals(summarise(shown), headlines(shown))
+    with whole_file(part / "summary.csv") as temporary:
+        summary.to_csv(temporary, index=False, float_format="%.6g")
+    write_json(part / "figures.json", _headlines(summary))
+
+
+def _metrics(context: Context) -> list[tuple[Choice, MetricSpec, Table]]:
+    """The further metrics that the recipe names, with their settings."""
+    return [(choice, *registry().get("metric", choice)) for choice in context.recipe.evaluate.metrics]
+
+
+def _scored(context: Context) -> Iterator[tuple[str, BoneMasks, Mapping[str, BoneMasks]]]:
+    threshold = context.recipe.predict.threshold
+    for prediction in track(load_predictions(context), "Evaluating", total=len(context.predicted)):
+        if prediction.sample.annotation is None:
+            continue
+        stages = {"coarse": prediction.coarse.threshold(threshold)}
+        if context.recipe.refine is not None or context.recipe.prompt is not None:
+            stages["merged"] = prediction.merged.threshold(threshold)
+        yield prediction.sample.name, context.dataset.labels(prediction.sample).masks(), stages
+
+
+def judged(rows: pd.DataFrame) -> pd.DataFrame:
+    """The rows that figures are taken from: the test pictures, which no decision saw, where these have labels."""
+    test = rows[rows["part"] == "test"]
+    return test if len(test) else rows
+
+
+def _headlines(summary: pd.DataFrame) -> dict[str, dict[str, float]]:
+    if summary.empty:
+        return {}
+    groups = summary[summary["kind"] == "group"].set_index("name")
+    stages = [column.removesuffix("_dice") for column in summary.columns if column.endswith("_dice")]
+    return {
+        name: {stage: round(float(groups.loc[name, f"{stage}_dice"]), 4) for stage in stages}
+        for name in _HEADLINES
+        if name in groups.index
+    }
+
+
+def write_page(context: Context, part: Path) -> None:
+    """Write `report.html` with the worst and best cases, or the first pictures where there are no labels."""
+    from handbone.report.cases import draw_case
+    from handbone.report.page import write_report
+
+    settings = context.recipe.report
+    rows = judged(pd.read_csv(context.folder.step("evaluation") / "metrics.csv"))
+    chosen = _worst_and_best(rows, settings.worst, settings.best) if len(rows) else []
+    samples = {sample.name: sample for sample in context.predicted}
+    cases = []
+    for name in track(chosen or list(samples)[: settings.worst + settings.best], "Drawing the report"):
+        prediction = load_prediction(context, samples[name])
+        stages = [("coarse", prediction.coarse)]
+        if context.recipe.refine is not None or context.recipe.prompt is not None:
+            stages.append(("merged", prediction.merged))
+        frame = next(iter(prediction.record["frames"].values()), None)
+        cases.append(
+            draw_case(
+                name,
+                context.cache.image(samples[name].image),
+                [(stage, p.threshold(context.recipe.predict.threshold)) for stage, p in stages],
+                truth=context.dataset.labels(samples[name]).masks() if samples[name].annotation else None,
+                window=Frame.from_json(frame["frame"]) if frame else None,
+                caption=frame["reason"] if frame else "",
+                size=settings.picture_size,
+            )
+        )
+    records = {p.sample.name: p.record for p in load_predictions(context)}
+    write_report(
+        part / "report.html",
+        title=context.recipe.name,
+        rows=rows,
+        cases=cases,
+        histories=_histories(context),
+        frames=[
+            {"image_name": name, "region": region, **frame}
+            for name, record in records.items()
+            for region, frame in record["frames"].items()
+        ],
+        decisions=[{"image_name": name, **d} for name, r in records.items() for d in r["decisions"]],
+        failures=[(problem["file"], problem["message"]) for problem in context.problems()],
+        notes=_notes(context, rows),
+        lower_is_better=[choice.name for choice, spec, _ in _metrics(context) if not spec.higher_is_better],
+        facts={"Run": f"{sum(context.folder.seconds(step) for step in _TIMED) / 60:.0f} min"},
+        recipe=to_toml(context.recipe),
+        environment=_flat(environment()) | {"seed": context.recipe.seed},
+    )
+
+
+def _worst_and_best(rows: pd.DataFrame, worst: int, best: int) -> list[str]:
+    last = rows[rows["stage"] == rows["stage"].iloc[-1]]
+    ranked = list(last.groupby("image_name")["dice"].mean().sort_values().index)
+    return list(dict.fromkeys([*ranked[:worst], *ranked[len(ranked) - best :]]))
+
+
+def _histories(context: Context) -> dict[str, pd.DataFrame]:
+    files = {"Coarse network": "coarse", "Refiner": "refiner"}
+    if context.recipe.refine is None:
+        del files["Refiner"]
+    if context.recipe.prompt is not None and context.recipe.prompt.tune is not None:
+        files["Mask decoder"] = "prompter"
+    return {title: pd.read_csv(context.folder.step(step) / "history.csv") for title, step in files.items()}
+
+
+def _notes(context: Context, rows: pd.DataFrame) -> list[str]:
+    notes = []
+    if context.phantom:
+        notes.append(
+            "Every picture here is a phantom that handbone drew: the figures say that the method works, not how well "
+            "it does on radiographs."
+        )
+    if set(rows["part"]) == {"validation"}:
+        notes.append("The figures are those of the validation pictures, by which the best epoch was chosen.")
+    return notes
+
+
+def _flat(values: Mapping) -> dict[str, object]:
+    packages = values.get("packages", {})
+    return {key: value for key, value in values.items() if key != "packages"} | packages

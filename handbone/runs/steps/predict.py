@@ -1,0 +1,148 @@
+"""The step that predicts validation and test pictures with both stages."""
+
+import json
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+from handbone.core.bone_probabilities import BoneProbabilities
+from handbone.core.errors import HandboneError
+from handbone.core.files import write_json
+from handbone.core.progress import track
+from handbone.data.dataset import Sample
+from handbone.formats.contest_csv import PredictionsWriter
+from handbone.method.calibration.gate import Gate
+from handbone.method.settings import CoarseSettings, RefinerSettings
+from handbone.method.two_stage import TwoStage
+from handbone.plugins.events import fire, wanted
+from handbone.recipe.schema import Merge, Predict
+from handbone.runs.context import Context
+from handbone.runs.steps.prompter import gather_prompter
+from handbone.weights import STAGE_FILES
+from handbone.weights.network_file import load_weights, save_weights
+from handbone.workflows.predict import MADE, confidence_of
+
+#: What the step `calibration` leaves, each only where the recipe asks for it.
+GATE_FILE, PROMPT_GATE_FILE, PRESENCE_FILE = "gate.json", "prompt_gate.json", "presence.json"
+
+
+@dataclass(frozen=True, eq=False)
+class Prediction:
+    """What the step left of one picture."""
+
+    sample: Sample
+    coarse: BoneProbabilities
+    merged: BoneProbabilities
+    record: dict
+
+
+def predict_pictures(context: Context, part: Path) -> None:
+    """Predict every picture; leaves coarse and merged probabilities, a record each, and `predictions.csv`.
+
+    The CSV holds the test pictures, or the validation pictures where there are none. Pictures that an interrupted run
+    has done are not done again.
+    """
+    settings = context.recipe.predict
+    gather_weights(context, part / "weights", calibrated=True)
+    if context.recipe.prompt is not None:
+        gate = _learned(context, PROMPT_GATE_FILE)
+        gather_prompter(context, part / "weights", Gate.model_validate(gate) if gate else None)
+    method = load_method(part / "weights", settings)
+    for sample in track(context.predicted, "Predicting"):
+        if not _file(part, sample, "json").exists():
+            _predict(method, context, sample, part)
+    chosen = context.parts["test"] or context.parts["validation"]
+    with PredictionsWriter(part / "predictions.csv") as writer:
+        for sample in track(sorted(chosen, key=lambda s: s.name), "Writing masks"):
+            writer.write(
+                sample.name, BoneProbabilities.load(_file(part, sample, "merged.npz")).threshold(settings.threshold)
+            )
+
+
+def load_method(folder: Path, settings: Predict) -> TwoStage:
+    """Both stages as a recipe uses them."""
+    return TwoStage.from_path(
+        folder,
+        threshold=settings.threshold,
+        flip=settings.flip_tta,
+        views=settings.views,
+        precision=settings.precision,
+    )
+
+
+def gather_weights(context: Context, folder: Path, *, calibrated: bool = False, merge: Merge | None = None) -> None:
+    """Both networks' weights side by side, each with what the recipe says of its use in its card.
+
+    calibrated: whether to use what the step `calibration` has left. merge: another gate than the recipe's.
+    """
+    recipe, networks = context.recipe, ["coarse"]
+    if recipe.refine is not None:
+        networks.append("refiner")
+    first = CoarseSettings(
+        find_hand=recipe.predict.find_hand,
+        flip=recipe.predict.flip_tta,
+        views=recipe.predict.views,
+        presence=_learned(context, PRESENCE_FILE)
+        if calibrated and context.phantom and recipe.predict.calibrate
+        else None,
+    )
+    second = RefinerSettings.from_recipe(recipe).model_copy(update={"merge": merge or recipe.merge})
+    if calibrated and recipe.merge.gate == "calibrated" and (gate := _learned(context, GATE_FILE)):
+        second = second.model_copy(update={"gate": Gate.model_validate(gate)})
+    settings = {
+        "coarse": {"coarse": first.model_dump(mode="json")},
+        "refiner": {"refiner": second.model_dump(mode="json")},
+    }
+    for step in networks:
+        module, card = load_weights(context.folder.step(step) / "weights.safetensors")
+        save_weights(folder / STAGE_FILES[step], module, card.model_copy(update={"extra": card.extra | settings[step]}))
+
+
+def _learned(context: Context, file: str) -> dict | None:
+    """What the step `calibration` left, if it did."""
+    return context.read("calibration", file) if (context.folder.step("calibration") / file).exists() else None
+
+
+def _predict(method: TwoStage, context: Context, sample: Sample, part: Path) -> None:
+    outcome = method.predict(context.cache.image(sample.image))
+    outcome.coarse.save(_file(part, sample, "coarse.npz"))
+    outcome.final.save(_file(part, sample, "merged.npz"))
+    frames = {name: frame.to_json() for name, frame in outcome.frames.items()}
+    record = {"frames": frames, "decisions": [d.to_json() for d in outcome.decisions], "seconds": outcome.seconds}
+    if method.prompt_stage is not None:
+        record["answers"] = [answer.to_json() for answer in outcome.answers]
+        record["prompt_decisions"] = [d.to_json() for d in outcome.prompt_decisions]
+    # Last, since its presence says that the picture is done.
+    write_json(_file(part, sample, "json"), record)
+    if wanted(MADE):
+        masks = outcome.final.threshold(method.threshold)
+        fire(MADE, image_name=sample.name, masks=masks, confidence=confidence_of(outcome, masks))
+
+
+def _file(part: Path, sample: Sample, kind: str) -> Path:
+    return part / "pictures" / f"{sample.name}.{kind}"
+
+
+def load_prediction(context: Context, sample: Sample) -> Prediction:
+    """What the step left of one picture.
+
+    Raises
+    ------
+    HandboneError: its files are not there or damaged.
+    """
+    part = context.folder.step("predictions")
+    try:
+        record = json.loads(_file(part, sample, "json").read_text(encoding="utf-8"))
+        coarse, merged = (BoneProbabilities.load(_file(part, sample, f"{kind}.npz")) for kind in ("coarse", "merged"))
+    except (OSError, ValueError) as error:
+        remedy = f"delete {part} and run the same command again"
+        raise HandboneError(
+            f"the prediction of {sample.name} cannot be read: {error}", where=part, remedy=remedy
+        ) from None
+    return Prediction(sample, coarse, merged, record)
+
+
+def load_predictions(context: Context) -> Iterator[Prediction]:
+    """Every predicted picture, one at a time."""
+    for sample in context.predicted:
+        yield load_prediction(context, sample)

@@ -1,0 +1,213 @@
+"""From ray lengths to attenuation: cortex, marrow with trabeculae, growth plates."""
+
+from dataclasses import dataclass
+from functools import lru_cache
+
+import cv2
+import numba
+import numpy as np
+
+from handbone import anatomy
+from handbone.synthetic.body import Body, growing_end
+from handbone.synthetic.render import box_of, ray_lengths
+from handbone.synthetic.skeleton import FOREARM, load_skeleton
+
+_TEXTURE = 512  # cells of the trabecular pattern, which repeats
+_PATTERNS = 16  # every bone shows another part of its hand's pattern
+
+
+@dataclass(frozen=True)
+class Tissue:
+    """What X-rays meet, per millimetre and in excess of soft tissue for bone.
+
+    cortex: share of the local thickness that the shaft's wall takes. openness: half the width of an open growth plate
+    in millimetres. gap: how dark it is. calcified: how much denser the bone beside it is. scar: how dense the line is
+    where a growth plate has closed.
+    """
+
+    soft: float = 0.022
+    cortical: float = 0.11
+    marrow: float = 0.020
+    cortex: float = 0.22
+    trabeculae: float = 0.5
+    openness: float = 0.5
+    gap: float = 0.85
+    calcified: float = 0.25
+    scar: float = 0.0
+
+
+@numba.njit(cache=True, nogil=True)
+def _inner(points, faces, wall):
+    """Points (n, 3) moved inwards by `wall` (n,) along their area-weighted normals."""
+    normals = np.zeros_like(points)
+    for f in range(faces.shape[0]):
+        a, b, c = faces[f, 0], faces[f, 1], faces[f, 2]
+        ux, uy, uz = points[b, 0] - points[a, 0], points[b, 1] - points[a, 1], points[b, 2] - points[a, 2]
+        vx, vy, vz = points[c, 0] - points[a, 0], points[c, 1] - points[a, 1], points[c, 2] - points[a, 2]
+        nx, ny, nz = uy * vz - uz * vy, uz * vx - ux * vz, ux * vy - uy * vx
+        for k in (a, b, c):
+            normals[k, 0] += nx
+            normals[k, 1] += ny
+            normals[k, 2] += nz
+    moved = np.empty_like(points)
+    for k in range(points.shape[0]):
+        length = np.sqrt(normals[k, 0] ** 2 + normals[k, 1] ** 2 + normals[k, 2] ** 2) + 1e-12
+        for axis in range(3):
+            moved[k, axis] = points[k, axis] - wall[k] * normals[k, axis] / length
+    return moved
+
+
+def wall_of(index: int, along: np.ndarray, depth: np.ndarray, cortex: float, growth: float) -> np.ndarray:
+    """Cortical thickness (n,) in millimetres: thick in the middle of a shaft, a thin shell at joints and in carpals."""
+    shell = 0.45 * growth
+    if index in anatomy.CARPALS:
+        return np.minimum(shell, 0.3 * depth)
+    if index in FOREARM:
+        middle = np.clip((along - 0.09) / 0.2, 0, 1)
+    else:
+        middle = np.clip(np.minimum(along - 0.12, 0.9 - along) / 0.26, 0, 1)
+    middle = middle * middle * (3 - 2 * middle)
+    return np.minimum(shell + middle * np.maximum(cortex * depth - shell, 0), 0.4 * depth)
+
+
+@lru_cache(maxsize=_PATTERNS)
+def trabecular_pattern(number: int) -> np.ndarray:
+    """(512, 512) float32 around 0: fine struts, mostly along the vertical, that repeat at the edges."""
+    rng = np.random.default_rng(number)
+    noise = rng.standard_normal((_TEXTURE, _TEXTURE)).astype(np.float32)
+    long = _tiled_blur(noise, 1.1, 5.0)
+    short = _tiled_blur(np.roll(noise, 97, (0, 1)), 1.6, 1.3)
+    coarse = _tiled_blur(noise, 6.0, 9.0)
+    # Ridges of noise look like struts, its hills like blobs.
+    struts = np.exp(-2.0 * (long / long.std()) ** 2) + 0.8 * np.exp(-2.0 * (short / short.std()) ** 2)
+    pattern = struts / struts.std() + 0.35 * coarse / coarse.std()
+    return ((pattern - pattern.mean()) / pattern.std()).astype(np.float32)
+
+
+def _tiled_blur(image: np.ndarray, sigma_x: float, sigma_y: float) -> np.ndarray:
+    margin = 32
+    padded = np.pad(image, margin, mode="wrap")
+    return cv2.GaussianBlur(padded, (0, 0), sigma_x, sigmaY=sigma_y)[margin:-margin, margin:-margin]
+
+
+@numba.njit(cache=True, nogil=True, fastmath=True)
+def _add_bone(total, outer, inner, left, top, tip, along, span, px_per_mm, pattern, shift, values, plate):
+    """Add one bone's attenuation to `total` (H, W)."""
+    cortical, marrow, hollow, trabeculae = values
+    plate_at, plate_width, plate_dark, bright_before, bright_after = plate
+    cells = pattern.shape[0]
+    for row in range(outer.shape[0]):
+        for column in range(outer.shape[1]):
+            length = outer[row, column]
+            if length <= 0:
+                continue
+            inside = min(inner[row, column], length)
+            x, y = left + column - tip[0], top + row - tip[1]
+            v = (x * along[0] + y * along[1]) / px_per_mm
+            u = (y * along[0] - x * along[1]) / px_per_mm
+            t = min(1.0, max(0.0, v / span))
+            # Struts fill the ends, the middle of a shaft is hollow.
+            full = 1.0 - hollow * min(1.0, max(0.0, 4.5 * min(t - 0.08, 0.92 - t)))
+            tu, tv = (u * 6.5 + shift[0]) % cells, (v * 6.5 + shift[1]) % cells
+            iu, iv = int(tu), int(tv)
+            fu, fv = tu - iu, tv - iv
+            ju, jv = (iu + 1) % cells, (iv + 1) % cells
+            iu, iv = iu % cells, iv % cells
+            low = pattern[iv, iu] * (1 - fu) + pattern[iv, ju] * fu
+            high = pattern[jv, iu] * (1 - fu) + pattern[jv, ju] * fu
+            strut = low * (1 - fv) + high * fv
+            value = cortical * (length - inside) * (1 + 0.03 * strut)
+            value += marrow * inside * full * max(0.0, 1 + trabeculae * strut / (1 + 0.07 * inside))
+            if plate_width > 0:
+                off = v - plate_at - 0.3 * np.sin(u * 0.8 + shift[0]) - 0.3 * np.sin(u * 0.37 + shift[1])
+                off /= plate_width
+                rim = np.exp(-((abs(off) - 1.5) ** 2) * 2.2)
+                value *= 1 - plate_dark * np.exp(-(off**4)) + (bright_before if off < 0 else bright_after) * rim
+            total[top + row, left + column] += value
+
+
+def add_skeleton(
+    total: np.ndarray,
+    body: Body,
+    points: list[np.ndarray],
+    ends_px: np.ndarray,
+    px_per_mm: float,
+    tissue: Tissue,
+    growth: float,
+    rng: np.random.Generator,
+    *,
+    plates: np.ndarray,
+    mirrored: bool = False,
+    absent: tuple[int, ...] = (),
+) -> dict[int, tuple[np.ndarray, tuple[int, int]]]:
+    """Add every bone's attenuation to `total` (H, W) float32 and return each bone's mask and its corner in the picture.
+
+    points: per bone (n, 3), x and y in pixels, z in millimetres. ends_px: (29, 2, 2) the bones' two ends.
+    growth: size of the hand relative to an adult's. plates: (29,) how open the growth plates are.
+    mirrored: whether the points are those of a left hand. absent: bones to leave out.
+    """
+    skeleton = load_skeleton()
+    pattern = trabecular_pattern(int(rng.integers(_PATTERNS)))
+    masks = {}
+    for index in range(anatomy.COUNT):
+        shift = rng.uniform(0, _TEXTURE, 2)
+        vary = np.exp(rng.normal(0, 0.06))
+        box = box_of(points[index], total.shape)
+        if box[2] <= box[0] or index in absent:
+            continue
+        faces = skeleton.faces[index][:, ::-1] if mirrored else skeleton.faces[index]
+        wall = wall_of(index, body.along[index], skeleton.depth[index], tissue.cortex, growth)
+        scaled = points[index].copy()
+        scaled[:, 2] *= px_per_mm
+        inward = _inner(scaled, faces, wall * px_per_mm)
+        outer = ray_lengths(scaled, faces, box) / px_per_mm
+        inner = ray_lengths(inward, faces, box) / px_per_mm
+        masks[index] = _solid(outer > 0), box[:2]
+        tip, root = ends_px[index]
+        span = float(np.linalg.norm(root - tip)) / px_per_mm
+        direction = (root - tip) / max(1e-6, span * px_per_mm)
+        hollow = 0.0 if index in anatomy.CARPALS else 0.62
+        _add_bone(
+            total,
+            outer,
+            inner,
+            *box[:2],
+            tip,
+            direction,
+            span,
+            px_per_mm,
+            pattern,
+            shift,
+            np.array([tissue.cortical * vary, tissue.marrow * vary, hollow, tissue.trabeculae]),
+            _plate(index, span, body.physis[index], plates[index], tissue),
+        )
+    return masks
+
+
+def _solid(mask: np.ndarray) -> np.ndarray:
+    """A mask (h, w) without pinholes, hair-thin clefts and crumbs."""
+    closed = cv2.morphologyEx(mask.astype(np.uint8), cv2.MORPH_CLOSE, np.ones((3, 3), np.uint8))
+    outlines, _ = cv2.findContours(closed, cv2.RETR_EXTERNAL, cv2.CHAIN_APPROX_NONE)
+    solid = np.zeros_like(closed)
+    if outlines:
+        areas = [cv2.contourArea(outline) for outline in outlines]
+        kept = [o for o, area in zip(outlines, areas, strict=True) if area >= 0.02 * max(areas)]
+        cv2.drawContours(solid, kept, -1, 1, -1)
+    return solid.astype(bool)
+
+
+def _plate(index: int, span: float, share: float, opened: float, tissue: Tissue) -> np.ndarray:
+    """A growth plate's place from the tip and half width in millimetres, how dark it is, how bright either side's rim.
+
+    Bone that has just calcified (the zone of provisional calcification) makes the shaft's rim the brighter one.
+    """
+    end = growing_end(index)
+    if end < 0 or (opened <= 0 and tissue.scar <= 0):
+        return np.zeros(5)
+    place = share * span
+    if opened <= 0:
+        return np.array([place, 0.6, -tissue.scar, 0.0, 0.0])
+    room = min(place, span - place)
+    width = min(tissue.openness * (0.5 + 0.5 * opened), 0.32 * room)
+    shaft, cap = tissue.calcified, 0.5 * tissue.calcified
+    return np.array([place, width, tissue.gap * opened**0.5, *((cap, shaft) if end == 0 else (shaft, cap))])

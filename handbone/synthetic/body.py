@@ -1,0 +1,239 @@
+"""One person's hand in one pose: bones scaled and bent out of true, hung on their joints, turned to the detector."""
+
+from dataclasses import dataclass, field
+
+import numpy as np
+
+from handbone import anatomy
+from handbone.synthetic.skeleton import CAPITATE, FOREARM, PLACED, PROXIMAL_ROW, load_skeleton
+
+
+@dataclass(frozen=True, eq=False)
+class Shape:
+    """How a person's bones differ from the skeleton's.
+
+    Parameters
+    ----------
+    scale: (29, 3) width, length and depth, relative to the skeleton.
+    shift: (29, 3) where bones lie, in millimetres: the place of placed bones, the joint space of the others.
+    waves: (29, 4) shares by which the width changes along the bone (two cosines), and its bow sideways and in depth.
+    roll: (29,) degrees about the bone's own long axis.
+    epiphysis, cap: (29,) width and height of the growing end relative to a grown one; 1 in adults.
+    roundness: (29,) of carpals: 0 as in the skeleton, 1 an ellipsoid. spurs: (29,) how far worn joints' rims stand out,
+        as a share of the width.
+    """
+
+    scale: np.ndarray
+    shift: np.ndarray
+    waves: np.ndarray = field(default_factory=lambda: np.zeros((anatomy.COUNT, 4)))
+    roll: np.ndarray = field(default_factory=lambda: np.zeros(anatomy.COUNT))
+    epiphysis: np.ndarray = field(default_factory=lambda: np.ones(anatomy.COUNT))
+    cap: np.ndarray = field(default_factory=lambda: np.ones(anatomy.COUNT))
+    roundness: np.ndarray = field(default_factory=lambda: np.zeros(anatomy.COUNT))
+    spurs: np.ndarray = field(default_factory=lambda: np.zeros(anatomy.COUNT))
+
+
+@dataclass(frozen=True, eq=False)
+class Pose:
+    """Joint angles in degrees.
+
+    Parameters
+    ----------
+    flexion, abduction: (29,) of each bone against its parent; abduction is positive away from the thumb.
+    bend: the hand against the forearm, positive away from the thumb. extension: the same towards the back of the hand.
+    pronation: Radius and Ulna about the forearm's axis. tilt, turn: the whole limb out of the detector's plane,
+        about the picture's x axis and about its y axis.
+    """
+
+    flexion: np.ndarray = field(default_factory=lambda: np.zeros(anatomy.COUNT))
+    abduction: np.ndarray = field(default_factory=lambda: np.zeros(anatomy.COUNT))
+    bend: float = 0.0
+    extension: float = 0.0
+    pronation: float = 0.0
+    tilt: float = 0.0
+    turn: float = 0.0
+
+
+@dataclass(frozen=True, eq=False)
+class Body:
+    """Posed bones in millimetres, axes as in `Skeleton`.
+
+    vertices: per bone (n, 3). ends: (29, 2, 3) each bone's end towards the fingertip and its end towards the elbow.
+    along: per bone (n,) share of the way from the first end to the second. physis: (29,) the growth plate's place as
+        such a share, NaN for carpals.
+    """
+
+    vertices: tuple[np.ndarray, ...]
+    ends: np.ndarray
+    along: tuple[np.ndarray, ...]
+    physis: np.ndarray
+
+
+def growing_end(index: int) -> int:
+    """0 if a long bone grows at its end towards the fingertip, 1 at the end towards the elbow, -1 for carpals."""
+    if index in anatomy.CARPALS:
+        return -1
+    finger_metacarpal = index in anatomy.METACARPALS and index != anatomy.METACARPALS[0]
+    return 0 if finger_metacarpal or index in FOREARM else 1
+
+
+def physis(index: int) -> float:
+    """Millimetres of a grown bone between its growing end and its growth plate."""
+    if index in FOREARM:
+        return 15.0 if index == FOREARM[0] else 11.0
+    if index in anatomy.METACARPALS:
+        return 11.0 if growing_end(index) == 0 else 6.5
+    return 1.6 + 0.065 * float(load_skeleton().length[index])
+
+
+def _physis_share(index: int, cap: float) -> float:
+    """Where the growth plate lies between a bone's two ends when its growing end is `cap` as high as a grown one."""
+    end = growing_end(index)
+    if end < 0:
+        return np.nan
+    inside = physis(index)
+    share = cap * inside / (load_skeleton().length[index] - (1 - cap) * inside)
+    return share if end == 0 else 1 - share
+
+
+def pose_body(shape: Shape, pose: Pose) -> Body:
+    """The bones of a person of this shape in this pose."""
+    skeleton = load_skeleton()
+    grown, joints, along = [], np.empty((anatomy.COUNT, 3)), []
+    tips = np.empty((anatomy.COUNT, 2, 3))
+    places = _places(shape)
+    for index in range(anatomy.COUNT):
+        base, frame = skeleton.base[index], skeleton.frame[index]
+        local = (skeleton.vertices[index] - base) @ frame.T
+        low, high = local[:, 1].min(), local[:, 1].max()
+        share = (local[:, 1] - low) / (high - low)
+        grown.append(_deform(index, local, share, shape) @ frame + places[index])
+        along.append(share)
+        ends = np.array([[0.0, low, 0.0], [0.0, high, 0.0]])
+        tips[index] = _deform(index, ends, np.array([0.0, 1.0]), shape) @ frame + places[index]
+        joints[index] = places[index] + skeleton.anchor[index] - base
+    motion = _motions(shape, pose, joints)
+    vertices = tuple(g @ motion[i, :, :3].T + motion[i, :, 3] for i, g in enumerate(grown))
+    ends = np.einsum("bij,bkj->bki", motion[:, :, :3], tips) + motion[:, None, :, 3]
+    return Body(vertices, ends, tuple(along), np.array([_physis_share(i, c) for i, c in enumerate(shape.cap)]))
+
+
+def _places(shape: Shape) -> np.ndarray:
+    """(29, 3) where each bone's base lies before the joints move."""
+    skeleton = load_skeleton()
+    places = np.empty((anatomy.COUNT, 3))
+    for index in range(anatomy.COUNT - 1, -1, -1):
+        # Parents come later in anatomy's order than the bones that hang on them.
+        if index in PLACED:
+            places[index] = skeleton.base[index] + shape.shift[index]
+            continue
+        parent = skeleton.parent[index]
+        local = (skeleton.anchor[index] - skeleton.base[parent]) @ skeleton.frame[parent].T
+        share = np.array([0.0])
+        joint = _deform(parent, local[None], share, shape)[0] @ skeleton.frame[parent] + places[parent]
+        space = shape.shift[index] @ skeleton.frame[index]
+        places[index] = joint + (skeleton.base[index] - skeleton.anchor[index]) + space
+    return places
+
+
+def _deform(index: int, local: np.ndarray, share: np.ndarray, shape: Shape) -> np.ndarray:
+    """Points (n, 3) in the bone's own frame, grown to a person's shape."""
+    first, second, bow, arch = shape.waves[index]
+    widen = 1 + first * np.cos(np.pi * share) + second * np.cos(2 * np.pi * share)
+    if shape.spurs[index]:
+        widen = widen * (1 + shape.spurs[index] * np.exp(-(((1 - share) / 0.05) ** 2)))
+    if growing_end(index) >= 0 and (shape.epiphysis[index] != 1 or shape.cap[index] != 1):
+        local, narrow = _young_end(index, local, share, shape)
+        widen = widen * narrow
+    if shape.roundness[index]:
+        local = _rounded(local, shape.roundness[index])
+    grown = local * shape.scale[index]
+    grown[:, 0] *= widen
+    grown[:, 2] *= widen
+    reach = load_skeleton().length[index] if index not in FOREARM else 60.0
+    grown[:, 0] += bow * reach * 4 * share * (1 - share)
+    grown[:, 2] += arch * reach * 4 * share * (1 - share)
+    angle = np.deg2rad(shape.roll[index])
+    if angle:
+        cosine, sine = np.cos(angle), np.sin(angle)
+        x, z = grown[:, 0].copy(), grown[:, 2].copy()
+        grown[:, 0], grown[:, 2] = cosine * x + sine * z, cosine * z - sine * x
+    return grown
+
+
+def _young_end(index: int, local: np.ndarray, share: np.ndarray, shape: Shape) -> tuple[np.ndarray, np.ndarray]:
+    """Points (n, 3) whose growing end is as high as a person's, and the factor (n,) of its width."""
+    end = growing_end(index)
+    inside = (share if end == 0 else 1 - share) * load_skeleton().length[index]
+    narrow = 1 + (shape.epiphysis[index] - 1) / (1 + np.exp(np.clip((inside - physis(index)) / 0.25, -30, 30)))
+    height = np.maximum(physis(index) - inside, 0)
+    # A young Radius' end is less slanted: its low side is nearly as high as its styloid.
+    level = 0.6 if index in FOREARM else 1.0
+    pressed = height - shape.cap[index] * physis(index) * (height / physis(index)) ** level
+    moved = local.copy()
+    moved[:, 1] += pressed if end == 0 else -pressed
+    return moved, narrow
+
+
+def _rounded(local: np.ndarray, roundness: float) -> np.ndarray:
+    """Points (n, 3) of a small bone drawn towards the ellipsoid that fills its box."""
+    radius = np.linalg.norm(local / np.abs(local).max(0).clip(1e-6), axis=1, keepdims=True)
+    return local * (1 - roundness + 0.95 * roundness / radius.clip(0.2))
+
+
+def _motions(shape: Shape, pose: Pose, joints: np.ndarray) -> np.ndarray:
+    """(29, 3, 4) rigid motion of each bone."""
+    skeleton = load_skeleton()
+    pivot = skeleton.base[CAPITATE] + shape.shift[CAPITATE] + [0.0, 4.0 * shape.scale[CAPITATE, 1], 0.0]
+    view = _about(np.zeros(3), _turn([0, 1, 0], pose.turn) @ _turn([1, 0, 0], pose.tilt))
+
+    def wrist(share):
+        turn = _turn([0, 0, 1], share * pose.bend) @ _turn([1, 0, 0], share * pose.extension)
+        return _after(view, _about(pivot, turn))
+
+    hand = wrist(1.0)
+    ulna = skeleton.base[FOREARM[1]] + shape.shift[FOREARM[1]]
+    arm = _after(view, _about(ulna, _turn([0, 1, 0], pose.pronation)))
+    motion = np.empty((anatomy.COUNT, 3, 4))
+    for index in range(anatomy.COUNT - 1, -1, -1):
+        if index in FOREARM:
+            motion[index] = arm
+        elif index in PROXIMAL_ROW:
+            motion[index] = wrist(PROXIMAL_ROW[index])
+        else:
+            parent = skeleton.parent[index]
+            start = hand if parent < 0 else motion[parent]
+            flex, spread = skeleton.axes[index]
+            if not flex.any():
+                motion[index] = start
+                continue
+            flex, spread = (_rolled(index, axis, shape) for axis in (flex, spread))
+            turn = _turn(flex, pose.flexion[index]) @ _turn(spread, -pose.abduction[index])
+            motion[index] = _after(start, _about(joints[index], turn))
+    return motion
+
+
+def _rolled(index: int, axis: np.ndarray, shape: Shape) -> np.ndarray:
+    """A joint's axis, turned as its bone is about itself; bones without a second axis get the picture's normal."""
+    if not axis.any():
+        return np.array([0.0, 0.0, -1.0])
+    frame = load_skeleton().frame[index]
+    return _turn(frame[1], shape.roll[index]) @ axis
+
+
+def _turn(axis, degrees: float) -> np.ndarray:
+    """(3, 3) rotation about an axis (Rodrigues)."""
+    axis = np.asarray(axis, np.float64) / np.linalg.norm(axis)
+    angle = np.deg2rad(degrees)
+    cross = np.array([[0, -axis[2], axis[1]], [axis[2], 0, -axis[0]], [-axis[1], axis[0], 0]])
+    return np.eye(3) + np.sin(angle) * cross + (1 - np.cos(angle)) * cross @ cross
+
+
+def _about(point: np.ndarray, rotation: np.ndarray) -> np.ndarray:
+    """(3, 4) rotation about a point."""
+    return np.column_stack([rotation, point - rotation @ point])
+
+
+def _after(second: np.ndarray, first: np.ndarray) -> np.ndarray:
+    """(3, 4) the first motion, then the second."""
+    return np.column_stack([second[:, :3] @ first[:, :3], second[:, :3] @ first[:, 3] + second[:, 3]])

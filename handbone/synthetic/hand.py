@@ -1,0 +1,240 @@
+"""One radiograph of a hand that does not exist, with exact masks."""
+
+from dataclasses import dataclass, replace
+from typing import Literal
+
+import numpy as np
+
+from handbone import anatomy
+from handbone.core.bone_masks import BoneMasks
+from handbone.synthetic.attenuation import Tissue, add_skeleton
+from handbone.synthetic.body import Body, Pose, pose_body
+from handbone.synthetic.clutter import add_clutter, mark_detector
+from handbone.synthetic.display import draw_look, to_grey
+from handbone.synthetic.people import Person, Variety, draw_person, draw_pose, stretched_scaphoid
+from handbone.synthetic.scene import add_markers, add_ring, add_sesamoids, collimation, cover_parts, top_strip
+from handbone.synthetic.skeleton import FOREARM
+from handbone.synthetic.tissue import add_folds, add_nails, skin_parts, soft_tissue
+from handbone.synthetic.window import Crop, crop_window, visible
+
+_UNIT = anatomy.INDEX["finger-11"]
+_TUBE = 1000.0  # millimetres from the X-ray tube to the detector
+
+
+@dataclass(frozen=True, eq=False)
+class PhantomHand:
+    """A drawn radiograph.
+
+    image: (H, W) uint8, or uint16 with 65535 as white. masks: of all bones, exact. side: of the hand, "L" or "R".
+    bend_degrees: of the wrist, as drawn. meta: age and what else a reader of the picture may ask.
+    """
+
+    image: np.ndarray
+    masks: BoneMasks
+    side: str
+    bend_degrees: float
+    meta: dict
+
+
+def draw_hand(
+    seed: int | np.random.Generator,
+    *,
+    size: int = 2048,
+    variety: Variety = "contest",
+    bent: bool | None = None,
+    side: str | None = None,
+    person: Person | None = None,
+    bits: Literal[8, 16] = 8,
+) -> PhantomHand:
+    """Draw a hand; the same seed gives the same picture.
+
+    Parameters
+    ----------
+    seed: of the picture's randomness.
+    size: height and width in pixels; pictures of the "wide" variety may be cut to less.
+    variety: "contest" for upright adult hands as in the contest, "wide" for any age, turn, crop and look.
+    bent: whether the wrist is bent; by chance when not given.
+    side: "L" or "R"; by chance when not given.
+    person: whose hand; a random person when not given.
+    bits: of a pixel, 8 or 16; both give the same picture.
+    """
+    rng = np.random.default_rng(seed)
+    side = side or ("L" if rng.random() < 0.5 else "R")
+    bent = bool(rng.random() < 0.25) if bent is None else bent
+    person = person or draw_person(rng, variety)
+    pose = draw_pose(rng, variety, bent=bent)
+    wide = variety == "wide"
+    if wide:
+        person = replace(person, shape=stretched_scaphoid(person.shape, pose.bend))
+    body, px_per_mm = place(person, pose, side, size, variety, rng)
+    ends_px = body.ends[:, :, :2] * px_per_mm
+    attenuation, skin, masks = _exposed(body, person, side, size, px_per_mm, variety, rng)
+    field = _field(ends_px, size, px_per_mm, variety, rng)
+    image = to_grey(attenuation, field, draw_look(rng, variety), rng)
+    if rng.random() < (0.15 if wide else 0.85):
+        top_strip(image, rng)
+    window = (0, 0, size, size)
+    if wide:
+        mark_detector(image, rng)
+        cover_parts(image, skin, rng)
+        window = crop_window(skin, ends_px, rng)
+    left, top, right, bottom = window
+    meta = {"age": round(person.age, 1), "px_per_mm": px_per_mm, "variety": variety, "bent": bent}
+    return PhantomHand(
+        _quantised(image[top:bottom, left:right], bits),
+        BoneMasks.from_crops(visible(masks, field, window), (bottom - top, right - left)),
+        side,
+        float(pose.bend),
+        meta,
+    )
+
+
+def _exposed(
+    body: Body, person: Person, side: str, size: int, px_per_mm: float, variety: Variety, rng: np.random.Generator
+) -> tuple[np.ndarray, np.ndarray, dict[int, Crop]]:
+    """What lies between tube and detector: attenuation and skin distance in millimetres (size, size), and masks."""
+    ends_px = body.ends[:, :, :2] * px_per_mm
+    attenuation = np.zeros((size, size), np.float32)
+    tissue = draw_tissue(rng, person, variety)
+    masks = add_skeleton(
+        attenuation,
+        body,
+        [_pixels(v, px_per_mm) for v in body.vertices],
+        ends_px,
+        px_per_mm,
+        tissue,
+        person.growth,
+        rng,
+        plates=person.plates,
+        mirrored=side == "L",
+        absent=person.absent,
+    )
+    wide = variety == "wide"
+    parts = skin_parts(body, person.fullness, person.growth, filled=wide)
+    skin, thickness = soft_tissue(*parts, (size, size), px_per_mm)
+    if wide:
+        add_folds(thickness, ends_px, px_per_mm, rng)
+        add_nails(thickness, ends_px, px_per_mm * person.growth, rng)
+    attenuation += tissue.soft * thickness
+    if person.age > 11:
+        add_sesamoids(attenuation, ends_px, px_per_mm, person.growth, 2.2 * tissue.marrow, rng)
+    if rng.random() < 0.04:
+        phalanx = int(rng.choice([1, 4, 5, 8, 9, 12, 13, 16, 17] if wide else [5, 9, 13, 17]))
+        add_ring(attenuation, *ends_px[phalanx], px_per_mm * person.growth, rng)
+    if wide:
+        add_clutter(attenuation, skin, ends_px, px_per_mm, rng)
+    add_markers(attenuation, skin, side, px_per_mm, rng, variety)
+    return attenuation, skin, masks
+
+
+def _quantised(grey: np.ndarray, bits: int) -> np.ndarray:
+    """Grey values in [0, 1] as integers of so many bits."""
+    return np.rint(grey * (2**bits - 1)).astype(np.uint8 if bits == 8 else np.uint16)
+
+
+def _pixels(vertices: np.ndarray, px_per_mm: float) -> np.ndarray:
+    points = vertices * px_per_mm
+    points[:, 2] = vertices[:, 2]
+    return points
+
+
+def draw_tissue(rng: np.random.Generator, person: Person, variety: Variety) -> Tissue:
+    """Random attenuation; children's bones hold less mineral and show growth plates, young adults their scars."""
+    youth = max(0.0, (18 - person.age) / 12)
+    wide = variety == "wide"
+    kilovolts = rng.uniform(0.5, 1.4) if wide else rng.uniform(0.85, 1.15)
+    mineral = np.exp(rng.normal(0, 0.15)) * (1 - 0.25 * youth)
+    return Tissue(
+        soft=0.022 * np.exp(rng.normal(0.1, 0.25) if wide else rng.normal(0, 0.1)),
+        cortical=0.105 * kilovolts * mineral,
+        marrow=0.021 * kilovolts * mineral * np.exp(rng.normal(0.1, 0.3) if wide else rng.normal(0, 0.15)),
+        cortex=float(np.clip(rng.normal(0.22, 0.035), 0.12, 0.32)) * (1 - 0.1 * youth),
+        trabeculae=float(np.clip(rng.normal(0.3, 0.12), 0.05, 0.7)),
+        openness=float(rng.uniform(0.3, 0.75) * (0.6 + 0.8 * youth)) if person.plates.any() else 0.0,
+        gap=float(rng.uniform(0.55, 0.95)) if person.plates.any() else 0.0,
+        calcified=float(rng.uniform(0.1, 0.9)) if person.plates.any() else 0.0,
+        scar=float(rng.uniform(0, 0.35)) if person.age >= 16 and rng.random() < 0.4 else 0.0,
+    )
+
+
+def place(
+    person: Person, pose: Pose, side: str, size: int, variety: Variety, rng: np.random.Generator
+) -> tuple[Body, float]:
+    """The posed body in millimetres from the picture's first pixel, and pixels per millimetre."""
+    body = pose_body(person.shape, pose)
+    unit = float(np.linalg.norm(body.ends[_UNIT, 0] - body.ends[_UNIT, 1]))
+    if variety == "contest":
+        unit_px = np.clip(rng.normal(0.2191, 0.0134), 0.18, 0.26) * size
+        turn = rng.normal(0, 2.5)
+    else:
+        unit_px = rng.uniform(0.13, 0.28) * size
+        turn = rng.uniform(-60, 60) if rng.random() < 0.5 else rng.normal(0, 10)
+    # A child's hand fills as much of its picture as an adult's; what differs is the size of everything around it.
+    px_per_mm = unit_px / (unit * person.growth)
+    flip = -1.0 if side == "L" else 1.0
+    angle = np.deg2rad(turn)
+    linear = (
+        person.growth
+        * np.array([[np.cos(angle), -np.sin(angle)], [np.sin(angle), np.cos(angle)]])
+        @ np.diag([flip, 1.0])
+    )
+    floor = min(v[:, 2].min() for v in body.vertices[:27]) - 6.0
+
+    def project(points):
+        # A cone of rays from the tube above the hand's middle: what lies higher appears larger.
+        grow = _TUBE / (_TUBE - (points[..., 2:] - floor))
+        flat = (points[..., :2] - [0.0, -40.0]) * grow
+        return np.concatenate([flat @ linear.T, points[..., 2:] * person.growth], -1)
+
+    vertices, ends = [project(v) for v in body.vertices], project(body.ends)
+    offset = _offset(vertices, ends, size / px_per_mm, variety, rng)
+    vertices = tuple(v + offset for v in vertices)
+    return replace(body, vertices=vertices, ends=ends + offset), float(px_per_mm)
+
+
+def _offset(vertices, ends, side_mm: float, variety: Variety, rng: np.random.Generator) -> np.ndarray:
+    """(3,) millimetres that bring the hand into the picture."""
+    hand = np.vstack([v[::7, :2] for v in vertices[:27]])
+    low, high = hand.min(0), hand.max(0)
+    wrist = ends[anatomy.INDEX["Capitate"]].mean(0)[0]
+    if variety == "contest":
+        middle = 0.55 * (low[0] + high[0]) / 2 + 0.45 * wrist
+        x = side_mm * (0.5 + rng.normal(0, 0.025)) - middle
+        x = np.clip(x, 0.05 * side_mm - low[0], 0.95 * side_mm - high[0])
+        return np.array([x, side_mm * rng.uniform(0.04, 0.1) - low[1], 0.0])
+    span = high - low
+    room = side_mm - span
+    at = low + span / 2
+    centre = side_mm / 2 + np.clip(room, 0, None) * rng.uniform(-0.42, 0.42, 2)
+    if rng.random() < 0.12:
+        centre = centre + rng.normal(0, 0.12, 2) * span
+    return np.array([*(centre - at), 0.0])
+
+
+def _field(ends_px: np.ndarray, size: int, px_per_mm: float, variety: Variety, rng) -> np.ndarray | None:
+    """The collimated field, aligned with the limb or with the picture; it hides where the model's forearm stops."""
+    stop = ends_px[list(FOREARM), 1].mean(0)
+    shows_stop = bool((stop > -0.05 * size).all() and (stop < 1.05 * size).all())
+    if not shows_stop and rng.random() > (0.06 if variety == "contest" else 0.5):
+        return None
+    wrist = ends_px[anatomy.INDEX["Capitate"]].mean(0)
+    axis = stop - wrist
+    axis /= np.linalg.norm(axis)
+    if rng.random() < 0.5 and not shows_stop:
+        axis = np.array([0.0, 1.0])
+    across = np.array([-axis[1], axis[0]])
+    points = np.vstack([ends_px[:27].reshape(-1, 2), ends_px[list(FOREARM), 0]]) - wrist
+    wide_low, wide_high = (points @ across).min(), (points @ across).max()
+    gaps = rng.uniform(18, 60, 3) * px_per_mm
+    far = rng.uniform(45, 130) * px_per_mm if shows_stop or rng.random() < 0.5 else 3.0 * size
+    up = (points @ axis).min() - gaps[0]
+    corners = [
+        wrist + along * axis + beside * across
+        for along, beside in (
+            (up, wide_low - gaps[1]),
+            (up, wide_high + gaps[2]),
+            (far, wide_high + gaps[2]),
+            (far, wide_low - gaps[1]),
+        )
+    ]
+    return collimation((size, size), np.array(corners), rng.uniform(0.5, 12) * size / 2048)

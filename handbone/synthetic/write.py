@@ -1,0 +1,167 @@
+"""A set of phantom radiographs on disk, in the contest's layout."""
+
+import concurrent.futures
+import contextlib
+import json
+import math
+import multiprocessing
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import cv2
+import numpy as np
+
+from handbone import anatomy
+from handbone.core.errors import HandboneError
+from handbone.core.files import whole_folder
+from handbone.core.progress import track
+from handbone.synthetic.hand import PhantomHand, draw_hand
+from handbone.synthetic.people import Variety, draw_person
+
+#: Share of people whose hands are bent at the wrist, as in the contest.
+BENT_SHARE = {"train": 0.12, "test": 0.58}
+_FIRST_IMAGE = 1661130828152
+
+
+@dataclass(frozen=True)
+class _Task:
+    """One picture to draw and where it goes."""
+
+    folder: Path
+    part: str
+    person: int
+    side: str
+    bent: bool
+    size: int
+    seed: int
+    variety: Variety
+    spread: float = 1.0
+
+    @property
+    def name(self) -> str:
+        """Base name without extension; numbers look like the contest's time stamps."""
+        number = _FIRST_IMAGE + 10_007 * (2 * self.person + (self.side == "L"))
+        return f"image{number}_{self.side}"
+
+
+def write_contest_set(
+    folder: Path | str,
+    *,
+    train: int,
+    test: int,
+    size: int = 2048,
+    seed: int = 0,
+    variety: Variety = "contest",
+    test_bent: float = BENT_SHARE["test"],
+    test_spread: float = 1.0,
+    progress: bool = True,
+    workers: int | None = None,
+) -> Path:
+    """Draw a data set: `{train,test}/DCM/ID001/image..._R.png` and `{train,test}/outputs_json/ID001/image..._R.json`.
+
+    Parameters
+    ----------
+    folder: must not exist yet; it appears only when it is whole.
+    train, test: number of pictures in each part; the two hands of a person share a folder and a part.
+    size: height and width of the pictures.
+    seed: the same seed gives the same bytes, whatever the number of workers.
+    variety: see `draw_hand`.
+    test_bent: share of test people whose wrists are bent.
+    test_spread: times the usual variation from person to person, in test people alone.
+    progress: whether to show a bar.
+    workers: processes to draw with; by default one per core, four at most.
+
+    Raises
+    ------
+    HandboneError: when the folder exists already and holds something.
+    """
+    folder = Path(folder)
+    if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
+        raise HandboneError("the folder already exists", where=folder, remedy="name a new one, or remove it first")
+    with whole_folder(folder) as temporary:
+        shares = BENT_SHARE | {"test": test_bent}
+        tasks = [
+            replace(task, spread=test_spread) if task.part == "test" else task
+            for task in _tasks(temporary, {"train": train, "test": test}, size, seed, variety, shares)
+        ]
+        for part in ("train", "test"):
+            for kind in ("DCM", "outputs_json"):
+                (temporary / part / kind).mkdir(parents=True)
+        workers = workers or min(4, os.cpu_count() or 1)
+        with contextlib.ExitStack() as stack:
+            if workers > 1 and len(tasks) > 3:
+                # A fresh process each: forking a process that runs threads (torch, OpenMP) may hang.
+                context = multiprocessing.get_context("spawn")
+                pool = stack.enter_context(concurrent.futures.ProcessPoolExecutor(workers, context))
+                done = pool.map(_draw, tasks)
+            else:
+                done = map(_draw, tasks)
+            for _ in track(done, "drawing phantoms", len(tasks)) if progress else done:
+                pass
+    return folder
+
+
+def _tasks(
+    folder: Path,
+    counts: dict[str, int],
+    size: int,
+    seed: int,
+    variety: Variety,
+    shares: Mapping[str, float] = BENT_SHARE,
+) -> list[_Task]:
+    tasks, first = [], 0
+    for part, count in counts.items():
+        people = math.ceil(count / 2)
+        share = shares[part]
+        bent = np.zeros(people, bool)
+        # At least one bent hand where there are a few people, so that small sets show the pose too.
+        bent[: max(round(share * people), 1 if people >= 4 and share else 0)] = True
+        np.random.default_rng([seed, first, 1]).shuffle(bent)
+        for number in range(count):
+            person = number // 2
+            tasks.append(_Task(folder, part, first + person, "RL"[number % 2], bool(bent[person]), size, seed, variety))
+        first += people
+    return tasks
+
+
+def _draw(task: _Task) -> None:
+    person = draw_person(np.random.default_rng([task.seed, task.person, 2]), task.variety, spread=task.spread)
+    rng = np.random.default_rng([task.seed, task.person, 3 + (task.side == "L")])
+    hand = draw_hand(rng, size=task.size, variety=task.variety, bent=task.bent, side=task.side, person=person)
+    identity = f"ID{task.person + 1:03d}"
+    picture = task.folder / task.part / "DCM" / identity / f"{task.name}.png"
+    labels = task.folder / task.part / "outputs_json" / identity / f"{task.name}.json"
+    picture.parent.mkdir(parents=True, exist_ok=True)
+    labels.parent.mkdir(parents=True, exist_ok=True)
+    if not cv2.imwrite(str(picture), hand.image, [cv2.IMWRITE_PNG_COMPRESSION, 2]):
+        raise HandboneError("cannot write the picture", where=picture, remedy="is there room on the disk?")
+    labels.write_text(json.dumps(annotation(hand, f"{task.name}.png", identity)), encoding="utf-8")
+
+
+def annotation(hand: PhantomHand, filename: str, identity: str) -> dict:
+    """A hand's outlines as the contest's annotation files hold them."""
+    height, width = hand.masks.size_hw
+    annotations = [
+        {
+            "id": f"{filename}-{anatomy.NAMES[index]}-{number}",
+            "type": "poly_seg",
+            "attributes": {},
+            "points": ring.tolist(),
+            "label": anatomy.NAMES[index],
+        }
+        for index, rings in hand.masks.rings().items()
+        for number, ring in enumerate(rings)
+        if len(ring) > 2
+    ]
+    return {
+        "annotations": annotations,
+        "attributes": {},
+        "file_id": filename.partition(".")[0],
+        "filename": filename,
+        "parent_path": f"/{identity}",
+        "last_modifier_id": "handbone-phantom",
+        "metadata": {"height": height, "width": width},
+        "last_workers": [],
+    }

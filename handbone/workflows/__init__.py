@@ -1,0 +1,1 @@
+"""What commands other than `run` do: predict, refine, ensemble, export, compare and check labels."""

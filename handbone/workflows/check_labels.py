@@ -1,0 +1,143 @@
+"""A dataset's labels against what trained weights see in the same pictures, one picture after the other."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from handbone import anatomy
+from handbone.core.bone_masks import BoneMasks
+from handbone.core.errors import HandboneError
+from handbone.core.findings import SEVERITIES, Finding
+from handbone.core.labels import Rings
+from handbone.core.progress import track
+from handbone.data.audit.label_errors import LabelError, compare_labels
+from handbone.data.dataset import Dataset, Sample, relative_to
+from handbone.formats.image_files import read_picture
+
+if TYPE_CHECKING:
+    from handbone.method.two_stage import Outcome, TwoStage
+
+_REMEDY = {
+    "swapped": "look at the picture and exchange the labels",
+    "shifted": "look at the picture and move or redraw the outline",
+    "missing": "outline the bone if it is visible",
+    "doubled": "look at the picture and remove or relabel one outline",
+    "extra": "look at the picture and remove or relabel the outline",
+    "odd-outline": "look at the picture and redraw the outline where it is wrong",
+    "not-judged": "look at the picture yourself, or give weights that were trained on pictures like it",
+}
+
+
+@dataclass(frozen=True, eq=False)
+class LabelCheck:
+    """What the weights found in the labels of one picture; a few kilobytes, whatever the picture's size.
+
+    Parameters
+    ----------
+    sample: the picture.
+    file: where to correct it, as findings name it: its annotation, or the picture where many share an annotation.
+    errors: the worst first.
+    seen: outlines (n, 2) int32 of the bones that the errors name, as the weights see them.
+    problem: why it was not compared, where the picture or its annotation cannot be read.
+    """
+
+    sample: Sample
+    file: str
+    errors: tuple[LabelError, ...] = ()
+    seen: Rings = field(default_factory=dict)
+    problem: Finding | None = None
+
+    @property
+    def severity(self) -> float:
+        """Of all errors together; 0 for labels that are fine or were not judged."""
+        return sum(error.severity for error in self.errors)
+
+    @property
+    def bones(self) -> tuple[int, ...]:
+        """All bones that the errors name, in anatomy order."""
+        return tuple(sorted({bone for error in self.errors for bone in error.bones}))
+
+    def findings(self) -> list[tuple[float, Finding]]:
+        """The errors as (severity, finding), rules "label-swapped" and so on; none is sure: warnings."""
+        if self.problem is not None:
+            return [(0.0, self.problem)]
+        return [(error.severity, _finding(error, self.file)) for error in self.errors]
+
+    def to_json(self) -> dict:
+        """The check as JSON values."""
+        problem = self.problem and self.problem.to_json()
+        errors = [error.to_json() for error in self.errors]
+        return {"image": self.sample.name, "file": self.file, "errors": errors, "problem": problem}
+
+
+def check_labels(dataset: Dataset, method: "TwoStage") -> list[LabelCheck]:
+    """Outline the bones of every labelled picture and compare the labels with that.
+
+    Parameters
+    ----------
+    dataset: of any layout; pictures without labels are passed over.
+    method: trained networks. They err, too: what they find is a reason to look, not a verdict.
+
+    Returns
+    -------
+    One check a labelled picture, the worst first; those that cannot be read are last, with their problem. Pictures and
+    masks are not kept.
+
+    Raises
+    ------
+    HandboneError: no picture has labels.
+    """
+    samples = dataset.labelled()
+    if not samples:
+        remedy = "give a folder whose pictures have annotations"
+        raise HandboneError("no picture there has labels to compare", where=dataset.root, remedy=remedy)
+    checks = [_check(dataset, sample, method) for sample in track(samples, "Comparing labels")]
+    return sorted(checks, key=lambda check: (check.problem is not None, -check.severity, check.sample.name))
+
+
+def with_label_findings(findings: Iterable[Finding], checks: Iterable[LabelCheck]) -> list[Finding]:
+    """Findings of a dataset with those about labels before others of the same severity, the worst label first."""
+    pairs = [pair for check in checks for pair in check.findings()]
+    labels = [finding for _, finding in sorted(pairs, key=lambda pair: -pair[0])]
+    # A file that cannot be read has been found before: once is enough.
+    return sorted(dict.fromkeys([*labels, *findings]), key=lambda finding: SEVERITIES.index(finding.severity))
+
+
+def _check(dataset: Dataset, sample: Sample, method: "TwoStage") -> LabelCheck:
+    image, annotation = (relative_to(path, dataset.root) for path in (sample.image, sample.annotation))
+    file = annotation if sample.key is None else image
+    try:
+        picture = read_picture(sample.image)
+    except HandboneError as error:
+        return LabelCheck(sample, file, problem=_unread("unreadable-picture", image, error))
+    try:
+        rings = dataset.labels(sample).rings
+    except HandboneError as error:
+        return LabelCheck(sample, file, problem=_unread("unreadable-annotation", annotation, error))
+    outcome = method.predict(picture.image)
+    masks = outcome.final.threshold(method.threshold)
+    errors = compare_labels(rings, masks, _confidence(outcome, masks))
+    named = {bone for error in errors for bone in error.bones}
+    seen = {bone: outlines for bone, outlines in masks.rings().items() if bone in named} if named else {}
+    return LabelCheck(sample, file, tuple(errors), seen)
+
+
+def _confidence(outcome: "Outcome", masks: BoneMasks) -> np.ndarray:
+    """(29,) the calibrated chance that each mask is right, else the mean probability inside it."""
+    if outcome.presence is not None:
+        return np.where(masks.present(), outcome.presence, 0.0)
+    from handbone.workflows.predict import confidences
+
+    by_name = confidences(outcome.final, masks)
+    return np.array([by_name.get(name, 0.0) for name in anatomy.NAMES])
+
+
+def _finding(error: LabelError, file: str) -> Finding:
+    level = "note" if error.kind == "not-judged" else "warning"
+    return Finding(level, f"label-{error.kind}", file, error.message, _REMEDY[error.kind])
+
+
+def _unread(rule: str, file: str, error: HandboneError) -> Finding:
+    return Finding("error", rule, file, error.what, error.remedy or "")

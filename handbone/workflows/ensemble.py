@@ -1,0 +1,208 @@
+"""Several predictions to one: joined by names, picture by picture, with as little in memory as one picture takes."""
+
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+from typing import Any, Literal
+
+import numpy as np
+
+from handbone import __version__
+from handbone.anatomy import COUNT, NAMES
+from handbone.core.bone_probabilities import BoneProbabilities
+from handbone.core.errors import HandboneError, UnknownNameError
+from handbone.core.files import whole_folder, write_json
+from handbone.core.progress import track
+from handbone.evaluation.metrics import dice_contest
+from handbone.formats.contest_csv import PredictionsWriter
+from handbone.method.ensembling.methods import best_of, shares_of
+from handbone.method.ensembling.rle_vote import vote_runs
+from handbone.plugins import installed_plugins, registry
+from handbone.plugins.manager import BUILTIN
+from handbone.plugins.provenance import provenance
+from handbone.recipe.schema import Choice
+from handbone.runs.load_run import TABLE
+from handbone.workflows.members import Member, RunMember, size_of
+from handbone.workflows.prediction_file import FileMember
+
+RECORD_FILE = "ensemble.json"
+Missing = Literal["refuse", "skip", "without"]
+Join = Callable[[Mapping[str, BoneProbabilities]], BoneProbabilities]
+
+# The one method that is no ensembler: it needs the runs' validation figures to choose by.
+BEST = "best"
+# What decides between two packages with a method of one name.
+_DECIDE = "--set from={package}"
+# Thresholds that are tried, the usual one first, so that it wins ties.
+_TRIED = (0.5, *(t for t in np.round(np.arange(0.25, 0.76, 0.05), 2).tolist() if t != 0.5))
+
+
+def resolve(name: str, settings: dict[str, Any], members: Sequence[Member]) -> tuple[str, dict[str, Any]]:
+    """What is joined by: `best` becomes class_wise, each bone from the run that did best on validation pictures.
+
+    Raises
+    ------
+    HandboneError: `best` with members that are no runs, or with settings.
+    """
+    if name != BEST:
+        return name, settings
+    if settings:
+        what = f"{BEST!r} has no settings, but {', '.join(sorted(settings))} came"
+        raise HandboneError(what, where="--set", remedy="class_wise is told its choices")
+    others = [member.name for member in members if not isinstance(member, RunMember)]
+    if others:
+        what = f"there are no validation figures of {', '.join(others)}"
+        raise HandboneError(what, remedy=f"{BEST!r} joins runs only; use mean, vote or class_wise")
+    choices = best_of({m.name: m.bone_scores() for m in members if isinstance(m, RunMember)})
+    return "class_wise", {"choices": choices, "from": BUILTIN}
+
+
+def build_method(name: str, settings: dict[str, Any]) -> Join:
+    """The registered ensembler of a name, with its settings.
+
+    Raises
+    ------
+    UnknownNameError, HandboneError: an unknown name or setting.
+    """
+    if name not in method_names():
+        raise UnknownNameError("method", name, method_names(), where="--method")
+    spec, checked = registry().get("ensembler", Choice(name=name, **settings), where="--method", decide=_DECIDE)
+    return spec.build(checked)
+
+
+def method_names() -> list[str]:
+    """What `--method` takes: the registered ensemblers and `best`, sorted."""
+    return sorted({BEST, *(provided.spec.name for provided in installed_plugins().provided("ensembler"))})
+
+
+def common_pictures(members: Sequence[Member], missing: Missing) -> list[str]:
+    """The pictures to join, sorted.
+
+    Raises
+    ------
+    HandboneError: members that don't cover the same pictures, where that is refused; nothing in common.
+    """
+    covers = {member.name: set(member.names) for member in members}
+    every, shared = set.union(*covers.values()), set.intersection(*covers.values())
+    if missing == "refuse" and every != shared:
+        name = min(covers, key=lambda n: len(covers[n]))
+        absent = sorted(every - covers[name])
+        what = f"{name} lacks {len(absent)} of {len(every)} pictures, {absent[0]} for one"
+        raise HandboneError(what, remedy="--missing skip leaves such pictures out, --missing without joins the others")
+    chosen = every if missing == "without" else shared
+    if not chosen:
+        raise HandboneError("no picture is in all members", remedy="pictures join by their file names")
+    return sorted(chosen)
+
+
+def check_absent(missing: Missing, method: str, settings: dict[str, Any]) -> None:
+    """Refuse to join without members that the method's settings name: a picture that lacks one could not be joined.
+
+    Raises
+    ------
+    HandboneError: `--missing without` beside weights, choices or the best member.
+    """
+    if missing == "without" and (method == BEST or settings.keys() & {"weights", "choices", "otherwise"}):
+        what = f"the settings of {method!r} name members that some pictures may lack"
+        raise HandboneError(what, where="--missing without", remedy="use --missing skip, or leave those settings out")
+
+
+def join_members(
+    members: Sequence[Member],
+    join: Join,
+    folder: Path,
+    *,
+    pictures: Sequence[str],
+    sizes: dict[str, tuple[int, int]],
+    thresholds: np.ndarray,
+    facts: dict[str, Any],
+    by_runs: tuple[np.ndarray, dict[str, float]] | None = None,
+) -> None:
+    """Write `predictions.csv` and `ensemble.json` to a folder, whole or not at all.
+
+    Parameters
+    ----------
+    thresholds: (29,) probability from which a pixel belongs to each bone. sizes: of pictures that were measured.
+    by_runs: (29,) shares of the votes and the members' weights, where files are joined by counting; see `counted`.
+    """
+    with whole_folder(folder) as temporary, PredictionsWriter(temporary / TABLE) as table:
+        covers = {member.name: set(member.names) for member in members}
+        for picture in track(pictures, "Joining"):
+            here = [member for member in members if picture in covers[member.name]]
+            size = size_of(picture, here, sizes)
+            if by_runs is not None:
+                table.write_cells(picture, _vote(here, picture, size, *by_runs))
+                continue
+            joined = join({member.name: member.probabilities(picture, size) for member in here})
+            table.write(picture, joined.threshold(thresholds))
+        record = {
+            "handbone": __version__,
+            "plugins": provenance(registry()),
+            **facts,
+            "members": {member.name: len(member.names) for member in members},
+            "pictures": len(pictures),
+            "thresholds": dict(zip(NAMES, np.round(thresholds, 3).tolist(), strict=True)),
+            "not_a_medical_device": True,
+        }
+        write_json(temporary / RECORD_FILE, record)
+
+
+def counted(
+    name: str, settings: dict[str, Any], members: Sequence[Member], thresholds: np.ndarray
+) -> tuple[np.ndarray, dict[str, float]] | None:
+    """What `join_members` takes as `by_runs`, where the built-in mean or vote joins nothing but files; else None.
+
+    A vote on run lengths gives the same masks many times faster. The mean of masks is a vote, too: of the threshold.
+    """
+    if name not in ("mean", "vote") or not all(isinstance(member, FileMember) for member in members):
+        return None
+    choice = Choice(name=name, **settings)
+    if registry().provider("ensembler", choice, where="--method", decide=_DECIDE).package != BUILTIN:
+        return None
+    _, checked = registry().get("ensembler", choice)
+    weights = shares_of((member.name for member in members), checked.weights)
+    return (thresholds if name == "mean" else np.full(COUNT, checked.at_least)), weights
+
+
+def _vote(
+    members: Sequence[FileMember],
+    picture: str,
+    size_hw: tuple[int, int],
+    at_least: np.ndarray,
+    weights: dict[str, float],
+) -> list[str]:
+    """The 29 run lengths on which enough of the members agree."""
+    cells = [member.cells(picture) for member in members]
+    shares = [weights[member.name] for member in members]
+    try:
+        return [
+            vote_runs(texts, shares, at_least[bone], size_hw) for bone, texts in enumerate(zip(*cells, strict=True))
+        ]
+    except HandboneError as error:
+        for member in members:
+            member.probabilities(picture, size_hw)
+        raise error
+
+
+def fit_thresholds(members: Sequence[Member], join: Join) -> tuple[np.ndarray, int]:
+    """(29,) the thresholds with the highest mean Dice on validation pictures, and how many pictures these were.
+
+    Each picture is joined from those runs only that did not learn from it, so that folds may be mixed.
+
+    Raises
+    ------
+    HandboneError: no run among the members has labelled validation pictures.
+    """
+    runs = [member for member in members if isinstance(member, RunMember)]
+    unseen: dict[str, list[RunMember]] = {}
+    for run in runs:
+        for picture in run.validation():
+            unseen.setdefault(picture, []).append(run)
+    if not unseen:
+        raise HandboneError("no member has labelled validation pictures", remedy="thresholds are fitted on runs only")
+    total = np.zeros((len(_TRIED), COUNT))
+    for picture, seers in track(sorted(unseen.items()), "Fitting thresholds"):
+        said = {run.name: run.probabilities(picture, (0, 0)) for run in seers}
+        joined = join(said) if len(said) == len(members) else BoneProbabilities.mean(list(said.values()))
+        truth = seers[0].truth(picture)
+        total += [dice_contest(truth, joined.threshold(threshold)) for threshold in _TRIED]
+    return np.array(_TRIED)[total.argmax(0)], len(unseen)

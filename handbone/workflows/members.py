@@ -1,0 +1,122 @@
+"""Members of an ensemble: finished runs with their probabilities, and anyone's prediction files with their masks."""
+
+import contextlib
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+from typing import Protocol
+
+import numpy as np
+import pandas as pd
+
+from handbone.anatomy import NAMES
+from handbone.core.bone_masks import BoneMasks
+from handbone.core.bone_probabilities import BoneProbabilities
+from handbone.core.errors import HandboneError
+from handbone.formats.contest_csv_index import PredictionsIndex
+from handbone.formats.image_files import is_picture, picture_size_hw
+from handbone.runs.load_run import TABLE, finished_run, is_finished_run
+from handbone.runs.steps.predict import load_prediction
+from handbone.workflows.prediction_file import CONTEST_HW, FileMember
+
+
+class Member(Protocol):
+    """One of the predictions that are joined.
+
+    name: what settings call it. names: its pictures.
+    """
+
+    name: str
+    names: list[str]
+
+    def size_hw(self, picture: str) -> tuple[int, int] | None:
+        """The picture's height and width, where the member knows them."""
+
+    def probabilities(self, picture: str, size_hw: tuple[int, int]) -> BoneProbabilities:
+        """What it says of a picture of that size."""
+
+
+class RunMember:
+    """A finished run: its merged probabilities, of the pictures in its prediction file."""
+
+    def __init__(self, name: str, folder: Path):
+        self.name, self.folder = name, folder
+        self.context = finished_run(folder)
+        self.names = PredictionsIndex(folder / TABLE).names
+        self._samples = {sample.name: sample for sample in self.context.dataset.samples}
+
+    def size_hw(self, picture: str) -> tuple[int, int] | None:
+        return self._load(picture).size_hw
+
+    def probabilities(self, picture: str, size_hw: tuple[int, int]) -> BoneProbabilities:
+        return self._load(picture)
+
+    def validation(self) -> list[str]:
+        """Its validation pictures, on which it did not learn."""
+        return [sample.name for sample in self.context.parts["validation"] if sample.annotation is not None]
+
+    def truth(self, picture: str) -> BoneMasks:
+        """The labels of one of its pictures."""
+        return self.context.dataset.labels(self._samples[picture]).masks()
+
+    def bone_scores(self) -> np.ndarray:
+        """(29,) mean Dice of its final masks on validation pictures; NaN for bones that none of them shows."""
+        rows = pd.read_csv(self.folder / "metrics.csv")
+        rows = rows[(rows["part"] == "validation") & ~rows["both_empty"].astype(bool)]
+        last = rows[rows["stage"] == rows["stage"].iloc[-1]] if len(rows) else rows
+        return last.groupby("bone")["dice"].mean().reindex(NAMES).to_numpy()
+
+    def _load(self, picture: str) -> BoneProbabilities:
+        if picture not in self._samples:
+            raise HandboneError("the run's data set has no picture of this name any more", where=picture)
+        return load_prediction(self.context, self._samples[picture]).merged
+
+
+def open_members(words: Sequence[str]) -> list[Member]:
+    """Members from `PATH` or `NAME=PATH`, a run's folder, a folder that `handbone predict` wrote, or a CSV.
+
+    Raises
+    ------
+    HandboneError: fewer than two, two of one name, or something else at a path.
+    """
+    members: dict[str, Member] = {}
+    for word in words:
+        name, path = _named(word)
+        if name in members:
+            remedy = f"give one of them a name of its own, as in {name}-b={path}"
+            raise HandboneError(f"two members are called {name!r}", where=word, remedy=remedy)
+        if is_finished_run(path):
+            members[name] = RunMember(name, path)
+        elif path.is_file() or (path / TABLE).is_file():
+            members[name] = FileMember(name, path if path.is_file() else path / TABLE)
+        else:
+            remedy = "give a run's folder, a folder that 'handbone predict' wrote, or a CSV in the contest's format"
+            raise HandboneError("there are no predictions", where=path, remedy=remedy)
+    if len(members) < 2:
+        raise HandboneError(f"{len(members)} member is no ensemble", remedy="give two or more")
+    return list(members.values())
+
+
+def picture_sizes(folder: Path | None) -> dict[str, tuple[int, int]]:
+    """Base name to height and width of every picture in a folder; nothing without a folder."""
+    sizes = {}
+    for path in sorted(folder.rglob("*")) if folder else ():
+        if is_picture(path):
+            # A picture that cannot be read has no size to tell; the members may know it.
+            with contextlib.suppress(HandboneError):
+                sizes[path.name] = picture_size_hw(path)
+    return sizes
+
+
+def size_of(picture: str, members: Iterable[Member], sizes: dict[str, tuple[int, int]]) -> tuple[int, int]:
+    """Height and width of a picture: as measured, as a member knows, or the contest's."""
+    if picture in sizes:
+        return sizes[picture]
+    return next((size for member in members if (size := member.size_hw(picture))), CONTEST_HW)
+
+
+def _named(word: str) -> tuple[str, Path]:
+    name, equals, path = word.partition("=")
+    if equals and not Path(word).exists():
+        return name, Path(path)
+    path = Path(word)
+    return (path.stem if path.suffix.lower() == ".csv" else path.resolve().name), path

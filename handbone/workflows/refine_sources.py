@@ -1,0 +1,98 @@
+"""Where coarse predictions to refine come from: a finished run, or anyone's file in the contest's format."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Protocol
+
+import numpy as np
+
+from handbone.core.bone_masks import BoneMasks
+from handbone.core.bone_probabilities import BoneProbabilities
+from handbone.core.errors import HandboneError
+from handbone.formats.contest_csv import picture_names, read_predictions
+from handbone.formats.image_files import read_picture
+from handbone.runs.load_run import TABLE, finished_run
+from handbone.runs.steps.predict import load_prediction
+from handbone.workflows.outputs import find_pictures
+
+
+@dataclass(frozen=True, eq=False)
+class Item:
+    """One picture with its coarse prediction.
+
+    name: base name. image: float32 (H, W) in [0, 1], bones bright. coarse: what is refined. cells: the 29 run lengths
+    of the prediction file, which stay where nothing is refined. error: why the picture cannot be refined.
+    """
+
+    name: str
+    cells: list[str]
+    image: np.ndarray | None = None
+    coarse: BoneProbabilities | None = None
+    error: str | None = None
+
+
+class Source(Protocol):
+    """Coarse predictions, one picture in memory at a time."""
+
+    names: list[str]
+
+    def __iter__(self) -> Iterator[Item]: ...
+
+
+class ForeignFile:
+    """A prediction file in the contest's format and the folder of its pictures, joined by base name.
+
+    Raises
+    ------
+    HandboneError: a file or folder that cannot be read, or none of whose pictures is there.
+    """
+
+    def __init__(self, table: Path, images: Path):
+        self.table = table
+        self.names = picture_names(table)
+        self._paths = {path.name: path for path in find_pictures([images])}
+        if not any(name in self._paths for name in self.names):
+            what = f"none of the {len(self.names)} pictures of {table} is in this folder"
+            remedy = f"pictures are found by name, such as {self.names[0]}" if self.names else "the file has no rows"
+            raise HandboneError(what, where=images, remedy=remedy)
+
+    def __iter__(self) -> Iterator[Item]:
+        for name, cells in read_predictions(self.table):
+            try:
+                if name not in self._paths:
+                    raise HandboneError("there is no picture of this name", where=name, remedy="add it to --images")
+                image = read_picture(self._paths[name]).image
+                try:
+                    masks = BoneMasks.from_rle(cells, image.shape)
+                except HandboneError as error:
+                    height, width = image.shape
+                    what = f"its run lengths don't fit the picture of {width} x {height} ({error})"
+                    raise HandboneError(what, where=name) from None
+                yield Item(name, cells, image, BoneProbabilities.from_masks(masks))
+            except HandboneError as error:
+                yield Item(name, cells, error=str(error))
+
+
+class RunSource:
+    """The pictures in a finished run's prediction file, with the coarse probabilities that the run left.
+
+    Raises
+    ------
+    HandboneError: no finished run there, or its pictures are gone.
+    """
+
+    def __init__(self, folder: Path):
+        self.folder, self.context = folder, finished_run(folder)
+        self.names = picture_names(folder / TABLE)
+
+    def __iter__(self) -> Iterator[Item]:
+        samples = {sample.name: sample for sample in self.context.dataset.samples}
+        for name, cells in read_predictions(self.folder / TABLE):
+            try:
+                if name not in samples:
+                    raise HandboneError("the run's data set has no picture of this name any more", where=name)
+                coarse = load_prediction(self.context, samples[name]).coarse
+                yield Item(name, cells, self.context.cache.image(samples[name].image), coarse)
+            except HandboneError as error:
+                yield Item(name, cells, error=str(error))

@@ -1,1 +1,0 @@
-"""Formats that masks are written in for other tools."""

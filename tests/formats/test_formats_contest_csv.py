@@ -1,0 +1,114 @@
+"""The contest's prediction file, written whole and read strictly."""
+
+import numpy as np
+import pandas as pd
+import pytest
+from masks_toys import hand_of_blobs
+
+from handbone.anatomy import COUNT, NAMES
+from handbone.core.bone_masks import BoneMasks
+from handbone.core.errors import HandboneError
+from handbone.formats.contest_csv import PredictionsWriter, read_predictions
+
+
+def masks_of(seed: int) -> BoneMasks:
+    masks = BoneMasks.from_rings(hand_of_blobs(64, seed), (64, 64))
+    return masks.replace({seed: np.zeros((64, 64), bool)})
+
+
+def write(path, names):
+    with PredictionsWriter(path) as predictions:
+        for seed, name in enumerate(names):
+            predictions.write(name, masks_of(seed))
+
+
+def test_pandas_reads_what_the_contest_wants(tmp_path):
+    write(tmp_path / "out" / "predictions.csv", ["b_R.png", "a, left.png", "c.png"])
+    table = pd.read_csv(tmp_path / "out" / "predictions.csv")
+    assert list(table.columns) == ["image_name", "class", "rle"]
+    assert list(table["image_name"]) == [name for name in ("a, left.png", "b_R.png", "c.png") for _ in NAMES]
+    assert list(table["class"]) == list(NAMES) * 3
+    # pandas reads the empty cell of a bone that is absent as NaN.
+    assert np.isnan(table["rle"][1])
+    assert table["rle"][COUNT + 1] == masks_of(0).to_rle()[1]
+
+
+def test_what_is_written_is_read_back_picture_by_picture(tmp_path):
+    names = ["z.png", "ä_L.png", "image_with_many_.png"]
+    write(tmp_path / "p.csv", names)
+    found = {name: BoneMasks.from_rle(texts, (64, 64)) for name, texts in read_predictions(tmp_path / "p.csv")}
+    assert found == {name: masks_of(seed) for seed, name in enumerate(names)}
+    assert list(found) == sorted(names)
+
+
+def test_a_failure_leaves_the_earlier_file(tmp_path):
+    write(tmp_path / "p.csv", ["a.png"])
+    before = (tmp_path / "p.csv").read_bytes()
+    with pytest.raises(KeyboardInterrupt), PredictionsWriter(tmp_path / "p.csv") as predictions:
+        predictions.write("b.png", masks_of(1))
+        raise KeyboardInterrupt
+    assert (tmp_path / "p.csv").read_bytes() == before
+    assert [p.name for p in tmp_path.iterdir()] == ["p.csv"]
+
+
+def test_a_picture_cannot_be_written_twice(tmp_path):
+    with pytest.raises(HandboneError, match=r"'a\.png' is predicted twice"):
+        write(tmp_path / "p.csv", ["a.png", "a.png"])
+    assert not list(tmp_path.iterdir())
+
+
+def test_no_pictures_give_a_header_alone(tmp_path):
+    write(tmp_path / "p.csv", [])
+    assert (tmp_path / "p.csv").read_text() == "image_name,class,rle\n"
+    assert list(read_predictions(tmp_path / "p.csv")) == []
+
+
+def test_columns_and_classes_may_come_in_any_order(tmp_path):
+    lines = ["rle,fold,class,image_name", *[f"{i + 1} 1,0,{NAMES[i]},a.png" for i in reversed(range(COUNT))], ""]
+    (tmp_path / "p.csv").write_bytes(b"\xef\xbb\xbf" + "\r\n".join(lines).encode())
+    assert list(read_predictions(tmp_path / "p.csv")) == [("a.png", [f"{i + 1} 1" for i in range(COUNT)])]
+
+
+def test_run_lengths_longer_than_python_s_limit_are_read(tmp_path):
+    dense = np.zeros((COUNT, 400, 400), bool)
+    dense[0] = np.indices((400, 400)).sum(0) % 2
+    with PredictionsWriter(tmp_path / "p.csv") as predictions:
+        predictions.write("noisy.png", BoneMasks.from_dense(dense))
+    [(_, texts)] = read_predictions(tmp_path / "p.csv")
+    assert len(texts[0]) > 131072
+    assert np.array_equal(BoneMasks.from_rle(texts, (400, 400)).mask(0), dense[0])
+
+
+ROWS = [f"a.png,{name}," for name in NAMES]
+OTHER_ROWS = [f"b.png,{name}," for name in NAMES]
+
+
+@pytest.mark.parametrize(
+    ("lines", "words"),
+    [
+        ([], "line 1: the column 'image_name' is missing"),
+        (["image_name,class,mask"], "line 1: the column 'rle' is missing; needed are image_name, class, rle"),
+        (["image_name,class,rle", "a.png,Luante,"], "line 2: unknown class 'Luante'; did you mean 'Lunate'?"),
+        (["image_name,class,rle", *ROWS, ROWS[3]], "line 31: a second row for finger-4 of 'a.png'"),
+        (["image_name,class,rle", *ROWS[:-2]], "'a.png' has no row for Radius, Ulna"),
+        (
+            ["image_name,class,rle", *ROWS, *OTHER_ROWS, ROWS[0]],
+            "line 60: 'a.png' comes again",
+        ),
+        (["image_name,class,rle", "a.png,Lunate"], "line 2: the row has 2 cells and the header 3"),
+    ],
+)
+def test_mistakes_are_named_with_file_and_line(tmp_path, lines, words):
+    (tmp_path / "p.csv").write_text("\n".join(lines))
+    with pytest.raises(HandboneError) as error:
+        list(read_predictions(tmp_path / "p.csv"))
+    assert str(error.value).startswith(str(tmp_path / "p.csv"))
+    assert words in str(error.value)
+
+
+def test_files_that_cannot_be_read_are_named(tmp_path):
+    with pytest.raises(HandboneError, match=r"none\.csv: cannot be read"):
+        list(read_predictions(tmp_path / "none.csv"))
+    (tmp_path / "binary.csv").write_bytes(b"\x89PNG\xff\xfe\x00")
+    with pytest.raises(HandboneError, match="is not a CSV in UTF-8"):
+        list(read_predictions(tmp_path / "binary.csv"))

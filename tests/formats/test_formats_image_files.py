@@ -1,0 +1,118 @@
+"""Reading radiographs of every kind, refusing cut ones, and the cache of decoded pictures."""
+
+import os
+from concurrent.futures import ProcessPoolExecutor
+
+import cv2
+import numpy as np
+import pytest
+from data_toys import draw, toy_hand
+
+from handbone.core.errors import HandboneError
+from handbone.data.cache import PictureCache
+from handbone.formats.image_files import picture_size_hw, read_picture
+
+GREY = draw(toy_hand())
+
+
+def saved(path, values):
+    assert cv2.imwrite(str(path), values)
+    return path
+
+
+def test_grey_and_rgb_with_equal_channels_read_the_same(tmp_path):
+    grey = read_picture(saved(tmp_path / "grey.png", GREY))
+    colour = read_picture(saved(tmp_path / "rgb.png", cv2.cvtColor(GREY, cv2.COLOR_GRAY2BGR)))
+    assert grey.image.dtype == np.float32 and grey.size_hw == GREY.shape and grey.bits == 8
+    np.testing.assert_array_equal(grey.image, colour.image)
+    np.testing.assert_allclose(grey.image, GREY / 255, atol=1e-6)
+
+
+@pytest.mark.parametrize("name", ["a.png", "a.tif"])
+@pytest.mark.parametrize("bits", [10, 12, 16])
+def test_sixteen_bit_files_use_their_own_range(tmp_path, name, bits):
+    values = (GREY / 255 * (2**bits - 1)).astype(np.uint16)
+    picture = read_picture(saved(tmp_path / name, values))
+    assert picture.bits == 16 and picture.image.max() == 1 and 0 <= picture.image.min() < 0.01
+    reference = np.clip((GREY - GREY.min()) / (np.percentile(GREY, 99.9) - GREY.min()), 0, 1)
+    np.testing.assert_allclose(picture.image, reference, atol=0.02)
+
+
+@pytest.mark.parametrize("bits", [8, 16])
+def test_inverted_pictures_are_turned_back(tmp_path, bits):
+    values = GREY if bits == 8 else GREY.astype(np.uint16) * 257
+    plain = read_picture(saved(tmp_path / "a.png", values))
+    turned = read_picture(saved(tmp_path / "b.png", np.iinfo(values.dtype).max - values))
+    assert turned.inverted and not plain.inverted
+    np.testing.assert_allclose(turned.image, plain.image, atol=0.03)
+
+
+def test_transparent_parts_are_black(tmp_path):
+    values = np.dstack([cv2.cvtColor(GREY, cv2.COLOR_GRAY2BGR), np.full_like(GREY, 255)])
+    values[:50, :, 3] = 0
+    image = read_picture(saved(tmp_path / "a.png", values)).image
+    assert not image[:50].any()
+    np.testing.assert_allclose(image[50:], GREY[50:] / 255, atol=1e-6)
+
+
+@pytest.mark.parametrize("name", ["a.png", "a.jpg", "a.tif"])
+@pytest.mark.parametrize("kept", [0.0, 0.01, 0.5, 0.9])
+def test_cut_files_are_refused_by_name(tmp_path, name, kept):
+    path = saved(tmp_path / name, np.random.default_rng(0).integers(0, 255, (200, 200), np.uint8))
+    data = path.read_bytes()
+    path.write_bytes(data[: int(len(data) * kept)])
+    with pytest.raises(HandboneError, match=name):
+        read_picture(path)
+
+
+def test_a_text_named_png_and_a_missing_file_are_refused(tmp_path):
+    (tmp_path / "a.png").write_text("not a picture")
+    with pytest.raises(HandboneError, match=r"a\.png: not a whole PNG"):
+        read_picture(tmp_path / "a.png")
+    with pytest.raises(HandboneError, match=r"b\.png: cannot be read"):
+        read_picture(tmp_path / "b.png")
+
+
+@pytest.mark.parametrize("name", ["a.png", "a.jpg", "a.tif"])
+def test_the_size_is_known_without_the_values(tmp_path, name):
+    assert picture_size_hw(saved(tmp_path / name, GREY[:100, :150])) == (100, 150)
+
+
+def test_the_cache_decodes_once_and_notices_a_change(tmp_path):
+    path, cache = saved(tmp_path / "a.png", GREY), PictureCache(tmp_path / "cache")
+    np.testing.assert_array_equal(cache.open(path), GREY)
+    assert isinstance(cache.open(path), np.memmap)
+    [entry] = (tmp_path / "cache").rglob("*.npy")
+    stamp = entry.stat().st_mtime_ns
+    cache.open(path)
+    assert entry.stat().st_mtime_ns == stamp
+    saved(path, GREY[::-1])
+    os.utime(path, ns=(stamp + 10**9, stamp + 10**9))
+    np.testing.assert_array_equal(cache.open(path), GREY[::-1])
+
+
+def test_a_damaged_cache_entry_is_made_anew(tmp_path):
+    path, cache = saved(tmp_path / "a.png", GREY), PictureCache(tmp_path / "cache")
+    cache.open(path)
+    [entry] = (tmp_path / "cache").rglob("*.npy")
+    entry.write_bytes(entry.read_bytes()[:300])
+    np.testing.assert_array_equal(cache.open(path), GREY)
+
+
+def test_sixteen_bit_pictures_keep_their_depth_in_the_cache(tmp_path):
+    path, cache = saved(tmp_path / "a.png", GREY.astype(np.uint16) * 257), PictureCache(tmp_path / "cache")
+    assert cache.open(path).dtype == np.uint16
+    np.testing.assert_allclose(cache.image(path), read_picture(path).image, atol=1e-4)
+
+
+def _decode_again(arguments):
+    folder, path = arguments
+    return int(PictureCache(folder).open(path).sum())
+
+
+def test_processes_may_decode_the_same_picture_at_once(tmp_path):
+    path = saved(tmp_path / "a.png", GREY)
+    with ProcessPoolExecutor(2) as pool:
+        sums = set(pool.map(_decode_again, [(tmp_path / "cache", path)] * 8))
+    assert sums == {int(GREY.sum())}
+    assert len(list((tmp_path / "cache").rglob("*"))) == 2

@@ -1,0 +1,116 @@
+"""What the built-in writers leave, read back by other tools and by handbone itself."""
+
+import json
+import tempfile
+from pathlib import Path
+
+import cv2
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from pycocotools.coco import COCO
+from writers_toys import ragged_masks, without_holes
+
+from handbone.anatomy import NAMES
+from handbone.core.bone_masks import BoneMasks
+from handbone.core.errors import HandboneError
+from handbone.data.dataset import open_dataset
+from handbone.formats.contest_csv import read_predictions
+from handbone.plugins import PredictedPicture, registry
+from handbone.recipe.schema import Choice, Data
+
+PICTURES = {"a.png": ragged_masks(1), "b 손.png": ragged_masks(2, (31, 80)), "c.png": ragged_masks(3, share=0.0)}
+
+
+def write(folder, format, pictures, **settings):
+    spec, checked = registry().get("writer", Choice(name=format, **settings))
+    folder.mkdir(parents=True, exist_ok=True)
+    writer = spec.build(checked, folder=folder)
+    for name, masks in pictures.items():
+        writer.write(PredictedPicture(name, None, masks, {"Lunate": 0.75}, Path(name).stem))
+    writer.close()
+
+
+def coco_masks(path):
+    """Masks of a COCO file by picture, as pycocotools decodes them."""
+    coco = COCO(str(path))
+    found = {}
+    for number, image in coco.imgs.items():
+        dense = np.zeros((29, image["height"], image["width"]), bool)
+        for annotation in coco.loadAnns(coco.getAnnIds(number)):
+            dense[NAMES.index(coco.cats[annotation["category_id"]]["name"])] |= coco.annToMask(annotation).astype(bool)
+        found[image["file_name"]] = BoneMasks.from_dense(dense)
+    return found
+
+
+def test_coco_run_lengths_are_the_same_masks_for_pycocotools(tmp_path):
+    write(tmp_path, "coco", PICTURES)
+    assert coco_masks(tmp_path / "annotations.json") == PICTURES
+
+
+def test_coco_polygons_fill_to_the_same_masks_but_for_holes(tmp_path):
+    write(tmp_path, "coco", PICTURES, segmentation="polygon")
+    assert coco_masks(tmp_path / "annotations.json") == {n: without_holes(m) for n, m in PICTURES.items()}
+
+
+@given(st.integers(0, 10**9), st.integers(1, 40), st.integers(1, 40), st.sampled_from(["rle", "polygon"]))
+def test_coco_holds_masks_of_any_shape(seed, height, width, segmentation):
+    masks = ragged_masks(seed, (height, width), share=0.3)
+    with tempfile.TemporaryDirectory() as folder:
+        write(Path(folder), "coco", {"a.png": masks}, segmentation=segmentation)
+        [read] = coco_masks(Path(folder) / "annotations.json").values()
+    assert read == (masks if segmentation == "rle" else without_holes(masks))
+
+
+def test_coco_says_what_its_format_wants(tmp_path):
+    write(tmp_path, "coco", PICTURES)
+    content = json.loads((tmp_path / "annotations.json").read_text(encoding="utf-8"))
+    assert [c["name"] for c in content["categories"]] == list(NAMES)
+    assert [c["id"] for c in content["categories"]] == list(range(1, 30))
+    ids = [a["id"] for a in content["annotations"]]
+    assert ids == list(range(1, 1 + sum(int(m.present().sum()) for m in PICTURES.values())))
+    for annotation in content["annotations"]:
+        masks = PICTURES[content["images"][annotation["image_id"] - 1]["file_name"]]
+        bone = annotation["category_id"] - 1
+        left, top, width, height = annotation["bbox"]
+        assert annotation["area"] == masks.areas()[bone] and not annotation["iscrowd"]
+        assert [left, top, left + width, top + height] == masks.boxes_xyxy[bone].tolist()
+        assert annotation.get("score") == (0.75 if NAMES[bone] == "Lunate" else None)
+
+
+@pytest.mark.parametrize("segmentation", ["rle", "polygon"])
+def test_handbone_reads_its_own_coco_files(tmp_path, segmentation):
+    filled = {name: without_holes(masks) for name, masks in PICTURES.items() if masks.present().any()}
+    write(tmp_path, "coco", filled, segmentation=segmentation)
+    for name, masks in filled.items():
+        done, data = cv2.imencode(".png", np.zeros(masks.size_hw, np.uint8))
+        assert done
+        (tmp_path / name).write_bytes(data)
+    dataset = open_dataset(Data(path=str(tmp_path)))
+    assert dataset.layout == "coco" and not dataset.problems
+    assert {sample.name: dataset.labels(sample).masks() for sample in dataset.samples} == filled
+
+
+def test_png_holds_a_black_and_white_picture_a_bone(tmp_path):
+    write(tmp_path, "png", PICTURES)
+    for name, masks in PICTURES.items():
+        files = {path.stem: path for path in (tmp_path / Path(name).stem).iterdir()}
+        assert set(files) == set(NAMES)
+        read = {bone: cv2.imdecode(np.fromfile(path, np.uint8), cv2.IMREAD_UNCHANGED) for bone, path in files.items()}
+        assert all(values.dtype == np.uint8 and set(np.unique(values)) <= {0, 255} for values in read.values())
+        assert BoneMasks.from_dense(np.stack([read[bone] > 0 for bone in NAMES])) == masks
+
+
+def test_the_contests_file_has_its_three_columns(tmp_path):
+    write(tmp_path, "contest_csv", dict(reversed(PICTURES.items())))
+    path = tmp_path / "predictions.csv"
+    assert path.read_text(encoding="utf-8").splitlines()[0] == "image_name,class,rle"
+    assert list(read_predictions(path)) == [(name, PICTURES[name].to_rle()) for name in sorted(PICTURES)]
+
+
+def test_unknown_writers_and_settings_get_a_suggestion():
+    with pytest.raises(HandboneError, match="unknown writer 'cocoo'; did you mean 'coco'"):
+        registry().get("writer", "cocoo")
+    with pytest.raises(HandboneError, match="did you mean 'segmentation'"):
+        registry().get("writer", Choice(name="coco", segmentations="rle"))

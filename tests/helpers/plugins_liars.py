@@ -1,0 +1,27 @@
+"""What tests of lying plugins share: a module with one spec, and what its contract says of it."""
+
+import types
+
+from handbone.plugin_kit.contracts.running import run_contract
+from handbone.plugins import hooks
+
+# Plugins of one test are no modules that another process could import.
+_LAZY = "naming it imports nothing heavy"
+
+
+def plugin_of(spec) -> types.ModuleType:
+    """A module with one hook that gives one spec."""
+    module = types.ModuleType("liar")
+    name = "handbone_losses" if spec.kind == "loss" else f"handbone_{spec.kind}s"
+
+    def hook():
+        return [spec]
+
+    setattr(module, name, hooks.hookimpl(hook))
+    return module
+
+
+def complaints(contract, spec, **more) -> dict[str, str]:
+    """The failed tests of a contract with their reasons."""
+    case = type("Liar", (contract,), {"plugin": plugin_of(spec), "name": spec.name, **more})
+    return {found.test: found.reason for found in run_contract(case) if found.state != "passed" and found.test != _LAZY}

@@ -1,0 +1,135 @@
+"""Tuning the mask decoder: it learns, it is continued, it never gets worse, and its weights come back."""
+
+import numpy as np
+import pytest
+import torch
+from prompters_small import SIZE, write_checkpoint
+
+from handbone.anatomy import INDEX, NAMES
+from handbone.core.errors import HandboneError
+from handbone.core.frame import Frame
+from handbone.data.grid_dataset import LabelledPicture
+from handbone.method.prompt import PROMPTER_FILE, PromptSettings, PromptStage
+from handbone.method.prompt_embeddings import EmbeddingCache, embed_windows
+from handbone.method.prompt_tuning import Tuning
+from handbone.method.refine import RefineDataset
+from handbone.networks.prompters import build_prompter, choose
+from handbone.recipe import schema
+from handbone.weights.network_file import read_card
+
+BONES = ("Capitate", "Lunate")
+
+
+@pytest.fixture
+def checkpoint(tmp_path):
+    write_checkpoint(tmp_path / "small.pth")
+    return tmp_path / "small.pth"
+
+
+def picture(number):
+    """Two bright squares on black."""
+    x, y = 30 + 10 * number, 40
+    corners = np.array([[0, 0], [40, 0], [40, 40], [0, 40]], np.float32)
+    image = np.zeros((200, 200), np.uint8)
+    image[y : y + 41, x : x + 41] = image[y + 60 : y + 101, x : x + 41] = 220
+    rings = {INDEX["Capitate"]: [corners + np.float32([x, y])], INDEX["Lunate"]: [corners + np.float32([x, y + 60])]}
+    return LabelledPicture(f"{number}.png", lambda: image, (200, 200), rings)
+
+
+def windows(prompter, folder, count=4):
+    data = RefineDataset(
+        [picture(0), picture(1)], lambda _: Frame.around((90, 95), 190, SIZE), size=SIZE, jitter=1.0, seed=3
+    )
+    return embed_windows(data, count, prompter, EmbeddingCache(folder), "windows")
+
+
+def prompt(checkpoint, **tune):
+    return schema.Prompt(
+        prompter=choose(str(checkpoint)), bones=BONES, tune=schema.Tune(**{"lr": 2e-3, "batch": 2, **tune})
+    )
+
+
+def run(checkpoint, folder, **tune):
+    prompter, settings = build_prompter(choose(str(checkpoint))), prompt(checkpoint, **tune)
+    made = windows(prompter, folder / "cache")
+    stage = PromptStage(prompter, PromptSettings(prompt=settings, encoder_id=prompter.encoder_id))
+    (folder / "part").mkdir(exist_ok=True)
+    return Tuning(prompter, settings, 7).run(made, made[:2], folder / "part", stage.save)
+
+
+def test_a_tuned_decoder_answers_better_than_before(checkpoint, tmp_path):
+    prompter = build_prompter(choose(str(checkpoint)))
+    made = windows(prompter, tmp_path / "cache")
+    tuning = Tuning(prompter, prompt(checkpoint), 7)
+    before = float(tuning.window_loss(made[0], (0, 0, 0)).detach())
+    summary = run(checkpoint, tmp_path, epochs=40, lr=5e-3)
+    tuned = PromptStage.from_path(tmp_path / "part" / "weights.safetensors")
+    after = float(Tuning(tuned.prompter, prompt(checkpoint), 7).window_loss(made[0], (0, 0, 0)).detach())
+    assert after < 0.8 * before
+    assert summary["val_dice"] > summary["val_dice_before"] + 0.1
+    assert 0.85 < summary["val_dice_masks"] < 1
+    rows = (tmp_path / "part" / "history.csv").read_text().splitlines()
+    assert len(rows) == 41 and rows[0] == "epoch,train_loss,val_dice,lr,seconds,size"
+    for name, value in tuned.prompter.encoder.state_dict().items():
+        assert torch.equal(value, prompter.encoder.state_dict()[name])
+
+
+def test_windows_are_embedded_once_and_found_again(checkpoint, tmp_path, monkeypatch):
+    prompter = build_prompter(choose(str(checkpoint)))
+    first = windows(prompter, tmp_path / "cache")
+    assert len({window.embedding for window in first}) == 4 and np.load(first[0].embedding).dtype == np.float16
+    assert first[0].truth.size_hw == (prompter.mask_size,) * 2
+    assert [NAMES[b] for b in np.flatnonzero(first[0].truth.threshold().present())] == ["Capitate", "Lunate"]
+    monkeypatch.setattr(type(prompter), "embed", lambda *_: pytest.fail("embedded again"))
+    assert [w.embedding for w in windows(prompter, tmp_path / "cache")] == [w.embedding for w in first]
+
+
+def test_an_interrupted_tuning_goes_on_and_ends_like_one_that_was_not(checkpoint, tmp_path, monkeypatch):
+    straight, broken = tmp_path / "straight", tmp_path / "broken"
+    straight.mkdir()
+    broken.mkdir()
+    run(checkpoint, straight, epochs=3)
+    whole = Tuning._epoch
+
+    def stops(self, made, epoch, advance):
+        if epoch == 2:
+            raise KeyboardInterrupt
+        return whole(self, made, epoch, advance)
+
+    with monkeypatch.context() as patch, pytest.raises(KeyboardInterrupt):
+        patch.setattr(Tuning, "_epoch", stops)
+        run(checkpoint, broken, epochs=3)
+    run(checkpoint, broken, epochs=3)
+    ends = [torch.load(f / "part" / "last.ckpt", weights_only=True)["decoder"] for f in (straight, broken)]
+    assert all(torch.equal(ends[0][name], ends[1][name]) for name in ends[0])
+
+
+def test_a_tuning_that_only_spoils_keeps_the_decoder_as_it_came(checkpoint, tmp_path):
+    run(checkpoint, tmp_path, epochs=8)
+    tuned = PromptStage.from_path(tmp_path / "part" / "weights.safetensors")
+    better = tmp_path / "better"
+    better.mkdir()
+    made = windows(tuned.prompter, tmp_path / "cache")
+    before = {name: value.clone() for name, value in tuned.prompter.decoder.state_dict().items()}
+    wild = Tuning(tuned.prompter, prompt(checkpoint, lr=5.0, epochs=1, clip=False), 7)
+    summary = wild.run(made, made[:2], better, tuned.save)
+    assert summary["epoch"] == 0 and summary["val_dice"] == summary["val_dice_before"]
+    kept = PromptStage.from_path(better / "weights.safetensors").prompter.decoder.state_dict()
+    assert all(torch.equal(kept[name], value) for name, value in before.items())
+
+
+def test_saved_stages_come_back_and_other_encoders_are_refused(checkpoint, tmp_path):
+    prompter = build_prompter(choose(str(checkpoint)))
+    settings = PromptSettings(prompt=prompt(checkpoint), crop=schema.Crop(window=700), encoder_id=prompter.encoder_id)
+    with torch.no_grad():
+        prompter.decoder.iou_token.weight.fill_(0.5)
+    path = PromptStage(prompter, settings).save(tmp_path / PROMPTER_FILE)
+    assert read_card(path).stage == "prompter"
+    back = PromptStage.from_path(path)
+    assert back.settings == settings and (back.prompter.decoder.iou_token.weight == 0.5).all()
+    write_checkpoint(checkpoint, seed=1)
+    with pytest.raises(HandboneError, match="decoder belongs to another encoder"):
+        PromptStage.from_path(path)
+    checkpoint.unlink()
+    with pytest.raises(HandboneError, match="there is no such file"):
+        PromptStage.from_path(path)

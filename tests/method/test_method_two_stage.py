@@ -1,0 +1,135 @@
+"""Both stages together, with readers that stand in for trained networks."""
+
+import numpy as np
+import pytest
+from stages_hands import DiscReader, disc_picture, hand_points
+
+from handbone.anatomy import CARPALS, COUNT, INDEX, NAMES
+from handbone.core.bone_probabilities import BoneProbabilities
+from handbone.core.errors import HandboneError
+from handbone.method.coarse import predict_coarse
+from handbone.method.settings import RefinerSettings
+from handbone.method.two_stage import Stage, TwoStage
+from handbone.recipe import schema
+from handbone.weights import find_weights
+
+CAPITATE = INDEX["Capitate"]
+
+
+def picture(**more):
+    """A hand of discs that don't touch, in a picture that is not square."""
+    points = hand_points(**({"unit": 260.0, "at": np.array([520.0, 900.0]), "noise": 0.0, "degrees": 10.0} | more))
+    # Where the pisiform lies on the triquetrum, one disc would hide the other.
+    points[INDEX["Pisiform"]] += 0.3 * (points[INDEX["Pisiform"]] - points[INDEX["Capitate"]])
+    return disc_picture(points, (1300, 1100), 9)
+
+
+def dice(one, other, bone):
+    a, b = one.mask(bone), other.mask(bone)
+    return 2 * np.count_nonzero(a & b) / max(np.count_nonzero(a) + np.count_nonzero(b), 1)
+
+
+def wrist(outcome):
+    return outcome.frames["wrist"]
+
+
+def method(coarse=None, refiner=None, **settings):
+    stages = Stage(coarse or DiscReader(shrinks=1), 1024), Stage(refiner or DiscReader(), 512)
+    return TwoStage(*stages, RefinerSettings(**settings))
+
+
+def test_coarse_masks_come_back_in_the_pictures_own_pixels():
+    image, truth = picture()
+    masks = predict_coarse(DiscReader(), image, 1024).threshold(0.5)
+    assert masks.size_hw == image.shape
+    assert min(dice(masks, truth, bone) for bone in range(COUNT)) > 0.9
+
+
+@pytest.mark.parametrize("mirrored", [False, True])
+@pytest.mark.parametrize("degrees", [0, -40])
+def test_the_second_stage_sharpens_its_own_bones_and_leaves_the_others(degrees, mirrored):
+    image, truth = picture(degrees=degrees, mirrored=mirrored)
+    outcome = method().predict(image)
+    before, after = outcome.coarse.threshold(0.5), outcome.final.threshold(0.5)
+    assert wrist(outcome).fallback == "none" and wrist(outcome).mirrored is mirrored
+    assert [d.bone for d in outcome.decisions] == [NAMES[b] for b in CARPALS]
+    for bone in range(COUNT):
+        if bone in CARPALS:
+            assert dice(after, truth, bone) > max(0.93, dice(before, truth, bone) + 0.05)
+        else:
+            assert np.array_equal(after.crops[bone], before.crops[bone])
+    assert set(outcome.seconds) == {"coarse", "crop", "refine", "merge"}
+
+
+def test_a_capitate_that_the_coarse_network_missed_is_found_by_the_refiner_and_costs_nobody():
+    image, truth = picture()
+    outcome = method(coarse=DiscReader(misses=(CAPITATE,))).predict(image)
+    after = outcome.final.threshold(0.5)
+    assert wrist(outcome).fallback == "none" and wrist(outcome).missing == ("Capitate",)
+    assert min(dice(after, truth, bone) for bone in CARPALS) > 0.93
+
+
+def test_without_any_coarse_mask_the_refiner_reads_the_whole_picture():
+    image, _ = picture()
+    outcome = method(coarse=DiscReader(misses=range(COUNT))).predict(image)
+    assert wrist(outcome).fallback == "whole" and wrist(outcome).reason
+    # At that size it knows no bones: it adds none.
+    assert not outcome.final.threshold().present().any() and not any(d.used for d in outcome.decisions)
+
+
+def test_a_refiner_that_finds_nothing_changes_nothing():
+    image, _ = picture()
+    outcome = method(refiner=DiscReader(misses=range(COUNT))).predict(image)
+    assert outcome.final == outcome.coarse
+    assert not any(decision.used for decision in outcome.decisions)
+
+
+def test_coarse_masks_reach_the_refiner_as_channels_in_its_window():
+    image, _ = picture()
+    refiner = DiscReader()
+    method(refiner=refiner, coarse=DiscReader(), coarse_channels=True).predict(image)
+    (seen,) = refiner.seen
+    assert seen.shape == (1 + COUNT, 512, 512) and seen.dtype == np.float32
+    marks = np.abs(seen[0] * (COUNT + 1) - CAPITATE - 1) < 0.3
+    assert seen[1 + CAPITATE][marks].mean() > 0.9
+    method(refiner=(plain := DiscReader())).predict(image)
+    assert plain.seen[0].shape == (1, 512, 512)
+
+
+def test_the_second_stage_takes_anyones_coarse_masks():
+    image, truth = picture()
+    foreign = np.zeros((COUNT, *image.shape), np.float32)
+    for bone in range(COUNT):
+        foreign[bone] = truth.mask(bone)
+    outcome = method().refine(image, BoneProbabilities.from_dense(foreign))
+    assert all(decision.used for decision in outcome.decisions)
+    with pytest.raises(HandboneError, match="no refiner"):
+        TwoStage(Stage(DiscReader(), 64)).refine(image, outcome.coarse)
+
+
+def test_one_stage_alone():
+    image, _ = picture()
+    outcome = TwoStage(Stage(DiscReader(), 512)).predict(image)
+    assert outcome.final is outcome.coarse and outcome.frames == {} and outcome.decisions == []
+
+
+def test_settings_survive_json():
+    recipe = schema.Recipe(name="x", crop=schema.Crop(window=700, anchors=("wrist",)), merge=schema.Merge(feather=0.2))
+    settings = RefinerSettings.from_recipe(recipe)
+    assert RefinerSettings.model_validate(settings.model_dump(mode="json")) == settings
+    assert settings.crop.window == 700
+
+
+def test_weights_are_found_in_runs_folders_and_files(tmp_path):
+    folder = tmp_path / "run" / "weights"
+    folder.mkdir(parents=True)
+    with pytest.raises(HandboneError, match="no coarse"):
+        find_weights(tmp_path / "run")
+    coarse, refiner = folder / "coarse.safetensors", folder / "refiner.safetensors"
+    coarse.touch()
+    assert find_weights(tmp_path / "run") == (coarse, None)
+    refiner.touch()
+    assert find_weights(tmp_path / "run") == find_weights(folder) == (coarse, refiner)
+    assert find_weights(coarse) == (coarse, None)
+    with pytest.raises(HandboneError, match="no such file"):
+        find_weights(tmp_path / "nothing")

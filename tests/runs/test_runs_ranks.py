@@ -1,0 +1,34 @@
+"""Which of several processes writes."""
+
+import pytest
+
+from handbone.core.errors import HandboneError
+from handbone.runs import ranks
+
+
+@pytest.mark.parametrize(
+    ("surroundings", "first"),
+    [
+        ({}, True),
+        ({"LOCAL_RANK": "0", "NODE_RANK": "0"}, True),
+        ({"LOCAL_RANK": "1", "NODE_RANK": "0"}, False),
+        ({"LOCAL_RANK": "0", "NODE_RANK": "1"}, False),
+        ({"RANK": "0", "LOCAL_RANK": "0"}, True),
+        ({"RANK": "4", "LOCAL_RANK": "0"}, False),
+        ({"SLURM_PROCID": "3"}, False),
+    ],
+)
+def test_launchers_name_the_first_process(monkeypatch, surroundings, first):
+    for name in ("RANK", "SLURM_PROCID", "NODE_RANK", "LOCAL_RANK"):
+        monkeypatch.delenv(name, raising=False)
+    for name, value in surroundings.items():
+        monkeypatch.setenv(name, value)
+    assert ranks.is_first_process() is first
+
+
+def test_a_process_does_not_wait_for_a_dead_one(monkeypatch):
+    parents = iter([10, 10, 1])
+    monkeypatch.setattr(ranks.os, "getppid", lambda: next(parents))
+    monkeypatch.setattr(ranks.time, "sleep", lambda seconds: None)
+    with pytest.raises(HandboneError, match="ended before coarse"):
+        ranks.wait_until(lambda: False, "coarse")
