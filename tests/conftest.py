@@ -1,7 +1,10 @@
 """What tests of several folders share."""
 
+from pathlib import Path
+
 import pytest
 import torch
+from data_toys import write_hand
 
 
 @pytest.fixture(scope="module")
@@ -11,3 +14,17 @@ def one_thread():
     torch.set_num_threads(1)
     yield
     torch.set_num_threads(before)
+
+
+@pytest.fixture
+def contest(tmp_path: Path) -> Path:
+    """A contest folder with its traps, such as underscores: four people with both hands for training, one for test."""
+    root = tmp_path / "data"
+    for number in range(1, 5):
+        for side, mirrored in (("R", False), ("L", True)):
+            suffix = f"_{side}" if number == 1 else ""
+            bend = 40.0 if number == 3 else 2.0 * number
+            name = f"image_16611308281{number}{side == 'L':d}{suffix}"
+            write_hand(root, "train", f"ID{number:03}", name, mirrored=mirrored, bend=bend)
+    write_hand(root, "test", "ID040", "image1661319116107", labelled=False)
+    return root
