@@ -5,6 +5,11 @@ from pathlib import Path
 import pytest
 import torch
 from data_toys import write_hand
+from hypothesis import settings
+
+# A busy machine is slow now and then, which is no fault of what is tested.
+settings.register_profile("handbone", deadline=None)
+settings.load_profile("handbone")
 
 
 @pytest.fixture(scope="module")

@@ -1,6 +1,6 @@
 """29 overlapping masks of one picture as a value, kept as small pictures inside each bone's bounding box."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import cv2
@@ -8,6 +8,7 @@ import numpy as np
 
 from handbone import anatomy
 from handbone.core import rle
+from handbone.core.box import Box
 from handbone.core.errors import HandboneError, ShapeError
 
 NOTHING = np.zeros((0, 0), bool)
@@ -197,24 +198,12 @@ class BoneMasks:
 
 def shared_area(masks: BoneMasks, index: int, others: BoneMasks, other_index: int) -> int:
     """Pixels that a bone of `masks` shares with a bone of `others`, a value of the same picture."""
-    left, top, right, bottom = masks.boxes_xyxy[index].tolist()
-    other_left, other_top, other_right, other_bottom = others.boxes_xyxy[other_index].tolist()
-    x0, x1 = max(left, other_left), min(right, other_right)
-    y0, y1 = max(top, other_top), min(bottom, other_bottom)
-    if x0 >= x1 or y0 >= y1:
+    box, other_box = Box(*masks.boxes_xyxy[index].tolist()), Box(*others.boxes_xyxy[other_index].tolist())
+    both = box.shared(other_box)
+    if both.is_empty:
         return 0
-    part = masks.crops[index][y0 - top : y1 - top, x0 - left : x1 - left]
-    other_part = others.crops[other_index][y0 - other_top : y1 - other_top, x0 - other_left : x1 - other_left]
+    part, other_part = masks.crops[index][both.inside(box)], others.crops[other_index][both.inside(other_box)]
     return int(np.count_nonzero(part & other_part))
-
-
-def union_box(boxes_xyxy: Iterable[Sequence[int]]) -> tuple[int, int, int, int]:
-    """The smallest box around all boxes (half-open) that are not empty; zeros when all are."""
-    boxes = [box for box in boxes_xyxy if box[2] > box[0]]
-    if not boxes:
-        return 0, 0, 0, 0
-    boxes = np.array(boxes)
-    return (*boxes[:, :2].min(0).tolist(), *boxes[:, 2:].max(0).tolist())
 
 
 def _known(index: int) -> int:

@@ -13,13 +13,12 @@ import cv2
 import numpy as np
 
 from handbone import anatomy
-from handbone.core.bone_masks import BoneMasks, union_box
+from handbone.core.bone_masks import BoneMasks
+from handbone.core.box import Box
 from handbone.core.errors import HandboneError, ShapeError
 from handbone.core.files import whole_file
 from handbone.core.frame import Frame
 from handbone.core.grid_logits import FLOOR, from_grid
-
-Box = tuple[int, int, int, int]
 
 _NOTHING = np.zeros((0, 0), np.uint8)
 
@@ -73,7 +72,7 @@ class BoneProbabilities:
     def from_masks(cls, masks: BoneMasks) -> "BoneProbabilities":
         """From masks of which no more is known: 1 inside and 0 outside."""
         parts = [
-            (crop.view(np.uint8) * np.uint8(255), tuple(box))
+            (crop.view(np.uint8) * np.uint8(255), Box(*box))
             for crop, box in zip(masks.crops, masks.boxes_xyxy.tolist(), strict=True)
         ]
         return cls.from_crops(parts, masks.size_hw)
@@ -85,7 +84,7 @@ class BoneProbabilities:
             raise ShapeError("probabilities", f"({anatomy.COUNT}, H, W)", probabilities.shape)
         height, width = probabilities.shape[1:]
         planes = (np.rint(255 * np.clip(plane, 0, 1)).astype(np.uint8) for plane in probabilities)
-        return cls.from_crops(((plane, (0, 0, width, height)) for plane in planes), (height, width))
+        return cls.from_crops(((plane, Box.whole((height, width))) for plane in planes), (height, width))
 
     @classmethod
     def from_grid_logits(cls, logits: np.ndarray, frame: Frame, picture_hw: tuple[int, int]) -> "BoneProbabilities":
@@ -124,7 +123,7 @@ class BoneProbabilities:
 
     def crop(self, index: int) -> tuple[Box, np.ndarray]:
         """One bone's box (half-open; zeros when absent) and its float32 probabilities inside it."""
-        return tuple(self.boxes_xyxy[index].tolist()), self.crops[index].astype(np.float32) / 255
+        return Box(*self.boxes_xyxy[index].tolist()), self.crops[index].astype(np.float32) / 255
 
     def peak(self) -> np.ndarray:
         """(29,) float32, the highest probability of each bone anywhere."""
@@ -156,20 +155,20 @@ class BoneProbabilities:
         bones: indices of the bones that change.
         """
         _same_picture(self, other)
-        box, weights = weight if isinstance(weight, tuple) else ((0, 0, *self.size_hw[::-1]), weight)
-        if weights.shape != (box[3] - box[1], box[2] - box[0]):
-            raise ShapeError("weight", str((box[3] - box[1], box[2] - box[0])), weights.shape)
+        box, weights = weight if isinstance(weight, tuple) else (Box.whole(self.size_hw), weight)
+        if weights.shape != Box(*box).size_hw:
+            raise ShapeError("weight", str(Box(*box).size_hw), weights.shape)
         chosen = set(bones)
         parts = []
         for index in range(anatomy.COUNT):
             mine, theirs = self.boxes_xyxy[index].tolist(), other.boxes_xyxy[index].tolist()
             if index not in chosen:
-                parts.append((self.crops[index], tuple(mine)))
+                parts.append((self.crops[index], Box(*mine)))
                 continue
-            around = union_box([mine, theirs])
-            here = _placed(self.crops[index], mine, around).astype(np.float32)
-            there = _placed(other.crops[index], theirs, around)
-            share = _placed(weights.astype(np.float32, copy=False), box, around)
+            around = Box.around([mine, theirs])
+            here = around.cut(self.crops[index], mine).astype(np.float32)
+            there = around.cut(other.crops[index], theirs)
+            share = around.cut(weights.astype(np.float32, copy=False), box)
             parts.append((np.rint(here + share * (there - here)).astype(np.uint8), around))
         return BoneProbabilities.from_crops(parts, self.size_hw)
 
@@ -177,7 +176,7 @@ class BoneProbabilities:
         """These probabilities with nothing for some bones."""
         gone = set(int(bone) for bone in bones)
         parts = [
-            (_NOTHING if index in gone else crop, tuple(box))
+            (_NOTHING if index in gone else crop, Box(*box))
             for index, (crop, box) in enumerate(zip(self.crops, self.boxes_xyxy.tolist(), strict=True))
         ]
         return BoneProbabilities.from_crops(parts, self.size_hw)
@@ -196,10 +195,10 @@ class BoneProbabilities:
             _same_picture(several[0], other)
         parts = []
         for index in range(anatomy.COUNT):
-            around = union_box(each.boxes_xyxy[index].tolist() for each in several)
-            total = np.zeros((around[3] - around[1], around[2] - around[0]), np.float32)
+            around = Box.around(each.boxes_xyxy[index].tolist() for each in several)
+            total = np.zeros(around.size_hw, np.float32)
             for each in several:
-                total += _placed(each.crops[index], each.boxes_xyxy[index].tolist(), around)
+                total += around.cut(each.crops[index], each.boxes_xyxy[index].tolist())
             parts.append((np.rint(total / len(several)).astype(np.uint8), around))
         return BoneProbabilities.from_crops(parts, several[0].size_hw)
 
@@ -232,18 +231,6 @@ class BoneProbabilities:
             raise HandboneError(f"is no file of bone probabilities ({error})", where=path) from error
         except zipfile.BadZipFile as error:
             raise HandboneError(f"is damaged ({error})", where=path, remedy="make the prediction again") from error
-
-
-def _placed(part: np.ndarray, box: Sequence[int], around: Box) -> np.ndarray:
-    """A part at `box` as seen in the box `around`: cut to it, zeros where the part says nothing."""
-    placed = np.zeros((around[3] - around[1], around[2] - around[0]), part.dtype)
-    left, right = max(box[0], around[0]), min(box[2], around[2])
-    top, bottom = max(box[1], around[1]), min(box[3], around[3])
-    if left < right and top < bottom:
-        placed[top - around[1] : bottom - around[1], left - around[0] : right - around[0]] = part[
-            top - box[1] : bottom - box[1], left - box[0] : right - box[0]
-        ]
-    return placed
 
 
 def _same_picture(one: BoneProbabilities, other: BoneProbabilities) -> None:

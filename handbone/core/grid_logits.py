@@ -3,9 +3,8 @@
 import cv2
 import numpy as np
 
+from handbone.core.box import Box
 from handbone.core.frame import Frame
-
-Box = tuple[int, int, int, int]
 
 #: Steps of 1/255 below which nothing is kept (p = 0.02).
 FLOOR = 5
@@ -34,14 +33,14 @@ def from_grid(plane: np.ndarray, frame: Frame, picture_hw: tuple[int, int]) -> t
     likely = cv2.compare(plane, _FLOOR_LOGIT, cv2.CMP_GE)
     x, y, width, height = cv2.boundingRect(likely)
     if not width:
-        return _NOTHING, (0, 0, 0, 0)
+        return _NOTHING, Box(0, 0, 0, 0)
     # Interpolation reaches one grid pixel further, and area-averaging one picture pixel.
     reach = 1 + int(np.ceil(frame.scale))
     left, right = max(x - reach, 0), min(x + width + reach, columns)
     top, bottom = max(y - reach, 0), min(y + height + reach, rows)
-    box = _picture_box(frame, (left, top, right, bottom), picture_hw)
-    if box[0] >= box[2] or box[1] >= box[3]:
-        return _NOTHING, (0, 0, 0, 0)
+    box = _picture_box(frame, Box(left, top, right, bottom), picture_hw)
+    if box.is_empty:
+        return _NOTHING, Box(0, 0, 0, 0)
     # Logits go on beyond the grid's edge: without that, bones that the edge cuts would fade there.
     part = cv2.copyMakeBorder(plane[top:bottom, left:right], reach, reach, reach, reach, cv2.BORDER_REPLICATE)
     corner = np.array([[1, 0, reach - left], [0, 1, reach - top]], np.float64)
@@ -59,13 +58,13 @@ def _picture_box(frame: Frame, grid_box: Box, picture_hw: tuple[int, int]) -> Bo
     points = frame.to_picture(corners)
     low = np.maximum(np.floor(points.min(0)), 0).astype(int).tolist()
     high = np.minimum(np.ceil(points.max(0)) + 1, picture_hw[::-1]).astype(int).tolist()
-    return low[0], low[1], high[0], high[1]
+    return Box(*low, *high)
 
 
 def _inside(frame: Frame, box: Box) -> np.ndarray:
     """Which pixel centres of a picture's box lie on the grid, bool (h, w)."""
     left, top, right, bottom = box
-    inside = np.ones((bottom - top, right - left), bool)
+    inside = np.ones(box.size_hw, bool)
     for (along_x, along_y, offset), size in zip(frame.matrix, frame.size_hw[::-1], strict=True):
         place = (along_x * np.arange(left, right) + offset)[None, :] + (along_y * np.arange(top, bottom))[:, None]
         inside &= (place >= -0.5) & (place <= size - 0.5)

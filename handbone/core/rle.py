@@ -4,9 +4,8 @@ import re
 
 import numpy as np
 
+from handbone.core.box import Box
 from handbone.core.errors import HandboneError, ShapeError
-
-Box = tuple[int, int, int, int]
 
 # Numbers that surely fit into 64 bits: NumPy reads such a text whole, ten times faster than number by number.
 _PLAIN = re.compile(r"(?:[0-9]{1,18}(?: |$))*", re.ASCII)
@@ -73,7 +72,7 @@ def decode_to_box(rle: str, size_hw: tuple[int, int]) -> tuple[Box, np.ndarray]:
     """
     starts, ends = runs(rle, size_hw)
     if not len(starts):
-        return (0, 0, 0, 0), np.zeros((0, 0), bool)
+        return Box(0, 0, 0, 0), np.zeros((0, 0), bool)
     width = size_hw[1]
     # A run over several rows becomes one piece a row.
     first_rows = starts // width
@@ -88,7 +87,7 @@ def decode_to_box(rle: str, size_hw: tuple[int, int]) -> tuple[Box, np.ndarray]:
     np.add.at(steps, (rows - top, lefts - left), 1)
     np.add.at(steps, (rows - top, rights - left), -1)
     crop = np.cumsum(steps, axis=1, dtype=np.int8)[:, :-1].astype(bool)
-    return (left, top, right, bottom), crop
+    return Box(left, top, right, bottom), crop
 
 
 def text_of(starts: np.ndarray, ends: np.ndarray) -> str:

@@ -17,7 +17,7 @@ import cv2
 import numpy as np
 
 from handbone import anatomy
-from handbone.core.labels import Rings, ring_centroids_xy
+from handbone.core.polygons import Rings, ring_centroids_xy
 from handbone.data.bend import Bend, Wrist
 from handbone.recipe import schema
 

@@ -3,38 +3,13 @@
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Literal, Protocol
+from typing import Protocol
 
 from handbone.core.errors import HandboneError
 from handbone.core.findings import Finding
 from handbone.core.labels import Labels
+from handbone.core.samples import Part, Sample, relative_to
 from handbone.recipe.schema import Data
-
-Part = Literal["train", "test"]
-
-
-@dataclass(frozen=True)
-class Sample:
-    """One picture and where its labels are.
-
-    Parameters
-    ----------
-    name: base name with extension; results are joined by it.
-    image: path of the picture.
-    annotation: path of the file that holds its labels; None for a picture alone.
-    person: whose hand it is; both hands of a person share it, and a split keeps them together.
-    side: "L" or "R" where the file's name or the annotation says so; None otherwise.
-    part: "train" or "test".
-    key: the picture's id inside an annotation file that holds many pictures.
-    """
-
-    name: str
-    image: Path
-    annotation: Path | None
-    person: str
-    side: Literal["L", "R"] | None = None
-    part: Part = "train"
-    key: int | str | None = None
 
 
 class Layout(Protocol):
@@ -141,8 +116,3 @@ def _repeated_names(root: Path, samples: Iterable[Sample]) -> list[Finding]:
             problems.append(Finding("error", "repeated-name", relative_to(sample.image, root), message, "rename one"))
         seen.setdefault(sample.name, sample.image)
     return problems
-
-
-def relative_to(path: Path, root: Path) -> str:
-    """A path as a person who knows the dataset's folder would write it."""
-    return str(path.relative_to(root)) if path.is_relative_to(root) else str(path)

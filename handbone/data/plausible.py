@@ -11,7 +11,7 @@ from itertools import combinations
 import numpy as np
 
 from handbone import anatomy
-from handbone.core.labels import Rings, ring_areas
+from handbone.core.polygons import Rings, ring_areas
 
 #: Mean areas over 288 adult hands, in squares of the third metacarpal's length.
 REFERENCE_AREAS = np.array(

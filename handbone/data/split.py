@@ -6,7 +6,8 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 
 from handbone.core.errors import HandboneError
-from handbone.data.dataset import Dataset, Sample
+from handbone.core.samples import Sample
+from handbone.data.dataset import Dataset
 from handbone.data.pose import bend_degrees, pose
 from handbone.recipe.schema import Split
 

@@ -11,7 +11,8 @@ from handbone.core.bone_masks import BoneMasks
 from handbone.core.errors import HandboneError
 from handbone.core.findings import Finding
 from handbone.core.progress import track
-from handbone.data.dataset import Dataset, Sample, relative_to
+from handbone.core.samples import Sample, relative_to
+from handbone.data.dataset import Dataset
 from handbone.data.people import find_people, read_people
 from handbone.data.plausible import hand_unit
 from handbone.data.pose import bend_degrees, pose, thumb_side

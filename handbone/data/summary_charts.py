@@ -8,7 +8,7 @@ import cv2
 import numpy as np
 
 from handbone import anatomy
-from handbone.core.labels import Rings
+from handbone.core.polygons import Rings
 from handbone.data.pose import BENT_DEGREES
 from handbone.data.summary import Summary
 

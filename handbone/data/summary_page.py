@@ -10,8 +10,9 @@ import pandas as pd
 from handbone import anatomy
 from handbone.core.errors import HandboneError
 from handbone.core.files import whole_folder
+from handbone.core.samples import Sample
 from handbone.data.cache import PictureCache
-from handbone.data.dataset import Dataset, Sample
+from handbone.data.dataset import Dataset
 from handbone.data.summary import OUTLIER_Z, Summary
 from handbone.data.summary_charts import area_chart, hand_picture, overlap_chart, pose_chart
 

@@ -18,7 +18,8 @@ import cv2
 import numpy as np
 
 from handbone import anatomy
-from handbone.core.bone_masks import BoneMasks, shared_area, union_box
+from handbone.core.bone_masks import BoneMasks, shared_area
+from handbone.core.box import Box
 from handbone.core.errors import ShapeError
 
 # The contest's own constant: it makes the Dice of two empty masks 1.
@@ -148,7 +149,7 @@ def boundary_iou_of(pairs: Sequence[Boundaries]) -> np.ndarray:
 
 
 def _compare(truth: BoneMasks, masks: BoneMasks, bone: int, band_px: float) -> Boundaries:
-    box = union_box([truth.boxes_xyxy[bone].tolist(), masks.boxes_xyxy[bone].tolist()])
+    box = Box.around([truth.boxes_xyxy[bone].tolist(), masks.boxes_xyxy[bone].tolist()])
     (first, whole), (second, other_whole) = (_boundary(each, bone, box) for each in (truth, masks))
     to_first, to_second = _to_nearest(first), _to_nearest(second)
     band, other_band = whole & (to_first < band_px), other_whole & (to_second < band_px)
@@ -157,16 +158,15 @@ def _compare(truth: BoneMasks, masks: BoneMasks, bone: int, band_px: float) -> B
     return Boundaries(to_second[first], to_first[second], shared, either)
 
 
-def _boundary(masks: BoneMasks, bone: int, box: tuple[int, int, int, int]) -> tuple[np.ndarray, np.ndarray]:
+def _boundary(masks: BoneMasks, bone: int, box: Box) -> tuple[np.ndarray, np.ndarray]:
     """The boundary pixels of one bone in a box that holds it, and all its pixels, bool (h, w) each."""
-    shape = (box[3] - box[1], box[2] - box[0])
-    boundary, whole = np.zeros(shape, bool), np.zeros(shape, bool)
+    boundary, whole = np.zeros(box.size_hw, bool), np.zeros(box.size_hw, bool)
     crop = masks.crops[bone]
     if crop.size:
-        left, top, right, bottom = (masks.boxes_xyxy[bone] - np.array(box[:2] * 2)).tolist()
+        place = Box(*masks.boxes_xyxy[bone].tolist()).inside(box)
         inner = cv2.erode(crop.view(np.uint8), _CROSS, borderType=cv2.BORDER_CONSTANT, borderValue=0)
-        boundary[top:bottom, left:right] = crop.view(np.uint8) != inner
-        whole[top:bottom, left:right] = crop
+        boundary[place] = crop.view(np.uint8) != inner
+        whole[place] = crop
     return boundary, whole
 
 

@@ -15,11 +15,13 @@ from pycocotools import mask as coco_mask
 
 from handbone.core.errors import HandboneError
 from handbone.core.findings import Finding
-from handbone.core.labels import Labels, LabelsBuilder, outlines_of_mask
-from handbone.data.dataset import Sample, relative_to
+from handbone.core.labels import Labels
+from handbone.core.polygons import outlines_of_mask
+from handbone.core.samples import Sample, relative_to
 from handbone.formats.contest_json import read_json
 from handbone.formats.folder import pictures_under, side_and_person
 from handbone.formats.image_files import picture_size_hw, stem_of
+from handbone.formats.labels_builder import LabelsBuilder
 
 _KEYS = ("images", "annotations", "categories")
 

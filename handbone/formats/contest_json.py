@@ -9,10 +9,11 @@ import numpy as np
 
 from handbone.core.errors import HandboneError
 from handbone.core.findings import Finding
-from handbone.core.labels import Labels, LabelsBuilder
-from handbone.data.dataset import Sample, relative_to
+from handbone.core.labels import Labels
+from handbone.core.samples import Sample, relative_to
 from handbone.formats.folder import pictures_under, side_and_person
 from handbone.formats.image_files import picture_size_hw, stem_of
+from handbone.formats.labels_builder import LabelsBuilder
 
 PARTS = ("train", "test")
 PICTURES, ANNOTATIONS = "DCM", "outputs_json"

@@ -7,7 +7,7 @@ from pathlib import Path
 from handbone.core.errors import HandboneError
 from handbone.core.findings import Finding
 from handbone.core.labels import Labels
-from handbone.data.dataset import Sample
+from handbone.core.samples import Sample
 from handbone.formats.image_files import is_picture, stem_of
 
 # Only the last part of a name says the side: names may hold further underscores.

@@ -1,11 +1,11 @@
-"""The built-in writers by name."""
+"""The built-in reader and writers by name."""
 
 from pathlib import Path
 from typing import Any, Literal
 
 from pydantic import Field
 
-from handbone.plugins import WriterSpec, hookimpl
+from handbone.plugins import NoSettings, ReaderSpec, WriterSpec, hookimpl
 from handbone.recipe.schema import Table
 
 
@@ -15,6 +15,12 @@ class CocoSettings(Table):
     segmentation: Literal["rle", "polygon"] = Field(
         default="rle", description="rle: exact; polygon: outlines that can be edited, which lose holes"
     )
+
+
+def _picture(settings: NoSettings):
+    from handbone.formats.raster import read_raster
+
+    return read_raster
 
 
 def _coco(settings: CocoSettings, *, folder: Path):
@@ -33,6 +39,19 @@ def _contest_csv(settings: Any, *, folder: Path):
     from handbone.formats.contest_csv_writer import ContestWriter
 
     return ContestWriter(folder)
+
+
+@hookimpl
+def handbone_readers() -> list[ReaderSpec]:
+    """picture."""
+    return [
+        ReaderSpec(
+            name="picture",
+            summary="PNG, JPEG or TIFF, 8 or 16 bit, grey or colour",
+            extensions=(".png", ".jpg", ".jpeg", ".tif", ".tiff"),
+            build=_picture,
+        )
+    ]
 
 
 @hookimpl

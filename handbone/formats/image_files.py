@@ -1,35 +1,9 @@
 """Radiographs from files, whatever their format, as grey in [0, 1]."""
 
-from dataclasses import dataclass
 from pathlib import Path
 
-import cv2
-import numpy as np
-
+from handbone.core.radiograph import Radiograph
 from handbone.formats import readers
-
-
-@dataclass(frozen=True, eq=False)
-class Picture:
-    """A decoded radiograph.
-
-    Parameters
-    ----------
-    image: float32 (H, W) in [0, 1], bones bright on a dark background.
-    inverted: whether the file showed bones dark, so that its values were turned round.
-    bits: bits a value in the file (8 to 16; 32 for floating point).
-    spacing_mm: from one row to the next and from one column to the next, where the file says so.
-    """
-
-    image: np.ndarray
-    inverted: bool
-    bits: int
-    spacing_mm: tuple[float, float] | None = None
-
-    @property
-    def size_hw(self) -> tuple[int, int]:
-        """Height and width as stored."""
-        return self.image.shape
 
 
 def is_picture(path: Path) -> bool:
@@ -37,7 +11,7 @@ def is_picture(path: Path) -> bool:
     return path.is_file() and bool(readers.candidates(path))
 
 
-def read_picture(path: str | Path) -> Picture:
+def read_picture(path: str | Path) -> Radiograph:
     """Decode a radiograph with the reader that is registered for its kind of file.
 
     A file that no reader knows is tried by the built-in one, which tells PNG, JPEG and TIFF by their content.
@@ -67,18 +41,3 @@ def stem_of(name: str | Path) -> str:
     """A picture's base name without its extension; the whole of one that ends in none, such as a DICOM's 1.2.840.1."""
     path = Path(name)
     return path.stem if path.suffix.lower() in readers.extensions() else path.name
-
-
-def is_inverted(image: np.ndarray) -> bool:
-    """Whether a radiograph (H, W) in [0, 1] shows bones dark on a bright background.
-
-    The background reaches the left and right edges; the hand, which attenuates, fills the middle. Bands along both
-    sides are compared with the middle, each column by its median, so that a bright strip, a plate's frame or a side
-    marker does not decide.
-    """
-    small = cv2.resize(image, (64, 64), interpolation=cv2.INTER_AREA)
-    columns = np.median(small[8:56], axis=0)
-    # The outermost columns may be the frame of a scanned film.
-    sides = np.concatenate([columns[2:12], columns[-12:-2]])
-    middle = float(np.median(columns[24:40]))
-    return float(np.median(sides)) > max(middle, 0.5)

@@ -7,12 +7,13 @@ import cv2
 import numpy as np
 
 from handbone.core.errors import HandboneError
-from handbone.formats.image_files import Picture, is_inverted
+from handbone.core.radiograph import Radiograph
+from handbone.formats.inversion import is_inverted
 
 _PNG = b"\x89PNG\r\n\x1a\n"
 
 
-def read_raster(path: Path) -> Picture:
+def read_raster(path: Path) -> Radiograph:
     """Decode a picture.
 
     It keeps the orientation in which it is stored, so that outlines and masks fit it. Values of 8 bits are taken as
@@ -29,7 +30,7 @@ def read_raster(path: Path) -> Picture:
     inverted = is_inverted(image)
     if inverted:
         image = 1 - image
-    return Picture(image, inverted, bits)
+    return Radiograph(image, inverted, bits)
 
 
 def raster_size_hw(path: Path) -> tuple[int, int]:

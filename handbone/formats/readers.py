@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from handbone.core.errors import HandboneError
 
 if TYPE_CHECKING:
-    from handbone.formats.image_files import Picture
+    from handbone.core.radiograph import Radiograph
     from handbone.plugins import ReaderSpec
     from handbone.plugins.manager import Provided
 
@@ -52,7 +52,7 @@ def extensions() -> set[str]:
 
 
 @functools.lru_cache
-def built(spec: "ReaderSpec") -> "Callable[[Path], Picture]":
+def built(spec: "ReaderSpec") -> "Callable[[Path], Radiograph]":
     """A spec's reader with its default settings, built once."""
     return spec.build(spec.settings())
 

@@ -1,14 +1,12 @@
 """What is known of a refined mask beside the earlier one, before anybody decides between them."""
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
 
 from handbone.core.bone_masks import BoneMasks
 from handbone.core.bone_probabilities import BoneProbabilities
-
-Box = tuple[int, int, int, int]
+from handbone.core.box import Box
 
 
 @dataclass(frozen=True)
@@ -50,9 +48,8 @@ class Comparison:
 
     def of(self, bone: int, masks: tuple[BoneMasks, BoneMasks]) -> Evidence:
         """The evidence for one bone; masks: both sides at the threshold."""
-        part = shared_box(around(*(m.boxes_xyxy[bone] for m in masks)), self.box)
-        x, y = self.box[:2]
-        inside = self.inside[part[1] - y : part[3] - y, part[0] - x : part[2] - x]
+        part = Box.around(m.boxes_xyxy[bone].tolist() for m in masks).shared(self.box)
+        inside = self.inside[part.inside(self.box)]
         old, new = (window_mask(m, bone, part) & inside for m in masks)
         old_area, new_area = int(np.count_nonzero(old)), int(np.count_nonzero(new))
         if not (old_area and new_area):
@@ -75,36 +72,13 @@ class Comparison:
 
 def window_mask(masks: BoneMasks, bone: int, box: Box) -> np.ndarray:
     """The part `box` of a bone's mask, bool (h, w), without making the mask of the whole picture."""
-    return _part(masks.crops[bone], masks.boxes_xyxy[bone], box)
-
-
-def shared_box(one: Sequence[int], other: Sequence[int]) -> Box:
-    """What two half-open boxes share; a box without area, inside `other`, where they share nothing."""
-    left, top = (int(np.clip(one[i], other[i], other[i + 2])) for i in (0, 1))
-    right, bottom = (int(np.clip(one[i + 2], (left, top)[i], other[i + 2])) for i in (0, 1))
-    return left, top, right, bottom
-
-
-def around(*boxes: Sequence[int]) -> Box:
-    """The smallest box around boxes; those without area don't count."""
-    filled = np.array([box for box in boxes if box[0] < box[2]], int).reshape(-1, 4)
-    if not len(filled):
-        return 0, 0, 0, 0
-    return (*filled[:, :2].min(0).tolist(), *filled[:, 2:].max(0).tolist())
-
-
-def _part(crop: np.ndarray, at: Sequence[int], box: Box) -> np.ndarray:
-    left, top, right, bottom = box
-    part = np.zeros((bottom - top, right - left), crop.dtype)
-    x0, y0, x1, y1 = shared_box(at, box)
-    part[y0 - top : y1 - top, x0 - left : x1 - left] = crop[y0 - at[1] : y1 - at[1], x0 - at[0] : x1 - at[0]]
-    return part
+    return box.cut(masks.crops[bone], masks.boxes_xyxy[bone].tolist())
 
 
 def _mean_inside(probabilities: BoneProbabilities, bone: int, part: Box, mask: np.ndarray) -> float:
     if not mask.any():
         return 0.0
-    values = _part(probabilities.crops[bone], probabilities.boxes_xyxy[bone], part)
+    values = part.cut(probabilities.crops[bone], probabilities.boxes_xyxy[bone].tolist())
     return round(float(values[mask].mean()) / 255, 4)
 
 

@@ -7,9 +7,10 @@ import numpy as np
 
 from handbone.anatomy import NAMES
 from handbone.core.bone_probabilities import BoneProbabilities
+from handbone.core.box import Box
 from handbone.core.frame import Frame
 from handbone.method.calibration.gate import Gate, verdict
-from handbone.method.evidence import Box, Comparison, Evidence, around, shared_box
+from handbone.method.evidence import Comparison, Evidence
 from handbone.recipe import schema
 
 
@@ -75,7 +76,7 @@ def merge(
     region: the window's name, for the decisions.
     """
     bones = tuple(bones)
-    touched = around(*(p.boxes_xyxy[bone] for p in (coarse, refined) for bone in bones))
+    touched = Box.around(p.boxes_xyxy[bone].tolist() for p in (coarse, refined) for bone in bones)
     box, weight = paste_weight(frame, coarse.size_hw, settings.feather, within=touched)
     # The gate compares only where the window would have its say: a metacarpal's far end is not the refiner's business.
     compared = Comparison(coarse, refined, threshold, box, weight > 0.5)
@@ -103,11 +104,12 @@ def paste_weight(
     within: leave out what lies outside this box; by default the picture.
     """
     low, high = np.floor(frame.corners_xy.min(0)), np.ceil(frame.corners_xy.max(0)) + 1
-    box = shared_box((*low.astype(int).tolist(), *high.astype(int).tolist()), within or (0, 0, *picture_hw[::-1]))
-    if box[0] >= box[2] or box[1] >= box[3]:
-        return (0, 0, 0, 0), np.zeros((0, 0), np.float32)
-    x = np.arange(box[0], box[2], dtype=np.float32)
-    y = np.arange(box[1], box[3], dtype=np.float32)
+    window = Box(*low.astype(int).tolist(), *high.astype(int).tolist())
+    box = window.shared(within or Box.whole(picture_hw))
+    if box.is_empty:
+        return Box(0, 0, 0, 0), np.zeros((0, 0), np.float32)
+    x = np.arange(box.left, box.right, dtype=np.float32)
+    y = np.arange(box.top, box.bottom, dtype=np.float32)
     matrix, (rows, columns) = frame.matrix.astype(np.float32), frame.size_hw
     ramp = max(feather * min(rows, columns), 1e-3)
     weight = np.ones((len(y), len(x)), np.float32)

@@ -4,6 +4,7 @@ import cv2
 import numpy as np
 
 from handbone.core.bone_probabilities import BoneProbabilities
+from handbone.core.box import Box
 
 # A growth plate parts a child's bone in two, a cropped or covered one falls into more; a speck is smaller and farther.
 _LEAST_SHARE = 0.07
@@ -18,7 +19,7 @@ def tidy(probabilities: BoneProbabilities) -> BoneProbabilities:
     """
     parts = []
     for crop, box in zip(probabilities.crops, probabilities.boxes_xyxy.tolist(), strict=True):
-        parts.append((_filled(_largest(crop)), tuple(box)))
+        parts.append((_filled(_largest(crop)), Box(*box)))
     return BoneProbabilities.from_crops(parts, probabilities.size_hw)
 
 

@@ -12,6 +12,7 @@ import numpy as np
 from handbone import anatomy
 from handbone.core.bone_masks import BoneMasks, shared_area
 from handbone.core.bone_probabilities import BoneProbabilities
+from handbone.core.box import Box
 from handbone.core.frame import Frame
 from handbone.method.evidence import window_mask
 from handbone.plugins import Prompts
@@ -37,9 +38,9 @@ def seen_on_grid(current: BoneProbabilities, frame: Frame) -> BoneProbabilities:
         points = frame.to_grid(corners)
         low = np.clip(np.floor(points.min(0)) - 1, 0, (columns, rows)).astype(int)
         high = np.clip(np.ceil(points.max(0)) + 2, 0, (columns, rows)).astype(int)
-        box = (*low.tolist(), *high.tolist())
+        box = Box(*low.tolist(), *high.tolist())
         if not crop.size or (low >= high).any():
-            parts.append((np.zeros((0, 0), np.uint8), (0, 0, 0, 0)))
+            parts.append((np.zeros((0, 0), np.uint8), Box(0, 0, 0, 0)))
             continue
         # A rim of zeros lets the crop fade where its box ends.
         rim = cv2.copyMakeBorder(crop, 1, 1, 1, 1, cv2.BORDER_CONSTANT, value=0)
@@ -104,12 +105,12 @@ def core_points(masks: BoneMasks, bone: int, count: int) -> np.ndarray:
 
     Where enough of the bone lies under no other one, they lie there: a point on two bones tells them not apart.
     """
-    box = masks.boxes_xyxy[bone].tolist()
+    box = Box(*masks.boxes_xyxy[bone].tolist())
     mask = masks.crops[bone]
     others = np.zeros_like(mask)
     for other in np.flatnonzero(masks.present()).tolist():
         if other != bone and shared_area(masks, bone, masks, other):
-            others |= window_mask(masks, other, tuple(box))
+            others |= window_mask(masks, other, box)
     depth, alone = _depth(mask), _depth(mask & ~others)
     if alone.max(initial=0) >= _ALONE * depth.max():
         depth = alone
@@ -134,7 +135,7 @@ def points_beside(masks: BoneMasks, bone: int, count: int) -> np.ndarray:
         near = _are_neighbours(bone, other) or shared_area(masks, bone, masks, other)
         if other == bone or not near:
             continue
-        box = tuple(masks.boxes_xyxy[other].tolist())
+        box = Box(*masks.boxes_xyxy[other].tolist())
         depth = _depth(masks.crops[other] & ~window_mask(masks, bone, box))
         row, column = np.unravel_index(depth.argmax(), depth.shape)
         if depth[row, column] >= _BESIDE * masks.size_hw[0]:

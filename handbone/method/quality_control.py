@@ -7,7 +7,7 @@ import numpy as np
 
 from handbone import anatomy
 from handbone.core.bone_masks import BoneMasks
-from handbone.core.labels import ring_areas
+from handbone.core.polygons import ring_areas
 from handbone.data.plausible import doubts, hand_unit
 from handbone.method.two_stage import Outcome
 

@@ -21,8 +21,7 @@ from handbone.plugins.specs import (
 from handbone.plugins.writing import PredictedPicture, Writer
 
 if TYPE_CHECKING:
-    from handbone.plugins.settings import NoSettings
-    from handbone.recipe.table import Table
+    from handbone.recipe.table import NoSettings, Table
 
 __all__ = [
     "API_VERSION",
@@ -53,7 +52,7 @@ __all__ = [
 def __getattr__(name: str) -> Any:
     # Half of what the help of the command line would wait for is pydantic, which commands alone do not need.
     if name in ("NoSettings", "Table"):
-        from handbone.plugins import settings
+        from handbone.recipe import table
 
-        return getattr(settings, name)
+        return getattr(table, name)
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

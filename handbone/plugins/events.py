@@ -8,6 +8,9 @@ from handbone.core.errors import HandboneError
 from handbone.plugins.checks import told
 from handbone.plugins.manager import is_strict, registry
 
+#: The event that a picture has been outlined.
+PREDICTION_MADE = "handbone_prediction_made"
+
 
 def wanted(event: str) -> bool:
     """Whether any plugin listens to an event, for arguments that take time to work out."""

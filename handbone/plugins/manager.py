@@ -27,14 +27,13 @@ IN_RECIPE = '{{ name = "{name}", from = "{package}" }}'
 ONE_OF_TWO = "disable one of them: handbone plugins disable PACKAGE"
 # Named, not imported: the rooms of the built-ins lie below this one.
 _BUILTIN_MODULES = (
-    "handbone.formats.reader_hooks",
+    "handbone.formats.hooks",
     "handbone.networks.architectures.hooks",
     "handbone.networks.losses.hooks",
     "handbone.networks.optimisers",
     "handbone.method.ensembling.hooks",
     "handbone.networks.prompters.hooks",
     "handbone.evaluation.hooks",
-    "handbone.formats.hooks",
 )
 
 

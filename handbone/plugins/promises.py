@@ -133,14 +133,14 @@ def _ensembler(maker: Maker, built: Any, arguments: Mapping[str, Any]) -> Any:
 
 
 def _reader(maker: Maker, built: Any, arguments: Mapping[str, Any]) -> Any:
-    from handbone.formats.image_files import Picture
+    from handbone.core.radiograph import Radiograph
 
     _check_function(maker, built)
 
-    def read(path: Path) -> Picture:
+    def read(path: Path) -> Radiograph:
         picture = _attempt(maker, f"cannot read {path.name}", built, path)
-        if not isinstance(picture, Picture):
-            raise maker.broken(f"gives no Picture of {path.name}, but {_a(picture)}")
+        if not isinstance(picture, Radiograph):
+            raise maker.broken(f"gives no Radiograph of {path.name}, but {_a(picture)}")
         return picture
 
     return read

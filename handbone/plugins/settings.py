@@ -9,10 +9,6 @@ from handbone.plugins.specs import Spec
 from handbone.recipe.table import Table
 
 
-class NoSettings(Table):
-    """The settings of a thing that has none."""
-
-
 def read_settings(spec: Spec, values: dict[str, Any], *, where: str | None = None) -> Table:
     """A spec's settings from the keys that a recipe wrote; all mistakes at once.
 

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
     from handbone.core.bone_masks import BoneMasks
     from handbone.core.bone_probabilities import BoneProbabilities
-    from handbone.formats.image_files import Picture
+    from handbone.core.radiograph import Radiograph
     from handbone.plugins.prompting import Prompter
     from handbone.plugins.writing import Writer
     from handbone.recipe.table import Table
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 def _none() -> "type[Table]":
     # Imported late: a plugin that registers commands alone lets `handbone --help` do without pydantic.
-    from handbone.plugins.settings import NoSettings
+    from handbone.recipe.table import NoSettings
 
     return NoSettings
 
@@ -117,7 +117,7 @@ class PrompterSpec(Spec):
 
 @dataclass(frozen=True, kw_only=True)
 class ReaderSpec(Spec):
-    """A file format of radiographs: a function from a file's path to a `handbone.formats.image_files.Picture`.
+    """A file format of radiographs: a function from a file's path to a `handbone.core.radiograph.Radiograph`.
 
     It raises `HandboneError` where the file is no such picture. No name or other data of a person's leaves the file.
 
@@ -129,7 +129,7 @@ class ReaderSpec(Spec):
     """
 
     kind = "reader"
-    build: Callable[[Any], "Callable[[Path], Picture]"]  # (settings)
+    build: Callable[[Any], "Callable[[Path], Radiograph]"]  # (settings)
     extensions: tuple[str, ...]
     recognises: Callable[[bytes], bool] | None = None
 

@@ -7,8 +7,9 @@ from functools import cached_property, partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from handbone.core.samples import Sample
 from handbone.data.cache import PictureCache
-from handbone.data.dataset import Dataset, Sample, open_dataset
+from handbone.data.dataset import Dataset, open_dataset
 from handbone.data.grid_dataset import LabelledPicture
 from handbone.recipe.schema import Data, Network, Recipe
 from handbone.runs.folder import RunFolder

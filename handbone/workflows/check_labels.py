@@ -10,10 +10,11 @@ from handbone import anatomy
 from handbone.core.bone_masks import BoneMasks
 from handbone.core.errors import HandboneError
 from handbone.core.findings import SEVERITIES, Finding
-from handbone.core.labels import Rings
+from handbone.core.polygons import Rings
 from handbone.core.progress import track
+from handbone.core.samples import Sample, relative_to
 from handbone.data.audit.label_errors import LabelError, compare_labels
-from handbone.data.dataset import Dataset, Sample, relative_to
+from handbone.data.dataset import Dataset
 from handbone.formats.image_files import read_picture
 
 if TYPE_CHECKING:
@@ -128,7 +129,7 @@ def _confidence(outcome: "Outcome", masks: BoneMasks) -> np.ndarray:
     """(29,) the calibrated chance that each mask is right, else the mean probability inside it."""
     if outcome.presence is not None:
         return np.where(masks.present(), outcome.presence, 0.0)
-    from handbone.workflows.predict import confidences
+    from handbone.method.confidence import confidences
 
     by_name = confidences(outcome.final, masks)
     return np.array([by_name.get(name, 0.0) for name in anatomy.NAMES])

@@ -12,7 +12,8 @@ import jinja2
 import numpy as np
 
 from handbone.anatomy import BONES, NAMES
-from handbone.core.bone_masks import BoneMasks, union_box
+from handbone.core.bone_masks import BoneMasks
+from handbone.core.box import Box
 from handbone.core.errors import HandboneError
 from handbone.core.files import whole_folder
 from handbone.core.frame import Frame
@@ -124,7 +125,7 @@ def _draw(check: LabelCheck, dataset: Dataset) -> np.ndarray:
     rings = dataset.labels(check.sample).rings
     labels = BoneMasks.from_rings({bone: rings[bone] for bone in check.bones if bone in rings}, image.shape)
     seen = BoneMasks.from_rings(check.seen, image.shape)
-    view = _view(union_box([*labels.boxes_xyxy.tolist(), *seen.boxes_xyxy.tolist()]), image.shape)
+    view = _view(Box.around([*labels.boxes_xyxy.tolist(), *seen.boxes_xyxy.tolist()]), image.shape)
     columns = [
         ("labels (white, dashed: the weights)", draw_overlay(image, labels, truth=seen, view=view, fill_alpha=0.06)),
         ("what the weights see", draw_overlay(image, seen, view=view, fill_alpha=0.06)),
@@ -132,7 +133,7 @@ def _draw(check: LabelCheck, dataset: Dataset) -> np.ndarray:
     return panel(columns, title=check.sample.name, bones=check.bones)
 
 
-def _view(box: tuple[int, int, int, int], size_hw: tuple[int, int]) -> Frame:
+def _view(box: Box, size_hw: tuple[int, int]) -> Frame:
     """A square around a box (half-open) with some room, no larger than the picture and inside it where it can be."""
     low, high = np.array(box[:2]), np.array(box[2:])
     side = float(np.clip(_ROOM * (high - low).max(), _LEAST_VIEW * max(size_hw), max(size_hw)))

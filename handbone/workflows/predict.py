@@ -12,22 +12,21 @@ import numpy as np
 from handbone import __version__
 from handbone.anatomy import INDEX, NAMES
 from handbone.core.bone_masks import BoneMasks
-from handbone.core.bone_probabilities import BoneProbabilities
 from handbone.core.errors import HandboneError
 from handbone.core.files import whole_file, whole_folder, write_json
 from handbone.core.progress import track
+from handbone.core.radiograph import Radiograph
 from handbone.formats.contest_csv import PredictionsWriter
-from handbone.formats.image_files import Picture, read_picture
+from handbone.formats.image_files import read_picture
+from handbone.method.confidence import confidence_of
 from handbone.method.quality_control import flags
 from handbone.method.two_stage import Outcome, TwoStage
 from handbone.plugins import PredictedPicture
-from handbone.plugins.events import fire
+from handbone.plugins.events import PREDICTION_MADE, fire
 from handbone.report.overlay import draw_overlay
 from handbone.workflows.outputs import RECORD_FILE, TABLE_FILE, file_stems
 from handbone.workflows.writers import Maker, Writers
 
-#: The event that a picture has been outlined.
-MADE = "handbone_prediction_made"
 OVERLAYS = "overlays"
 
 
@@ -112,7 +111,7 @@ def predict_pictures(
                 records.append(record)
                 written = PredictedPicture(path.name, path, masks, dict(record.confidence), stems[path.name])
                 record.unwritten.update(opened.write(written))
-                fire(MADE, image_name=path.name, masks=masks, confidence=dict(record.confidence))
+                fire(PREDICTION_MADE, image_name=path.name, masks=masks, confidence=dict(record.confidence))
                 if pending is not None:
                     pending.result()
                 overlay = temporary / OVERLAYS / f"{stems[path.name]}.png"
@@ -141,17 +140,7 @@ def predictions_json(records: list[PictureRecord], method: TwoStage, facts: dict
     }
 
 
-def confidences(probabilities: BoneProbabilities, masks: BoneMasks) -> dict[str, float]:
-    """Mean probability inside each bone's mask, by bone name; bones without a mask have no entry."""
-    values = {}
-    for bone in np.flatnonzero(masks.present()):
-        (left, top, right, bottom), (x, y) = masks.boxes_xyxy[bone], probabilities.boxes_xyxy[bone][:2]
-        inside = probabilities.crops[bone][top - y : bottom - y, left - x : right - x][masks.crops[bone]]
-        values[NAMES[bone]] = round(float(inside.mean()) / 255, 4)
-    return values
-
-
-def _record(path: Path, picture: Picture, outcome: Outcome, masks: BoneMasks) -> PictureRecord:
+def _record(path: Path, picture: Radiograph, outcome: Outcome, masks: BoneMasks) -> PictureRecord:
     return PictureRecord(
         name=path.name,
         path=str(path),
@@ -167,13 +156,6 @@ def _record(path: Path, picture: Picture, outcome: Outcome, masks: BoneMasks) ->
         flags=[flag.to_json() for flag in flags(outcome, masks)],
         seconds={step: round(seconds, 4) for step, seconds in outcome.seconds.items()},
     )
-
-
-def confidence_of(outcome: Outcome, masks: BoneMasks) -> dict[str, float]:
-    """Name of each bone that was found to the chance that its mask is right; see `PictureRecord`."""
-    if outcome.presence is None:
-        return confidences(outcome.final, masks)
-    return {NAMES[bone]: round(float(outcome.presence[bone]), 4) for bone in np.flatnonzero(masks.present())}
 
 
 def _write_overlay(path: Path, image: np.ndarray, masks: BoneMasks, doubtful: Sequence[int]) -> None:

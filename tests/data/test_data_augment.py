@@ -5,7 +5,7 @@ import pytest
 from data_toys import toy_hand
 
 from handbone.anatomy import INDEX
-from handbone.core.labels import ring_centroids_xy
+from handbone.core.polygons import ring_centroids_xy
 from handbone.core.rasterise import coverage
 from handbone.data.augment import Augmenter
 from handbone.data.bend import Bend, Wrist

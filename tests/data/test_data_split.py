@@ -7,7 +7,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from handbone.core.errors import HandboneError
-from handbone.data.dataset import Sample, open_dataset
+from handbone.core.samples import Sample
+from handbone.data.dataset import open_dataset
 from handbone.data.split import divide, split_people
 from handbone.recipe.schema import Data, Split
 

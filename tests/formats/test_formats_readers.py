@@ -12,10 +12,11 @@ from data_toys import draw, toy_hand, write_hand
 
 import handbone.plugins
 from handbone.core.errors import HandboneError
+from handbone.core.radiograph import Radiograph
 from handbone.data.audit.check import check_dataset
 from handbone.data.cache import PictureCache
 from handbone.data.dataset import open_dataset
-from handbone.formats.image_files import Picture, is_picture, picture_size_hw, read_picture, stem_of
+from handbone.formats.image_files import is_picture, picture_size_hw, read_picture, stem_of
 from handbone.plugins import PluginManager, ReaderSpec, hookimpl
 from handbone.recipe.schema import Data
 from handbone.workflows.members import picture_sizes
@@ -25,13 +26,13 @@ MAGIC = b"RAWHAND"
 GREY = draw(toy_hand())
 
 
-def read_raw(path: Path) -> Picture:
+def read_raw(path: Path) -> Radiograph:
     data = path.read_bytes()
     if not data.startswith(MAGIC):
         raise HandboneError("not a raw hand", where=path)
     height, width = np.frombuffer(data[7:15], np.uint32)
     values = np.frombuffer(data[15:], np.uint8).reshape(height, width)
-    return Picture(values / np.float32(255), False, 8, (0.14, 0.15))
+    return Radiograph(values / np.float32(255), False, 8, (0.14, 0.15))
 
 
 class Raw:

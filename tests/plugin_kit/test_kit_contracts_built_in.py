@@ -4,7 +4,6 @@ import pytest
 from prompters_small import write_checkpoint
 
 import handbone.formats.hooks
-import handbone.formats.reader_hooks
 import handbone.method.ensembling.hooks
 import handbone.networks.architectures.hooks
 import handbone.networks.losses.hooks
@@ -70,7 +69,7 @@ class TestClassWise(EnsemblerContract):
 
 
 class TestPictures(ReaderContract):
-    plugin = handbone.formats.reader_hooks
+    plugin = handbone.formats.hooks
     name = "picture"
 
     @pytest.fixture(autouse=True)

@@ -35,7 +35,7 @@ def test_the_template_is_in_the_wheel():
     builder = WheelBuilder(str(ROOT))
     packed = {included.distribution_path for included in builder.recurse_included_files()}
     # The checkout's, which the wheel is built from; the tests may run with an installed handbone.
-    source = ROOT / "handbone" / "plugins" / "template"
+    source = ROOT / "handbone" / "plugin_kit" / "template"
     templates = {path.relative_to(ROOT).as_posix() for path in source.rglob("*.jinja")}
     assert len(templates) > 8 and templates <= packed
 

@@ -7,7 +7,8 @@ import pytest
 from plugins_liars import complaints, plugin_of
 
 from handbone.core.errors import HandboneError
-from handbone.formats.image_files import Picture, read_picture
+from handbone.core.radiograph import Radiograph
+from handbone.formats.image_files import read_picture
 from handbone.plugin_kit.contracts import NotGivenError, ReaderContract, WriterContract
 from handbone.plugin_kit.contracts.toys import write_toy_picture
 from handbone.plugins.specs import ReaderSpec, WriterSpec
@@ -17,7 +18,7 @@ def swallow(path):
     try:
         return read_picture(path)
     except HandboneError:
-        return Picture(np.zeros((4, 4), np.float32), False, 8)
+        return Radiograph(np.zeros((4, 4), np.float32), False, 8)
 
 
 def nameless(path):
@@ -29,7 +30,7 @@ def nameless(path):
 
 def changed(path, change):
     picture = read_picture(path)
-    return Picture(change(picture.image), picture.inverted, picture.bits)
+    return Radiograph(change(picture.image), picture.inverted, picture.bits)
 
 
 COUNTER = []
@@ -44,7 +45,7 @@ def drifting(path):
     ("read", "words"),
     [
         (lambda path: read_picture(path).image,
-         "a reader must give a handbone.formats.image_files.Picture, but gave a ndarray"),
+         "a reader must give a handbone.core.radiograph.Radiograph, but gave a ndarray"),
         (lambda path: changed(path, lambda i: i[None]),
          "the image must have the shape (H, W), but came as (1, 96, 72)"),
         (lambda path: changed(path, np.float64), "the image must be float32, but came as float64"),

@@ -12,7 +12,7 @@ from torch import nn
 from handbone.anatomy import COUNT
 from handbone.core.bone_probabilities import BoneProbabilities
 from handbone.core.errors import HandboneError
-from handbone.formats.image_files import Picture
+from handbone.core.radiograph import Radiograph
 from handbone.plugins import (
     EnsemblerSpec,
     LossSpec,
@@ -154,9 +154,9 @@ def test_an_ensembler_has_to_give_probabilities_of_the_same_size():
 
 def test_a_reader_and_a_metric(tmp_path):
     spec, settings = got(ReaderSpec(name="x", summary="", extensions=(".x",), build=lambda settings: lambda path: path))
-    with pytest.raises(HandboneError, match=r"the reader 'x' .*gives no Picture of a.x, but a PosixPath"):
+    with pytest.raises(HandboneError, match=r"the reader 'x' .*gives no Radiograph of a.x, but a PosixPath"):
         spec.build(settings)(tmp_path / "a.x")
-    picture = Picture(np.zeros((2, 2), np.float32), False, 8)
+    picture = Radiograph(np.zeros((2, 2), np.float32), False, 8)
     spec, settings = got(ReaderSpec(name="x", summary="", extensions=(".x",), build=lambda s: lambda path: picture))
     assert spec.build(settings)(tmp_path / "a.x") is picture
     for figures, sentence in ((np.zeros(3), r"but float64 of \(3,\)"), ([0.0] * COUNT, "but a list")):

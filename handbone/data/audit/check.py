@@ -12,11 +12,13 @@ import numpy as np
 from handbone.core.errors import HandboneError
 from handbone.core.findings import SEVERITIES, Finding
 from handbone.core.progress import track
-from handbone.data.dataset import Dataset, Sample, relative_to
+from handbone.core.radiograph import Radiograph
+from handbone.core.samples import Sample, relative_to
+from handbone.data.dataset import Dataset
 from handbone.data.people import find_people, read_people
 from handbone.data.plausible import doubts
 from handbone.data.pose import BENT_DEGREES, bend_degrees, thumb_side
-from handbone.formats.image_files import Picture, read_picture
+from handbone.formats.image_files import read_picture
 
 _DOUBT_REMEDY = {
     "swapped-labels": "look at the picture ('handbone data summary' draws it) and exchange wrong labels",
@@ -80,7 +82,7 @@ def _look_at(dataset: Dataset, sample: Sample) -> _Looked:
     return _Looked(sample, tuple(findings), digest, size_hw, centroids)
 
 
-def _oddities(picture: Picture, file: str) -> list[Finding]:
+def _oddities(picture: Radiograph, file: str) -> list[Finding]:
     found = []
     if picture.inverted:
         message, remedy = "bones are dark on a bright background", "nothing needs doing: it is turned round when read"

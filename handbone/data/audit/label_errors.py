@@ -11,7 +11,7 @@ import numpy as np
 from handbone import anatomy
 from handbone.anatomy import NAMES
 from handbone.core.bone_masks import BoneMasks
-from handbone.core.labels import Rings
+from handbone.core.polygons import Rings
 from handbone.data.audit.label_doubles import find_doubles
 from handbone.data.audit.label_evidence import Evidence, LabelError, figure
 from handbone.data.audit.label_overlap import dice, moved

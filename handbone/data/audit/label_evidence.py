@@ -11,7 +11,7 @@ import numpy as np
 from handbone import anatomy
 from handbone.core.bone_masks import BoneMasks
 from handbone.core.errors import ShapeError
-from handbone.core.labels import Rings, ring_areas
+from handbone.core.polygons import Rings, ring_areas
 from handbone.data.audit.label_overlap import dice_table
 from handbone.data.plausible import REFERENCE_AREAS, hand_unit
 

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from handbone import anatomy
-from handbone.core.labels import Rings
+from handbone.core.polygons import Rings
 from handbone.data.audit.label_overlap import match
 from handbone.data.plausible import doubts
 

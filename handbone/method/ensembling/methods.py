@@ -5,8 +5,8 @@ from collections.abc import Iterable, Mapping
 import numpy as np
 
 from handbone.anatomy import COUNT, NAMES, select
-from handbone.core.bone_masks import union_box
 from handbone.core.bone_probabilities import BoneProbabilities
+from handbone.core.box import Box
 from handbone.core.errors import HandboneError, UnknownNameError
 
 Members = Mapping[str, BoneProbabilities]
@@ -126,7 +126,7 @@ def _joined(members: Members, add) -> BoneProbabilities:
         raise HandboneError(f"the members' pictures differ in size ({told})", remedy="predict the same pictures")
     parts = []
     for bone in range(COUNT):
-        box = union_box(each.boxes_xyxy[bone].tolist() for each in members.values())
+        box = Box.around(each.boxes_xyxy[bone].tolist() for each in members.values())
         total = np.zeros((box[3] - box[1], box[2] - box[0]), np.float32)
         for name, each in members.items():
             left, top, right, bottom = each.boxes_xyxy[bone].tolist()

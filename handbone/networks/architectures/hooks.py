@@ -1,39 +1,10 @@
 """The built-in networks by name; nothing here imports torch."""
 
 from functools import partial
-from typing import Any
-
-from pydantic import Field
 
 from handbone.networks.architectures.sam_settings import SamSettings
+from handbone.networks.architectures.settings import DptSettings, SmpSettings, TorchvisionSettings
 from handbone.plugins import ModelSpec, hookimpl
-from handbone.recipe.schema import Table
-
-
-class SmpSettings(Table):
-    """Settings of an architecture of segmentation-models-pytorch."""
-
-    encoder: str = Field(default="resnet34", description="an encoder of smp or any model of timm")
-    encoder_weights: str | None = Field(
-        default="imagenet", description="'imagenet' or another set of the hub, a .safetensors or .pth file, or 'none'"
-    )
-    encoder_depth: int | None = Field(default=None, ge=3, le=5, description="default: the architecture's own")
-    options: dict[str, Any] = Field(default_factory=dict, description="further arguments of the smp class")
-
-
-class DptSettings(SmpSettings):
-    """DPT needs a vision transformer of timm as encoder."""
-
-    encoder: str = "tu-vit_base_patch16_224.augreg_in21k"
-
-
-class TorchvisionSettings(Table):
-    """Settings of torchvision's DeepLabV3."""
-
-    encoder_weights: str | None = Field(
-        default="imagenet", description="'imagenet', a .safetensors or .pth file of the backbone, or 'none'"
-    )
-
 
 _SMP = {
     "unet": "U-Net: skips at every scale; a safe start",

@@ -10,7 +10,7 @@ from torch import nn
 from handbone.core.errors import HandboneError, UnknownNameError
 from handbone.networks.architectures import encoder_weights
 from handbone.networks.architectures.bone_network import IMAGENET_GREY, BoneNetwork, expect_little
-from handbone.networks.architectures.hooks import SmpSettings
+from handbone.networks.architectures.settings import SmpSettings
 from handbone.networks.runtime import ensure_torchvision
 
 ensure_torchvision()

@@ -6,7 +6,7 @@ from torch import Tensor, nn
 
 from handbone.networks.architectures import encoder_weights
 from handbone.networks.architectures.bone_network import BoneNetwork, expect_little
-from handbone.networks.architectures.hooks import TorchvisionSettings
+from handbone.networks.architectures.settings import TorchvisionSettings
 from handbone.networks.runtime import ensure_torchvision
 
 ensure_torchvision()

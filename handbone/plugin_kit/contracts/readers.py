@@ -14,7 +14,7 @@ from handbone.core.files import sha256_of
 from handbone.plugin_kit.contracts.contract import Contract, NotGivenError, want
 
 if TYPE_CHECKING:
-    from handbone.formats.image_files import Picture
+    from handbone.core.radiograph import Radiograph
 
 # What `recognises` is shown of a file.
 _HEAD_BYTES = 512
@@ -31,21 +31,21 @@ class ReaderContract(Contract):
     kind = "reader"
     sample: ClassVar[str | Path | None] = None
 
-    def build(self) -> "Callable[[Path], Picture]":
+    def build(self) -> "Callable[[Path], Radiograph]":
         """The function from a path to a picture."""
         spec, settings = self._registered()
         reader = spec.build(settings)
         want(callable(reader), "build must give a function of a path", f"gave a {type(reader).__name__}")
         return reader
 
-    def read(self, path: Path) -> "Picture":
+    def read(self, path: Path) -> "Radiograph":
         """A picture; checked to be one."""
-        from handbone.formats.image_files import Picture
+        from handbone.core.radiograph import Radiograph
 
         came = self.build()(path)
         want(
-            isinstance(came, Picture),
-            "a reader must give a handbone.formats.image_files.Picture",
+            isinstance(came, Radiograph),
+            "a reader must give a handbone.core.radiograph.Radiograph",
             f"gave a {type(came).__name__}",
         )
         return came

@@ -9,18 +9,18 @@ from handbone.core.bone_probabilities import BoneProbabilities
 from handbone.core.errors import HandboneError
 from handbone.core.files import write_json
 from handbone.core.progress import track
-from handbone.data.dataset import Sample
+from handbone.core.samples import Sample
 from handbone.formats.contest_csv import PredictionsWriter
 from handbone.method.calibration.gate import Gate
+from handbone.method.confidence import confidence_of
 from handbone.method.settings import CoarseSettings, RefinerSettings
 from handbone.method.two_stage import TwoStage
-from handbone.plugins.events import fire, wanted
+from handbone.plugins.events import PREDICTION_MADE, fire, wanted
 from handbone.recipe.schema import Merge, Predict
 from handbone.runs.context import Context
 from handbone.runs.steps.prompter import gather_prompter
 from handbone.weights import STAGE_FILES
 from handbone.weights.network_file import load_weights, save_weights
-from handbone.workflows.predict import MADE, confidence_of
 
 #: What the step `calibration` leaves, each only where the recipe asks for it.
 GATE_FILE, PROMPT_GATE_FILE, PRESENCE_FILE = "gate.json", "prompt_gate.json", "presence.json"
@@ -114,9 +114,9 @@ def _predict(method: TwoStage, context: Context, sample: Sample, part: Path) -> 
         record["prompt_decisions"] = [d.to_json() for d in outcome.prompt_decisions]
     # Last, since its presence says that the picture is done.
     write_json(_file(part, sample, "json"), record)
-    if wanted(MADE):
+    if wanted(PREDICTION_MADE):
         masks = outcome.final.threshold(method.threshold)
-        fire(MADE, image_name=sample.name, masks=masks, confidence=confidence_of(outcome, masks))
+        fire(PREDICTION_MADE, image_name=sample.name, masks=masks, confidence=confidence_of(outcome, masks))
 
 
 def _file(part: Path, sample: Sample, kind: str) -> Path:

@@ -5,7 +5,7 @@ from pathlib import Path
 from handbone.core.errors import HandboneError
 from handbone.core.files import write_json
 from handbone.core.progress import console, track
-from handbone.data.dataset import Sample, relative_to
+from handbone.core.samples import Sample, relative_to
 from handbone.data.split import split_people
 from handbone.runs.context import Context
 from handbone.synthetic.write import write_contest_set

@@ -8,7 +8,7 @@ from handbone.core.bone_masks import BoneMasks
 from handbone.core.files import write_json
 from handbone.core.frame import Frame
 from handbone.core.progress import console, track
-from handbone.data.dataset import Sample
+from handbone.core.samples import Sample
 from handbone.data.grid_dataset import LabelledPicture
 from handbone.data.synthetic_stream import PhantomStream
 from handbone.formats.contest_csv import PredictionsWriter, read_predictions

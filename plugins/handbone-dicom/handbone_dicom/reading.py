@@ -10,7 +10,8 @@ from pydicom.pixels import get_decoder, pixel_array
 from pydicom.uid import ExplicitVRBigEndian, ExplicitVRLittleEndian, ImplicitVRLittleEndian
 
 from handbone.core.errors import HandboneError
-from handbone.formats.image_files import Picture, is_inverted
+from handbone.core.radiograph import Radiograph
+from handbone.formats.inversion import is_inverted
 from handbone_dicom.values import shown, stored
 
 # Only these are read: names, dates and the like never come into memory, and so not into an error's text either.
@@ -48,7 +49,7 @@ _TAGS = [
 _COPY_AGAIN = "copy it again from its source, or leave it out"
 
 
-def read_radiograph(path: Path) -> Picture:
+def read_radiograph(path: Path) -> Radiograph:
     """Decode a radiograph: its first window or VOI LUT, bones bright, padding black, spacing in millimetres.
 
     Raises
@@ -66,7 +67,7 @@ def read_radiograph(path: Path) -> Picture:
         raise HandboneError(what, where=path, remedy=_COPY_AGAIN) from error
     inverted = is_inverted(image)
     bits = int(dataset.get("BitsStored") or dataset.BitsAllocated)
-    return Picture(1 - image if inverted else image, inverted, bits, spacing_mm(dataset))
+    return Radiograph(1 - image if inverted else image, inverted, bits, spacing_mm(dataset))
 
 
 def spacing_mm(dataset: Dataset) -> tuple[float, float] | None:

@@ -4,8 +4,8 @@ from collections.abc import Mapping
 
 import numpy as np
 from handbone.anatomy import COUNT
-from handbone.core.bone_masks import union_box
 from handbone.core.bone_probabilities import BoneProbabilities
+from handbone.core.box import Box
 from handbone.core.errors import HandboneError
 
 
@@ -27,7 +27,7 @@ def median(members: Mapping[str, BoneProbabilities]) -> BoneProbabilities:
     parts = []
     for bone in range(COUNT):
         # Only inside the box around what any member sees: a picture's 29 planes would be large.
-        box = union_box(each.boxes_xyxy[bone].tolist() for each in members.values())
+        box = Box.around(each.boxes_xyxy[bone].tolist() for each in members.values())
         planes = np.zeros((len(members), box[3] - box[1], box[2] - box[0]), np.uint8)
         for plane, each in zip(planes, members.values(), strict=True):
             left, top, right, bottom = each.boxes_xyxy[bone].tolist()

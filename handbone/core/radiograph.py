@@ -1,0 +1,28 @@
+"""A decoded radiograph: pixels, and what its file says of them."""
+
+from dataclasses import dataclass
+
+import numpy as np
+
+
+@dataclass(frozen=True, eq=False)
+class Radiograph:
+    """A decoded radiograph.
+
+    Parameters
+    ----------
+    image: float32 (H, W) in [0, 1], bones bright on a dark background.
+    inverted: whether the file showed bones dark, so that its values were turned round.
+    bits: bits a value in the file (8 to 16; 32 for floating point).
+    spacing_mm: from one row to the next and from one column to the next, where the file says so.
+    """
+
+    image: np.ndarray
+    inverted: bool
+    bits: int
+    spacing_mm: tuple[float, float] | None = None
+
+    @property
+    def size_hw(self) -> tuple[int, int]:
+        """Height and width as stored."""
+        return self.image.shape

@@ -1,0 +1,28 @@
+"""How likely each mask of an outcome is right: calibrated where the weights are, else what the networks say."""
+
+import numpy as np
+
+from handbone.anatomy import NAMES
+from handbone.core.bone_masks import BoneMasks
+from handbone.core.bone_probabilities import BoneProbabilities
+from handbone.method.two_stage import Outcome
+
+
+def confidences(probabilities: BoneProbabilities, masks: BoneMasks) -> dict[str, float]:
+    """Mean probability inside each bone's mask, by bone name; bones without a mask have no entry."""
+    values = {}
+    for bone in np.flatnonzero(masks.present()):
+        (left, top, right, bottom), (x, y) = masks.boxes_xyxy[bone], probabilities.boxes_xyxy[bone][:2]
+        inside = probabilities.crops[bone][top - y : bottom - y, left - x : right - x][masks.crops[bone]]
+        values[NAMES[bone]] = round(float(inside.mean()) / 255, 4)
+    return values
+
+
+def confidence_of(outcome: Outcome, masks: BoneMasks) -> dict[str, float]:
+    """Name of each bone that was found to the chance that its mask is right.
+
+    The chance is the calibrated one where the weights have one, else the mean probability inside the mask.
+    """
+    if outcome.presence is None:
+        return confidences(outcome.final, masks)
+    return {NAMES[bone]: round(float(outcome.presence[bone]), 4) for bone in np.flatnonzero(masks.present())}
