@@ -12,7 +12,7 @@ from handbone.core.progress import console
 if TYPE_CHECKING:
     from rich.table import Table
 
-    from handbone.workflows.adapt.run import Adaptation
+    from handbone.workflows.adapt.adaptation import Adaptation
 
 
 def command(

@@ -40,12 +40,24 @@ def command(
     ] = None,
     tta: Annotated[
         bool,
-        typer.Option("--tta", help="Average five readings, turned and scaled; networks take five times as long."),
+        typer.Option(
+            "--tta", help="The same as --views turned: five, turned and scaled; the networks take five times as long."
+        ),
     ] = False,
     invert: Annotated[
         Literal["auto", "yes", "no"],
         typer.Option(help="Turn radiographs round that show bones dark; auto: those that look like it."),
     ] = "auto",
+    views: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--views",
+            metavar="NAME",
+            help="Average views: brightness (four; the networks take four times as long), turned, or none. "
+            "May be given twice.",
+            show_default="as the weights say; the shipped ones take none",
+        ),
+    ] = None,
     write: Annotated[
         list[str] | None,
         typer.Option(
@@ -78,7 +90,8 @@ def command(
     from handbone.workflows.predict import predict_pictures
     from handbone.workflows.writers import writer_makers
 
-    mark = prediction_mark(weights, threshold=threshold, flip_tta=flip_tta, tta=tta, invert=invert)
+    chosen = _views(views, tta=tta)
+    mark = prediction_mark(weights, threshold=threshold, flip_tta=flip_tta, views=chosen, invert=invert)
     goes_on = not overwrite and is_unfinished(output, mark)
     if not goes_on:
         check_output(output, overwrite=overwrite)
@@ -87,7 +100,7 @@ def command(
 
     from handbone.method.two_stage import TwoStage
 
-    method = TwoStage.from_path(weights, threshold=threshold, flip=flip_tta, tta=tta)
+    method = TwoStage.from_path(weights, threshold=threshold, flip=flip_tta, views=chosen)
     facts = {"weights": weights, "invert": invert, "second_stage": method.refine_stage is not None}
     try:
         records = predict_pictures(
@@ -111,6 +124,13 @@ def command(
         _show(records, output, invert)
     if any(record.error or record.unwritten for record in records):
         raise typer.Exit(1)
+
+
+def _views(names: list[str] | None, *, tta: bool) -> list[str] | None:
+    """What was asked for; None: as the weights say."""
+    if names is None and not tta:
+        return None
+    return [name for name in names or [] if name != "none"] + ["turned"] * tta
 
 
 def _show(records: "list[PictureRecord]", output: Path, invert: str) -> None:

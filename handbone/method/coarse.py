@@ -1,12 +1,14 @@
 """The first stage: one network reads the whole picture, letterboxed."""
 
+from collections.abc import Sequence
+
 import numpy as np
 
 from handbone.core.bone_probabilities import BoneProbabilities
 from handbone.core.frame import Frame
 from handbone.data.grid_dataset import GridDataset, LabelledPicture
 from handbone.data.view import view
-from handbone.method.tta import mean_of_readings
+from handbone.method.tta import PLAIN, View, tta_mean
 from handbone.training.inference import Predictor
 
 
@@ -25,7 +27,7 @@ def predict_coarse(
     *,
     frame: Frame | None = None,
     flip: bool = False,
-    tta: bool = False,
+    views: Sequence[View] = PLAIN,
 ) -> BoneProbabilities:
     """All bones of a picture of any size, in the picture's own pixels.
 
@@ -36,11 +38,10 @@ def predict_coarse(
     size: side of the network's grid.
     frame: where it looks; by default the whole picture, letterboxed.
     flip: average with the prediction of the mirrored picture.
-    tta: mean of several readings, see `handbone.method.tta`.
+    views: the mean of these, see `handbone.method.tta`.
     """
 
-    def read(frame: Frame) -> BoneProbabilities:
-        logits = predictor.logits(view(image, frame)[None], flip=flip)
-        return BoneProbabilities.from_grid_logits(logits, frame, image.shape)
+    def logits(frame: Frame, seen: View) -> np.ndarray:
+        return predictor.logits(seen.of_grid(view(image, frame))[None], flip=flip)
 
-    return mean_of_readings(frame or Frame.letterbox(image.shape, (size, size)), read, several=tta)
+    return tta_mean(frame or Frame.letterbox(image.shape, (size, size)), image.shape, views, logits)

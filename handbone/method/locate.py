@@ -2,6 +2,7 @@
 square in which the hand stands upright at a size that the coarse network knows well.
 """
 
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 
 import numpy as np
@@ -13,6 +14,7 @@ from handbone.method.coarse import predict_coarse
 from handbone.method.merge import paste_weight
 from handbone.method.pose.registration import PoseFit, fit_pose
 from handbone.method.postprocess import tidy
+from handbone.method.tta import PLAIN, View
 from handbone.training.inference import Predictor
 
 # A look that places so many of the 29 bones, weighted by their confidence, needs no other turn.
@@ -67,7 +69,7 @@ def predict_located(
     *,
     look_size: int,
     flip: bool = False,
-    tta: bool = False,
+    views: Sequence[View] = PLAIN,
 ) -> tuple[BoneProbabilities, Location]:
     """All bones of a picture in which the hand may lie anywhere and any way round.
 
@@ -76,12 +78,12 @@ def predict_located(
     predictor: the coarse network.
     image: float32 (H, W) in [0, 1].
     size: side of the grid for the hand. look_size: side of the grid for the looks at the whole picture.
-    flip, tta: as `predict_coarse`; tta for the close reading only.
+    flip, views: as `predict_coarse`; views of the close reading only.
     """
     seen, place = locate(predictor, image, size, look_size=look_size, flip=flip)
     if not place.found:
-        return tidy(predict_coarse(predictor, image, size, flip=flip, tta=tta)), place
-    close = predict_coarse(predictor, image, size, frame=place.frame, flip=flip, tta=tta)
+        return tidy(predict_coarse(predictor, image, size, flip=flip, views=views)), place
+    close = predict_coarse(predictor, image, size, frame=place.frame, flip=flip, views=views)
     return join(seen, close, place), place
 
 

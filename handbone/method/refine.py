@@ -13,7 +13,7 @@ from handbone.data.grid_dataset import GridDataset, LabelledPicture, Rings, Stre
 from handbone.data.view import resized, view
 from handbone.method.roi import Window
 from handbone.method.roi_jitter import NO_ERRORS, FrameErrors, jitter_frame
-from handbone.method.tta import mean_of_readings
+from handbone.method.tta import PLAIN, View, tta_mean
 from handbone.recipe import schema
 from handbone.training.inference import Predictor
 
@@ -141,7 +141,7 @@ def predict_refined(
     bones: Iterable[int],
     coarse: BoneMasks | None = None,
     flip: bool = False,
-    tta: bool = False,
+    views: Sequence[View] = PLAIN,
 ) -> BoneProbabilities:
     """The chosen bones as the refiner sees them in its window, in the picture's own pixels; nothing elsewhere.
 
@@ -153,19 +153,19 @@ def predict_refined(
     bones: indices of the bones to return.
     coarse: coarse masks, for a refiner with coarse channels.
     flip: average with the prediction of the mirrored window.
-    tta: mean of several readings, see `handbone.method.tta`.
+    views: the mean of these, see `handbone.method.tta`.
     """
     others = np.ones(COUNT, bool)
     others[list(bones)] = False
 
-    def read(frame: Frame) -> BoneProbabilities:
-        grid = view(image, frame)
+    def logits_of(frame: Frame, seen: View) -> np.ndarray:
+        grid = seen.of_grid(view(image, frame))
         channels = grid[None]
         if coarse is not None:
             outlines = {bone: [frame.to_grid(ring) for ring in rings] for bone, rings in coarse.rings().items()}
             channels = with_coarse(grid, outlines, frame.scale)
         logits = predictor.logits(channels, flip=flip)
         logits[others] = _ABSENT
-        return BoneProbabilities.from_grid_logits(logits, frame, image.shape)
+        return logits
 
-    return mean_of_readings(frame, read, several=tta)
+    return tta_mean(frame, image.shape, views, logits_of)

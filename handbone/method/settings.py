@@ -46,4 +46,5 @@ class CoarseSettings(schema.Table):
         description="side of the looks that find the hand; None: it fills the picture",
     )
     flip: bool = Field(default=False, description="average with the mirrored picture unless told otherwise")
+    views: tuple[schema.ViewName, ...] = Field(default=(), description="average these views unless told otherwise")
     presence: Presence | None = Field(default=None, description="how sure a bone has to be")

@@ -21,6 +21,7 @@ from handbone.method.refine import predict_refined
 from handbone.method.roi import Window, asked, windows
 from handbone.method.roi_placement import FrameDecision
 from handbone.method.settings import CoarseSettings, RefinerSettings
+from handbone.method.tta import views_of
 from handbone.training.inference import Predictor
 from handbone.weights import find_prior, find_weights, resolve
 from handbone.weights.network_file import read_card
@@ -73,7 +74,7 @@ class TwoStage:
     settings: the window, the gate and the refiner's bones.
     threshold: probability from which a pixel belongs to a bone, for the window and the gate.
     flip: average every prediction with that of the mirrored picture.
-    tta: mean of several readings by both stages, see `handbone.method.tta`.
+    views: names of the views that both stages take the mean of, see `handbone.method.tta`.
     first: how the coarse network is used.
     prompts: the third stage, which prompts a segment-anything network with the masks so far.
     prior: the anatomical prior, which judges and mends the masks that come out.
@@ -91,7 +92,7 @@ class TwoStage:
         *,
         threshold: float = 0.5,
         flip: bool = False,
-        tta: bool = False,
+        views: Sequence[str] = (),
         first: CoarseSettings | None = None,
         prompts: PromptStage | None = None,
         prior: PriorStage | None = None,
@@ -99,7 +100,8 @@ class TwoStage:
         self.first = first or CoarseSettings()
         self.coarse_stage, self.refine_stage = coarse, refiner
         self.settings = settings or RefinerSettings()
-        self.threshold, self.flip, self.tta = threshold, flip, tta
+        self.threshold, self.flip, self.views = threshold, flip, tuple(dict.fromkeys(views))
+        self._views = views_of(self.views)
         self.windows: tuple[Window, ...] = ()
         if refiner is not None:
             chosen = self.settings
@@ -120,14 +122,18 @@ class TwoStage:
         *,
         threshold: float = 0.5,
         flip: bool | None = None,
-        tta: bool = False,
+        views: Sequence[str] | None = None,
         precision: str = "auto",
     ) -> Self:
         """From a run folder, a folder of weights, or the weights file of a coarse network alone.
 
+        Parameters
+        ----------
+        flip, views: as above; None: as the weights say.
+
         Raises
         ------
-        HandboneError: no weights there, or weights of another stage than their name says.
+        HandboneError: no weights there, weights of another stage than their name says, or an unknown name of views.
         """
         coarse_path, refiner_path = find_weights(path)
         coarse, extra = _load_stage(coarse_path, "coarse", precision)
@@ -135,7 +141,7 @@ class TwoStage:
         common = {
             "threshold": threshold,
             "flip": first.flip if flip is None else flip,
-            "tta": tta,
+            "views": first.views if views is None else views,
             "first": first,
         }
         prompter_path = coarse_path.with_name(PROMPTER_FILE)
@@ -167,7 +173,7 @@ class TwoStage:
 
     def _coarse(self, image: np.ndarray) -> tuple[BoneProbabilities, Location | None]:
         network, size = self.coarse_stage.predictor, self.coarse_stage.size
-        more = {"flip": self.flip, "tta": self.tta}
+        more = {"flip": self.flip, "views": self._views}
         if self.first.find_hand is None:
             return predict_coarse(network, image, size, **more), None
         return predict_located(network, image, size, look_size=self.first.find_hand, **more)
@@ -235,7 +241,7 @@ class TwoStage:
             bones=window.returned,
             coarse=masks if self.settings.coarse_channels else None,
             flip=self.flip and self.settings.either_side,
-            tta=self.tta,
+            views=self._views,
         )
         if self.first.find_hand is not None:
             refined = tidy(refined)

@@ -40,8 +40,8 @@ def prediction_mark(weights: str | Path, **settings: Any) -> str:
     HandboneError: no weights there.
     """
     files = [file for file in find_weights(weights) if file is not None]
-    prompter = files[0].with_name("prompter.safetensors")
-    digests = [sha256_of(file) for file in (*files, *([prompter] if prompter.is_file() else []))]
+    others = [files[0].with_name(name) for name in ("prompter.safetensors", "prior.safetensors")]
+    digests = [sha256_of(file) for file in (*files, *(other for other in others if other.is_file()))]
     return fingerprint([__version__, provenance(registry()), digests, settings])
 
 

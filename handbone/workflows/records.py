@@ -58,7 +58,8 @@ def predictions_json(records: list[PictureRecord], method: "TwoStage", facts: di
         **facts,
         "threshold": method.threshold,
         "flip_tta": method.flip,
-        "tta": method.tta,
+        "tta": "turned" in method.views,
+        "views": list(method.views),
         "not_a_medical_device": True,
         "pictures": [asdict(record) for record in records],
     }

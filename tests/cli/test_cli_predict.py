@@ -101,6 +101,28 @@ def test_json_for_programs_and_one_stage_alone(pictures, run_folder, tmp_path):
     assert record["pictures"][0]["frames"] == {} and record["pictures"][0]["decisions"] == []
 
 
+@pytest.mark.parametrize(
+    ("options", "views"),
+    [
+        ((), []),
+        (("--tta",), ["turned"]),
+        (("--views", "brightness"), ["brightness"]),
+        (("--views", "brightness", "--tta"), ["brightness", "turned"]),
+        (("--views", "none"), []),
+    ],
+)
+def test_views_are_recorded(options, views, pictures, run_folder, tmp_path):
+    weights = run_folder / "weights" / "coarse.safetensors"
+    assert call(pictures / "colour.tif", "-o", tmp_path / "out", "--weights", weights, *options).exit_code == 0
+    record = json.loads((tmp_path / "out" / "predictions.json").read_text())
+    assert record["views"] == views and record["tta"] == ("turned" in views)
+
+
+def test_unknown_views_are_named(pictures, run_folder, tmp_path):
+    result = call(pictures, "-o", tmp_path / "out", "--weights", run_folder, "--views", "gama")
+    assert result.exit_code == 1 and "'gama'" in str(result.exception) and not (tmp_path / "out").exists()
+
+
 def test_results_are_not_overwritten_unasked_nor_other_things_ever(pictures, run_folder, tmp_path):
     out = tmp_path / "out"
     out.mkdir()

@@ -10,7 +10,6 @@ from handbone.core.frame import Frame
 from handbone.method.coarse import predict_coarse
 from handbone.method.locate import locate, predict_located, rate, turned
 from handbone.method.postprocess import tidy
-from handbone.method.tta import READINGS, mean_of_readings
 
 
 def picture(**more):
@@ -87,18 +86,3 @@ def test_specks_go_and_parted_bones_stay():
     dense[3, 30:34, 23:26] = 0.2
     filled = tidy(BoneProbabilities.from_dense(dense)).threshold().mask(3)
     assert filled[20:50, 20:30].all() and not filled[50:53].any()
-
-
-def test_several_readings_are_averaged_around_the_same_middle():
-    image, truth = picture(degrees=10)
-    seen = []
-
-    def read(frame):
-        seen.append(frame)
-        logits = DiscReader().logits(frame.warp(image)[None])
-        return BoneProbabilities.from_grid_logits(logits, frame, image.shape)
-
-    frame = Frame.letterbox(image.shape, (1024, 1024))
-    masks = mean_of_readings(frame, read, several=True).threshold()
-    assert len(seen) == len(READINGS) and np.allclose([f.to_picture([[511.5, 511.5]])[0] for f in seen], [649.5, 699.5])
-    assert np.abs(masks.centroids_xy() - truth.centroids_xy()).max() < 1

@@ -115,6 +115,7 @@ def _match(own: Mapping[str, Tensor], tensors: Mapping[str, Tensor]) -> dict[str
         "core.encoder.",
         "core.encoder.model.",
         "encoder.model.",
+        "image_encoder.",
     )
     best: dict[str, Tensor] = {}
     for theirs in prefixes:

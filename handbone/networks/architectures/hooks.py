@@ -2,6 +2,7 @@
 
 from functools import partial
 
+from handbone.networks.architectures.sam_settings import SamSettings
 from handbone.networks.architectures.settings import DptSettings, SmpSettings, TorchvisionSettings
 from handbone.plugins import ModelSpec, hookimpl
 from handbone.recipe.table import Table
@@ -40,9 +41,15 @@ def _build_mask_denoiser(settings: Table, *, in_channels: int, classes: int):
     return mask_denoiser.build(in_channels=in_channels, classes=classes)
 
 
+def _build_sam(settings: SamSettings, *, in_channels: int, classes: int):
+    from handbone.networks.architectures.sam import build
+
+    return build(settings, in_channels=in_channels, classes=classes)
+
+
 @hookimpl
 def handbone_models() -> list[ModelSpec]:
-    """Every architecture of smp 0.6, DeepLabV3-ResNet101 and the anatomical prior's network."""
+    """Architectures of smp 0.6, DeepLabV3-ResNet101, segment-anything's encoders, the anatomical prior's network."""
     specs = [
         ModelSpec(
             name=name,
@@ -66,6 +73,14 @@ def handbone_models() -> list[ModelSpec]:
             summary="the anatomical prior: corrupted masks in, clean masks out; reads no radiograph",
             settings=Table,
             build=_build_mask_denoiser,
+        )
+    )
+    specs.append(
+        ModelSpec(
+            name="sam",
+            summary="segment-anything's image encoder, frozen or tuned, under a light decoder",
+            settings=SamSettings,
+            build=_build_sam,
         )
     )
     return specs

@@ -4,7 +4,7 @@ from handbone.recipe.schema.base import Bones, Choice, Count, Off, Positive, Quo
 from handbone.recipe.schema.data import PHANTOM, Augment, Data, Phantom, Split
 from handbone.recipe.schema.network import LossTerm, Network, Rise, Train
 from handbone.recipe.schema.recipe import Coarse, Recipe
-from handbone.recipe.schema.results import Evaluate, Predict, Report
+from handbone.recipe.schema.results import Evaluate, Predict, Report, ViewName
 from handbone.recipe.schema.stages import Crop, Merge, Prompt, Refine, Region, Tune
 
 __all__ = [
@@ -37,4 +37,5 @@ __all__ = [
     "Table",
     "Train",
     "Tune",
+    "ViewName",
 ]

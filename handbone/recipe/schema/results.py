@@ -6,12 +6,19 @@ from pydantic import Field, field_validator
 
 from handbone.recipe.schema.base import Choice, Off, Positive, Quoted, Size, Table
 
+ViewName = Literal["brightness", "turned"]
+
 
 class Predict(Table):
     """How trained networks are used."""
 
     threshold: float = Field(default=0.5, gt=0, lt=1, description="probability from which a pixel is bone")
     flip_tta: bool = Field(default=False, description="mean with the prediction of the mirrored picture")
+    views: tuple[ViewName, ...] = Field(
+        default=(),
+        description="mean over views of the hand and of each window: brightness (times 0.9, 1, 1.1 and 1.2; networks "
+        "take 4 times as long), turned (7 degrees each way, and scaled by 0.92 and 1.08; 5 times); both: 20 times",
+    )
     find_hand: Annotated[Size | None, Off] = Field(
         default=None,
         description="first look at the whole picture at this size, find the hand, and read it upright; "

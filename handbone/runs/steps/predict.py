@@ -62,7 +62,11 @@ def predict_pictures(context: Context, part: Path) -> None:
 def load_method(folder: Path, settings: Predict) -> TwoStage:
     """Both stages as a recipe uses them."""
     return TwoStage.from_path(
-        folder, threshold=settings.threshold, flip=settings.flip_tta, precision=settings.precision
+        folder,
+        threshold=settings.threshold,
+        flip=settings.flip_tta,
+        views=settings.views,
+        precision=settings.precision,
     )
 
 
@@ -77,6 +81,7 @@ def gather_weights(context: Context, folder: Path, *, calibrated: bool = False, 
     first = CoarseSettings(
         find_hand=recipe.predict.find_hand,
         flip=recipe.predict.flip_tta,
+        views=recipe.predict.views,
         presence=_learned(context, PRESENCE_FILE)
         if calibrated and context.phantom and recipe.predict.calibrate
         else None,

