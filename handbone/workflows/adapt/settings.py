@@ -42,7 +42,7 @@ class AdaptSettings:
     """
 
     steps: int | None = None
-    round_steps: int = 100
+    round_steps: int = 300
     learning_rate: float = 1e-4
     ema: float = 0.98
     hands: int = 32

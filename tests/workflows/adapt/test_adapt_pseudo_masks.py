@@ -77,7 +77,7 @@ def test_a_mask_that_no_hand_can_have_is_dropped_although_all_views_agree(hand, 
     lunate = INDEX["Lunate"]
     moved = np.roll(hand.masks.mask(lunate), -110, axis=1)
     masks = seen_as([hand.masks.replace({lunate: moved})] * 8)
-    assert lunate in masks.dropped
+    assert masks.dropped[lunate] in ("apart", "swapped-labels")
     assert not example_of(hand, masks).weight[lunate].any()
     assert masks.usable and len(masks.dropped) < 10  # its neighbours are flagged, too
 
