@@ -58,6 +58,7 @@ def test_hands_to_calibrate_with_vary_more_and_are_bent_as_often_as_asked(monkey
         "variety": "contest",
         "bent": None,
         "person": None,
+        "looks": "training",
     }
     assert all(varied.draw(9, index, 64).rings for index in range(3))
     assert [each["bent"] for each in asked] == [True] * 3

@@ -106,13 +106,18 @@ def test_the_limit_that_was_found_lets_its_own_trial_pass():
         assert Gate.fit(outcomes, 40).limit in out_of_fold(table, outcomes)
 
 
+def _ridge(table):
+    """How strongly slopes and the bones' constants are drawn to 0."""
+    return np.concatenate([np.ones(table.shape[1] - COUNT), np.full(COUNT, gate._BONE_RIDGE)])
+
+
 def out_of_fold(table, outcomes):
     """Chances of each fifth of the pictures, from the other four."""
     harmed = np.array([o.gain < -gate.HARM for o in outcomes])
     fold = np.array([o.picture % 5 for o in outcomes])
     return np.concatenate(
         [
-            logistic.chance(logistic.fit(table[fold != k], harmed[fold != k], gate._RIDGE), table[fold == k])
+            logistic.chance(logistic.fit(table[fold != k], harmed[fold != k], _ridge(table)), table[fold == k])
             for k in range(5)
         ]
     )
@@ -156,7 +161,7 @@ def test_the_gate_is_judged_on_pictures_that_it_was_not_fitted_on():
     fitted = Gate.fit(outcomes, 40)
     table = np.array([gate.features(o.bone, o.evidence) for o in outcomes])
     harmed = np.array([o.gain < -gate.HARM for o in outcomes])
-    seen = logistic.chance(logistic.fit(table, harmed, gate._RIDGE), table)
+    seen = logistic.chance(logistic.fit(table, harmed, _ridge(table)), table)
     assert fitted.limit not in seen, "a chance of the fit to all pictures would be one that knows them"
 
 

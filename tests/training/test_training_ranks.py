@@ -39,7 +39,7 @@ def train(folder, processes, pictures, kind="whole"):
         **os.environ,
         "OMP_NUM_THREADS": "1",
         "CUDA_VISIBLE_DEVICES": "",
-        "PYTHONPATH": str(Path(handbone.__file__).parents[1]),
+        "PYTHONPATH": os.pathsep.join([str(Path(handbone.__file__).parents[1]), str(script.parents[1] / "helpers")]),
         "MASTER_ADDR": "127.0.0.1",
         "MASTER_PORT": str(port),
     }
