@@ -105,8 +105,8 @@ def _any(rng: np.random.Generator) -> Look:
     halos = _halos(rng, 2.5) if rng.random() < 0.75 else ()
     return Look(
         scatter=rng.uniform(0.02, 0.4),
-        blur=rng.uniform(0.6, 3.0) if rng.random() < 0.25 else rng.uniform(0.5, 1.3),
-        **_noise(rng, halos, 0.8, quantum=0.04, grain=0.0055),
+        blur=rng.uniform(0.6, 3.0) if rng.random() < 0.2 else rng.uniform(0.5, 1.2),
+        **_noise(rng, halos, 0.8, quantum=0.034, grain=0.004),
         black=black,
         white=min(1.0, black + rng.uniform(0.3, 1.0)),
         gamma=float(np.exp(rng.normal(0, 0.3))),
@@ -139,7 +139,7 @@ def _noise(
     louder = 1 + sum(strength for _, strength in halos)
     return {
         "quantum": float(np.exp(rng.normal(np.log(quantum), 0.45 * spread))) / louder,
-        "mottle": rng.uniform(0, 1),
+        "mottle": rng.uniform(0, 0.75),
         "grain": float(np.exp(rng.normal(np.log(grain), 0.4 * spread))),
         "exponent": float(rng.choice(EXPONENTS[1:])),
     }
