@@ -150,7 +150,9 @@ def add_skeleton(
             continue
         faces = skeleton.faces[index][:, ::-1] if mirrored else skeleton.faces[index]
         wall = wall_of(index, body.along[index], skeleton.depth[index], tissue.cortex, growth)
-        wall *= np.exp(tissue.rough * _unevenness(pattern, shift, points[index] / [px_per_mm, px_per_mm, 1], rng))
+        uneven = tissue.rough * _unevenness(pattern, shift, points[index] / [px_per_mm, px_per_mm, 1], rng)
+        # The inner side would cross itself where walls met.
+        wall = np.minimum(wall * np.exp(uneven), np.maximum(wall, 0.25 * skeleton.depth[index]))
         scaled = points[index].copy()
         scaled[:, 2] *= px_per_mm
         inward = _inner(scaled, faces, wall * px_per_mm)
