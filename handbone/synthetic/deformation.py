@@ -36,7 +36,7 @@ class Modes:
 
     def at(self, points: np.ndarray) -> np.ndarray:
         """Vectors (n, 3) at points (n, 3)."""
-        return np.cos(points.astype(np.float32) @ self.frequencies.T + self.phases) @ self.amplitudes
+        return np.cos(points.astype(np.float32, copy=False) @ self.frequencies.T + self.phases) @ self.amplitudes
 
 
 @dataclass(frozen=True, eq=False)
@@ -60,14 +60,22 @@ class Deformation:
 
         A bone that hangs on a joint stays there: its displacement is relative to its base.
         """
-        frame, base = load_skeleton().frame[index].astype(np.float32), load_skeleton().base[index]
         hanging = index not in PLACED
         if hanging:
             points = np.vstack([points, np.zeros(3)])
-        moved = (_SHARED_PART * self.share * _SHARED_SIZE_MM) * self.shared.at(points @ frame + base) @ frame.T
-        own = self.own[index].at(points / size_mm) - self.centres[index]
-        moved += (_OWN_PART * self.share * size_mm) * own
+        moved = self._both(index, size_mm).at(points) - _OWN_PART * self.share * size_mm * self.centres[index]
         return moved[:-1] - moved[-1] if hanging else moved
+
+    def _both(self, index: int, size_mm: float) -> Modes:
+        """The field over the hand and the bone's own, in millimetres and in the bone's frame."""
+        frame, base = load_skeleton().frame[index].astype(np.float32), load_skeleton().base[index]
+        shared, own = self.shared, self.own[index]
+        strengths = np.float32(self.share) * np.array([_SHARED_PART * _SHARED_SIZE_MM, _OWN_PART * size_mm], np.float32)
+        return Modes(
+            np.vstack([shared.frequencies @ frame.T, own.frequencies / np.float32(size_mm)]),
+            np.concatenate([shared.phases + (shared.frequencies @ base).astype(np.float32), own.phases]),
+            np.vstack([strengths[0] * shared.amplitudes @ frame.T, strengths[1] * own.amplitudes]),
+        )
 
 
 @dataclass(frozen=True)
@@ -101,15 +109,27 @@ def _visible(index: int) -> np.ndarray:
     return local[local[:, 1] < local[:, 1].min() + _VISIBLE_FOREARM_MM] if index in FOREARM else local
 
 
+@lru_cache(maxsize=anatomy.COUNT)
+def _sample(index: int) -> np.ndarray:
+    """(n, 3) some of the bone's vertices in units of its size, by which the strength of a field is told."""
+    return (_visible(index)[::32] / bone_sizes()[index]).astype(np.float32)
+
+
+@lru_cache(maxsize=1)
+def _own_lengths() -> np.ndarray:
+    """(29, 3) length scales of the bones' own fields: along a shaft longer than across it, so that it bows in one."""
+    skeleton = load_skeleton()
+    extents = np.array([np.ptp(v @ f.T, axis=0) for v, f in zip(skeleton.vertices, skeleton.frame, strict=True)])
+    return _OWN_LENGTH * np.sqrt(extents / bone_sizes()[:, None])
+
+
 def draw_deformation(rng: np.random.Generator, share: float) -> Deformation:
     """A random deformation whose displacements are about `share` of each bone's size."""
     shared = _draw_modes(rng, _SHARED_LENGTH_MM)
     own, centres = [], np.empty((anatomy.COUNT, 3), np.float32)
     for index in range(anatomy.COUNT):
-        # Along a shaft the field changes more slowly than across it: shafts are bowed, not wavy.
-        extents = np.ptp(load_skeleton().vertices[index] @ load_skeleton().frame[index].T, axis=0)
-        modes = _draw_modes(rng, _OWN_LENGTH * np.sqrt(extents / bone_sizes()[index]))
-        values = modes.at(_visible(index)[::16] / bone_sizes()[index])
+        modes = _draw_modes(rng, _own_lengths()[index])
+        values = modes.at(_sample(index))
         mean = values.mean(0)
         # A bone spans few waves: without this, some bones would hardly change and others twice as much.
         strength = np.sqrt(((values - mean) ** 2).sum(1).mean())
