@@ -1,6 +1,6 @@
 """Radius and Ulna as lofted solids: cross-sections along the shaft, closed by a joint surface.
 
-The proportions are those of textbook adult anatomy (radial inclination about 22 degrees, palmar tilt about 11 degrees,
+The proportions are those of textbook adult anatomy (radial inclination about 20 degrees, palmar tilt about 11 degrees,
 ulnar styloid) in millimetres for a third metacarpal of 65 mm; the contest's figures then scale them. Coordinates as in
 `build_assets`: x away from the thumb, y towards the elbow, z dorsal.
 """
@@ -34,7 +34,7 @@ def loft_radius() -> tuple[np.ndarray, np.ndarray]:
 
     def joint(x, z):
         # Styloid towards the thumb, dorsal rim further distal than the palmar one, a shallow dish between.
-        slope = -5.2 * np.tanh((-x - 1.0) / 9.0) - 1.8 * np.clip((-x - 9.0) / 5.0, 0, 1.2) ** 2
+        slope = -4.2 * np.tanh((-x - 1.0) / 9.0) - 1.8 * np.clip((-x - 9.0) / 5.0, 0, 1.2) ** 2
         dish = 2.6 * (1 - np.clip((x / 14.5) ** 2 + (z / 9.0) ** 2, 0, 1))
         return slope - 0.20 * z + dish
 
