@@ -1,0 +1,39 @@
+"""The fenced blocks and the sentences of the documents."""
+
+import re
+from dataclasses import dataclass
+from pathlib import Path
+
+ROOT = Path(__file__).parents[2]
+PROSE = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", *sorted((ROOT / "docs" / "pages").glob("*.md"))]
+DOCUMENTS = [*PROSE, *sorted((ROOT / "recipes").rglob("*.md"))]
+_BLOCK = re.compile(r"^```(\w*)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
+
+
+@dataclass(frozen=True)
+class Block:
+    """A fenced block: its language, its text and where it begins ("README.md:12")."""
+
+    language: str
+    text: str
+    place: str
+
+
+def blocks(*languages: str) -> list[Block]:
+    """The blocks of all documents in one of these languages."""
+    found = []
+    for path in DOCUMENTS:
+        text = path.read_text(encoding="utf-8")
+        for match in _BLOCK.finditer(text):
+            line = text.count("\n", 0, match.start()) + 1
+            found.append(Block(match[1], match[2], f"{path.relative_to(ROOT).as_posix()}:{line}"))
+    return [block for block in found if block.language in languages]
+
+
+def sentences(text: str) -> list[str]:
+    """The sentences of a document's prose: no blocks, tables, comments or pictures; link targets are no words."""
+    text = re.sub(r"<!--.*?-->", "", _BLOCK.sub("", text), flags=re.DOTALL)
+    text = re.sub(r"!?\[([^\]]*)\]\([^)]*\)", r"\1", text)
+    text = "\n".join("" if line.startswith(("|", "#")) else line for line in text.splitlines())
+    parts = re.split(r"\n\s*\n|\n(?=- |\d+\. )|(?<=[.!?:;])\s+", text)
+    return [" ".join(part.split()) for part in parts if part.strip()]
