@@ -18,6 +18,8 @@ from handbone.method.ensembling.methods import vote
 from handbone.plugins import EnsemblerSpec, PluginManager, hookimpl
 from handbone.workflows import ensemble as pipeline
 
+pytestmark = pytest.mark.slow
+
 app = typer.Typer()
 app.command()(ensemble.command)
 PICTURES = ("a.png", "b.png", "c, d.png")

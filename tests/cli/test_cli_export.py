@@ -21,6 +21,8 @@ from handbone.plugins import PluginManager, WriterSpec, hookimpl
 from handbone.recipe.schema import Choice
 from handbone.weights.network_file import WeightsCard, build_network, save_weights
 
+pytestmark = pytest.mark.slow
+
 exporting, predicting = typer.Typer(), typer.Typer()
 exporting.command()(export.command)
 predicting.command()(predict.command)

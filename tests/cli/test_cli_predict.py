@@ -29,7 +29,7 @@ def save(path, stage, in_channels=1, **extra):
     return save_weights(path, build_network(MODEL, in_channels), card)
 
 
-pytestmark = pytest.mark.usefixtures("one_thread")
+pytestmark = [pytest.mark.slow, pytest.mark.usefixtures("one_thread")]
 
 
 @pytest.fixture(scope="module")

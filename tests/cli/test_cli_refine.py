@@ -24,7 +24,7 @@ app.command()(refine.command)
 MODEL = Choice(name="unet", encoder="mobilenet_v2", encoder_weights=None)
 
 
-pytestmark = pytest.mark.usefixtures("one_thread")
+pytestmark = [pytest.mark.slow, pytest.mark.usefixtures("one_thread")]
 
 
 @pytest.fixture(scope="module")

@@ -17,6 +17,8 @@ from handbone.networks.prompters import build_prompter, choose
 from handbone.recipe import schema
 from handbone.weights.network_file import read_card
 
+pytestmark = pytest.mark.slow
+
 BONES = ("Capitate", "Lunate")
 
 

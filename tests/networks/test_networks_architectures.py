@@ -9,6 +9,8 @@ from handbone.plugins import registry
 from handbone.recipe.schema import Choice, Train
 from handbone.training.module import parameter_groups
 
+pytestmark = pytest.mark.slow
+
 
 def build(name, *, in_channels=1, classes=29, **settings):
     spec, settings = registry().get("model", Choice(name=name, **settings))

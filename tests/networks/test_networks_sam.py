@@ -14,6 +14,8 @@ from handbone.networks.prompters.sam import OFFICIAL, SamShape, load_sam
 from handbone.plugins import Prompts, registry
 from handbone.recipe.schema import Choice
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.fixture
 def checkpoint(tmp_path):

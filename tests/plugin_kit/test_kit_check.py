@@ -7,6 +7,8 @@ from textwrap import dedent
 import pytest
 from plugins_disk import GOOD, HEAD, handbone, write_plugin
 
+pytestmark = pytest.mark.slow
+
 PROJECT = """
 [build-system]
 requires = ["hatchling>=1.25"]

@@ -23,6 +23,8 @@ from handbone.plugin_kit.contracts.running import run_contract
 from handbone.plugin_kit.contracts.toys import write_toy_picture
 from handbone.plugins import registry
 
+pytestmark = pytest.mark.slow
+
 
 class TestUnet(ModelContract):
     plugin = handbone.networks.architectures.hooks

@@ -4,7 +4,12 @@ import os
 import subprocess
 import sys
 
-CONFTEST = 'pytest_plugins = ["handbone.plugin_kit.fixtures"]\n'
+import pytest
+
+pytestmark = pytest.mark.slow
+
+CONFTEST = 'pytest_plugins = ["handbone.plugin_kit.fixtures"]
+'
 TESTS = """
 import numpy as np
 import pandas as pd

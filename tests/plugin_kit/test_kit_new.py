@@ -14,6 +14,8 @@ from handbone.plugin_kit.environment import build_wheel, install_wheel, make_env
 from handbone.plugin_kit.new import PackageName
 from handbone.weights.network_file import read_card
 
+pytestmark = pytest.mark.slow
+
 ROOT = Path(__file__).parents[2]
 ABSENT = {"__pycache__", ".ruff_cache", ".pytest_cache", ".hypothesis"}
 

@@ -11,6 +11,8 @@ from plugins_disk import BAD, GOOD, surroundings, write_plugin, write_wheel
 
 import handbone
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.fixture(scope="module")
 def environment(tmp_path_factory):

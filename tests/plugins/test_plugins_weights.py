@@ -7,6 +7,8 @@ import sys
 import pytest
 from plugins_disk import HEAD, handbone, surroundings, write_plugin
 
+pytestmark = pytest.mark.slow
+
 NET = (
     HEAD
     + """

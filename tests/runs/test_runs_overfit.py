@@ -1,6 +1,7 @@
 """The coarse stage can learn: four small phantoms by heart, through the same engine, targets and store as any run."""
 
 import numpy as np
+import pytest
 
 from handbone.data.grid_dataset import LabelledPicture
 from handbone.evaluation.metrics import dice_contest
@@ -10,6 +11,7 @@ from handbone.synthetic import draw_hand
 from handbone.training.engine import fit
 from handbone.training.inference import Predictor
 
+pytestmark = pytest.mark.slow
 SIZE = 192
 
 

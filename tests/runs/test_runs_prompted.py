@@ -12,6 +12,8 @@ from prompters_small import write_checkpoint
 
 from handbone.weights.network_file import read_card
 
+pytestmark = pytest.mark.slow
+
 RECIPE = """
 extends = "tiny"
 

@@ -15,6 +15,8 @@ import pytest
 
 from handbone.anatomy import NAMES
 
+pytestmark = pytest.mark.slow
+
 HANDBONE = (str(Path(sys.executable).with_name("handbone")),)
 
 

@@ -12,6 +12,8 @@ from handbone.anatomy import INDEX, NAMES
 from handbone.cli import data
 from handbone.synthetic.write import write_contest_set
 
+pytestmark = pytest.mark.slow
+
 app = typer.Typer()
 app.add_typer(data.app, name="data")
 

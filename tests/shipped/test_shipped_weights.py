@@ -11,6 +11,8 @@ from handbone.method.quality_control import flags
 from handbone.method.two_stage import TwoStage
 from handbone.synthetic import draw_hand
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.fixture(scope="module")
 def method():

@@ -21,6 +21,8 @@ from handbone.training.feed import EpochSampler, EpochView, worker_count
 from handbone.training.module import DiceSums, NetworkTraining, parameter_groups
 from handbone.weights.network_file import build_network, load_weights
 
+pytestmark = pytest.mark.slow
+
 
 def rows(path):
     with open(path, newline="") as file:

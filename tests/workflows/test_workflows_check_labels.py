@@ -23,6 +23,8 @@ from handbone.recipe.schema import Data
 from handbone.workflows.check_labels import check_labels
 from handbone.workflows.label_page import write_label_page
 
+pytestmark = pytest.mark.slow
+
 LABELS = "train/outputs_json"
 SWAPPED, WITHOUT, CUT = "ID002/image_1661130828120", "ID003/image_1661130828130", "ID004/image_1661130828140"
 

@@ -13,6 +13,8 @@ from handbone.core.errors import HandboneError
 from handbone.runs.folder import RunFolder
 from handbone.workflows.compare import find_recipes, open_entries
 
+pytestmark = pytest.mark.slow
+
 HANDBONE = Path(sys.executable).with_name("handbone")
 RECIPES = {
     "_base": 'extends = "tiny"\n[coarse.train]\nepochs = 1\nrise = []\n',
