@@ -33,11 +33,14 @@ _ROUNDS = 3
 
 
 class PriorSettings(schema.Table):
-    """How the prior is used; kept in its weights file's card under the extra key `prior`."""
+    """How the prior is used; kept in its weights file's card under the extra key `prior`.
 
-    rename: bool = Field(default=True, description="put exchanged names right")
+    What is not said there is off: masks are judged, and stay as they are.
+    """
+
+    rename: bool = Field(default=False, description="put exchanged names right")
     repair: schema.Bones | None = Field(
-        default=("all",), description="bones and groups whose spurs and bites are mended; none where that is null"
+        default=None, description="bones and groups whose spurs and bites are mended; null: none"
     )
 
 

@@ -72,7 +72,7 @@ def test_without_a_network_nothing_is_judged(hand):
 def test_exchanged_names_come_out_right_and_are_recorded_not_flagged(hand):
     wrong = hand.copy()
     wrong[[TRIQUETRUM, PISIFORM]] = hand[[PISIFORM, TRIQUETRUM]]
-    outcome = predict(wrong, PriorStage(whole))
+    outcome = predict(wrong, PriorStage(whole, PriorSettings(rename=True)))
     masks = outcome.final.threshold()
     assert np.array_equal(masks.dense(), hand)
     recorded = json.loads(json.dumps(outcome.prior.to_json()))

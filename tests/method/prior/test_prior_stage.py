@@ -34,7 +34,8 @@ def content(masks):
 
 def judged(planes, logits=whole, **settings):
     probabilities = BoneProbabilities.from_dense(planes.astype(np.float32))
-    after, report = PriorStage(logits, PriorSettings(**settings))(probabilities)
+    chosen = PriorSettings(**{"rename": True, "repair": ("all",), **settings})
+    after, report = PriorStage(logits, chosen)(probabilities)
     return after.threshold(0.5).dense(), report
 
 
@@ -138,6 +139,14 @@ def test_spurs_are_cut_and_bites_filled_and_other_bones_stay(hand, spoilt):
     (name, taken, added) = report.mended[0]
     assert name == "finger-7" and len(report.mended) == 1
     assert (taken > 0, added > 0) == (spoilt is spurred, spoilt is bitten)
+
+
+def test_a_card_that_says_nothing_changes_no_mask(hand):
+    wrong = exchanged(spurred(hand), (TRIQUETRUM, PISIFORM))
+    probabilities = BoneProbabilities.from_dense(wrong.astype(np.float32))
+    after, report = PriorStage(whole, PriorSettings.model_validate({}))(probabilities)
+    assert after == probabilities
+    assert report.renamed == report.mended == () and report.agreement[PISIFORM] < 0.7
 
 
 def test_bones_that_do_not_take_part_are_judged_only(hand):
