@@ -8,8 +8,7 @@ import pytest
 
 pytestmark = pytest.mark.slow
 
-CONFTEST = 'pytest_plugins = ["handbone.plugin_kit.fixtures"]
-'
+CONFTEST = 'pytest_plugins = ["handbone.plugin_kit.fixtures"]\n'
 TESTS = """
 import numpy as np
 import pandas as pd
