@@ -1,5 +1,7 @@
 """What tests of several folders share."""
 
+import json
+import re
 from pathlib import Path
 
 import pytest
@@ -10,6 +12,37 @@ from hypothesis import settings
 # A busy machine is slow now and then, which is no fault of what is tested.
 settings.register_profile("handbone", deadline=None)
 settings.load_profile("handbone")
+
+
+#: Texts that stand for a value of another type.
+_MISTYPED = re.compile(
+    r"True|False|None|NaN|nan|[-+]?\d+\.\d*(e[-+]?\d+)?|\[.*\]|\{.*\}|array\(.*|<.* object at .*>", re.DOTALL
+)
+
+
+def wrongly_typed(value, place="$", *, free=()):
+    """Places in a JSON value whose text stands for another type; `free`: names of keys with texts of any kind."""
+    if isinstance(value, dict):
+        return [p for key, v in value.items() if key not in free for p in wrongly_typed(v, f"{place}.{key}", free=free)]
+    if isinstance(value, list):
+        return [p for n, v in enumerate(value) for p in wrongly_typed(v, f"{place}[{n}]", free=free)]
+    return [f"{place} = {value!r}"] if isinstance(value, str) and _MISTYPED.fullmatch(value) else []
+
+
+def _no_number(word):
+    raise AssertionError(f"{word} is not JSON")
+
+
+@pytest.fixture
+def read_json():
+    """Reads JSON strictly (no NaN), and says where a text stands for a value of another type."""
+
+    def read(text, *, free=()):
+        value = json.loads(text, parse_constant=_no_number)
+        assert wrongly_typed(value, free=free) == []
+        return value
+
+    return read
 
 
 @pytest.fixture(scope="module")

@@ -184,7 +184,7 @@ def test_measured_errors_follow_the_coarse_masks_and_survive_json():
 
 def test_a_window_says_when_the_bones_do_not_tell_left_from_right():
     """Bones of one finger lie on a line, which fits a hand and its mirror image alike."""
-    line = schema.Crop(anchors=("finger-8", "finger-9", "finger-10", "finger-11", "Capitate"))
+    line = schema.Crop(anchors=("finger-8", "finger-9", "finger-10", "finger-11"))
     whole = wrist_frame(masks_at(hand_points(noise=0.0)), CROP, 512)
     doubtful = wrist_frame(masks_at(hand_points(noise=0.0)), line, 512)
     assert whole.fallback == "none" and whole.reason == ""

@@ -53,7 +53,7 @@ def test_logits_of_one_grid_are_averaged_before_the_sigmoid():
 
 
 def test_turned_views_lie_around_the_same_middle_and_vote_in_the_picture():
-    points = hand_points(unit=260.0, at=np.array([520.0, 900.0]), noise=0.0, degrees=10)
+    points = hand_points(unit=300.0, at=np.array([520.0, 900.0]), noise=0.0, degrees=10)
     image, truth = disc_picture(points, (1300, 1100), 9)
     seen = []
 
@@ -81,7 +81,7 @@ def test_only_the_radiograph_gets_brighter_for_the_refiner_not_the_coarse_masks(
 
 
 def test_looks_that_find_the_hand_are_taken_once():
-    points = hand_points(unit=260.0, at=np.array([520.0, 900.0]), noise=0.0, degrees=10)
+    points = hand_points(unit=300.0, at=np.array([520.0, 900.0]), noise=0.0, degrees=10)
     image, _ = disc_picture(points, (1300, 1100), 9)
     reader = DiscReader()
     _, place = predict_located(reader, image, 1024, look_size=1024, views=views_of(["turned"]))
@@ -89,7 +89,7 @@ def test_looks_that_find_the_hand_are_taken_once():
 
 
 def test_both_stages_take_the_views_that_are_named():
-    points = hand_points(unit=260.0, at=np.array([520.0, 900.0]), noise=0.0, degrees=10)
+    points = hand_points(unit=300.0, at=np.array([520.0, 900.0]), noise=0.0, degrees=10)
     image, _ = disc_picture(points, (1300, 1100), 9)
     coarse, refiner = DiscReader(), DiscReader()
     method = TwoStage(Stage(coarse, 1024), Stage(refiner, 512), views=["turned"])

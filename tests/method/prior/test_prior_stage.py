@@ -114,10 +114,10 @@ def test_a_mask_goes_to_a_free_name_and_never_onto_another_mask():
 
 
 def spurred(hand):
-    """A tongue of 30 x 90 pixels from a metacarpal into the web space."""
+    """A tongue of 20 x 60 pixels from a metacarpal into the web space."""
     planes = hand.copy()
     rows, columns = np.nonzero(hand[BASE])
-    planes[BASE, rows.min() : rows.min() + 30, columns.min() - 60 : columns.min() + 15] = True
+    planes[BASE, rows.min() : rows.min() + 20, columns.min() - 45 : columns.min() + 15] = True
     return planes
 
 
