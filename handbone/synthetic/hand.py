@@ -179,7 +179,7 @@ def place(
         unit_px = np.clip(rng.normal(0.2191, 0.0134), 0.18, 0.26) * size
         turn = rng.normal(0, 2.5)
     else:
-        unit_px = rng.uniform(0.13 - 0.03 * infancy(person.age) ** 0.5, 0.28) * size
+        unit_px = rng.uniform(0.13 - 0.04 * infancy(person.age) ** 0.5, 0.28) * size
         turn = rng.uniform(-60, 60) if rng.random() < 0.5 else rng.normal(0, 10)
     # A child's hand fills as much of its picture as an adult's; what differs is the size of everything around it.
     px_per_mm = unit_px / (unit * person.growth)
