@@ -1,0 +1,130 @@
+"""A synthetic hand as one record of fixed size: pictures, label bits and the frames through which networks see it.
+
+Labels are bits: bit b of a pixel says whether bone b covers it, so that 29 overlapping masks take four bytes.
+Every frame maps points of a network's grid (side x side) to one of the pictures; NaN where the hand has no such frame.
+"""
+
+import cv2
+import numpy as np
+
+from handbone import anatomy
+from handbone.frame import Frame
+from handbone.masks.bone_masks import BoneMasks
+from handbone.masks.probabilities import BoneProbabilities
+from handbone.phantom import draw_hand
+from handbone.recipe import schema
+from handbone.stages.crop import wrist_frame
+from handbone.stages.fit import fit_pose
+from handbone.stages.prior.canonical import SIZE, canonical_coverage, canonical_frame
+
+#: Fields with an entry for every pixel; the others are small.
+PLANES = ("full", "full_bits", "crop", "crop_bits", "canonical")
+
+# Sides of the pictures that are drawn, as shares of the network's grid, and how often each is.
+_SIDES, _ODDS = (4.0, 2.75, 2.0, 1.375), (0.3, 0.2, 0.35, 0.15)
+# Wrists that are bent, of upright adults and of hands of any kind.
+_BENT_ADULTS, _BENT_OTHERS = 0.5, 0.3
+# The crop around the wrist is larger than the refiner's window, so that the window can move.
+_ROOM = 1.375
+# Bones that have to agree on a pose, and to be there, before a hand is seen close or in the canonical pose.
+_AGREEING, _PRESENT = 8, 12
+
+
+def record_type(side: int) -> np.dtype:
+    """The fields of a drawn hand for networks with grids of side x side pixels.
+
+    full, full_bits: the whole picture and its labels, letterboxed to 2 side x 2 side.
+    crop, crop_bits: the wrist and its labels as fine as they were drawn, 1.375 side x 1.375 side.
+    canonical: coverage (29, 256, 256) in the canonical pose, 255 where a bone covers the whole pixel.
+    letterbox, close: (2, 3) from the grid to `full`: the whole picture, and the square around the upright hand.
+    wrist, wrist_full: (2, 3) from the refiner's grid to `crop` and to `full`.
+    centroids_xy: (29, 2) in `full`; NaN for absent bones.
+    has_canonical: whether `canonical` holds anything.
+    """
+    full, crop, frame = (2 * side,) * 2, (round(_ROOM * side),) * 2, (np.float32, (2, 3))
+    return np.dtype(
+        [
+            ("full", np.uint8, full),
+            ("full_bits", np.int32, full),
+            ("crop", np.uint8, crop),
+            ("crop_bits", np.int32, crop),
+            ("canonical", np.uint8, (anatomy.COUNT, SIZE, SIZE)),
+            *((name, *frame) for name in ("letterbox", "close", "wrist", "wrist_full")),
+            ("centroids_xy", np.float32, (anatomy.COUNT, 2)),
+            ("has_canonical", np.bool_),
+        ],
+        align=True,
+    )
+
+
+def fill(record: np.void, rng: np.random.Generator, adult_share: float) -> None:
+    """Draw a hand into a record of `record_type`.
+
+    Parameters
+    ----------
+    adult_share: share of upright adults; the others are hands of any age, turn, crop and look.
+    """
+    full_hw = record["full"].shape
+    side = full_hw[0] // 2
+    adult = rng.random() < adult_share
+    hand = draw_hand(
+        rng,
+        size=round(side * rng.choice(_SIDES, p=_ODDS)),
+        variety="contest" if adult else "wide",
+        bent=bool(rng.random() < (_BENT_ADULTS if adult else _BENT_OTHERS)),
+    )
+    bits, full = label_bits(hand.masks), Frame.letterbox(hand.image.shape, full_hw)
+    record["full"], record["full_bits"] = _seen(hand.image, bits, full)
+    centroids_xy = hand.masks.centroids_xy()
+    record["centroids_xy"] = full.to_grid(centroids_xy)
+    record["letterbox"] = Frame.letterbox(full_hw, (side, side)).inverse_matrix
+    fits = fit_pose(centroids_xy, tuple(range(anatomy.COUNT)))
+    close = fits is not None and len(fits[0].agreeing) >= _AGREEING
+    record["close"] = _between(fits[0].square(side), full) if close else np.nan
+    _fill_wrist(record, hand.image, hand.masks, bits, full)
+    canonical = _canonical(hand.masks)
+    record["has_canonical"] = canonical is not None
+    record["canonical"] = 0 if canonical is None else canonical
+
+
+def label_bits(masks: BoneMasks) -> np.ndarray:
+    """int32 (H, W), bit b set where bone b lies."""
+    bits = np.zeros(masks.size_hw, np.int32)
+    for bone, (crop, (left, top, right, bottom)) in enumerate(zip(masks.crops, masks.boxes_xyxy.tolist(), strict=True)):
+        bits[top:bottom, left:right] |= crop.astype(np.int32) << bone
+    return bits
+
+
+def _seen(image: np.ndarray, bits: np.ndarray, frame: Frame) -> tuple[np.ndarray, np.ndarray]:
+    """Picture and label bits on the frame's grid."""
+    labels = cv2.warpAffine(bits, frame.matrix, frame.size_hw[::-1], flags=cv2.INTER_NEAREST)
+    return frame.warp(image), labels
+
+
+def _between(source: Frame, target: Frame) -> np.ndarray:
+    """(2, 3) from the grid of one frame to that of another, both of the same picture."""
+    return Frame(source.inverse_matrix, source.size_hw).then(target.matrix).matrix
+
+
+def _fill_wrist(record: np.void, image: np.ndarray, masks: BoneMasks, bits: np.ndarray, full: Frame) -> None:
+    crop_side, side = record["crop"].shape[0], record["full"].shape[0] // 2
+    placed = wrist_frame(masks, schema.Crop(), side)
+    if placed.fallback != "none":
+        record["wrist"] = record["wrist_full"] = np.nan
+        return
+    centre_xy = placed.frame.to_picture(np.full((1, 2), (side - 1) / 2))[0]
+    # No finer than the picture is: what is finer comes from interpolation later.
+    width = max(crop_side, _ROOM * side / placed.frame.scale)
+    window = Frame.around(tuple(centre_xy), width, crop_side)
+    if width == crop_side:  # on whole pixels: the grain stays as it is
+        window = Frame(np.rint(window.matrix), window.size_hw)
+    record["crop"], record["crop_bits"] = _seen(image, bits, window)
+    record["wrist"], record["wrist_full"] = _between(placed.frame, window), _between(placed.frame, full)
+
+
+def _canonical(masks: BoneMasks) -> np.ndarray | None:
+    """Coverage uint8 (29, 256, 256) in the canonical pose; None where too few bones tell it."""
+    frame = canonical_frame(masks) if masks.present().sum() >= _PRESENT else None
+    if frame is None:
+        return None
+    return np.rint(255 * canonical_coverage(BoneProbabilities.from_masks(masks), frame)).astype(np.uint8)

@@ -1,0 +1,55 @@
+"""The last drawn hands on the training's device: each is seen a few times before a newer one takes its place."""
+
+from collections.abc import Iterable
+
+import numpy as np
+import torch
+from draw import PLANES
+
+
+class Ring:
+    """A ring of drawn hands.
+
+    Parameters
+    ----------
+    count: hands that it holds; about 10 MB each for grids of 512 pixels.
+    kind: their fields, `draw.record_type`.
+    device: where the planes lie; the small fields stay with the CPU.
+
+    Attributes
+    ----------
+    planes: field name to tensor (count, ...) of a plane.
+    frames: the small fields of all hands, a structured array (count,).
+    filled: hands that it holds so far.
+    """
+
+    def __init__(self, count: int, kind: np.dtype, device: torch.device):
+        self.planes = {name: _tensor(count, kind[name], device) for name in PLANES}
+        self.frames = np.zeros(count, [(name, kind[name]) for name in kind.names if name not in PLANES])
+        self.filled = self._at = 0
+
+    def add(self, hands: Iterable[np.void]) -> int:
+        """Take hands in, in place of the oldest. Returns how many came."""
+        came = 0
+        for hand in hands:
+            for name, plane in self.planes.items():
+                plane[self._at].copy_(torch.from_numpy(hand[name]))
+            for name in self.frames.dtype.names:
+                self.frames[name][self._at] = hand[name]
+            self._at = (self._at + 1) % len(self.frames)
+            self.filled = min(self.filled + 1, len(self.frames))
+            came += 1
+        return came
+
+    def having(self, frame: str) -> np.ndarray:
+        """Indices of the hands that have a frame, such as "close" or "wrist"."""
+        return np.flatnonzero(np.isfinite(self.frames[frame][: self.filled]).all((1, 2)))
+
+    def canonical(self) -> np.ndarray:
+        """Indices of the hands that are known in the canonical pose."""
+        return np.flatnonzero(self.frames["has_canonical"][: self.filled])
+
+
+def _tensor(count: int, kind: np.dtype, device: torch.device) -> torch.Tensor:
+    element = torch.from_numpy(np.zeros(1, kind.base)).dtype
+    return torch.zeros(count, *kind.shape, dtype=element, device=device)

@@ -1,0 +1,158 @@
+"""The training of the shipped networks on one GPU, here with tiny ones on the CPU: it is killed, continued and done."""
+
+import csv
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+
+from handbone.frame import Frame
+from handbone.masks.rasterise import coverage
+from handbone.phantom import draw_hand
+from handbone.training.weights import load_weights
+
+ROOT = Path(__file__).parents[2]
+FOLDER = ROOT / "docs" / "zero_shot_gpu"
+sys.path += [str(FOLDER), str(ROOT / "tests" / "weights")]
+from draw import fill, label_bits, record_type  # noqa: E402
+from sampling import places, read_images, read_labels  # noqa: E402
+from weights_small import save  # noqa: E402
+
+NETWORKS = ("coarse", "refiner", "prior")
+# A machine that is lent for minutes has torch and little else.
+ABSENT = ("albumentations", "lightning", "pandas", "scipy", "matplotlib", "pycocotools", "openpyxl", "jinja2")
+BARE = f"""import runpy, sys
+sys.modules.update(dict.fromkeys({ABSENT}))
+sys.path.insert(0, {str(FOLDER)!r})
+runpy.run_path({str(FOLDER / "train.py")!r}, run_name="__main__")
+"""
+
+
+def command(folder, **options):
+    options = {
+        "out": folder / "out", "start": folder / "start", "networks": ",".join(NETWORKS), "workers": 1, "ring": 6,
+        "first": 3, "batch-coarse": 2, "batch-refiner": 2, "batch-prior": 2, "norm-batches": 3, "save-every": 1,
+    } | options  # fmt: skip
+    flags = [f"--{name}" if value is True else f"--{name}={value}" for name, value in options.items()]
+    return [sys.executable, "-c", BARE, *flags]
+
+
+ENVIRONMENT = os.environ | {"PYTHONPATH": str(ROOT), "OMP_NUM_THREADS": "1"}
+
+
+def gone(group):
+    try:
+        os.killpg(group, 0)
+    except ProcessLookupError:
+        return True
+    return False
+
+
+def until(condition, process=None, seconds=240):
+    end = time.monotonic() + seconds
+    while not condition():
+        assert process is None or process.poll() is None, process.stderr.read()
+        assert time.monotonic() < end
+        time.sleep(0.1)
+
+
+@pytest.fixture(scope="module")
+def trained(tmp_path_factory):
+    """A folder with what is left of a training that was killed and continued, and its state when it was killed."""
+    folder = tmp_path_factory.mktemp("trained")
+    for seed, stage in enumerate(("coarse", "refiner")):
+        save(folder / "start" / f"{stage}.safetensors", stage, seed=seed)
+    with subprocess.Popen(
+        command(folder, seconds=600), env=ENVIRONMENT, stderr=subprocess.PIPE, text=True, start_new_session=True
+    ) as process:
+        until((folder / "out" / "state.pt").exists, process)
+        process.kill()
+    try:
+        # Its workers notice by themselves.
+        until(lambda: gone(process.pid), seconds=60)
+    finally:
+        if not gone(process.pid):
+            os.killpg(process.pid, signal.SIGKILL)
+    killed = torch.load(folder / "out" / "state.pt", weights_only=True)
+    assert not (folder / "out" / "coarse.safetensors").exists()
+    again = command(folder, seconds=killed["elapsed"] + 2, resume=True)
+    done = subprocess.run(again, env=ENVIRONMENT, capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+    return folder, killed
+
+
+@pytest.mark.parametrize("name", NETWORKS)
+def test_a_killed_training_continues_and_writes_weights_that_handbone_loads(trained, name):
+    folder, killed = trained
+    network, card = load_weights(folder / "out" / f"{name}.safetensors")
+    before = killed["networks"][name]
+    rows = list(csv.DictReader((folder / "out" / "log.csv").open()))
+    assert card.stage == name
+    assert card.training["samples"] == int(rows[-1][f"{name}_samples"]) > before["samples"] > 0
+    assert card.training["hands"] == int(rows[-1]["hands"]) > killed["drawn"]
+    # The steps were those of the averaged network, in half precision.
+    weights, old = dict(network.named_parameters()), before["averaged"]
+    moved = [(value - old[f"module.{key}"]).abs().max() for key, value in weights.items()]
+    assert 1e-4 < max(moved) < 0.2
+    image = torch.rand(1, card.in_channels, card.size, card.size)
+    assert torch.isfinite(network(image)).all()
+
+
+@pytest.mark.parametrize("name", NETWORKS)
+def test_batch_norm_statistics_are_those_of_the_averaged_network(trained, name):
+    network, _ = load_weights(trained[0] / "out" / f"{name}.safetensors")
+    layers = [part for part in network.modules() if isinstance(part, torch.nn.BatchNorm2d)]
+    assert {int(layer.num_batches_tracked) for layer in layers} == {3}
+
+
+@pytest.mark.parametrize(
+    ("options", "error"),
+    [({}, "holds a training; give --resume"), ({"resume": True, "rate": 0.1}, "was trained with another --rate")],
+)
+def test_a_state_is_neither_overwritten_nor_continued_with_other_settings(trained, options, error):
+    done = subprocess.run(command(trained[0], **options), env=ENVIRONMENT, capture_output=True, text=True)
+    assert done.returncode == 1
+    assert error in done.stderr
+
+
+def test_a_record_holds_the_hand_as_its_frames_say():
+    side = 128
+    kind = record_type(side)
+    hands = np.zeros(3, kind)
+    for seed, hand in enumerate(hands):
+        fill(hand, np.random.default_rng(seed), 1.0)
+    device = torch.device("cpu")
+    planes = {name: torch.from_numpy(hands[name]) for name in ("full", "full_bits", "crop", "crop_bits")}
+    index, generator = torch.arange(3), torch.Generator(device)
+    views = []
+    for plane, frame in (("full", "wrist_full"), ("crop", "wrist")):
+        where = places(hands[frame], side, fineness=1, bend=0.0, generator=generator)
+        views.append(read_labels(planes[f"{plane}_bits"], index, where, fineness=1))
+    assert torch.isfinite(torch.from_numpy(hands["wrist"])).all()
+    # The wrist through either picture is the same wrist.
+    whole, fine = views
+    assert float(2 * (whole * fine).sum() / (whole + fine).sum()) > 0.85
+    centre_xy = hands["centroids_xy"][0, 28]
+    assert planes["full_bits"][0, int(centre_xy[1]), int(centre_xy[0])] >> 28 & 1
+
+
+def test_labels_and_pictures_lie_where_the_frame_puts_them():
+    hand = draw_hand(5, size=256)
+    frame = Frame.around((120.0, 140.0), 110.0, 96, degrees=20.0)
+    matrices = frame.inverse_matrix[None]
+    where = places(matrices, 96, fineness=1, bend=0.0, generator=torch.Generator())
+    bits, picture = torch.from_numpy(label_bits(hand.masks))[None], torch.from_numpy(hand.image)[None]
+    index = torch.zeros(1, dtype=torch.long)
+    image = read_images(picture, index, where, fineness=1)[0, 0].numpy()
+    assert np.abs(image - frame.warp(hand.image) / 255).max() < 0.02
+    rings = {bone: [frame.to_grid(ring) for ring in rings] for bone, rings in hand.masks.rings().items()}
+    expected = torch.from_numpy(coverage(rings, size_hw=(96, 96), outline=frame.scale)).float() / 255
+    for fineness in (1, 2):
+        where = places(matrices, 96, fineness=fineness, bend=0.0, generator=torch.Generator())
+        assert (read_labels(bits, index, where, fineness=fineness)[0] - expected).abs().mean() < 2e-3
