@@ -8,7 +8,7 @@ from sampling import jitter, places, read_images, read_labels
 from torch import Tensor
 from torch.nn import functional
 
-from handbone.stages.prior.pairs import training_pair
+from handbone.method.prior.pairs import training_pair
 
 # Share of the coarse network's samples that show the upright hand close, as its second reading in `predict` does.
 _CLOSE = 0.45

@@ -8,14 +8,14 @@ import cv2
 import numpy as np
 
 from handbone import anatomy
-from handbone.frame import Frame
-from handbone.masks.bone_masks import BoneMasks
-from handbone.masks.probabilities import BoneProbabilities
-from handbone.phantom import draw_hand
+from handbone.core.bone_masks import BoneMasks
+from handbone.core.bone_probabilities import BoneProbabilities
+from handbone.core.frame import Frame
+from handbone.method.pose.registration import fit_pose
+from handbone.method.prior.canonical import SIZE, canonical_coverage, canonical_frame
+from handbone.method.roi_placement import wrist_frame
 from handbone.recipe import schema
-from handbone.stages.crop import wrist_frame
-from handbone.stages.fit import fit_pose
-from handbone.stages.prior.canonical import SIZE, canonical_coverage, canonical_frame
+from handbone.synthetic import draw_hand
 
 #: Fields with an entry for every pixel; the others are small.
 PLANES = ("full", "full_bits", "crop", "crop_bits", "canonical")

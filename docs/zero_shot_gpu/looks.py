@@ -10,7 +10,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
-from handbone.stages.prior.fields import uniform
+from handbone.method.prior.fields import uniform
 
 # Pixels of mirrored border: spectra are periodic.
 _BORDER = 32

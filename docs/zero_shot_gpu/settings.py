@@ -7,8 +7,8 @@ from typing import Annotated
 
 from pydantic import BeforeValidator, ConfigDict, Field, PositiveFloat, PositiveInt, ValidationError, field_validator
 
+from handbone.networks.runtime import cores
 from handbone.recipe.schema import Share, Table
-from handbone.runtime import cores
 
 NETWORKS = ("coarse", "refiner", "prior")
 _SHIPPED = Path(__file__).resolve().parents[2] / "handbone" / "weights" / "zero_shot"

@@ -26,8 +26,8 @@ from trainee import Trainee, starting_point
 from workers import Drawers
 
 from handbone import files
-from handbone.errors import HandboneError
-from handbone.progress import console
+from handbone.core.errors import HandboneError
+from handbone.core.progress import console
 
 _STATE, _LOG = "state.pt", "log.csv"
 # Share of the time in which the rate rises.

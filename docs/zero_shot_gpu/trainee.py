@@ -11,13 +11,13 @@ from torch import Tensor, nn
 from torch.optim import swa_utils
 
 from handbone import anatomy
-from handbone.errors import HandboneError
-from handbone.losses.build import WeightedSum
-from handbone.losses.overlap import Dice
-from handbone.losses.pixelwise import BCE
+from handbone.core.errors import HandboneError
+from handbone.method.prior.canonical import SIZE
+from handbone.networks.losses.build import WeightedSum
+from handbone.networks.losses.overlap import Dice
+from handbone.networks.losses.pixelwise import BCE
 from handbone.recipe.schema import Choice
-from handbone.stages.prior.canonical import SIZE
-from handbone.training.weights import WeightsCard, build_network, load_weights, save_weights
+from handbone.weights.network_file import WeightsCard, build_network, load_weights, save_weights
 
 # Decay of the averaged weights once they have seen some thousand steps, and steps that they forget at first.
 _DECAY, _FORGETS = 0.999, 5

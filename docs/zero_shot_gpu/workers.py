@@ -13,7 +13,7 @@ import cv2
 import numpy as np
 from draw import fill, record_type
 
-from handbone.errors import HandboneError
+from handbone.core.errors import HandboneError
 
 # Places for drawn hands per worker: while the first steps choose their algorithms, no worker waits.
 _PLACES = 8

@@ -12,10 +12,10 @@ import numpy as np
 import pytest
 import torch
 
-from handbone.frame import Frame
-from handbone.masks.rasterise import coverage
-from handbone.phantom import draw_hand
-from handbone.training.weights import load_weights
+from handbone.core.frame import Frame
+from handbone.core.rasterise import coverage
+from handbone.synthetic import draw_hand
+from handbone.weights.network_file import load_weights
 
 ROOT = Path(__file__).parents[2]
 FOLDER = ROOT / "docs" / "zero_shot_gpu"

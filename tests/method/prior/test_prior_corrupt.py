@@ -8,6 +8,7 @@ from handbone import anatomy
 from handbone.method.prior import corrupt as corruptions
 from handbone.method.prior import pairs
 from handbone.method.prior.corrupt import corrupt
+from handbone.method.prior.fields import blurred
 from handbone.method.prior.pairs import training_pair
 from handbone.method.prior.renamings import RENAMINGS, renaming_odds
 
@@ -127,3 +128,13 @@ def test_frames_stray_a_little():
     assert 1.5 < (centres - before).std() < 8
     areas = moved[:, capitate].sum((1, 2)) / hands[0, capitate].sum()
     assert 0.8 < areas.min() < 0.97 < 1.03 < areas.max() < 1.26
+
+
+@pytest.mark.parametrize("sigma", [1.8, 4.0])
+def test_blurring_is_a_convolution_with_a_gaussian(sigma):
+    masks = (torch.rand(3, 64, 64, generator=generator()) > 0.7).float()
+    reach = round(3 * sigma)
+    kernel = torch.exp(-0.5 * (torch.arange(-reach, reach + 1) / sigma) ** 2)
+    kernel = torch.outer(kernel, kernel) / kernel.sum() ** 2
+    expected = torch.nn.functional.conv2d(masks[:, None], kernel[None, None], padding=reach)[:, 0]
+    assert (blurred(masks, sigma) - expected).abs().max() < 1e-5
