@@ -25,7 +25,7 @@ from settings import Settings, parse
 from trainee import Trainee, starting_point
 from workers import Drawers
 
-from handbone import files
+from handbone.core import files
 from handbone.core.errors import HandboneError
 from handbone.core.progress import console
 
