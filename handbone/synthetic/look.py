@@ -106,7 +106,7 @@ def _any(rng: np.random.Generator) -> Look:
     return Look(
         scatter=rng.uniform(0.02, 0.4),
         blur=rng.uniform(0.6, 3.0) if rng.random() < 0.2 else rng.uniform(0.5, 1.2),
-        **_noise(rng, halos, 0.8, quantum=0.034, grain=0.004),
+        **_noise(rng, halos, 0.8, quantum=0.021, grain=0.003),
         black=black,
         white=min(1.0, black + rng.uniform(0.3, 1.0)),
         gamma=float(np.exp(rng.normal(0, 0.3))),

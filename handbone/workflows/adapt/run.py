@@ -15,7 +15,7 @@ from handbone.core.errors import HandboneError
 from handbone.core.progress import console
 from handbone.method.settings import CoarseSettings
 from handbone.method.two_stage import Stage, TwoStage
-from handbone.weights import find_weights, pack
+from handbone.weights import find_prior, find_weights, pack
 from handbone.weights.card import STAGE_FILES, check_name
 from handbone.weights.network_file import load_weights, save_weights
 from handbone.weights.packing import check_free
@@ -61,7 +61,7 @@ def adapt(
     report = out.with_name(f"{out.name}_report") if report is None else Path(report).expanduser()
     _check_places(out, report, overwrite)
     steps = settings.steps or steps_for(len(paths))
-    networks = find_weights(weights)
+    networks = (*find_weights(weights), find_prior(weights))
     progress = _claim(report, _fingerprint(networks, paths, steps, settings))
     _gather(progress / "before", *networks)
     judged = judging.judged(len(paths), settings)
@@ -121,9 +121,10 @@ def _claim(report: Path, fingerprint: str) -> Path:
     return progress
 
 
-def _gather(folder: Path, coarse: Path, refiner: Path | None) -> None:
+def _gather(folder: Path, coarse: Path, refiner: Path | None, prior: Path | None) -> None:
     """Copy a method's networks side by side; a prompter, which sets of weights cannot hold, stays behind."""
-    for name, source in zip(STAGE_FILES.values(), (coarse, refiner), strict=True):
+    for stage, source in (("coarse", coarse), ("refiner", refiner), ("prior", prior)):
+        name = STAGE_FILES[stage]
         if source is not None:
             with files.whole_file(folder / name) as temporary:
                 shutil.copyfile(source, temporary)
@@ -138,7 +139,6 @@ def _judge(progress: Path, side: str, paths: Sequence[Path], settings: AdaptSett
 def _learn(progress: Path, paths: Sequence[Path], steps: int, settings: AdaptSettings) -> Outliner:
     """Train, and leave the adapted method's networks under `after`."""
     coarse = progress / "before" / STAGE_FILES["coarse"]
-    refiner = progress / "before" / STAGE_FILES["refiner"]
     network, card = load_weights(coarse)
     training = MeanTeacher(network, size=card.size, steps=steps, settings=settings)
     used = CoarseSettings.model_validate(card.extra.get("coarse", {}))
@@ -146,7 +146,8 @@ def _learn(progress: Path, paths: Sequence[Path], steps: int, settings: AdaptSet
     self_train(training, len(paths), outliner, progress / "checkpoint.pt")
     told = {"adapted_from": files.sha256_of(coarse), "radiographs": len(paths), "steps": steps}
     adapted = card.model_copy(update={"training": told})
-    _gather(progress / "after", coarse, refiner if refiner.is_file() else None)
+    others = (progress / "before" / STAGE_FILES[stage] for stage in ("refiner", "prior"))
+    _gather(progress / "after", coarse, *(other if other.is_file() else None for other in others))
     save_weights(progress / "after" / STAGE_FILES["coarse"], training.teacher, adapted, half=True)
     return outliner
 
