@@ -17,15 +17,15 @@ MUTATIONS = (
     Mutation(
         "gate judged on the rows it was fitted on",
         "handbone/method/calibration/gate.py",
-        "kept = ~left_out if (~left_out).any() else left_out",
-        "kept = np.ones_like(left_out)",
+        "yield left_out, ~left_out if (~left_out).any() else left_out",
+        "yield left_out, np.ones_like(left_out)",
         "tests/method/test_method_gate.py::test_the_limit_that_was_found_lets_its_own_trial_pass",
     ),
     Mutation(
         "caution factor dropped",
         "handbone/method/calibration/gate.py",
-        "allowed=_CAUTION * RARE * pictures * COUNT",
-        "allowed=RARE * pictures * COUNT",
+        "allowed = _CAUTION * RARE * pictures * COUNT",
+        "allowed = RARE * pictures * COUNT",
         "tests/method/test_method_gate.py::test_less_harm_is_allowed_on_the_pictures_at_hand_than_on_those_to_come",
     ),
     Mutation(
@@ -38,8 +38,8 @@ MUTATIONS = (
     Mutation(
         "folds by row",
         "handbone/method/calibration/gate.py",
-        "left_out = picture % _FOLDS == fold",
-        "left_out = np.arange(len(picture)) % _FOLDS == fold",
+        "left_out = numbers % _FOLDS == fold",
+        "left_out = np.arange(len(patients)) % _FOLDS == fold",
         "tests/method/test_method_gate.py::test_the_limit_that_was_found_lets_its_own_trial_pass",
     ),
     Mutation(
@@ -335,5 +335,12 @@ MUTATIONS = (
         "earlier=output if goes_on else None",
         "earlier=None",
         "tests/cli/test_cli_predict_again.py::test_one_picture_that_fails_costs_no_other_and_is_tried_again",
+    ),
+    Mutation(
+        "the gate judged by the limit of all patients",
+        "handbone/method/calibration/gate.py",
+        "table[left_out]) <= own",
+        "table[left_out]) <= limit",
+        "tests/method/test_method_gate.py::test_what_the_gate_is_said_to_bring_is_not_read_off_the_rows_that_chose_its_limit",
     ),
 )

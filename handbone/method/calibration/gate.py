@@ -2,10 +2,11 @@
 
 Harm is a Dice that falls by more than 0.005. A logistic regression on the evidence, with a constant for each bone,
 gives its chance; the limit is the one with the largest gain among those under which harm stays rare. Both are found on
-pictures that the networks have not learned from, the limit with chances that leave each picture out.
+pictures that the networks have not learned from, the limit with chances that leave each patient out. What the gate is
+said to bring comes from nested folds: of each fold's patients, by a fit and a limit that know none of them.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Literal, Self
 
@@ -32,10 +33,11 @@ _FOLDS = 5
 class Trial:
     """What became of one bone of one picture where the refined mask was taken without asking.
 
-    picture: number of the picture. bone: index. gain: Dice with the refined mask less Dice with the earlier one.
+    patient: number of the patient, whose pictures stay together in folds. bone: index.
+    gain: Dice with the refined mask less Dice with the earlier one.
     """
 
-    picture: int
+    patient: int
     bone: int
     evidence: Evidence
     gain: float
@@ -48,7 +50,8 @@ class Gate(schema.Table):
     coefficients: of the logistic regression over the features and the 29 bones, the constant first.
     limit: chance of harm above which the earlier mask stays.
     pictures: how many it was calibrated on.
-    gain, harmed: mean gain of Dice and share of all (picture, bone) pairs harmed, out of fold.
+    gain, harmed: mean gain of Dice and share of all (picture, bone) pairs harmed, on patients that neither the
+        coefficients nor the limit knew.
     """
 
     features: tuple[Feature, ...] = _OF_MASKS
@@ -81,16 +84,15 @@ class Gate(schema.Table):
         names: tuple[Feature, ...] = (*_OF_MASKS, "prior", "prior_gain") if judged else _OF_MASKS
         ridge = np.concatenate([np.ones(len(names)), np.full(COUNT, _BONE_RIDGE)])
         table = np.array([features(o.bone, o.evidence, names) for o in outcomes])
-        gains, picture = np.array([o.gain for o in outcomes]), np.array([o.picture for o in outcomes])
+        gains, patients = np.array([o.gain for o in outcomes]), np.array([o.patient for o in outcomes])
         harmed = gains < -HARM
-        chances = np.empty(len(outcomes))
-        for fold in range(_FOLDS):
-            left_out = picture % _FOLDS == fold
-            if left_out.any():
-                kept = ~left_out if (~left_out).any() else left_out
-                chances[left_out] = logistic.chance(logistic.fit(table[kept], harmed[kept], ridge), table[left_out])
-        limit = _limit(chances, gains, harmed, allowed=_CAUTION * RARE * pictures * COUNT)
-        used = chances <= limit
+        allowed = _CAUTION * RARE * pictures * COUNT
+        limit = _limit(_out_of_fold(table, harmed, patients, ridge), gains, harmed, allowed=allowed)
+        used = np.zeros(len(outcomes), bool)
+        for left_out, kept in _folds(patients):
+            inner = _out_of_fold(table[kept], harmed[kept], patients[kept], ridge)
+            own = _limit(inner, gains[kept], harmed[kept], allowed=allowed * kept.mean())
+            used[left_out] = logistic.chance(logistic.fit(table[kept], harmed[kept], ridge), table[left_out]) <= own
         return cls(
             features=names,
             coefficients=logistic.fit(table, harmed, ridge),
@@ -99,6 +101,24 @@ class Gate(schema.Table):
             gain=round(float(gains[used].sum() / len(gains)), 5),
             harmed=round(float(harmed[used].sum() / (pictures * COUNT)), 5),
         )
+
+
+def _folds(patients: np.ndarray) -> Iterator[tuple[np.ndarray, np.ndarray]]:
+    """Which rows each fold leaves out, and which it keeps, bool (n,); rows of a patient stay together."""
+    numbers = np.unique(patients, return_inverse=True)[1]
+    for fold in range(_FOLDS):
+        left_out = numbers % _FOLDS == fold
+        if left_out.any():
+            # A single patient is judged on itself: there is nobody else.
+            yield left_out, ~left_out if (~left_out).any() else left_out
+
+
+def _out_of_fold(table: np.ndarray, harmed: np.ndarray, patients: np.ndarray, ridge: np.ndarray) -> np.ndarray:
+    """(n,) each row's chance of harm by a fit that knows no row of its patient."""
+    chances = np.empty(len(table))
+    for left_out, kept in _folds(patients):
+        chances[left_out] = logistic.chance(logistic.fit(table[kept], harmed[kept], ridge), table[left_out])
+    return chances
 
 
 def _limit(chances: np.ndarray, gains: np.ndarray, harmed: np.ndarray, *, allowed: float) -> float:

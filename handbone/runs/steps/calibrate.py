@@ -1,8 +1,9 @@
 """The step that learns, from pictures new to the networks, when to refuse a stage's mask and when to show a bone."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
+from typing import NamedTuple
 
 import numpy as np
 
@@ -28,7 +29,7 @@ from handbone.runs.steps.prompter import load_prompts
 _EPOCH = 1_000_000
 # A mask that overlaps its bone less than this is wrong.
 _RIGHT = 0.5
-# With fewer pictures chances of harm would be guesses.
+# With fewer patients chances of harm would be guesses.
 _FEWEST = 10
 # Hands met later differ more than those that a network has learned from: upright adults vary half as much again here,
 # half of them bent, and all are shown by looks that no training draws. A gate for any radiograph must know both kinds.
@@ -47,14 +48,14 @@ def calibrate(context: Context, part: Path) -> None:
     gather_weights(context, part / "weights", merge=_OPEN)
     method = load_method(part / "weights", recipe.predict)
     pictures = []
-    for image, truth in _unseen(context):
+    for image, truth, patient in _unseen(context):
         outcome = method.predict(image)
         earlier = outcome.coarse if outcome.location is None else tidy(outcome.coarse)
         first = Outcome(outcome.coarse, earlier, location=outcome.location)
         if method.prior_stage is not None:
             first = method.judge(first)
         sides = [_Side(each, truth, recipe.predict.threshold) for each in (first, outcome)]
-        pictures.append((sides, outcome.decisions))
+        pictures.append(_Picture(patient, *sides, outcome.decisions))
     gate = None
     if recipe.refine is not None and recipe.merge.gate == "calibrated":
         gate = _fit_gate(pictures, recipe.merge, "refined")
@@ -75,12 +76,12 @@ def _calibrate_prompts(context: Context, method: TwoStage, gate: Gate | None) ->
     eager = PromptStage(stage.prompter, stage.settings.model_copy(update=wanted))
     method.settings = method.settings.model_copy(update={"merge": recipe.merge, "gate": gate})
     threshold, pictures = recipe.predict.threshold, []
-    for image, truth in _unseen(context):
+    for image, truth, patient in _unseen(context):
         earlier = method.predict(image)
         merged, *_ = eager(image, earlier.final, next(iter(earlier.frames.values())), threshold=threshold)
         later = merged.probabilities if earlier.location is None else tidy(merged.probabilities)
         sides = [_Side(each, truth, threshold) for each in (earlier, replace(earlier, final=later))]
-        pictures.append((sides, merged.decisions))
+        pictures.append(_Picture(patient, *sides, merged.decisions))
     return _fit_gate(pictures, limits, "prompted")
 
 
@@ -93,11 +94,17 @@ class _Side:
         self.table, self.seen = features(outcome.final, threshold, agreement)
 
 
-_Pictures = list[tuple[list[_Side], list[Decision]]]
+class _Picture(NamedTuple):
+    """A picture's results before and after a stage, the stage's decisions, and whose hand it is."""
+
+    patient: str
+    before: _Side
+    after: _Side
+    decisions: list[Decision]
 
 
-def _unseen(context: Context) -> Iterator[tuple[np.ndarray, BoneMasks]]:
-    """Pictures float32 (H, W) that no network has learned from, with true masks."""
+def _unseen(context: Context) -> Iterator[tuple[np.ndarray, BoneMasks, str]]:
+    """Pictures float32 (H, W) that no network has learned from, with true masks and the patient's name."""
     recipe = context.recipe
     if context.phantom and recipe.predict.calibrate:
         count, seed = recipe.predict.calibrate, recipe.phantom.seed
@@ -105,24 +112,28 @@ def _unseen(context: Context) -> Iterator[tuple[np.ndarray, BoneMasks]]:
         for index in track(range(count), "Calibrating on phantoms"):
             picture = streams[index % len(streams)].draw(_EPOCH, index, recipe.phantom.size)
             image = (picture.load() / np.float32(255)).astype(np.float32)
-            yield image, BoneMasks.from_rings(picture.rings, picture.size_hw)
+            yield image, BoneMasks.from_rings(picture.rings, picture.size_hw), picture.name
         return
     for sample in track(context.parts["validation"], "Calibrating on validation pictures"):
-        yield context.cache.image(sample.image), context.dataset.labels(sample).masks()
+        yield context.cache.image(sample.image), context.dataset.labels(sample).masks(), sample.person
 
 
-def _fit_gate(pictures: _Pictures, limits: schema.Merge, kind: str) -> Gate | None:
-    if len(pictures) < _FEWEST:
-        console.print(f"{len(pictures)} pictures are too few to calibrate the gate: its fixed limits decide")
+def _fit_gate(pictures: Sequence[_Picture], limits: schema.Merge, kind: str) -> Gate | None:
+    patients = {patient: number for number, patient in enumerate(dict.fromkeys(each.patient for each in pictures))}
+    if len(patients) < _FEWEST:
+        console.print(
+            f"{len(pictures)} pictures of {len(patients)} patients are too few to calibrate the gate, which needs "
+            f"{_FEWEST} patients: its fixed limits decide"
+        )
         return None
     outcomes = []
-    for number, ((before, after), decisions) in enumerate(pictures):
+    for patient, before, after, decisions in pictures:
         for decision in decisions:
             bone = INDEX[decision.bone]
             usable = decision.used and decision.evidence.before
             if usable and verdict(bone, decision.evidence, limits, None, may_add=True)[0]:
                 gain = float(after.dice[bone] - before.dice[bone])
-                outcomes.append(gates.Trial(number, bone, decision.evidence, gain))
+                outcomes.append(gates.Trial(patients[patient], bone, decision.evidence, gain))
     if not outcomes:
         return None
     gate = Gate.fit(outcomes, len(pictures))
@@ -134,9 +145,9 @@ def _fit_gate(pictures: _Pictures, limits: schema.Merge, kind: str) -> Gate | No
     return gate
 
 
-def _fit_presence(pictures: _Pictures, limits: schema.Merge, gate: Gate | None) -> Presence:
+def _fit_presence(pictures: Sequence[_Picture], limits: schema.Merge, gate: Gate | None) -> Presence:
     rows = []
-    for (before, after), decisions in pictures:
+    for _, before, after, decisions in pictures:
         changed = np.zeros(len(before.dice), bool)
         for decision in decisions:
             bone = INDEX[decision.bone]
