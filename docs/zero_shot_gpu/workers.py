@@ -33,6 +33,8 @@ class Drawers:
     """
 
     def __init__(self, count: int, *, side: int, adult_share: float, seed: Sequence[int]):
+        # A forked process finds OpenCV's threads gone, and would wait for them for ever: they end before the forks.
+        cv2.setNumThreads(1)
         kind = record_type(side)
         for share in (0.0, 1.0):  # compiles what draws, once for all workers
             fill(np.zeros(1, kind)[0], np.random.default_rng(seed), share)
@@ -86,7 +88,6 @@ class Drawers:
 
 def _work(records: np.ndarray, free: mp.Queue, ready: mp.Queue, adult_share: float, seed: tuple[int, ...]) -> None:
     """Draw one hand after the other into free places."""
-    cv2.setNumThreads(1)
     os.nice(1)
     failures = 0
     for number in itertools.count():
