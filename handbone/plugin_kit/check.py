@@ -99,6 +99,6 @@ def _own_tests(python: Path, source: Path) -> Check:
 
 
 def _surroundings(folder: Path) -> dict[str, str]:
-    """The environment without what a person set about plugins, and with a place of its own for settings."""
+    """The environment without what a user set about plugins, and with a place of its own for settings."""
     others = {name: value for name, value in os.environ.items() if name not in (discovery.ONLY, STRICT)}
     return {**others, "HANDBONE_CONFIG": str(folder / "config"), "COLUMNS": "200"}

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from handbone.core.errors import HandboneError
-from handbone.core.files import whole_folder
+from handbone.core.files import atomic_dir
 from handbone.plugins.hooks import API_VERSION
 
 TEMPLATE = Path(__file__).parent / "template"
@@ -73,7 +73,7 @@ def write_package(name: str, parent: Path) -> Path:
         raise HandboneError(
             "the folder exists already", where=folder, remedy="choose another name or --output, or remove it"
         )
-    with whole_folder(folder) as temporary:
+    with atomic_dir(folder) as temporary:
         for path, text in rendered(names).items():
             (temporary / path).parent.mkdir(parents=True, exist_ok=True)
             (temporary / path).write_text(text, encoding="utf-8", newline="\n")

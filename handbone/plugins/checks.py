@@ -74,10 +74,10 @@ def guarded(what: str) -> Iterator[None]:
     except (KeyboardInterrupt, UnfitError):
         raise
     except BaseException as error:  # a plugin may fail in any way, and must not take the rest down
-        raise UnfitError(f"{what}: {told(error)}", last_lines(error)) from error
+        raise UnfitError(f"{what}: {error_text(error)}", last_lines(error)) from error
 
 
-def told(error: BaseException) -> str:
+def error_text(error: BaseException) -> str:
     """An error in one line, with its type, because the text of many (KeyError) says little alone."""
     text = " ".join(str(error).split())
     text = text if len(text) <= _LONGEST else f"{text[:_LONGEST]}..."

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from handbone.core.errors import HandboneError
-from handbone.recipe.layers import Layer, Origin, assigned
+from handbone.recipe.layers import KeyOrigin, RecipeLayer, assigned
 
 # What starts like a TOML string, list or table, and fails as one, is a slip of the pen and no bare word.
 _MEANT_AS_TOML = re.compile(r"""["'\[{]""")
@@ -21,9 +21,9 @@ class Override:
     value: Any
     text: str
 
-    def on(self, layer: Layer) -> Layer:
+    def on(self, layer: RecipeLayer) -> RecipeLayer:
         """Assign the value in a layer."""
-        return assigned(layer, self.path, self.value, Origin(override=self.text))
+        return assigned(layer, self.path, self.value, KeyOrigin(override=self.text))
 
 
 def parse_override(text: str) -> Override:

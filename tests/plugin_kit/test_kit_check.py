@@ -152,7 +152,7 @@ def test_a_plugin_that_cannot_be_used_says_where_it_ends(tmp_path, code, what, r
     assert [each["what"] for each in failed] == [what] and reason in failed[0]["reasons"][0]
 
 
-def test_an_installed_plugin_is_checked_by_name_and_a_table_is_for_people(tmp_path):
+def test_an_installed_plugin_is_checked_by_name_and_a_table_is_for_patients(tmp_path):
     write_plugin(tmp_path, "handbone-good", GOOD)
     done = handbone("plugins", "check", "handbone-good", site=tmp_path)
     assert done.returncode == 0, done.stdout + done.stderr

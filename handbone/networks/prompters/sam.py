@@ -37,7 +37,7 @@ class SamShape:
     ----------
     image_size: side in pixels of what the encoder reads. patch: side of a patch.
     width, depth, heads: of the encoder. window: side in patches of its local attention.
-    global_blocks: which of its blocks look at the whole picture.
+    global_blocks: which of its blocks look at the whole image.
     channels: of embeddings. mask_channels: of the mask prompt's inner layer. mlp: width inside the decoder.
     """
 

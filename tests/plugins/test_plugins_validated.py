@@ -85,7 +85,7 @@ def right(x):
         (lambda x: right(x) > 0, "are no floats"),
     ],
 )
-def test_a_network_with_wrong_logits_fails_at_its_first_picture(give, sentence):
+def test_a_network_with_wrong_logits_fails_at_its_first_image(give, sentence):
     with pytest.raises(HandboneError, match=f"the model 'x' of handbone-liar 1.2 .*{sentence}"):
         network(give)(torch.ones(2, 1, 32, 32))
 
@@ -143,7 +143,7 @@ def test_an_ensembler_has_to_give_probabilities_of_the_same_size():
         return spec.build(settings)({"a": member((8, 9)), "b": member((8, 9))})
 
     assert join(lambda members: members["a"]).size_hw == (8, 9)
-    with pytest.raises(HandboneError, match=r"gives a picture of \(4, 4\) where its members have \(8, 9\)"):
+    with pytest.raises(HandboneError, match=r"gives an image of \(4, 4\) where its members have \(8, 9\)"):
         join(lambda members: member((4, 4)))
     with pytest.raises(HandboneError, match="gives no BoneProbabilities, but a dict"):
         join(lambda members: members)
@@ -156,11 +156,13 @@ def test_a_reader_and_a_metric(tmp_path):
     spec, settings = got(ReaderSpec(name="x", summary="", extensions=(".x",), build=lambda settings: lambda path: path))
     with pytest.raises(HandboneError, match=r"the reader 'x' .*gives no Radiograph of a.x, but a PosixPath"):
         spec.build(settings)(tmp_path / "a.x")
-    picture = Radiograph(np.zeros((2, 2), np.float32), False, 8)
-    spec, settings = got(ReaderSpec(name="x", summary="", extensions=(".x",), build=lambda s: lambda path: picture))
-    assert spec.build(settings)(tmp_path / "a.x") is picture
-    for figures, sentence in ((np.zeros(3), r"but float64 of \(3,\)"), ([0.0] * COUNT, "but a list")):
-        spec, settings = got(MetricSpec(name="x", summary="", build=lambda s, f=figures: lambda truth, predicted: f))
+    image = Radiograph(np.zeros((2, 2), np.float32), False, 8)
+    spec, settings = got(ReaderSpec(name="x", summary="", extensions=(".x",), build=lambda s: lambda path: image))
+    assert spec.build(settings)(tmp_path / "a.x") is image
+    for metrics, sentence in ((np.zeros(3), r"but float64 of \(3,\)"), ([0.0] * COUNT, "but a list")):
+        spec, settings = got(
+            MetricSpec(name="x", summary="", build=lambda s, f=metrics: lambda ground_truth, predicted: f)
+        )
         with pytest.raises(
             HandboneError, match=f"the metric 'x' .*gives no array of 29 numbers, one a bone, {sentence}"
         ):
