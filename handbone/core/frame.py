@@ -1,7 +1,7 @@
 """A frame: the affine map between an image and the grid that a network reads, there and back.
 
 Coordinates are (x, y) in pixels with (0, 0) at the centre of the first pixel, as OpenCV has them. A letterbox, a crop
-turned to a standard pose, the mirror of a left hand and a jittered training crop are all frames.
+turned to a canonical pose, the mirror of a left hand and a jittered training crop are all frames.
 """
 
 from dataclasses import dataclass

@@ -143,7 +143,7 @@ def turned(frame: Frame, quarter_turns: int, *, mirrored: bool = False) -> Frame
 
 
 def rate(seen: BoneProbabilities) -> tuple[float, PoseFit | None]:
-    """How much of a hand was seen, 0 to 1, and how the standard pose lies in the image."""
+    """How much of a hand was seen, 0 to 1, and how the canonical pose lies in the image."""
     masks = seen.threshold(0.5)
     fits = fit_pose(masks.centroids_xy(), tuple(range(anatomy.COUNT)))
     if fits is None:

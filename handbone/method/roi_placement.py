@@ -1,6 +1,6 @@
 """The ROI that the refiner reads: placed, turned, mirrored and sized by the coarse masks of many bones at once.
 
-No single bone decides: the standard pose is fitted to the centroids of all anchor bones, and bones that contradict the
+No single bone decides: the canonical pose is fitted to the centroids of all anchor bones, and bones that contradict the
 others have no say. Where too few agree, the ROI falls back: first wider, then to the whole image, and says why.
 """
 
@@ -124,7 +124,7 @@ def _unusable(fits: tuple[PoseFit, PoseFit] | None, image_hw: tuple[int, int]) -
         return f"only {len(fits[0].inliers)} anchor bones agree on a hand"
     smallest, largest = (share * max(image_hw) for share in _PLAUSIBLE_UNIT)
     if not smallest <= fits[0].mc3_length_px <= largest:
-        return f"the anchor bones suggest a third metacarpal of {fits[0].mc3_length_px:.0f} px, which no hand here can have"
+        return f"the anchor bones suggest a third metacarpal of {fits[0].mc3_length_px:.0f} px, which is no hand here"
     return ""
 
 

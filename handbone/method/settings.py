@@ -16,7 +16,7 @@ class RefinerSettings(schema.Table):
     merge: schema.Merge = schema.Merge()
     bones: schema.Bones = Field(default=("wrist",), description="bones and groups that it returns")
     coarse_channels: bool = Field(default=False, description="it reads the coarse masks as further channels")
-    extra_rois: tuple[schema.ExtraRoi, ...] = Field(default=(), description="further windows")
+    extra_rois: tuple[schema.ExtraRoi, ...] = Field(default=(), description="further ROIs")
     random_rois: bool = Field(default=False, description="it has learned ROIs around any bone")
     gate: Gate | None = Field(default=None, description="chances of degradation, calibrated out of fold")
     flip_safe: bool = Field(

@@ -11,6 +11,7 @@ from handbone.core.errors import HandboneError, suggest
 from handbone.recipe.dump import value_text
 from handbone.recipe.layers import KeyOrigin, RecipeLayer
 from handbone.recipe.lines import KeyPath
+from handbone.recipe.old_keys import OLD_KEYS
 from handbone.recipe.reference import names_in, places_of, takes
 
 
@@ -87,6 +88,8 @@ def _problem(detail: Any, path: KeyPath, layer: RecipeLayer) -> Problem:
 def nearest(path: KeyPath) -> str:
     """What to write instead of an unknown key: a near name in its table, the table it belongs to, or the choice."""
     name, known = str(path[-1]), names_in(path[:-1])
+    if (today := OLD_KEYS.get(name)) in known:
+        return f"did you mean {today!r}?"
     if difflib.get_close_matches(name.lower(), [k.lower() for k in known], n=1, cutoff=0.6):
         return suggest(name, known)
     elsewhere = places_of(name)

@@ -111,7 +111,7 @@ class PageMetrics:
         return sorted(found, reverse=True)
 
     def headlines(self) -> list[Headline]:
-        """All bones and carpals by pose with intervals over patients; empty where the metrics don't tell patients apart."""
+        """All bones and carpals by pose with intervals over patients; empty where the metrics name no patients."""
         return headlines(self.rows) if {"pose", "patient_id"} <= set(self.rows) else []
 
     @property

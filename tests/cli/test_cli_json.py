@@ -1,4 +1,4 @@
-"""Every command's --json: one JSON value on standard output, whose numbers are numbers and whose ground truths are ground truths."""
+"""Every command's --json: one JSON value on standard output, whose numbers are numbers and booleans booleans."""
 
 import shutil
 

@@ -12,7 +12,7 @@ HAND_AT = np.array([1000.0, 1250.0])
 
 
 def hand_points(*, degrees=0.0, mirrored=False, unit=UNIT, at=HAND_AT, noise=0.4, seed=0):
-    """Centroids of a patient's hand in a 2048 image: the standard pose, a little different for everybody."""
+    """Centroids of a patient's hand in a 2048 image: the canonical pose, a little different for everybody."""
     rng = np.random.default_rng(seed)
     points = CENTROIDS_XY + rng.normal(0, 1, (COUNT, 2)) * SPREAD[:, None] * noise
     if mirrored:

@@ -182,7 +182,7 @@ def test_both_hands_of_a_patient_are_left_out_together():
 
 
 def test_the_gate_is_judged_on_images_that_it_was_not_fitted_on():
-    """Every image has degradation of its own, known by a mark that no other image has: nothing can be learned from it."""
+    """Every image has a degradation of its own, with a mark that no other image has: nothing can be learned from it."""
     rng = np.random.default_rng(1)
     outcomes = []
     for image in range(40):

@@ -202,4 +202,4 @@ def test_a_hand_is_no_smaller_and_no_larger_than_an_image_can_hold(share, fits):
     if fits:
         assert decision.fallback != "whole" and decision.mc3_length_px == pytest.approx(share * 2048, rel=0.03)
     else:
-        assert decision.fallback == "whole" and "which no hand here can have" in decision.reason
+        assert decision.fallback == "whole" and "which is no hand" in decision.reason

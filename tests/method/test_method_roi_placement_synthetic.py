@@ -1,4 +1,4 @@
-"""The standard pose against synthetic hands: every wrist is found, whole, upright and on the right side."""
+"""The canonical pose against synthetic hands: every wrist is found, whole, upright and on the right side."""
 
 import numpy as np
 import pytest

@@ -37,7 +37,8 @@ bones = ["carpal"]
         "line 3: unknown key 'epoch' in [coarse.train]; did you mean 'epochs'?",
         'line 4: coarse.train.batch_size takes a whole number, at least 1, but came as "4"',
         "line 5: coarse.train.gradient_clip_norm takes a number, above 0, or false to switch it off, but came as -1",
-        "line 7: coarse.train.progressive_resizing[1].size takes a whole number from 32 to 4096, in steps of 32, but came as 100",
+        "line 7: coarse.train.progressive_resizing[1].size takes a whole number from 32 to 4096, in steps of 32, "
+        "but came as 100",
         "line 7: the key 'share' is missing in [coarse.train.progressive_resizing[1]]",
         "line 7: unknown key 'shares' in [coarse.train.progressive_resizing[1]]; did you mean 'share'?",
         'line 8: coarse.train.devices takes a whole number, at least 1, or "auto", but came as 0',
@@ -74,7 +75,7 @@ bones = ["carpal"]
         ),
         (
             "[refine]\nsize = 64\ntrain.progressive_resizing = [{ size = 64, share = 0.3 }]",
-            "not smaller than the size 64",
+            "not below the size 64",
         ),
         ("[merge]\narea_ratio = [2, 1]", "merge.area_ratio: needs a smaller and a larger number"),
         ("[roi]\nanchors = ['hand']", "roi.anchors: unknown bone or group 'hand'"),
@@ -90,7 +91,8 @@ def test_one_mistake_reads_as_one_sentence(mistakes, text, message):
 def test_words_of_the_command_line_are_blamed_for_their_own_mistakes(mistakes):
     assert mistakes("seed = 1", "train.epochs=3", "seed=x") == [
         '--set seed=x: seed takes a whole number, at least 0, but came as "x"',
-        "--set train.epochs=3: unknown key 'train'; did you mean 'coarse.train' or 'refine.train' or 'synthetic.train'?",
+        "--set train.epochs=3: unknown key 'train'; "
+        "did you mean 'coarse.train' or 'refine.train' or 'synthetic.train'?",
     ]
     folds = "[split]\nfold = 2"
     assert mistakes(folds, "split.folds=2") == [

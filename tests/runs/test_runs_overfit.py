@@ -1,4 +1,4 @@
-"""The coarse stage can learn: four small synthetic hands by heart, through the same engine, targets and store as any run."""
+"""The coarse stage overfits four small synthetic hands, with the same engine, targets and store as any run."""
 
 import numpy as np
 import pytest

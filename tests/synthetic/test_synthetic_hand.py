@@ -1,4 +1,4 @@
-"""Synthetic hands: the same seed the same image, masks that are what the image shows, and measurements of real hands."""
+"""Synthetic hands: one image a seed, masks that are what the image shows, and measurements of real hands."""
 
 import numpy as np
 import pytest

@@ -55,7 +55,7 @@ def relabel(root, name, hand):
 
 @pytest.fixture
 def weights(contest, monkeypatch):
-    """Weights that know the ground truth, which the folder's labels then lose in one file by a swap, in one by a gap."""
+    """Weights that know the ground truth; the folder's labels then get a swap in one file and a gap in another."""
     known = Weights(contest)
     asked = []
     monkeypatch.setattr(TwoStage, "from_path", classmethod(lambda cls, path, **_: (asked.append(path), known)[1]))

@@ -41,7 +41,7 @@ def _two_names(evidence: LabelEvidence) -> list[LabelError]:
             f"one contour has two names, {NAMES[right]} and {NAMES[wrong]} (Dice {two_digits(same)} with each other)"
         )
         if evidence.seen[[a, b]].any():
-            fits = f"{two_digits(evidence.own[right])} with {NAMES[right]}, {two_digits(evidence.own[wrong])} with {NAMES[wrong]}"
+            fits = ", ".join(f"{two_digits(evidence.own[bone])} with {NAMES[bone]}" for bone in (right, wrong))
             message += f"; by the weights it fits {fits}"
         found.append(LabelError("doubled", (a, b), 1.0 - float(evidence.own[wrong]), message))
     return found

@@ -163,11 +163,11 @@ def accept(
     may_add: whether a bone without an earlier mask may come from the refiner.
     """
     if not evidence.after:
-        found = "the refiner found nothing" if evidence.before else "neither stage found it in the window"
+        found = "the refiner found nothing" if evidence.before else "neither stage found it in the ROI"
         return False, found, None
     if not evidence.before:
         if evidence.elsewhere:
-            return False, "the coarse mask lies outside the window", None
+            return False, "the coarse mask lies outside the ROI", None
         if not may_add:
             return False, "there was no coarse mask, and no ROI for the refiner", None
         return True, "there was no coarse mask", None

@@ -45,7 +45,7 @@ _LAYOUT: dict[str, tuple[float, float, float]] = {
     "Ulna": (0.35, 0.70, 0.40),
 }
 
-#: (29, 2) centroids in the standard pose, in units of the third metacarpal's length.
+#: (29, 2) centroids in the canonical pose, in units of the third metacarpal's length.
 CENTROIDS_XY = np.array([_LAYOUT[name][:2] for name in NAMES])
 #: (29,) how far each centroid strays, in the same unit.
 SPREAD = np.array([_LAYOUT[name][2] for name in NAMES])

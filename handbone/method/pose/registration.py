@@ -1,7 +1,7 @@
-"""A similarity transform from the standard pose to the bones of an image, found although some bones are wrong.
+"""A similarity transform from the canonical pose to the bones of an image, found although some bones are wrong.
 
 Points are complex numbers x + iy, so that turning and scaling is one multiplication: p = a t + b, with the mirror image
-of the standard pose as -conj(t).
+of the canonical pose as -conj(t).
 """
 
 from dataclasses import dataclass
@@ -18,13 +18,13 @@ _ROUNDS = 12
 
 @dataclass(frozen=True)
 class PoseFit:
-    """How the standard pose lies in an image.
+    """How the canonical pose lies in an image.
 
     Parameters
     ----------
     turn: complex a of p = a t + b; its size is the unit's length in pixels, its angle the hand's direction.
-    shift: complex b, the place of the standard pose's origin in the image.
-    mirrored: whether the mirror image of the standard pose was fitted.
+    shift: complex b, the place of the canonical pose's origin in the image.
+    mirrored: whether the mirror image of the canonical pose was fitted.
     inliers: indices of the bones that lie where the fit expects them.
     outliers: indices of the bones that don't.
     cost: mean of the bones' robust costs, 0 (all fit perfectly) to 1 (none fits).
@@ -48,7 +48,7 @@ class PoseFit:
         return float(np.rad2deg(np.angle(self.turn)))
 
     def place(self, points_xy: np.ndarray) -> np.ndarray:
-        """Points (n, 2) of the standard pose in the image (n, 2)."""
+        """Points (n, 2) of the canonical pose in the image (n, 2)."""
         placed = self.turn * _complex(points_xy, self.mirrored) + self.shift
         return np.column_stack([placed.real, placed.imag])
 
@@ -65,7 +65,7 @@ class PoseFit:
 
 
 def fit_pose(centroids_xy: np.ndarray, bones: tuple[int, ...]) -> tuple[PoseFit, PoseFit] | None:
-    """The fits of the standard pose and of its mirror image, the better one first; None with fewer than two bones.
+    """The fits of the canonical pose and of its mirror image, the better one first; None with fewer than two bones.
 
     Every pair of bones proposes a transform; the one on which most bones agree is refined by reweighted least squares
     (Tukey's biweight). So a few missing, swapped or misplaced bones don't move the result.

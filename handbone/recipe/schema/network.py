@@ -39,7 +39,7 @@ class Train(Table):
     )
     freeze_batchnorm: bool = Field(
         default=False,
-        description="at the full size batch norm keeps the statistics of the smaller sizes, or of the weights it started from",
+        description="batch norm keeps, at the full size, the statistics of the smaller sizes or of the start weights",
     )
     samples_per_image: int = Field(
         default=1, ge=1, description="how often an epoch goes through the images, each time anew augmented"
@@ -91,7 +91,7 @@ class Train(Table):
         return self
 
     def resizing_at(self, epoch: int) -> ProgressiveSize | None:
-        """The step of progressive resizing that an epoch, counted from 0, belongs to; None at the full size, as the last one is."""
+        """The smaller size that an epoch, counted from 0, runs at; None at the full size, as the last one is."""
         end = 0.0
         for step in self.progressive_resizing:
             end += step.share * self.epochs
@@ -140,7 +140,7 @@ class Network(Table):
         for step in self.train.progressive_resizing:
             if step.size >= self.size:
                 raise ValueError(
-                    f"train.progressive_resizing has a size of {step.size}, which is not smaller than the size {self.size}"
+                    f"train.progressive_resizing has the size {step.size}, which is not below the size {self.size}"
                 )
         return self
 

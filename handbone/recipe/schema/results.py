@@ -27,8 +27,8 @@ class Predict(Table):
     calibrate: int = Field(
         default=0,
         ge=0,
-        description="synthetic hands that tell how sure a bone has to be to be shown, and what a calibrated gate refuses; "
-        "patients vary half as much again as in a training on the contest's variety; 0: every mask is shown",
+        description="synthetic hands that set how sure a shown bone has to be, and what a calibrated gate refuses; "
+        "their patients vary half as much again as in a training on the contest's variety; 0: every mask is shown",
     )
     prior: Annotated[str | None, Off] = Field(
         default=None,

@@ -14,7 +14,7 @@ class Roi(Table):
     """The ROI that the refiner reads, found from the coarse masks."""
 
     anchors: Bones = Field(
-        default=("wrist", "metacarpals", "forearm"), description="bones or groups that place the window"
+        default=("wrist", "metacarpals", "forearm"), description="bones or groups that place the ROI"
     )
     size_px: float = Field(default=512.0, gt=0, description="side in pixels of a 2048 image at normal hand size")
     normal_mc3_length_px: float = Field(
@@ -22,7 +22,7 @@ class Roi(Table):
     )
     turn: bool = Field(default=True, description="turn the hand's axis upright")
     mirror: bool = Field(default=True, description="mirror left hands")
-    rescale: bool = Field(default=True, description="window in proportion to the hand's size")
+    rescale: bool = Field(default=True, description="ROI in proportion to the hand's size")
     fallback_scale: float = Field(default=1.4, ge=1, description="times size_px where anchors are missing")
     jitter: float = Field(default=1.0, ge=0, description="times the measured error of coarse frames, in training")
 
@@ -39,18 +39,19 @@ class ExtraRoi(Table):
     bones: Bones = Field(description="bones or groups that are refined in it")
     anchors: Bones | None = Field(
         default=None,
-        description="bones or groups that place and turn it: the hand's or a single finger's standard pose",
+        description="bones or groups that place and turn it: the hand's or a single finger's canonical pose",
     )
     size_px: Positive | None = Field(
         default=None, description="side in pixels of a 2048 image at normal hand size; default: as its bones need"
     )
     margin: Share = Field(default=0.15, description="room on each side where the bones set the size, as a share of it")
     size: Size | None = Field(
-        default=None, description="side in pixels of what the network reads, with ROI; default: as fine as the first"
+        default=None,
+        description="side in pixels of what the network reads, with size_px; default: as fine as the first",
     )
     turn: bool | None = Field(default=None, description="turn the anchors upright")
     mirror: bool | None = Field(default=None, description="mirror left hands")
-    rescale: bool | None = Field(default=None, description="window in proportion to the hand's size")
+    rescale: bool | None = Field(default=None, description="ROI in proportion to the hand's size")
 
     @model_validator(mode="after")
     def _size_has_a_side(self) -> "ExtraRoi":
@@ -99,7 +100,8 @@ class Refine(Network):
             raise ValueError("two ROIs have the same name; give them different ones")
         if self.extra_rois and not self.random_roi_probability:
             raise ValueError(
-                "extra_rois are read by the network of the first ROI: set random_roi_probability, 0.4 for example, so that it learns them"
+                "the first ROI's network reads extra_rois, too: set random_roi_probability, such as 0.4, so that "
+                "it learns them"
             )
         return self
 
@@ -109,8 +111,8 @@ class Merge(Table):
 
     gate: Literal["limits", "calibrated"] = Field(
         default="limits",
-        description="limits: those below; calibrated: also by the probability of degradation, learned from images that the "
-        "networks have not seen",
+        description="limits: those below; calibrated: also by the probability of degradation, learned from images "
+        "that the networks have not seen",
     )
 
     feather: Share = Field(default=0.08, description="share of the ROI's side over which the paste fades")
@@ -134,11 +136,11 @@ class Tune(Table):
     rois: int = Field(
         default=200,
         ge=1,
-        description="windows that are embedded once and kept on disk, each moved at random; 2 MB each",
+        description="ROIs that are embedded once and kept on disk, each moved at random; 2 MB each",
     )
-    validation: int = Field(default=40, ge=1, description="windows of validation images that choose the best epoch")
+    validation: int = Field(default=40, ge=1, description="ROIs of validation images that choose the best epoch")
     epochs: int = Field(default=10, ge=1, description="times through the ROIs, with new prompts each time")
-    batch_size: int = Field(default=2, ge=1, description="windows a step, each with all of its bones")
+    batch_size: int = Field(default=2, ge=1, description="ROIs a step, each with all of its bones")
     lr: float = Field(default=1e-4, gt=0, description="learning rate at its highest; it falls along a cosine")
     weight_decay: float = Field(default=1e-4, ge=0, description="L2 penalty on the weights")
     gradient_clip_norm: Annotated[Positive | None, Off] = Field(default=1.0, description="largest gradient norm")

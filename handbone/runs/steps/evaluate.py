@@ -148,8 +148,8 @@ def _notes(context: Context, rows: pd.DataFrame) -> list[str]:
     notes = []
     if context.synthetic:
         notes.append(
-            "Every image here is a synthetic hand that handbone drew: the metrics say that the method works, not how well "
-            "it does on radiographs."
+            "Every image here is a synthetic hand that handbone drew: the metrics say that the method works, "
+            "not how well it does on radiographs."
         )
     if set(rows["split"]) == {"validation"}:
         notes.append("The metrics are those of the validation images, by which the best epoch was chosen.")

@@ -137,7 +137,7 @@ STEPS: tuple[Step, ...] = (
             [r.predict.threshold, r.predict.find_hand],
         ],
         inputs=("coarse",),
-        sizes=lambda r: f"window {r.roi.size_px:g} px",
+        sizes=lambda r: f"ROI {r.roi.size_px:g} px",
         needed=_refined,
     ),
     Step(

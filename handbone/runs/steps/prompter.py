@@ -35,8 +35,8 @@ def tune_prompter(context: Context, workdir: Path) -> None:
     cache = EmbeddingCache(context.cache.folder / "embeddings")
     rois = []
     for images, augment, count, description in (
-        (context.training_images(), tune.augment, tune.rois, "Training windows"),
-        (context.images(context.splits["validation"]), None, tune.validation, "Validation windows"),
+        (context.training_images(), tune.augment, tune.rois, "Training ROIs"),
+        (context.images(context.splits["validation"]), None, tune.validation, "Validation ROIs"),
     ):
         data = RefineDataset(
             images,

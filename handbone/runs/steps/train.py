@@ -97,7 +97,7 @@ def train_refiner(context: Context, workdir: Path) -> None:
 
     roi = true_roi
     if not isinstance(train, SyntheticStream):
-        true_frames = {image.name: true_roi(image) for image in track(train, "True windows")}
+        true_frames = {image.name: true_roi(image) for image in track(train, "True ROIs")}
         roi = _by_name(true_frames)
     coarse_frames = {name: Frame.from_json(value) for name, value in context.read("frames", "frames.json").items()}
     coarse = None
