@@ -22,8 +22,9 @@ FILES = [
 ]
 OLD_WORDS = (
     "phantoms?", "when_phantom", "Phantom", "pictures?", "keep_norm", "roam", "roams", "straying", "unit_px", "tidy",
-    "spoilt?", "whole_file", "whole_folder", "either_side", "take_over", "from_rings", "wakes", "FrameDecision",
-    "wrist_frame", "PersonBootstrap", "truth_area", "prediction_mark", "further (?:metrics|figures)", "is no JSON",
+    "whole_file", "whole_folder", "either_side(?!_up)", "take_over", "from_rings", "wakes", "FrameDecision",
+    "wrist_frame", "PersonBootstrap", "(?<!ground_)truth_area", "prediction_mark", "is no JSON",
+    "further (?:metrics|figures)",
 )  # fmt: skip
 
 

@@ -132,7 +132,7 @@ def _read_metrics(path: Path) -> dict[str, Any]:
     try:
         values = json.loads(path.read_text(encoding="utf-8"))
     except ValueError as error:
-        raise HandboneError(f"is no JSON ({error})", where=path, remedy=remedy) from None
+        raise HandboneError(f"is not valid JSON ({error})", where=path, remedy=remedy) from None
     if not isinstance(values, dict):
         raise HandboneError("holds no object", where=path, remedy=remedy)
     return values

@@ -232,7 +232,7 @@ class BoneProbabilities:
         except FileNotFoundError:
             raise HandboneError("there is no such file", where=path) from None
         except (OSError, ValueError, KeyError, TypeError, IndexError, EOFError, HandboneError) as error:
-            raise HandboneError(f"is no file of bone probabilities ({error})", where=path) from error
+            raise HandboneError(f"is not a file of bone probabilities ({error})", where=path) from error
         except zipfile.BadZipFile as error:
             raise HandboneError(f"is damaged ({error})", where=path, remedy="make the prediction again") from error
 

@@ -98,7 +98,7 @@ def json_value(value: Any) -> Any:
             return getattr(value, name)()
     if isinstance(value, PurePath):
         return str(value)
-    raise TypeError(f"{type(value).__name__} is no JSON value")
+    raise TypeError(f"{type(value).__name__} is not a JSON value")
 
 
 def sha256_of(path: Path) -> str:

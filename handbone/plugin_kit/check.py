@@ -33,7 +33,7 @@ def check(what: str) -> Iterator[Check]:
         yield from _check_folder(path)
     elif path.exists() or any(separator in what for separator in "/\\"):
         raise HandboneError(
-            "is no folder", where=what, remedy="give the folder that holds the package's pyproject.toml"
+            "is not a folder", where=what, remedy="give the folder that holds the package's pyproject.toml"
         )
     else:
         packages = discovery.installed()

@@ -38,7 +38,7 @@ class PackageName:
         proposal = f"{_PREFIX}{plain}"
         remedy = f"did you mean {proposal!r}?" if _NAME.fullmatch(proposal) else "such as 'handbone-mine'"
         wanted = "'handbone-' and lower-case words that begin with a letter, joined by '-'"
-        raise HandboneError(f"{text!r} is no name for a plugin: {wanted}", remedy=remedy)
+        raise HandboneError(f"{text!r} is not a valid plugin name: {wanted}", remedy=remedy)
 
     @property
     def module(self) -> str:

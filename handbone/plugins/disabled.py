@@ -42,7 +42,7 @@ def names() -> set[str]:
         return set()
     except (ValueError, TypeError, KeyError):
         remedy = "delete the file; all plugins are enabled without it"
-        raise HandboneError("is no list of disabled plugins", where=path(), remedy=remedy) from None
+        raise HandboneError("is not a list of disabled plugins", where=path(), remedy=remedy) from None
 
 
 def switch(name: str, *, on: bool) -> bool:

@@ -68,7 +68,7 @@ def _check_module(provider: Provider, built: Any) -> None:
     from torch import nn
 
     if not isinstance(built, nn.Module):
-        raise provider.broken(f"is no torch.nn.Module, but {_a(built)}")
+        raise provider.broken(f"is not a torch.nn.Module, but {_a(built)}")
 
 
 class _First:
@@ -92,14 +92,14 @@ class _FirstOutput(_First):
         from torch import Tensor
 
         if not isinstance(output, Tensor):
-            raise self.provider.broken(f"gives no tensor of logits, but {_a(output)}")
+            raise self.provider.broken(f"does not return a tensor of logits, but {_a(output)}")
         if given is None:
             return
         wanted = (given.shape[0], self.classes, *given.shape[2:])
         if tuple(output.shape) != wanted:
             raise self.provider.broken(f"gives logits of the shape {tuple(output.shape)} where {wanted} is needed")
         if not output.is_floating_point():
-            raise self.provider.broken(f"gives logits of the type {output.dtype}, which are no floats")
+            raise self.provider.broken(f"gives logits of the type {output.dtype}, which is not a floating-point type")
 
 
 class _FirstLoss(_First):
@@ -108,7 +108,7 @@ class _FirstLoss(_First):
 
         if not isinstance(output, Tensor) or output.ndim:
             came = f"a tensor of the shape {tuple(output.shape)}" if isinstance(output, Tensor) else _a(output)
-            raise self.provider.broken(f"gives no scalar tensor, but {came}")
+            raise self.provider.broken(f"does not return a scalar tensor, but {came}")
         if not output.isfinite():
             raise self.provider.broken(f"gives {output.item()} on its first batch")
         if given is not None and given.requires_grad and not output.requires_grad:
@@ -124,7 +124,7 @@ def _ensembler(provider: Provider, built: Any, arguments: Mapping[str, Any]) -> 
         joined = _attempt(provider, "failed", built, members)
         size = next(iter(members.values())).size_hw
         if not isinstance(joined, BoneProbabilities):
-            raise provider.broken(f"gives no BoneProbabilities, but {_a(joined)}")
+            raise provider.broken(f"does not return BoneProbabilities, but {_a(joined)}")
         if joined.size_hw != size:
             raise provider.broken(f"gives an image of {joined.size_hw} where its members have {size}")
         return joined
@@ -140,7 +140,7 @@ def _reader(provider: Provider, built: Any, arguments: Mapping[str, Any]) -> Any
     def read(path: Path) -> Radiograph:
         image = _attempt(provider, f"cannot read {path.name}", built, path)
         if not isinstance(image, Radiograph):
-            raise provider.broken(f"gives no Radiograph of {path.name}, but {_a(image)}")
+            raise provider.broken(f"does not return a Radiograph of {path.name}, but {_a(image)}")
         return image
 
     return read
@@ -157,7 +157,7 @@ def _metric(provider: Provider, built: Any, arguments: Mapping[str, Any]) -> Any
         metrics = _attempt(provider, "failed", built, ground_truth, predicted)
         if not isinstance(metrics, np.ndarray) or metrics.shape != (COUNT,) or metrics.dtype.kind not in "fiu":
             came = f"{metrics.dtype} of {metrics.shape}" if isinstance(metrics, np.ndarray) else _a(metrics)
-            raise provider.broken(f"gives no array of {COUNT} numbers, one a bone, but {came}")
+            raise provider.broken(f"does not return an array of {COUNT} numbers, one a bone, but {came}")
         return metrics.astype(np.float64)
 
     return measure
@@ -191,7 +191,7 @@ def _optimiser(provider: Provider, built: Any, arguments: Mapping[str, Any]) -> 
     from torch.optim import Optimizer
 
     if not isinstance(built, Optimizer):
-        raise provider.broken(f"is no torch.optim.Optimizer, but {_a(built)}")
+        raise provider.broken(f"is not a torch.optim.Optimizer, but {_a(built)}")
     return built
 
 
@@ -208,7 +208,7 @@ def _command(provider: Provider, built: Any, arguments: Mapping[str, Any]) -> An
 
 def _check_function(provider: Provider, built: Any) -> None:
     if not callable(built):
-        raise provider.broken(f"builds no function, but {_a(built)}")
+        raise provider.broken(f"does not build a function, but {_a(built)}")
 
 
 def _check_parts(provider: Provider, built: Any, names: tuple[str, ...]) -> Any:

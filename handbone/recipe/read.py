@@ -113,7 +113,7 @@ def _text_of(path: Path) -> str:
         # Windows' editor puts a byte order mark in front, which TOML does not allow; line ends become \n.
         return path.read_text(encoding="utf-8-sig")
     except UnicodeDecodeError:
-        raise RecipeError([Problem(KeyOrigin(path), "", "this is no text in UTF-8", "save it as UTF-8")]) from None
+        raise RecipeError([Problem(KeyOrigin(path), "", "this file is not UTF-8 text", "save it as UTF-8")]) from None
     except OSError as error:
         raise RecipeError([Problem(KeyOrigin(path), "", f"cannot be read ({error.strerror})")]) from None
 
@@ -124,7 +124,7 @@ def _no_toml(path: Path, message: str) -> RecipeError:
     origin = KeyOrigin(path, int(place[1])) if place else KeyOrigin(path)
     what = message[: place.start()] if place else message.removesuffix(" (at end of document)")
     column = f", column {place[2]}" if place else ""
-    return RecipeError([Problem(origin, "", f"no valid TOML: {what[:1].lower()}{what[1:]}{column}")])
+    return RecipeError([Problem(origin, "", f"not valid TOML: {what[:1].lower()}{what[1:]}{column}")])
 
 
 def _extended(path: Path, extends: Any, lines: dict[KeyPath, int], chain: list[Path]) -> Path | None:

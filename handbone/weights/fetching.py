@@ -69,7 +69,7 @@ def _checked_digest(sha256: str) -> str:
     digest = sha256.strip().lower().removeprefix("sha256:")
     if not re.fullmatch("[0-9a-f]{64}", digest):
         remedy = "give the 64 hexadecimal digits that the publisher states"
-        raise HandboneError(f"{sha256!r} is no sha256", remedy=remedy)
+        raise HandboneError(f"{sha256!r} is not a SHA-256 digest", remedy=remedy)
     return digest
 
 

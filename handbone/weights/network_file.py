@@ -145,7 +145,7 @@ def read_card(path: Path) -> WeightsCard:
         with safe_open(path, framework="pt") as file:
             text = (file.metadata() or {}).get(_KEY)
     except (SafetensorError, OSError) as error:
-        raise HandboneError(f"is no whole .safetensors file ({error})", where=path) from error
+        raise HandboneError(f"is not a complete .safetensors file ({error})", where=path) from error
     if text is None:
         raise HandboneError(
             "has no card of handbone",

@@ -106,7 +106,7 @@ def _manifest(path: Path | None) -> dict[str, Any]:
         return json.loads(path.read_text(encoding="utf-8"))
     except ValueError as error:
         remedy = "run the recipe again, which writes it anew"
-        raise HandboneError(f"is no JSON ({error})", where=path, remedy=remedy) from None
+        raise HandboneError(f"is not valid JSON ({error})", where=path, remedy=remedy) from None
 
 
 def _recipe(path: Path | None) -> str:

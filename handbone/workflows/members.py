@@ -92,7 +92,7 @@ def open_members(words: Sequence[str]) -> list[Member]:
             remedy = "give a run's folder, a folder that 'handbone predict' wrote, or a CSV in the contest's format"
             raise HandboneError("there are no predictions", where=path, remedy=remedy)
     if len(members) < 2:
-        raise HandboneError(f"{len(members)} member is no ensemble", remedy="give two or more")
+        raise HandboneError(f"{len(members)} member is not an ensemble", remedy="give two or more")
     return list(members.values())
 
 

@@ -40,7 +40,9 @@ def writer_factories(names: Iterable[str], settings: Mapping[str, Any]) -> dict[
         if name not in names:
             raise UnknownNameError("writer", name, names, where="--set")
         if not isinstance(values, dict):
-            raise HandboneError(f"{name!r} has settings, but is none", where="--set", remedy=f"write {name}.KEY=VALUE")
+            raise HandboneError(
+                f"{name!r} has settings, but is not a chosen format", where="--set", remedy=f"write {name}.KEY=VALUE"
+            )
     decide = "--set {name}.from={package}"
     return {name: writer_factory(name, settings.get(name, {}), where="--write", decide=decide) for name in names}
 

@@ -107,5 +107,5 @@ def test_what_json_does_not_know_is_a_number_or_is_refused(tmp_path, read_json):
     value = {"a": np.float32(0.5), "b": np.bool_(False), "c": np.arange(3), "d": tmp_path, "e": frame, "f": np.int64(7)}
     written = read_json(write_json(tmp_path / "a.json", value).read_text())
     assert written == {"a": 0.5, "b": False, "c": [0, 1, 2], "d": str(tmp_path), "e": frame.to_json(), "f": 7}
-    with pytest.raises(TypeError, match="object is no JSON value"):
+    with pytest.raises(TypeError, match="object is not a JSON value"):
         json_value(object())

@@ -208,11 +208,11 @@ def test_files_of_another_kind_are_named(tmp_path):
     with pytest.raises(HandboneError, match=r"none\.npz: there is no such file"):
         BoneProbabilities.load(tmp_path / "none.npz")
     np.savez(tmp_path / "other.npz", a=np.arange(3))
-    with pytest.raises(HandboneError, match="is no file of bone probabilities"):
+    with pytest.raises(HandboneError, match="is not a file of bone probabilities"):
         BoneProbabilities.load(tmp_path / "other.npz")
     # A pickle must not be read, whatever it holds.
     np.savez(tmp_path / "pickle.npz", size_hw=np.array([{}], object), boxes_xyxy=0, pixels=0)
-    with pytest.raises(HandboneError, match="is no file of bone probabilities"):
+    with pytest.raises(HandboneError, match="is not a file of bone probabilities"):
         BoneProbabilities.load(tmp_path / "pickle.npz")
     np.savez(
         tmp_path / "box.npz",

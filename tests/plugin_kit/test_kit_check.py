@@ -162,7 +162,7 @@ def test_an_installed_plugin_is_checked_by_name_and_a_table_is_for_patients(tmp_
     assert done.returncode == 1 and "did you mean 'handbone-good'?" in done.stderr
     assert "nor is there a folder handbone-goood" in done.stderr
     done = handbone("plugins", "check", "./nowhere", site=tmp_path)
-    assert done.returncode == 1 and "is no folder" in done.stderr
+    assert done.returncode == 1 and "is not a folder" in done.stderr
     done = handbone("plugins", "check", ".", site=tmp_path)
     assert done.returncode == 1 and "there is no pyproject.toml" in done.stderr
 

@@ -163,7 +163,7 @@ def test_a_spec_that_lies_ends_the_run_and_the_event_says_so(run, tmp_path):
     words = ("--set", "coarse.train.loss=liar", "-o", str(tmp_path / "failing"))
     done = handbone(*TINY, *words, site=site, HANDBONE_PLUGINS="handbone-diary,handbone-liar")
     assert done.returncode == 1 and "Traceback" not in done.stderr
-    sentence = "the loss 'liar' of handbone-liar 4.0 gives no scalar tensor, but a tensor of the shape (2, 29"
+    sentence = "the loss 'liar' of handbone-liar 4.0 does not return a scalar tensor, but a tensor of the shape (2, 29"
     assert sentence in done.stderr
     diary = [json.loads(line) for line in (site / "diary.jsonl").read_text().splitlines()[before:]]
     assert diary[-1]["event"] == "run_ended" and sentence in diary[-1]["error"]

@@ -232,10 +232,10 @@ def test_names_and_paths_that_lead_nowhere(folder):
 @pytest.mark.parametrize(
     ("content", "message"),
     [
-        (b"seed = 3\nlr = = 3\n", r"a\.toml, line 2: no valid TOML: .*column 6"),
-        (b"seed = 3\nseed = 4\n", r"a\.toml, line 2: no valid TOML: cannot overwrite a value"),
+        (b"seed = 3\nlr = = 3\n", r"a\.toml, line 2: not valid TOML: .*column 6"),
+        (b"seed = 3\nseed = 4\n", r"a\.toml, line 2: not valid TOML: cannot overwrite a value"),
         (b'name = "open', r"a\.toml.*: no valid TOML"),
-        (b"name = '\xff\xfe'", r"a\.toml: this is no text in UTF-8; save it as UTF-8"),
+        (b"name = '\xff\xfe'", r"a\.toml: this file is not UTF-8 text; save it as UTF-8"),
     ],
 )
 def test_files_that_are_no_toml(folder, content, message):

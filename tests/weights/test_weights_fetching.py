@@ -69,7 +69,7 @@ def test_another_digest_keeps_nothing_and_names_both(zipped, places):
     with pytest.raises(HandboneError, match=f"its sha256 is {digest}, not {64 * '0'}; nothing of it was kept"):
         fetch(path, sha256=64 * "0")
     assert nothing_kept(places)
-    with pytest.raises(HandboneError, match="is no sha256; give the 64"):
+    with pytest.raises(HandboneError, match="is not a SHA-256 digest; give the 64"):
         fetch(path, sha256="abc")
 
 

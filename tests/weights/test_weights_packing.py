@@ -111,6 +111,6 @@ def test_a_run_that_is_not_whole_leaves_nothing(tmp_path):
     with pytest.raises(HandboneError, match="of the stage 'coarse', where those of a refiner"):
         pack(run, tmp_path / "out", name="small")
     (run / "manifest.json").write_text("{")
-    with pytest.raises(HandboneError, match=r"manifest\.json: is no JSON"):
+    with pytest.raises(HandboneError, match=r"manifest\.json: is not valid JSON"):
         pack(run, tmp_path / "out", name="small")
     assert [p.name for p in tmp_path.iterdir() if "out" in p.name] == []

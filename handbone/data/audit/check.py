@@ -132,7 +132,7 @@ def _copies(dataset: Dataset, inspected: Iterable[_Inspected]) -> list[Finding]:
             "warning",
             "same-image",
             relative_to(second.image, dataset.root),
-            f"shows the same as {relative_to(first.image, dataset.root)}",
+            f"has the same content as {relative_to(first.image, dataset.root)}",
             remedy,
         )
         for samples in same.values()

@@ -88,7 +88,9 @@ def load_sam(checkpoint: str | Path) -> ThreePartPrompter:
     sha256 = sha256_of(path)
     if sha256 not in OFFICIAL:
         console.print(
-            f"{path.name} is none of segment-anything's three files; read by its shapes", markup=False, highlight=False
+            f"{path.name} is not one of segment-anything's three files; read by its shapes",
+            markup=False,
+            highlight=False,
         )
     state = _read(path)
     try:

@@ -107,7 +107,7 @@ def _read_source(image: PredictedImage) -> Dataset:
     except Exception:  # whatever another format's bytes lead to
         missing = list(_NEEDED)
     if missing:
-        what = "this is no DICOM file" if len(missing) == len(_NEEDED) else f"this DICOM file has no {missing[0]}"
+        what = "this is not a DICOM file" if len(missing) == len(_NEEDED) else f"this DICOM file has no {missing[0]}"
         raise HandboneError(f"{what}, and a DICOM SEG refers to one", where=image.path, remedy="write coco or png")
     size = int(source.Rows), int(source.Columns)
     if size != image.masks.size_hw:

@@ -149,9 +149,9 @@ def test_what_is_no_source_is_refused_with_a_sentence(tmp_path):
     lacking = write(tmp_path / "lacking.dcm", hand(SIZE), StudyInstanceUID=None)
     made = writer(tmp_path / "out")
     for path, words in (
-        (tmp_path / "a.png", "this is no DICOM file, and a DICOM SEG refers to one; write coco or png"),
-        (tmp_path / "text", "this is no DICOM file"),
-        (tmp_path / "nowhere.dcm", "this is no DICOM file"),
+        (tmp_path / "a.png", "this is not a DICOM file, and a DICOM SEG refers to one; write coco or png"),
+        (tmp_path / "text", "this is not a DICOM file"),
+        (tmp_path / "nowhere.dcm", "this is not a DICOM file"),
         (other, "60 x 60 pixels, and its masks 90 x 120"),
         (lacking, "has no StudyInstanceUID"),
         (None, "--images"),
@@ -215,7 +215,7 @@ def test_a_png_among_dicoms_is_told_and_the_rest_is_written(tmp_path, weights):
     assert cv2.imwrite(str(tmp_path / "scans" / "two.png"), (hand(SIZE) >> 4).astype(np.uint8))
     done = handbone("predict", "scans", "-o", "out", "-w", weights, "--write", "dicom_seg", folder=tmp_path)
     assert done.returncode == 1
-    assert "not written as dicom_seg" in done.stdout and "two.png: this is no DICOM file" in done.stdout
+    assert "not written as dicom_seg" in done.stdout and "two.png: this is not a DICOM file" in done.stdout
     assert [path.name for path in (tmp_path / "out" / "dicom_seg").iterdir()] == ["one.seg.dcm"]
 
 
