@@ -140,5 +140,5 @@ def _means(rows: pd.DataFrame) -> dict[str, float]:
 
 
 def metrics_of(rows: pd.DataFrame) -> list[str]:
-    """The columns of a metrics table that hold metrics: dice, then boundary metrics and others that it has."""
+    """The columns of a metrics table that hold numbers: dice, then boundary metrics and others that it has."""
     return [name for name in rows.columns if name not in FACTS]

@@ -31,7 +31,7 @@ class Step:
     inputs: the steps it builds on.
     sizes: what it works on, for the plan.
     publishes: (file in its folder, file in the run's folder) pairs.
-    needed: whether a recipe, with own data or a synthetic hand, has this step.
+    needed: whether a recipe, with own data or a synthetic set, has this step.
     trains: the network that it trains, if any; several processes may share that work.
     revision: counted up when its code gives other results for the same settings.
     """
@@ -88,7 +88,7 @@ class Context:
         return [self.image(sample) for sample in samples]
 
     def training_images(self) -> "list[LabelledImage] | SyntheticStream":
-        """What networks learn from: the labelled images of the part train, or synthetic hands drawn on the way."""
+        """What networks learn from: the labelled images of the split train, or synthetic hands drawn on the way."""
         synthetic = self.recipe.synthetic
         if self.synthetic and synthetic.stream:
             from handbone.data.synthetic_stream import SyntheticStream

@@ -135,7 +135,7 @@ def open_run(recipe: str, overrides: Sequence[str], output: Path | None) -> Run:
     loaded = load_recipe(recipe, overrides)
     settings = loaded.recipe
     synthetic = settings.data.path == SYNTHETIC
-    # A synthetic hand stands in for the default folder only: a mistyped path must not train on drawings.
+    # A synthetic set stands in for the default folder only: a mistyped path must not train on drawings.
     if settings.data.path == Data().path and not Path(settings.data.path).exists():
         synthetic = True
         console.print(f"There is no folder {settings.data.path}/: using a synthetic set with its own budget.")
