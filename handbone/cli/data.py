@@ -136,7 +136,7 @@ def draw(
     ] = "training",
     as_json: AsJson = False,
 ) -> None:
-    """Draw hands that do not exist, with exact labels, in the contest's layout."""
+    """Draw hands that do not exist, with exact labels, in the contest layout."""
     from handbone.synthetic.write import write_contest_set
 
     drawn = {"train": count, "test": test, "seed": seed, "size": size, "variety": variety, "looks": looks}

@@ -54,7 +54,7 @@ def command(
 ) -> None:
     """Join several predictions of the same images into one, bone by bone.
 
-    OUT gets predictions.csv in the contest's format and ensemble.json. Runs take part with their probabilities, files
+    OUT gets predictions.csv in the contest format and ensemble.json. Runs take part with their probabilities, files
     with their masks. Not a medical device.
     """
     import numpy as np

@@ -10,7 +10,7 @@ from handbone.cli import complete
 
 def command(
     source: Annotated[
-        Path, typer.Argument(metavar="SOURCE", help="A run, a folder of predictions, or a CSV in the contest's format.")
+        Path, typer.Argument(metavar="SOURCE", help="A run, a folder of predictions, or a CSV in the contest format.")
     ],
     format: Annotated[
         str,

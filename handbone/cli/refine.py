@@ -24,7 +24,7 @@ def command(
         Path | None, typer.Option("--run", metavar="RUN", help="A finished run.  [default: the latest]")
     ] = None,
     coarse: Annotated[
-        Path | None, typer.Option("--coarse", metavar="CSV", help="Anyone's predictions in the contest's format.")
+        Path | None, typer.Option("--coarse", metavar="CSV", help="Anyone's predictions in the contest format.")
     ] = None,
     images: Annotated[Path | None, typer.Option("--images", metavar="DIR", help="The images of --coarse.")] = None,
     invert: Annotated[

@@ -1,4 +1,4 @@
-"""The contest's layout: `train/DCM/ID001/NAME.png` with `train/outputs_json/ID001/NAME.json`, and so under `test/`."""
+"""The contest layout: `train/DCM/ID001/NAME.png` with `train/outputs_json/ID001/NAME.json`, and so under `test/`."""
 
 import json
 from dataclasses import dataclass, field

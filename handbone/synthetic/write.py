@@ -1,4 +1,4 @@
-"""A set of synthetic radiographs on disk, in the contest's layout."""
+"""A set of synthetic radiographs on disk, in the contest layout."""
 
 import concurrent.futures
 import contextlib

@@ -22,7 +22,7 @@ class ExportSource:
 
     Parameters
     ----------
-    path: a run's folder, a folder that `handbone predict` wrote, or a CSV in the contest's format.
+    path: a run's folder, a folder that `handbone predict` wrote, or a CSV in the contest format.
     images: where the images are; by default where the run or `handbone predict` had them.
 
     Raises
@@ -33,7 +33,7 @@ class ExportSource:
     def __init__(self, path: Path, images: Path | None = None):
         table = path if path.is_file() else path / TABLE_FILE
         if not table.is_file():
-            remedy = "give a run's folder, a folder that 'handbone predict' wrote, or a CSV in the contest's format"
+            remedy = "give a run's folder, a folder that 'handbone predict' wrote, or a CSV in the contest format"
             raise HandboneError("there are no predictions", where=path, remedy=remedy)
         self._file = FileMember(path.name, table)
         self.names = sorted(self._file.names)

@@ -89,7 +89,7 @@ def open_members(words: Sequence[str]) -> list[Member]:
         elif path.is_file() or (path / TABLE).is_file():
             members[name] = FileMember(name, path if path.is_file() else path / TABLE)
         else:
-            remedy = "give a run's folder, a folder that 'handbone predict' wrote, or a CSV in the contest's format"
+            remedy = "give a run's folder, a folder that 'handbone predict' wrote, or a CSV in the contest format"
             raise HandboneError("there are no predictions", where=path, remedy=remedy)
     if len(members) < 2:
         raise HandboneError(f"{len(members)} member is not an ensemble", remedy="give two or more")

@@ -1,4 +1,4 @@
-"""Images of any kind to overlays, masks in the contest's format, and a record of how each came about."""
+"""Images of any kind to overlays, masks in the contest format, and a record of how each came about."""
 
 import traceback
 from collections.abc import Mapping, Sequence

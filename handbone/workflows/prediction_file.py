@@ -15,7 +15,7 @@ CONTEST_HW = (2048, 2048)
 
 
 class FileMember:
-    """A prediction file in the contest's format; sizes stand beside it where `handbone predict` wrote it."""
+    """A prediction file in the contest format; sizes stand beside it where `handbone predict` wrote it."""
 
     def __init__(self, name: str, path: Path):
         self.name, self.path = name, path

@@ -1,4 +1,4 @@
-"""Where coarse predictions to refine come from: a finished run, or anyone's file in the contest's format."""
+"""Where coarse predictions to refine come from: a finished run, or anyone's file in the contest format."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -44,7 +44,7 @@ class Source(Protocol):
 
 
 class ForeignFile:
-    """A prediction file in the contest's format and the folder of its images, joined by base name.
+    """A prediction file in the contest format and the folder of its images, joined by base name.
 
     Parameters
     ----------

@@ -1,4 +1,4 @@
-"""The contest's layout, COCO files and plain folders, with the traps that real data sets."""
+"""The contest layout, COCO files and plain folders, with the traps that real data sets."""
 
 import json
 

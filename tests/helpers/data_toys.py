@@ -80,7 +80,7 @@ def annotation(contours, *, filename: str, shuffle: int | None = 0) -> dict:
 
 
 def write_hand(root: Path, split: str, patient_id: str, name: str, contours=None, *, labelled=True, **hand) -> Path:
-    """One image with R = G = B and its annotation in the contest's layout; gives the image's path."""
+    """One image with R = G = B and its annotation in the contest layout; gives the image's path."""
     contours = contours if contours is not None else list(toy_hand(**hand).items())
     image = root / split / "DCM" / patient_id / f"{name}.png"
     image.parent.mkdir(parents=True, exist_ok=True)

@@ -1,4 +1,4 @@
-"""Synthetic sets on disk: the contest's layout, the same bytes for the same seed, and masks that come back exactly."""
+"""Synthetic sets on disk: the contest layout, the same bytes for the same seed, and masks that come back exactly."""
 
 import hashlib
 import json

@@ -12,7 +12,7 @@ from handbone.synthetic.write import write_contest_set
 
 
 def draw_synthetic_hands(context: Context, workdir: Path) -> None:
-    """Draw the synthetic set in the contest's layout into `set/`."""
+    """Draw the synthetic set in the contest layout into `set/`."""
     synthetic = context.recipe.synthetic
     write_contest_set(
         workdir / "set",
