@@ -46,7 +46,7 @@ def _members(file: zipfile.ZipFile, where: str) -> dict[str, zipfile.ZipInfo]:
         if member.is_dir():
             continue
         if path.suffix not in KINDS or path.name.startswith("."):
-            what = f"its member {member.filename!r} is not one of {', '.join(KINDS)}"
+            what = f"its member {member.filename!r} is none of {', '.join(KINDS)}"
             raise HandboneError(what, where=where, remedy=_REMEDY)
         if path.name in found:
             raise HandboneError(f"holds {path.name} twice", where=where, remedy=_REMEDY)

@@ -26,7 +26,7 @@ def small_sam(seed=0):
         norm_layer=partial(nn.LayerNorm, eps=1e-6),
         use_rel_pos=True,
         rel_pos_zero_init=False,
-        roi_size=4,
+        window_size=4,
         global_attn_indexes=(1,),
     )
     prompt_encoder = PromptEncoder(

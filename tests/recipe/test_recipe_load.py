@@ -234,7 +234,7 @@ def test_names_and_paths_that_lead_nowhere(folder):
     [
         (b"seed = 3\nlr = = 3\n", r"a\.toml, line 2: not valid TOML: .*column 6"),
         (b"seed = 3\nseed = 4\n", r"a\.toml, line 2: not valid TOML: cannot overwrite a value"),
-        (b'name = "open', r"a\.toml.*: no valid TOML"),
+        (b'name = "open', r"a\.toml.*: not valid TOML"),
         (b"name = '\xff\xfe'", r"a\.toml: this file is not UTF-8 text; save it as UTF-8"),
     ],
 )

@@ -101,7 +101,7 @@ def test_one_weights_file_becomes_a_set(tmp_path, places):
         fetch(coarse, sha256=sha256_of(coarse))
     text = tmp_path / "page.html"
     text.write_text("<html>not found</html>")
-    with pytest.raises(HandboneError, match=r"page\.html: is no whole \.safetensors"):
+    with pytest.raises(HandboneError, match=r"page\.html: is not a complete \.safetensors"):
         fetch(text, sha256=sha256_of(text))
     assert [p.name for p in places.fetched.iterdir()] == ["their_net"]
 

@@ -57,7 +57,7 @@ def test_mistakes_are_named(tmp_path, network, card):
         load_weights(tmp_path / "missing.safetensors")
     path = save_weights(tmp_path / "w.safetensors", network, card)
     (tmp_path / "cut.safetensors").write_bytes(path.read_bytes()[:5000])
-    with pytest.raises(HandboneError, match=r"cut.safetensors: is no whole"):
+    with pytest.raises(HandboneError, match=r"cut.safetensors: is not a complete"):
         load_weights(tmp_path / "cut.safetensors")
     save_file({"a": torch.zeros(1)}, tmp_path / "foreign.safetensors")
     with pytest.raises(HandboneError, match="no card of handbone"):
