@@ -38,7 +38,7 @@ class BoneProbabilities:
     boxes_xyxy: np.ndarray
     crops: tuple[np.ndarray, ...]
 
-    def __post_init__(self):
+    def __post_init__(self) -> None:
         boxes = np.array(self.boxes_xyxy, np.int32)
         if boxes.shape != (anatomy.COUNT, 4) or len(self.crops) != anatomy.COUNT:
             raise ShapeError("boxes_xyxy", f"({anatomy.COUNT}, 4), one for each crop", boxes.shape)

@@ -6,6 +6,7 @@ import json
 import os
 import secrets
 import shutil
+import sys
 from collections.abc import Iterator
 from pathlib import Path, PurePath
 from typing import Any
@@ -62,10 +63,12 @@ def _beside(path: Path) -> Path:
 
 def _sync(path: Path) -> None:
     """Wait until a file's content, or a folder's list of names, is on the disk."""
-    windows = os.name == "nt"
-    if windows and path.is_dir():  # which it cannot open
-        return
-    handle = os.open(path, os.O_RDWR | os.O_BINARY if windows else os.O_RDONLY)
+    if sys.platform == "win32":
+        if path.is_dir():  # which it cannot open
+            return
+        handle = os.open(path, os.O_RDWR | os.O_BINARY)
+    else:
+        handle = os.open(path, os.O_RDONLY)
     try:
         os.fsync(handle)
     finally:

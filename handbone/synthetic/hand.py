@@ -15,7 +15,7 @@ from handbone.synthetic.growth import infancy
 from handbone.synthetic.look import draw_look, draw_texture
 from handbone.synthetic.patients import Patient, Variety, draw_patient, draw_pose
 from handbone.synthetic.posture import personal_pose
-from handbone.synthetic.scene import add_markers, add_polygon, add_sesamoids, collimation, cover_parts, top_strip
+from handbone.synthetic.scene import add_finger_ring, add_markers, add_sesamoids, collimation, cover_parts, top_strip
 from handbone.synthetic.skeleton import FOREARM
 from handbone.synthetic.texture import Looks
 from handbone.synthetic.tissue import add_folds, add_nails, skin_parts, soft_tissue
@@ -131,7 +131,8 @@ def _exposed(
         add_sesamoids(attenuation, ends_px, px_per_mm, patient.growth, 2.2 * tissue.marrow, rng)
     if rng.random() < 0.04:
         phalanx = int(rng.choice([1, 4, 5, 8, 9, 12, 13, 16, 17] if diverse else [5, 9, 13, 17]))
-        add_polygon(attenuation, *ends_px[phalanx], px_per_mm * patient.growth, rng)
+        tip, root = ends_px[phalanx]
+        add_finger_ring(attenuation, tip, root, px_per_mm * patient.growth, rng)
     if diverse:
         add_clutter(attenuation, skin, ends_px, px_per_mm, rng)
     add_markers(attenuation, skin, side, px_per_mm, rng, variety)
@@ -192,7 +193,7 @@ def place(
     )
     floor = min(v[:, 2].min() for v in body.vertices[:27]) - 6.0
 
-    def project(points):
+    def project(points: np.ndarray) -> np.ndarray:
         # A cone of rays from the tube above the hand's middle: what lies higher appears larger.
         grow = _TUBE / (_TUBE - (points[..., 2:] - floor))
         flat = (points[..., :2] - [0.0, -40.0]) * grow
@@ -200,11 +201,12 @@ def place(
 
     vertices, ends = [project(v) for v in body.vertices], project(body.ends)
     offset = _offset(vertices, ends, size / px_per_mm, variety, rng)
-    vertices = tuple(v + offset for v in vertices)
-    return replace(body, vertices=vertices, ends=ends + offset), float(px_per_mm)
+    return replace(body, vertices=tuple(v + offset for v in vertices), ends=ends + offset), float(px_per_mm)
 
 
-def _offset(vertices, ends, side_mm: float, variety: Variety, rng: np.random.Generator) -> np.ndarray:
+def _offset(
+    vertices: list[np.ndarray], ends: np.ndarray, side_mm: float, variety: Variety, rng: np.random.Generator
+) -> np.ndarray:
     """(3,) millimetres that bring the hand into the image."""
     hand = np.vstack([v[::7, :2] for v in vertices[:27]])
     low, high = hand.min(0), hand.max(0)
@@ -225,7 +227,9 @@ def _offset(vertices, ends, side_mm: float, variety: Variety, rng: np.random.Gen
     return np.array([*(centre - at), 0.0])
 
 
-def _field(ends_px: np.ndarray, size: int, px_per_mm: float, variety: Variety, rng) -> np.ndarray | None:
+def _field(
+    ends_px: np.ndarray, size: int, px_per_mm: float, variety: Variety, rng: np.random.Generator
+) -> np.ndarray | None:
     """The collimated field, aligned with the limb or with the image; it hides where the model's forearm stops."""
     stop = ends_px[list(FOREARM), 1].mean(0)
     shows_stop = bool((stop > -0.05 * size).all() and (stop < 1.05 * size).all())
