@@ -41,14 +41,16 @@ class OutlineSettings(Table):
 
 def _build(name: str) -> "Callable[[Any], nn.Module]":
     def build(settings: Any) -> "nn.Module":
+        from torch import nn
+
         from handbone.networks.losses import overlap, pixelwise
 
         return {
-            "bce": pixelwise.BCE,
+            "bce": nn.BCEWithLogitsLoss,
             "focal": pixelwise.Focal,
             "outline_bce": pixelwise.OutlineBCE,
-            "dice": overlap.Dice,
-            "iou": overlap.IoU,
+            "dice": overlap.dice,
+            "iou": overlap.iou,
             "tversky": overlap.Tversky,
         }[name](**settings.model_dump())
 
