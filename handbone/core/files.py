@@ -1,11 +1,10 @@
-"""Files and folders that are written whole or not at all."""
+"""Files that are written whole or not at all; folders: see `handbone.core.folders`."""
 
 import contextlib
 import hashlib
 import json
 import os
 import secrets
-import shutil
 from collections.abc import Iterator
 from pathlib import Path, PurePath
 from typing import Any
@@ -19,48 +18,30 @@ def whole_file(path: Path) -> Iterator[Path]:
     """
     path = Path(path)
     path.parent.mkdir(parents=True, exist_ok=True)
-    temporary = _beside(path)
+    temporary = beside(path)
     # Made here and not by mkstemp, whose files only their owner can read: results are shared like any other file.
     os.close(os.open(temporary, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o666))
     try:
         yield temporary
-        _sync(temporary)
+        sync(temporary)
         move(temporary, path)
     finally:
         temporary.unlink(missing_ok=True)
 
 
-@contextlib.contextmanager
-def whole_folder(path: Path) -> Iterator[Path]:
-    """A temporary folder beside `path` to fill; it takes the place of `path` only when the block succeeds."""
-    path = Path(path)
-    path.parent.mkdir(parents=True, exist_ok=True)
-    temporary = _beside(path)
-    temporary.mkdir()
-    try:
-        yield temporary
-        for inside in [temporary, *temporary.rglob("*")]:
-            if not inside.is_symlink():
-                _sync(inside)
-        if path.exists():
-            shutil.rmtree(path)
-        move(temporary, path)
-    finally:
-        shutil.rmtree(temporary, ignore_errors=True)
-
-
 def move(source: Path, target: Path) -> None:
     """Give a file or folder another name in the same folder, in place of what has that name; a crash keeps either."""
     os.replace(source, target)
-    _sync(target.parent)
+    sync(target.parent)
 
 
-def _beside(path: Path) -> Path:
-    """A name in the same folder that nothing has."""
-    return path.with_name(f".{path.stem}-{secrets.token_hex(6)}{path.suffix}")
+def beside(path: Path) -> Path:
+    """A name in the same folder that nothing has; short, as that of `path` may be as long as a name can be."""
+    suffix = path.suffix if len(path.suffix) < 20 else ""
+    return path.with_name(f".{path.stem[:30]}-{secrets.token_hex(6)}{suffix}")
 
 
-def _sync(path: Path) -> None:
+def sync(path: Path) -> None:
     """Wait until a file's content, or a folder's list of names, is on the disk."""
     windows = os.name == "nt"
     if windows and path.is_dir():  # which it cannot open
@@ -73,9 +54,9 @@ def _sync(path: Path) -> None:
 
 
 def write_text(path: Path, text: str) -> Path:
-    """Write text as UTF-8, whole or not at all."""
+    """Write text as UTF-8, whole or not at all; bytes of file names that are no UTF-8 as `\\udcXX`, as JSON has it."""
     with whole_file(path) as temporary:
-        temporary.write_text(text, encoding="utf-8")
+        temporary.write_bytes(text.encode("utf-8", "backslashreplace"))
     return Path(path)
 
 

@@ -15,7 +15,7 @@ import numpy as np
 
 from handbone import anatomy
 from handbone.core.errors import HandboneError
-from handbone.core.files import whole_folder
+from handbone.core.folders import whole_folder
 from handbone.core.progress import track
 from handbone.synthetic.hand import PhantomHand, draw_hand
 from handbone.synthetic.people import Variety, draw_person

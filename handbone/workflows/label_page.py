@@ -15,7 +15,7 @@ from handbone.anatomy import BONES, NAMES
 from handbone.core.bone_masks import BoneMasks
 from handbone.core.box import Box
 from handbone.core.errors import HandboneError
-from handbone.core.files import whole_folder
+from handbone.core.folders import whole_folder
 from handbone.core.frame import Frame
 from handbone.core.progress import track
 from handbone.data.dataset import Dataset

@@ -8,7 +8,8 @@ from pathlib import Path
 import pytest
 
 from handbone.core.errors import HandboneError, suggest
-from handbone.core.files import sha256_of, whole_file, whole_folder, write_json
+from handbone.core.files import sha256_of, whole_file, write_json
+from handbone.core.folders import whole_folder
 
 
 def test_failed_write_leaves_the_old_file_and_nothing_else(tmp_path):
