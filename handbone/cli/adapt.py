@@ -46,11 +46,11 @@ def command(
     the weights do not. Weights that lose more than .003 Dice on synthetic hands, or raise the number of flags, are not
     written, and the exit code is 1. Stopped, the same command continues. Then: handbone predict --weights WEIGHTS.
     """
+    from handbone.formats.image_search import find_images
     from handbone.workflows.adapt.run import adapt
     from handbone.workflows.adapt.settings import AdaptSettings
-    from handbone.workflows.outputs import find_pictures
 
-    pictures = find_pictures(paths)
+    pictures = [image.path for image in find_images(paths).images]
     try:
         result = adapt(
             pictures, output, weights=weights, report=report, settings=AdaptSettings(steps=steps), overwrite=overwrite

@@ -3,7 +3,6 @@
 HTML is escaped by the templates, which are all made with autoescape.
 """
 
-import os
 import re
 import unicodedata
 from pathlib import Path
@@ -62,6 +61,8 @@ def portable(path: str | Path) -> str:
         return text
     except UnicodeEncodeError:
         text = text.replace("%", "%25")
-        return "".join(f"%{ord(c) - 0xDC00:02X}" if 0xDC80 <= ord(c) <= 0xDCFF else c for c in text).encode(
-            "utf-8", "replace"
-        ).decode("utf-8")
+        return (
+            "".join(f"%{ord(c) - 0xDC00:02X}" if 0xDC80 <= ord(c) <= 0xDCFF else c for c in text)
+            .encode("utf-8", "replace")
+            .decode("utf-8")
+        )

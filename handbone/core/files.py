@@ -18,12 +18,12 @@ def whole_file(path: Path) -> Iterator[Path]:
     """
     path = Path(path)
     path.parent.mkdir(parents=True, exist_ok=True)
-    temporary = beside(path)
+    temporary = _beside(path)
     # Made here and not by mkstemp, whose files only their owner can read: results are shared like any other file.
     os.close(os.open(temporary, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o666))
     try:
         yield temporary
-        sync(temporary)
+        _sync(temporary)
         move(temporary, path)
     finally:
         temporary.unlink(missing_ok=True)
@@ -32,16 +32,23 @@ def whole_file(path: Path) -> Iterator[Path]:
 def move(source: Path, target: Path) -> None:
     """Give a file or folder another name in the same folder, in place of what has that name; a crash keeps either."""
     os.replace(source, target)
-    sync(target.parent)
+    _sync(target.parent)
 
 
-def beside(path: Path) -> Path:
+def _beside(path: Path) -> Path:
     """A name in the same folder that nothing has; short, as that of `path` may be as long as a name can be."""
     suffix = path.suffix if len(path.suffix) < 20 else ""
     return path.with_name(f".{path.stem[:30]}-{secrets.token_hex(6)}{suffix}")
 
 
-def sync(path: Path) -> None:
+def sync_folder(folder: Path) -> None:
+    """Wait until a folder with all that is in it is on the disk."""
+    for inside in [folder, *folder.rglob("*")]:
+        if not inside.is_symlink():
+            _sync(inside)
+
+
+def _sync(path: Path) -> None:
     """Wait until a file's content, or a folder's list of names, is on the disk."""
     windows = os.name == "nt"
     if windows and path.is_dir():  # which it cannot open

@@ -1,7 +1,7 @@
 """Folders of results that take their place whole, wherever that is: a new folder, an old one, a mount point, a link.
 
-A folder that is replaced is renamed aside before and goes last, so that a crash keeps either. One that cannot be renamed
-(a mount point, the current folder, one in a folder that is not ours) gets its files one by one.
+A folder that is replaced is renamed aside before and goes last, so that a crash keeps either. One that cannot be
+renamed (a mount point, the current folder, one in a folder that is not ours) gets its files one by one.
 """
 
 import errno
@@ -16,7 +16,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from handbone.core.errors import HandboneError
-from handbone.core.files import move, sync
+from handbone.core.files import move, sync_folder, whole_file
 from handbone.core.locks import hold
 
 # What a system says of a folder that cannot be renamed: a mount point, or one of a lower layer.
@@ -67,7 +67,7 @@ class Place:
     def locked(self) -> Iterator[None]:
         """Hold the place for this process; what dead processes have left half done there is put right first.
 
-        Folders that were made for it go again where the block fails and nothing came to lie in them.
+        Folders that were made for it go again where nothing came to lie in them.
 
         Raises
         ------
@@ -80,10 +80,10 @@ class Place:
                 self._put_right()
                 yield
         except BaseException:
-            for folder in made:
-                with suppress(OSError):
-                    folder.rmdir()
+            _remove_empty(made)
             raise
+        if not self.real.exists():
+            _remove_empty(made)
 
     def _put_right(self) -> None:
         aside = self.beside(_ASIDE)
@@ -94,6 +94,12 @@ class Place:
         for path in aside.parent.iterdir():
             if ours.fullmatch(path.name):
                 shutil.rmtree(path, ignore_errors=True)
+
+
+def _remove_empty(folders: list[Path]) -> None:
+    for folder in folders:
+        with suppress(OSError):
+            folder.rmdir()
 
 
 @contextmanager
@@ -117,16 +123,29 @@ def whole_folder(path: Path) -> Iterator[Path]:
 
 def put(folder: Path, place: Place) -> None:
     """Let a finished folder take its place, in which nothing of the earlier one stays unless it cannot be renamed."""
-    sync_all(folder)
-    if place.whole:
-        try:
-            _swap(folder, place)
-            return
-        except OSError as error:
-            if error.errno not in _FIXED:
-                raise
-    for source in files_in(folder):
-        move_file(source, place.real / source.relative_to(folder))
+    sync_folder(folder)
+    if not swap(folder, place):
+        for source in files_in(folder):
+            move_file(source, place.real / source.relative_to(folder))
+
+
+def swap(folder: Path, place: Place) -> bool:
+    """Rename a folder to its place; gives False where what lies there cannot be renamed, and then stays."""
+    if not place.whole:
+        return False
+    aside = place.beside(_ASIDE)
+    try:
+        if place.real.exists():
+            os.replace(place.real, aside)
+        move(folder, place.real)
+    except OSError as error:
+        if aside.exists():
+            os.replace(aside, place.real)
+        if error.errno not in _FIXED:
+            raise
+        return False
+    shutil.rmtree(aside, ignore_errors=True)
+    return True
 
 
 def files_in(folder: Path) -> list[Path]:
@@ -143,31 +162,6 @@ def move_file(source: Path, target: Path) -> None:
     except OSError as error:
         if error.errno != errno.EXDEV:
             raise
-        copied = target.with_name(f".{secrets.token_hex(6)}")
-        try:
-            shutil.copyfile(source, copied)
-            sync(copied)
-            move(copied, target)
-        finally:
-            copied.unlink(missing_ok=True)
+        with whole_file(target) as temporary:
+            shutil.copyfile(source, temporary)
         source.unlink()
-
-
-def sync_all(folder: Path) -> None:
-    """Wait until a folder with all that is in it is on the disk."""
-    for inside in [folder, *folder.rglob("*")]:
-        if not inside.is_symlink():
-            sync(inside)
-
-
-def _swap(folder: Path, place: Place) -> None:
-    aside = place.beside(_ASIDE)
-    if place.real.exists():
-        os.replace(place.real, aside)
-    try:
-        move(folder, place.real)
-    except OSError:
-        if aside.exists():
-            os.replace(aside, place.real)
-        raise
-    shutil.rmtree(aside, ignore_errors=True)

@@ -66,7 +66,7 @@ def _flocked(lock: Path) -> _Descriptor | None:
         os.close(number)  # its holder has just removed it
 
 
-def _locked_on_windows(lock: Path):  # noqa: ANN202
+def _locked_on_windows(lock: Path):
     from filelock import FileLock, Timeout
 
     held = FileLock(lock)

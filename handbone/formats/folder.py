@@ -8,7 +8,8 @@ from handbone.core.errors import HandboneError
 from handbone.core.findings import Finding
 from handbone.core.labels import Labels
 from handbone.core.samples import Sample
-from handbone.formats.image_files import is_picture, stem_of
+from handbone.formats.image_files import stem_of
+from handbone.formats.image_search import images_under
 
 # Only the last part of a name says the side: names may hold further underscores.
 _SIDE = re.compile(r"[_-](R|L|right|left)$", re.IGNORECASE)
@@ -21,9 +22,8 @@ def side_and_person(stem: str) -> tuple[str | None, str]:
 
 
 def pictures_under(root: Path) -> list[Path]:
-    """Picture files in a folder and the folders under it, sorted; hidden ones are left out."""
-    paths = (p for p in sorted(root.rglob("*")) if is_picture(p))
-    return [p for p in paths if not any(part.startswith(".") for part in p.relative_to(root).parts)]
+    """Image files in a folder and the folders below, sorted; hidden ones and results of handbone are left out."""
+    return images_under(root)
 
 
 @dataclass(frozen=True)

@@ -15,11 +15,12 @@ class PredictedPicture:
 
     Parameters
     ----------
-    name: the file's base name, by which results are joined.
+    name: the image's key, by which results are joined: its path relative to what was given, with `/`.
     path: the file that was outlined; None where it is not at hand (masks from a CSV alone).
     masks: in the picture's own pixels.
     confidence: name of each bone that was found to the chance that its mask is right; empty where unknown.
     stem: what to call files of this picture: its name, without the extension where no other picture has the same then.
+        It may hold `/`; the folders that it names are there.
     """
 
     name: str

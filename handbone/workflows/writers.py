@@ -43,6 +43,11 @@ def writer_makers(names: Iterable[str], settings: Mapping[str, Any]) -> dict[str
     return {name: writer_maker(name, settings.get(name, {}), where="--write", decide=decide) for name in names}
 
 
+def make_parent(folder: Path, picture: PredictedPicture) -> None:
+    """Make the folder, below a writer's own, in which files of a picture's stem come to lie."""
+    (folder / picture.stem).parent.mkdir(parents=True, exist_ok=True)
+
+
 class Writers:
     """Several writers at work in folders of their names; what one of them cannot write stops neither the others nor
     the predictions.
@@ -57,6 +62,8 @@ class Writers:
 
     def write(self, picture: PredictedPicture) -> dict[str, str]:
         """Hand a picture to all; gives the names of those that could not write it, with the reason."""
+        for name in self._open:
+            make_parent(self._folder / name, picture)
         return self._each(lambda writer: writer.write(picture))
 
     def close(self) -> dict[str, str]:

@@ -23,7 +23,7 @@ from handbone.method.settings import RefinerSettings
 from handbone.method.two_stage import TwoStage
 from handbone.recipe.schema import Choice
 from handbone.weights.network_file import WeightsCard, build_network, save_weights
-from handbone.workflows.kept import resumable_folder
+from handbone.workflows.predict import prediction_results
 
 app = typer.Typer()
 app.command()(predict.command)
@@ -119,7 +119,7 @@ def test_one_picture_that_fails_costs_no_other_and_is_tried_again(pictures, weig
     asked.fails = fail
     command = (pictures, "-o", tmp_path / "out", "--weights", weights, "--write", "coco")
     result = call(*command)
-    assert result.exit_code == 1 and "2 of 3 pictures outlined" in result.output
+    assert result.exit_code == 1 and "2 of 3 radiographs outlined" in result.output
     assert f"failed {pictures / 'b.png'}: RuntimeError: the network is dizzy; errors/b.txt" in result.output
     record = json.loads((tmp_path / "out" / "predictions.json").read_text())
     assert [bool(picture["error"]) for picture in record["pictures"]] == [False, True, False]
@@ -191,7 +191,7 @@ def test_killed_it_goes_on_and_ends_in_the_same_bytes(pictures, weights, tmp_pat
         draw(pictures / f"{seed}.png", seed)
     ask = (str(pictures), "--weights", str(weights), "-o")
     process = subprocess.Popen([HANDBONE, "predict", *ask, "killed"], cwd=tmp_path, stderr=subprocess.DEVNULL)
-    kept, deadline = tmp_path / ".killed.part" / "pictures", time.monotonic() + 120
+    kept, deadline = tmp_path / ".killed.part" / "records", time.monotonic() + 120
     while len(list(kept.glob("[!.]*.json")) if kept.exists() else ()) < 3:
         assert process.poll() is None and time.monotonic() < deadline
         time.sleep(0.01)
@@ -200,7 +200,7 @@ def test_killed_it_goes_on_and_ends_in_the_same_bytes(pictures, weights, tmp_pat
     assert not (tmp_path / "killed").exists()
     done = subprocess.run([HANDBONE, "predict", *ask, "killed"], cwd=tmp_path, capture_output=True, text=True)
     assert done.returncode == 0, done.stderr
-    assert "of 40 pictures were outlined before" in done.stderr
+    assert "of 40 radiographs were outlined before" in done.stderr
     assert subprocess.run([HANDBONE, "predict", *ask, "straight"], cwd=tmp_path, capture_output=True).returncode == 0
     assert content(tmp_path / "killed") == content(tmp_path / "straight")
 
@@ -219,7 +219,7 @@ def interrupted(pictures, weights, tmp_path, asked):
     assert stopped.exit_code == 130 and "The same command continues" in stopped.output
     asked.fails = None
     asked.clear()
-    assert len(list((tmp_path / ".out.part" / "pictures").glob("*.json"))) == 2
+    assert len(list((tmp_path / ".out.part" / "records").glob("*.json"))) == 2
     return mine
 
 
@@ -298,6 +298,6 @@ def test_results_stay_until_those_that_replace_them_are_whole(pictures, weights,
 
 
 def test_two_commands_do_not_fill_one_folder(pictures, weights, tmp_path):
-    with resumable_folder(tmp_path / "out"):
+    with prediction_results(tmp_path / "out").place.locked():
         result = call(pictures, "-o", tmp_path / "out", "--weights", weights)
     assert "another handbone process" in str(result.exception)
