@@ -19,6 +19,7 @@ from typer.testing import CliRunner
 from handbone.anatomy import NAMES
 from handbone.cli import predict
 from handbone.core import files
+from handbone.core.written import WRITTEN_FILE
 from handbone.method.settings import RefinerSettings
 from handbone.method.two_stage import TwoStage
 from handbone.recipe.schema import Choice
@@ -89,10 +90,12 @@ def call(*arguments):
 
 
 def content(out):
-    """Every file of a prediction folder, without the times that predictions took."""
+    """Every file of a prediction folder, without the times that predictions took, and so without digests of them."""
     found = {}
     for path in out.rglob("*"):
-        if path.suffix == ".json":
+        if path.name == WRITTEN_FILE:
+            found[path.name] = sorted(json.loads(path.read_text())["files"])
+        elif path.suffix == ".json":
             found[path.relative_to(out)] = without_seconds(json.loads(path.read_text()))
         elif path.is_file():
             found[path.relative_to(out)] = path.read_bytes()
@@ -274,7 +277,12 @@ def test_an_overlay_of_another_command_is_drawn_again(pictures, tmp_path, interr
 
 def test_fewer_pictures_leave_nothing_of_the_others(pictures, tmp_path, interrupted):
     assert call(pictures / "c.png", "-o", tmp_path / "out", "--weights", interrupted).exit_code == 0
-    assert {path.stem for path in (tmp_path / "out").rglob("*") if path.is_file()} == {"c", "c.png", "predictions"}
+    assert {path.stem for path in (tmp_path / "out").rglob("*") if path.is_file()} == {
+        "c",
+        "c.png",
+        "predictions",
+        ".handbone",
+    }
 
 
 def test_results_stay_until_those_that_replace_them_are_whole(pictures, weights, tmp_path, asked):
