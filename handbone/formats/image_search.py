@@ -38,7 +38,8 @@ class PassedOver:
     paths: tuple[Path, ...]
 
     def __str__(self) -> str:
-        words = f"{len(self.paths)} {self.kind.name}"
+        count = len(self.paths)
+        words = f"{count} {self.kind.one if count == 1 else self.kind.many}"
         if self.kind == other_files.OTHER:
             endings = Counter(path.suffix.lower() or path.name for path in self.paths)
             words += f" ({', '.join(ending for ending, _ in endings.most_common(3))}{', ...' * (len(endings) > 3)})"
@@ -47,7 +48,7 @@ class PassedOver:
     def to_json(self) -> dict[str, Any]:
         """Kind, count, remedy and a file for example."""
         return {
-            "kind": self.kind.name,
+            "kind": self.kind.many,
             "count": len(self.paths),
             "remedy": self.kind.remedy,
             "example": portable(self.paths[0]),

@@ -16,35 +16,41 @@ _SYSTEM = {"__macosx", "thumbs.db", "desktop.ini", "$recycle.bin", "system volum
 class Kind:
     """A kind of file that is no input.
 
-    name: in the plural. remedy: how its files become input; None where that makes no sense.
+    one, many: what one is called, and several.
+    remedy: how its files become input; None where that makes no sense.
     """
 
-    name: str
+    one: str
+    many: str
     remedy: str | None = None
 
 
-HIDDEN = Kind("hidden or system files")
-OWN = Kind("results of handbone")
-SPECIAL = Kind("special files such as pipes")
-BROKEN_LINKS = Kind("links to nothing")
-KNOWN_FOLDERS = Kind("links to folders that were searched already")
-CLOSED_FOLDERS = Kind("folders that cannot be opened", "ask their owner for access")
-UNREADABLE = Kind("files that cannot be opened", "ask their owner for access")
-DICOM = Kind("DICOM files", "install the handbone-dicom plugin")
-NO_IMAGE = Kind("DICOM files without a radiograph")
-OTHER = Kind("other files")
+HIDDEN = Kind("hidden or system file", "hidden or system files")
+OWN = Kind("result of handbone", "results of handbone")
+SPECIAL = Kind("special file such as a pipe", "special files such as pipes")
+BROKEN_LINKS = Kind("link to nothing", "links to nothing")
+KNOWN_FOLDERS = Kind("link to a folder that was searched already", "links to folders that were searched already")
+CLOSED_FOLDERS = Kind("folder that cannot be opened", "folders that cannot be opened", "ask its owner for access")
+UNREADABLE = Kind("file that cannot be opened", "files that cannot be opened", "ask its owner for access")
+DICOM = Kind("DICOM file", "DICOM files", "install the handbone-dicom plugin")
+NO_IMAGE = Kind("DICOM file without a radiograph", "DICOM files without a radiograph")
+OTHER = Kind("other file", "other files")
 
 _BY_EXTENSION = {
-    Kind("HEIC or AVIF files", "convert them to PNG"): ".heic .heif .hif .avif",
-    Kind("camera raw files", "convert them to PNG or TIFF"): ".nef .cr2 .cr3 .arw .dng .raf .orf .rw2 .pef .srw",
-    Kind("NIfTI, NRRD or MetaImage volumes", "convert them to PNG or DICOM"): ".nii .nii.gz .nrrd .nhdr .mha .mhd",
-    Kind("PDF documents", "export their radiographs as PNG"): ".pdf",
-    Kind("archives", "unpack them"): ".zip .tar .gz .tgz .bz2 .xz .7z .rar",
-    Kind("GIF, SVG, PSD or OpenEXR files", "convert them to PNG"): ".gif .svg .psd .xcf .exr .hdr .ico",
-    Kind("JPEG XL files", "convert them to PNG"): ".jxl",
-    Kind("videos", "export single frames as PNG"): ".mp4 .mov .avi .mkv .webm",
+    ("HEIC or AVIF file", "convert to PNG"): ".heic .heif .hif .avif",
+    ("camera raw file", "convert to PNG or TIFF"): ".nef .cr2 .cr3 .arw .dng .raf .orf .rw2 .pef .srw",
+    ("NIfTI, NRRD or MetaImage volume", "convert to PNG or DICOM"): ".nii .nii.gz .nrrd .nhdr .mha .mhd",
+    ("PDF document", "export its radiographs as PNG"): ".pdf",
+    ("archive", "unpack first"): ".zip .tar .gz .tgz .bz2 .xz .7z .rar",
+    ("GIF, SVG, PSD or OpenEXR file", "convert to PNG"): ".gif .svg .psd .xcf .exr .hdr .ico",
+    ("JPEG XL file", "convert to PNG"): ".jxl",
+    ("video", "export single frames as PNG"): ".mp4 .mov .avi .mkv .webm",
 }
-_KINDS = {extension: kind for kind, words in _BY_EXTENSION.items() for extension in words.split()}
+_KINDS = {
+    extension: Kind(one, f"{one}s", remedy)
+    for (one, remedy), words in _BY_EXTENSION.items()
+    for extension in words.split()
+}
 
 
 def is_hidden(name: str) -> bool:
