@@ -9,6 +9,7 @@ import typer
 
 from handbone import __version__
 from handbone.cli.lazy import LazyGroup
+from handbone.cli.output import Told, echo_error
 from handbone.core.errors import HandboneError
 
 # pydantic would search every installed package for plugins of its own, and stumble over a damaged one.
@@ -55,6 +56,10 @@ def main() -> None:
     With `--json` every outcome is one JSON value on standard output, see `handbone.cli.output`.
     """
     as_json = "--json" in sys.argv[1:]
+    Told.json = False
+    for stream in (sys.stdout, sys.stderr):
+        if hasattr(stream, "reconfigure"):  # not where a program has put something of its own there
+            stream.reconfigure(errors="backslashreplace")  # names may hold bytes that are no text
     try:
         if as_json:
             _end_json(typer.main.get_command(app).main(standalone_mode=False))
@@ -81,16 +86,12 @@ def _fail(sentence: str, as_json: Exception | None) -> NoReturn:
 
     console.print(f"[bold red]Error:[/bold red] {markup(sentence)}", soft_wrap=True, highlight=False)
     if as_json is not None:
-        from handbone.cli.output import echo_error
-
         echo_error(sentence, 1, where=getattr(as_json, "where", None), remedy=getattr(as_json, "remedy", None))
     sys.exit(1)
 
 
 def _end_json(code: object) -> NoReturn:
     """End a command that was asked for JSON with its exit code; one that has printed nothing says so as JSON."""
-    from handbone.cli.output import echo_error
-
     code = code if isinstance(code, int) else 0
     if code:
         echo_error("stopped before it was done" if code == 130 else "not everything was done", code)
@@ -99,7 +100,6 @@ def _end_json(code: object) -> NoReturn:
 
 def _end_json_with(error: Exception) -> NoReturn:
     """End a command whose words were wrong, or that met a mistake of ours."""
-    from handbone.cli.output import echo_error
     from handbone.core.progress import console
 
     if not hasattr(error, "format_message"):  # which what typer raises for wrong words has

@@ -46,7 +46,7 @@ def facts_table(facts: Mapping[str, str | Text]) -> Table:
     return table
 
 
-class _Told:
+class Told:
     """Whether this process has printed its JSON value."""
 
     json = False
@@ -54,7 +54,7 @@ class _Told:
 
 def echo_json(value: Any) -> None:
     """JSON for programs, see `json_value`."""
-    _Told.json = True
+    Told.json = True
     for ascii_only in (False, True):
         text = json.dumps(value, indent=1, ensure_ascii=ascii_only, default=json_value)
         # Names of files may hold bytes that are no text, and a stream may know ASCII only: JSON has escapes for both.
@@ -78,5 +78,5 @@ def error_json(sentence: str, code: int, *, where: str | None = None, remedy: st
 
 def echo_error(sentence: str, code: int, *, where: str | None = None, remedy: str | None = None) -> None:
     """The error as JSON, unless the command has printed its value already."""
-    if not _Told.json:
+    if not Told.json:
         echo_json(error_json(sentence, code, where=where, remedy=remedy))

@@ -1,4 +1,4 @@
-"""A folder of results holds what handbone wrote and what else a person put there, and only the first is ever replaced."""
+"""A folder of results holds what handbone wrote and what a person put there; only the first is ever replaced."""
 
 import json
 import os
@@ -68,7 +68,7 @@ def test_a_file_that_a_person_corrected_is_refused_by_name_and_stays(tmp_path):
 def test_a_file_corrected_while_the_command_ran_is_not_lost_either(tmp_path):
     out, results = tmp_path / "out", Results.at(tmp_path / "out", "predictions", resumable=True)
     write(out, OLD)
-    with pytest.raises(HandboneError, match="table.csv is there already"), results.fill(overwrite=True) as work:
+    with pytest.raises(HandboneError, match=r"table\.csv is there already"), results.fill(overwrite=True) as work:
         (work / "table.csv").write_text("new")
         (out / "table.csv").write_text("by hand")
         (out / "overlays" / "b.png").write_text("by hand")
@@ -84,11 +84,11 @@ def test_a_file_corrected_while_the_command_ran_is_not_lost_either(tmp_path):
 def test_files_of_others_under_names_to_come_are_refused_before_the_work(tmp_path):
     (tmp_path / "out").mkdir()
     (tmp_path / "out" / "table.csv").write_text("mine")
-    with pytest.raises(HandboneError, match="table.csv is there already, and not as handbone wrote it"):
+    with pytest.raises(HandboneError, match=r"table\.csv is there already, and not as handbone wrote it"):
         Results.at(tmp_path / "out", "predictions").check(overwrite=True, names=NEW)
     (tmp_path / "out" / "table.csv").unlink()
     (tmp_path / "out" / "overlays").write_text("a file")
-    with pytest.raises(HandboneError, match="overlays/a.png is there already"):
+    with pytest.raises(HandboneError, match=r"overlays/a\.png is there already"):
         write(tmp_path / "out", NEW)
     with pytest.raises(HandboneError, match="not a folder"):
         write(tmp_path / "out" / "overlays", NEW)
