@@ -59,7 +59,7 @@ def command(
         console.print("Stopped. The same command continues where it was.")
         raise typer.Exit(130) from None
     if as_json:
-        echo_json(result.to_json())
+        echo_json(result.to_json(), "adapt/1")
     else:
         _show(result)
     for sentence in result.unread:

@@ -52,8 +52,17 @@ class Told:
     json = False
 
 
-def echo_json(value: Any) -> None:
-    """JSON for programs, see `json_value`."""
+def echo_json(value: Any, schema: str | None = None) -> None:
+    """JSON for programs, see `json_value`.
+
+    Parameters
+    ----------
+    value: an object, or a list, which becomes the key `items` of one.
+    schema: name and version of what it holds, "weights.list/1"; its first key. `docs/pages/json.md` describes each, and
+        the number grows with every change that a program could stumble over.
+    """
+    if schema is not None:
+        value = {"schema": f"handbone.{schema}", **(value if isinstance(value, Mapping) else {"items": value})}
     Told.json = True
     for ascii_only in (False, True):
         text = json.dumps(value, indent=1, ensure_ascii=ascii_only, default=json_value)

@@ -1,4 +1,4 @@
-"""predict, ensemble and export while disks fill, folders cannot be written, processes are killed and others are at work."""
+"""predict, ensemble and export while disks fill, folders are closed, processes are killed and others are at work."""
 
 import json
 import os

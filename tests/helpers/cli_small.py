@@ -1,6 +1,7 @@
 """The real command line with small weights that see bones, for what happens around the networks."""
 
 import sys
+from collections.abc import Iterable
 from pathlib import Path
 
 import cv2
@@ -35,12 +36,14 @@ def draw_image(path: Path, seed: int = 0, size_hw: tuple[int, int] = (150, 110))
     return path
 
 
-def write_table(path: Path, names: list[str], seed: int = 0, size: int = 90) -> Path:
-    """A contest CSV of ellipses."""
+def write_table(
+    path: Path, names: list[str], seed: int = 0, size: int = 90, bones: Iterable[int] = range(0, 29, 3)
+) -> Path:
+    """A contest CSV with ellipses as some bones."""
     with PredictionsWriter(path) as table:
         for number, name in enumerate(names):
             random, rings = np.random.default_rng(seed + 100 * number), {}
-            for bone in range(0, 29, 3):
+            for bone in bones:
                 centre, axes = random.uniform(0.3, 0.7, 2) * size, random.uniform(0.05, 0.2, 2) * size
                 rings[bone] = [cv2.ellipse2Poly(centre.astype(int).tolist(), axes.astype(int).tolist(), 30, 0, 360, 9)]
             table.write(name, BoneMasks.from_rings(rings, (size, size)))
