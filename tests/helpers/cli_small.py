@@ -16,6 +16,8 @@ from handbone.core.bone_masks import BoneMasks
 from handbone.formats.contest_csv import PredictionsWriter
 from handbone.weights.network_file import WeightsCard, build_network, save_weights
 
+_BONES = range(0, 29, 3)
+
 
 def save_seeing(path: Path, *, bias: float = 0.3) -> Path:
     """A coarse network, untrained, that sees bone in about half of all pixels; with a bias below zero in none."""
@@ -36,9 +38,7 @@ def draw_image(path: Path, seed: int = 0, size_hw: tuple[int, int] = (150, 110))
     return path
 
 
-def write_table(
-    path: Path, names: list[str], seed: int = 0, size: int = 90, bones: Iterable[int] = range(0, 29, 3)
-) -> Path:
+def write_table(path: Path, names: list[str], seed: int = 0, size: int = 90, bones: Iterable[int] = _BONES) -> Path:
     """A contest CSV with ellipses as some bones."""
     with PredictionsWriter(path) as table:
         for number, name in enumerate(names):
