@@ -50,10 +50,10 @@ def command(
     from handbone.workflows.adapt.run import adapt
     from handbone.workflows.adapt.settings import AdaptSettings
 
-    pictures = [image.path for image in find_images(paths).images]
+    images = [image.path for image in find_images(paths).images]
     try:
         result = adapt(
-            pictures, output, weights=weights, report=report, settings=AdaptSettings(steps=steps), overwrite=overwrite
+            images, output, weights=weights, report=report, settings=AdaptSettings(steps=steps), overwrite=overwrite
         )
     except KeyboardInterrupt:
         console.print("Stopped. The same command continues where it was.")

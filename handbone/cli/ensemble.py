@@ -13,7 +13,7 @@ from handbone.core.escaping import markup
 
 
 class Missing(StrEnum):
-    """What to do with a picture that a member lacks."""
+    """What to do with an image that a member lacks."""
 
     refuse = "refuse"
     skip = "skip"
@@ -43,14 +43,14 @@ def command(
         ),
     ] = None,
     missing: Annotated[
-        Missing, typer.Option(help="Pictures that a member lacks: refuse, skip them, or join without that member.")
+        Missing, typer.Option(help="Images that a member lacks: refuse, skip them, or join without that member.")
     ] = Missing.refuse,
     images: Annotated[
         Path | None,
-        typer.Option("--images", metavar="DIR", help="The pictures, where files are not in the contest's 2048 frame."),
+        typer.Option("--images", metavar="DIR", help="The images, where files are not in the contest's 2048 frame."),
     ] = None,
     fit_thresholds: Annotated[
-        bool, typer.Option("--fit-thresholds", help="A threshold a bone, from the runs' validation pictures.")
+        bool, typer.Option("--fit-thresholds", help="A threshold a bone, from the runs' validation images.")
     ] = False,
     overwrite: Annotated[
         bool,
@@ -58,9 +58,9 @@ def command(
     ] = False,
     as_json: Annotated[bool, typer.Option("--json", help="Print the result as JSON on standard output.")] = False,
 ) -> None:
-    """Join several predictions of the same pictures into one, bone by bone.
+    """Join several predictions of the same images into one, bone by bone.
 
-    OUT gets predictions.csv in the contest's format and ensemble.json. Runs take part with their probabilities, files
+    OUT gets predictions.csv in the contest format and ensemble.json. Runs take part with their probabilities, files
     with their masks. Not a medical device.
     """
     import numpy as np
@@ -68,7 +68,7 @@ def command(
     from handbone.anatomy import COUNT
     from handbone.cli.settings import nested_settings
     from handbone.workflows import ensemble
-    from handbone.workflows.members import open_members, picture_sizes
+    from handbone.workflows.members import image_sizes, open_members
 
     results = ensemble.ensemble_results(output)
     overwrite = results.put_right() or overwrite
@@ -78,7 +78,7 @@ def command(
     ensemble.check_absent(missing.value, method, chosen)
     used = ensemble.resolve(method, chosen, opened)
     join = ensemble.build_method(*used)
-    pictures = ensemble.common_pictures(opened, missing.value)
+    names = ensemble.common_images(opened, missing.value)
     thresholds, fitted = np.full(COUNT, 0.5), 0
     if fit_thresholds:
         thresholds, fitted = ensemble.fit_thresholds(opened, join)
@@ -88,8 +88,8 @@ def command(
         opened,
         join,
         results,
-        pictures=pictures,
-        sizes=picture_sizes(images, pictures),
+        images=names,
+        sizes=image_sizes(images, images),
         thresholds=thresholds,
         facts=facts,
         by_runs=by_runs,
@@ -112,6 +112,6 @@ def _show(record: dict[str, Any], output: Path) -> None:
     if record["thresholds_fitted_on"]:
         moved = {bone: value for bone, value in record["thresholds"].items() if value != 0.5}
         told = ", ".join(f"{bone} {value:.2f}" for bone, value in moved.items()) or "0.5 was best for every bone"
-        console.print(f"thresholds from {record['thresholds_fitted_on']} pictures: {told}", soft_wrap=True)
-    told = f"{record['masks']} masks of {record['pictures']} radiographs joined by {markup(record['method'])}"
+        console.print(f"thresholds from {record['thresholds_fitted_on']} images: {told}", soft_wrap=True)
+    told = f"{record['masks']} masks of {record['images']} radiographs joined by {markup(record['method'])}"
     console.print(f"{told}: {markup(output)}", soft_wrap=True)

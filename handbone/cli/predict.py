@@ -15,11 +15,11 @@ from handbone.core.progress import console as progress
 if TYPE_CHECKING:
     from rich.table import Table
 
-    from handbone.workflows.records import PictureRecord
+    from handbone.workflows.records import ImageRecord
 
 
 _NO_BONES = "[yellow]no bones[/yellow]"
-_SHOWN = 3  # flags of a picture that are printed; predictions.json has all
+_SHOWN = 3  # flags of an image that are printed; predictions.json has all
 
 
 def command(
@@ -42,7 +42,7 @@ def command(
         bool | None,
         typer.Option(
             "--flip-tta/--no-flip-tta",
-            help="Average with the mirrored picture; networks take twice as long.",
+            help="Average with the mirrored image; networks take twice as long.",
             show_default="as the weights say; the shipped ones do",
         ),
     ] = None,
@@ -94,23 +94,23 @@ def command(
     """Outline the 29 bones of radiographs: PNG, JPEG or TIFF of any size, 8 or 16 bit, grey or colour.
 
     Plugins read more, such as handbone-dicom. Folders are searched with all folders below, and what is passed over is
-    said. OUT mirrors them: an overlay an image (outlines of doubtful bones are dashed) and a record an image, beside
+    said. OUT mirrors them: an overlay an image (contours of doubtful bones are dashed) and a record an image, beside
     predictions.csv (run lengths in each image's own pixels, a confidence a bone) and predictions.json. An image that
     fails, or cannot be written as --write asks, is listed; the exit code is then 1, and also where no bone is found at
     all. The same command goes on where it was stopped, and tries failed images again. Not a medical device.
     """
     from handbone.cli.settings import nested_settings
     from handbone.formats.image_search import find_images
-    from handbone.workflows.kept import is_unfinished, prediction_mark
-    from handbone.workflows.predict import predict_pictures, prediction_results, written_names
+    from handbone.workflows.predict import predict_images, prediction_results, written_names
     from handbone.workflows.records import predictions_json
-    from handbone.workflows.writers import writer_makers
+    from handbone.workflows.stored_results import is_unfinished, prediction_fingerprint
+    from handbone.workflows.writers import writer_factories
 
     chosen = _views(views, tta=tta)
-    mark = prediction_mark(weights, threshold=threshold, flip_tta=flip_tta, views=chosen, invert=invert)
-    writers = writer_makers(write or [], nested_settings(settings or []))
+    fingerprint = prediction_fingerprint(weights, threshold=threshold, flip_tta=flip_tta, views=chosen, invert=invert)
+    writers = writer_factories(write or [], nested_settings(settings or []))
     results = prediction_results(output)
-    goes_on = results.put_right() or (not overwrite and is_unfinished(output, mark))
+    goes_on = results.put_right() or (not overwrite and is_unfinished(output, fingerprint))
     found = find_images(paths)
     results.check(overwrite=overwrite or goes_on, names=written_names(found.images))
     for passed_over in found.passed_over:
@@ -126,11 +126,11 @@ def command(
         "passed_over": [each.to_json() for each in found.passed_over],
     }
     try:
-        records = predict_pictures(
+        records = predict_images(
             found.images,
             method,
             results,
-            mark=mark,
+            fingerprint=fingerprint,
             facts=facts,
             writers=writers,
             invert=invert,
@@ -142,7 +142,7 @@ def command(
         typer.echo("Stopped. The same command continues where it was.", err=True)
         raise typer.Exit(130) from None
     if as_json:
-        echo_json(predictions_json(records, method, {**facts, "fingerprint": mark}))
+        echo_json(predictions_json(records, method, {**facts, "fingerprint": fingerprint}))
     else:
         _show(records, output, invert)
     if any(record.error or record.unwritten for record in records) or not any(record.confidence for record in records):
@@ -156,7 +156,7 @@ def _views(names: list[str] | None, *, tta: bool) -> list[str] | None:
     return [name for name in names or [] if name != "none"] + ["turned"] * tta
 
 
-def _show(records: "list[PictureRecord]", output: Path, invert: str) -> None:
+def _show(records: "list[ImageRecord]", output: Path, invert: str) -> None:
     console = results_console()
     console.print(_table(records))
     for record in records:
@@ -184,7 +184,7 @@ def _show(records: "list[PictureRecord]", output: Path, invert: str) -> None:
     console.print(f"{told}: {place}", soft_wrap=True)
 
 
-def _table(records: "list[PictureRecord]") -> "Table":
+def _table(records: "list[ImageRecord]") -> "Table":
     from rich.table import Table
 
     table = Table("Radiograph", "Hand", "Bones", "Confidence", "Flags", "Refined", "Seconds")
@@ -205,7 +205,7 @@ def _table(records: "list[PictureRecord]") -> "Table":
     return table
 
 
-def _hand(record: "PictureRecord") -> str:
+def _hand(record: "ImageRecord") -> str:
     """How the hand lies: its direction, and the side of its thumb."""
     place = record.location
     if place is None:

@@ -16,7 +16,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from handbone.core.errors import HandboneError
-from handbone.core.files import move, sync_folder, whole_file
+from handbone.core.files import atomic_file, move, sync_folder
 from handbone.core.locks import hold
 
 # What a system says of a folder that cannot be renamed: a mount point, or one of a lower layer.
@@ -103,7 +103,7 @@ def _remove_empty(folders: list[Path]) -> None:
 
 
 @contextmanager
-def whole_folder(path: Path) -> Iterator[Path]:
+def atomic_dir(path: Path) -> Iterator[Path]:
     """A temporary folder to fill; it takes the place of `path` only when the block succeeds.
 
     Raises
@@ -162,6 +162,6 @@ def move_file(source: Path, target: Path) -> None:
     except OSError as error:
         if error.errno != errno.EXDEV:
             raise
-        with whole_file(target) as temporary:
+        with atomic_file(target) as temporary:
             shutil.copyfile(source, temporary)
         source.unlink()

@@ -7,7 +7,7 @@ import tempfile
 from pathlib import Path
 
 from handbone.core.errors import HandboneError
-from handbone.core.folders import whole_folder
+from handbone.core.folders import atomic_dir
 from handbone.core.locks import hold
 from handbone.weights import sets
 from handbone.weights.archive import unpack
@@ -69,7 +69,7 @@ def _fetch(source: str, wanted: str, root: Path, name: str | None, overwrite: bo
         found = read_set(folder)
         chosen = found.name if name is None else name
         _check_free(chosen, overwrite)
-        with whole_folder(root / chosen) as place:
+        with atomic_dir(root / chosen) as place:
             for path in folder.iterdir():
                 os.replace(path, place / path.name)
     return root / chosen
@@ -79,7 +79,7 @@ def _checked_digest(sha256: str) -> str:
     digest = sha256.strip().lower().removeprefix("sha256:")
     if not re.fullmatch("[0-9a-f]{64}", digest):
         remedy = "give the 64 hexadecimal digits that the publisher states"
-        raise HandboneError(f"{sha256!r} is no sha256", remedy=remedy)
+        raise HandboneError(f"{sha256!r} is not a SHA-256 digest", remedy=remedy)
     return digest
 
 

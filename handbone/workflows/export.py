@@ -8,9 +8,9 @@ from handbone import __version__
 from handbone.core.errors import HandboneError
 from handbone.core.files import write_json
 from handbone.core.progress import track
-from handbone.formats.image_files import picture_size_hw
+from handbone.formats.image_files import image_size_hw
 from handbone.formats.image_search import find_images
-from handbone.plugins import PredictedPicture
+from handbone.plugins import PredictedImage
 from handbone.workflows.outputs import TABLE_FILE, file_stems
 from handbone.workflows.prediction_file import CONTEST_HW, FileMember
 from handbone.workflows.results import Results
@@ -21,22 +21,22 @@ SCHEMA = "handbone.export/1"
 
 
 class ExportSource:
-    """Masks with the pictures that they belong to, as far as these are at hand; one picture in memory at a time.
+    """Masks with the images that they belong to, as far as these are at hand; one image in memory at a time.
 
     Parameters
     ----------
-    path: a run's folder, a folder that `handbone predict` wrote, or a CSV in the contest's format.
-    images: where the pictures are; by default where the run or `handbone predict` had them.
+    path: a run's folder, a folder that `handbone predict` wrote, or a CSV in the contest format.
+    images: where the images are; by default where the run or `handbone predict` had them.
 
     Raises
     ------
-    HandboneError: there are no predictions, they cannot be read, or the run's pictures are gone.
+    HandboneError: there are no predictions, they cannot be read, or the run's images are gone.
     """
 
     def __init__(self, path: Path, images: Path | None = None):
         table = path if path.is_file() else path / TABLE_FILE
         if not table.is_file():
-            remedy = "give a run's folder, a folder that 'handbone predict' wrote, or a CSV in the contest's format"
+            remedy = "give a run's folder, a folder that 'handbone predict' wrote, or a CSV in the contest format"
             raise HandboneError("there are no predictions", where=path, remedy=remedy)
         self.path = path
         self._file = FileMember(path.name, table)
@@ -44,18 +44,18 @@ class ExportSource:
         self._paths = self._find(path, images)
         self._stems = file_stems(self.names)
 
-    def __iter__(self) -> Iterator[PredictedPicture]:
+    def __iter__(self) -> Iterator[PredictedImage]:
         for name in self.names:
             path = self._paths.get(name)
             masks = self._file.masks(name, self._size_hw(name, path))
             confidence = self._file.recorded.get(name, {}).get("confidence", {})
-            yield PredictedPicture(name, path, masks, confidence, self._stems[name])
+            yield PredictedImage(name, path, masks, confidence, self._stems[name])
 
     def _find(self, path: Path, images: Path | None) -> dict[str, Path]:
         if images is not None:
             return find_images([images]).match(self.names)
         if self._file.recorded or path.is_file():
-            recorded = {name: Path(picture["path"]) for name, picture in self._file.recorded.items()}
+            recorded = {name: Path(image["path"]) for name, image in self._file.recorded.items()}
             return {name: place for name, place in recorded.items() if place.is_file()}
         # Late, as opening a run waits for torch.
         from handbone.runs.load_run import finished_run
@@ -65,7 +65,7 @@ class ExportSource:
     def _size_hw(self, name: str, path: Path | None) -> tuple[int, int]:
         known = self._file.size_hw(name)
         if known is None and path is not None:
-            known = picture_size_hw(path)
+            known = image_size_hw(path)
         return known or CONTEST_HW
 
 
@@ -82,7 +82,7 @@ def export_results(folder: Path) -> Results:
 def export_masks(
     source: ExportSource, make: Maker, results: Results, *, facts: dict[str, Any], overwrite: bool = False
 ) -> dict[str, Any]:
-    """Write every picture of a source to a folder in one format, whole or not at all; gives `export.json`'s content.
+    """Write every image of a source to a folder in one format, whole or not at all; gives `export.json`'s content.
 
     Parameters
     ----------
@@ -90,17 +90,17 @@ def export_masks(
 
     Raises
     ------
-    HandboneError: no masks at all, masks that don't fit their picture, a picture that the format cannot take, or a
+    HandboneError: no masks at all, masks that don't fit their image, an image that the format cannot take, or a
         folder that holds what must not go.
     """
     written = bones = 0
     with results.fill(overwrite=overwrite, names=[RECORD_FILE]) as work:
         writer = make(work)
-        for picture in track(iter(source), "Writing masks", total=len(source.names)):
-            make_parent(work, picture)
-            writer.write(picture)
+        for image in track(iter(source), "Writing masks", total=len(source.names)):
+            make_parent(work, image)
+            writer.write(image)
             written += 1
-            bones += int(picture.masks.present().sum())
+            bones += int(image.masks.present().sum())
         if not bones:
             raise HandboneError("there is not one mask", where=source.path, remedy="give predictions that found bones")
         writer.close()
@@ -108,7 +108,7 @@ def export_masks(
             "schema": SCHEMA,
             "handbone": __version__,
             **facts,
-            "pictures": written,
+            "images": written,
             "masks": bones,
             "not_a_medical_device": True,
         }

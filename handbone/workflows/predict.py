@@ -14,23 +14,23 @@ import numpy as np
 from handbone.anatomy import INDEX, NAMES
 from handbone.core.bone_masks import BoneMasks
 from handbone.core.errors import HandboneError
-from handbone.core.files import whole_file, write_json, write_text
+from handbone.core.files import atomic_file, write_json, write_text
 from handbone.core.progress import console, track
 from handbone.core.radiograph import Radiograph
 from handbone.formats.contest_csv import PredictionsWriter
-from handbone.formats.image_files import MAX_PIXELS, Invert, check_pixels, read_picture
+from handbone.formats.image_files import MAX_PIXELS, Invert, check_pixels, read_image
 from handbone.formats.image_search import InputImage
 from handbone.formats.own_png import encode_png
 from handbone.method.confidence import confidence_of
 from handbone.method.quality_control import flags
-from handbone.method.two_stage import Outcome, TwoStage
-from handbone.plugins import PredictedPicture
-from handbone.plugins.events import PREDICTION_MADE, fire
+from handbone.method.two_stage import MethodResult, TwoStage
+from handbone.plugins import PredictedImage
+from handbone.plugins.events import PREDICTION_MADE, notify
 from handbone.report.overlay import draw_overlay
-from handbone.workflows.kept import KeptPictures, record_file
 from handbone.workflows.outputs import OVERLAYS, RECORD_FILE, TABLE_FILE, file_stems
-from handbone.workflows.records import PictureRecord, predictions_json
+from handbone.workflows.records import ImageRecord, predictions_json
 from handbone.workflows.results import Results
+from handbone.workflows.stored_results import StoredResults, record_file
 from handbone.workflows.writers import Maker, Writers
 
 ERRORS = "errors"
@@ -39,7 +39,7 @@ _OF_ONE_NAME = (errno.ENAMETOOLONG, errno.EEXIST, errno.ENOTDIR, errno.EISDIR, e
 
 
 def prediction_results(folder: Path) -> Results:
-    """The output folder of `predict_pictures`.
+    """The output folder of `predict_images`.
 
     Raises
     ------
@@ -55,19 +55,19 @@ def written_names(images: Sequence[InputImage]) -> list[str]:
     return [TABLE_FILE, RECORD_FILE, *files, *map(record_file, stems)]
 
 
-def predict_pictures(
+def predict_images(
     images: Sequence[InputImage],
     method: TwoStage,
     results: Results,
     *,
-    mark: str,
+    fingerprint: str,
     facts: dict[str, Any] | None = None,
     writers: Mapping[str, Maker] | None = None,
     invert: Invert = "auto",
     max_pixels: int = MAX_PIXELS,
     overwrite: bool = False,
     earlier: Path | None = None,
-) -> list[PictureRecord]:
+) -> list[ImageRecord]:
     """Outline the bones of images and write the output folder, whole or not at all.
 
     Each image's result is kept as soon as it is there, in a folder beside the output's. After an interruption the
@@ -80,10 +80,10 @@ def predict_pictures(
     method: the trained networks; its threshold makes the masks.
     results: gets `overlays/STEM.png`, `records/KEY.json`, `predictions.csv`, `predictions.json` and, for failures that
         nobody foresaw, `errors/STEM.txt`.
-    mark: of the method and its settings, see `prediction_mark`.
+    fingerprint: of the method and its settings, see `prediction_fingerprint`.
     facts: further entries for `predictions.json`.
     writers: name of each further format, which gets a folder of that name, to what makes its writer.
-    invert: whether pictures are turned round, see `read_picture`.
+    invert: whether images are turned round, see `read_image`.
     max_pixels: images with more, by their headers, fail before they are decoded.
     overwrite: whether earlier predictions may go.
     earlier: a folder of earlier predictions, whose results need not be made again where they are of the same mark.
@@ -98,26 +98,28 @@ def predict_pictures(
     """
     stems = file_stems(image.key for image in images)
     with results.fill(overwrite=overwrite, names=written_names(images)) as work:
-        kept = KeptPictures(work, mark)
+        kept = StoredResults(work, fingerprint)
         kept.clean(stems.items())
-        before = KeptPictures(earlier, mark) if earlier else None
-        read = partial(read_picture, invert=invert, max_pixels=max_pixels)
+        before = StoredResults(earlier, fingerprint) if earlier else None
+        read = partial(read_image, invert=invert, max_pixels=max_pixels)
         records = {image.key: record for image in images if (record := _unusable(image, max_pixels))}
         _outline([image for image in images if image.key not in records], method, read, kept, before, stems, records)
         listed = [records[image.key] for image in images]
         if any(record.error is None for record in listed) or (work / ERRORS).exists():
             _join(images, records, kept, writers or {}, stems)
-            write_json(work / RECORD_FILE, predictions_json(listed, method, {**(facts or {}), "fingerprint": mark}))
+            write_json(
+                work / RECORD_FILE, predictions_json(listed, method, {**(facts or {}), "fingerprint": fingerprint})
+            )
     return listed
 
 
-def _unusable(image: InputImage, max_pixels: int) -> PictureRecord | None:
+def _unusable(image: InputImage, max_pixels: int) -> ImageRecord | None:
     """The record of an image whose header says that it cannot be read or is too large; that is said before any work."""
     try:
         check_pixels(image.path, max_pixels)
     except HandboneError as error:
         console.print(f"Left out: {error}", markup=False, highlight=False, soft_wrap=True)
-        return PictureRecord(image.key, str(image.path), error=str(error))
+        return ImageRecord(image.key, str(image.path), error=str(error))
     return None
 
 
@@ -125,10 +127,10 @@ def _outline(
     images: Sequence[InputImage],
     method: TwoStage,
     read: partial[Radiograph],
-    kept: KeptPictures,
-    before: KeptPictures | None,
+    kept: StoredResults,
+    before: StoredResults | None,
     stems: Mapping[str, str],
-    records: dict[str, PictureRecord],
+    records: dict[str, ImageRecord],
 ) -> None:
     """Add the record of each image by its key; results that are not kept yet are made and kept."""
     done = 0
@@ -139,39 +141,39 @@ def _outline(
             name, stem = image.key, stems[image.key]
             try:
                 key = kept.key(image.path)
-                known = kept.find(name, stem, key) or (before and kept.take_over(before, name, stem, key))
+                known = kept.find(name, stem, key) or (before and kept.copy_from(before, name, stem, key))
                 if known:
-                    records[name] = PictureRecord(**{**known["record"], "path": str(image.path)})
+                    records[name] = ImageRecord(**{**known["record"], "path": str(image.path)})
                     done += 1
                     continue
-                picture = read(image.path)
-                outcome = method.predict(picture.image)
+                radiograph = read(image.path)
+                outcome = method.predict(radiograph.image)
                 masks = outcome.final.threshold(method.threshold)
-                records[name] = record = _record(image, picture, outcome, masks)
+                records[name] = record = _record(image, radiograph, outcome, masks)
             except Exception as error:  # one image must not cost the others
                 records[name] = _failed(image, error, kept.folder / ERRORS / f"{stem}.txt")
                 continue
-            fire(PREDICTION_MADE, image_name=name, masks=masks, confidence=dict(record.confidence))
+            notify(PREDICTION_MADE, image_name=name, masks=masks, confidence=dict(record.confidence))
             if pending is not None:
                 _finish(*pending, records, kept, stems)
-            pending = image, drawing.submit(_keep, kept, stem, key, picture.image, masks, record)
+            pending = image, drawing.submit(_keep, kept, stem, key, radiograph.image, masks, record)
         if pending is not None:
             _finish(*pending, records, kept, stems)
     if done:
         console.print(f"{done} of {len(images)} radiographs were outlined before", highlight=False)
 
 
-def _keep(kept: KeptPictures, stem: str, key: str, image: np.ndarray, masks: BoneMasks, record: PictureRecord) -> None:
+def _keep(kept: StoredResults, stem: str, key: str, image: np.ndarray, masks: BoneMasks, record: ImageRecord) -> None:
     """Draw an image's overlay and keep its result."""
     doubtful = sorted({INDEX[bone] for flag in record.flags for bone in flag["bones"]})
     overlay = encode_png(draw_overlay(image, masks, doubtful=doubtful), compression=2)
-    with whole_file(kept.overlay(stem)) as temporary:
+    with atomic_file(kept.overlay(stem)) as temporary:
         temporary.write_bytes(overlay)
     kept.keep(record.name, stem, key, {"record": asdict(record), "rle": masks.to_rle()})
 
 
 def _finish(
-    image: InputImage, work: Future, records: dict[str, PictureRecord], kept: KeptPictures, stems: Mapping[str, str]
+    image: InputImage, work: Future, records: dict[str, ImageRecord], kept: StoredResults, stems: Mapping[str, str]
 ) -> None:
     """Wait until an image's result is kept; an image that cannot be drawn has failed."""
     try:
@@ -182,20 +184,20 @@ def _finish(
         records[image.key] = _failed(image, error, kept.folder / ERRORS / f"{stems[image.key]}.txt")
 
 
-def _failed(image: InputImage, error: Exception, trace: Path) -> PictureRecord:
+def _failed(image: InputImage, error: Exception, trace: Path) -> ImageRecord:
     """The record of an image that failed; what nobody foresaw is kept for a report of the fault."""
     if isinstance(error, HandboneError):
-        return PictureRecord(image.key, str(image.path), error=str(error))
+        return ImageRecord(image.key, str(image.path), error=str(error))
     write_text(trace, "".join(traceback.format_exception(error)))
     first = (str(error).strip().splitlines() or [""])[0]
     what = f"{image.path}: {type(error).__name__}: {first}; {ERRORS}/{trace.name} has the whole message"
-    return PictureRecord(image.key, str(image.path), error=what)
+    return ImageRecord(image.key, str(image.path), error=what)
 
 
 def _join(
     images: Sequence[InputImage],
-    records: Mapping[str, PictureRecord],
-    kept: KeptPictures,
+    records: Mapping[str, ImageRecord],
+    kept: StoredResults,
     writers: Mapping[str, Maker],
     stems: Mapping[str, str],
 ) -> None:
@@ -208,20 +210,20 @@ def _join(
             table.write_cells(image.key, cells, [record.confidence.get(name, 0.0) for name in NAMES])
             if writers:
                 masks = BoneMasks.from_rle(cells, record.size_hw)
-                picture = PredictedPicture(image.key, image.path, masks, dict(record.confidence), stems[image.key])
-                record.unwritten.update(opened.write(picture))
+                radiograph = PredictedImage(image.key, image.path, masks, dict(record.confidence), stems[image.key])
+                record.unwritten.update(opened.write(radiograph))
     failed = opened.close()
     for image in done:
         records[image.key].unwritten.update(failed)
 
 
-def _record(image: InputImage, picture: Radiograph, outcome: Outcome, masks: BoneMasks) -> PictureRecord:
-    return PictureRecord(
+def _record(image: InputImage, radiograph: Radiograph, outcome: MethodResult, masks: BoneMasks) -> ImageRecord:
+    return ImageRecord(
         name=image.key,
         path=str(image.path),
-        size_hw=picture.size_hw,
-        inverted=picture.inverted,
-        spacing_mm=picture.spacing_mm,
+        size_hw=radiograph.size_hw,
+        inverted=radiograph.inverted,
+        spacing_mm=radiograph.spacing_mm,
         confidence=confidence_of(outcome, masks),
         location=outcome.location.to_json() if outcome.location else None,
         frames={name: frame.to_json() for name, frame in outcome.frames.items()},

@@ -9,7 +9,7 @@ import pytest
 
 from handbone.core import files, folders
 from handbone.core.errors import HandboneError
-from handbone.core.folders import Place, whole_folder
+from handbone.core.folders import Place, atomic_dir
 from handbone.core.locks import hold
 
 
@@ -18,7 +18,7 @@ class Killed(BaseException):
 
 
 def fill(path, text):
-    with whole_folder(path) as temporary:
+    with atomic_dir(path) as temporary:
         (temporary / "deep").mkdir()
         (temporary / "deep" / "a").write_text(text)
 
@@ -55,7 +55,7 @@ def test_killed_at_any_renaming_either_folder_is_there_again_the_next_time(tmp_p
                 break
             except Killed:
                 pass
-        with pytest.raises(RuntimeError), whole_folder(out):
+        with pytest.raises(RuntimeError), atomic_dir(out):
             assert content(out) in ({"deep/a": "old"}, {"deep/a": "new"})
             raise RuntimeError
         assert names(out.parent) == ["out"], "nothing is left over"
@@ -71,7 +71,7 @@ def test_what_dead_processes_left_beside_goes_and_other_files_stay(tmp_path):
 
 
 def test_two_at_once_and_the_second_says_so(tmp_path):
-    with whole_folder(tmp_path / "out") as temporary:
+    with atomic_dir(tmp_path / "out") as temporary:
         (temporary / "a").write_text("first")
         with pytest.raises(HandboneError, match=r"out: another handbone process is at work there; wait for it"):
             fill(tmp_path / "out", "second")
@@ -139,9 +139,9 @@ def test_a_mount_point_gets_the_files(mounted):
 
 def test_a_file_in_the_way_is_named_and_made_folders_go_again(tmp_path):
     (tmp_path / "out").write_text("mine")
-    with pytest.raises(HandboneError, match=r"out: this is not a folder"), whole_folder(tmp_path / "out"):
+    with pytest.raises(HandboneError, match=r"out: this is not a folder"), atomic_dir(tmp_path / "out"):
         pass
-    with pytest.raises(RuntimeError), whole_folder(tmp_path / "a" / "b" / "c"):
+    with pytest.raises(RuntimeError), atomic_dir(tmp_path / "a" / "b" / "c"):
         raise RuntimeError
     assert names(tmp_path) == ["out"]
 

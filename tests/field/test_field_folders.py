@@ -1,4 +1,4 @@
-"""Folders as people bring them: which files are radiographs, what they are called, and what is said of the rest."""
+"""Folders as users bring them: which files are radiographs, what they are called, and what is said of the rest."""
 
 import os
 from pathlib import Path
@@ -130,7 +130,7 @@ def own_results(root):
 
 def a_run(root):
     image(root / "a.png")
-    image(root / "runs" / "tiny" / "steps" / "phantom" / "set" / "x.png")
+    image(root / "runs" / "tiny" / "steps" / "synthetic" / "set" / "x.png")
     touch(root / "runs" / "tiny" / "recipe.toml")
     return ["a.png"], {"results of handbone": 1}
 

@@ -1,4 +1,4 @@
-"""`handbone predict` on folders as people bring them, through the real command line: names, counts, JSON, codes."""
+"""`handbone predict` on folders as users bring them, through the real command line: names, counts, JSON, codes."""
 
 import csv
 import json
@@ -50,8 +50,8 @@ def test_every_name_survives_every_output(images, weights, tmp_path, monkeypatch
     assert f"{len(NAMES)} of {len(NAMES)} radiographs outlined" in told and "\x1b" not in told
     assert all(printable(key) in told for key in KEYS), "no name is cut in a pipe, and none does more than stand there"
     record = json.loads((out / "predictions.json").read_text(encoding="utf-8"))
-    assert [each["name"] for each in record["pictures"]] == KEYS and undocumented(record) == []
-    assert all(Path(each["path"]).is_file() for each in record["pictures"])
+    assert [each["name"] for each in record["images"]] == KEYS and undocumented(record) == []
+    assert all(Path(each["path"]).is_file() for each in record["images"])
     with open(out / "predictions.csv", encoding="utf-8", newline="") as file:
         assert sorted({row["image_name"] for row in csv.DictReader(file)}) == KEYS
     coco = json.loads((out / "coco" / "annotations.json").read_text(encoding="utf-8"))
@@ -109,10 +109,10 @@ def test_nothing_found_is_no_success_and_nothing_made_leaves_nothing(tmp_path, m
     asked = ("predict", "-w", blind, "--json", tmp_path / "a.png")
     assert main(monkeypatch, *asked, "-o", tmp_path / "one") == 1
     value = json.loads(capfd.readouterr().out)
-    assert [each["outcome"] for each in value["pictures"]] == ["no_bones"] and undocumented(value) == []
+    assert [each["outcome"] for each in value["images"]] == ["no_bones"] and undocumented(value) == []
     assert main(monkeypatch, "predict", "-w", blind, "--json", tmp_path / "b.png", "-o", tmp_path / "two") == 1
     value = json.loads(capfd.readouterr().out)
-    assert [each["outcome"] for each in value["pictures"]] == ["failed"] and undocumented(value) == []
+    assert [each["outcome"] for each in value["images"]] == ["failed"] and undocumented(value) == []
     assert not (tmp_path / "two").exists() and (tmp_path / "one").exists()
     write_table(tmp_path / "empty.csv", ["a.png"], bones=())
     for words in ("export empty.csv -f png", "ensemble a=empty.csv b=empty.csv"):

@@ -42,11 +42,13 @@ def write_table(path: Path, names: list[str], seed: int = 0, size: int = 90, bon
     """A contest CSV with ellipses as some bones."""
     with PredictionsWriter(path) as table:
         for number, name in enumerate(names):
-            random, rings = np.random.default_rng(seed + 100 * number), {}
+            random, polygons = np.random.default_rng(seed + 100 * number), {}
             for bone in bones:
                 centre, axes = random.uniform(0.3, 0.7, 2) * size, random.uniform(0.05, 0.2, 2) * size
-                rings[bone] = [cv2.ellipse2Poly(centre.astype(int).tolist(), axes.astype(int).tolist(), 30, 0, 360, 9)]
-            table.write(name, BoneMasks.from_rings(rings, (size, size)))
+                polygons[bone] = [
+                    cv2.ellipse2Poly(centre.astype(int).tolist(), axes.astype(int).tolist(), 30, 0, 360, 9)
+                ]
+            table.write(name, BoneMasks.from_polygons(polygons, (size, size)))
     return path
 
 
