@@ -21,11 +21,6 @@ def side_and_patient(stem: str) -> tuple[str | None, str]:
     return (match[1][0].upper(), stem[: match.start()]) if match else (None, stem)
 
 
-def images_under(root: Path) -> list[Path]:
-    """Image files in a folder and the folders below, sorted; hidden ones and results of handbone are left out."""
-    return images_under(root)
-
-
 @dataclass(frozen=True)
 class Folder:
     """A folder of images without labels."""
