@@ -1,4 +1,4 @@
-"""Names and texts of patients in outputs that read more into some characters: terminals and spreadsheets.
+"""Names and texts of others in outputs that read more into some characters: terminals and spreadsheets.
 
 HTML is escaped by the templates, which are all made with autoescape.
 """
@@ -39,7 +39,7 @@ def markup(text: object) -> str:
 
 
 def cell(value: object) -> object:
-    """A cell of a table that patients open in a spreadsheet: a text that it would take for a formula begins with '.
+    """A cell of a table that users open in a spreadsheet: a text that it would take for a formula begins with '.
 
     >>> cell("=1+1.png"), cell("-0.5"), cell("a=b.png")
     ("'=1+1.png", '-0.5', 'a=b.png')

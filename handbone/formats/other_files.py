@@ -54,7 +54,7 @@ _KINDS = {
 
 
 def is_hidden(name: str) -> bool:
-    """Whether a file or folder of this name belongs to a system and not to a patient."""
+    """Whether a file or folder of this name belongs to a system and not to its user."""
     return name.startswith(".") or name.lower() in _SYSTEM
 
 

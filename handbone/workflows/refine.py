@@ -116,7 +116,7 @@ def refine_predictions(
             if pending is not None:
                 pending.result()
         with atomic_file(temporary / DECISIONS_FILE) as part:
-            # Patients open it in a spreadsheet.
+            # Users open it in a spreadsheet.
             decisions_table(records).map(cell).to_csv(part, index=False)
         write_json(temporary / RECORD_FILE, refinement_json(records, method, facts))
     return records

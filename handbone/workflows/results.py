@@ -1,7 +1,7 @@
 """The folder that a command writes its results into: what else lies there stays, and what is there already is said.
 
 Results are made in a work folder on the same disk, and take their place when they are whole. A record of every file
-that was written tells them from a patient's own files, and from those that a patient has changed since.
+that was written tells them from a user's own files, and from those that a user has changed since.
 """
 
 import shutil
@@ -78,7 +78,7 @@ class Results:
 
         Raises
         ------
-        HandboneError: there are other results, results that must not go, or a patient's files under these names.
+        HandboneError: there are other results, results that must not go, or a user's files under these names.
         """
         folder, earlier = self.place.real, Written.read(self.place.real)
         if earlier is not None and earlier.what != self.what:

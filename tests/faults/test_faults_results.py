@@ -125,7 +125,7 @@ def test_two_at_once_and_the_second_says_so(name, home, tmp_path, monkeypatch, c
 
 
 @each
-def test_files_that_a_patient_has_corrected_are_refused_by_name(name, home, tmp_path, monkeypatch, capsys):
+def test_files_that_a_user_has_corrected_are_refused_by_name(name, home, tmp_path, monkeypatch, capsys):
     assert main(monkeypatch, *words(name, home, tmp_path / "out")) == 0
     corrected = sorted(LEFT[name])[-1]
     (tmp_path / "out" / corrected).write_text("by hand")

@@ -1,4 +1,4 @@
-"""A folder of results holds what handbone wrote and what a patient put there; only the first is ever replaced."""
+"""A folder of results holds what handbone wrote and what a user put there; only the first is ever replaced."""
 
 import json
 import os
@@ -55,7 +55,7 @@ def test_overwriting_replaces_what_was_written_and_keeps_the_rest(mine, tmp_path
     assert (out / "coco").exists() == bool(mine), "an empty folder of ours goes"
 
 
-def test_a_file_that_a_patient_corrected_is_refused_by_name_and_stays(tmp_path):
+def test_a_file_that_a_user_corrected_is_refused_by_name_and_stays(tmp_path):
     write(tmp_path / "out", OLD)
     (tmp_path / "out" / "overlays" / "b.png").write_text("by hand")
     with pytest.raises(HandboneError, match=r"overlays/b.png is changed since handbone wrote it; move it elsewhere"):
