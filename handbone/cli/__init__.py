@@ -102,6 +102,9 @@ def _end_json_with(error: Exception) -> NoReturn:
     """End a command whose words were wrong, or that met a mistake of ours."""
     from handbone.core.progress import console
 
+    if type(error).__name__ == "Abort":  # a question that was answered with no
+        echo_error("nothing was done, as it was not confirmed", 1)
+        sys.exit(1)
     if not hasattr(error, "format_message"):  # which what typer raises for wrong words has
         echo_error(f"{type(error).__name__}: {error}", 1)
         raise error

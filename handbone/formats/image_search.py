@@ -10,7 +10,7 @@ from typing import Any
 
 from handbone.core.errors import HandboneError
 from handbone.core.escaping import portable
-from handbone.core.written import Written
+from handbone.core.written import WRITTEN_FILE, Written
 from handbone.formats import other_files
 from handbone.formats.image_files import stem_of
 from handbone.formats.other_files import Kind
@@ -166,7 +166,9 @@ class _Walk:
             current = waiting.pop() if waiting else linked.popleft()
             for entry in self._entries(current):
                 path = Path(entry.path)
-                if other_files.is_hidden(entry.name):
+                if entry.name == WRITTEN_FILE:
+                    self._leave(other_files.OWN, path)
+                elif other_files.is_hidden(entry.name):
                     self._leave(other_files.HIDDEN, path)
                 elif path.is_dir():
                     (linked if entry.is_symlink() else waiting).append(path)
