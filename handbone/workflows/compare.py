@@ -145,9 +145,9 @@ def compare(entries: Sequence[Entry], output: Path) -> Comparison:
 def _score(run: Run, folders: Sequence[RunFolder]) -> Score:
     with run.folder.locked():
         for planned, other in itertools.product(run.plan(), folders):
-            run.folder.take_over(planned.step.name, planned.mark, other)
-    run.execute(run.plan())
-    context = Context(run.recipe, run.folder, run.phantom, run.dataset)
+            run.folder.link_from(planned.step.name, planned.mark, other)
+    run.execute()
+    context = run.context()
     rows = judged(pd.read_csv(run.folder.step("evaluation") / "metrics.csv", dtype={"person": str}))
     if not len(rows):
         raise HandboneError("no picture has labels to compare with", where=run.recipe.data.path)
@@ -165,7 +165,7 @@ def _score(run: Run, folders: Sequence[RunFolder]) -> Score:
 
 def _seen(context: Context, step: str, network: Network) -> tuple[int, int]:
     """Pictures that a network was trained on, each as often as it came, and the pixels of them that it read."""
-    sizes = pd.read_csv(context.folder.step(step) / "history.csv")["size"]
+    sizes = pd.read_csv(context.step(step) / "history.csv")["size"]
     drawn = context.recipe.phantom.stream if context.phantom else 0
     epoch = network.train.repeats * (drawn or len(context.read("pictures", "parts.json")["train"]))
     return len(sizes) * epoch, int((sizes**2).sum()) * epoch

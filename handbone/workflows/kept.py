@@ -18,7 +18,7 @@ from handbone.core.errors import HandboneError
 from handbone.core.files import move, sha256_of, whole_file, write_json
 from handbone.plugins import registry
 from handbone.plugins.provenance import provenance
-from handbone.runs.folder import fingerprint
+from handbone.runs.fingerprints import fingerprint
 from handbone.weights import find_weights
 from handbone.workflows.outputs import OVERLAYS, RECORD_FILE
 

@@ -127,14 +127,14 @@ def test_a_step_that_is_taken_over_is_a_link_that_can_go(tmp_path):
     one, other = RunFolder(tmp_path / "one"), RunFolder(tmp_path / "other")
     with one.work_on("phantom", "mark") as part:
         (part / "a.txt").write_text("drawn")
-    assert not other.take_over("phantom", "another mark", one)
-    assert other.take_over("phantom", "mark", one) and not other.take_over("phantom", "mark", one)
+    assert not other.link_from("phantom", "another mark", one)
+    assert other.link_from("phantom", "mark", one) and not other.link_from("phantom", "mark", one)
     assert other.state("phantom", "mark") == "reused" and (other.step("phantom") / "a.txt").read_text() == "drawn"
     # Redone here, it stays as it is there.
     with other.work_on("phantom", "new mark") as part:
         (part / "a.txt").write_text("drawn anew")
     assert (one.step("phantom") / "a.txt").read_text() == "drawn"
-    assert other.state("phantom", "mark") == "redone" and other.take_over("phantom", "mark", one)
+    assert other.state("phantom", "mark") == "redone" and other.link_from("phantom", "mark", one)
     # Redone there, the link leads to what this run did not ask for, and it does the step itself.
     with one.work_on("phantom", "new mark"):
         pass

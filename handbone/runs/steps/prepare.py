@@ -1,5 +1,6 @@
 """The steps before any network: a phantom set where there is no data, every picture decoded once, people divided."""
 
+import shutil
 from pathlib import Path
 
 from handbone.core.errors import HandboneError
@@ -12,8 +13,10 @@ from handbone.synthetic.write import write_contest_set
 
 
 def draw_phantoms(context: Context, part: Path) -> None:
-    """Draw the phantom set in the contest's layout into `set/`."""
+    """Draw the phantom set in the contest's layout into `set/`; `stream.json`: what is drawn while networks train."""
     phantom = context.recipe.phantom
+    # An attempt that was stopped once the set was whole.
+    shutil.rmtree(part / "set", ignore_errors=True)
     write_contest_set(
         part / "set",
         train=phantom.train,
@@ -24,6 +27,7 @@ def draw_phantoms(context: Context, part: Path) -> None:
         test_bent=phantom.test_bent,
         test_spread=phantom.test_spread,
     )
+    write_json(part / "stream.json", {"count": phantom.stream, "variety": phantom.variety, "seed": phantom.seed})
 
 
 def read_pictures(context: Context, part: Path) -> None:
@@ -51,7 +55,7 @@ def read_pictures(context: Context, part: Path) -> None:
             where=dataset.root,
             remedy="use 'handbone predict' for pictures alone, or 'handbone data check' to see what is wrong",
         )
-    if context.phantom and context.recipe.phantom.stream:
+    if context.stream is not None:
         train, validation = [], training  # what is trained on is drawn on the way
     else:
         train, validation = split_people(dataset, training, context.recipe.split)

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Mapping
 from pathlib import Path
+from typing import Any
 
 from handbone import anatomy
 from handbone.core.bone_masks import BoneMasks
@@ -19,18 +20,17 @@ from handbone.method.roi_jitter import FrameErrors, measure_frame_errors
 from handbone.method.roi_placement import wrist_frame
 from handbone.method.settings import CoarseSettings
 from handbone.method.two_stage import Stage, TwoStage
+from handbone.recipe.schema import Refine, Train
 from handbone.runs.context import Context
 from handbone.training.engine import fit, use
 from handbone.training.inference import Predictor
+
+WEIGHTS_FILE = "weights.safetensors"
 
 
 def train_coarse(context: Context, part: Path) -> None:
     """Train the network for the whole picture; leaves `weights.safetensors` and `history.csv`."""
     network, seed = context.recipe.coarse, context.recipe.seed
-    card = {"stage": "coarse", "bones": anatomy.NAMES}
-    if not network.train.epochs:
-        use(network=network, in_channels=1, folder=part, card=card)
-        return
     fit(
         network=network,
         in_channels=1,
@@ -44,8 +44,13 @@ def train_coarse(context: Context, part: Path) -> None:
         folder=part,
         seed=seed,
         description="Coarse network",
-        card=card,
+        card=_card("coarse"),
     )
+
+
+def take_coarse(context: Context, part: Path) -> None:
+    """Leave what a training of no epochs does: the weights that the recipe names, with the card of this run."""
+    use(network=context.recipe.coarse, in_channels=1, folder=part, card=_card("coarse"))
 
 
 def find_frames(context: Context, part: Path) -> None:
@@ -54,9 +59,7 @@ def find_frames(context: Context, part: Path) -> None:
     Leaves `coarse.csv`, the coarse masks; `frames.json`, the validation windows; and `errors.json`.
     """
     recipe = context.recipe
-    coarse = Stage(
-        Predictor(context.folder.step("coarse") / "weights.safetensors", recipe.predict.precision), recipe.coarse.size
-    )
+    coarse = Stage(Predictor(context.step("coarse") / WEIGHTS_FILE, recipe.predict.precision), recipe.coarse.size)
     method = TwoStage(coarse, first=CoarseSettings(find_hand=recipe.predict.find_hand))
     bones = anatomy.select(recipe.refine.bones)
     validation = {sample.name for sample in context.parts["validation"]}
@@ -85,11 +88,7 @@ def train_refiner(context: Context, part: Path) -> None:
     """Train the network for the window, on windows that err as those of the coarse masks do."""
     recipe, refine = context.recipe, context.recipe.refine
     if refine.weights == "coarse":
-        refine = refine.model_copy(update={"weights": str(context.folder.step("coarse") / "weights.safetensors")})
-    in_channels, card = 1 + anatomy.COUNT * refine.coarse_channels, {"stage": "refiner", "bones": anatomy.NAMES}
-    if not refine.train.epochs:
-        use(network=refine, in_channels=in_channels, folder=part, card=card)
-        return
+        refine = refine.model_copy(update={"weights": str(context.step("coarse") / WEIGHTS_FILE)})
     train, validation = context.training_pictures(), context.pictures(context.parts["validation"])
     bones = anatomy.select(refine.bones)
 
@@ -105,11 +104,11 @@ def train_refiner(context: Context, part: Path) -> None:
     coarse = None
     if refine.coarse_channels:
         sizes = {picture.name: picture.size_hw for picture in (*train, *validation)}
-        predictions = read_predictions(context.folder.step("frames") / "coarse.csv")
+        predictions = read_predictions(context.step("frames") / "coarse.csv")
         coarse = {name: BoneMasks.from_rle(rles, sizes[name]).rings() for name, rles in predictions}
     fit(
         network=refine,
-        in_channels=in_channels,
+        in_channels=_refiner_channels(refine),
         train=RefineDataset(
             train,
             window,
@@ -130,8 +129,25 @@ def train_refiner(context: Context, part: Path) -> None:
         folder=part,
         seed=recipe.seed,
         description="Refiner",
-        card=card,
+        card=_card("refiner"),
     )
+
+
+def take_refiner(context: Context, part: Path) -> None:
+    """As `take_coarse`, of the refiner; its weights may be those of this run's coarse network."""
+    refine = context.recipe.refine
+    network = Refine(size=refine.size, model=refine.model, weights=refine.weights, train=Train(epochs=0))
+    if refine.weights == "coarse":
+        network = network.model_copy(update={"weights": str(context.step("coarse") / WEIGHTS_FILE)})
+    use(network=network, in_channels=_refiner_channels(refine), folder=part, card=_card("refiner"))
+
+
+def _refiner_channels(refine: Refine) -> int:
+    return 1 + anatomy.COUNT * refine.coarse_channels
+
+
+def _card(stage: str) -> dict[str, Any]:
+    return {"stage": stage, "bones": anatomy.NAMES}
 
 
 def _by_name(frames: Mapping[str, Frame]) -> Callable[[LabelledPicture], Frame]:

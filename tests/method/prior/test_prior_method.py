@@ -20,8 +20,7 @@ from handbone.method.settings import CoarseSettings
 from handbone.method.two_stage import Stage, TwoStage
 from handbone.recipe.schema import Choice, Recipe
 from handbone.runs.steps.order import STEPS
-from handbone.runs.steps.predict import prior_file
-from handbone.weights import find_prior, pack
+from handbone.weights import find_prior, pack, prior_file
 from handbone.weights.network_file import WeightsCard, build_network, save_weights
 
 sys.path.append(str(Path(__file__).parents[1] / "weights"))
