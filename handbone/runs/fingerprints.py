@@ -18,13 +18,13 @@ from handbone.runs.step import Step
 from handbone.weights import prior_file, stage_file
 
 #: Keys that name weights, and the file that they mean.
-_WEIGHTS: dict[str, Callable[[str], Path | None]] = {
+WEIGHT_KEYS: dict[str, Callable[[str], Path | None]] = {
     "coarse.weights": lambda name: stage_file(name, "coarse"),
     "refine.weights": lambda name: stage_file(name, "refiner"),
     "predict.prior": prior_file,
 }
 #: Kinds of plugins by the last word of the keys that choose one.
-_KINDS = {name: name for name in ("model", "loss", "optimiser", "scheduler", "prompter")} | {"metrics": "metric"}
+CHOICE_KINDS = {name: name for name in ("model", "loss", "optimiser", "scheduler", "prompter")} | {"metrics": "metric"}
 
 
 def fingerprint(value: Any) -> str:
@@ -55,11 +55,11 @@ def described(recipe: Recipe, keys: Iterable[str]) -> dict[str, Any]:
 def _behind(recipe: Recipe, key: str) -> Iterator[Any]:
     """What takes part in the value of a key without standing in it."""
     value = value_of(recipe, key)
-    if key in _WEIGHTS and value is not None:
-        yield _weights(_WEIGHTS[key], value)
+    if key in WEIGHT_KEYS and value is not None:
+        yield _weights(WEIGHT_KEYS[key], value)
     for choice in value if isinstance(value, tuple) else (value,):
         if isinstance(choice, Choice):
-            yield _chosen(_KINDS[key.rpartition(".")[2]], choice)
+            yield _chosen(CHOICE_KINDS[key.rpartition(".")[2]], choice)
 
 
 def _weights(find: Callable[[str], Path | None], name: str) -> str | None:
