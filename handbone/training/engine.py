@@ -1,5 +1,6 @@
 """The one engine that trains every network."""
 
+import contextlib
 import json
 import os
 from dataclasses import dataclass
@@ -116,9 +117,11 @@ def _claim(folder: Path, fingerprint: Any) -> dict[str, Any] | None:
     """Make the folder this training's own. Returns the result's figures when the training is already through."""
     state = folder / "fit.json"
     known = _known(state)
-    if known.get("fingerprint") == fingerprint and _is_readable(folder / "last.ckpt"):
-        whole = "through" in known and (folder / "weights.safetensors").is_file()
-        return known["through"] if whole else None
+    if known.get("fingerprint") == fingerprint:
+        if "through" in known and (folder / "weights.safetensors").is_file():
+            return known["through"]
+        if _is_readable(folder / "last.ckpt"):
+            return None
     for name in ("last.ckpt", "best.safetensors", "weights.safetensors", "history.csv"):
         (folder / name).unlink(missing_ok=True)
     files.write_json(state, {"fingerprint": fingerprint})
@@ -127,13 +130,14 @@ def _claim(folder: Path, fingerprint: Any) -> dict[str, Any] | None:
 
 def _known(state: Path) -> dict[str, Any]:
     """What an earlier call wrote of itself; nothing where there was none, or where a crash left no JSON."""
-    try:
-        return json.loads(state.read_text(encoding="utf-8"))
-    except FileNotFoundError:
+    if not state.is_file():
         return {}
-    except ValueError:
-        console.print(f"{state.name} is damaged: the training begins anew", highlight=False)
-        return {}
+    with contextlib.suppress(ValueError):
+        known = json.loads(state.read_text(encoding="utf-8"))
+        if isinstance(known, dict):
+            return known
+    console.print(f"{state.name} is damaged: the training begins anew", highlight=False)
+    return {}
 
 
 def _is_readable(last: Path) -> bool:

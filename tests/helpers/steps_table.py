@@ -38,7 +38,7 @@ def page_with(text: str) -> str:
     """The page with the table as it is now."""
     before, _, rest = text.partition(START)
     _, _, after = rest.partition(END)
-    return f"{before}{START}\n{table()}{END}{after}"
+    return f"{before}{START}\n{table()}\n{END}{after}"
 
 
 if __name__ == "__main__":

@@ -14,7 +14,7 @@ from handbone.core.errors import HandboneError
 from handbone.data.dataset import open_dataset
 from handbone.recipe.schema import Data, Recipe
 from handbone.runs import engine as runs
-from handbone.runs import manifest
+from handbone.runs import lock, manifest
 from handbone.runs.context import Context
 from handbone.runs.engine import Run
 from handbone.runs.folder import RunFolder
@@ -98,18 +98,24 @@ def test_a_manifest_without_predictions_is_no_finished_run(tmp_path, done, monke
         latest_run()
 
 
-def test_the_plan_is_made_when_the_run_is_held_and_what_another_process_did_is_not_done_again(tmp_path, done):
-    mine, shown = run_in(tmp_path), []
-    mine.plan()
-    finish(run_in(tmp_path))
-    finish(run_in(tmp_path, seed=8))
-    assert done == ["pictures", "evaluation", "evaluation"]
+def test_the_plan_is_made_when_the_run_is_held_and_what_another_process_did_is_not_done_again(
+    tmp_path, done, monkeypatch
+):
+    mine, shown, held = run_in(tmp_path), [], lock.held
+
+    def held_after_others(folder):
+        monkeypatch.setattr(lock, "held", held)
+        finish(run_in(tmp_path))
+        finish(run_in(tmp_path, seed=8))
+        assert done == ["pictures", "evaluation", "evaluation"]
+        return held(folder)
 
     def show(plan):
         with pytest.raises(HandboneError, match=f"handbone process {os.getpid()} on "):
             finish(run_in(tmp_path))
         shown.extend(planned.state for planned in plan)
 
+    monkeypatch.setattr(lock, "held", held_after_others)
     mine.execute(show)
     assert shown == ["reused", "redone"] and done[3:] == ["evaluation"]
     states = json.loads((tmp_path / "manifest.json").read_text())["steps"]
