@@ -6,7 +6,7 @@ from pathlib import Path
 
 import numpy as np
 
-from handbone.core.files import whole_file
+from handbone.core.files import atomic_file
 
 _DIGEST_BYTES = 32
 
@@ -23,7 +23,7 @@ def save_checked(path: Path, values: np.ndarray) -> None:
     buffer = io.BytesIO()
     np.save(buffer, values, allow_pickle=False)
     content = buffer.getvalue()
-    with whole_file(path) as temporary:
+    with atomic_file(path) as temporary:
         temporary.write_bytes(content + hashlib.sha256(content).digest())
 
 

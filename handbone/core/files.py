@@ -21,7 +21,7 @@ _TEMPORARY = re.compile(r"\..*-[0-9a-f]{12}(\.[^.]+)?")
 
 
 @contextlib.contextmanager
-def whole_file(path: Path) -> Iterator[Path]:
+def atomic_file(path: Path) -> Iterator[Path]:
     """A temporary path beside `path` to write to; it takes the place of `path` only when the block succeeds.
 
     It is on the disk then, so that no crash of the system leaves an empty or half a file under the name.
@@ -69,7 +69,7 @@ def _locked(handle: int) -> bool:
 
 
 def is_temporary(path: Path) -> bool:
-    """Whether a name is one of those under which `whole_file` and `whole_folder` write."""
+    """Whether a name is one of those under which `atomic_file` and `atomic_dir` write."""
     return _TEMPORARY.fullmatch(path.name) is not None
 
 
@@ -91,7 +91,7 @@ def sweep(folder: Path) -> None:
 
 
 @contextlib.contextmanager
-def whole_folder(path: Path) -> Iterator[Path]:
+def atomic_dir(path: Path) -> Iterator[Path]:
     """A temporary folder beside `path` to fill; it takes the place of `path` only when the block succeeds."""
     path = Path(path)
     path.parent.mkdir(parents=True, exist_ok=True)
@@ -139,7 +139,7 @@ def _sync(path: Path) -> None:
 
 def write_text(path: Path, text: str) -> Path:
     """Write text as UTF-8, whole or not at all."""
-    with whole_file(path) as temporary:
+    with atomic_file(path) as temporary:
         temporary.write_text(text, encoding="utf-8")
     return Path(path)
 
@@ -163,7 +163,7 @@ def json_value(value: Any) -> Any:
             return getattr(value, name)()
     if isinstance(value, PurePath):
         return str(value)
-    raise TypeError(f"{type(value).__name__} is no JSON value")
+    raise TypeError(f"{type(value).__name__} is not a JSON value")
 
 
 def sha256_of(path: Path) -> str:

@@ -12,48 +12,48 @@ from handbone.core.errors import HandboneError
 from handbone.core.files import sweep
 from handbone.core.progress import console
 from handbone.formats import readers
-from handbone.formats.image_files import Invert, read_picture
+from handbone.formats.image_files import Invert, read_image
 
-# Counted up whenever `read_picture` gives other values for the same file.
+# Counted up whenever `read_image` gives other values for the same file.
 _VERSION = 1
 
 
-class PictureCache:
-    """Memory maps of decoded pictures, shared by all processes.
+class ImageCache:
+    """Memory maps of decoded images, shared by all processes.
 
     An entry is found by the file's content, see `content_digest`, so that a changed radiograph is decoded anew. It
     carries a checksum, which is compared when a process opens it first: a damaged one is made again. Entries are
-    written under a temporary name and renamed: two processes that decode the same radiograph at once do no harm.
+    written under a temporary name and renamed: two processes that decode the same radiograph at once do no degradation.
 
     Parameters
     ----------
     folder: where the maps lie; by default what the variable HANDBONE_CACHE says, else in the user's cache folder. A
-        picture of 2048 x 2048 takes 4 MB.
-    invert: see `read_picture`.
+        image of 2048 x 2048 takes 4 MB.
+    invert: see `read_image`.
     """
 
     def __init__(self, folder: str | Path | None = None, *, invert: Invert = "auto"):
         self._invert = invert
         folder = folder or os.environ.get("HANDBONE_CACHE")
-        self.folder = Path(folder).expanduser() if folder else cache_root() / "pictures"
+        self.folder = Path(folder).expanduser() if folder else cache_root() / "images"
         self._whole: dict[Path, tuple[int, ...]] = {}
 
     def open(self, path: str | Path) -> np.ndarray:
-        """The picture (H, W), read-only, as uint8 or uint16 (more than 8 bits) over the type's whole range.
+        """The image (H, W), read-only, as uint8 or uint16 (more than 8 bits) over the type's whole range.
 
-        Bones are bright, as `read_picture` gives them. Decodes the picture when it isn't cached.
+        Bones are bright, as `read_image` gives them. Decodes the image when it isn't cached.
 
         Raises
         ------
-        HandboneError: the picture cannot be read.
+        HandboneError: the image cannot be read.
         """
         entry = self._entry(Path(path))
         if not self._is_whole(entry):
             if entry.exists():
                 console.print(f"{entry} is damaged: {Path(path).name} is decoded again", markup=False, highlight=False)
-            picture = read_picture(path, invert=self._invert)
-            kind = np.uint8 if picture.bits == 8 else np.uint16
-            save_checked(entry, np.rint(picture.image * np.iinfo(kind).max).astype(kind))
+            radiograph = read_image(path, invert=self._invert)
+            kind = np.uint8 if radiograph.bits == 8 else np.uint16
+            save_checked(entry, np.rint(radiograph.image * np.iinfo(kind).max).astype(kind))
         return np.load(entry, mmap_mode="r")
 
     def sweep(self) -> None:
@@ -73,7 +73,7 @@ class PictureCache:
         return self._whole.get(entry) == seen
 
     def image(self, path: str | Path) -> np.ndarray:
-        """The picture as float32 (H, W) in [0, 1]."""
+        """The image as float32 (H, W) in [0, 1]."""
         return as_image(self.open(path))
 
     def _entry(self, path: Path) -> Path:

@@ -16,7 +16,7 @@ class UndeclaredError(Exception):
 def recipe_keys() -> tuple[str, ...]:
     """Every key of a recipe that holds a value and no table, in the schema's order ("coarse.train.lr").
 
-    Choices ("coarse.model") and lists of tables ("refine.regions") are values.
+    Choices ("coarse.model") and lists of tables ("refine.extra_rois") are values.
 
     >>> "split.fold" in recipe_keys(), "split" in recipe_keys()
     (True, False)

@@ -9,20 +9,20 @@ from typing import TYPE_CHECKING, Any
 
 from handbone.core.errors import HandboneError
 from handbone.core.samples import Sample
-from handbone.data.cache import PictureCache
+from handbone.data.cache import ImageCache
 from handbone.data.dataset import Dataset, open_dataset
-from handbone.data.grid_dataset import LabelledPicture
+from handbone.data.grid_dataset import LabelledImage
 from handbone.recipe.keys import UndeclaredError, only
 from handbone.recipe.schema import Data, Recipe
 from handbone.runs.folder import RunFolder
 
 if TYPE_CHECKING:
-    from handbone.data.synthetic_stream import PhantomStream
+    from handbone.data.synthetic_stream import SyntheticStream
 
 #: What a step names that reads the radiographs with their labels, given or drawn.
 DATA = "data"
 #: The step that draws them, in a run without own ones.
-DRAWN = "phantom"
+DRAWN = "synthetic"
 
 
 @dataclass(frozen=True)
@@ -31,13 +31,13 @@ class Context:
 
     Parameters
     ----------
-    phantom: whether its radiographs are drawn. own: else the user's.
+    synthetic: whether its radiographs are drawn. own: else the user's.
     steps: the names of its recipe's steps; None: whatever its folder holds.
     """
 
     recipe: Recipe
     folder: RunFolder
-    phantom: bool
+    synthetic: bool
     own: Dataset | None = field(repr=False)
     steps: frozenset[str] | None = None
 
@@ -47,9 +47,9 @@ class Context:
         return self.own or open_dataset(Data(path=str(self.step(DRAWN) / "set"), layout="contest"))
 
     @cached_property
-    def cache(self) -> PictureCache:
+    def cache(self) -> ImageCache:
         """Decoded radiographs."""
-        return PictureCache(self.recipe.data.cache, invert=self.dataset.invert)
+        return ImageCache(self.recipe.data.cache, invert=self.dataset.invert)
 
     def step(self, name: str) -> Path:
         """The folder of what an earlier step left."""
@@ -82,47 +82,47 @@ class Context:
         return self.folder.seconds(step) if self.has(step) else 0.0
 
     @cached_property
-    def parts(self) -> dict[str, list[Sample]]:
-        """The usable samples as the step `pictures` divided them: train, validation and test."""
+    def splits(self) -> dict[str, list[Sample]]:
+        """The usable samples as the step `images` divided them: train, validation and test."""
         by_name = {sample.name: sample for sample in self.dataset.samples}
-        return {part: [by_name[name] for name in names] for part, names in self.read("pictures", "parts.json").items()}
+        return {split: [by_name[name] for name in names] for split, names in self.read("images", "splits.json").items()}
 
     @property
     def predicted(self) -> list[Sample]:
         """The samples that are predicted: validation and test, in the order of their names."""
-        return sorted([*self.parts["validation"], *self.parts["test"]], key=lambda sample: sample.name)
+        return sorted([*self.splits["validation"], *self.splits["test"]], key=lambda sample: sample.name)
 
-    def picture(self, sample: Sample) -> LabelledPicture:
+    def image(self, sample: Sample) -> LabelledImage:
         """A labelled sample as the training sets take it."""
         labels = self.dataset.labels(sample)
-        return LabelledPicture(sample.name, partial(self.cache.open, sample.image), labels.size_hw, labels.rings)
+        return LabelledImage(sample.name, partial(self.cache.open, sample.image), labels.size_hw, labels.polygons)
 
-    def pictures(self, samples: Iterable[Sample]) -> list[LabelledPicture]:
+    def images(self, samples: Iterable[Sample]) -> list[LabelledImage]:
         """Labelled samples as the training sets take them."""
-        return [self.picture(sample) for sample in samples]
+        return [self.image(sample) for sample in samples]
 
     @property
-    def stream(self) -> "PhantomStream | None":
+    def stream(self) -> "SyntheticStream | None":
         """Synthetic hands that are drawn while networks train, where the recipe asks for them."""
-        if not self.phantom or not (told := self.read(DRAWN, "stream.json"))["count"]:
+        if not self.synthetic or not (told := self.read(DRAWN, "stream.json"))["count"]:
             return None
-        from handbone.data.synthetic_stream import PhantomStream
+        from handbone.data.synthetic_stream import SyntheticStream
 
-        return PhantomStream(told["count"], told["variety"], told["seed"])
+        return SyntheticStream(told["count"], told["variety"], told["seed"])
 
-    def training_pictures(self) -> "list[LabelledPicture] | PhantomStream":
+    def training_images(self) -> "list[LabelledImage] | SyntheticStream":
         """What networks learn from: synthetic hands drawn on the way, or the labelled samples of the part train."""
-        return self.stream or self.pictures(self.parts["train"])
+        return self.stream or self.images(self.splits["train"])
 
     def problems(self) -> list[dict]:
         """Radiographs that could not be used, each with its file and what is wrong."""
-        return self.read("pictures", "problems.json")
+        return self.read("images", "problems.json")
 
-    def figures(self) -> dict[str, dict[str, float]]:
-        """Headline figures: group of bones to stage to mean Dice; empty without labels to compare with."""
-        return self.read("evaluation", "figures.json")
+    def metrics(self) -> dict[str, dict[str, float]]:
+        """Headline metrics: group of bones to stage to mean Dice; empty without labels to compare with."""
+        return self.read("evaluation", "headlines.json")
 
-    def part(self, step: str, *, reads: Iterable[str], inputs: Iterable[str]) -> "Context":
+    def workdir(self, step: str, *, reads: Iterable[str], inputs: Iterable[str]) -> "Context":
         """What a step is given that declares these recipe keys and earlier steps."""
         return _StepContext(self, step, only(self.recipe, reads), frozenset(inputs))
 
@@ -138,15 +138,15 @@ class _StepContext(Context):
         raise UndeclaredError(f"the step {self._step!r} asks for the run's folder; ask for inputs by name")
 
     @property
-    def phantom(self) -> bool:  # type: ignore[override]
-        return self._declared(DATA).phantom
+    def synthetic(self) -> bool:  # type: ignore[override]
+        return self._declared(DATA).synthetic
 
     @property
     def dataset(self) -> Dataset:  # type: ignore[override]
         return self._declared(DATA).dataset
 
     @property
-    def cache(self) -> PictureCache:  # type: ignore[override]
+    def cache(self) -> ImageCache:  # type: ignore[override]
         return self._declared(DATA).cache
 
     def step(self, name: str) -> Path:

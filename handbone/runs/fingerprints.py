@@ -27,7 +27,7 @@ WEIGHT_KEYS: dict[str, Callable[[str], Path | None]] = {
 CHOICE_KINDS = {name: name for name in ("model", "loss", "optimiser", "scheduler", "prompter")} | {"metrics": "metric"}
 
 
-def fingerprint(value: Any) -> str:
+def fingerprint_of(value: Any) -> str:
     """16 hexadecimal digits of the sha256 of a JSON value with sorted keys."""
     text = json.dumps(value, sort_keys=True, default=str, ensure_ascii=False)
     return hashlib.sha256(text.encode()).hexdigest()[:16]
@@ -44,7 +44,7 @@ def step_fingerprint(step: Step, recipe: Recipe, inputs: Mapping[str, str]) -> s
     ------
     HandboneError: a plugin or weights that the recipe names are not there.
     """
-    return fingerprint([step.name, step.revision, described(recipe, step.counted), inputs])
+    return fingerprint_of([step.name, step.revision, described(recipe, step.counted), inputs])
 
 
 def described(recipe: Recipe, keys: Iterable[str]) -> dict[str, Any]:

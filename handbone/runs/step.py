@@ -22,7 +22,7 @@ class Step:
     Parameters
     ----------
     name: its folder's name; where several steps share it, a recipe has at most one of them.
-    summary: what it does, for people.
+    summary: what it does, for users.
     work: does it, given the context and the folder to fill.
     reads: recipe keys and whole tables that its results depend on.
     ignores: keys among them that say where and how fast the work is done, and do not count.
@@ -42,7 +42,7 @@ class Step:
     inputs: tuple[str, ...] = ()
     sizes: Callable[[Recipe], str] = lambda recipe: ""
     publishes: tuple[tuple[str, str], ...] = ()
-    needed: Callable[[Recipe, bool], bool] = lambda recipe, phantom: True
+    needed: Callable[[Recipe, bool], bool] = lambda recipe, synthetic: True
     trains: Callable[[Recipe], Network | None] = lambda recipe: None
     revision: int = 1
 

@@ -86,16 +86,16 @@ def test_the_next_process_knows_what_this_one_read(tmp_path, at_once, cache):
     assert done.stdout.strip() == content_digest(path), done.stderr
 
 
-@pytest.mark.parametrize("harm", ["flip", "cut", "empty", "list"])
-def test_a_damaged_index_is_no_index(tmp_path, at_once, cache, harm, monkeypatch):
+@pytest.mark.parametrize("degradation", ["flip", "cut", "empty", "list"])
+def test_a_damaged_index_is_no_index(tmp_path, at_once, cache, degradation, monkeypatch):
     path = old(tmp_path / "a", b"one")
     content_digest(path)
     keep_digests()
     file = cache / "digests.json"
     text = file.read_text()
     sum_ = hashlib.sha256(b"one").hexdigest()
-    harmed = {"flip": text.replace(sum_, "0" * 64), "cut": text[:-20], "empty": "", "list": "[]"}
-    file.write_text(harmed[harm])
+    degraded = {"flip": text.replace(sum_, "0" * 64), "cut": text[:-20], "empty": "", "list": "[]"}
+    file.write_text(degraded[degradation])
     assert digests._read(file) == {} and digests._Index(file).of(path) == sum_
 
 
@@ -106,19 +106,19 @@ def test_a_cache_that_cannot_be_written_is_done_without(tmp_path, at_once, monke
     keep_digests()
 
 
-@pytest.mark.parametrize("harm", ["payload", "header", "sum", "cut", "longer", "empty", "plain"])
-def test_a_stored_array_knows_when_it_is_another_one(tmp_path, harm):
+@pytest.mark.parametrize("degradation", ["payload", "header", "sum", "cut", "longer", "empty", "plain"])
+def test_a_stored_array_knows_when_it_is_another_one(tmp_path, degradation):
     path, values = tmp_path / "a.npy", np.arange(300, dtype=np.uint16).reshape(20, 15)
     save_checked(path, values)
     assert is_whole(path) and np.array_equal(np.load(path, mmap_mode="r"), values)
     content = bytearray(path.read_bytes())
     places = {"payload": 200, "header": content.index(b"<u2") + 2, "sum": len(content) - 1}
-    if harm in places:
-        content[places[harm]] ^= 1
-    elif harm == "plain":
+    if degradation in places:
+        content[places[degradation]] ^= 1
+    elif degradation == "plain":
         np.save(path, values)
         content = bytearray(path.read_bytes())
     else:
-        content = {"cut": content[:-40], "longer": content + b"0", "empty": bytearray()}[harm]
+        content = {"cut": content[:-40], "longer": content + b"0", "empty": bytearray()}[degradation]
     path.write_bytes(content)
     assert not is_whole(path)

@@ -9,9 +9,9 @@ import pytest
 from data_toys import draw, toy_hand
 from PIL import Image
 
-from handbone.core.files import whole_file
+from handbone.core.files import atomic_file
 from handbone.data import cache as cache_module
-from handbone.data.cache import PictureCache
+from handbone.data.cache import ImageCache
 
 GREY = draw(toy_hand())
 
@@ -22,7 +22,7 @@ def saved(path, values):
 
 
 def test_the_cache_notices_a_change_in_place_under_the_same_size_and_time(tmp_path):
-    path, cache = tmp_path / "a.tif", PictureCache(tmp_path / "cache")
+    path, cache = tmp_path / "a.tif", ImageCache(tmp_path / "cache")
     Image.fromarray(GREY).save(path)
     stat, (before, after) = path.stat(), (GREY, GREY[::-1])
     np.testing.assert_array_equal(cache.open(path), before)
@@ -35,35 +35,35 @@ def test_the_cache_notices_a_change_in_place_under_the_same_size_and_time(tmp_pa
     np.testing.assert_array_equal(cache.open(path), after)
 
 
-def harmed(entry, harm):
+def degraded(entry, degradation):
     """An entry's bytes with another value, shape or type, or fewer of them."""
     content = bytearray(entry.read_bytes())
-    if harm == "value":
+    if degradation == "value":
         content[len(content) // 2] ^= 255
-    elif harm in ("shape", "type"):
-        other = np.zeros((8, 8), np.uint8) if harm == "shape" else np.load(entry).astype(np.float64)
+    elif degradation in ("shape", "type"):
+        other = np.zeros((8, 8), np.uint8) if degradation == "shape" else np.load(entry).astype(np.float64)
         buffer = io.BytesIO()
         np.save(buffer, other)
         content = buffer.getvalue()
-    return {"cut": content[:300], "empty": b""}.get(harm, content)
+    return {"cut": content[:300], "empty": b""}.get(degradation, content)
 
 
-@pytest.mark.parametrize("harm", ["value", "shape", "type", "cut", "empty"])
+@pytest.mark.parametrize("degradation", ["value", "shape", "type", "cut", "empty"])
 @pytest.mark.parametrize("known", [True, False])
-def test_a_damaged_cache_entry_is_made_anew_with_a_line(tmp_path, harm, known, capfd):
-    path, cache = saved(tmp_path / "a.png", GREY), PictureCache(tmp_path / "cache")
+def test_a_damaged_cache_entry_is_made_anew_with_a_line(tmp_path, degradation, known, capfd):
+    path, cache = saved(tmp_path / "a.png", GREY), ImageCache(tmp_path / "cache")
     cache.open(path)
     [entry] = (tmp_path / "cache").rglob("*.npy")
-    entry.write_bytes(harmed(entry, harm))
-    cache = cache if known else PictureCache(tmp_path / "cache")
+    entry.write_bytes(degraded(entry, degradation))
+    cache = cache if known else ImageCache(tmp_path / "cache")
     np.testing.assert_array_equal(cache.open(path), GREY)
     assert "is damaged: a.png is decoded again" in " ".join(capfd.readouterr().err.split())
-    np.testing.assert_array_equal(PictureCache(tmp_path / "cache").open(path), GREY)
+    np.testing.assert_array_equal(ImageCache(tmp_path / "cache").open(path), GREY)
     assert "damaged" not in capfd.readouterr().err
 
 
 def test_an_entry_is_read_and_compared_once_in_a_process(tmp_path, monkeypatch):
-    path, cache = saved(tmp_path / "a.png", GREY), PictureCache(tmp_path / "cache")
+    path, cache = saved(tmp_path / "a.png", GREY), ImageCache(tmp_path / "cache")
     compared = []
     is_whole = cache_module.is_whole
     monkeypatch.setattr(cache_module, "is_whole", lambda entry: compared.append(entry) or is_whole(entry))
@@ -73,11 +73,11 @@ def test_an_entry_is_read_and_compared_once_in_a_process(tmp_path, monkeypatch):
 
 
 def test_half_written_entries_of_dead_processes_are_swept(tmp_path):
-    path, cache = saved(tmp_path / "a.png", GREY), PictureCache(tmp_path / "cache")
+    path, cache = saved(tmp_path / "a.png", GREY), ImageCache(tmp_path / "cache")
     cache.open(path)
     [entry] = (tmp_path / "cache").rglob("*.npy")
     dead = entry.with_name(".0f0f-0123456789ab.npy")
     dead.write_bytes(b"half")
-    with whole_file(entry.with_name("other.npy")) as living:
+    with atomic_file(entry.with_name("other.npy")) as living:
         cache.sweep()
         assert living.exists() and entry.exists() and not dead.exists()

@@ -29,7 +29,7 @@ def results(folder: Path) -> dict[str, bytes]:
             rows = [line.split(",") for line in content.decode().splitlines()]
             column = rows[0].index("seconds")
             content = repr([row[:column] + row[column + 1 :] for row in rows]).encode()
-        elif path.suffix == ".json" and path.parent.match("predictions/pictures"):
+        elif path.suffix == ".json" and path.parent.match("predictions/images"):
             content = repr({**json.loads(content), "seconds": None}).encode()
         found[path.relative_to(run).as_posix()] = content
     return found
@@ -89,9 +89,9 @@ def test_a_run_that_is_killed_at_random_moments_comes_to_the_same_bytes(runs, st
 
 def test_of_two_runs_in_one_folder_the_second_is_told_who_has_it(runs, straight):
     folder = runs.folder("twice")
-    first = runs.start(folder, kill=("waiting", "pictures"))
+    first = runs.start(folder, kill=("waiting", "images"))
     deadline = time.monotonic() + 60
-    while not (folder / "runs/mine/steps/phantom").exists():
+    while not (folder / "runs/mine/steps/synthetic").exists():
         assert time.monotonic() < deadline
         time.sleep(0.02)
     shutil.copyfile(folder / "stderr.txt", folder / "first.txt")
@@ -137,15 +137,15 @@ def in_session(leader: int) -> list[int]:
 
 
 DAMAGE = {
-    "phantom/set/train/outputs_json": "cut",
-    "pictures/parts.json": "empty",
+    "synthetic/set/train/outputs_json": "cut",
+    "images/splits.json": "empty",
     "coarse/weights.safetensors": "cut",
     "frames/errors.json": "flip",
     "refiner/history.csv": "gone",
     "prompter/weights.safetensors": "flip",
     "calibration/step.json": "cut",
-    "predictions/pictures": "flip",
-    "evaluation/figures.json": "empty",
+    "predictions/images": "flip",
+    "evaluation/headlines.json": "empty",
     "report/report.html": "cut",
 }
 
@@ -153,16 +153,16 @@ DAMAGE = {
 def test_damaged_steps_are_made_again_and_come_to_the_same_bytes(runs, straight):
     folder = runs.folder("damaged")
     shutil.copytree(straight / "runs", folder / "runs")
-    for place, harm in DAMAGE.items():
+    for place, degradation in DAMAGE.items():
         victim = folder / "runs/mine/steps" / place
         if victim.is_dir():
             victim = sorted(path for path in victim.rglob("*") if path.is_file())[-1]
         content = bytearray(victim.read_bytes())
         content[len(content) // 2] ^= 1
-        if harm == "gone":
+        if degradation == "gone":
             victim.unlink()
         else:
-            victim.write_bytes({"cut": content[: len(content) // 2], "empty": b"", "flip": content}[harm])
+            victim.write_bytes({"cut": content[: len(content) // 2], "empty": b"", "flip": content}[degradation])
     assert runs.run(folder) == 0, said(folder)
     assert said(folder).count("is damaged: the step is made again") == len(DAMAGE) == len(STEPS)
     assert_same(folder, straight)
@@ -188,7 +188,7 @@ def test_a_prediction_that_was_cut_is_made_again_when_a_step_goes_on(runs, strai
     shutil.copytree(straight / "runs", folder / "runs")
     shutil.rmtree(folder / "runs/mine/steps/predictions")
     assert runs.run(folder, kill=("made", "predictions")) == -9
-    victims = sorted((folder / "runs/mine/steps/.predictions.part/pictures").glob("*.npz"))
+    victims = sorted((folder / "runs/mine/steps/.predictions.part/images").glob("*.npz"))
     assert len(victims) == 6
     victims[0].write_bytes(victims[0].read_bytes()[:100])
     victims[3].unlink()
@@ -226,16 +226,16 @@ def test_what_a_run_and_its_plan_say_as_json_has_its_types(runs, straight, read_
     assert runs.run(folder, "--json") == 0
     result = read_json(said(folder, "stdout"))
     assert {name: type(value) for name, value in result.items()} == {
-        "folder": str, "figures": dict, "seconds": dict, "peak_memory_gb": float, "problems": list,
+        "folder": str, "metrics": dict, "seconds": dict, "peak_memory_gb": float, "problems": list,
     }  # fmt: skip
     assert set(result["seconds"]) == set(STEPS) and {type(value) for value in result["seconds"].values()} == {float}
-    assert {type(dice) for group in result["figures"].values() for dice in group.values()} <= {float, type(None)}
+    assert {type(dice) for group in result["metrics"].values() for dice in group.values()} <= {float, type(None)}
     assert runs.run(folder, "--json", "--dry-run", "--set", "merge.feather=0.2") == 0
     plan = read_json(said(folder, "stdout"))
     assert {name: type(value) for name, value in plan.items()} == {
-        "run": str, "phantom": bool, "steps": list, "memory_gb": dict,
+        "run": str, "synthetic": bool, "steps": list, "memory_gb": dict,
     }  # fmt: skip
-    assert plan["phantom"] is True and [step["name"] for step in plan["steps"]] == list(STEPS)
+    assert plan["synthetic"] is True and [step["name"] for step in plan["steps"]] == list(STEPS)
     assert {(type(v) for v in step.values()) for step in plan["steps"]} and all(
         type(value) is str for step in plan["steps"] for value in step.values()
     )

@@ -18,14 +18,14 @@ from pathlib import Path
 #: Every step of a run, as small as it gets.
 RECIPE = """
 extends = "tiny"
-data.path = "phantom"
-phantom = { train = 2, test = 1, size = 64, stream = 2, seed = 3 }
+data.path = "synthetic"
+synthetic hand = { train = 2, test = 1, size = 64, stream = 2, seed = 3 }
 seed = 5
 
 [coarse]
 size = 64
 model = { name = "small" }
-train = { epochs = 2, rise = [], lr = 0.02 }
+train = { epochs = 2, progressive_resizing = [], lr = 0.02 }
 
 [refine]
 size = 32
@@ -40,13 +40,13 @@ calibrate = 2
 
 [prompt]
 prompter = { name = "segment_anything", checkpoint = "small.pth" }
-tune = { windows = 2, validation = 1, epochs = 2 }
+tune = { ROIs = 2, validation = 1, epochs = 2 }
 
 [report]
-picture_size = 200
+image_size = 200
 """
 STEPS = (
-    *("phantom", "pictures", "coarse", "frames", "refiner", "prompter"),
+    *("synthetic", "images", "coarse", "frames", "refiner", "prompter"),
     *("calibration", "predictions", "evaluation", "report"),
 )
 #: Where a run can be made to kill itself: as a step begins, before its folder has its name, and when it is done.
@@ -55,8 +55,8 @@ POINTS = [(point, step) for step in STEPS for point in ("started", "made", "fini
 IMPORTED = (
     *(f"handbone.runs.steps.{name}" for name in ("prepare", "train", "prompter", "calibrate", "predict", "evaluate")),
     *("handbone.cli.run", "handbone.cli.run_show", "handbone.runs.engine", "handbone.runs.memory"),
-    *("handbone.report.cases", "handbone.report.page", "handbone.report.figures", "handbone.report.charts"),
-    *("segment_anything.modeling", "jinja2.ext", "matplotlib.backends.backend_agg", "matplotlib.figure"),
+    *("handbone.report.cases", "handbone.report.page", "handbone.report.page_metrics", "handbone.report.charts"),
+    *("segment_anything.modeling", "jinja2.ext", "matplotlib.backends.backend_agg", "matplotlib.metric"),
 )
 
 

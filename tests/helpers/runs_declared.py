@@ -68,7 +68,7 @@ def downstream(steps, first: set[str]) -> set[str]:
     """Names of steps and what is made from them; "data" stands for own radiographs."""
     found = set(first)
     for step in steps:
-        if found & set(step.inputs) or ("phantom" in found and "data" in step.inputs):
+        if found & set(step.inputs) or ("synthetic" in found and "data" in step.inputs):
             found.add(step.name)
     return found & {step.name for step in steps}
 

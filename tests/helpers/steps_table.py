@@ -26,7 +26,7 @@ def table() -> str:
             )
         )
     seen = _listed(["data.path", "data.cache"])
-    rows.append(("radiographs, labels", _listed(DATA_KEYS), seen, "every one; plugins that read them", "`phantom`"))
+    rows.append(("radiographs, labels", _listed(DATA_KEYS), seen, "every one; plugins that read them", "`synthetic`"))
     return "".join(f"| {' | '.join(row)} |\n" for row in rows)
 
 

@@ -35,22 +35,22 @@ def done(monkeypatch):
 
         return work
 
-    pictures = leave("pictures", problems_json=[])
-    evaluation = leave("evaluation", figures_json={}, predictions_csv="")
+    images = leave("images", problems_json=[])
+    evaluation = leave("evaluation", headlines_json={}, predictions_csv="")
     published = (("predictions.csv", "predictions.csv"),)
     monkeypatch.setattr(
         runs,
         "STEPS",
         (
-            Step("pictures", "Read", pictures),
-            Step("evaluation", "Score", evaluation, reads=("seed",), inputs=("pictures",), publishes=published),
+            Step("images", "Read", images),
+            Step("evaluation", "Score", evaluation, reads=("seed",), inputs=("images",), publishes=published),
         ),
     )
     return worked
 
 
 def run_in(folder, seed=7):
-    return Run(Recipe(name="small", seed=seed), RunFolder(folder), phantom=True, dataset=None)
+    return Run(Recipe(name="small", seed=seed), RunFolder(folder), synthetic=True, dataset=None)
 
 
 def finish(run):
@@ -107,7 +107,7 @@ def test_the_plan_is_made_when_the_run_is_held_and_what_another_process_did_is_n
         monkeypatch.setattr(lock, "held", held)
         finish(run_in(tmp_path))
         finish(run_in(tmp_path, seed=8))
-        assert done == ["pictures", "evaluation", "evaluation"]
+        assert done == ["images", "evaluation", "evaluation"]
         return held(folder)
 
     def show(plan):
@@ -123,10 +123,10 @@ def test_the_plan_is_made_when_the_run_is_held_and_what_another_process_did_is_n
 
 
 @pytest.mark.parametrize(
-    ("file", "harm"),
+    ("file", "degradation"),
     [
-        ("pictures/problems.json", b"[0]"),
-        ("pictures/problems.json", b""),
+        ("images/problems.json", b"[0]"),
+        ("images/problems.json", b""),
         ("evaluation/predictions.csv", None),
         ("evaluation/step.json", b'{"step": "evalua'),
         ("evaluation/step.json", b""),
@@ -134,17 +134,17 @@ def test_the_plan_is_made_when_the_run_is_held_and_what_another_process_did_is_n
         ("evaluation/step.json", b'{"seconds": 1, "files": 7}'),
     ],
 )
-def test_a_damaged_step_is_made_again_with_a_line_that_says_so(tmp_path, done, capfd, file, harm):
+def test_a_damaged_step_is_made_again_with_a_line_that_says_so(tmp_path, done, capfd, file, degradation):
     finish(run_in(tmp_path))
-    before = (tmp_path / "steps" / "pictures" / "problems.json").read_bytes()
+    before = (tmp_path / "steps" / "images" / "problems.json").read_bytes()
     victim = tmp_path / "steps" / file
-    victim.unlink() if harm is None else victim.write_bytes(harm)
+    victim.unlink() if degradation is None else victim.write_bytes(degradation)
     plan = run_in(tmp_path).plan()
     assert [planned.state for planned in plan if planned.state != "reused"] == ["damaged"]
     finish(run_in(tmp_path))
-    assert done == ["pictures", "evaluation", file.partition("/")[0]]
+    assert done == ["images", "evaluation", file.partition("/")[0]]
     assert f"steps/{file} is damaged: the step is made again" in capfd.readouterr().err
-    assert (tmp_path / "steps" / "pictures" / "problems.json").read_bytes() == before
+    assert (tmp_path / "steps" / "images" / "problems.json").read_bytes() == before
     assert {planned.state for planned in run_in(tmp_path).plan()} == {"reused"}
 
 
@@ -158,13 +158,13 @@ def test_a_damaged_manifest_is_a_sentence(tmp_path, done, content):
 
 def test_a_file_that_a_step_should_have_left_is_named(tmp_path, done):
     finish(run_in(tmp_path))
-    (tmp_path / "steps" / "evaluation" / "figures.json").write_text("{")
-    with pytest.raises(HandboneError, match=r"figures\.json: is missing or damaged; give the same 'handbone run'"):
-        run_in(tmp_path).context().figures()
+    (tmp_path / "steps" / "evaluation" / "headlines.json").write_text("{")
+    with pytest.raises(HandboneError, match=r"metrics\.json: is missing or damaged; give the same 'handbone run'"):
+        run_in(tmp_path).context().metrics()
 
 
 @pytest.mark.parametrize("invert", ["auto", "yes", "no"])
-def test_a_recipe_may_know_better_whether_pictures_are_inverted(tmp_path, invert):
+def test_a_recipe_may_know_better_whether_images_are_inverted(tmp_path, invert):
     grey = np.full((64, 64), 220, np.uint8)
     grey[:, 20:44] = 30
     (tmp_path / "data").mkdir()
@@ -198,9 +198,9 @@ def plain(tmp_path_factory):
 
 
 def marks(folder, *overrides):
-    """The fingerprint of each step of the recipe `tiny` on phantoms."""
-    opened = runs.open_run("tiny", ["data.path=phantom", *overrides], folder)
-    return {planned.step.name: planned.mark for planned in opened.plan()}
+    """The fingerprint of each step of the recipe `tiny` on synthetic hands."""
+    opened = runs.open_run("tiny", ["data.path=synthetic", *overrides], folder)
+    return {planned.step.name: planned.fingerprint for planned in opened.plan()}
 
 
 # Every one redoes the page too, which shows the recipe.
@@ -210,12 +210,12 @@ LAST = {"predictions", "evaluation", "report"}
 @pytest.mark.parametrize(
     ("override", "redone"),
     [
-        ("phantom.seed=5", {"phantom", "pictures", "coarse", "frames", "refiner", *LAST}),
-        ("split.seed=5", {"pictures", "coarse", "frames", "refiner", *LAST}),
+        ("synthetic.seed=5", {"synthetic", "images", "coarse", "frames", "refiner", *LAST}),
+        ("split.seed=5", {"images", "coarse", "frames", "refiner", *LAST}),
         ("coarse.train.lr=0.5", {"coarse", "frames", "refiner", *LAST}),
-        ("crop.window=700", {"frames", "refiner", *LAST}),
+        ("roi.size_px=700", {"frames", "refiner", *LAST}),
         ("predict.find_hand=64", {"frames", "refiner", *LAST}),
-        ("crop.jitter=0.25", {"refiner", *LAST}),
+        ("roi.jitter=0.25", {"refiner", *LAST}),
         ("refine.train.lr=0.5", {"refiner", *LAST}),
         ("merge.feather=0.3", LAST),
         ("evaluate.nsd_tolerances_px=[7]", {"evaluation", "report"}),
@@ -224,4 +224,4 @@ LAST = {"predictions", "evaluation", "report"}
 )
 def test_a_key_redoes_the_steps_that_depend_on_it_and_no_other(tmp_path, plain, override, redone):
     changed = marks(tmp_path, override)
-    assert {name for name, mark in changed.items() if mark != plain[name]} == redone
+    assert {name for name, fingerprint in changed.items() if fingerprint != plain[name]} == redone

@@ -27,7 +27,7 @@ from handbone.runs.steps.order import STEPS
 
 #: Read by no step that makes anything but the page, which shows the whole recipe.
 SHOWN_ALONE = {
-    "name", "summary", "data.path", "data.cache", "report.worst", "report.best", "report.picture_size",
+    "name", "summary", "data.path", "data.cache", "report.worst", "report.best", "report.image_size",
     *(f"{network}.train.{key}" for network in ("coarse", "refine") for key in
       ("workers", "devices", "nodes", "strategy", "loggers")),
 }  # fmt: skip
@@ -45,8 +45,8 @@ def place(tmp_path_factory) -> Path:
 @pytest.fixture(scope="module")
 def own(place) -> Dataset:
     """Own radiographs: three patients to train and validate with, one to test with."""
-    for person in ("ID001", "ID002", "ID003"):
-        write_hand(place / "data", "train", person, f"image_{person}")
+    for patient_id in ("ID001", "ID002", "ID003"):
+        write_hand(place / "data", "train", patient_id, f"image_{patient_id}")
     write_hand(place / "data", "test", "ID040", "image_test", labelled=False)
     return open_dataset(Data(path=str(place / "data")))
 
@@ -82,7 +82,7 @@ def test_a_key_redoes_the_steps_that_declare_it_and_what_follows_from_them(place
         recipe = ready_made(recipe)
     run = Run(recipe, RunFolder(place / "run"), dataset is None, dataset)
     before, walked = marks(recipe, place, dataset), set()
-    assert {step.name for step in STEPS} - before.keys() == ({"phantom"} if dataset else set())
+    assert {step.name for step in STEPS} - before.keys() == ({"synthetic"} if dataset else set())
     for key in set(KEYS) - {"coarse.train.epochs", "refine.train.epochs", "merge.gate"}:
         first = {step.name for step in run.steps if key in step.counted}
         if dataset is not None and key in DATA_KEYS:
@@ -103,7 +103,7 @@ def test_declared_names_are_keys_and_earlier_steps():
     seen = {"data"}
     for step in STEPS:
         for name in (*step.reads, *step.ignores):
-            assert any(covers([name], key) for key in KEYS), f"{step.name}: {name} is no key"
+            assert any(covers([name], key) for key in KEYS), f"{step.name}: {name} is not a key"
         assert set(step.inputs) <= seen, step.name
         seen.add(step.name)
 
@@ -197,7 +197,7 @@ def test_a_radiograph_that_is_moved_to_another_patient_counts(place):
     for path in (first, root / "train" / "outputs_json" / "ID001" / "image_a.json"):
         target = path.parents[1] / "ID002" / path.name
         path.rename(target)
-    assert "pictures" in redone(before, marks(recipe, place, open_dataset(Data(path=str(root)))))
+    assert "images" in redone(before, marks(recipe, place, open_dataset(Data(path=str(root)))))
 
 
 def test_a_copied_data_set_is_the_same(place, own, tmp_path):
@@ -213,14 +213,14 @@ def test_all_that_is_known_of_a_sample_counts(place, own):
             continue
         first = replace(own.samples[0], **{field.name: "changed"})
         other = replace(own, samples=(first, *own.samples[1:]))
-        assert "pictures" in redone(before, marks(everything(place), place, other)), field.name
+        assert "images" in redone(before, marks(everything(place), place, other)), field.name
 
 
 @pytest.mark.parametrize(
     ("change", "first"),
     [
-        # A prompted stage without a refiner has the window of [crop].
-        ({"refine": None, "crop.window": 700.0}, {"prompter", "calibration", "predictions"}),
+        # A prompted stage without a refiner has the ROI of [roi].
+        ({"refine": None, "roi.size_px": 700.0}, {"prompter", "calibration", "predictions"}),
         # Whether a refiner knows both sides stands in the card of its weights, trained here or not.
         ({"refine.train.epochs": 0, "refine.augment.flip": 0.0}, {"calibration", "predictions"}),
         ({"predict.precision": "32"}, {"frames", "calibration", "predictions"}),
@@ -249,10 +249,10 @@ def test_the_version_of_a_plugin_that_takes_part_counts(place, own, monkeypatch)
 
 def test_a_step_sees_the_keys_that_it_declares_and_no_other(place):
     recipe = everything(place)
-    seen = only(recipe, ["seed", "crop.window", "refine", "coarse.train.lr"])
-    assert seen.seed == recipe.seed and seen.crop.window == 512 and seen.coarse.train.lr == recipe.coarse.train.lr
+    seen = only(recipe, ["seed", "roi.size_px", "refine", "coarse.train.lr"])
+    assert seen.seed == recipe.seed and seen.roi.size_px == 512 and seen.coarse.train.lr == recipe.coarse.train.lr
     assert seen.refine is recipe.refine, "a table that is declared whole is the recipe's own"
-    for asked in ("seen.merge", "seen.crop.jitter", "seen.coarse.train.epochs", "seen.coarse.size", "seen.name"):
+    for asked in ("seen.merge", "seen.roi.jitter", "seen.coarse.train.epochs", "seen.coarse.size", "seen.name"):
         with pytest.raises(UndeclaredError, match=asked.removeprefix("seen.")):
             eval(asked)
     with pytest.raises(AttributeError):
@@ -267,13 +267,13 @@ def test_a_step_sees_the_inputs_that_it_declares_and_no_other(tmp_path, own):
     assert part.step("coarse") == whole.step("coarse") and not part.has("coarse")
     for ask in (
         lambda: part.step("frames"), lambda: part.read("frames", "errors.json"), lambda: part.find("frames", "a"),
-        lambda: part.dataset, lambda: part.cache, lambda: part.phantom, lambda: part.parts, lambda: part.folder,
+        lambda: part.dataset, lambda: part.cache, lambda: part.synthetic, lambda: part.parts, lambda: part.folder,
         lambda: part.seconds("frames"), lambda: part.recipe.name,
     ):  # fmt: skip
         with pytest.raises(UndeclaredError, match=r"the step 'refiner' asks|'name' is not declared"):
             ask()
     with_data = whole.part("coarse", reads=(), inputs=("data",))
-    assert with_data.dataset is own and with_data.phantom is False and with_data.cache is whole.cache
+    assert with_data.dataset is own and with_data.synthetic is False and with_data.cache is whole.cache
 
 
 def test_a_step_of_an_earlier_recipe_is_no_part_of_the_run(tmp_path, own):

@@ -6,14 +6,14 @@ from pathlib import Path
 import pytest
 
 from handbone.core.errors import HandboneError
-from handbone.core.files import whole_file
-from handbone.runs.fingerprints import fingerprint
+from handbone.core.files import atomic_file
+from handbone.runs.fingerprints import fingerprint_of
 from handbone.runs.folder import RunFolder
 
 
 def test_fingerprint_depends_on_values_not_on_their_order():
-    assert fingerprint({"a": 1, "b": [1, 2]}) == fingerprint({"b": [1, 2], "a": 1})
-    assert fingerprint({"a": 1}) != fingerprint({"a": 2})
+    assert fingerprint_of({"a": 1, "b": [1, 2]}) == fingerprint_of({"b": [1, 2], "a": 1})
+    assert fingerprint_of({"a": 1}) != fingerprint_of({"a": 2})
 
 
 def test_step_is_new_then_reused_then_redone_when_its_inputs_change(tmp_path):
@@ -83,12 +83,12 @@ def whole(tmp_path):
     return run
 
 
-@pytest.mark.parametrize("harm", [b"weightz", b"weight", b"", None])
-def test_every_file_of_a_step_is_compared_with_its_sum(tmp_path, harm):
+@pytest.mark.parametrize("degradation", [b"weightz", b"weight", b"", None])
+def test_every_file_of_a_step_is_compared_with_its_sum(tmp_path, degradation):
     run = whole(tmp_path)
     assert run.state("coarse", "one") == "reused"
     victim = run.step("coarse") / "deep" / "weights"
-    victim.unlink() if harm is None else victim.write_bytes(harm)
+    victim.unlink() if degradation is None else victim.write_bytes(degradation)
     assert run.state("coarse", "one") == "damaged" and run.damage("coarse") == "steps/coarse/deep/weights"
 
 
@@ -164,7 +164,7 @@ def test_what_killed_processes_left_half_written_goes_at_the_next_start(tmp_path
 
 def test_a_file_that_another_command_is_writing_stays(tmp_path):
     run = RunFolder(tmp_path)
-    with whole_file(run.path / "masks.csv") as temporary:
+    with atomic_file(run.path / "masks.csv") as temporary:
         temporary.write_text("half")
         with run.locked():
             assert temporary.exists()

@@ -1,4 +1,4 @@
-"""Further metrics that a recipe names: checked before any work, and part of an evaluation's fingerprint."""
+"""Extra metrics that a recipe names: checked before any work, and part of an evaluation's fingerprint."""
 
 import pytest
 
@@ -13,7 +13,7 @@ def recipe(*metrics) -> Recipe:
     return Recipe(name="x", evaluate={"metrics": metrics} if metrics else {})
 
 
-def test_further_metrics_are_part_of_an_evaluations_fingerprint():
+def test_extra_metrics_are_part_of_an_evaluations_fingerprint():
     step = next(step for step in STEPS if step.name == "evaluation")
     choices = ((), ("iou",), ("iou", "assd_px"), ("assd_px",))
     assert len({step_fingerprint(step, recipe(*names), {}) for names in choices}) == len(choices)

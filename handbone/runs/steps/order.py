@@ -17,22 +17,24 @@ from handbone.runs.step import Step
 def _late(module: str, function: str) -> Callable[[Context, Path], None]:
     """A step's work, imported when it is carried out: planning must not wait for torch."""
 
-    def work(context: Context, part: Path) -> None:
-        getattr(importlib.import_module(f"handbone.runs.steps.{module}"), function)(context, part)
+    def work(context: Context, workdir: Path) -> None:
+        getattr(importlib.import_module(f"handbone.runs.steps.{module}"), function)(context, workdir)
 
     return work
 
 
-def _refined(recipe: Recipe, phantom: bool) -> bool:
+def _refined(recipe: Recipe, synthetic: bool) -> bool:
     return recipe.refine is not None
 
 
-def _tuned(recipe: Recipe, phantom: bool) -> bool:
+def _tuned(recipe: Recipe, synthetic: bool) -> bool:
     return recipe.prompt is not None and recipe.prompt.tune is not None
 
 
-def _calibrated(recipe: Recipe, phantom: bool) -> bool:
-    return (phantom and recipe.predict.calibrate > 0) or (_refined(recipe, phantom) and recipe.merge.gate != "limits")
+def _calibrated(recipe: Recipe, synthetic: bool) -> bool:
+    return (synthetic and recipe.predict.calibrate > 0) or (
+        _refined(recipe, synthetic) and recipe.merge.gate != "limits"
+    )
 
 
 def _epochs(network: Network | None) -> int:
@@ -55,10 +57,14 @@ def _place(table: str) -> tuple[str, ...]:
     return tuple(f"{table}.train.{key}" for key in ("workers", "devices", "nodes", "strategy", "loggers"))
 
 
-# What a window is found by; `crop.jitter` is how much it is moved in trainings.
-_WINDOW = tuple(f"crop.{key}" for key in ("anchors", "window", "normal_unit", "turn", "mirror", "rescale", "wider"))
+# What an ROI is found by; `roi.jitter` is how much it is moved in trainings.
+_WINDOW = tuple(
+    f"crop.{key}" for key in ("anchors", "roi", "normal_mc3_length_px", "turn", "mirror", "rescale", "wider")
+)
 # What says of the refiner how it is used; it goes into the card of its weights.
-_REFINER_USE = tuple(f"refine.{key}" for key in ("bones", "coarse_channels", "regions", "roam", "augment.flip"))
+_REFINER_USE = tuple(
+    f"refine.{key}" for key in ("bones", "coarse_channels", "regions", "random_roi_probability", "augment.flip")
+)
 _METHOD = ("predict", "merge", "prompt", "crop", *_REFINER_USE)
 
 WEIGHTS = (
@@ -71,16 +77,16 @@ WEIGHTS = (
 STEPS: tuple[Step, ...] = (
     Step(
         name=DRAWN,
-        summary="Draw phantom radiographs",
-        work=_late("prepare", "draw_phantoms"),
-        reads=("phantom",),
-        sizes=lambda r: f"{r.phantom.train} + {r.phantom.test} of {r.phantom.size} x {r.phantom.size}",
-        needed=lambda recipe, phantom: phantom,
+        summary="Draw synthetic radiographs",
+        work=_late("prepare", "draw_synthetic_hands"),
+        reads=("synthetic",),
+        sizes=lambda r: f"{r.synthetic.train} + {r.synthetic.test} of {r.synthetic.size} x {r.synthetic.size}",
+        needed=lambda recipe, synthetic: synthetic,
     ),
     Step(
-        name="pictures",
-        summary="Read pictures, divide people",
-        work=_late("prepare", "read_pictures"),
+        name="images",
+        summary="Read images, divide patients",
+        work=_late("prepare", "read_images"),
         reads=("split",),
         inputs=(DATA,),
         sizes=lambda r: f"fold {r.split.fold} of {r.split.folds}",
@@ -91,10 +97,10 @@ STEPS: tuple[Step, ...] = (
         work=_late("train", "train_coarse"),
         reads=("seed", "coarse"),
         ignores=_place("coarse"),
-        inputs=(DATA, "pictures"),
+        inputs=(DATA, "images"),
         sizes=lambda r: _training_size(r.coarse),
         trains=lambda r: _trained(r.coarse),
-        needed=lambda recipe, phantom: _epochs(recipe.coarse) > 0,
+        needed=lambda recipe, synthetic: _epochs(recipe.coarse) > 0,
     ),
     Step(
         name="coarse",
@@ -102,7 +108,7 @@ STEPS: tuple[Step, ...] = (
         work=_late("train", "take_coarse"),
         reads=("coarse.size", "coarse.model", "coarse.weights"),
         sizes=lambda r: f"{r.coarse.model.name}, weights as they are",
-        needed=lambda recipe, phantom: _epochs(recipe.coarse) == 0,
+        needed=lambda recipe, synthetic: _epochs(recipe.coarse) == 0,
     ),
     Step(
         name="frames",
@@ -113,8 +119,8 @@ STEPS: tuple[Step, ...] = (
             *("refine.size", "refine.bones", "refine.coarse_channels", "coarse.size"),
             *("predict.threshold", "predict.find_hand", "predict.precision"),
         ),
-        inputs=(DATA, "pictures", "coarse"),
-        sizes=lambda r: f"window {r.crop.window:g} px",
+        inputs=(DATA, "images", "coarse"),
+        sizes=lambda r: f"ROI {r.roi.size_px:g} px",
         needed=_refined,
     ),
     Step(
@@ -123,10 +129,10 @@ STEPS: tuple[Step, ...] = (
         work=_late("train", "train_refiner"),
         reads=("seed", "refine", "crop"),
         ignores=_place("refine"),
-        inputs=(DATA, "pictures", "coarse", "frames"),
+        inputs=(DATA, "images", "coarse", "frames"),
         sizes=lambda r: _training_size(r.refine) if r.refine else "",
         trains=lambda r: _trained(r.refine),
-        needed=lambda recipe, phantom: _epochs(recipe.refine) > 0,
+        needed=lambda recipe, synthetic: _epochs(recipe.refine) > 0,
     ),
     Step(
         name="refiner",
@@ -135,34 +141,34 @@ STEPS: tuple[Step, ...] = (
         reads=("refine.size", "refine.model", "refine.weights", "refine.coarse_channels"),
         inputs=("coarse",),
         sizes=lambda r: f"{r.refine.model.name}, weights as they are" if r.refine else "",
-        needed=lambda recipe, phantom: _refined(recipe, phantom) and _epochs(recipe.refine) == 0,
+        needed=lambda recipe, synthetic: _refined(recipe, synthetic) and _epochs(recipe.refine) == 0,
     ),
     Step(
         name="prompter",
         summary="Tune the prompted network",
         work=_late("prompter", "tune_prompter"),
         reads=("seed", "prompt", "crop", "refine.bones"),
-        inputs=(DATA, "pictures", "frames"),
-        sizes=lambda r: f"{r.prompt.prompter.name}, {r.prompt.tune.windows} windows, epochs: {r.prompt.tune.epochs}",
+        inputs=(DATA, "images", "frames"),
+        sizes=lambda r: f"{r.prompt.prompter.name}, {r.prompt.tune.rois} ROIs, epochs: {r.prompt.tune.epochs}",
         needed=_tuned,
     ),
     Step(
         name="calibration",
         summary="Learn which masks to believe",
         work=_late("calibrate", "calibrate"),
-        reads=(*_METHOD, "phantom.size", "phantom.seed", "phantom.variety"),
-        inputs=(DATA, "pictures", "coarse", "refiner", "prompter"),
-        sizes=lambda r: f"{r.predict.calibrate} phantoms" if r.predict.calibrate else "validation pictures",
+        reads=(*_METHOD, "synthetic.size", "synthetic.seed", "synthetic.variety"),
+        inputs=(DATA, "images", "coarse", "refiner", "prompter"),
+        sizes=lambda r: f"{r.predict.calibrate} synthetic hands" if r.predict.calibrate else "validation images",
         needed=_calibrated,
-        # 2: drawn hands to calibrate with have looks that no training shows.
+        # 2: synthetic hands to calibrate with have looks that no training shows.
         revision=2,
     ),
     Step(
         name="predictions",
         summary="Predict, refine and merge",
-        work=_late("predict", "predict_pictures"),
+        work=_late("predict", "predict_images"),
         reads=_METHOD,
-        inputs=(DATA, "pictures", "coarse", "refiner", "prompter", "calibration"),
+        inputs=(DATA, "images", "coarse", "refiner", "prompter", "calibration"),
         publishes=tuple((file, file) for file in ("predictions.csv", *WEIGHTS)),
     ),
     Step(
@@ -170,7 +176,7 @@ STEPS: tuple[Step, ...] = (
         summary="Compare with the labels",
         work=_late("evaluate", "evaluate"),
         reads=("evaluate", "predict.threshold"),
-        inputs=(DATA, "pictures", "predictions"),
+        inputs=(DATA, "images", "predictions"),
         publishes=(("metrics.csv", "metrics.csv"), ("summary.csv", "summary.csv")),
     ),
     Step(
@@ -180,7 +186,7 @@ STEPS: tuple[Step, ...] = (
         # The page shows the recipe, and how long the other steps took.
         reads=tuple(Recipe.model_fields),
         inputs=(
-            *(DATA, "pictures", "coarse", "frames", "refiner", "prompter", "calibration", "predictions", "evaluation"),
+            *(DATA, "images", "coarse", "frames", "refiner", "prompter", "calibration", "predictions", "evaluation"),
         ),
         publishes=(("report.html", "report.html"),),
     ),
