@@ -122,7 +122,7 @@ class Context:
         """Headline metrics: group of bones to stage to mean Dice; empty without labels to compare with."""
         return self.read("evaluation", "headlines.json")
 
-    def workdir(self, step: str, *, reads: Iterable[str], inputs: Iterable[str]) -> "Context":
+    def narrowed(self, step: str, *, reads: Iterable[str], inputs: Iterable[str]) -> "Context":
         """What a step is given that declares these recipe keys and earlier steps."""
         return _StepContext(self, step, only(self.recipe, reads), frozenset(inputs))
 

@@ -48,7 +48,7 @@ class Step:
 
     def carry_out(self, run: Context, folder: Path) -> None:
         """Do the work with what the step declares of a run, and nothing else."""
-        self.work(run.part(self.name, reads=self.reads, inputs=self.inputs), folder)
+        self.work(run.narrowed(self.name, reads=self.reads, inputs=self.inputs), folder)
 
     @property
     def counted(self) -> tuple[str, ...]:

@@ -236,9 +236,8 @@ def test_what_a_run_and_its_plan_say_as_json_has_its_types(runs, straight, read_
         "run": str, "synthetic": bool, "steps": list, "memory_gb": dict,
     }  # fmt: skip
     assert plan["synthetic"] is True and [step["name"] for step in plan["steps"]] == list(STEPS)
-    assert {(type(v) for v in step.values()) for step in plan["steps"]} and all(
-        type(value) is str for step in plan["steps"] for value in step.values()
-    )
+    assert all(set(step) == {"name", "state", "sizes"} for step in plan["steps"])
+    assert {type(value) for step in plan["steps"] for value in step.values()} == {str}
     assert {type(value) for value in plan["memory_gb"].values()} == {float}
     states = {step["name"]: step["state"] for step in plan["steps"]}
     assert states["refiner"] == "reused" and states["predictions"] == "redone"

@@ -19,7 +19,7 @@ from pathlib import Path
 RECIPE = """
 extends = "tiny"
 data.path = "synthetic"
-synthetic hand = { train = 2, test = 1, size = 64, stream = 2, seed = 3 }
+synthetic = { train = 2, test = 1, size = 64, stream = 2, seed = 3 }
 seed = 5
 
 [coarse]
@@ -40,7 +40,7 @@ calibrate = 2
 
 [prompt]
 prompter = { name = "segment_anything", checkpoint = "small.pth" }
-tune = { ROIs = 2, validation = 1, epochs = 2 }
+tune = { rois = 2, validation = 1, epochs = 2 }
 
 [report]
 image_size = 200

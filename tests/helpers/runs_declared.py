@@ -61,7 +61,7 @@ def _extra(choice: Choice) -> dict:
 def marks(recipe: Recipe, folder: Path, dataset=None) -> dict[str, str]:
     """Each step's fingerprint; synthetic hands are drawn where there is no data set."""
     run = Run(recipe, RunFolder(folder / "run"), dataset is None, dataset)
-    return {planned.step.name: planned.mark for planned in run.plan()}
+    return {planned.step.name: planned.fingerprint for planned in run.plan()}
 
 
 def downstream(steps, first: set[str]) -> set[str]:

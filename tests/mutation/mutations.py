@@ -116,7 +116,7 @@ MUTATIONS = (
         "roi.jitter left out",
         "handbone/runs/steps/order.py",
         'reads=("seed", "refine", "crop"),',
-        'reads=("seed", "refine", *_WINDOW),',
+        'reads=("seed", "refine", *_PLACEMENT),',
         "tests/runs/test_runs_again.py::test_a_key_redoes_the_steps_that_depend_on_it_and_no_other",
     ),
     Mutation(
@@ -248,7 +248,7 @@ MUTATIONS = (
     Mutation(
         "a cut prediction believed when a step goes on",
         "handbone/runs/steps/predict.py",
-        'return record["files"] == _sums(part, sample)',
+        'return record["files"] == _sums(workdir, sample)',
         "return True",
         "tests/faults/test_faults_runs.py::test_a_prediction_that_was_cut_is_made_again_when_a_step_goes_on",
     ),

@@ -159,7 +159,7 @@ def test_a_damaged_manifest_is_a_sentence(tmp_path, done, content):
 def test_a_file_that_a_step_should_have_left_is_named(tmp_path, done):
     finish(run_in(tmp_path))
     (tmp_path / "steps" / "evaluation" / "headlines.json").write_text("{")
-    with pytest.raises(HandboneError, match=r"metrics\.json: is missing or damaged; give the same 'handbone run'"):
+    with pytest.raises(HandboneError, match=r"headlines\.json: is missing or damaged; give the same 'handbone run'"):
         run_in(tmp_path).context().metrics()
 
 

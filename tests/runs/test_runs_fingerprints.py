@@ -263,16 +263,16 @@ def test_a_step_sees_the_keys_that_it_declares_and_no_other(place):
 
 def test_a_step_sees_the_inputs_that_it_declares_and_no_other(tmp_path, own):
     whole = Context(Recipe(name="r"), RunFolder(tmp_path), False, own)
-    part = whole.part("refiner", reads=("seed",), inputs=("coarse",))
+    part = whole.narrowed("refiner", reads=("seed",), inputs=("coarse",))
     assert part.step("coarse") == whole.step("coarse") and not part.has("coarse")
     for ask in (
         lambda: part.step("frames"), lambda: part.read("frames", "errors.json"), lambda: part.find("frames", "a"),
-        lambda: part.dataset, lambda: part.cache, lambda: part.synthetic, lambda: part.parts, lambda: part.folder,
+        lambda: part.dataset, lambda: part.cache, lambda: part.synthetic, lambda: part.splits, lambda: part.folder,
         lambda: part.seconds("frames"), lambda: part.recipe.name,
     ):  # fmt: skip
         with pytest.raises(UndeclaredError, match=r"the step 'refiner' asks|'name' is not declared"):
             ask()
-    with_data = whole.part("coarse", reads=(), inputs=("data",))
+    with_data = whole.narrowed("coarse", reads=(), inputs=("data",))
     assert with_data.dataset is own and with_data.synthetic is False and with_data.cache is whole.cache
 
 

@@ -111,7 +111,7 @@ def test_a_begun_step_with_a_damaged_record_begins_anew(tmp_path, record):
     with pytest.raises(KeyboardInterrupt), run.work_on("coarse", "one") as part:
         (part / "half").touch()
         raise KeyboardInterrupt
-    (run.part("coarse") / "step.json").write_text(record)
+    (run.workdir("coarse") / "step.json").write_text(record)
     assert run.state("coarse", "one") == "new" and run.seconds("coarse") == 0
     with run.work_on("coarse", "one") as part:
         assert not (part / "half").exists()
@@ -132,9 +132,9 @@ def test_all_of_a_step_is_on_the_disk_before_it_has_its_name(tmp_path, monkeypat
     monkeypatch.setattr(os, "fsync", synced)
     monkeypatch.setattr(os, "replace", replaced)
     run = whole(tmp_path)
-    part, last = run.part("coarse"), events.index(f"{run.step('coarse')} has its name")
+    workdir, last = run.workdir("coarse"), events.index(f"{run.step('coarse')} has its name")
     before = set(events[:last])
-    assert {str(part / name) for name in ("", "deep", "deep/weights", "empty", "step.json")} <= before
+    assert {str(workdir / name) for name in ("", "deep", "deep/weights", "empty", "step.json")} <= before
     assert events[last + 1] == str(run.path / "steps")
 
 
@@ -145,11 +145,11 @@ def test_what_killed_processes_left_half_written_goes_at_the_next_start(tmp_path
     left = [
         run.path / ".predictions-0123456789ab.csv",
         run.path / "weights" / ".coarse-0123456789ab.safetensors",
-        run.part("refiner") / ".last-0123456789ab.ckpt",
-        run.part("refiner") / ".set-0123456789ab" / "a.png",
+        run.workdir("refiner") / ".last-0123456789ab.ckpt",
+        run.workdir("refiner") / ".set-0123456789ab" / "a.png",
         run.step("coarse") / ".set-0123456789ab" / "a.png",
     ]
-    stay = [run.path / "mine-0123456789ab.csv", run.part("refiner") / "last.ckpt", run.path / ".other" / "a"]
+    stay = [run.path / "mine-0123456789ab.csv", run.workdir("refiner") / "last.ckpt", run.path / ".other" / "a"]
     for path in (*left, *stay):
         path.parent.mkdir(parents=True, exist_ok=True)
         path.touch()

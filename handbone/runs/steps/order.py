@@ -57,15 +57,16 @@ def _place(table: str) -> tuple[str, ...]:
     return tuple(f"{table}.train.{key}" for key in ("workers", "devices", "nodes", "strategy", "loggers"))
 
 
-# What an ROI is found by; `roi.jitter` is how much it is moved in trainings.
-_WINDOW = tuple(
-    f"crop.{key}" for key in ("anchors", "roi", "normal_mc3_length_px", "turn", "mirror", "rescale", "wider")
+# What an ROI is placed by; `roi.jitter` is how much it is moved in trainings.
+_PLACEMENT = tuple(
+    f"roi.{key}"
+    for key in ("anchors", "size_px", "normal_mc3_length_px", "turn", "mirror", "rescale", "fallback_scale")
 )
 # What says of the refiner how it is used; it goes into the card of its weights.
 _REFINER_USE = tuple(
-    f"refine.{key}" for key in ("bones", "coarse_channels", "regions", "random_roi_probability", "augment.flip")
+    f"refine.{key}" for key in ("bones", "coarse_channels", "extra_rois", "random_roi_probability", "augment.flip")
 )
-_METHOD = ("predict", "merge", "prompt", "crop", *_REFINER_USE)
+_METHOD = ("predict", "merge", "prompt", "roi", *_REFINER_USE)
 
 WEIGHTS = (
     "weights/coarse.safetensors",
@@ -115,7 +116,7 @@ STEPS: tuple[Step, ...] = (
         summary="Find wrists in coarse masks",
         work=_late("train", "find_frames"),
         reads=(
-            *_WINDOW,
+            *_PLACEMENT,
             *("refine.size", "refine.bones", "refine.coarse_channels", "coarse.size"),
             *("predict.threshold", "predict.find_hand", "predict.precision"),
         ),
@@ -127,7 +128,7 @@ STEPS: tuple[Step, ...] = (
         name="refiner",
         summary="Train the refiner",
         work=_late("train", "train_refiner"),
-        reads=("seed", "refine", "crop"),
+        reads=("seed", "refine", "roi"),
         ignores=_place("refine"),
         inputs=(DATA, "images", "coarse", "frames"),
         sizes=lambda r: _training_size(r.refine) if r.refine else "",
@@ -147,7 +148,7 @@ STEPS: tuple[Step, ...] = (
         name="prompter",
         summary="Tune the prompted network",
         work=_late("prompter", "tune_prompter"),
-        reads=("seed", "prompt", "crop", "refine.bones"),
+        reads=("seed", "prompt", "roi", "refine.bones"),
         inputs=(DATA, "images", "frames"),
         sizes=lambda r: f"{r.prompt.prompter.name}, {r.prompt.tune.rois} ROIs, epochs: {r.prompt.tune.epochs}",
         needed=_tuned,
