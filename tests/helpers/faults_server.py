@@ -56,7 +56,7 @@ IMPORTED = (
     *(f"handbone.runs.steps.{name}" for name in ("prepare", "train", "prompter", "calibrate", "predict", "evaluate")),
     *("handbone.cli.run", "handbone.cli.run_show", "handbone.runs.engine", "handbone.runs.memory"),
     *("handbone.report.cases", "handbone.report.page", "handbone.report.page_metrics", "handbone.report.charts"),
-    *("segment_anything.modeling", "jinja2.ext", "matplotlib.backends.backend_agg", "matplotlib.metric"),
+    *("segment_anything.modeling", "jinja2.ext", "matplotlib.backends.backend_agg", "matplotlib.pyplot"),
 )
 
 
