@@ -1,13 +1,8 @@
 """A decoded radiograph: pixels, and what its file says of them."""
 
 from dataclasses import dataclass, replace
-from typing import Literal
 
 import numpy as np
-
-#: Where a spacing holds: in the hand itself (calibrated, or at the detector and divided by the magnification that the
-#: file states), or at the detector, where the hand appears larger than it is.
-SpacingSource = Literal["pixel_spacing", "imager_spacing_demagnified", "imager_spacing"]
 
 
 @dataclass(frozen=True, eq=False)
@@ -20,14 +15,14 @@ class Radiograph:
     inverted: whether the file showed bones dark, so that its values were turned round.
     bits: bits a value in the file (8 to 16; 32 for floating point).
     spacing_mm: from one row to the next and from one column to the next, where the file says so.
-    spacing_source: where that spacing holds; None where the reader does not say.
+    spacing_source: what in the file says so, such as "PixelSpacing"; empty without a spacing.
     """
 
     image: np.ndarray
     inverted: bool
     bits: int
     spacing_mm: tuple[float, float] | None = None
-    spacing_source: SpacingSource | None = None
+    spacing_source: str = ""
 
     @property
     def size_hw(self) -> tuple[int, int]:

@@ -19,6 +19,8 @@ _SHAFT = (0.3, 0.7)
 # Radius, whose end is 3 cm wide, and 2.5 to 5.5 cm in an Ulna, whose end is 17 mm wide.
 RADIUS_SHAFT = (1.0, 2.0)
 ULNA_SHAFT = (1.4, 3.2)
+# For a rough direction, by what a picture of the hand alone shows.
+ROUGH_SHAFT = (0.5, 1.0)
 # Two centimetres have to be seen for a direction.
 _LEAST_SHAFT = 0.66
 

@@ -22,7 +22,7 @@ def styloid(hand: Hand) -> np.ndarray:
 def ulnar_corner(hand: Hand) -> np.ndarray:
     """(2,) ulnar corner of the lunate fossa.
 
-    It is the point of the Radius that lies farthest in the direction midway between distal and ulnar, in its ulnar half.
+    It is the point of the Radius' ulnar half that lies farthest in the direction midway between distal and ulnar.
     """
     half, direction = _thumb_half(hand, thumb=False), hand.axis("Radius").direction
     return half[np.argmax(half @ (direction - hand.thumbwards(direction)))]

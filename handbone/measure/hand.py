@@ -9,7 +9,8 @@ from handbone import anatomy
 from handbone.anatomy import SHORT_NAMES
 from handbone.core.bone_masks import BoneMasks
 from handbone.core.errors import ShapeError
-from handbone.measure.axes import RADIUS_SHAFT, ULNA_SHAFT, LongAxis
+from handbone.data.plausible import hand_unit
+from handbone.measure.axes import RADIUS_SHAFT, ROUGH_SHAFT, ULNA_SHAFT, LongAxis
 from handbone.measure.outline import Outline, across
 from handbone.measure.scale import Scale
 
@@ -18,6 +19,7 @@ T = TypeVar("T")
 #: Short name (MC3, Capitate) to the bone's index.
 BONE: dict[str, int] = {name: index for index, name in enumerate(SHORT_NAMES)}
 _FOREARM = {BONE["Radius"]: RADIUS_SHAFT, BONE["Ulna"]: ULNA_SHAFT}
+_FIRST_OF_FOREARM = min(_FOREARM)
 _CARPUS_AND_FOREARM = (*anatomy.CARPALS, *_FOREARM)
 # Bones on the thumb's side and on the little finger's; the first of a pair lies nearer the thumb in every hand.
 _THUMBWARDS = [
@@ -100,26 +102,40 @@ class Hand:
         """
         return self._once("axis", BONE[name], self._axis)
 
+    def rough_axis(self, name: str) -> LongAxis:
+        """The long axis; of Radius or Ulna from what is seen of the shaft, where that is too little to measure along.
+
+        Raises
+        ------
+        Refused: as `axis`, or hardly anything of the shaft is seen.
+        """
+        try:
+            return self.axis(name)
+        except Refused:
+            if BONE[name] not in _FOREARM:
+                raise
+            return self._forearm_axis(BONE[name], ROUGH_SHAFT)
+
     def thumbwards(self, direction: np.ndarray) -> np.ndarray:
         """(2,) the unit vector across a direction towards the fingertips that points to the thumb's side."""
         return across(direction) * self._handedness()
 
     def wrist_angle(self) -> float:
         """Degrees of MC3's axis against the Radius', positive where the hand is bent away from the thumb."""
-        radius, third = self.axis("Radius").direction, self.axis("MC3").direction
-        return -self.turn(radius, third)
+        return -self.turn(self.axis("Radius").direction, self.axis("MC3").direction)
 
     def turn(self, start: np.ndarray, end: np.ndarray) -> float:
         """Degrees from one unit direction to another, positive towards the thumb."""
         return float(np.degrees(np.arctan2(end @ self.thumbwards(start), end @ start)))
 
     def need_straight(self, limit_degrees: float) -> None:
-        """
+        """Refuse a bent wrist.
+
         Raises
         ------
         Refused: the wrist is bent by more than that.
         """
-        angle = self.wrist_angle()
+        angle = -self.turn(self.rough_axis("Radius").direction, self.axis("MC3").direction)
         if abs(angle) > limit_degrees:
             side = "away from" if angle > 0 else "towards"
             raise Refused(
@@ -129,6 +145,23 @@ class Hand:
     def centroid(self, name: str) -> np.ndarray:
         """(2,) the middle of a bone's outline."""
         return self.outline(name).centroid
+
+    def corners(self, index: int) -> np.ndarray:
+        """(4, 2) corners of a bone's box."""
+        left, top, right, bottom = self.masks.boxes_xyxy[index].tolist()
+        return np.array([[left, top], [right, top], [left, bottom], [right, bottom]]) * self.pixel_xy
+
+    def expected_unit(self) -> float:
+        """The length that the third metacarpal should have, by the areas of all bones.
+
+        Raises
+        ------
+        Refused: no bone is seen.
+        """
+        unit = hand_unit(self.masks.areas() * np.prod(self.pixel_xy))
+        if not unit > 0:
+            raise Refused("no bone is seen that tells the hand's size")
+        return unit
 
     def pixels(self, points: np.ndarray) -> np.ndarray:
         """Points (..., 2) in pixels of the picture."""
@@ -152,11 +185,14 @@ class Hand:
         outline = self.outline(name)
         if index not in _FOREARM:
             return LongAxis.of_tubular(outline, outline.centroid - self._start_of(index))
-        hand = self._mean(b for b in range(anatomy.COUNT) if b not in _FOREARM)
-        towards = hand - outline.centroid
-        axis = LongAxis.of_forearm(outline, towards, _FOREARM[index], self._seen_whole(outline, towards))
+        return self._forearm_axis(index, _FOREARM[index])
+
+    def _forearm_axis(self, index: int, shaft: tuple[float, float]) -> LongAxis:
+        outline = self.outline(SHORT_NAMES[index])
+        towards = self._mean(range(_FIRST_OF_FOREARM)) - outline.centroid
+        axis = LongAxis.of_forearm(outline, towards, shaft, self._seen_whole(outline, towards))
         if axis is None:
-            raise Refused(f"too little of the shaft of {name} is seen for its axis")
+            raise Refused(f"too little of the shaft of {SHORT_NAMES[index]} is seen for its axis")
         return axis
 
     def _seen_whole(self, outline: Outline, towards: np.ndarray) -> float:

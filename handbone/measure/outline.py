@@ -99,7 +99,7 @@ class Outline:
         return _cuts(self.points @ direction, self.points @ across(direction), levels)
 
     def crossings(self, point: np.ndarray, direction: np.ndarray) -> np.ndarray:
-        """(m,) sorted distances from a point, along a unit direction, at which the line through it meets the outline."""
+        """(m,) sorted distances from a point, along a unit direction, at which that line meets the outline."""
         u, v = (self.points - point) @ direction, (self.points - point) @ across(direction)
         after_u, after_v = np.roll(u, -1), np.roll(v, -1)
         crossed = (v <= 0) != (after_v <= 0)

@@ -13,8 +13,9 @@ from handbone.measure.hand import Hand, Refused
 from handbone.measure.spec import Aim, Reading, measure
 
 _BONES = ("MC2", "MC3", "MC4")
-_MEAN = "MC2-4"
-_TARGETS = (*_BONES, _MEAN)
+#: The target that is the mean of the three bones.
+MEAN = "MC2-4"
+_TARGETS = (*_BONES, MEAN)
 _AIM = Aim(2.0, "%")
 
 
@@ -23,8 +24,8 @@ def cortical_thickness(hand: Hand, target: str) -> Reading:
     """Cortical thickness of a metacarpal's shaft.
 
     Definition: T, the mean thickness of both sides of the wall, at the middle of the shaft.
-    Landmarks: three levels, at 44, 50 and 56 % of the length, each the mean over 6 % of it; outer sides of the mask; inner
-        sides where the grey profile, from outside inwards, stops to rise.
+    Landmarks: three levels, at 44, 50 and 56 % of the length, each the mean over 6 % of it; outer sides of the mask;
+        inner sides where the grey profile, from outside inwards, stops to rise.
     Source: PMC2895878 and pubmed 6879218 (nine spots).
     Normal: about 2 mm in adults.
     Repeatability: people's coefficient of variation 2.3 %; of the medulla 2.0 to 2.4 % (pubmed 7697961).
@@ -49,8 +50,8 @@ def metacarpal_cortical_index(hand: Hand, target: str) -> Reading:
 def bone_health_index(hand: Hand, target: str) -> Reading:
     """Bone health index (BHI), by its published formula.
 
-    Definition: pi T (1 - T/W) / (L W)^.33, with lengths in millimetres. Not BoneXpert's own figure, which reads the picture
-        in another way.
+    Definition: pi T (1 - T/W) / (L W)^.33, with lengths in millimetres. Not BoneXpert's own figure, which reads the
+        picture in another way.
     Landmarks: as those of the cortical thickness; L is the length of the bone.
     Source: bonexpert.com/documentation/bone-health-index; PMC2895878.
     Normal: depends on age and sex.
@@ -64,16 +65,14 @@ def bone_health_index(hand: Hand, target: str) -> Reading:
 def paediatric_bone_index(hand: Hand, target: str) -> Reading:
     """Paediatric bone index (PBI), by its published formula.
 
-    Definition: A / (W^1.33 L^.33) with A = pi W T (1 - T/W) and lengths in millimetres.
+    Definition: A / (W^1.33 L^.33) with A = pi W T (1 - T/W) and lengths in millimetres. By its formula it equals the
+        bone health index; both names are in use.
     Landmarks: as those of the cortical thickness; L is the length of the bone.
     Source: Thodberg et al. 2010, PMC2895878.
     Normal: relative standard deviation 7.5 % at equal age and sex.
     Repeatability: precision 1.42 % by the source's own method.
     """
-    _need_millimetres(hand)
-    return _over_bones(
-        hand, target, lambda t, w, length: np.pi * w * t * (1 - t / w) / (w**1.33 * length**0.33)
-    )
+    return bone_health_index.function(hand, target)
 
 
 @measure("percent", ("MC2",), aim=Aim(2.0, "points"))
@@ -92,7 +91,7 @@ def cortical_percentage(hand: Hand, target: str) -> Reading:
 def _over_bones(hand: Hand, target: str, formula: Callable[[float, float, float], float]) -> Reading:
     """The mean over a target's bones of a formula of T, W and L."""
     values, lines = [], []
-    for bone in _BONES if target == _MEAN else (target,):
+    for bone in _BONES if target == MEAN else (target,):
         spots = read_spots(hand, bone)
         thickness, width = (float(np.mean([getattr(spot, what) for spot in spots])) for what in ("thickness", "width"))
         values.append(formula(thickness, width, hand.axis(bone).length))

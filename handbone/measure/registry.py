@@ -5,9 +5,7 @@ from handbone.measure import angles, forearm, radiogrammetry, tubular, wrist
 from handbone.measure.spec import Measure
 
 MEASURES: dict[str, Measure] = {
-    measure.name: measure
-    for room in (angles, tubular, wrist, forearm, radiogrammetry)
-    for measure in room.MEASURES
+    measure.name: measure for room in (angles, tubular, wrist, forearm, radiogrammetry) for measure in room.MEASURES
 }
 
 

@@ -6,9 +6,9 @@ from typing import Literal
 import numpy as np
 
 from handbone.core.errors import HandboneError
-from handbone.core.radiograph import Radiograph, SpacingSource
+from handbone.core.radiograph import Radiograph
 
-ScaleSource = Literal["user", "none"] | SpacingSource
+ScaleSource = Literal["pixel_spacing", "imager_spacing_demagnified", "imager_spacing", "user", "none"]
 
 
 @dataclass(frozen=True)
@@ -33,22 +33,28 @@ class Scale:
         if (self.spacing_mm is None) != (self.source == "none"):
             raise HandboneError(f"a scale from {self.source!r} cannot have the spacing {self.spacing_mm}")
         if self.spacing_mm is not None and not all(0 < side < np.inf for side in self.spacing_mm):
-            raise HandboneError(
-                f"{self.spacing_mm} is no spacing", remedy="give two positive lengths in millimetres"
-            )
+            raise HandboneError(f"{self.spacing_mm} is no spacing", remedy="give two positive lengths in millimetres")
 
     @classmethod
     def of(cls, radiograph: Radiograph) -> "Scale":
-        """What a file says of itself; a spacing of unknown origin counts as one at the detector."""
+        """What a file says of itself, see `recorded`."""
         return cls.recorded(radiograph.spacing_mm, radiograph.spacing_source)
 
     @classmethod
-    def recorded(cls, spacing_mm: tuple[float, float] | None, source: SpacingSource | None) -> "Scale":
-        """From what `handbone predict` has written of a picture."""
+    def recorded(cls, spacing_mm: tuple[float, float] | None, source: str) -> "Scale":
+        """From a spacing and what in the file says so (DICOM PS3.3 10.7.1.3).
+
+        A spacing of unknown origin counts as one at the detector, which is flagged.
+        """
         if spacing_mm is None:
             return cls()
         rows, columns = spacing_mm
-        return cls(source or "imager_spacing", (float(rows), float(columns)))
+        known: ScaleSource = "imager_spacing"
+        if source.startswith("PixelSpacing"):
+            known = "pixel_spacing"
+        elif source.startswith("ImagerPixelSpacing /"):
+            known = "imager_spacing_demagnified"
+        return cls(known, (float(rows), float(columns)))
 
     @property
     def unit(self) -> str:

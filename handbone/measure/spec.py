@@ -117,5 +117,3 @@ def _read(function: Callable) -> tuple[str, dict[str, str]]:
     if missing:
         raise ValueError(f"the docstring of the measure {function.__name__} lacks {', '.join(missing)}")
     return " ".join(title.split()).rstrip("."), told
-
-

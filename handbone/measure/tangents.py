@@ -14,7 +14,7 @@ def common_tangent(first: Outline, second: Outline, side: np.ndarray) -> tuple[n
 
     Returns
     -------
-    The point (2,) where it touches the first, the one where it touches the second, and its unit normal (2,) to the side.
+    The points (2,) where it touches the first and the second, and its unit normal (2,) to the side.
     """
     start, end, normal = first.support(side), second.support(side), side
     for _ in range(_ROUNDS):

@@ -21,7 +21,7 @@ def length(hand: Hand, bone: str) -> Reading:
     Definition: extent of the bone along its own long axis, epiphyses included.
     Landmarks: the axis is the line through the centres of the shaft, from 30 to 70 % of the length; the ends are the
         outline's outermost points along it.
-    Source: Garn, Poznanski et al., Radiology 1972;105:375 (definition); adult metacarpals by CT, n 40, Arch Bone Jt Surg,
+    Source: Garn, Poznanski et al., Radiology 1972;105:375 (definition); adult metacarpals by CT, n 40,
         abjs.mums.ac.ir/article_25407 (values).
     Normal: adults, MC2 to MC5: 67.7, 66.1, 58.0, 52.3 mm. Populations differ, and so do left and right.
     Repeatability: not stated by the sources.
@@ -76,7 +76,7 @@ def metacarpal_sign(hand: Hand, target: str) -> Reading:
         tangent passes distal to it (negative sign), at zero it touches (borderline), above zero it cuts (positive).
     Landmarks: the tangent touches both heads on their side towards the fingertips.
     Source: Archibald et al. 1959; Indian J Endocrinol Metab 2012;16:487.
-    Normal: negative or borderline; positive in Turner syndrome and pseudohypoparathyroidism, but in healthy people, too.
+    Normal: negative or borderline; positive in Turner syndrome and pseudohypoparathyroidism, and in some healthy people.
     Repeatability: not stated by the sources.
     """
     third, fourth, fifth = (hand.outline(bone) for bone in ("MC3", "MC4", "MC5"))

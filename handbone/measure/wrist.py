@@ -2,9 +2,9 @@
 
 import numpy as np
 
+from handbone.measure.forearm import styloid
 from handbone.measure.hand import Hand, Refused
 from handbone.measure.outline import across
-from handbone.measure.forearm import styloid
 from handbone.measure.spec import Aim, Reading, measure
 
 # Degrees of MC3 against the Radius up to which the carpus counts as neutral.

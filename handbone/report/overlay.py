@@ -63,11 +63,11 @@ def draw_overlay(
         for bone, bone_rings in rings.items():
             solid = bone not in doubtful
             lines = bone_rings if solid else [p for ring in bone_rings for p in dashes(ring, 5.0 * width, 3.0 * width)]
-            _stroke(canvas, lines, BONES[bone].colour, width, closed=solid)
+            stroke(canvas, lines, BONES[bone].colour, width, closed=solid)
     if truth is not None:
         for truth_rings in _chosen(outlines(truth, view), bones).values():
             pieces = [piece for ring in truth_rings for piece in dashes(ring, 4.0 * width, 3.5 * width)]
-            _stroke(canvas, pieces, _WHITE, 0.8 * width, closed=False)
+            stroke(canvas, pieces, _WHITE, 0.8 * width, closed=False)
     if names:
         text_px = text_height(canvas.shape[:2])
         canvas = draw_labels(canvas, place_labels(rings, grey.shape, text_px), text_px)
@@ -143,7 +143,10 @@ def _fill(canvas: np.ndarray, rings: list[np.ndarray], colour: tuple[int, int, i
     _blend(canvas, rings, colour, alpha, 1.0, 1, draw)
 
 
-def _stroke(canvas, lines: list[np.ndarray], colour: tuple[int, int, int], width: float, *, closed: bool) -> None:
+def stroke(
+    canvas: np.ndarray, lines: list[np.ndarray], colour: tuple[int, int, int], width: float, *, closed: bool
+) -> None:
+    """Draw polylines, each (n, 2) of (x, y), on a picture (h, w, 3) uint8, in place; the width is in pixels."""
     # A faint dark edge keeps the line visible on white bone and on white background.
     for paint, alpha, thickness in (((0, 0, 0), 0.35, 1.9 * width), (colour, 0.95, width)):
 

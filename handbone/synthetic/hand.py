@@ -113,7 +113,7 @@ def _exposed(
     looks: Looks,
     rng: np.random.Generator,
 ) -> tuple[np.ndarray, np.ndarray, dict[int, Crop], dict[int, Crop]]:
-    """What lies between tube and detector: attenuation and skin distance in millimetres (size, size), masks, cavities."""
+    """What lies between tube and detector: attenuation and skin distance in mm (size, size), masks, cavities."""
     ends_px = body.ends[:, :, :2] * px_per_mm
     attenuation = np.zeros((size, size), np.float32)
     tissue = draw_tissue(rng, person, variety, looks)

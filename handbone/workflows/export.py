@@ -40,12 +40,25 @@ class ExportSource:
         self._paths = self._find(path, images)
         self._stems = file_stems(self.names)
 
+    @property
+    def recorded(self) -> dict[str, dict[str, Any]]:
+        """What `handbone predict` has written of each picture, by name; empty for masks of others."""
+        return self._file.recorded
+
     def __iter__(self) -> Iterator[PredictedPicture]:
-        for name in self.names:
-            path = self._paths.get(name)
-            masks = self._file.masks(name, self._size_hw(name, path))
-            confidence = self._file.recorded.get(name, {}).get("confidence", {})
-            yield PredictedPicture(name, path, masks, confidence, self._stems[name])
+        return map(self.picture, self.names)
+
+    def picture(self, name: str) -> PredictedPicture:
+        """One picture by its name.
+
+        Raises
+        ------
+        HandboneError: its masks cannot be read, or don't fit it.
+        """
+        path = self._paths.get(name)
+        masks = self._file.masks(name, self._size_hw(name, path))
+        confidence = self._file.recorded.get(name, {}).get("confidence", {})
+        return PredictedPicture(name, path, masks, confidence, self._stems[name])
 
     def _find(self, path: Path, images: Path | None) -> dict[str, Path]:
         if images is not None:

@@ -7,13 +7,12 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
-import cv2
 import numpy as np
 
 from handbone.anatomy import INDEX, NAMES
 from handbone.core.bone_masks import BoneMasks
 from handbone.core.errors import HandboneError
-from handbone.core.files import whole_file, write_json, write_text
+from handbone.core.files import write_json, write_text
 from handbone.core.progress import console, track
 from handbone.core.radiograph import Radiograph
 from handbone.formats.contest_csv import PredictionsWriter
@@ -26,6 +25,7 @@ from handbone.plugins.events import PREDICTION_MADE, fire
 from handbone.report.overlay import draw_overlay
 from handbone.workflows.kept import KeptPictures, resumable_folder
 from handbone.workflows.outputs import RECORD_FILE, TABLE_FILE, file_stems
+from handbone.workflows.png_file import write_png
 from handbone.workflows.records import PictureRecord, predictions_json
 from handbone.workflows.writers import Maker, Writers
 
@@ -180,6 +180,7 @@ def _record(path: Path, picture: Radiograph, outcome: Outcome, masks: BoneMasks)
         size_hw=picture.size_hw,
         inverted=picture.inverted,
         spacing_mm=picture.spacing_mm,
+        spacing_source=picture.spacing_source,
         confidence=confidence_of(outcome, masks),
         location=outcome.location.to_json() if outcome.location else None,
         frames={name: frame.to_json() for name, frame in outcome.frames.items()},
@@ -193,8 +194,4 @@ def _record(path: Path, picture: Radiograph, outcome: Outcome, masks: BoneMasks)
 
 
 def _write_overlay(path: Path, image: np.ndarray, masks: BoneMasks, doubtful: Sequence[int]) -> None:
-    overlay = draw_overlay(image, masks, doubtful=doubtful)
-    done, data = cv2.imencode(".png", overlay[..., ::-1], [cv2.IMWRITE_PNG_COMPRESSION, 2])
-    assert done
-    with whole_file(path) as temporary:
-        temporary.write_bytes(data.tobytes())
+    write_png(path, draw_overlay(image, masks, doubtful=doubtful))
