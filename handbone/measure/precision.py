@@ -17,9 +17,8 @@ VALIDATION_FILE = Path(__file__).with_name("validation.json")
 class Precision:
     """Of one measure, in the unit of its aim.
 
-    exact: median absolute error with exact masks. predicted: the same with masks of the shipped weights. repeat: how
-    much the value of a hand changes with scale, turn, brightness and compression, as a standard deviation, with the
-    exact masks.
+    exact: mean absolute error with exact masks. predicted: the same with masks of the shipped weights. repeat: how much
+    the value of a hand changes with scale, turn, brightness and compression, as a standard deviation, with exact masks.
     """
 
     exact: float

@@ -19,6 +19,27 @@ _TARGETS = (*_BONES, MEAN)
 _AIM = Aim(2.0, "%")
 
 
+# Formulas over the wall's thickness T, the shaft's width W and the bone's length L.
+def mean_thickness(t: float, w: float, length: float) -> float:
+    """T."""
+    return t
+
+
+def area_over_square(t: float, w: float, length: float) -> float:
+    """A / W^2 with A = pi W T (1 - T/W)."""
+    return float(np.pi * t * (1 - t / w) / w)
+
+
+def health_index(t: float, w: float, length: float) -> float:
+    """pi T (1 - T/W) / (L W)^.33, with lengths in millimetres."""
+    return float(np.pi * t * (1 - t / w) / (length * w) ** 0.33)
+
+
+def percentage(t: float, w: float, length: float) -> float:
+    """What both sides of the wall take of the width, in percent."""
+    return 200 * t / w
+
+
 @measure("length", _TARGETS, aim=Aim(2.5, "%"))
 def cortical_thickness(hand: Hand, target: str) -> Reading:
     """Cortical thickness of a metacarpal's shaft.
@@ -30,7 +51,7 @@ def cortical_thickness(hand: Hand, target: str) -> Reading:
     Normal: about 2 mm in adults.
     Repeatability: people's coefficient of variation 2.3 %; of the medulla 2.0 to 2.4 % (pubmed 7697961).
     """
-    return _over_bones(hand, target, lambda t, w, length: t)
+    return _over_bones(hand, target, mean_thickness)
 
 
 @measure("ratio", _TARGETS, aim=_AIM)
@@ -43,7 +64,7 @@ def metacarpal_cortical_index(hand: Hand, target: str) -> Reading:
     Normal: depends on age and sex; definitions differ between authors.
     Repeatability: coefficient of variation 2.0 to 7.9 % by operator (Osteoporos Int 11:953).
     """
-    return _over_bones(hand, target, lambda t, w, length: np.pi * t * (1 - t / w) / w)
+    return _over_bones(hand, target, area_over_square)
 
 
 @measure("mm^0.34", _TARGETS, aim=_AIM)
@@ -58,7 +79,7 @@ def bone_health_index(hand: Hand, target: str) -> Reading:
     Repeatability: coefficient of variation 1.4 % (.19 standard deviations) by the source's own method.
     """
     _need_millimetres(hand)
-    return _over_bones(hand, target, lambda t, w, length: np.pi * t * (1 - t / w) / (length * w) ** 0.33)
+    return _over_bones(hand, target, health_index)
 
 
 @measure("mm^0.34", _TARGETS, aim=_AIM)
@@ -85,7 +106,7 @@ def cortical_percentage(hand: Hand, target: str) -> Reading:
     Normal: below 60 % in osteopenia (sensitivity 88, specificity 60), below 50 % in osteoporosis (100, 91).
     Repeatability: coefficient of variation of the outer width .7 %, of the medulla 2.0 to 2.4 % (pubmed 7697961).
     """
-    return _over_bones(hand, target, lambda t, w, length: 200 * t / w)
+    return _over_bones(hand, target, percentage)
 
 
 def _over_bones(hand: Hand, target: str, formula: Callable[[float, float, float], float]) -> Reading:

@@ -76,7 +76,7 @@ def metacarpal_sign(hand: Hand, target: str) -> Reading:
         tangent passes distal to it (negative sign), at zero it touches (borderline), above zero it cuts (positive).
     Landmarks: the tangent touches both heads on their side towards the fingertips.
     Source: Archibald et al. 1959; Indian J Endocrinol Metab 2012;16:487.
-    Normal: negative or borderline; positive in Turner syndrome and pseudohypoparathyroidism, and in some healthy people.
+    Normal: negative or borderline; positive in Turner syndrome, pseudohypoparathyroidism and some healthy people.
     Repeatability: not stated by the sources.
     """
     third, fourth, fifth = (hand.outline(bone) for bone in ("MC3", "MC4", "MC5"))
