@@ -22,8 +22,9 @@ _LEAST_PX = 3.0
 # The wall's inner side lies between these half widths from the middle.
 _INNER = (0.3, 0.9)
 # The rise has come to an end where its slope, a half width, is below this share of the profile's height; profiles are
-# smoothed by this many half widths before. Both were chosen on 16 synthetic hands that no table of results holds.
-_SLOPE, _SMOOTHING = 0.15, 0.03
+# smoothed by this many half widths before, by which they stop to rise too early. Both were chosen on 16 synthetic hands
+# that no table of results holds.
+_SLOPE, _SMOOTHING = 0.5, 0.03
 
 
 @dataclass(frozen=True, eq=False)
@@ -84,4 +85,4 @@ def _inner_side(profile: np.ndarray, steps: np.ndarray) -> float:
     looked_at = np.flatnonzero((steps > _INNER[0]) & (steps < _INNER[1]))[::-1]
     height = smooth[looked_at].max() - np.median(smooth[steps > 1.1])
     ended = np.flatnonzero(rise[looked_at] <= _SLOPE * height)
-    return float(steps[looked_at[ended[0] if len(ended) else -1]])
+    return float(steps[looked_at[ended[0] if len(ended) else -1]]) - _SMOOTHING

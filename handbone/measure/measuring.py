@@ -144,5 +144,6 @@ def _take(hand: Hand, measure: Measure, target: str) -> Measurement:
     if measure.kind in ("length", "mm^0.34"):
         cautions.insert(0, hand.scale.caution)
     reason = "; ".join(caution for caution in cautions if caution)
+    quality: Quality = "caution" if reason else "ok"
     lines = tuple(hand.pixels(line) for line in reading.lines)
-    return Measurement(measure, target, reading.value, unit, source, "caution" if reason else "ok", reason, lines)
+    return Measurement(measure, target, float(reading.value), unit, source, quality, reason, lines)
