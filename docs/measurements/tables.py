@@ -29,9 +29,9 @@ def _of_measure(rows: pd.DataFrame, aim: Aim) -> dict[str, Any]:
     found: dict[str, Any] = {}
     for kind in ("exact", "predicted"):
         of = rows[rows["masks"] == kind]
-        first = of[(of["variant"] == "") & of["truth"].notna()]
-        off = first["value"] - first["truth"]
-        error = (100 * off / first["truth"].abs() if aim.relative else off).dropna()
+        first = of[(of["variant"] == "") & of["ground_truth"].notna()]
+        off = first["value"] - first["ground_truth"]
+        error = (100 * off / first["ground_truth"].abs() if aim.relative else off).dropna()
         found[kind] = _rounded(error.abs().mean())
         found[f"{kind}_95"] = _rounded(error.abs().quantile(0.95))
         found[f"{kind}_bias"] = _rounded(error.mean())

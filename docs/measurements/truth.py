@@ -1,8 +1,8 @@
 """What a synthetic hand's measures really are: from its 3D model, before there are pixels.
 
-Every bone's mesh is projected and filled at four times the picture's resolution, the whole forearm included, and the
+Every bone's mesh is projected and filled at four times the image's resolution, the whole forearm included, and the
 same definitions are read from that. What is compared is therefore what pixels, edges, noise and networks cost, not
-whether a definition is right. Cortical thickness comes from the meshes of the walls' inner sides, which the picture was
+whether a definition is right. Cortical thickness comes from the meshes of the walls' inner sides, which the image was
 drawn with.
 """
 
@@ -14,7 +14,7 @@ from handbone.measure import radiogrammetry as formulas
 from handbone.measure.cortex import SPOTS
 from handbone.measure.hand import BONE
 from handbone.measure.outline import Outline
-from handbone.synthetic import PhantomHand
+from handbone.synthetic import SyntheticHand
 from handbone.synthetic.render import box_of, ray_lengths
 from handbone.synthetic.skeleton import load_skeleton
 
@@ -30,7 +30,7 @@ _FORMULAS = {
 }
 
 
-def true_values(drawn: PhantomHand) -> dict[tuple[str, str], float]:
+def true_values(drawn: SyntheticHand) -> dict[tuple[str, str], float]:
     """Name and target of each measure to its true value, lengths in millimetres; refused ones are left out."""
     fine = fine_hand(drawn)
     values = {}
@@ -45,7 +45,7 @@ def true_values(drawn: PhantomHand) -> dict[tuple[str, str], float]:
     return values
 
 
-def fine_hand(drawn: PhantomHand) -> Hand:
+def fine_hand(drawn: SyntheticHand) -> Hand:
     """The projected model at a finer resolution, on a canvas that holds all of it."""
     per_mm = FINER * drawn.meta["px_per_mm"]
     vertices = [v * [per_mm, per_mm, 1.0] for v in drawn.body.vertices]
@@ -61,7 +61,7 @@ def fine_hand(drawn: PhantomHand) -> Hand:
     return Hand(BoneMasks.from_crops(crops, size), scale=Scale("user", (1 / per_mm, 1 / per_mm)))
 
 
-def _true_wall(drawn: PhantomHand, fine: Hand, name: str, target: str) -> float:
+def _true_wall(drawn: SyntheticHand, fine: Hand, name: str, target: str) -> float:
     bones = _BONES if target == formulas.MEAN else (target,)
     mm = 1 / drawn.meta["px_per_mm"]
     hand = Hand(drawn.masks, scale=Scale("user", (mm, mm)))

@@ -1,4 +1,4 @@
-"""Measures synthetic hands whose truth is known, and writes the table of `docs/pages/measurements.md`.
+"""Measures synthetic hands whose ground truth is known, and writes the table of `docs/pages/measurements.md`.
 
     python docs/measurements/validate.py --hands 200 --predicted 40 --repeats 30
 
@@ -16,8 +16,8 @@ import numpy as np
 import pandas as pd
 
 sys.path.insert(0, str(Path(__file__).parent))
+from ground_truth import true_values
 from tables import summary, write_page
-from truth import true_values
 from variants import Outlining, variants
 
 from handbone.core.bone_masks import BoneMasks
@@ -25,13 +25,13 @@ from handbone.core.files import write_json
 from handbone.core.progress import track
 from handbone.measure import Scale, flagged_bones, measure_hand
 from handbone.measure.precision import VALIDATION_FILE
-from handbone.synthetic import PhantomHand, draw_hand
+from handbone.synthetic import SyntheticHand, draw_hand
 
 PAGE = Path(__file__).parents[1] / "pages" / "measurements.md"
 _SEED = 7_000_000  # far from those that anything was chosen on
 
 
-def draw(number: int, size: int) -> PhantomHand:
+def draw(number: int, size: int) -> SyntheticHand:
     """One of the hands of the validation."""
     return draw_hand(_SEED + number, size=size, bent=number % 3 == 2, looks="held_out")
 
@@ -56,21 +56,21 @@ def outlining() -> Outlining:
 def rows_of(
     number: int, size: int, *, outline: Outlining | None, repeat: bool
 ) -> Iterator[tuple[int, str, str, str, str, float, float]]:
-    """Hand, masks, variant, measure, target, value and truth; NaN where one of them is refused."""
+    """Hand, masks, variant, measure, target, value and ground truth; NaN where one of them is refused."""
     drawn = draw(number, size)
-    truth = true_values(drawn)
+    ground_truth = true_values(drawn)
     image = drawn.image.astype(np.float32) / 255
     mm = 1 / drawn.meta["px_per_mm"]
-    pictures = [("", image, drawn.masks, 1.0)]
+    images = [("", image, drawn.masks, 1.0)]
     if repeat:
-        pictures += [(v.name, v.image, v.masks, v.scale) for v in variants(image, drawn.masks)]
-    for variant, picture, exact, scale in pictures:
-        for kind, masks, flagged in _masks(picture, exact, outline):
+        images += [(v.name, v.image, v.masks, v.scale) for v in variants(image, drawn.masks)]
+    for variant, image, exact, scale in images:
+        for kind, masks, flagged in _masks(image, exact, outline):
             known = Scale("user", (mm / scale, mm / scale))
-            for m in measure_hand(masks, image=picture, scale=known, flagged=flagged):
+            for m in measure_hand(masks, image=image, scale=known, flagged=flagged):
                 value = np.nan if m.value is None else m.value
                 key = m.measure.name, m.target
-                yield number, kind, variant, *key, value, truth.get(key, np.nan)
+                yield number, kind, variant, *key, value, ground_truth.get(key, np.nan)
 
 
 def _masks(
@@ -95,7 +95,7 @@ def validate(hands: int, predicted: int, repeats: int, size: int = 2048) -> pd.D
             rows += (row for row in rows_of(number, size, outline=None, repeat=True) if row[2])
         else:
             rows += rows_of(number, size, outline=networks, repeat=number < repeats)
-    return pd.DataFrame(rows, columns=["hand", "masks", "variant", "measure", "target", "value", "truth"])
+    return pd.DataFrame(rows, columns=["hand", "masks", "variant", "measure", "target", "value", "ground_truth"])
 
 
 def main() -> None:

@@ -9,13 +9,13 @@ import numpy as np
 from handbone.core.bone_masks import BoneMasks
 from handbone.core.frame import Frame
 
-#: A network's masks of a picture (H, W) in [0, 1], and the bones among them that are doubtful, with the reason.
+#: A network's masks of an image (H, W) in [0, 1], and the bones among them that are doubtful, with the reason.
 Outlining = Callable[[np.ndarray], tuple[BoneMasks, dict[int, str]]]
 
 
 @dataclass(frozen=True, eq=False)
 class Variant:
-    """A picture of a hand, its exact masks, and its scale relative to the first picture's."""
+    """An image of a hand, its exact masks, and its scale relative to the first image's."""
 
     name: str
     image: np.ndarray
@@ -24,7 +24,7 @@ class Variant:
 
 
 def variants(image: np.ndarray, masks: BoneMasks) -> Iterator[Variant]:
-    """Eight further pictures of a hand.
+    """Eight further images of a hand.
 
     Parameters
     ----------
@@ -43,7 +43,7 @@ def variants(image: np.ndarray, masks: BoneMasks) -> Iterator[Variant]:
 def _warped(name: str, image: np.ndarray, masks: BoneMasks, scale: float, degrees: float) -> Variant:
     height, width = image.shape
     size = round(height * scale), round(width * scale)
-    # About the middle of the lower edge: the forearm keeps leaving the picture there.
+    # About the middle of the lower edge: the forearm keeps leaving the image there.
     around = ((width - 1) / 2, height - 1.0)
     turn = cv2.getRotationMatrix2D(around, degrees, 1.0)
     frame = Frame(turn, image.shape).then(np.array([[scale, 0, (scale - 1) / 2], [0, scale, (scale - 1) / 2]]), size)

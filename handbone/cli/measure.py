@@ -20,7 +20,7 @@ def command(
         list[Path] | None,
         typer.Argument(
             metavar="PATH...",
-            help="Predictions (a folder of 'handbone predict', a run, or a CSV in the contest's format), or "
+            help="Predictions (a folder of 'handbone predict', a run, or a CSV in the contest format), or "
             "radiographs or folders of them, which are outlined first.",
         ),
     ] = None,
@@ -44,7 +44,7 @@ def command(
         Path | None, typer.Option("--images", metavar="DIR", help="The radiographs, where predictions don't know them.")
     ] = None,
     weights: Annotated[
-        str, typer.Option("--weights", "-w", metavar="NAME_OR_RUN", help="Weights that outline radiographs.")
+        str, typer.Option("--weights", "-w", metavar="NAME_OR_RUN", help="Weights that contour radiographs.")
     ] = "zero_shot",
     invert: Annotated[
         Literal["auto", "yes", "no"],
@@ -60,7 +60,7 @@ def command(
 ) -> None:
     """Measure the bones of hands: lengths, ratios, the wrist, angles, cortical thickness.
 
-    OUT gets measurements.csv, measurements.json, and a picture a hand with the lines drawn. Without a scale, lengths
+    OUT gets measurements.csv, measurements.json, and an image a hand with the lines drawn. Without a scale, lengths
     are pixels. What cannot be measured is empty, with its reason. Joint space width is not measured, as masks are not
     sharp enough for it. Radiographs that fail are listed; the exit code is then 1. Not a medical device.
     """
@@ -69,7 +69,7 @@ def command(
         return
     if not paths:
         raise typer.BadParameter("give predictions or radiographs", param_hint="PATH...")
-    from handbone.core.files import whole_folder
+    from handbone.core.files import atomic_dir
     from handbone.measure.rois import sites
     from handbone.workflows.measure import RECORD_FILE, measure_images, record_of
     from handbone.workflows.measure_sources import predicted_source, prediction_source
@@ -80,7 +80,7 @@ def command(
     check_output(output, overwrite=overwrite, record=RECORD_FILE, what="measurements")
     facts: dict[str, Any] = {"source": [path.name for path in paths], "rois": rois or []}
     source = prediction_source(paths, images)
-    with whole_folder(output) as folder:
+    with atomic_dir(output) as folder:
         failed: list[MeasuredImage] = []
         if source is None:
             source, failed = predicted_source(paths, folder / "predictions", weights=weights, invert=invert)

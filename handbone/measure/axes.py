@@ -19,7 +19,7 @@ _SHAFT = (0.3, 0.7)
 # Radius, whose end is 3 cm wide, and 2.5 to 5.5 cm in an Ulna, whose end is 17 mm wide.
 RADIUS_SHAFT = (1.0, 2.0)
 ULNA_SHAFT = (1.4, 3.2)
-# For a rough direction, by what a picture of the hand alone shows.
+# For a rough direction, by what an image of the hand alone shows.
 ROUGH_SHAFT = (0.5, 1.0)
 # Two centimetres have to be seen for a direction.
 _LEAST_SHAFT = 0.66
@@ -64,7 +64,7 @@ class LongAxis:
         return (points - self.point) @ self.direction
 
     def width_at(self, outline: Outline, share: float) -> tuple[np.ndarray, np.ndarray]:
-        """The two points (2,) of the outline across the axis, at a share of the length."""
+        """The two points (2,) of the contour across the axis, at a share of the length."""
         centre = self.at(share)
         side = across(self.direction)
         low, high = outline.slices(self.direction, np.array([centre @ self.direction]))[0]
@@ -90,7 +90,7 @@ class LongAxis:
     def of_forearm(
         cls, outline: Outline, towards: np.ndarray, shaft: tuple[float, float], end: float = np.inf
     ) -> Self | None:
-        """Of Radius or Ulna, whose shaft the picture cuts; None where too little of it is seen.
+        """Of Radius or Ulna, whose shaft the image cuts; None where too little of it is seen.
 
         Parameters
         ----------
@@ -115,7 +115,7 @@ class LongAxis:
 def width_of_end(outline: Outline, direction: np.ndarray) -> float:
     """Greatest width, across a direction towards the hand, of a forearm bone's end."""
     low, high = outline.reach(direction)
-    # The end is at most a third of what a picture shows; a fully visible forearm's elbow stays out.
+    # The end is at most a third of what an image shows; a fully visible forearm's elbow stays out.
     cuts = outline.slices(direction, np.linspace(high, high - 0.35 * (high - low), 60)[1:])
     return float(np.nanmax(cuts[:, 1] - cuts[:, 0]))
 

@@ -1,4 +1,4 @@
-"""Cortical thickness of a metacarpal's shaft, from the grey values inside its outline."""
+"""Cortical thickness of a metacarpal's shaft, from the grey values inside its contour."""
 
 from dataclasses import dataclass
 
@@ -17,7 +17,7 @@ _SPOT = 0.06
 _REACH = 1.35
 _STEP = 0.25
 _ROWS = 24
-# A wall thinner than this cannot be told from the blur of the picture.
+# A wall thinner than this cannot be told from the blur of the image.
 _LEAST_PX = 3.0
 # The wall's inner side lies between these half widths from the middle.
 _INNER = (0.3, 0.9)

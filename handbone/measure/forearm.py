@@ -61,7 +61,7 @@ def distal_width(hand: Hand, bone: str) -> Reading:
 
     Definition: the greatest width of the end, across the bone's own long axis.
     Landmarks: the axis runs through the shaft's centres, 3 to 6 cm from the end.
-    Source: axis as in Eur Radiol Exp 2021;5:15, figure 4.
+    Source: axis as in Eur Radiol Exp 2021;5:15, metric 4.
     Normal: not stated by the source.
     Repeatability: not stated by the source.
     """
@@ -84,7 +84,7 @@ def radial_inclination(hand: Hand, target: str) -> Reading:
         ulnar; axis through the shaft's centres.
     Source: Eur Radiol Exp 2021;5:15; BMC Med Imaging 2016, s12880-016-0147-7.
     Normal: 25.1 degrees, standard deviation 2.1.
-    Repeatability: 95 % of people's errors lie within 6 to 8 degrees.
+    Repeatability: 95 % of patients's errors lie within 6 to 8 degrees.
     """
     direction = hand.axis("Radius").direction
     tip, corner = styloid(hand), ulnar_corner(hand)
@@ -102,9 +102,9 @@ def radial_height(hand: Hand, target: str) -> Reading:
     Definition: distance, along the axis of the Radius, between the tip of the styloid and the ulnar corner of the
         lunate fossa.
     Landmarks: as those of the radial inclination.
-    Source: J Orthop Surg Res 2019, s13018-019-1530-1, figure 2.
+    Source: J Orthop Surg Res 2019, s13018-019-1530-1, metric 2.
     Normal: not stated by the source.
-    Repeatability: 95 % of people's errors lie within 4 to 6 mm.
+    Repeatability: 95 % of patients's errors lie within 4 to 6 mm.
     """
     direction = hand.axis("Radius").direction
     tip, corner = styloid(hand), ulnar_corner(hand)
@@ -123,7 +123,7 @@ def ulnar_variance(hand: Hand, target: str) -> Reading:
     Landmarks: ulnar corner as in the radial inclination; head of the Ulna without its styloid.
     Source: Eur Radiol 2020, s00330-019-06354-x; scirp.org paperid 87324 (values).
     Normal: +1.0 mm, standard deviation 1.8.
-    Repeatability: 95 % of people's errors lie within 2 to 4 mm; the forearm's rotation has no effect (PMC8017069).
+    Repeatability: 95 % of patients's errors lie within 2 to 4 mm; the forearm's rotation has no effect (PMC8017069).
     """
     direction = hand.axis("Radius").direction
     corner, head = ulnar_corner(hand), ulnar_head(hand, direction)

@@ -1,4 +1,4 @@
-"""One hand as measures see it: outlines and axes in units of length, its side, and what may not be measured."""
+"""One hand as measures see it: contours and axes in units of length, its side, and what may not be measured."""
 
 from collections.abc import Callable, Iterable, Mapping
 from typing import TypeVar
@@ -36,7 +36,7 @@ _THUMBWARDS = [
 ]
 # A bone whose other parts are larger than this is not one bone.
 _PARTS = 0.1
-# Pixels of an outline that lie nearer to the picture's edge than this are cut by it.
+# Pixels of a contour that lie nearer to the image's edge than this are cut by it.
 _EDGE = 1.5
 
 
@@ -85,11 +85,11 @@ class Hand:
         return "left" if self._handedness() > 0 else "right"
 
     def outline(self, name: str) -> Outline:
-        """A bone's outline, by its short name.
+        """A bone's contour, by its short name.
 
         Raises
         ------
-        Refused: the bone is missing, flagged, in parts, or (but for Radius and Ulna) cut by the picture's edge.
+        Refused: the bone is missing, flagged, in parts, or (but for Radius and Ulna) cut by the image's edge.
         """
         return self._once("outline", BONE[name], self._outline)
 
@@ -143,7 +143,7 @@ class Hand:
             )
 
     def centroid(self, name: str) -> np.ndarray:
-        """(2,) the middle of a bone's outline."""
+        """(2,) the middle of a bone's contour."""
         return self.outline(name).centroid
 
     def corners(self, index: int) -> np.ndarray:
@@ -164,7 +164,7 @@ class Hand:
         return unit
 
     def pixels(self, points: np.ndarray) -> np.ndarray:
-        """Points (..., 2) in pixels of the picture."""
+        """Points (..., 2) in pixels of the image."""
         return np.asarray(points) / self.pixel_xy
 
     def _outline(self, index: int) -> Outline:
@@ -177,7 +177,7 @@ class Hand:
         if outline.other_share > _PARTS:
             raise Refused(f"the mask of {name} is in parts")
         if index not in _FOREARM and self._on_edge(outline).any():
-            raise Refused(f"{name} is cut by the picture's edge")
+            raise Refused(f"{name} is cut by the image's edge")
         return outline
 
     def _axis(self, index: int) -> LongAxis:
@@ -196,7 +196,7 @@ class Hand:
         return axis
 
     def _seen_whole(self, outline: Outline, towards: np.ndarray) -> float:
-        """How far from its distal end a forearm bone is seen before the picture's edge cuts it."""
+        """How far from its distal end a forearm bone is seen before the image's edge cuts it."""
         cut = self._on_edge(outline)
         direction = towards / np.linalg.norm(towards)
         if not cut.any():
@@ -204,7 +204,7 @@ class Hand:
         along = outline.points @ direction
         seen = float(along.max() - along[cut].max())
         if seen <= 0:
-            raise Refused("the picture's edge cuts the distal end of the forearm")
+            raise Refused("the image's edge cuts the distal end of the forearm")
         return seen
 
     def _start_of(self, index: int) -> np.ndarray:
@@ -235,7 +235,7 @@ class Hand:
         return 1.0 if votes.sum() > 0 else -1.0
 
     def _on_edge(self, outline: Outline) -> np.ndarray:
-        """(n,) which points of an outline lie at the picture's edge."""
+        """(n,) which points of a contour lie at the image's edge."""
         height, width = self.masks.size_hw
         points = self.pixels(outline.points)
         return ((points < _EDGE - 0.5) | (points > np.array([width, height]) - 0.5 - _EDGE)).any(1)

@@ -29,7 +29,7 @@ class Measurement:
     measure, target: what was measured, and of which bone or joint.
     value: None where it was refused. unit: of the value. scale_source: see `Scale`.
     quality, reason: how far it is to be trusted, and why not.
-    lines_px: (n, 2) polylines that show it, in pixels of the picture.
+    lines_px: (n, 2) polylines that show it, in pixels of the image.
     """
 
     measure: Measure

@@ -1,4 +1,4 @@
-"""A bone's outline as a sub-pixel polygon, and the distances and landmarks that can be read from it."""
+"""A bone's contour as a sub-pixel polygon, and the distances and landmarks that can be read from it."""
 
 from dataclasses import dataclass
 from typing import Self
@@ -14,7 +14,7 @@ from handbone.core.bone_masks import BoneMasks
 # sigma^2 / 2 r: by a thirtieth of a pixel at a fingertip of 10 pixels.
 _SMOOTHING = 0.8
 _MARGIN = 4
-# Outlines are refined to steps of this length, in pixels, before distances between them are taken.
+# Contours are refined to steps of this length, in pixels, before distances between them are taken.
 _STEP = 0.25
 
 
@@ -42,15 +42,15 @@ class Outline:
         crop = np.pad(masks.crops[index].astype(np.float32), _MARGIN)
         blurred = cv2.GaussianBlur(crop, (0, 0), _SMOOTHING)
         lines = contourpy.contour_generator(z=blurred).lines(0.5)
-        rings = [np.asarray(line)[:-1] for line in lines if len(line) > 3]
-        areas = [abs(cv2.contourArea(ring.astype(np.float32))) for ring in rings]
-        if not rings or max(areas) <= 0:
+        polygons = [np.asarray(line)[:-1] for line in lines if len(line) > 3]
+        areas = [abs(cv2.contourArea(polygon.astype(np.float32))) for polygon in polygons]
+        if not polygons or max(areas) <= 0:
             return None
         largest = int(np.argmax(areas))
         corner = masks.boxes_xyxy[index, :2] - _MARGIN
         # Holes count as parts as well: they are as doubtful.
         others = (sum(areas) - areas[largest]) / areas[largest]
-        return cls((rings[largest] + corner) * pixel_xy, others, float(max(pixel_xy)))
+        return cls((polygons[largest] + corner) * pixel_xy, others, float(max(pixel_xy)))
 
     @property
     def moments(self) -> dict[str, float]:
@@ -86,7 +86,7 @@ class Outline:
         return float(along.min()), float(along.max())
 
     def slices(self, direction: np.ndarray, levels: np.ndarray) -> np.ndarray:
-        """Where lines across a unit direction cut the outline.
+        """Where lines across a unit direction cut the contour.
 
         Parameters
         ----------
@@ -99,7 +99,7 @@ class Outline:
         return _cuts(self.points @ direction, self.points @ across(direction), levels)
 
     def crossings(self, point: np.ndarray, direction: np.ndarray) -> np.ndarray:
-        """(m,) sorted distances from a point, along a unit direction, at which that line meets the outline."""
+        """(m,) sorted distances from a point, along a unit direction, at which that line meets the contour."""
         u, v = (self.points - point) @ direction, (self.points - point) @ across(direction)
         after_u, after_v = np.roll(u, -1), np.roll(v, -1)
         crossed = (v <= 0) != (after_v <= 0)
@@ -107,14 +107,14 @@ class Outline:
         return np.sort(u[crossed] + share * (after_u - u)[crossed])
 
     def greatest_length(self) -> tuple[np.ndarray, np.ndarray]:
-        """The two points (2,) of the outline that lie farthest apart."""
+        """The two points (2,) of the contour that lie farthest apart."""
         hull = cv2.convexHull(self.points.astype(np.float32)).reshape(-1, 2).astype(np.float64)
         apart = np.linalg.norm(hull[:, None] - hull[None], axis=-1)
         first, second = np.unravel_index(np.argmax(apart), apart.shape)
         return hull[first], hull[second]
 
     def nearest_points(self, other: "Outline") -> tuple[np.ndarray, np.ndarray]:
-        """The points (2,) of this outline and of another one that lie nearest to each other."""
+        """The points (2,) of this contour and of another one that lie nearest to each other."""
         mine, theirs = self._dense(), other._dense()
         distances, indices = cKDTree(theirs).query(mine)
         nearest = int(np.argmin(distances))
@@ -122,8 +122,8 @@ class Outline:
 
     def contains(self, points: np.ndarray) -> np.ndarray:
         """(m,) whether points (m, 2) lie inside."""
-        ring = self.points.astype(np.float32)
-        return np.array([cv2.pointPolygonTest(ring, point, False) > 0 for point in points.tolist()], bool)
+        polygon = self.points.astype(np.float32)
+        return np.array([cv2.pointPolygonTest(polygon, point, False) > 0 for point in points.tolist()], bool)
 
     def _dense(self) -> np.ndarray:
         closed = np.vstack([self.points, self.points[:1]])

@@ -49,7 +49,7 @@ def cortical_thickness(hand: Hand, target: str) -> Reading:
         inner sides where the grey profile, from outside inwards, stops to rise.
     Source: PMC2895878 and pubmed 6879218 (nine spots).
     Normal: about 2 mm in adults.
-    Repeatability: people's coefficient of variation 2.3 %; of the medulla 2.0 to 2.4 % (pubmed 7697961).
+    Repeatability: patients's coefficient of variation 2.3 %; of the medulla 2.0 to 2.4 % (pubmed 7697961).
     """
     return _over_bones(hand, target, mean_thickness)
 
@@ -71,8 +71,8 @@ def metacarpal_cortical_index(hand: Hand, target: str) -> Reading:
 def bone_health_index(hand: Hand, target: str) -> Reading:
     """Bone health index (BHI), by its published formula.
 
-    Definition: pi T (1 - T/W) / (L W)^.33, with lengths in millimetres. Not BoneXpert's own figure, which reads the
-        picture in another way.
+    Definition: pi T (1 - T/W) / (L W)^.33, with lengths in millimetres. Not BoneXpert's own metric, which reads the
+        image in another way.
     Landmarks: as those of the cortical thickness; L is the length of the bone.
     Source: bonexpert.com/documentation/bone-health-index; PMC2895878.
     Normal: depends on age and sex.

@@ -106,7 +106,7 @@ def sites(name: str) -> tuple[Site, ...]:
 
 
 def site_frame(hand: Hand, site: Site) -> Frame:
-    """From the picture to the upright square crop of a site, shown as of a right hand.
+    """From the image to the upright square crop of a site, shown as of a right hand.
 
     Raises
     ------
@@ -117,7 +117,7 @@ def site_frame(hand: Hand, site: Site) -> Frame:
 
 
 def hand_frame(hand: Hand) -> Frame:
-    """From the picture to an upright crop of the whole hand with its wrist, shown as a right one.
+    """From the image to an upright crop of the whole hand with its wrist, shown as a right one.
 
     Raises
     ------
@@ -138,7 +138,7 @@ def hand_frame(hand: Hand) -> Frame:
 
 
 def without_background(hand: Hand, image: np.ndarray) -> np.ndarray:
-    """The picture (H, W) float32 with zeros where neither bone nor flesh is: background, markers, plates.
+    """The image (H, W) float32 with zeros where neither bone nor flesh is: background, markers, plates.
 
     Flesh is what is clearly brighter than the background, near the bones and joined to them. The background's and the
     palm's brightness come from Otsu's threshold between them.
@@ -154,8 +154,8 @@ def without_background(hand: Hand, image: np.ndarray) -> np.ndarray:
     flesh = (((grey > dark + _THIN * (bright - dark)) & near) | (bones > 0)).astype(np.uint8)
     _, parts = cv2.connectedComponents(cv2.morphologyEx(flesh, cv2.MORPH_OPEN, np.ones((5, 5), np.uint8)) | bones)
     kept = np.isin(parts, np.unique(parts[bones > 0])).astype(np.uint8)
-    outlines, _ = cv2.findContours(kept, cv2.RETR_EXTERNAL, cv2.CHAIN_APPROX_NONE)
-    solid = cv2.drawContours(np.zeros_like(kept), outlines, -1, 1, cv2.FILLED)
+    contours, _ = cv2.findContours(kept, cv2.RETR_EXTERNAL, cv2.CHAIN_APPROX_NONE)
+    solid = cv2.drawContours(np.zeros_like(kept), contours, -1, 1, cv2.FILLED)
     return image * solid
 
 

@@ -37,16 +37,16 @@ class Aim:
 
     @property
     def text(self) -> str:
-        """For people: "0.5 %", "0.005"."""
+        """For patients: "0.5 %", "0.005"."""
         return self.amounting(self.amount)
 
     def amounting(self, amount: float) -> str:
-        """An amount in the aim's unit for people, in two digits."""
+        """An amount in the aim's unit for users, in two digits."""
         return f"{amount:.2g}" if self.unit == "of the ratio" else f"{amount:.2g} {self.unit}"
 
-    def error(self, value: float, truth: float) -> float:
+    def error(self, value: float, ground_truth: float) -> float:
         """How far a value is off, in the aim's unit."""
-        return 100 * (value - truth) / truth if self.relative else value - truth
+        return 100 * (value - ground_truth) / ground_truth if self.relative else value - ground_truth
 
 
 @dataclass(frozen=True, eq=False)
@@ -66,10 +66,10 @@ class Measure:
 
     Parameters
     ----------
-    name: unique, as in `measurements.csv`. title: for people.
+    name: unique, as in `measurements.csv`. title: for users.
     kind: of its value. targets: the bones, joints or pairs of bones that it is taken of.
     aim: how precise it should be; None where nothing is known to compare with.
-    definition, landmarks, source, normal, repeatability: texts. repeatability is that of people.
+    definition, landmarks, source, normal, repeatability: texts. repeatability is that of patients.
     function: takes the hand and a target; raises `Refused` with the reason where the measure is not defined.
     """
 

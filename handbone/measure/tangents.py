@@ -8,7 +8,7 @@ _ROUNDS = 50
 
 
 def common_tangent(first: Outline, second: Outline, side: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """The line that touches two outlines on one side of both.
+    """The line that touches two contours on one side of both.
 
     side: (2,) unit vector roughly across the line, towards the side on which it lies.
 

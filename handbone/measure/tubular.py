@@ -34,11 +34,11 @@ def length(hand: Hand, bone: str) -> Reading:
 def width(hand: Hand, bone: str) -> Reading:
     """Width of a tubular bone at mid-shaft.
 
-    Definition: distance between the outline's two sides, across the long axis, at half the length.
+    Definition: distance between the contour's two sides, across the long axis, at half the length.
     Landmarks: as those of the length; the mean of the widths over the middle 6 % of the length.
     Source: Sinclair et al., Arch Dis Child 1960, as in the metacarpal index.
     Normal: second metacarpal of adults: 7 to 10 mm.
-    Repeatability: people read widths to .5 mm; coefficient of variation .7 % (pubmed 7697961).
+    Repeatability: patients read widths to .5 mm; coefficient of variation .7 % (pubmed 7697961).
     """
     value, line = shaft_width(hand, bone)
     return Reading(value, (line,))
@@ -59,7 +59,8 @@ def metacarpal_index(hand: Hand, target: str) -> Reading:
     Definition: sum of the lengths of MC2 to MC5, divided by the sum of their widths at mid-shaft.
     Landmarks: as those of length and width.
     Source: Sinclair, Kitchin, Turner, Q J Med 1960; pubmed 8761395.
-    Normal: 7.8 % of healthy people lie beyond the usual limits; large in arachnodactyly (Marfan), no cut-off was found.
+    Normal: 7.8 % of healthy patients lie beyond the usual limits; large in arachnodactyly (Marfan), no cut-off was
+        found.
     Repeatability: not stated; widths are read to .5 mm.
     """
     widths = [shaft_width(hand, bone) for bone in _FINGERS]
@@ -76,7 +77,7 @@ def metacarpal_sign(hand: Hand, target: str) -> Reading:
         tangent passes distal to it (negative sign), at zero it touches (borderline), above zero it cuts (positive).
     Landmarks: the tangent touches both heads on their side towards the fingertips.
     Source: Archibald et al. 1959; Indian J Endocrinol Metab 2012;16:487.
-    Normal: negative or borderline; positive in Turner syndrome, pseudohypoparathyroidism and some healthy people.
+    Normal: negative or borderline; positive in Turner syndrome, pseudohypoparathyroidism and some healthy patients.
     Repeatability: not stated by the sources.
     """
     third, fourth, fifth = (hand.outline(bone) for bone in ("MC3", "MC4", "MC5"))
@@ -105,8 +106,8 @@ def digit_ratio(hand: Hand, target: str) -> Reading:
             if askew > _ASKEW:
                 raise Refused(f"the finger is not straight: {distal} is turned by {askew:.0f} degrees")
         fingers.append(np.array([hand.axis(f"PP{digit}").base, hand.axis(f"DP{digit}").tip]))
-    index, ring = (float(np.linalg.norm(np.diff(line, axis=0))) for line in fingers)
-    return Reading(index / ring, tuple(fingers))
+    index, polygon = (float(np.linalg.norm(np.diff(line, axis=0))) for line in fingers)
+    return Reading(index / polygon, tuple(fingers))
 
 
 _RATIOS = (

@@ -32,7 +32,7 @@ def carpal_height(hand: Hand, target: str) -> Reading:
     """Carpal height.
 
     Definition: distance from the base of MC3 to the distal cortex of the Radius, along the axis of MC3.
-    Landmarks: where that axis leaves MC3, and where it meets the outline of the Radius. Up to 20 degrees of bend.
+    Landmarks: where that axis leaves MC3, and where it meets the contour of the Radius. Up to 20 degrees of bend.
     Source: Youm et al., J Bone Joint Surg Am 1978; scirp.org paperid 87324 (values, n 71).
     Normal: 31.8 mm, standard deviation 3.0.
     Repeatability: not stated by the sources.
@@ -78,7 +78,7 @@ def ulnar_translation(hand: Hand, target: str) -> Reading:
     Definition: distance of the Capitate's centre from the line through the radial styloid, parallel to the axis of the
         Radius, divided by the length of MC3.
     Landmarks: centre of the Capitate's outline; tip of the styloid; axes of Radius and MC3. Up to 20 degrees of bend.
-    Source: Chamay et al. 1983; World J Orthop 2023;14:207, figure 4; PMC4591907.
+    Source: Chamay et al. 1983; World J Orthop 2023;14:207, metric 4; PMC4591907.
     Normal: .28, standard deviation .03 (.30, standard deviation .03 in another source).
     Repeatability: not stated by the sources.
     """
@@ -117,7 +117,7 @@ def scapholunate_gap(hand: Hand, target: str) -> Reading:
     facing = -scaphoid.slices(side, levels)[:, 1], -lunate.slices(side, levels)[:, 0]
     gap = float(np.mean(facing[0] - facing[1]))
     if gap <= 0:
-        raise Refused("the outlines of Scaphoid and Lunate overlap at the middle of the joint")
+        raise Refused("the contours of Scaphoid and Lunate overlap at the middle of the joint")
     middle = len(levels) // 2
     line = np.array([edge[middle] * direction + levels[middle] * side for edge in facing])
     return Reading(gap, (line,))
@@ -127,7 +127,7 @@ def scapholunate_gap(hand: Hand, target: str) -> Reading:
 def capitate_triquetrum_distance(hand: Hand, target: str) -> Reading:
     """Distance from Capitate to Triquetrum, which tells the lunate's type.
 
-    Definition: the shortest distance between the two outlines; 0 where they touch or overlap.
+    Definition: the shortest distance between the two contours; 0 where they touch or overlap.
     Landmarks: the nearest points of both. Up to 20 degrees of bend.
     Source: BMC Musculoskelet Disord 2019, springermedizin 16579484.
     Normal: up to 2 mm in lunate type I, from 4 mm in type II.

@@ -14,7 +14,7 @@ from handbone.measure.radiogrammetry import MEAN
 from handbone.report.labels import font
 from handbone.report.overlay import draw_overlay, line_width, stroke
 
-# The longer side of the radiograph in the picture.
+# The longer side of the radiograph in the image.
 _SIZE = 1600
 _BACKGROUND, _TEXT, _DIM, _WARNING = (16, 16, 16), (225, 228, 232), (140, 146, 154), (255, 196, 84)
 # Measures that have many values are drawn thin, without a colour and a line of their own in the legend.
@@ -25,7 +25,7 @@ _NEUTRAL = (235, 235, 235)
 def draw_measurements(
     image: np.ndarray, masks: BoneMasks, measurements: Measurements, *, title: str = ""
 ) -> np.ndarray:
-    """The radiograph with outlines and measured lines at the left, values and reasons at the right.
+    """The radiograph with contours and measured lines at the left, values and reasons at the right.
 
     Parameters
     ----------
@@ -75,14 +75,14 @@ def _by_number(measurements: Measurements) -> tuple[list[Measurement], list[tupl
 
 
 def _numbered(canvas: np.ndarray, lengths: Sequence[Measurement], view: Frame) -> np.ndarray:
-    """The picture with each bone's length beside the middle of its axis."""
-    picture = Image.fromarray(canvas)
-    draw, face = ImageDraw.Draw(picture), font(max(9.0, 0.011 * max(canvas.shape[:2])))
+    """The image with each bone's length beside the middle of its axis."""
+    image = Image.fromarray(canvas)
+    draw, face = ImageDraw.Draw(image), font(max(9.0, 0.011 * max(canvas.shape[:2])))
     for measurement in lengths:
         x, y = view.to_grid(measurement.lines_px[0]).mean(0)
         text = value_text(measurement)
         draw.text((x, y), text, font=face, fill=_TEXT, anchor="mm", stroke_width=2, stroke_fill=(0, 0, 0))
-    return np.asarray(picture)
+    return np.asarray(image)
 
 
 def value_text(measurement: Measurement) -> str:

@@ -1,4 +1,4 @@
-"""Predictions, or radiographs that are outlined first, to tables of measurements, pictures and regions of interest."""
+"""Predictions, or radiographs that are outlined first, to tables of measurements, images and regions of interest."""
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
@@ -10,13 +10,13 @@ import pandas as pd
 
 from handbone import __version__
 from handbone.core.errors import HandboneError
-from handbone.core.files import whole_file, write_json
+from handbone.core.files import atomic_file, write_json
 from handbone.core.progress import track
 from handbone.core.radiograph import Radiograph
-from handbone.formats.image_files import Invert, read_picture
+from handbone.formats.image_files import Invert, read_image
 from handbone.measure import MEASURES, Hand, Measurements, Scale, flagged_bones
 from handbone.measure.measuring import COLUMNS, measure
-from handbone.plugins import PredictedPicture
+from handbone.plugins import PredictedImage
 from handbone.report.measurements import draw_measurements
 from handbone.workflows.export import ExportSource
 from handbone.workflows.png_file import write_png
@@ -82,14 +82,14 @@ def measure_images(
     """
     (folder / LINES).mkdir(exist_ok=True)
     done = list(failed)
-    for picture in track(_with_errors(source), "Measuring", total=len(source.names)):
-        if isinstance(picture, MeasuredImage):
-            done.append(picture)
+    for image in track(_with_errors(source), "Measuring", total=len(source.names)):
+        if isinstance(image, MeasuredImage):
+            done.append(image)
             continue
         try:
-            done.append(_measure(picture, source.recorded.get(picture.name, {}), folder, mm_per_px, rois, invert))
+            done.append(_measure(image, source.recorded.get(image.name, {}), folder, mm_per_px, rois, invert))
         except HandboneError as error:
-            done.append(MeasuredImage(picture.name, error=str(error)))
+            done.append(MeasuredImage(image.name, error=str(error)))
     done.sort(key=lambda image: image.image)
     write_tables(done, folder, facts or {})
     return done
@@ -99,7 +99,7 @@ def write_tables(images: Sequence[MeasuredImage], folder: Path, facts: dict[str,
     """Write `measurements.csv` and `measurements.json`."""
     rows = [{"image": i.image, **row} for i in images if i.measurements for row in i.measurements.rows()]
     table = pd.DataFrame(rows, columns=["image", *COLUMNS])
-    with whole_file(folder / TABLE_FILE) as temporary:
+    with atomic_file(folder / TABLE_FILE) as temporary:
         table.to_csv(temporary, index=False, float_format="%.5g")
     write_json(folder / RECORD_FILE, record_of(images, facts))
 
@@ -124,37 +124,37 @@ def measure_json(name: str) -> dict[str, Any]:
     return {**{key: getattr(spec, key) for key in kept}, "aim": aim, "bones_or_joints": list(spec.targets)}
 
 
-def _with_errors(source: ExportSource) -> Iterable[PredictedPicture | MeasuredImage]:
-    """The source's pictures; masks that don't fit their picture become an error."""
+def _with_errors(source: ExportSource) -> Iterable[PredictedImage | MeasuredImage]:
+    """The source's images; masks that don't fit their image become an error."""
     for name in source.names:
         try:
-            yield source.picture(name)
+            yield source.image(name)
         except HandboneError as error:
             yield MeasuredImage(name, error=str(error))
 
 
 def _measure(
-    picture: PredictedPicture,
+    image: PredictedImage,
     recorded: dict[str, Any],
     folder: Path,
     mm_per_px: float | None,
     rois: Sequence[str],
     invert: Invert,
 ) -> MeasuredImage:
-    radiograph = read_picture(picture.path, invert=invert) if picture.path else None
+    radiograph = read_image(image.path, invert=invert) if image.path else None
     hand = Hand(
-        picture.masks,
+        image.masks,
         image=None if radiograph is None else radiograph.image,
         scale=_scale(mm_per_px, radiograph, recorded),
         flagged=flagged_bones(recorded.get("flags", [])),
     )
     measurements = measure(hand)
-    grey = np.zeros(picture.masks.size_hw, np.float32) if hand.image is None else hand.image
-    drawn = draw_measurements(grey, picture.masks, measurements, title=picture.name)
-    write_png(folder / LINES / f"{picture.stem}.png", drawn)
+    grey = np.zeros(image.masks.size_hw, np.float32) if hand.image is None else hand.image
+    drawn = draw_measurements(grey, image.masks, measurements, title=image.name)
+    write_png(folder / LINES / f"{image.stem}.png", drawn)
     for name in rois:
-        write_regions(hand, name, folder / f"rois_{name}" / picture.stem, image_name=picture.name)
-    return MeasuredImage(picture.name, measurements)
+        write_regions(hand, name, folder / f"rois_{name}" / image.stem, image_name=image.name)
+    return MeasuredImage(image.name, measurements)
 
 
 def _scale(mm_per_px: float | None, radiograph: Radiograph | None, recorded: dict[str, Any]) -> Scale:

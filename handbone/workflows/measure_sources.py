@@ -7,7 +7,7 @@ from handbone.core.errors import HandboneError
 from handbone.formats.image_files import Invert
 from handbone.workflows.export import ExportSource
 from handbone.workflows.measure import MeasuredImage
-from handbone.workflows.outputs import TABLE_FILE, find_pictures
+from handbone.workflows.outputs import TABLE_FILE, find_images
 
 
 def prediction_source(paths: Sequence[Path], images: Path | None) -> ExportSource | None:
@@ -43,16 +43,16 @@ def predicted_source(
     ------
     HandboneError: no radiographs or no weights there, or nothing could be outlined.
     """
-    pictures = find_pictures(paths)
+    images = find_images(paths)
     # Late, as it imports torch.
     from handbone.method.two_stage import TwoStage
-    from handbone.workflows.kept import prediction_mark
-    from handbone.workflows.predict import predict_pictures
+    from handbone.workflows.predict import predict_images
+    from handbone.workflows.stored_results import prediction_fingerprint
 
-    mark = prediction_mark(weights, invert=invert)
+    mark = prediction_fingerprint(weights, invert=invert)
     method = TwoStage.from_path(weights)
     facts = {"weights": weights, "invert": invert, "second_stage": method.refine_stage is not None}
-    records = predict_pictures(pictures, method, folder, mark=mark, facts=facts, invert=invert)
+    records = predict_images(images, method, folder, mark=mark, facts=facts, invert=invert)
     failed = [MeasuredImage(record.name, error=record.error) for record in records if record.error]
     if len(failed) == len(records):
         raise HandboneError(f"none of {len(records)} radiographs could be outlined; the first: {failed[0].error}")

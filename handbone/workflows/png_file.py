@@ -1,17 +1,17 @@
-"""Pictures of results as PNG files."""
+"""Images of results as PNG files."""
 
 from pathlib import Path
 
 import cv2
 import numpy as np
 
-from handbone.core.files import whole_file
+from handbone.core.files import atomic_file
 
 
-def write_png(path: Path, picture: np.ndarray, *, compression: int = 2) -> None:
-    """Write a picture, (h, w, 3) RGB or (h, w) grey, uint8, whole or not at all."""
-    ordered = picture[..., ::-1] if picture.ndim == 3 else picture
+def write_png(path: Path, image: np.ndarray, *, compression: int = 2) -> None:
+    """Write an image, (h, w, 3) RGB or (h, w) grey, uint8, whole or not at all."""
+    ordered = image[..., ::-1] if image.ndim == 3 else image
     done, data = cv2.imencode(".png", ordered, [cv2.IMWRITE_PNG_COMPRESSION, compression])
     assert done
-    with whole_file(path) as temporary:
+    with atomic_file(path) as temporary:
         temporary.write_bytes(data.tobytes())

@@ -33,11 +33,11 @@ def test_a_bone_that_the_edge_cuts():
     top = masks.boxes_xyxy[BONE["DP3"], 1]
     cut = masks.dense()[:, top + 10 :]
     measured = measure_hand(type(masks).from_dense(cut))
-    assert refused(measured, "length", "DP3") == "DP3 is cut by the picture's edge"
+    assert refused(measured, "length", "DP3") == "DP3 is cut by the image's edge"
     assert measured["length", "DP4"].value
 
 
-def test_a_flagged_bone_and_a_picture_without_a_hand():
+def test_a_flagged_bone_and_an_image_without_a_hand():
     flags = [
         {"rule": "unsure", "bones": ["Radius"], "message": "right with a chance of 0.40 only"},
         {"rule": "missing", "bones": ["Pisiform"], "message": "not seen: Pisiform"},
@@ -65,7 +65,7 @@ def test_a_bone_in_parts():
 @pytest.mark.parametrize(("degrees", "side"), [(40, "away from"), (-28, "towards")])
 def test_a_bent_wrist_has_no_carpal_heights(degrees, side):
     hand = PlainHand(forearm_mm=70)
-    fingers = [name for name in hand.rings if name not in ("Radius", "Ulna")]
+    fingers = [name for name in hand.polygons if name not in ("Radius", "Ulna")]
     measured = measure_hand(hand.moved(*fingers, degrees=degrees, about=(-5, 12)).masks())
     assert measured["wrist_angle"].value == pytest.approx(degrees, abs=0.5)
     expected = f"the wrist is bent by {abs(degrees)} degrees {side} the thumb; defined up to 20"
@@ -94,7 +94,7 @@ def test_bones_that_overlap_have_no_gap():
     measured = measure_hand(PlainHand().moved("Scaphoid", by=(6, 0)).masks())
     assert (
         refused(measured, "scapholunate_gap")
-        == "the outlines of Scaphoid and Lunate overlap at the middle of the joint"
+        == "the contours of Scaphoid and Lunate overlap at the middle of the joint"
     )
     measured = measure_hand(PlainHand().moved("Triquetrum", by=(-14, -4)).masks())
     assert measured["capitate_triquetrum_distance"].value == 0

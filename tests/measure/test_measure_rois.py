@@ -15,10 +15,10 @@ JOINTS = {"MCP3": (-7, -77), "PIP5": (22, -100), "CMC3": (-7, -11), "MCP2": (-22
 
 def middle_of(hand: PlainHand, frame, mm):
     """The grid's place of a point of the plain hand."""
-    rings, _ = hand.placed()
+    polygons, _ = hand.placed()
     mirror = np.array([-1 if hand.left else 1, 1])
-    tip = hand.rings["DP3"][0] * mirror / hand.pixel_mm
-    return frame.to_grid((np.array([mm]) * mirror / hand.pixel_mm) + (rings[BONE["DP3"]][0] - tip))[0]
+    tip = hand.polygons["DP3"][0] * mirror / hand.pixel_mm
+    return frame.to_grid((np.array([mm]) * mirror / hand.pixel_mm) + (polygons[BONE["DP3"]][0] - tip))[0]
 
 
 def test_the_sets_have_the_sites_of_their_sources():
