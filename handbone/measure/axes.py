@@ -23,6 +23,7 @@ ULNA_SHAFT = (1.4, 3.2)
 ROUGH_SHAFT = (0.5, 1.0)
 # Two centimetres have to be seen for a direction.
 _LEAST_SHAFT = 0.66
+_ELONGATED = 1.8
 
 
 @dataclass(frozen=True, eq=False)
@@ -77,7 +78,7 @@ class LongAxis:
 
         towards: (2,) any vector that points roughly to the fingertip.
         """
-        point, direction = outline.centroid, _towards(outline.principal_direction, towards)
+        point, direction = outline.centroid, _towards(outline.principal_direction[0], towards)
         for _ in range(_ROUNDS):
             low, high = outline.reach(direction)
             levels = low + np.linspace(*_SHAFT, _LEVELS) * (high - low)
@@ -98,7 +99,10 @@ class LongAxis:
         shaft: where it begins and ends, in widths of the distal end.
         end: how far from the distal end the bone is seen whole, in units of length.
         """
-        point, direction = outline.centroid, _towards(outline.principal_direction, towards)
+        principal, longer = outline.principal_direction
+        # What is seen of a short forearm may be wider than long: then the way to the hand is the better start.
+        start = _towards(principal, towards) if longer > _ELONGATED else towards / np.linalg.norm(towards)
+        point, direction = outline.centroid, start
         for _ in range(_ROUNDS):
             low, high = outline.reach(direction)
             width = width_of_end(outline, direction)
@@ -108,16 +112,19 @@ class LongAxis:
             levels = high - np.linspace(shaft[0] * width, min(shaft[1] * width, seen), _LEVELS)
             point, direction = _line_through_centres(outline, direction, levels, (point, direction))
         low, high = outline.reach(direction)
-        start = point @ direction
-        return cls(point, direction, low - start, high - start)
+        offset = point @ direction
+        return cls(point, direction, low - offset, high - offset)
 
 
 def width_of_end(outline: Outline, direction: np.ndarray) -> float:
     """Greatest width, across a direction towards the hand, of a forearm bone's end."""
     low, high = outline.reach(direction)
-    # The end is at most a third of what an image shows; a fully visible forearm's elbow stays out.
-    cuts = outline.slices(direction, np.linspace(high, high - 0.35 * (high - low), 60)[1:])
-    return float(np.nanmax(cuts[:, 1] - cuts[:, 0]))
+    depths = np.linspace(0.0, high - low, 120)[1:-1]
+    cuts = outline.slices(direction, high - depths)
+    widths = cuts[:, 1] - cuts[:, 0]
+    # The end is the third of what an image shows, which keeps a whole forearm's elbow out, but as deep as it is wide.
+    end = depths <= max(0.35 * (high - low), np.nanmax(widths))
+    return float(np.nanmax(widths[end]))
 
 
 def _line_through_centres(

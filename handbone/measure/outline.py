@@ -69,12 +69,15 @@ class Outline:
         return np.array([m["m10"], m["m01"]]) / m["m00"] + self.points[0]
 
     @property
-    def principal_direction(self) -> np.ndarray:
-        """(2,) unit vector in which the area spreads most; its sign means nothing."""
+    def principal_direction(self) -> tuple[np.ndarray, float]:
+        """(2,) unit vector in which the area spreads most, whose sign means nothing, and how much more it does so.
+
+        The second is the ratio of the spreads along and across it, as of the sides of a rectangle.
+        """
         m = self.moments
-        sign = np.sign(m["m00"])
-        spread = sign * np.array([[m["mu20"], m["mu11"]], [m["mu11"], m["mu02"]]])
-        return np.linalg.eigh(spread)[1][:, 1]
+        spread = np.array([[m["mu20"], m["mu11"]], [m["mu11"], m["mu02"]]]) * np.sign(m["m00"])
+        (least, most), directions = np.linalg.eigh(spread)
+        return directions[:, 1], float(np.sqrt(most / max(least, 1e-12)))
 
     def support(self, direction: np.ndarray) -> np.ndarray:
         """(2,) the point that lies farthest in a direction."""
@@ -115,10 +118,24 @@ class Outline:
 
     def nearest_points(self, other: "Outline") -> tuple[np.ndarray, np.ndarray]:
         """The points (2,) of this contour and of another one that lie nearest to each other."""
+        mine, theirs, distances = self._pairs(other)
+        nearest = int(np.argmin(distances))
+        return mine[nearest], theirs[nearest]
+
+    def joint_with(self, other: "Outline", slack: float) -> np.ndarray:
+        """(2,) the middle of where two bones meet: of all places that are at most `slack` farther apart than the nearest.
+
+        Bones that overlap in the projection meet where their contours run close to each other.
+        """
+        mine, theirs, distances = self._pairs(other)
+        close = distances <= distances.min() + slack
+        return (mine[close] + theirs[close]).mean(0) / 2
+
+    def _pairs(self, other: "Outline") -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+        """Points (n, 2) of this contour, those of another one nearest to each, and their distances (n,)."""
         mine, theirs = self._dense(), other._dense()
         distances, indices = cKDTree(theirs).query(mine)
-        nearest = int(np.argmin(distances))
-        return mine[nearest], theirs[indices[nearest]]
+        return mine, theirs[indices], distances
 
     def contains(self, points: np.ndarray) -> np.ndarray:
         """(m,) whether points (m, 2) lie inside."""

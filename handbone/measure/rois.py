@@ -18,6 +18,8 @@ from handbone.measure.hand import Hand, Refused
 SITE_SIZE, HAND_SIZE = 256, 1024
 # Around the bones, for flesh, and how far from the bones flesh can be, in lengths of the third metacarpal.
 _MARGIN, _FLESH = 0.25, 0.35
+# Bones meet where they are at most this much farther apart than where they are nearest, in the same lengths.
+_SLACK = 0.04
 # Flesh of a fingertip, on the way from the background's brightness to the palm's.
 _THIN = 0.2
 
@@ -191,7 +193,7 @@ def _of_bone(hand: Hand, site: Site) -> tuple[np.ndarray, np.ndarray]:
 
 def _of_joint(hand: Hand, site: Site) -> tuple[np.ndarray, np.ndarray]:
     distal, proximal = site.bones
-    centre = np.mean(hand.outline(distal).nearest_points(hand.outline(proximal)), axis=0)
+    centre = hand.outline(distal).joint_with(hand.outline(proximal), _SLACK * _unit(hand))
     carpal = anatomy.SHORT_NAMES.index(distal) in anatomy.CARPALS
     direction = hand.axis("MC3" if carpal else distal).direction
     if not carpal:
@@ -204,7 +206,8 @@ def _of_joint(hand: Hand, site: Site) -> tuple[np.ndarray, np.ndarray]:
 def _of_three(hand: Hand, site: Site) -> tuple[np.ndarray, np.ndarray]:
     first, second, third = (hand.outline(bone) for bone in site.bones)
     pairs = (first, second), (second, third), (first, third)
-    return np.mean([point for a, b in pairs for point in a.nearest_points(b)], axis=0), hand.axis("MC3").direction
+    slack = _SLACK * _unit(hand)
+    return np.mean([a.joint_with(b, slack) for a, b in pairs], axis=0), hand.axis("MC3").direction
 
 
 _WHERE: dict[int, Callable[[Hand, Site], tuple[np.ndarray, np.ndarray]]] = {1: _of_bone, 2: _of_joint, 3: _of_three}

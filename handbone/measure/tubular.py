@@ -106,8 +106,8 @@ def digit_ratio(hand: Hand, target: str) -> Reading:
             if askew > _ASKEW:
                 raise Refused(f"the finger is not straight: {distal} is turned by {askew:.0f} degrees")
         fingers.append(np.array([hand.axis(f"PP{digit}").base, hand.axis(f"DP{digit}").tip]))
-    index, polygon = (float(np.linalg.norm(np.diff(line, axis=0))) for line in fingers)
-    return Reading(index / polygon, tuple(fingers))
+    index, ring = (float(np.linalg.norm(np.diff(line, axis=0))) for line in fingers)
+    return Reading(index / ring, tuple(fingers))
 
 
 _RATIOS = (

@@ -12,7 +12,7 @@ from handbone.core.frame import Frame
 from handbone.measure import Measurement, Measurements
 from handbone.measure.radiogrammetry import MEAN
 from handbone.report.labels import font
-from handbone.report.overlay import draw_overlay, line_width, stroke
+from handbone.report.overlay import as_grey, draw_overlay, line_width, stroke
 
 # The longer side of the radiograph in the image.
 _SIZE = 1600
@@ -37,7 +37,7 @@ def draw_measurements(
     """
     view = _view(masks.size_hw)
     canvas = draw_overlay(image, masks, view=view, fill_alpha=0.0, names=False)
-    canvas = cv2.addWeighted(canvas, 0.6, np.repeat(view.warp(_grey(image))[..., None], 3, axis=2), 0.4, 0)
+    canvas = cv2.addWeighted(canvas, 0.6, np.repeat(view.warp(as_grey(image))[..., None], 3, axis=2), 0.4, 0)
     width = line_width(canvas.shape[:2])
     many, few = _by_number(measurements)
     for measurement in many:
@@ -53,10 +53,6 @@ def draw_measurements(
 def _view(size_hw: tuple[int, int]) -> Frame:
     scale = min(1.0, _SIZE / max(size_hw))
     return Frame.letterbox(size_hw, (max(1, round(size_hw[0] * scale)), max(1, round(size_hw[1] * scale))))
-
-
-def _grey(image: np.ndarray) -> np.ndarray:
-    return image if image.dtype == np.uint8 else np.round(np.clip(image, 0, 1) * 255).astype(np.uint8)
 
 
 def _lines(measurement: Measurement, view: Frame) -> list[np.ndarray]:

@@ -60,7 +60,7 @@ def test_left_and_right_hands_give_the_same_crops():
     for name in ("svdh", "rus"):
         for site in sites(name):
             shown = [site_frame(h, site).warp(h.masks.dense().any(0).astype(np.float32)) for h in (right, left)]
-            assert np.abs(shown[0] - shown[1]).mean() < 0.02, site.name
+            assert np.abs(shown[0] - shown[1]).mean() < 0.03, site.name
     assert hand_frame(right).size_hw == pytest.approx(hand_frame(left).size_hw, abs=2)
 
 
