@@ -23,7 +23,8 @@ ULNA_SHAFT = (1.4, 3.2)
 ROUGH_SHAFT = (0.5, 1.0)
 # Two centimetres have to be seen for a direction.
 _LEAST_SHAFT = 0.66
-_ELONGATED = 1.8
+# A bone is long whose area spreads so much more along its direction than across, with the hand within 60 degrees of it.
+_ELONGATED, _NEAR = 1.8, 0.5
 
 
 @dataclass(frozen=True, eq=False)
@@ -100,9 +101,10 @@ class LongAxis:
         end: how far from the distal end the bone is seen whole, in units of length.
         """
         principal, longer = outline.principal_direction
+        way = towards / np.linalg.norm(towards)
         # What is seen of a short forearm may be wider than long: then the way to the hand is the better start.
-        start = _towards(principal, towards) if longer > _ELONGATED else towards / np.linalg.norm(towards)
-        point, direction = outline.centroid, start
+        along = longer > _ELONGATED and abs(principal @ way) > _NEAR
+        point, direction = outline.centroid, _towards(principal, towards) if along else way
         for _ in range(_ROUNDS):
             low, high = outline.reach(direction)
             width = width_of_end(outline, direction)

@@ -52,10 +52,11 @@ def read_spots(hand: Hand, bone: str) -> tuple[Spot, ...]:
     """
     if hand.image is None:
         raise Refused("the radiograph is not at hand, and its grey values are needed")
-    return tuple(_spot(hand, bone, share) for share in SPOTS)
+    image = hand.image.astype(np.float32, copy=False)
+    return tuple(_spot(hand, image, bone, share) for share in SPOTS)
 
 
-def _spot(hand: Hand, bone: str, share: float) -> Spot:
+def _spot(hand: Hand, image: np.ndarray, bone: str, share: float) -> Spot:
     axis, outline = hand.axis(bone), hand.outline(bone)
     side = across(axis.direction)
     shares = share + np.linspace(-0.5, 0.5, _ROWS) * _SPOT
@@ -67,7 +68,7 @@ def _spot(hand: Hand, bone: str, share: float) -> Spot:
     places = cuts.mean(1)[:, None] + 0.5 * (cuts[:, 1] - cuts[:, 0])[:, None] * steps
     points = hand.pixels(levels[:, None, None] * axis.direction + places[..., None] * side)
     x, y = (points[..., i].astype(np.float32) for i in (0, 1))
-    profile = cv2.remap(hand.image.astype(np.float32), x, y, cv2.INTER_CUBIC, borderMode=cv2.BORDER_REPLICATE).mean(0)
+    profile = cv2.remap(image, x, y, cv2.INTER_CUBIC, borderMode=cv2.BORDER_REPLICATE).mean(0)
     inner = np.array([-_inner_side(profile[::-1], steps), _inner_side(profile, steps)])
     thickness = 0.5 * width * float(np.mean(1 - np.abs(inner)))
     if thickness < _LEAST_PX * pixel:

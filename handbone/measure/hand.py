@@ -1,7 +1,7 @@
 """One hand as measures see it: contours and axes in units of length, its side, and what may not be measured."""
 
 from collections.abc import Callable, Iterable, Mapping
-from typing import TypeVar
+from typing import Any, TypeVar
 
 import numpy as np
 
@@ -14,7 +14,7 @@ from handbone.measure.axes import RADIUS_SHAFT, ROUGH_SHAFT, ULNA_SHAFT, LongAxi
 from handbone.measure.outline import Outline, across
 from handbone.measure.scale import Scale
 
-T = TypeVar("T")
+Key, Made = TypeVar("Key"), TypeVar("Made")
 
 #: Short name (MC3, Capitate) to the bone's index.
 BONE: dict[str, int] = {name: index for index, name in enumerate(SHORT_NAMES)}
@@ -72,7 +72,7 @@ class Hand:
         self.pixel_xy = self.scale.pixel_xy
         self._flagged = dict(flagged or {})
         self._centroids = masks.centroids_xy() * self.pixel_xy
-        self._known: dict[tuple[str, object], object] = {}
+        self._known: dict[tuple[str, Any], Any] = {}
 
     @property
     def side(self) -> str:
@@ -238,9 +238,9 @@ class Hand:
         """(n,) which points of a contour lie at the image's edge."""
         height, width = self.masks.size_hw
         points = self.pixels(outline.points)
-        return ((points < _EDGE - 0.5) | (points > np.array([width, height]) - 0.5 - _EDGE)).any(1)
+        return np.any((points < _EDGE - 0.5) | (points > np.array([width, height]) - 0.5 - _EDGE), axis=1)
 
-    def _once(self, what: str, key: T, make: Callable[[T], object]):
+    def _once(self, what: str, key: Key, make: Callable[[Key], Made]) -> Made:
         """What `make` gives for a key, made once; a refusal is kept as well."""
         if (what, key) not in self._known:
             try:

@@ -123,7 +123,7 @@ class Outline:
         return mine[nearest], theirs[nearest]
 
     def joint_with(self, other: "Outline", slack: float) -> np.ndarray:
-        """(2,) the middle of where two bones meet: of all places that are at most `slack` farther apart than the nearest.
+        """(2,) the middle of where two bones meet: of all places at most `slack` farther apart than the nearest.
 
         Bones that overlap in the projection meet where their contours run close to each other.
         """

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 
 import cv2
 import numpy as np
-from PIL import Image, ImageDraw
+from PIL import Image, ImageDraw, ImageFont
 
 from handbone.core.bone_masks import BoneMasks
 from handbone.core.frame import Frame
@@ -66,8 +66,12 @@ def _by_number(measurements: Measurements) -> tuple[list[Measurement], list[tupl
     few = [m for m in few if MEAN not in m.measure.targets or m.target == MEAN]
     # Steps of the golden ratio keep neighbours in the list apart in hue.
     hues = [(0.09 + number * 0.618034) % 1 for number in range(len(few))]
-    colours = [tuple(round(255 * part) for part in colorsys.hsv_to_rgb(hue, 0.65, 1.0)) for hue in hues]
-    return many, list(zip(few, colours, strict=True))
+    return many, list(zip(few, map(_colour, hues), strict=True))
+
+
+def _colour(hue: float) -> tuple[int, int, int]:
+    red, green, blue = (round(255 * part) for part in colorsys.hsv_to_rgb(hue, 0.65, 1.0))
+    return red, green, blue
 
 
 def _numbered(canvas: np.ndarray, lengths: Sequence[Measurement], view: Frame) -> np.ndarray:
@@ -114,7 +118,7 @@ def _legend(
     return np.asarray(panel)
 
 
-def _shortened(text: str, face, width: float) -> str:
+def _shortened(text: str, face: ImageFont.FreeTypeFont, width: float) -> str:
     while text and face.getlength(text + "…") > width:
         text = text[:-1]
     return f"{text.rstrip()}…" if text else text

@@ -49,10 +49,10 @@ def predicted_source(
     from handbone.workflows.predict import predict_images
     from handbone.workflows.stored_results import prediction_fingerprint
 
-    mark = prediction_fingerprint(weights, invert=invert)
+    fingerprint = prediction_fingerprint(weights, invert=invert)
     method = TwoStage.from_path(weights)
     facts = {"weights": weights, "invert": invert, "second_stage": method.refine_stage is not None}
-    records = predict_images(images, method, folder, mark=mark, facts=facts, invert=invert)
+    records = predict_images(images, method, folder, fingerprint=fingerprint, facts=facts, invert=invert)
     failed = [MeasuredImage(record.name, error=record.error) for record in records if record.error]
     if len(failed) == len(records):
         raise HandboneError(f"none of {len(records)} radiographs could be outlined; the first: {failed[0].error}")

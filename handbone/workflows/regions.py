@@ -1,5 +1,6 @@
 """Regions of interest of a hand as PNG files with a manifest."""
 
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -30,15 +31,15 @@ def write_regions(hand: Hand, name: str, folder: Path, *, image_name: str) -> di
     ------
     HandboneError: the radiograph is not at hand.
     """
-    if hand.image is None:
+    image = hand.image
+    if image is None:
         what = "there is no radiograph to crop"
         raise HandboneError(what, where=image_name, remedy="say where the radiographs are with --images")
     folder.mkdir(parents=True, exist_ok=True)
     rows = [
-        _crop(hand, site.kind, site.name, folder, lambda s=site: site_frame(hand, s), hand.image)
-        for site in sites(name)
+        _crop(hand, site.kind, site.name, folder, lambda s=site: site_frame(hand, s), image) for site in sites(name)
     ]
-    rows.append(_whole_hand(hand, folder))
+    rows.append(_whole_hand(hand, folder, image))
     try:
         side = hand.side
     except Refused:
@@ -58,17 +59,19 @@ def write_regions(hand: Hand, name: str, folder: Path, *, image_name: str) -> di
     return manifest
 
 
-def _whole_hand(hand: Hand, folder: Path) -> dict[str, Any]:
+def _whole_hand(hand: Hand, folder: Path, image: np.ndarray) -> dict[str, Any]:
     try:
-        image = without_background(hand, hand.image)
+        shown = without_background(hand, image)
     except Refused as refusal:
         return _row("hand", "hand", reason=str(refusal))
-    return _crop(hand, "hand", "hand", folder, lambda: hand_frame(hand), image)
+    return _crop(hand, "hand", "hand", folder, lambda: hand_frame(hand), shown)
 
 
-def _crop(hand: Hand, kind: str, name: str, folder: Path, framed, image: np.ndarray) -> dict[str, Any]:
+def _crop(
+    hand: Hand, kind: str, name: str, folder: Path, framed: Callable[[], Frame], image: np.ndarray
+) -> dict[str, Any]:
     try:
-        frame: Frame = framed()
+        frame = framed()
     except Refused as refusal:
         return _row(kind, name, reason=str(refusal))
     file = f"{name}.png" if kind == "hand" else f"{kind}_{name}.png"
@@ -78,5 +81,7 @@ def _crop(hand: Hand, kind: str, name: str, folder: Path, framed, image: np.ndar
     return _row(kind, name, file=file, frame=frame.to_json(), mm_per_px=mm)
 
 
-def _row(kind: str, name: str, *, file: str = "", frame: Any = None, mm_per_px: float | None = None, reason: str = ""):
+def _row(
+    kind: str, name: str, *, file: str = "", frame: Any = None, mm_per_px: float | None = None, reason: str = ""
+) -> dict[str, Any]:
     return {"name": name, "kind": kind, "file": file, "mm_per_px": mm_per_px, "frame": frame, "reason": reason}
