@@ -63,6 +63,8 @@ def _spot(hand: Hand, image: np.ndarray, bone: str, share: float) -> Spot:
     levels = axis.point @ axis.direction + (axis.low + shares * axis.length)
     cuts = outline.slices(axis.direction, levels)
     width, pixel = float(np.mean(cuts[:, 1] - cuts[:, 0])), float(np.mean(hand.pixel_xy))
+    if width < 2 * _LEAST_PX * pixel:
+        raise Refused(f"{bone} is narrower than {2 * _LEAST_PX:.0f} pixels")
     steps = np.linspace(-_REACH, _REACH, 2 * int(_REACH * width / 2 / pixel / _STEP) + 1)
     # Each row in half widths from its own middle, so that rows of a tapering shaft add up.
     places = cuts.mean(1)[:, None] + 0.5 * (cuts[:, 1] - cuts[:, 0])[:, None] * steps

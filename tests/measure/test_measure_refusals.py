@@ -2,15 +2,20 @@
 
 import numpy as np
 import pytest
+from hypothesis import given, settings
+from masks_toys import dense_masks, hand_of_blobs
 from plain_hands import RADIUS, PlainHand
 
 from handbone.anatomy import INDEX, NAMES
+from handbone.core.bone_masks import BoneMasks
 from handbone.core.errors import HandboneError, ShapeError, UnknownNameError
 from handbone.core.radiograph import Radiograph
-from handbone.measure import Hand, Scale, flagged_bones, measure_hand
+from handbone.measure import Hand, Refused, Scale, flagged_bones, measure_hand
 from handbone.measure.hand import BONE
+from handbone.measure.measuring import measure
 from handbone.measure.precision import Precision, missed_aim, precisions
 from handbone.measure.registry import find_measure
+from handbone.measure.rois import site_frame, sites
 
 
 def refused(measured, name, target=None):
@@ -116,6 +121,28 @@ def test_grey_values_need_the_radiograph_and_indices_in_millimetres_a_scale():
     coarse = PlainHand(pixel_mm=(0.8, 0.8))
     thin = measure_hand(coarse.masks(), image=coarse.image(wall_mm=1.0))
     assert refused(thin, "cortical_percentage") == "the wall of MC2 is thinner than 3 pixels"
+
+
+@settings(max_examples=60, deadline=None)
+@given(dense_masks())
+def test_whatever_masks_there_are_every_measure_has_a_value_or_a_reason(dense):
+    masks = BoneMasks.from_dense(dense)
+    for m in measure_hand(masks, image=np.zeros(masks.size_hw, np.float32)):
+        assert (m.value is None) == bool(m.quality == "refused" and m.reason)
+        assert m.value is None or np.isfinite(m.value)
+
+
+@pytest.mark.parametrize("seed", range(6))
+def test_bones_in_senseless_places_have_values_or_reasons(seed):
+    masks = BoneMasks.from_polygons(hand_of_blobs(500, seed), (500, 500))
+    hand = Hand(masks, image=np.random.default_rng(seed).random((500, 500), np.float32))
+    for m in measure(hand):
+        assert m.value is None or np.isfinite(m.value)
+    for site in (*sites("svdh"), *sites("rus")):
+        try:
+            assert np.isfinite(site_frame(hand, site).matrix).all()
+        except Refused as refusal:
+            assert str(refusal)
 
 
 def test_an_image_of_another_size_is_refused():
