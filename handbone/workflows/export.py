@@ -44,12 +44,25 @@ class ExportSource:
         self._paths = self._find(path, images)
         self._stems = file_stems(self.names)
 
+    @property
+    def recorded(self) -> dict[str, dict[str, Any]]:
+        """What `handbone predict` has written of each image, by name; empty for masks of others."""
+        return self._file.recorded
+
     def __iter__(self) -> Iterator[PredictedImage]:
-        for name in self.names:
-            path = self._paths.get(name)
-            masks = self._file.masks(name, self._size_hw(name, path))
-            confidence = self._file.recorded.get(name, {}).get("confidence", {})
-            yield PredictedImage(name, path, masks, confidence, self._stems[name])
+        return map(self.image, self.names)
+
+    def image(self, name: str) -> PredictedImage:
+        """One image by its name.
+
+        Raises
+        ------
+        HandboneError: its masks cannot be read, or don't fit it.
+        """
+        path = self._paths.get(name)
+        masks = self._file.masks(name, self._size_hw(name, path))
+        confidence = self._file.recorded.get(name, {}).get("confidence", {})
+        return PredictedImage(name, path, masks, confidence, self._stems[name])
 
     def _find(self, path: Path, images: Path | None) -> dict[str, Path]:
         if images is not None:
