@@ -1,4 +1,4 @@
-"""Files and folders that are written whole or not at all."""
+"""Files that are written whole or not at all; folders: see `handbone.core.folders`."""
 
 import contextlib
 import hashlib
@@ -6,7 +6,6 @@ import json
 import os
 import re
 import secrets
-import shutil
 from collections.abc import Iterator
 from pathlib import Path, PurePath
 from typing import Any
@@ -90,23 +89,6 @@ def sweep(folder: Path) -> None:
                 os.close(handle)
 
 
-@contextlib.contextmanager
-def atomic_dir(path: Path) -> Iterator[Path]:
-    """A temporary folder beside `path` to fill; it takes the place of `path` only when the block succeeds."""
-    path = Path(path)
-    path.parent.mkdir(parents=True, exist_ok=True)
-    temporary = _beside(path)
-    temporary.mkdir()
-    try:
-        yield temporary
-        sync_folder(temporary)
-        if path.exists():
-            shutil.rmtree(path)
-        move(temporary, path)
-    finally:
-        shutil.rmtree(temporary, ignore_errors=True)
-
-
 def move(source: Path, target: Path) -> None:
     """Give a file or folder another name in the same folder, in place of what has that name; a crash keeps either."""
     os.replace(source, target)
@@ -114,8 +96,9 @@ def move(source: Path, target: Path) -> None:
 
 
 def _beside(path: Path) -> Path:
-    """A name in the same folder that nothing has."""
-    return path.with_name(f".{path.stem}-{secrets.token_hex(6)}{path.suffix}")
+    """A name in the same folder that nothing has; short, as that of `path` may be as long as a name can be."""
+    suffix = path.suffix if len(path.suffix) < 20 else ""
+    return path.with_name(f".{path.stem[:30]}-{secrets.token_hex(6)}{suffix}")
 
 
 def sync_folder(folder: Path) -> None:
@@ -138,9 +121,9 @@ def _sync(path: Path) -> None:
 
 
 def write_text(path: Path, text: str) -> Path:
-    """Write text as UTF-8, whole or not at all."""
+    """Write text as UTF-8, whole or not at all; bytes of file names that are no UTF-8 as `\\udcXX`, as JSON has it."""
     with atomic_file(path) as temporary:
-        temporary.write_text(text, encoding="utf-8")
+        temporary.write_bytes(text.encode("utf-8", "backslashreplace"))
     return Path(path)
 
 
