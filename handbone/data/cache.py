@@ -58,7 +58,8 @@ class ImageCache:
 
     def sweep(self) -> None:
         """Remove what processes that were killed have left half written."""
-        for folder in self.folder.glob("[0-9a-f][0-9a-f]"):
+        entries = "[0-9a-f][0-9a-f]"  # of radiographs, and of embeddings in a folder of their own
+        for folder in (cache_root(), self.folder, *self.folder.glob(entries), *self.folder.glob(f"*/{entries}")):
             sweep(folder)
 
     def _is_whole(self, entry: Path) -> bool:

@@ -130,23 +130,27 @@ class Context:
 class _StepContext(Context):
     """The part of a run that a step has declared; asking for anything else raises `UndeclaredError`."""
 
+    _whole: Context
+    _step: str
+    _inputs: frozenset[str]
+
     def __init__(self, whole: Context, step: str, recipe: Recipe, inputs: frozenset[str]):
         vars(self).update(_whole=whole, _step=step, recipe=recipe, _inputs=inputs)
 
     @property
-    def folder(self) -> RunFolder:  # type: ignore[override]
+    def folder(self) -> RunFolder:
         raise UndeclaredError(f"the step {self._step!r} asks for the run's folder; ask for inputs by name")
 
     @property
-    def synthetic(self) -> bool:  # type: ignore[override]
+    def synthetic(self) -> bool:
         return self._declared(DATA).synthetic
 
     @property
-    def dataset(self) -> Dataset:  # type: ignore[override]
+    def dataset(self) -> Dataset:
         return self._declared(DATA).dataset
 
     @property
-    def cache(self) -> ImageCache:  # type: ignore[override]
+    def cache(self) -> ImageCache:
         return self._declared(DATA).cache
 
     def step(self, name: str) -> Path:

@@ -12,7 +12,7 @@ from typing import Any, Literal
 
 from handbone.core.digests import content_digest
 from handbone.core.files import is_temporary, move, sha256_of, sweep, sync_folder, write_json
-from handbone.runs import lock
+from handbone.core.locks import hold
 
 State = Literal["new", "reused", "continued", "redone", "damaged"]
 _RECORD = "step.json"
@@ -108,9 +108,10 @@ class RunFolder:
 
         Raises
         ------
-        HandboneError: when another process is at work on the same run.
+        HandboneError: another process is at work on the same run; says which.
         """
-        with lock.held(self.path):
+        remedy = "wait for it, or give this run another folder with --output"
+        with hold(self.path / ".lock", where=self.path, remedy=remedy):
             self._sweep()
             yield
 

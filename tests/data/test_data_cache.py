@@ -72,12 +72,16 @@ def test_an_entry_is_read_and_compared_once_in_a_process(tmp_path, monkeypatch):
     assert len(compared) == 1
 
 
-def test_half_written_entries_of_dead_processes_are_swept(tmp_path):
+def test_half_written_entries_of_dead_processes_are_swept(tmp_path, monkeypatch):
     path, cache = saved(tmp_path / "a.png", GREY), ImageCache(tmp_path / "cache")
     cache.open(path)
     [entry] = (tmp_path / "cache").rglob("*.npy")
-    dead = entry.with_name(".0f0f-0123456789ab.npy")
-    dead.write_bytes(b"half")
+    places = (entry.parent, tmp_path / "cache" / "embeddings" / "0a", tmp_path / "root")
+    monkeypatch.setenv("HANDBONE_CACHE", str(tmp_path / "root"))
+    dead = [place / ".0f0f-0123456789ab.npy" for place in places]
+    for path in dead:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_bytes(b"half")
     with atomic_file(entry.with_name("other.npy")) as living:
         cache.sweep()
-        assert living.exists() and entry.exists() and not dead.exists()
+        assert living.exists() and entry.exists() and not any(path.exists() for path in dead)

@@ -95,7 +95,7 @@ def test_of_two_runs_in_one_folder_the_second_is_told_who_has_it(runs, straight)
         assert time.monotonic() < deadline
         time.sleep(0.02)
     shutil.copyfile(folder / "stderr.txt", folder / "first.txt")
-    assert_refused(folder, runs.run(folder), "runs/mine", f"handbone process {first} on ", "--output")
+    assert_refused(folder, runs.run(folder), "runs/mine", f"another handbone process ({first} on ", "--output")
     (folder / "go").touch()
     assert runs.wait(first) == 0
     assert_same(folder, straight)

@@ -115,7 +115,7 @@ MUTATIONS = (
     Mutation(
         "roi.jitter left out",
         "handbone/runs/steps/order.py",
-        'reads=("seed", "refine", "crop"),',
+        'reads=("seed", "refine", "roi"),',
         'reads=("seed", "refine", *_PLACEMENT),',
         "tests/runs/test_runs_again.py::test_a_key_redoes_the_steps_that_depend_on_it_and_no_other",
     ),

@@ -14,7 +14,7 @@ from handbone.core.errors import HandboneError
 from handbone.data.dataset import open_dataset
 from handbone.recipe.schema import Data, Recipe
 from handbone.runs import engine as runs
-from handbone.runs import lock, manifest
+from handbone.runs import folder, manifest
 from handbone.runs.context import Context
 from handbone.runs.engine import Run
 from handbone.runs.folder import RunFolder
@@ -101,21 +101,21 @@ def test_a_manifest_without_predictions_is_no_finished_run(tmp_path, done, monke
 def test_the_plan_is_made_when_the_run_is_held_and_what_another_process_did_is_not_done_again(
     tmp_path, done, monkeypatch
 ):
-    mine, shown, held = run_in(tmp_path), [], lock.held
+    mine, shown, held = run_in(tmp_path), [], folder.hold
 
-    def held_after_others(folder):
-        monkeypatch.setattr(lock, "held", held)
+    def held_after_others(lock, **words):
+        monkeypatch.setattr(folder, "hold", held)
         finish(run_in(tmp_path))
         finish(run_in(tmp_path, seed=8))
         assert done == ["images", "evaluation", "evaluation"]
-        return held(folder)
+        return held(lock, **words)
 
     def show(plan):
-        with pytest.raises(HandboneError, match=f"handbone process {os.getpid()} on "):
+        with pytest.raises(HandboneError, match=rf"handbone process \({os.getpid()} on "):
             finish(run_in(tmp_path))
         shown.extend(planned.state for planned in plan)
 
-    monkeypatch.setattr(lock, "held", held_after_others)
+    monkeypatch.setattr(folder, "hold", held_after_others)
     mine.execute(show)
     assert shown == ["reused", "redone"] and done[3:] == ["evaluation"]
     states = json.loads((tmp_path / "manifest.json").read_text())["steps"]

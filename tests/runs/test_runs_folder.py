@@ -55,14 +55,15 @@ def test_old_result_stays_until_the_new_one_is_whole(tmp_path):
 def test_second_process_is_refused(tmp_path):
     run = RunFolder(tmp_path)
     with run.locked():
-        with pytest.raises(HandboneError, match=rf"handbone process {os.getpid()} on .+, since \d{{4}}-\d\d-\d\d"):
+        who = rf"another handbone process \({os.getpid()} on .+, since \d{{4}}-\d\d-\d\d \d\d:\d\d\) is at work there"
+        with pytest.raises(HandboneError, match=who):
             RunFolder(tmp_path).locked().__enter__()
-        (tmp_path / ".holder.json").write_text("{")
-        with pytest.raises(HandboneError, match="another handbone process is at work"):
+        (tmp_path / ".lock").write_bytes(b"")
+        with pytest.raises(HandboneError, match="another handbone process is at work there"):
             RunFolder(tmp_path).locked().__enter__()
     with run.locked():
         pass
-    assert not (tmp_path / ".holder.json").exists()
+    assert not (tmp_path / ".lock").exists()
 
 
 def test_damaged_record_means_that_the_step_is_done_again(tmp_path):
