@@ -86,7 +86,7 @@ def predict_images(
     invert: whether images are turned round, see `read_image`.
     max_pixels: images with more, by their headers, fail before they are decoded.
     overwrite: whether earlier predictions may go.
-    earlier: a folder of earlier predictions, whose results need not be made again where they are of the same mark.
+    earlier: a folder of earlier predictions, whose results need not be made again where their fingerprint is the same.
 
     Returns
     -------
