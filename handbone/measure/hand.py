@@ -14,7 +14,8 @@ from handbone.measure.axes import RADIUS_SHAFT, ROUGH_SHAFT, ULNA_SHAFT, LongAxi
 from handbone.measure.outline import Outline, across
 from handbone.measure.scale import Scale
 
-Key, Made = TypeVar("Key"), TypeVar("Made")
+Key = TypeVar("Key")
+Made = TypeVar("Made")
 
 #: Short name (MC3, Capitate) to the bone's index.
 BONE: dict[str, int] = {name: index for index, name in enumerate(SHORT_NAMES)}
@@ -228,9 +229,10 @@ class Hand:
     def _find_handedness(self) -> float:
         up = self._mean(range(19)) - self._mean(_CARPUS_AND_FOREARM)
         pairs = np.array([self._centroids[a] - self._centroids[b] for a, b in _THUMBWARDS])
-        votes = (pairs / np.linalg.norm(pairs, axis=1, keepdims=True)) @ across(up / np.linalg.norm(up))
-        votes = votes[np.isfinite(votes)]
-        if not len(votes):
+        pairs = pairs[np.isfinite(pairs).all(1)]
+        # Every pair has one vote, however far apart its bones are.
+        votes = (pairs @ across(up)) / np.linalg.norm(pairs, axis=1).clip(1e-9)
+        if not votes.sum():
             raise Refused("too few bones are seen to tell the thumb's side")
         return 1.0 if votes.sum() > 0 else -1.0
 

@@ -1,6 +1,7 @@
 """Regions of interest of a hand as PNG files with a manifest."""
 
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -36,9 +37,7 @@ def write_regions(hand: Hand, name: str, folder: Path, *, image_name: str) -> di
         what = "there is no radiograph to crop"
         raise HandboneError(what, where=image_name, remedy="say where the radiographs are with --images")
     folder.mkdir(parents=True, exist_ok=True)
-    rows = [
-        _crop(hand, site.kind, site.name, folder, lambda s=site: site_frame(hand, s), image) for site in sites(name)
-    ]
+    rows = [_crop(hand, site.kind, site.name, folder, partial(site_frame, hand, site), image) for site in sites(name)]
     rows.append(_whole_hand(hand, folder, image))
     try:
         side = hand.side
@@ -64,7 +63,7 @@ def _whole_hand(hand: Hand, folder: Path, image: np.ndarray) -> dict[str, Any]:
         shown = without_background(hand, image)
     except Refused as refusal:
         return _row("hand", "hand", reason=str(refusal))
-    return _crop(hand, "hand", "hand", folder, lambda: hand_frame(hand), shown)
+    return _crop(hand, "hand", "hand", folder, partial(hand_frame, hand), shown)
 
 
 def _crop(
