@@ -9,6 +9,7 @@ from handbone.core.errors import HandboneError, ShapeError
 
 # Numbers that surely fit into 64 bits: NumPy reads such a text whole, ten times faster than number by number.
 _PLAIN = re.compile(r"(?:[0-9]{1,18}(?: |$))*", re.ASCII)
+_WHOLE = re.compile(r"-?[0-9]{1,18}", re.ASCII)
 
 
 def encode(mask: np.ndarray, *, size_hw: tuple[int, int] | None = None, offset_xy: tuple[int, int] = (0, 0)) -> str:
@@ -134,11 +135,11 @@ def _numbers(rle: str) -> np.ndarray:
     if _PLAIN.fullmatch(rle):
         return np.fromstring(rle, np.int64, sep=" ")
     tokens = rle.split()
-    try:
-        return np.array([int(token) for token in tokens], np.int64)
-    except (ValueError, OverflowError):
-        wrong = next(token for token in tokens if not (token.isascii() and token.isdigit() and len(token) < 19))
+    # int() would also take 1_0, digits of other scripts and thousands of digits.
+    wrong = next((token for token in tokens if not _WHOLE.fullmatch(token)), None)
+    if wrong is not None:
         raise HandboneError(
             f"{wrong[:40]!r} in the run lengths is not a whole number of pixels",
             remedy="an empty mask is an empty text",
-        ) from None
+        )
+    return np.array([int(token) for token in tokens], np.int64)

@@ -108,7 +108,7 @@ def with_label_findings(findings: Iterable[Finding], checks: Iterable[LabelCheck
 
 def _check(dataset: Dataset, sample: Sample, method: "TwoStage") -> LabelCheck:
     image, annotation = (relative_to(path, dataset.root) for path in (sample.image, sample.annotation))
-    file = annotation if sample.key is None else image
+    file = image if sample.shared_annotation else annotation
     try:
         picture = read_picture(sample.image, invert=dataset.invert)
     except HandboneError as error:

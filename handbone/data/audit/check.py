@@ -14,7 +14,7 @@ from handbone.core.findings import SEVERITIES, Finding
 from handbone.core.progress import track
 from handbone.core.radiograph import Radiograph
 from handbone.core.samples import Sample, relative_to
-from handbone.data.dataset import Dataset
+from handbone.data.dataset import NO_OUTLINE, Dataset
 from handbone.data.people import find_people, read_people
 from handbone.data.plausible import doubts
 from handbone.data.pose import BENT_DEGREES, bend_degrees, thumb_side
@@ -68,7 +68,7 @@ def _look_at(dataset: Dataset, sample: Sample) -> _Looked:
         findings.append(Finding("error", "unreadable-picture", file, error.what, error.remedy or ""))
     if sample.annotation is not None:
         try:
-            labels = dataset.labels(sample)
+            labels = dataset.read_labels(sample)
         except HandboneError as error:
             # A picture that cannot be read has been said already.
             if error.where != str(sample.image):
@@ -76,7 +76,9 @@ def _look_at(dataset: Dataset, sample: Sample) -> _Looked:
                 findings.append(Finding("error", "unreadable-annotation", at, error.what, error.remedy or ""))
         else:
             findings += labels.problems
-            at = relative_to(sample.image if sample.key is not None else sample.annotation, dataset.root)
+            at = relative_to(sample.image if sample.shared_annotation else sample.annotation, dataset.root)
+            if not labels.rings and dataset.empty_labels == "refuse":
+                findings.append(Finding("error", "no-outline", at, f"no bone of {sample.name} is outlined", NO_OUTLINE))
             findings += [Finding("warning", d.rule, at, d.message, _DOUBT_REMEDY[d.rule]) for d in doubts(labels.rings)]
             centroids = labels.centroids_xy()
     return _Looked(sample, tuple(findings), digest, size_hw, centroids)

@@ -23,6 +23,10 @@ class Data(Table):
         default="auto", description="how that folder is arranged"
     )
     annotations: Annotated[str | None, Off] = Field(default=None, description="COCO: the JSON file, relative to path")
+    empty_labels: Literal["refuse", "use"] = Field(
+        default="refuse",
+        description="annotations that outline no bone; refuse: an error; use: a picture without bones",
+    )
     class_map: dict[str, str] = Field(default_factory=dict, description="foreign class name to bone name")
     invert: Literal["auto", "yes", "no"] = Field(
         default="auto", description="turn radiographs round that show bones dark; auto: those that look like it"
