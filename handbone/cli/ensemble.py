@@ -7,6 +7,9 @@ from typing import Annotated, Any
 import typer
 
 from handbone.cli import complete
+from handbone.cli.options import Rle
+
+_SHOWN = 10  # pictures that could not be joined; ensemble.json has all
 
 
 class Missing(StrEnum):
@@ -46,6 +49,7 @@ def command(
         Path | None,
         typer.Option("--images", metavar="DIR", help="The pictures, where files are not in the contest's 2048 frame."),
     ] = None,
+    rle: Rle = None,
     fit_thresholds: Annotated[
         bool, typer.Option("--fit-thresholds", help="A threshold a bone, from the runs' validation pictures.")
     ] = False,
@@ -61,17 +65,22 @@ def command(
 
     from handbone.anatomy import COUNT
     from handbone.cli.settings import nested_settings
+    from handbone.formats.rle_reading import RleReading
     from handbone.workflows import ensemble
-    from handbone.workflows.members import open_members, picture_sizes
+    from handbone.workflows.members import named_sizes, open_members, picture_sizes, refuse_other_readings
     from handbone.workflows.outputs import check_output
 
     check_output(output, overwrite=overwrite, record=ensemble.RECORD_FILE, what="joined predictions")
-    opened = open_members(members)
+    reading = RleReading.parse(rle or [])
+    opened = open_members(members, reading=reading)
     chosen = nested_settings(settings or [])
     ensemble.check_absent(missing.value, method, chosen)
     used = ensemble.resolve(method, chosen, opened)
     join = ensemble.build_method(*used)
     pictures = ensemble.common_pictures(opened, missing.value)
+    sizes = named_sizes(pictures, picture_sizes(images))
+    if reading is None:
+        refuse_other_readings(opened, sizes)
     thresholds, fitted = np.full(COUNT, 0.5), 0
     if fit_thresholds:
         thresholds, fitted = ensemble.fit_thresholds(opened, join)
@@ -82,15 +91,16 @@ def command(
         join,
         output,
         pictures=pictures,
-        sizes=picture_sizes(images),
+        sizes=sizes,
         thresholds=thresholds,
         facts=facts,
         by_runs=by_runs,
     )
-    _show(output, as_json=as_json)
+    if _show(output, as_json=as_json)["failed"]:
+        raise typer.Exit(1)
 
 
-def _show(output: Path, *, as_json: bool) -> None:
+def _show(output: Path, *, as_json: bool) -> dict[str, Any]:
     import json
 
     from rich.console import Console
@@ -102,7 +112,7 @@ def _show(output: Path, *, as_json: bool) -> None:
     record = json.loads((output / RECORD_FILE).read_text(encoding="utf-8"))
     if as_json:
         typer.echo(json.dumps(record))
-        return
+        return record
     table = Table("Member", "Pictures")
     for name, count in record["members"].items():
         table.add_row(escape(name), str(count))
@@ -112,4 +122,7 @@ def _show(output: Path, *, as_json: bool) -> None:
         moved = {bone: value for bone, value in record["thresholds"].items() if value != 0.5}
         told = ", ".join(f"{bone} {value:.2f}" for bone, value in moved.items()) or "0.5 was best for every bone"
         console.print(f"thresholds from {record['thresholds_fitted_on']} pictures: {told}", soft_wrap=True)
+    for error in list(record["failed"].values())[:_SHOWN]:
+        console.print(f"[yellow]left out[/yellow] {escape(error)}", soft_wrap=True, highlight=False)
     console.print(f"{record['pictures']} pictures joined by {record['method']}: {escape(str(output))}", soft_wrap=True)
+    return record

@@ -1,11 +1,14 @@
 """`handbone export`: masks in other formats."""
 
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
 from handbone.cli import complete
+from handbone.cli.options import Rle
+
+_SHOWN = 10  # pictures that could not be written; export.json has all
 
 
 def command(
@@ -26,6 +29,7 @@ def command(
         Path | None,
         typer.Option("--images", metavar="DIR", help="The pictures, where they are not where SOURCE had them."),
     ] = None,
+    rle: Rle = None,
     settings: Annotated[
         list[str] | None,
         typer.Option("--set", metavar="KEY=VALUE", help="A setting of the format, as in --set segmentation=polygon."),
@@ -35,11 +39,12 @@ def command(
 ) -> None:
     """Write the masks of a run, of predictions or of a contest CSV in another format.
 
-    OUT gets the format's files and export.json; nothing where a picture cannot be written. Pictures without a recorded
-    or measured size are taken to be in the contest's 2048 frame. dicom_seg copies the patient's data from its source,
-    as the standard wants it. Not a medical device.
+    OUT gets the format's files and export.json, which lists pictures whose masks cannot be read; the exit code is then
+    1. Pictures without a known size are taken to be in the contest's 2048 frame. dicom_seg copies the patient's data
+    from its source, as the standard wants it. Not a medical device.
     """
     from handbone.cli.settings import nested_settings
+    from handbone.formats.rle_reading import RleReading
     from handbone.workflows.export import RECORD_FILE, ExportSource, export_masks
     from handbone.workflows.outputs import check_output
     from handbone.workflows.writers import writer_maker
@@ -48,13 +53,23 @@ def command(
     chosen = nested_settings(settings or [])
     make = writer_maker(format, chosen, where="--format")
     facts = {"source": source.name, "format": format, "settings": chosen}
-    record = export_masks(ExportSource(source, images), make, output, facts=facts)
+    record = export_masks(ExportSource(source, images, reading=RleReading.parse(rle or [])), make, output, facts=facts)
     if as_json:
         import json
 
         typer.echo(json.dumps(record))
-        return
+    else:
+        _show(record, output)
+    if record["failed"]:
+        raise typer.Exit(1)
+
+
+def _show(record: dict[str, Any], output: Path) -> None:
     from rich.console import Console
     from rich.markup import escape
 
-    Console().print(f"{record['pictures']} pictures written as {format}: {escape(str(output))}", soft_wrap=True)
+    console = Console()
+    for error in list(record["failed"].values())[:_SHOWN]:
+        console.print(f"[yellow]left out[/yellow] {escape(error)}", soft_wrap=True, highlight=False)
+    written = f"{record['pictures']} pictures written as {record['format']}"
+    console.print(f"{written}: {escape(str(output))}", soft_wrap=True)

@@ -12,6 +12,7 @@ from handbone.core.labels import Labels
 from handbone.core.samples import Part, Sample, relative_to
 from handbone.formats.image_files import Invert
 from handbone.formats.label_files import strangers
+from handbone.formats.rle_reading import RleReading
 from handbone.recipe.schema import Data
 
 NO_OUTLINE = "outline its bones, or set data.empty_labels = 'use' if it shows none"
@@ -98,7 +99,7 @@ def open_dataset(settings: Data) -> Dataset:
     """List the pictures of a folder.
 
     With layout "auto": a folder with `train/DCM` or `test/DCM` is the contest's, one with a COCO file is COCO, any
-    other one is a folder of pictures.
+    other one is a folder of pictures. A CSV of run lengths has to be asked for.
 
     Raises
     ------
@@ -131,9 +132,12 @@ def open_dataset(settings: Data) -> Dataset:
 
 
 def _layout(root: Path, settings: Data) -> Layout:
-    from handbone.formats import coco, contest_json, folder
+    from handbone.formats import coco, contest_json, folder, rle_table
 
     auto = settings.layout == "auto"
+    if settings.layout == "csv" or (auto and (settings.annotations or "").lower().endswith(rle_table.SUFFIXES)):
+        reading = RleReading.parse([settings.rle] if settings.rle else [])
+        return rle_table.RleTable(root, settings.annotations, reading)
     if settings.layout == "contest" or (auto and not settings.annotations and contest_json.fits(root)):
         return contest_json.Contest(root, settings.class_map)
     if settings.layout == "coco" or (auto and (settings.annotations or coco.fits(root))):

@@ -62,7 +62,10 @@ def _kinds(path: Path, stems: set[tuple[str, str]]) -> Iterator[tuple[str, str]]
         first = _head(path).decode("utf-8", "replace").splitlines()[:1]
         columns = {cell.strip(' "').lower() for line in first for cell in re.split("[,;\t]", line)}
         if "rle" in columns or any("region_shape_attributes" in column for column in columns):
-            yield "holds masks or outlines, which this layout does not read", "set data.layout = 'csv', or export COCO"
+            yield (
+                "holds masks or outlines, which this layout does not read",
+                "use the layout 'csv' with data.annotations, or export COCO",
+            )
     elif name.endswith(".txt"):
         if ("", path.stem) in stems and _YOLO.fullmatch(_head(path).split(b"\n")[0]):
             yield "holds YOLO labels, which are not read", "export the polygons as COCO"

@@ -14,6 +14,7 @@ from handbone.core.files import whole_folder, write_json
 from handbone.core.progress import track
 from handbone.evaluation.metrics import dice_contest
 from handbone.formats.contest_csv import PredictionsWriter
+from handbone.formats.contest_csv_index import Cells
 from handbone.method.ensembling.methods import best_of, shares_of
 from handbone.method.ensembling.rle_vote import vote_runs
 from handbone.plugins import installed_plugins, registry
@@ -124,22 +125,30 @@ def join_members(
     thresholds: (29,) probability from which a pixel belongs to each bone. sizes: of pictures that were measured.
     by_runs: (29,) shares of the votes and the members' weights, where files are joined by counting; see `counted`.
     """
+    failed: dict[str, str] = {}
     with whole_folder(folder) as temporary, PredictionsWriter(temporary / TABLE) as table:
         covers = {member.name: set(member.names) for member in members}
         for picture in track(pictures, "Joining"):
             here = [member for member in members if picture in covers[member.name]]
             size = size_of(picture, here, sizes)
-            if by_runs is not None:
-                table.write_cells(picture, _vote(here, picture, size, *by_runs))
+            try:
+                if by_runs is not None:
+                    cells = _vote(here, picture, size, *by_runs)
+                else:
+                    cells = _joined(here, picture, size, join, thresholds)
+            except HandboneError as error:  # one picture must not cost the others
+                failed[picture] = str(error)
                 continue
-            joined = join({member.name: member.probabilities(picture, size) for member in here})
-            table.write(picture, joined.threshold(thresholds))
+            table.write_cells(picture, cells, size_hw=size)
+        if len(failed) == len(pictures):
+            raise HandboneError(f"none of the {len(pictures)} pictures can be joined: {next(iter(failed.values()))}")
         record = {
             "handbone": __version__,
             "plugins": provenance(registry()),
             **facts,
             "members": {member.name: len(member.names) for member in members},
-            "pictures": len(pictures),
+            "pictures": len(pictures) - len(failed),
+            "failed": failed,
             "thresholds": dict(zip(NAMES, np.round(thresholds, 3).tolist(), strict=True)),
             "not_a_medical_device": True,
         }
@@ -169,18 +178,40 @@ def _vote(
     size_hw: tuple[int, int],
     at_least: np.ndarray,
     weights: dict[str, float],
-) -> list[str]:
-    """The 29 run lengths on which enough of the members agree."""
-    cells = [member.cells(picture) for member in members]
-    shares = [weights[member.name] for member in members]
+) -> Cells:
+    """The 29 run lengths on which enough of the members that have a bone agree; None where none has it."""
+    told = [(member.cells(picture, size_hw), weights[member.name]) for member in members]
+    joined: Cells = []
     try:
-        return [
-            vote_runs(texts, shares, at_least[bone], size_hw) for bone, texts in enumerate(zip(*cells, strict=True))
-        ]
+        for bone in range(COUNT):
+            said = [(cells[bone], share) for cells, share in told if cells[bone] is not None]
+            texts, shares = [text for text, _ in said], [share for _, share in said]
+            joined.append(vote_runs(texts, shares, at_least[bone], size_hw) if said else None)
     except HandboneError as error:
         for member in members:
-            member.probabilities(picture, size_hw)
+            member.masks(picture, size_hw)
         raise error
+    return joined
+
+
+def _joined(
+    members: Sequence[Member], picture: str, size_hw: tuple[int, int], join: Join, thresholds: np.ndarray
+) -> Cells:
+    """The 29 run lengths of the members' probabilities joined, each bone from those that have it; None without any."""
+    said = {member.name: member.probabilities(picture, size_hw) for member in members}
+    of_bone = list(zip(*(_bones(member, picture) for member in members), strict=True))
+    joined: Cells = [None] * COUNT
+    for having in set(of_bone):
+        if any(having):
+            some = {member.name: said[member.name] for member, has in zip(members, having, strict=True) if has}
+            texts = join(some).threshold(thresholds).to_rle()
+            joined = [texts[b] if of_bone[b] == having else joined[b] for b in range(COUNT)]
+    return joined
+
+
+def _bones(member: Member, picture: str) -> tuple[bool, ...]:
+    """Of which bones a member says anything."""
+    return member.bones(picture) if isinstance(member, FileMember) else (True,) * COUNT
 
 
 def fit_thresholds(members: Sequence[Member], join: Join) -> tuple[np.ndarray, int]:

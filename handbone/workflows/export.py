@@ -1,17 +1,26 @@
 """Masks of a run, of `handbone predict` or of anyone's contest CSV in another format."""
 
+import contextlib
+from collections import Counter
 from collections.abc import Iterator
-from pathlib import Path
+from pathlib import Path, PurePath
 from typing import Any
+
+import numpy as np
 
 from handbone import __version__
 from handbone.core.errors import HandboneError
 from handbone.core.files import whole_folder, write_json
 from handbone.core.progress import track
-from handbone.formats.image_files import picture_size_hw
+from handbone.formats.contest_csv import CONTEST_HW
+from handbone.formats.contest_csv_index import Cells
+from handbone.formats.image_files import picture_size_hw, read_picture
+from handbone.formats.image_names import ImageNames
+from handbone.formats.rle_reading import RleReading
+from handbone.formats.rle_recognition import refuse_if_suspected
 from handbone.plugins import PredictedPicture
 from handbone.workflows.outputs import TABLE_FILE, file_stems, find_pictures
-from handbone.workflows.prediction_file import CONTEST_HW, FileMember
+from handbone.workflows.prediction_file import FileMember
 from handbone.workflows.writers import Maker
 
 RECORD_FILE = "export.json"
@@ -24,32 +33,36 @@ class ExportSource:
     ----------
     path: a run's folder, a folder that `handbone predict` wrote, or a CSV in the contest's format.
     images: where the pictures are; by default where the run or `handbone predict` had them.
+    reading: how a CSV's run lengths are meant; unset for the contest's way, from which it must not seem to differ.
 
     Raises
     ------
     HandboneError: there are no predictions, they cannot be read, or the run's pictures are gone.
     """
 
-    def __init__(self, path: Path, images: Path | None = None):
+    def __init__(self, path: Path, images: Path | None = None, *, reading: RleReading | None = None):
         table = path if path.is_file() else path / TABLE_FILE
         if not table.is_file():
             remedy = "give a run's folder, a folder that 'handbone predict' wrote, or a CSV in the contest's format"
             raise HandboneError("there are no predictions", where=path, remedy=remedy)
-        self._file = FileMember(path.name, table)
+        self._file = FileMember(path.name, table, reading=reading if path.is_file() else None)
         self.names = sorted(self._file.names)
         self._paths = self._find(path, images)
-        self._stems = file_stems(self.names)
+        self._stems = _stems(self.names)
+        if path.is_file() and reading is None:
+            refuse_if_suspected(path, self._first_images())
 
-    def __iter__(self) -> Iterator[PredictedPicture]:
-        for name in self.names:
-            path = self._paths.get(name)
-            masks = self._file.masks(name, self._size_hw(name, path))
-            confidence = self._file.recorded.get(name, {}).get("confidence", {})
-            yield PredictedPicture(name, path, masks, confidence, self._stems[name])
+    def picture(self, name: str) -> PredictedPicture:
+        """One picture with its masks; HandboneError where they cannot be read or don't fit it."""
+        path = self._paths.get(name)
+        masks = self._file.masks(name, self._size_hw(name, path))
+        confidence = self._file.recorded.get(name, {}).get("confidence", {})
+        return PredictedPicture(name, path, masks, confidence, self._stems[name])
 
     def _find(self, path: Path, images: Path | None) -> dict[str, Path]:
         if images is not None:
-            return {picture.name: picture for picture in find_pictures([images])}
+            known = ImageNames(find_pictures([images]))
+            return {name: found for name in self.names if (found := known.find(name)) is not None}
         if self._file.recorded or path.is_file():
             recorded = {name: Path(picture["path"]) for name, picture in self._file.recorded.items()}
             return {name: place for name, place in recorded.items() if place.is_file()}
@@ -58,15 +71,37 @@ class ExportSource:
 
         return {sample.name: sample.image for sample in finished_run(path).dataset.samples}
 
+    def _first_images(self) -> Iterator[tuple[str, Cells, tuple[int, int], np.ndarray | None]]:
+        for name in self.names:
+            # What cannot be read is said of its picture later on.
+            with contextlib.suppress(HandboneError):
+                path = self._paths.get(name)
+                if self._file.says_size(name):
+                    continue
+                image = None if path is None else read_picture(path).image
+                yield name, self._file.texts(name), self._size_hw(name, path), image
+
     def _size_hw(self, name: str, path: Path | None) -> tuple[int, int]:
-        known = self._file.size_hw(name)
-        if known is None and path is not None:
-            known = picture_size_hw(path)
-        return known or CONTEST_HW
+        """As `handbone predict` recorded, as the picture has, or as the file says."""
+        if name in self._file.recorded or path is None:
+            return self._file.size_hw(name) or CONTEST_HW
+        return picture_size_hw(path)
+
+
+def _stems(names: list[str]) -> dict[str, str]:
+    """What files made from each picture are called; a path, where names are told apart by their folders only."""
+    stems = file_stems(names)
+    counts = Counter(PurePath(name).name for name in names)
+    return {
+        name: stems[base] if counts[base := PurePath(name).name] == 1 else str(PurePath(name).with_suffix(""))
+        for name in names
+    }
 
 
 def export_masks(source: ExportSource, make: Maker, folder: Path, *, facts: dict[str, Any]) -> dict[str, Any]:
-    """Write every picture of a source to a folder in one format, whole or not at all; gives `export.json`'s content.
+    """Write every picture of a source to a folder in one format; gives `export.json`'s content.
+
+    Pictures whose masks cannot be read are left out and stand in its `failed`, each with its reason.
 
     Parameters
     ----------
@@ -74,13 +109,22 @@ def export_masks(source: ExportSource, make: Maker, folder: Path, *, facts: dict
 
     Raises
     ------
-    HandboneError: masks that don't fit their picture, or a picture that the format cannot take.
+    HandboneError: no picture's masks can be read, or a picture that the format cannot take; nothing is written then.
     """
-    record = {"handbone": __version__, **facts, "pictures": len(source.names), "not_a_medical_device": True}
+    failed: dict[str, str] = {}
     with whole_folder(folder) as temporary:
         writer = make(temporary)
-        for picture in track(iter(source), "Writing masks", total=len(source.names)):
+        for name in track(source.names, "Writing masks"):
+            try:
+                picture = source.picture(name)
+            except HandboneError as error:  # one picture must not cost the others
+                failed[name] = str(error)
+                continue
             writer.write(picture)
+        if failed and len(failed) == len(source.names):
+            raise HandboneError(f"none of the {len(failed)} pictures can be written: {next(iter(failed.values()))}")
         writer.close()
+        done = len(source.names) - len(failed)
+        record = {"handbone": __version__, **facts, "pictures": done, "failed": failed, "not_a_medical_device": True}
         write_json(temporary / RECORD_FILE, record)
     return record

@@ -1,35 +1,62 @@
 """Anyone's prediction file, with what `handbone predict` wrote beside it; imports no torch."""
 
-import json
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+from handbone.anatomy import NAMES
 from handbone.core.bone_masks import BoneMasks
 from handbone.core.bone_probabilities import BoneProbabilities
 from handbone.core.errors import HandboneError
-from handbone.formats.contest_csv_index import PredictionsIndex
+from handbone.formats.contest_csv import CONTEST_HW
+from handbone.formats.contest_csv_index import Cells, PredictionsIndex
+from handbone.formats.json_files import read_json
+from handbone.formats.rle_reading import RleReading
 from handbone.workflows.outputs import RECORD_FILE
 
-#: The contest's frame, in which its prediction files are.
-CONTEST_HW = (2048, 2048)
+_LARGEST_RECORD = 1 << 28
 
 
 class FileMember:
-    """A prediction file in the contest's format; sizes stand beside it where `handbone predict` wrote it."""
+    """A prediction file in the contest's format; sizes stand in it, or beside it where `handbone predict` wrote it.
 
-    def __init__(self, name: str, path: Path):
-        self.name, self.path = name, path
+    Parameters
+    ----------
+    reading: how its run lengths are meant; unset for the contest's way.
+    """
+
+    def __init__(self, name: str, path: Path, *, reading: RleReading | None = None):
+        self.name, self.path, self.reading = name, path, reading or RleReading()
         self._index = PredictionsIndex(path)
         self.names = self._index.names
+        self._own = {name: name for name in self.names}
         #: Everything that is known of each picture.
         self.recorded = recorded_pictures(path.parent)
 
-    def size_hw(self, picture: str) -> tuple[int, int] | None:
-        return tuple(self.recorded[picture]["size_hw"]) if picture in self.recorded else None
+    def rename(self, names: Mapping[str, str]) -> None:
+        """Call pictures otherwise than the file does: the file's name to the new one."""
+        self.names = [names.get(name, name) for name in self._index.names]
+        self._own = dict(zip(self.names, self._index.names, strict=True))
 
-    def cells(self, picture: str) -> list[str]:
-        """The 29 run lengths of a picture."""
-        return self._index.cells(picture)
+    def size_hw(self, picture: str) -> tuple[int, int] | None:
+        own = self._own[picture]
+        recorded = self.recorded.get(own)
+        return self._index.size_hw(own) or (tuple(recorded["size_hw"]) if recorded else self.reading.frame_hw)
+
+    def says_size(self, picture: str) -> bool:
+        """Whether the file itself, or what `handbone predict` wrote beside it, says the picture's size."""
+        own = self._own[picture]
+        return self._index.size_hw(own) is not None or own in self.recorded
+
+    def cells(self, picture: str, size_hw: tuple[int, int]) -> Cells:
+        """The 29 run lengths of a picture of that size in the contest's way; None for a bone without a row."""
+        with self._named(picture, size_hw):
+            return self.reading.standard(self._index.cells(self._own[picture]), size_hw)
+
+    def texts(self, picture: str) -> Cells:
+        """The 29 run lengths as they stand in the file."""
+        return self._index.cells(self._own[picture])
 
     def masks(self, picture: str, size_hw: tuple[int, int]) -> BoneMasks:
         """The masks of a picture of that size.
@@ -38,24 +65,44 @@ class FileMember:
         ------
         HandboneError: run lengths that cannot belong to such a picture.
         """
-        cells = self.cells(picture)
+        cells, stated = self.texts(picture), self._index.size_hw(self._own[picture])
+        if stated not in (None, size_hw) and self.reading.frame_hw is None:
+            sizes = f"{stated[1]} x {stated[0]}, but the picture has {size_hw[1]} x {size_hw[0]} pixels"
+            raise HandboneError(f"{picture}: the file says {sizes}", where=self.path, remedy="is it the same picture?")
+        with self._named(picture, size_hw):
+            return self.reading.masks(cells, size_hw)
+
+    def bones(self, picture: str) -> tuple[bool, ...]:
+        """Of which bones the file says anything."""
+        return tuple(cell is not None for cell in self.texts(picture))
+
+    def probabilities(self, picture: str, size_hw: tuple[int, int]) -> BoneProbabilities:
+        return BoneProbabilities.from_masks(self.masks(picture, size_hw))
+
+    @contextmanager
+    def _named(self, picture: str, size_hw: tuple[int, int]) -> Iterator[None]:
+        """Errors of run lengths with the picture, the bone and what to do."""
         try:
-            return BoneMasks.from_rle(cells, size_hw)
+            yield
         except HandboneError as error:
+            if error.where not in NAMES:
+                raise
             remedies = [error.remedy] if error.remedy else []
             if size_hw == CONTEST_HW and self.size_hw(picture) is None:
                 remedies.append("if the picture is not of 2048 x 2048 pixels, say where it lies with --images")
             what = f"{picture}, {error.where}: {error.what}"
             raise HandboneError(what, where=self.path, remedy="; ".join(remedies) or None) from None
 
-    def probabilities(self, picture: str, size_hw: tuple[int, int]) -> BoneProbabilities:
-        return BoneProbabilities.from_masks(self.masks(picture, size_hw))
-
 
 def recorded_pictures(folder: Path) -> dict[str, dict[str, Any]]:
     """What `handbone predict` wrote of each picture in a folder, by base name; empty where it did not write there."""
     try:
-        pictures = json.loads((folder / RECORD_FILE).read_text(encoding="utf-8"))["pictures"]
-        return {picture["name"]: picture for picture in pictures if picture.get("size_hw")}
-    except (OSError, ValueError, KeyError, TypeError):
+        pictures = read_json(folder / RECORD_FILE, largest=_LARGEST_RECORD)["pictures"]
+        return {picture["name"]: picture for picture in pictures if _is_size(picture.get("size_hw"))}
+    except (HandboneError, KeyError, TypeError, AttributeError):
         return {}
+
+
+def _is_size(value: Any) -> bool:
+    whole = isinstance(value, list) and len(value) == 2 and all(type(side) is int for side in value)
+    return whole and all(0 < side < 1 << 20 for side in value)

@@ -17,6 +17,7 @@ from handbone.core.files import whole_file, whole_folder, write_json
 from handbone.core.frame import Frame
 from handbone.core.progress import track
 from handbone.formats.contest_csv import PredictionsWriter
+from handbone.formats.contest_csv_index import Cells
 from handbone.method.merge import Decision
 from handbone.method.roi import Window
 from handbone.method.two_stage import Outcome, TwoStage
@@ -76,11 +77,11 @@ def refine_predictions(
                         outcome = method.prompt(item.image, outcome)
                 except Exception as error:  # one picture must not cost the others
                     first = (str(error).strip().splitlines() or [""])[0]
-                    table.write_cells(item.name, item.cells)
+                    table.write_cells(item.name, item.cells, size_hw=item.image.shape)
                     records.append(Refined(item.name, error=f"{item.name}: {type(error).__name__}: {first}"))
                     continue
                 before, after = (p.threshold(method.threshold) for p in (outcome.coarse, outcome.final))
-                table.write_cells(item.name, _cells(item, outcome, after))
+                table.write_cells(item.name, _cells(item, outcome, after), size_hw=item.image.shape)
                 records.append(_record(item, outcome))
                 if pending is not None:
                     pending.result()
@@ -117,7 +118,7 @@ def refinement_json(records: Sequence[Refined], method: TwoStage, facts: dict[st
     }
 
 
-def _cells(item: Item, outcome: Outcome, after: BoneMasks) -> list[str]:
+def _cells(item: Item, outcome: Outcome, after: BoneMasks) -> Cells:
     """The picture's 29 run lengths, new ones only where a refined mask was used."""
     used = {decision.bone for decision in _decisions(outcome) if decision.used}
     new = after.to_rle()
