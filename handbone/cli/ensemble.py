@@ -65,7 +65,7 @@ def command(
 
     from handbone.anatomy import COUNT
     from handbone.cli.settings import nested_settings
-    from handbone.formats.rle_reading import RleReading
+    from handbone.core.rle_reading import RleReading
     from handbone.workflows import ensemble
     from handbone.workflows.members import named_sizes, open_members, picture_sizes, refuse_other_readings
     from handbone.workflows.outputs import check_output

@@ -44,7 +44,7 @@ def command(
     from its source, as the standard wants it. Not a medical device.
     """
     from handbone.cli.settings import nested_settings
-    from handbone.formats.rle_reading import RleReading
+    from handbone.core.rle_reading import RleReading
     from handbone.workflows.export import RECORD_FILE, ExportSource, export_masks
     from handbone.workflows.outputs import check_output
     from handbone.workflows.writers import writer_maker

@@ -97,7 +97,7 @@ def command(
 
 
 def _source(run: Path | None, coarse: Path | None, images: Path | None, invert: str, rle: list[str]) -> "Source":
-    from handbone.formats.rle_reading import RleReading
+    from handbone.core.rle_reading import RleReading
     from handbone.runs.load_run import latest_run
     from handbone.workflows.refine_sources import ForeignFile, RunSource
 

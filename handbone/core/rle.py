@@ -7,6 +7,9 @@ import numpy as np
 from handbone.core.box import Box
 from handbone.core.errors import HandboneError, ShapeError
 
+#: Run lengths by bone in anatomy order: "" for an empty mask, None for a bone that nothing is said of.
+Cells = list[str | None]
+
 # Numbers that surely fit into 64 bits: NumPy reads such a text whole, ten times faster than number by number.
 _PLAIN = re.compile(r"(?:[0-9]{1,18}(?: |$))*", re.ASCII)
 _WHOLE = re.compile(r"-?[0-9]{1,18}", re.ASCII)

@@ -9,10 +9,10 @@ from typing import Literal, Protocol
 from handbone.core.errors import HandboneError
 from handbone.core.findings import Finding
 from handbone.core.labels import Labels
+from handbone.core.rle_reading import RleReading
 from handbone.core.samples import Part, Sample, relative_to
 from handbone.formats.image_files import Invert
 from handbone.formats.label_files import strangers
-from handbone.formats.rle_reading import RleReading
 from handbone.recipe.schema import Data
 
 NO_OUTLINE = "outline its bones, or set data.empty_labels = 'use' if it shows none"

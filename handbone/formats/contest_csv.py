@@ -15,7 +15,8 @@ from handbone import anatomy
 from handbone.core.bone_masks import BoneMasks
 from handbone.core.errors import HandboneError
 from handbone.core.files import whole_file
-from handbone.formats.contest_csv_index import COLUMNS, SIZE_COLUMNS, Cells, PredictionsIndex
+from handbone.core.rle import Cells
+from handbone.formats.contest_csv_index import COLUMNS, SIZE_COLUMNS, PredictionsIndex
 
 #: Height and width of the contest's pictures.
 CONTEST_HW = (2048, 2048)

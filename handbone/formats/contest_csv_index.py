@@ -12,13 +12,12 @@ import numpy as np
 
 from handbone import anatomy
 from handbone.core.errors import HandboneError, UnknownNameError
+from handbone.core.rle import Cells
 from handbone.formats.csv_text import CsvText
 
 COLUMNS = ("image_name", "class", "rle")
 #: The picture's size, in files whose pictures are not of the contest's 2048 x 2048; the contest's readers ignore them.
 SIZE_COLUMNS = ("height", "width")
-#: Run lengths by bone in anatomy order: "" for an empty mask, None for a bone that the file says nothing of.
-Cells = list[str | None]
 
 # Python's own limit of 131072 characters is less than the run lengths of a noisy mask take.
 _FIELD_LIMIT = 1 << 27

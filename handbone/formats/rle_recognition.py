@@ -15,8 +15,8 @@ import numpy as np
 from handbone import anatomy
 from handbone.core.bone_masks import BoneMasks
 from handbone.core.errors import HandboneError
-from handbone.formats.contest_csv_index import Cells
-from handbone.formats.rle_reading import RleReading
+from handbone.core.rle import Cells
+from handbone.core.rle_reading import RleReading
 
 _ENOUGH = 40  # distances between runs from which their median is the frame's side
 _NEAR = 0.02  # of a side

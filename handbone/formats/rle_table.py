@@ -8,6 +8,7 @@ from handbone.anatomy import NAMES
 from handbone.core.errors import HandboneError
 from handbone.core.findings import Finding
 from handbone.core.labels import Labels
+from handbone.core.rle_reading import RleReading
 from handbone.core.samples import Sample, relative_to
 from handbone.formats.contest_csv_index import PredictionsIndex
 from handbone.formats.folder import pictures_under
@@ -15,7 +16,6 @@ from handbone.formats.image_files import read_picture
 from handbone.formats.image_names import ImageNames
 from handbone.formats.labels_builder import LabelsBuilder
 from handbone.formats.patients import patients_of
-from handbone.formats.rle_reading import RleReading
 from handbone.formats.rle_recognition import refuse_if_suspected
 
 SUFFIXES = (".csv", ".tsv", ".csv.gz", ".csv.zip")
@@ -78,7 +78,7 @@ class RleTable:
             if labels is None:
                 message, remedy = (
                     "the table has no row of this picture",
-                    "add its rows; until then it is not trained on",
+                    "add its rows",
                 )
                 problems.append(Finding("error", "no-annotation", relative_to(image, self.root), message, remedy))
         return samples, problems

@@ -12,9 +12,9 @@ from handbone.core.bone_probabilities import BoneProbabilities
 from handbone.core.errors import HandboneError, UnknownNameError
 from handbone.core.files import whole_folder, write_json
 from handbone.core.progress import track
+from handbone.core.rle import Cells
 from handbone.evaluation.metrics import dice_contest
 from handbone.formats.contest_csv import PredictionsWriter
-from handbone.formats.contest_csv_index import Cells
 from handbone.method.ensembling.methods import best_of, shares_of
 from handbone.method.ensembling.rle_vote import vote_runs
 from handbone.plugins import installed_plugins, registry

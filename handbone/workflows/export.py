@@ -12,11 +12,11 @@ from handbone import __version__
 from handbone.core.errors import HandboneError
 from handbone.core.files import whole_folder, write_json
 from handbone.core.progress import track
+from handbone.core.rle import Cells
+from handbone.core.rle_reading import RleReading
 from handbone.formats.contest_csv import CONTEST_HW
-from handbone.formats.contest_csv_index import Cells
 from handbone.formats.image_files import picture_size_hw, read_picture
 from handbone.formats.image_names import ImageNames
-from handbone.formats.rle_reading import RleReading
 from handbone.formats.rle_recognition import refuse_if_suspected
 from handbone.plugins import PredictedPicture
 from handbone.workflows.outputs import TABLE_FILE, file_stems, find_pictures

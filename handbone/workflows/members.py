@@ -13,11 +13,12 @@ from handbone.anatomy import NAMES
 from handbone.core.bone_masks import BoneMasks
 from handbone.core.bone_probabilities import BoneProbabilities
 from handbone.core.errors import HandboneError
+from handbone.core.rle import Cells
+from handbone.core.rle_reading import RleReading
 from handbone.formats.contest_csv import CONTEST_HW
-from handbone.formats.contest_csv_index import Cells, PredictionsIndex
+from handbone.formats.contest_csv_index import PredictionsIndex
 from handbone.formats.image_files import is_picture, picture_size_hw, stem_of
 from handbone.formats.image_names import ImageNames
-from handbone.formats.rle_reading import RleReading
 from handbone.formats.rle_recognition import refuse_if_suspected
 from handbone.runs.load_run import TABLE, finished_run, is_finished_run
 from handbone.runs.steps.predict import load_prediction

@@ -9,10 +9,11 @@ from handbone.anatomy import NAMES
 from handbone.core.bone_masks import BoneMasks
 from handbone.core.bone_probabilities import BoneProbabilities
 from handbone.core.errors import HandboneError
+from handbone.core.rle import Cells
+from handbone.core.rle_reading import RleReading
 from handbone.formats.contest_csv import CONTEST_HW
-from handbone.formats.contest_csv_index import Cells, PredictionsIndex
+from handbone.formats.contest_csv_index import PredictionsIndex
 from handbone.formats.json_files import read_json
-from handbone.formats.rle_reading import RleReading
 from handbone.workflows.outputs import RECORD_FILE
 
 _LARGEST_RECORD = 1 << 28

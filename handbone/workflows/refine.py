@@ -16,8 +16,8 @@ from handbone.core.bone_masks import BoneMasks
 from handbone.core.files import whole_file, whole_folder, write_json
 from handbone.core.frame import Frame
 from handbone.core.progress import track
+from handbone.core.rle import Cells
 from handbone.formats.contest_csv import PredictionsWriter
-from handbone.formats.contest_csv_index import Cells
 from handbone.method.merge import Decision
 from handbone.method.roi import Window
 from handbone.method.two_stage import Outcome, TwoStage

@@ -42,7 +42,7 @@ class Data(Table):
     @classmethod
     def _known_reading(cls, value: str | None) -> str | None:
         # Late: the schema must not wait for OpenCV.
-        from handbone.formats.rle_reading import RleReading
+        from handbone.core.rle_reading import RleReading
 
         try:
             RleReading.parse([value] if value else [])

@@ -11,7 +11,7 @@ from handbone.anatomy import COUNT, NAMES
 from handbone.core import rle
 from handbone.core.bone_masks import BoneMasks
 from handbone.core.errors import HandboneError
-from handbone.formats.contest_csv_index import Cells
+from handbone.core.rle import Cells
 
 _FRAME = re.compile(r"frame=([1-9][0-9]{0,5})(?:x([1-9][0-9]{0,5}))?", re.ASCII)
 WORDS = "standard, column-major, zero-based, frame=512 or frame=WIDTHxHEIGHT"
