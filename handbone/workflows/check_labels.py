@@ -10,17 +10,23 @@ from handbone import anatomy
 from handbone.core.bone_masks import BoneMasks
 from handbone.core.errors import HandboneError
 from handbone.core.findings import SEVERITIES, Finding
-from handbone.core.polygons import Rings
+from handbone.core.polygons import Rings, ring_centroids_xy
 from handbone.core.progress import track
 from handbone.core.samples import Sample, relative_to
 from handbone.data.audit.label_errors import LabelError, compare_labels
 from handbone.data.dataset import Dataset
 from handbone.formats.image_files import read_picture
+from handbone.workflows.label_owners import with_owners
 
 if TYPE_CHECKING:
     from handbone.method.two_stage import Outcome, TwoStage
 
 _REMEDY = {
+    "mirrored": "mirror the labels, or the image, and check which one is right",
+    "transposed": "exchange x and y in the labels, or check how they were exported",
+    "turned": "turn the labels, or save the image as it was when they were drawn (EXIF)",
+    "scaled": "draw on, or export for, the image of this size",
+    "other-image": "find out whose labels these are",
     "swapped": "look at the picture and exchange the labels",
     "shifted": "look at the picture and move or redraw the outline",
     "missing": "outline the bone if it is visible",
@@ -42,6 +48,7 @@ class LabelCheck:
     errors: the worst first.
     seen: outlines (n, 2) int32 of the bones that the errors name, as the weights see them.
     problem: why it was not compared, where the picture or its annotation cannot be read.
+    places: (2, 29, 2) centroids of the labels and of what the weights see; NaN where there is no bone.
     """
 
     sample: Sample
@@ -49,6 +56,7 @@ class LabelCheck:
     errors: tuple[LabelError, ...] = ()
     seen: Rings = field(default_factory=dict)
     problem: Finding | None = None
+    places: np.ndarray | None = field(default=None, repr=False)
 
     @property
     def severity(self) -> float:
@@ -94,7 +102,7 @@ def check_labels(dataset: Dataset, method: "TwoStage") -> list[LabelCheck]:
     if not samples:
         remedy = "give a folder whose pictures have annotations"
         raise HandboneError("no picture there has labels to compare", where=dataset.root, remedy=remedy)
-    checks = [_check(dataset, sample, method) for sample in track(samples, "Comparing labels")]
+    checks = with_owners([_check(dataset, sample, method) for sample in track(samples, "Comparing labels")])
     return sorted(checks, key=lambda check: (check.problem is not None, -check.severity, check.sample.name))
 
 
@@ -122,7 +130,8 @@ def _check(dataset: Dataset, sample: Sample, method: "TwoStage") -> LabelCheck:
     errors = compare_labels(rings, masks, _confidence(outcome, masks))
     named = {bone for error in errors for bone in error.bones}
     seen = {bone: outlines for bone, outlines in masks.rings().items() if bone in named} if named else {}
-    return LabelCheck(sample, file, tuple(errors), seen)
+    places = np.stack([ring_centroids_xy(rings), masks.centroids_xy()])
+    return LabelCheck(sample, file, tuple(errors), seen, places=places)
 
 
 def _confidence(outcome: "Outcome", masks: BoneMasks) -> np.ndarray:
