@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from handbone.core.errors import UnknownNameError, suggest
+from handbone.recipe import toml
 from handbone.recipe.layers import Layer, Origin
 from handbone.recipe.lines import KeyPath, key_lines
 from handbone.recipe.problems import Problem, RecipeError
@@ -81,7 +82,7 @@ def _read(path: Path, chain: list[Path]) -> tuple[Layer, Layer, Path | None]:
     """One file's tables, its `[when_phantom]` table, and the file that it extends."""
     text = _text_of(path)
     try:
-        data = tomllib.loads(text)
+        data = toml.loads(text)
     except tomllib.TOMLDecodeError as error:
         raise _no_toml(path, str(error)) from None
     lines = key_lines(text)
@@ -107,7 +108,8 @@ def _layer(data: dict[str, Any], path: Path, lines: dict[KeyPath, int], below: K
 def _text_of(path: Path) -> str:
     try:
         # Windows' editor puts a byte order mark in front, which TOML does not allow; line ends become \n.
-        return path.read_text(encoding="utf-8-sig")
+        with path.open(encoding="utf-8-sig") as file:
+            return file.read(toml.LONGEST + 1)
     except UnicodeDecodeError:
         raise RecipeError([Problem(Origin(path), "", "this is no text in UTF-8", "save it as UTF-8")]) from None
     except OSError as error:

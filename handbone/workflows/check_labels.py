@@ -1,7 +1,7 @@
 """A dataset's labels against what trained weights see in the same pictures, one picture after the other."""
 
 from collections.abc import Iterable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -14,9 +14,9 @@ from handbone.core.polygons import Rings, ring_centroids_xy
 from handbone.core.progress import track
 from handbone.core.samples import Sample, relative_to
 from handbone.data.audit.label_errors import LabelError, compare_labels
+from handbone.data.audit.label_owners import owner_of
 from handbone.data.dataset import Dataset
 from handbone.formats.image_files import read_picture
-from handbone.workflows.label_owners import with_owners
 
 if TYPE_CHECKING:
     from handbone.method.two_stage import Outcome, TwoStage
@@ -102,7 +102,7 @@ def check_labels(dataset: Dataset, method: "TwoStage") -> list[LabelCheck]:
     if not samples:
         remedy = "give a folder whose pictures have annotations"
         raise HandboneError("no picture there has labels to compare", where=dataset.root, remedy=remedy)
-    checks = with_owners([_check(dataset, sample, method) for sample in track(samples, "Comparing labels")])
+    checks = _with_owners([_check(dataset, sample, method) for sample in track(samples, "Comparing labels")])
     return sorted(checks, key=lambda check: (check.problem is not None, -check.severity, check.sample.name))
 
 
@@ -112,6 +112,19 @@ def with_label_findings(findings: Iterable[Finding], checks: Iterable[LabelCheck
     labels = [finding for _, finding in sorted(pairs, key=lambda pair: -pair[0])]
     # A file that cannot be read has been found before: once is enough.
     return sorted(dict.fromkeys([*labels, *findings]), key=lambda finding: SEVERITIES.index(finding.severity))
+
+
+def _with_owners(checks: list[LabelCheck]) -> list[LabelCheck]:
+    """The checks; where the labels of an image lie on the bones of another one, that is its only error."""
+    found, places = [], [check.places for check in checks]
+    for number, check in enumerate(checks):
+        owner = owner_of(number, places) if check.errors else None
+        if owner is not None:
+            bones = tuple(np.flatnonzero(~np.isnan(check.places[0, :, 0])).tolist())
+            message = f"the labels are those of {checks[owner].sample.name}"
+            check = replace(check, errors=(LabelError("other-image", bones, float(anatomy.COUNT), message),))
+        found.append(check)
+    return found
 
 
 def _check(dataset: Dataset, sample: Sample, method: "TwoStage") -> LabelCheck:

@@ -5,6 +5,7 @@ import pytest
 from test_audit_label_errors import SIZE, hand, seen
 
 from handbone.data.audit.label_errors import compare_labels
+from handbone.data.audit.label_owners import owner_of
 
 TURNS = {
     "mirrored": [np.diag([-1, 1]), np.diag([1, -1])],
@@ -54,3 +55,18 @@ def test_labels_that_fit_in_no_frame_are_another_image_s():
         kinds.append(compare_labels(relaid(rings, matrix), predicted, confidence)[0].kind)
         assert compare_labels(relaid(rings, matrix), predicted, 0.5 * confidence)[0].kind == "not-judged"
     assert kinds.count("other-image") >= 7
+
+
+def test_exchanged_label_files_are_told_whose_they_are():
+    seeds = [30, 31, 32, 33]
+    predicted = [seen(seed)[0].centroids_xy() for seed in seeds]
+    labels = [hand(seed).centroids_xy() for seed in (31, 30, 32, 33)]
+    places = [np.stack(pair) for pair in zip(labels, predicted, strict=True)]
+    assert [owner_of(n, [*places, None]) for n in range(4)] == [1, 0, None, None]
+
+
+def test_few_bones_tell_no_owner():
+    places = [np.stack([hand(s).centroids_xy(), seen(t)[0].centroids_xy()]) for s, t in ((31, 30), (30, 31))]
+    for place in places:
+        place[0, :18] = np.nan
+    assert owner_of(0, places) is None
