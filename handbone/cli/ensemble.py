@@ -9,11 +9,11 @@ import typer
 from handbone.cli import complete
 from handbone.cli.options import Rle
 
-_SHOWN = 10  # pictures that could not be joined; ensemble.json has all
+_SHOWN = 10  # images that could not be joined; ensemble.json has all
 
 
 class Missing(StrEnum):
-    """What to do with a picture that a member lacks."""
+    """What to do with an image that a member lacks."""
 
     refuse = "refuse"
     skip = "skip"
@@ -43,22 +43,22 @@ def command(
         ),
     ] = None,
     missing: Annotated[
-        Missing, typer.Option(help="Pictures that a member lacks: refuse, skip them, or join without that member.")
+        Missing, typer.Option(help="Images that a member lacks: refuse, skip them, or join without that member.")
     ] = Missing.refuse,
     images: Annotated[
         Path | None,
-        typer.Option("--images", metavar="DIR", help="The pictures, where files are not in the contest's 2048 frame."),
+        typer.Option("--images", metavar="DIR", help="The images, where files are not in the contest's 2048 frame."),
     ] = None,
     rle: Rle = None,
     fit_thresholds: Annotated[
-        bool, typer.Option("--fit-thresholds", help="A threshold a bone, from the runs' validation pictures.")
+        bool, typer.Option("--fit-thresholds", help="A threshold a bone, from the runs' validation images.")
     ] = False,
     overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace an ensemble that OUT holds already.")] = False,
     as_json: Annotated[bool, typer.Option("--json", help="Print the result as JSON on standard output.")] = False,
 ) -> None:
-    """Join several predictions of the same pictures into one, bone by bone.
+    """Join several predictions of the same images into one, bone by bone.
 
-    OUT gets predictions.csv in the contest's format and ensemble.json. Runs take part with their probabilities, files
+    OUT gets predictions.csv in the contest format and ensemble.json. Runs take part with their probabilities, files
     with their masks. Not a medical device.
     """
     import numpy as np
@@ -67,7 +67,7 @@ def command(
     from handbone.cli.settings import nested_settings
     from handbone.core.rle_reading import RleReading
     from handbone.workflows import ensemble
-    from handbone.workflows.members import named_sizes, open_members, picture_sizes, refuse_other_readings
+    from handbone.workflows.members import image_sizes, named_sizes, open_members, refuse_other_readings
     from handbone.workflows.outputs import check_output
 
     check_output(output, overwrite=overwrite, record=ensemble.RECORD_FILE, what="joined predictions")
@@ -77,8 +77,8 @@ def command(
     ensemble.check_absent(missing.value, method, chosen)
     used = ensemble.resolve(method, chosen, opened)
     join = ensemble.build_method(*used)
-    pictures = ensemble.common_pictures(opened, missing.value)
-    sizes = named_sizes(pictures, picture_sizes(images))
+    names = ensemble.common_images(opened, missing.value)
+    sizes = named_sizes(images, image_sizes(images))
     if reading is None:
         refuse_other_readings(opened, sizes)
     thresholds, fitted = np.full(COUNT, 0.5), 0
@@ -90,7 +90,7 @@ def command(
         opened,
         join,
         output,
-        pictures=pictures,
+        images=names,
         sizes=sizes,
         thresholds=thresholds,
         facts=facts,
@@ -113,7 +113,7 @@ def _show(output: Path, *, as_json: bool) -> dict[str, Any]:
     if as_json:
         typer.echo(json.dumps(record))
         return record
-    table = Table("Member", "Pictures")
+    table = Table("Member", "Images")
     for name, count in record["members"].items():
         table.add_row(escape(name), str(count))
     console = Console()
@@ -121,8 +121,8 @@ def _show(output: Path, *, as_json: bool) -> dict[str, Any]:
     if record["thresholds_fitted_on"]:
         moved = {bone: value for bone, value in record["thresholds"].items() if value != 0.5}
         told = ", ".join(f"{bone} {value:.2f}" for bone, value in moved.items()) or "0.5 was best for every bone"
-        console.print(f"thresholds from {record['thresholds_fitted_on']} pictures: {told}", soft_wrap=True)
+        console.print(f"thresholds from {record['thresholds_fitted_on']} images: {told}", soft_wrap=True)
     for error in list(record["failed"].values())[:_SHOWN]:
         console.print(f"[yellow]left out[/yellow] {escape(error)}", soft_wrap=True, highlight=False)
-    console.print(f"{record['pictures']} pictures joined by {record['method']}: {escape(str(output))}", soft_wrap=True)
+    console.print(f"{record['images']} images joined by {record['method']}: {escape(str(output))}", soft_wrap=True)
     return record

@@ -1,4 +1,4 @@
-"""Closed outlines of bones as polygons: what a file may say of them, their areas and centroids, and those of a mask."""
+"""Closed contours of bones as polygons: what a file may say of them, their areas and centroids, and those of a mask."""
 
 from typing import Any
 
@@ -8,17 +8,17 @@ import numpy as np
 from handbone import anatomy
 from handbone.core.errors import HandboneError
 
-Rings = dict[int, list[np.ndarray]]
+Polygons = dict[int, list[np.ndarray]]
 
-# Native code walks along an outline point by point, so that its length is a matter of memory and time.
+# Native code walks along a contour point by point, so that its length is a matter of memory and time.
 _FARTHEST = 10.0  # sides of the image that a point may lie outside of it
-_LONGEST = 100.0  # half perimeters of the image that an outline may have
+_LONGEST = 100.0  # half perimeters of the image that a contour may have
 
 
 def as_numbers(value: Any) -> np.ndarray:
-    """A JSON list of numbers, however nested, as float64; an empty array, which no outline may be, where it isn't one.
+    """A JSON list of numbers, however nested, as float64; an empty array, which no contour may be, where it isn't one.
 
-    Texts, truths and numbers beyond 64 bits are no coordinates.
+    Texts, ground truths and numbers beyond 64 bits are no coordinates.
     """
     try:
         array = np.asarray(value)
@@ -28,11 +28,11 @@ def as_numbers(value: Any) -> np.ndarray:
 
 
 def checked_points(points_xy: np.ndarray, size_hw: tuple[int, int]) -> np.ndarray:
-    """An outline (n, 2), n >= 3, unchanged, if native code can draw it in an image of that height and width.
+    """A contour (n, 2), n >= 3, unchanged, if native code can draw it in an image of that height and width.
 
     Raises
     ------
-    HandboneError: fewer points, a point that is not a number or far from the image, or an outline without end.
+    HandboneError: fewer points, a point that is not a number or far from the image, or a contour without end.
     """
     if points_xy.ndim != 2 or points_xy.shape[1] != 2 or len(points_xy) < 3:
         raise HandboneError("is not a list of three or more points (x, y)")
@@ -47,35 +47,35 @@ def checked_points(points_xy: np.ndarray, size_hw: tuple[int, int]) -> np.ndarra
     return points_xy
 
 
-def ring_centroids_xy(rings: Rings) -> np.ndarray:
-    """Centroids (29, 2) float64 of bones from their outlines, weighted by area; NaN where a bone has none."""
+def polygon_centroids_xy(polygons: Polygons) -> np.ndarray:
+    """Centroids (29, 2) float64 of bones from their contours, weighted by area; NaN where a bone has none."""
     centroids = np.full((anatomy.COUNT, 2), np.nan)
-    for index, outlines in rings.items():
-        moments = [cv2.moments(np.asarray(ring, np.float32)) for ring in outlines]
+    for index, contours in polygons.items():
+        moments = [cv2.moments(np.asarray(polygon, np.float32)) for polygon in contours]
         area = sum(m["m00"] for m in moments)
         if area > 0:
             centroids[index] = (sum(m["m10"] for m in moments) / area, sum(m["m01"] for m in moments) / area)
-        elif outlines:
-            centroids[index] = np.concatenate(outlines).mean(0)
+        elif contours:
+            centroids[index] = np.concatenate(contours).mean(0)
     return centroids
 
 
-def ring_areas(rings: Rings) -> np.ndarray:
-    """Areas (29,) float64 inside the outlines in square pixels; 0 where a bone has none."""
+def polygon_areas(polygons: Polygons) -> np.ndarray:
+    """Areas (29,) float64 inside the contours in square pixels; 0 where a bone has none."""
     areas = np.zeros(anatomy.COUNT)
-    for index, outlines in rings.items():
-        areas[index] = sum(cv2.contourArea(np.asarray(ring, np.float32)) for ring in outlines)
+    for index, contours in polygons.items():
+        areas[index] = sum(cv2.contourArea(np.asarray(polygon, np.float32)) for polygon in contours)
     return areas
 
 
-def outlines_of_mask(mask: np.ndarray, offset_xy: tuple[int, int] = (0, 0)) -> list[np.ndarray]:
-    """Outlines of a mask (H, W) that fill to the same mask again, holes apart.
+def contours_of_mask(mask: np.ndarray, offset_xy: tuple[int, int] = (0, 0)) -> list[np.ndarray]:
+    """Contours of a mask (H, W) that fill to the same mask again, holes apart.
 
     Returns
     -------
-    (n, 2) float32 rings, n >= 3, shifted by `offset_xy`.
+    (n, 2) float32 polygons, n >= 3, shifted by `offset_xy`.
     """
     contours, _ = cv2.findContours(mask.astype(np.uint8), cv2.RETR_EXTERNAL, cv2.CHAIN_APPROX_SIMPLE, offset=offset_xy)
-    rings = [contour[:, 0].astype(np.float32) for contour in contours]
+    polygons = [contour[:, 0].astype(np.float32) for contour in contours]
     # A speck or a line of one pixel's width has fewer than three corners; repeating the last keeps it a ring.
-    return [np.concatenate([r, np.repeat(r[-1:], 3 - len(r), 0)]) if len(r) < 3 else r for r in rings]
+    return [np.concatenate([r, np.repeat(r[-1:], 3 - len(r), 0)]) if len(r) < 3 else r for r in polygons]

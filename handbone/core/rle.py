@@ -20,13 +20,13 @@ def encode(mask: np.ndarray, *, size_hw: tuple[int, int] | None = None, offset_x
 
     Parameters
     ----------
-    mask: bool (H, W), the whole picture, or a part of it.
-    size_hw: the picture's height and width; the mask's own when unset.
-    offset_xy: where the part's first pixel lies in the picture.
+    mask: bool (H, W), the whole image, or a part of it.
+    size_hw: the image's height and width; the mask's own when unset.
+    offset_xy: where the part's first pixel lies in the image.
 
     Raises
     ------
-    ShapeError: for a mask that is not (H, W) or leaves the picture.
+    ShapeError: for a mask that is not (H, W) or leaves the image.
 
     >>> encode(np.array([[0, 1, 1], [1, 0, 0]], bool))
     '2 3'
@@ -37,7 +37,7 @@ def encode(mask: np.ndarray, *, size_hw: tuple[int, int] | None = None, offset_x
     left, top = offset_xy
     rows, columns = mask.shape
     if left < 0 or top < 0 or left + columns > width or top + rows > height:
-        raise ShapeError(f"a mask at {(left, top)} in a picture of {(height, width)}", "that fits into it", mask.shape)
+        raise ShapeError(f"a mask at {(left, top)} in an image of {(height, width)}", "that fits into it", mask.shape)
     # A column of background on both sides ends every run at its row's end, so that all changes are found in one pass.
     padded = np.zeros((rows, columns + 2), np.uint8)
     padded[:, 1:-1] = mask
@@ -59,7 +59,7 @@ def decode(rle: str, size_hw: tuple[int, int]) -> np.ndarray:
 
     Raises
     ------
-    HandboneError: for a text that is malformed, overlaps itself or leaves the picture.
+    HandboneError: for a text that is malformed, overlaps itself or leaves the image.
     """
     (left, top, right, bottom), crop = decode_to_box(rle, size_hw)
     mask = np.zeros(size_hw, bool)
@@ -74,9 +74,9 @@ def decode_to_box(rle: str, size_hw: tuple[int, int], *, first: int = 1) -> tupl
 
     Raises
     ------
-    HandboneError: for a text that is malformed, overlaps itself or leaves the picture.
+    HandboneError: for a text that is malformed, overlaps itself or leaves the image.
     """
-    starts, ends = runs(rle, size_hw, first=first)
+    starts, ends = runs(rle, size_hw, coarse_settings=first)
     if not len(starts):
         return Box(0, 0, 0, 0), np.zeros((0, 0), bool)
     width = size_hw[1]
@@ -109,7 +109,7 @@ def runs(rle: str, size_hw: tuple[int, int], *, first: int = 1) -> tuple[np.ndar
 
     Raises
     ------
-    HandboneError: for a text that is malformed, overlaps itself or leaves the picture.
+    HandboneError: for a text that is malformed, overlaps itself or leaves the image.
     """
     numbers = _numbers(rle)
     if len(numbers) % 2:
@@ -128,8 +128,8 @@ def runs(rle: str, size_hw: tuple[int, int], *, first: int = 1) -> tuple[np.ndar
     if outside.any():
         start, length = pairs[np.argmax(outside)]
         raise HandboneError(
-            f"the run '{start} {length}' leaves the picture of {width} x {height} pixels",
-            remedy=f"run lengths count from {first} in the size of the picture as stored",
+            f"the run '{start} {length}' leaves the image of {width} x {height} pixels",
+            remedy=f"run lengths count from {first} in the size of the image as stored",
         )
     overlap = starts[1:] < ends[:-1]
     if overlap.any():

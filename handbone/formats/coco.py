@@ -1,7 +1,7 @@
 """COCO files: `images`, `categories` and `annotations` with polygons, compressed or uncompressed RLE.
 
-All three kinds become the mask that pycocotools makes of them, and the mask's outline becomes the label, so that
-figures agree with those of other COCO tools to the pixel.
+All three kinds become the mask that pycocotools makes of them, and the mask's contour becomes the label, so that
+metrics agree with those of other COCO tools to the pixel.
 """
 
 import os.path
@@ -20,15 +20,15 @@ from handbone.core.labels import Labels
 from handbone.core.polygons import as_numbers
 from handbone.core.samples import Sample, relative_to
 from handbone.formats.coco_file import CocoFile, declared_size, id_of, is_coco
+from handbone.formats.coco_masks import contours_of
 from handbone.formats.coco_masks import declared_size as rle_size
-from handbone.formats.coco_masks import outlines_of
-from handbone.formats.folder import pictures_under
-from handbone.formats.image_files import picture_size_hw
+from handbone.formats.folder import images_under
+from handbone.formats.image_files import image_size_hw
 from handbone.formats.label_frames import label_frame
 from handbone.formats.labels_builder import LabelsBuilder
 from handbone.formats.patients import patients_of
 
-_PATIENT_KEYS = ("patient_id", "patient", "person_id", "person", "subject_id", "subject")
+_PATIENT_KEYS = ("patient_id", "patient", "patient_id", "patient_id", "subject_id", "subject")
 _TEST = re.compile(r"(?<![a-z])test(ing)?(?![a-z])")
 
 
@@ -45,7 +45,7 @@ def _find_files(root: Path) -> list[Path]:
 
 @dataclass(frozen=True)
 class Coco:
-    """A folder of pictures with one or several COCO files.
+    """A folder of images with one or several COCO files.
 
     Parameters
     ----------
@@ -84,9 +84,9 @@ class Coco:
         return {}
 
     @cached_property
-    def _pictures(self) -> dict[str, Path]:
-        """Pictures by path relative to the root, and by base name where that is unique."""
-        paths = pictures_under(self.root)
+    def _images(self) -> dict[str, Path]:
+        """Images by path relative to the root, and by base name where that is unique."""
+        paths = images_under(self.root)
         by_name: dict[str, list[Path]] = defaultdict(list)
         for path in paths:
             by_name[path.name].append(path)
@@ -94,13 +94,13 @@ class Coco:
         return unique | {path.relative_to(self.root).as_posix(): path for path in paths}
 
     def list_samples(self) -> tuple[list[Sample], list[Finding]]:
-        """Every listed picture, and those that no file lists as pictures without annotation."""
+        """Every listed image, and those that no file lists as images without annotation."""
         problems = [problem for file in self._files.values() for problem in file.problems]
         self._entries.clear()
         for path, file in self._files.items():
             for entry in file.images:
                 self._list(path, file, entry, problems)
-        images = sorted(set(self._pictures.values()))
+        images = sorted(set(self._images.values()))
         of = patients_of(self.root, images)
         samples = []
         for image in images:
@@ -108,44 +108,42 @@ class Coco:
             if image in self._entries:
                 file, entry = self._entries[image]
                 stated = [str(entry[key]) for key in _PATIENT_KEYS if entry.get(key) is not None]
-                part = "test" if _TEST.search(relative_to(file.path, self.root).lower()) else "train"
+                split = "test" if _TEST.search(relative_to(file.path, self.root).lower()) else "train"
                 patient = stated[0] if stated else patient
-                samples.append(Sample(image.name, image, file.path, patient, side, part, shared_annotation=True))
+                samples.append(Sample(image.name, image, file.path, patient, side, split, shared_annotation=True))
                 continue
             samples.append(Sample(image.name, image, None, patient, side))
-            remedy = "add it to the COCO file; until then the picture is not used for training"
+            remedy = "add it to the COCO file; until then the image is not used for training"
             place = relative_to(image, self.root)
-            problems.append(Finding("error", "no-annotation", place, "no COCO file lists this picture", remedy))
+            problems.append(Finding("error", "no-annotation", place, "no COCO file lists this image", remedy))
         return samples, problems
 
     def _list(self, path: Path, file: CocoFile, entry: dict[str, Any], problems: list[Finding]) -> None:
-        """Find an entry's picture, or say why it is not used."""
-        image, shown = self._picture(path, entry["file_name"]), relative_to(path, self.root)
+        """Find an entry's image, or say why it is not used."""
+        image, shown = self._image(path, entry["file_name"]), relative_to(path, self.root)
         if image is None:
             message = f"lists {entry['file_name']}, which is not in the folder"
-            problems.append(Finding("error", "no-picture", shown, message, "add the picture, or remove its entry"))
+            problems.append(Finding("error", "no-image", shown, message, "add the image, or remove its entry"))
         elif image in self._entries:
             other = relative_to(self._entries[image][0].path, self.root)
             message = f"lists {relative_to(image, self.root)} again, after {other}"
-            remedy = "leave one entry a picture; until then the first one is used"
-            problems.append(Finding("error", "repeated-picture", shown, message, remedy))
+            remedy = "leave one entry an image; until then the first one is used"
+            problems.append(Finding("error", "repeated-image", shown, message, remedy))
         else:
             self._entries[image] = file, entry
 
-    def _picture(self, file: Path, name: str) -> Path | None:
-        """The picture that a file means, always one of the data set's: a name that leads elsewhere finds nothing."""
+    def _image(self, file: Path, name: str) -> Path | None:
+        """The image that a file means, always one of the data set's: a name that leads elsewhere finds nothing."""
         name = name.replace("\\", "/")
         places = (name, os.path.relpath(os.path.normpath(file.parent / name), self.root), Path(name).name)
-        return next(
-            (self._pictures[key] for place in places if (key := Path(place).as_posix()) in self._pictures), None
-        )
+        return next((self._images[key] for place in places if (key := Path(place).as_posix()) in self._images), None)
 
     def read_labels(self, sample: Sample) -> Labels:
-        """The outlines of the masks, with findings about unknown categories and segmentations that cannot be read."""
+        """The contours of the masks, with findings about unknown categories and segmentations that cannot be read."""
         file, entry = self._entries[sample.image]
         annotations = file.annotations.get(id_of(entry["id"]), [])
-        size_hw = picture_size_hw(sample.image)
-        # Many pictures share the file, so that findings name the picture.
+        size_hw = image_size_hw(sample.image)
+        # Many images share the file, so that findings name the image.
         builder = LabelsBuilder(relative_to(sample.image, self.root), size_hw, self.class_map)
         sizes = [size for a in annotations if (size := rle_size(a.get("segmentation")))]
         declared = declared_size(entry) or (sizes[0] if sizes else None)
@@ -159,12 +157,12 @@ class Coco:
             if bone is None:
                 continue
             try:
-                outlines = outlines_of(annotation.get("segmentation"), drawn_hw)
+                contours = contours_of(annotation.get("segmentation"), drawn_hw)
             except HandboneError as error:
                 message = f"a segmentation of {name} cannot be read: {error.what}"
                 builder.note("error", "broken-outline", message, "export it again; until then it is left out")
                 continue
-            for outline in outlines:
+            for outline in contours:
                 builder.add(bone, outline)
         return builder.finish()
 

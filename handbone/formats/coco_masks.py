@@ -1,4 +1,4 @@
-"""A COCO segmentation to outlines: checked before pycocotools, whose C code trusts every number, sees it."""
+"""A COCO segmentation to contours: checked before pycocotools, whose C code trusts every number, sees it."""
 
 from typing import Any
 
@@ -6,13 +6,13 @@ import numpy as np
 from pycocotools import mask as coco_mask
 
 from handbone.core.errors import HandboneError
-from handbone.core.polygons import as_numbers, checked_points, outlines_of_mask
+from handbone.core.polygons import as_numbers, checked_points, contours_of_mask
 
 _MOST_RUNS = 1 << 24
 
 
-def outlines_of(segmentation: Any, size_hw: tuple[int, int]) -> list[np.ndarray]:
-    """Outlines (n, 2) of a segmentation: a list of polygons [x1, y1, x2, ...], or an RLE of runs down the columns.
+def contours_of(segmentation: Any, size_hw: tuple[int, int]) -> list[np.ndarray]:
+    """Contours (n, 2) of a segmentation: a list of polygons [x1, y1, x2, ...], or an RLE of runs down the columns.
 
     Parameters
     ----------
@@ -33,7 +33,7 @@ def outlines_of(segmentation: Any, size_hw: tuple[int, int]) -> list[np.ndarray]
         rle = coco_mask.merge(coco_mask.frPyObjects([polygon.tolist() for polygon in polygons], *size_hw))
     else:
         raise HandboneError("there are neither polygons nor run lengths")
-    return _outlines(rle)
+    return _contours(rle)
 
 
 def declared_size(segmentation: Any) -> tuple[int, int] | None:
@@ -89,9 +89,9 @@ def _uncompressed(text: str) -> np.ndarray:
     return numbers
 
 
-def _outlines(rle: dict[str, Any]) -> list[np.ndarray]:
+def _contours(rle: dict[str, Any]) -> list[np.ndarray]:
     left, top, across, down = (int(v) for v in coco_mask.toBbox(rle))
     if not across or not down:
         raise HandboneError("it is empty")
     mask = coco_mask.decode(rle)[top : top + down, left : left + across]
-    return outlines_of_mask(np.ascontiguousarray(mask), (left, top))
+    return contours_of_mask(np.ascontiguousarray(mask), (left, top))

@@ -1,7 +1,7 @@
-"""The contest's prediction file: a CSV of image_name, class and rle, one row for each picture and bone.
+"""The contest's prediction file: a CSV of image_name, class and rle, one row for each image and bone.
 
-The contest's pictures have 2048 x 2048 pixels, and run lengths mean nothing without the size. A file with any other
-picture says the size of each in two further columns, which the contest's readers pass over.
+The contest's images have 2048 x 2048 pixels, and run lengths mean nothing without the size. A file with any other
+image says the size of each in two further columns, which the contest's readers pass over.
 """
 
 import csv
@@ -14,16 +14,16 @@ from types import TracebackType
 from handbone import anatomy
 from handbone.core.bone_masks import BoneMasks
 from handbone.core.errors import HandboneError
-from handbone.core.files import whole_file
+from handbone.core.files import atomic_file
 from handbone.core.rle import Cells
 from handbone.formats.contest_csv_index import COLUMNS, SIZE_COLUMNS, PredictionsIndex
 
-#: Height and width of the contest's pictures.
+#: Height and width of the contest's images.
 CONTEST_HW = (2048, 2048)
 
 
 class PredictionsWriter:
-    """Writes predictions picture by picture; the file appears, sorted by image name, when the block ends without error.
+    """Writes predictions image by image; the file appears, sorted by image name, when the block ends without error.
 
     >>> with PredictionsWriter("predictions.csv") as predictions:
     ...     predictions.write("image1661130828152_R.png", masks)
@@ -37,7 +37,7 @@ class PredictionsWriter:
     def __init__(self, path: str | Path, *, confidence: bool = False):
         self.path = Path(path)
         self._columns = (*COLUMNS, "confidence") if confidence else COLUMNS
-        # Where each picture's rows begin and end among the rows written so far, and the picture's size.
+        # Where each image's rows begin and end among the rows written so far, and the image's size.
         self._places: dict[str, tuple[int, int, tuple[int, int] | None]] = {}
 
     def __enter__(self) -> "PredictionsWriter":
@@ -45,17 +45,17 @@ class PredictionsWriter:
         return self
 
     def write(self, image_name: str, masks: BoneMasks, confidence: Sequence[float] | None = None) -> None:
-        """Add a picture's 29 rows.
+        """Add an image's 29 rows.
 
         Parameters
         ----------
-        image_name: the picture's base name with its extension.
-        masks: in the frame of the picture as stored.
+        image_name: the image's base name with its extension.
+        masks: in the frame of the image as stored.
         confidence: (29,) in [0, 1], for a file that has this column; its cells stay empty without.
 
         Raises
         ------
-        HandboneError: when the picture has been written before, or confidences came for a file without that column.
+        HandboneError: when the image has been written before, or confidences came for a file without that column.
         """
         self.write_cells(image_name, masks.to_rle(), confidence, size_hw=masks.size_hw)
 
@@ -67,13 +67,13 @@ class PredictionsWriter:
         *,
         size_hw: tuple[int, int] | None = None,
     ) -> None:
-        """Add a picture's rows from run lengths in anatomy order, such as `read_predictions` yields; none for None.
+        """Add an image's rows from run lengths in anatomy order, such as `read_predictions` yields; none for None.
 
-        Parameters and errors beside `rles` are those of `write`; size_hw: the picture's height and width, if known.
+        Parameters and errors beside `rles` are those of `write`; size_hw: the image's height and width, if known.
         """
         if image_name in self._places:
             raise HandboneError(
-                f"{image_name!r} is predicted twice", where=self.path, remedy="give pictures different file names"
+                f"{image_name!r} is predicted twice", where=self.path, remedy="give images different file names"
             )
         columns = [[image_name] * anatomy.COUNT, anatomy.NAMES, rles]
         if len(self._columns) > len(columns):
@@ -95,7 +95,7 @@ class PredictionsWriter:
             if kind is not None:
                 return
             sized = any(size not in (None, CONTEST_HW) for *_, size in self._places.values())
-            with whole_file(self.path) as temporary, open(temporary, "wb") as file:
+            with atomic_file(self.path) as temporary, open(temporary, "wb") as file:
                 file.write(_csv_bytes([(*self._columns, *(SIZE_COLUMNS if sized else ()))]))
                 for _, (start, end, size) in sorted(self._places.items()):
                     self._rows.seek(start)
@@ -104,9 +104,9 @@ class PredictionsWriter:
 
 
 def read_predictions(path: str | Path) -> Iterator[tuple[str, Cells]]:
-    """Yield (image name, 29 run-length texts in anatomy order) of a prediction file, one picture in memory at a time.
+    """Yield (image name, 29 run-length texts in anatomy order) of a prediction file, one image in memory at a time.
 
-    Columns and rows may come in any order, and further columns are ignored. A bone without a row is None. Pictures
+    Columns and rows may come in any order, and further columns are ignored. A bone without a row is None. Images
     come in the order in which they first occur. `BoneMasks.from_rle` makes masks of the texts and checks them.
 
     Raises
@@ -119,13 +119,13 @@ def read_predictions(path: str | Path) -> Iterator[tuple[str, Cells]]:
         yield name, index.cells(name)
 
 
-def picture_names(path: str | Path) -> list[str]:
+def image_names(path: str | Path) -> list[str]:
     """The image names of a prediction file as they first occur, each once; checks it as `read_predictions` does."""
     return [name for name, _ in read_predictions(path)]
 
 
 def _with_size(rows: bytes, size_hw: tuple[object, object]) -> bytes:
-    """A picture's rows with two further cells each."""
+    """An image's rows with two further cells each."""
     read = csv.reader(io.StringIO(rows.decode("utf-8"), newline=""))
     return _csv_bytes((*row, *size_hw) for row in read)
 

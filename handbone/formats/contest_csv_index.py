@@ -1,4 +1,4 @@
-"""Random access to a prediction file: where each picture's rows lie, in whatever order they stand."""
+"""Random access to a prediction file: where each image's rows lie, in whatever order they stand."""
 
 import csv
 import io
@@ -16,13 +16,13 @@ from handbone.core.rle import Cells
 from handbone.formats.csv_text import CsvText
 
 COLUMNS = ("image_name", "class", "rle")
-#: The picture's size, in files whose pictures are not of the contest's 2048 x 2048; the contest's readers ignore them.
+#: The image's size, in files whose images are not of the contest's 2048 x 2048; the contest's readers ignore them.
 SIZE_COLUMNS = ("height", "width")
 
 # Python's own limit of 131072 characters is less than the run lengths of a noisy mask take.
 _FIELD_LIMIT = 1 << 27
 _LONGEST_EMPTY = 9
-# How people write that there is no mask: an empty cell's name, or a run of no pixel.
+# How patients write that there is no mask: an empty cell's name, or a run of no pixel.
 _EMPTY = re.compile(
     r"(nan|none|null|n/?a|<na>|-|\[ *\]|\{ *\})?|(0|-1)(\.0*)?|-?[01](\.0*)? 0(\.0*)?|-1(\.0*)? -1(\.0*)?",
     re.IGNORECASE,
@@ -33,9 +33,9 @@ _LARGEST_SIDE = 1 << 20
 
 
 class PredictionsIndex:
-    """A prediction file that is read picture by picture, with one picture in memory at a time.
+    """A prediction file that is read image by image, with one image in memory at a time.
 
-    Columns, classes and rows may come in any order. Where rows of a picture stand together, one place is kept for all
+    Columns, classes and rows may come in any order. Where rows of an image stand together, one place is kept for all
     of them, else one for each row. A file may hold some bones only.
 
     Parameters
@@ -73,10 +73,10 @@ class PredictionsIndex:
         return columns
 
     def _scan(self, file: BinaryIO) -> None:
-        """Find the runs of rows of one picture: which picture, where they begin and end, and on which line."""
+        """Find the runs of rows of one image: which image, where they begin and end, and on which line."""
         place, separator = self._columns.index(COLUMNS[0]), self._text.separator
         numbers: dict[str, int] = {}
-        pictures, starts, ends, lines, counts = (array("q") for _ in range(5))
+        images, starts, ends, lines, counts = (array("q") for _ in range(5))
         current, at, rows = None, file.tell(), 0
         for number, row in _rows(file, first=2):
             name = _cell(row, place, separator)
@@ -85,7 +85,7 @@ class PredictionsIndex:
                     if current is not None:
                         ends.append(at)
                         counts.append(rows)
-                    pictures.append(numbers.setdefault(name, len(numbers)))
+                    images.append(numbers.setdefault(name, len(numbers)))
                     starts.append(at)
                     lines.append(number)
                     current, rows = name, 0
@@ -97,7 +97,7 @@ class PredictionsIndex:
         file.seek(max(at - 1, 0))
         whole = file.read(1) == b"\n"
         self._numbers = numbers
-        owners = np.array(pictures, np.int64)
+        owners = np.array(images, np.int64)
         order = np.argsort(owners, kind="stable")
         self._runs = np.column_stack([np.array(each, np.int64)[order] for each in (starts, ends, lines)])
         self._first = np.searchsorted(owners[order], np.arange(len(numbers) + 1))
@@ -105,7 +105,7 @@ class PredictionsIndex:
         self._cut = None if whole or current is None or not self._is_short(current, rows_of) else current
 
     def _is_short(self, last: str, rows: np.ndarray) -> bool:
-        """Whether the picture of the file's last row has fewer rows than all the others, which have as many."""
+        """Whether the image of the file's last row has fewer rows than all the others, which have as many."""
         others = np.delete(rows, self._numbers[last])
         return len(others) > 1 and bool((others == others[0]).all()) and rows[self._numbers[last]] < others[0]
 
@@ -115,15 +115,15 @@ class PredictionsIndex:
         return list(self._numbers)
 
     def cells(self, name: str) -> Cells:
-        """The 29 run lengths of a picture in anatomy order; None for a bone without a row.
+        """The 29 run lengths of an image in anatomy order; None for a bone without a row.
 
         Raises
         ------
-        HandboneError: an unknown or repeated class, a malformed row, or a file that ends within this picture. KeyError:
-            no such picture.
+        HandboneError: an unknown or repeated class, a malformed row, or a file that ends within this image. KeyError:
+            no such image.
         """
         if name == self._cut:
-            what = f"{name!r}, the last picture, has fewer rows than the others: the file may be cut off"
+            what = f"{name!r}, the last image, has fewer rows than the others: the file may be cut off"
             raise HandboneError(what, where=self.path, remedy="copy it again, or add the rows")
         texts: dict[str, str] = {}
         of_bone, of_rle = (self._columns.index(column) for column in COLUMNS[1:])
@@ -138,7 +138,7 @@ class PredictionsIndex:
         return [texts.get(bone) for bone in anatomy.NAMES]
 
     def size_hw(self, name: str) -> tuple[int, int] | None:
-        """The picture's height and width, where the file has these columns; HandboneError for what is no size."""
+        """The image's height and width, where the file has these columns; HandboneError for what is no size."""
         if not set(SIZE_COLUMNS) <= set(self._columns):
             return None
         line, row = next(self._rows_of(name))
@@ -146,12 +146,12 @@ class PredictionsIndex:
         if not any(sides):
             return None
         if not all(re.fullmatch("[0-9]{1,7}", side) and 0 < int(side) <= _LARGEST_SIDE for side in sides):
-            what = f"{sides[1][:20]!r} x {sides[0][:20]!r} is no size of a picture"
+            what = f"{sides[1][:20]!r} x {sides[0][:20]!r} is no size of an image"
             raise HandboneError(what, where=f"{self.path}, line {line}", remedy="write whole pixels, or leave it empty")
         return int(sides[0]), int(sides[1])
 
     def _rows_of(self, name: str) -> Iterator[tuple[int, list[str]]]:
-        """Each row of a picture with its line, as many cells as the header has."""
+        """Each row of an image with its line, as many cells as the header has."""
         number, count = self._numbers[name], len(self._columns)
         try:
             with self._text.open() as file:

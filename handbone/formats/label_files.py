@@ -11,7 +11,7 @@ from handbone.core.samples import relative_to
 from handbone.formats.coco_file import KEYS
 from handbone.formats.json_files import read_text
 
-_COCO = "convert it to one COCO file beside the pictures"
+_COCO = "convert it to one COCO file beside the images"
 # What a kind of JSON file has in its text, what it is called, and how its labels come into a data set.
 _JSON_KINDS = (
     (tuple(f'"{key}"' for key in KEYS), "COCO labels", "mend it, or name it by data.annotations"),
@@ -19,24 +19,24 @@ _JSON_KINDS = (
     (('"shape_attributes"',), "VIA labels", "in VIA choose Export Annotations (COCO format)"),
     (('"from_name"', '"to_name"'), "Label Studio labels", "export them from Label Studio as COCO"),
     (('"classTitle"',), "Supervisely labels", "export them as COCO"),
-    (('"annotations"', '"poly_seg"'), "labels in the contest's format", "arrange the folder as its layout wants it"),
+    (('"annotations"', '"poly_seg"'), "labels in the contest format", "arrange the folder as its layout wants it"),
     (('"segmentation"', '"bbox"'), "labels in a COCO tool's result format", _COCO),
 )
 _XML_KINDS = ((b"<annotations", "CVAT labels", "export them from CVAT as COCO 1.0"),)
-_XML_KINDS += ((b"<annotation", "Pascal VOC labels", "boxes are no outlines: export polygons as COCO"),)
+_XML_KINDS += ((b"<annotation", "Pascal VOC labels", "boxes are no contours: export polygons as COCO"),)
 _VOLUMES = (".nrrd", ".nii", ".nii.gz", ".mha", ".mhd")
 _YOLO = re.compile(rb"\s*\d+(\s+-?\d*\.?\d+(e-?\d+)?){4,}\s*", re.IGNORECASE)
 _HEAD = 4096
 
 
-def strangers(root: Path, read: Iterable[Path], pictures: Iterable[Path], severity: Severity) -> list[Finding]:
+def strangers(root: Path, read: Iterable[Path], images: Iterable[Path], severity: Severity) -> list[Finding]:
     """A finding for every file below a folder that holds labels, or is a damaged JSON file, and is not read.
 
     Parameters
     ----------
-    read: the label files that are. pictures: the data set's images.
+    read: the label files that are. images: the data set's images.
     """
-    read, stems = set(read), {(p.parent.name, p.stem) for p in pictures} | {("", p.stem) for p in pictures}
+    read, stems = set(read), {(p.parent.name, p.stem) for p in images} | {("", p.stem) for p in images}
     found = []
     for path in sorted(root.rglob("*")):
         hidden = any(part.startswith(".") for part in path.relative_to(root).parts)
@@ -63,7 +63,7 @@ def _kinds(path: Path, stems: set[tuple[str, str]]) -> Iterator[tuple[str, str]]
         columns = {cell.strip(' "').lower() for line in first for cell in re.split("[,;\t]", line)}
         if "rle" in columns or any("region_shape_attributes" in column for column in columns):
             yield (
-                "holds masks or outlines, which this layout does not read",
+                "holds masks or contours, which this layout does not read",
                 "use the layout 'csv' with data.annotations, or export COCO",
             )
     elif name.endswith(".txt"):

@@ -5,14 +5,14 @@ from collections import Counter
 from collections.abc import Iterable
 from pathlib import Path, PurePosixPath
 
-from handbone.formats.folder import side_and_person
+from handbone.formats.folder import side_and_patient
 from handbone.formats.image_files import stem_of
 
 #: A folder of more images is a collection, not a patient's.
 MOST_IMAGES = 10
 # Folders that say what lies in them, not whose it is.
 _GENERAL = re.compile(
-    r"images?|imgs?|pictures?|radiographs?|x-?rays?|data(set)?|dcm|dicom|png|jpe?g|tiff?|masks?|labels?|annotations?|"
+    r"images?|imgs?|images?|radiographs?|x-?rays?|data(set)?|dcm|dicom|png|jpe?g|tiff?|masks?|labels?|annotations?|"
     r"train(ing|_?set)?|val(id|idation)?|test(ing|_?set)?|all|hands?|l|r|left|right|\d+px"
 )
 
@@ -34,7 +34,7 @@ def patients_of(root: Path, images: Iterable[Path]) -> dict[Path, tuple[str | No
 
 
 def _side_and_patient(key: PurePosixPath, image: Path, counts: Counter, total: int) -> tuple[str | None, str]:
-    side, stem = side_and_person(stem_of(image))
+    side, stem = side_and_patient(stem_of(image))
     for folder in list(key.parents)[-2::-1]:
         if counts[folder] <= MOST_IMAGES and counts[folder] < total and not _GENERAL.fullmatch(folder.name.lower()):
             return side, str(folder)

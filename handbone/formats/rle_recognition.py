@@ -1,7 +1,7 @@
 """Whether run lengths are what they are taken for, by how their masks lie on the image and on a hand.
 
 Successive runs of a bone start about one row apart, so that the median distance between them is the width of the frame
-that they count in, or its height where they go down the columns. Where both are alike, the outlines decide: those of
+that they count in, or its height where they go down the columns. Where both are alike, the contours decide: those of
 the right order follow edges of the image, and a hand without an image stands upright.
 """
 
@@ -23,7 +23,7 @@ _NEAR = 0.02  # of a side
 _AT_EDGE = 4  # runs that begin at the frame's edge, as those of a bone do that the edge cuts
 _USUAL_SIDES = (224, 256, 320, 384, 448, 512, 640, 768, 800, 896, 1024, 1280, 1536, 2000, 2048, 2560, 3000, 3060, 4096)
 _SIDE = 512  # of the image that edges are looked for in
-_BETTER = 1.25  # times the strength of edges along the outlines, from which the other order is the right one
+_BETTER = 1.25  # times the strength of edges along the contours, from which the other order is the right one
 _CHECKED = 3  # images of a file, which all its run lengths are like
 _LEVELS = ("Radius Ulna", "Scaphoid Lunate Triquetrum Pisiform", "Trapezium Trapezoid Capitate Hamate", "metacarpal")
 _LEVELS += ("proximal", "middle", "distal")
@@ -148,14 +148,14 @@ def _edges(image: np.ndarray) -> np.ndarray:
 
 
 def _along(masks: BoneMasks, edges: np.ndarray, size_hw: tuple[int, int]) -> float:
-    """The mean strength of edges under the outlines."""
+    """The mean strength of edges under the contours."""
     scale = np.array(edges.shape[::-1]) / size_hw[::-1]
-    filled = BoneMasks.from_rings(
-        {b: [(r + 0.5) * scale - 0.5 for r in rs] for b, rs in masks.rings().items()}, edges.shape
+    filled = BoneMasks.from_polygons(
+        {b: [(r + 0.5) * scale - 0.5 for r in rs] for b, rs in masks.polygons().items()}, edges.shape
     )
     canvas = np.zeros(edges.shape, np.uint8)
-    for outlines in filled.rings().values():
-        cv2.polylines(canvas, outlines, True, 1)
+    for contours in filled.polygons().values():
+        cv2.polylines(canvas, contours, True, 1)
     return float(edges[canvas > 0].mean()) if canvas.any() else 0.0
 
 

@@ -1,4 +1,4 @@
-"""A folder of pictures whose labels are the run lengths of one CSV, as in the contest's prediction files."""
+"""A folder of images whose labels are the run lengths of one CSV, as in the contest's prediction files."""
 
 from dataclasses import dataclass
 from functools import cached_property
@@ -11,8 +11,8 @@ from handbone.core.labels import Labels
 from handbone.core.rle_reading import RleReading
 from handbone.core.samples import Sample, relative_to
 from handbone.formats.contest_csv_index import PredictionsIndex
-from handbone.formats.folder import pictures_under
-from handbone.formats.image_files import read_picture
+from handbone.formats.folder import images_under
+from handbone.formats.image_files import read_image
 from handbone.formats.image_names import ImageNames
 from handbone.formats.labels_builder import LabelsBuilder
 from handbone.formats.patients import patients_of
@@ -23,7 +23,7 @@ SUFFIXES = (".csv", ".tsv", ".csv.gz", ".csv.zip")
 
 @dataclass(frozen=True)
 class RleTable:
-    """Pictures with one table of run lengths.
+    """Images with one table of run lengths.
 
     Parameters
     ----------
@@ -53,22 +53,22 @@ class RleTable:
 
     @cached_property
     def _names(self) -> dict[Path, str]:
-        """What the table calls each picture; filled by `list_samples`."""
+        """What the table calls each image; filled by `list_samples`."""
         return {}
 
     def list_samples(self) -> tuple[list[Sample], list[Finding]]:
-        """Every picture, with findings about those without a row and rows without a picture."""
-        images, problems = pictures_under(self.root), []
+        """Every image, with findings about those without a row and rows without an image."""
+        images, problems = images_under(self.root), []
         known, table = ImageNames(images), relative_to(self._index.path, self.root)
         for name in self._index.names:
             image = known.find(name)
             if image is None:
-                message, remedy = f"has rows of {name!r}, which is not in the folder", "add the picture"
-                problems.append(Finding("error", "no-picture", table, message, remedy))
+                message, remedy = f"has rows of {name!r}, which is not in the folder", "add the image"
+                problems.append(Finding("error", "no-image", table, message, remedy))
             elif image in self._names:
                 message = f"has rows of {name!r}, which is {self._names[image]!r} by another name"
-                remedy = "write one name for a picture; until then the first one is used"
-                problems.append(Finding("error", "repeated-picture", table, message, remedy))
+                remedy = "write one name for an image; until then the first one is used"
+                problems.append(Finding("error", "repeated-image", table, message, remedy))
             else:
                 self._names[image] = name
         samples = []
@@ -77,21 +77,21 @@ class RleTable:
             samples.append(Sample(image.name, image, labels, patient, side, shared_annotation=True))
             if labels is None:
                 message, remedy = (
-                    "the table has no row of this picture",
+                    "the table has no row of this image",
                     "add its rows",
                 )
                 problems.append(Finding("error", "no-annotation", relative_to(image, self.root), message, remedy))
         return samples, problems
 
     def read_labels(self, sample: Sample) -> Labels:
-        """The outlines of the masks, holes apart; a bone without a row has no label."""
-        name, image = self._names[sample.image], read_picture(sample.image).image
+        """The contours of the masks, holes apart; a bone without a row has no label."""
+        name, image = self._names[sample.image], read_image(sample.image).image
         cells, stated = self._index.cells(name), self._index.size_hw(name)
         builder = LabelsBuilder(relative_to(sample.image, self.root), image.shape, {})
         try:
             if stated not in (None, image.shape):
                 sizes = f"the table says {stated[1]} x {stated[0]}, the image has {image.shape[1]} x {image.shape[0]}"
-                raise HandboneError(sizes, remedy="is it the same picture?")
+                raise HandboneError(sizes, remedy="is it the same image?")
             if self.reading is None and stated is None:
                 refuse_if_suspected(None, [(name, cells, image.shape, image)])
             masks = (self.reading or RleReading()).masks(cells, image.shape)
@@ -99,7 +99,7 @@ class RleTable:
             what = f"{error.where}: {error.what}" if error.where in NAMES else error.what
             builder.note("error", "broken-run-lengths", what, error.remedy or "write them again")
             return builder.finish()
-        for bone, outlines in masks.rings().items():
-            for outline in outlines:
+        for bone, contours in masks.polygons().items():
+            for outline in contours:
                 builder.add(bone, outline if len(outline) > 2 else outline.repeat(3, 0))
         return builder.finish()

@@ -10,16 +10,16 @@ import numpy as np
 
 from handbone import __version__
 from handbone.core.errors import HandboneError
-from handbone.core.files import whole_folder, write_json
+from handbone.core.files import atomic_dir, write_json
 from handbone.core.progress import track
 from handbone.core.rle import Cells
 from handbone.core.rle_reading import RleReading
 from handbone.formats.contest_csv import CONTEST_HW
-from handbone.formats.image_files import picture_size_hw, read_picture
+from handbone.formats.image_files import image_size_hw, read_image
 from handbone.formats.image_names import ImageNames
 from handbone.formats.rle_recognition import refuse_if_suspected
-from handbone.plugins import PredictedPicture
-from handbone.workflows.outputs import TABLE_FILE, file_stems, find_pictures
+from handbone.plugins import PredictedImage
+from handbone.workflows.outputs import TABLE_FILE, file_stems, find_images
 from handbone.workflows.prediction_file import FileMember
 from handbone.workflows.writers import Maker
 
@@ -27,23 +27,23 @@ RECORD_FILE = "export.json"
 
 
 class ExportSource:
-    """Masks with the pictures that they belong to, as far as these are at hand; one picture in memory at a time.
+    """Masks with the images that they belong to, as far as these are at hand; one image in memory at a time.
 
     Parameters
     ----------
-    path: a run's folder, a folder that `handbone predict` wrote, or a CSV in the contest's format.
-    images: where the pictures are; by default where the run or `handbone predict` had them.
+    path: a run's folder, a folder that `handbone predict` wrote, or a CSV in the contest format.
+    images: where the images are; by default where the run or `handbone predict` had them.
     reading: how a CSV's run lengths are meant; unset for the contest's way, from which it must not seem to differ.
 
     Raises
     ------
-    HandboneError: there are no predictions, they cannot be read, or the run's pictures are gone.
+    HandboneError: there are no predictions, they cannot be read, or the run's images are gone.
     """
 
     def __init__(self, path: Path, images: Path | None = None, *, reading: RleReading | None = None):
         table = path if path.is_file() else path / TABLE_FILE
         if not table.is_file():
-            remedy = "give a run's folder, a folder that 'handbone predict' wrote, or a CSV in the contest's format"
+            remedy = "give a run's folder, a folder that 'handbone predict' wrote, or a CSV in the contest format"
             raise HandboneError("there are no predictions", where=path, remedy=remedy)
         self._file = FileMember(path.name, table, reading=reading if path.is_file() else None)
         self.names = sorted(self._file.names)
@@ -52,19 +52,19 @@ class ExportSource:
         if path.is_file() and reading is None:
             refuse_if_suspected(path, self._first_images())
 
-    def picture(self, name: str) -> PredictedPicture:
-        """One picture with its masks; HandboneError where they cannot be read or don't fit it."""
+    def image(self, name: str) -> PredictedImage:
+        """One image with its masks; HandboneError where they cannot be read or don't fit it."""
         path = self._paths.get(name)
         masks = self._file.masks(name, self._size_hw(name, path))
         confidence = self._file.recorded.get(name, {}).get("confidence", {})
-        return PredictedPicture(name, path, masks, confidence, self._stems[name])
+        return PredictedImage(name, path, masks, confidence, self._stems[name])
 
     def _find(self, path: Path, images: Path | None) -> dict[str, Path]:
         if images is not None:
-            known = ImageNames(find_pictures([images]))
+            known = ImageNames(find_images([images]))
             return {name: found for name in self.names if (found := known.find(name)) is not None}
         if self._file.recorded or path.is_file():
-            recorded = {name: Path(picture["path"]) for name, picture in self._file.recorded.items()}
+            recorded = {name: Path(image["path"]) for name, image in self._file.recorded.items()}
             return {name: place for name, place in recorded.items() if place.is_file()}
         # Late, as opening a run waits for torch.
         from handbone.runs.load_run import finished_run
@@ -73,23 +73,23 @@ class ExportSource:
 
     def _first_images(self) -> Iterator[tuple[str, Cells, tuple[int, int], np.ndarray | None]]:
         for name in self.names:
-            # What cannot be read is said of its picture later on.
+            # What cannot be read is said of its image later on.
             with contextlib.suppress(HandboneError):
                 path = self._paths.get(name)
                 if self._file.says_size(name):
                     continue
-                image = None if path is None else read_picture(path).image
+                image = None if path is None else read_image(path).image
                 yield name, self._file.texts(name), self._size_hw(name, path), image
 
     def _size_hw(self, name: str, path: Path | None) -> tuple[int, int]:
-        """As `handbone predict` recorded, as the picture has, or as the file says."""
+        """As `handbone predict` recorded, as the image has, or as the file says."""
         if name in self._file.recorded or path is None:
             return self._file.size_hw(name) or CONTEST_HW
-        return picture_size_hw(path)
+        return image_size_hw(path)
 
 
 def _stems(names: list[str]) -> dict[str, str]:
-    """What files made from each picture are called; a path, where names are told apart by their folders only."""
+    """What files made from each image are called; a path, where names are told apart by their folders only."""
     stems = file_stems(names)
     counts = Counter(PurePath(name).name for name in names)
     return {
@@ -99,9 +99,9 @@ def _stems(names: list[str]) -> dict[str, str]:
 
 
 def export_masks(source: ExportSource, make: Maker, folder: Path, *, facts: dict[str, Any]) -> dict[str, Any]:
-    """Write every picture of a source to a folder in one format; gives `export.json`'s content.
+    """Write every image of a source to a folder in one format; gives `export.json`'s content.
 
-    Pictures whose masks cannot be read are left out and stand in its `failed`, each with its reason.
+    Images whose masks cannot be read are left out and stand in its `failed`, each with its reason.
 
     Parameters
     ----------
@@ -109,22 +109,22 @@ def export_masks(source: ExportSource, make: Maker, folder: Path, *, facts: dict
 
     Raises
     ------
-    HandboneError: no picture's masks can be read, or a picture that the format cannot take; nothing is written then.
+    HandboneError: no image's masks can be read, or an image that the format cannot take; nothing is written then.
     """
     failed: dict[str, str] = {}
-    with whole_folder(folder) as temporary:
+    with atomic_dir(folder) as temporary:
         writer = make(temporary)
         for name in track(source.names, "Writing masks"):
             try:
-                picture = source.picture(name)
-            except HandboneError as error:  # one picture must not cost the others
+                image = source.image(name)
+            except HandboneError as error:  # one image must not cost the others
                 failed[name] = str(error)
                 continue
-            writer.write(picture)
+            writer.write(image)
         if failed and len(failed) == len(source.names):
-            raise HandboneError(f"none of the {len(failed)} pictures can be written: {next(iter(failed.values()))}")
+            raise HandboneError(f"none of the {len(failed)} images can be written: {next(iter(failed.values()))}")
         writer.close()
         done = len(source.names) - len(failed)
-        record = {"handbone": __version__, **facts, "pictures": done, "failed": failed, "not_a_medical_device": True}
+        record = {"handbone": __version__, **facts, "images": done, "failed": failed, "not_a_medical_device": True}
         write_json(temporary / RECORD_FILE, record)
     return record

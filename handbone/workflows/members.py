@@ -17,7 +17,7 @@ from handbone.core.rle import Cells
 from handbone.core.rle_reading import RleReading
 from handbone.formats.contest_csv import CONTEST_HW
 from handbone.formats.contest_csv_index import PredictionsIndex
-from handbone.formats.image_files import is_picture, picture_size_hw, stem_of
+from handbone.formats.image_files import image_size_hw, is_image, stem_of
 from handbone.formats.image_names import ImageNames
 from handbone.formats.rle_recognition import refuse_if_suspected
 from handbone.runs.load_run import TABLE, finished_run, is_finished_run
@@ -28,21 +28,21 @@ from handbone.workflows.prediction_file import FileMember
 class Member(Protocol):
     """One of the predictions that are joined.
 
-    name: what settings call it. names: its pictures.
+    name: what settings call it. names: its images.
     """
 
     name: str
     names: list[str]
 
-    def size_hw(self, picture: str) -> tuple[int, int] | None:
-        """The picture's height and width, where the member knows them."""
+    def size_hw(self, image: str) -> tuple[int, int] | None:
+        """The image's height and width, where the member knows them."""
 
-    def probabilities(self, picture: str, size_hw: tuple[int, int]) -> BoneProbabilities:
-        """What it says of a picture of that size."""
+    def probabilities(self, image: str, size_hw: tuple[int, int]) -> BoneProbabilities:
+        """What it says of an image of that size."""
 
 
 class RunMember:
-    """A finished run: its merged probabilities, of the pictures in its prediction file."""
+    """A finished run: its merged probabilities, of the images in its prediction file."""
 
     def __init__(self, name: str, folder: Path):
         self.name, self.folder = name, folder
@@ -50,37 +50,37 @@ class RunMember:
         self.names = PredictionsIndex(folder / TABLE).names
         self._samples = {sample.name: sample for sample in self.context.dataset.samples}
 
-    def size_hw(self, picture: str) -> tuple[int, int] | None:
-        return self._load(picture).size_hw
+    def size_hw(self, image: str) -> tuple[int, int] | None:
+        return self._load(image).size_hw
 
-    def probabilities(self, picture: str, size_hw: tuple[int, int]) -> BoneProbabilities:
-        return self._load(picture)
+    def probabilities(self, image: str, size_hw: tuple[int, int]) -> BoneProbabilities:
+        return self._load(image)
 
     def validation(self) -> list[str]:
-        """Its validation pictures, on which it did not learn."""
-        return [sample.name for sample in self.context.parts["validation"] if sample.annotation is not None]
+        """Its validation images, on which it did not learn."""
+        return [sample.name for sample in self.context.splits["validation"] if sample.annotation is not None]
 
-    def truth(self, picture: str) -> BoneMasks:
-        """The labels of one of its pictures."""
-        return self.context.dataset.labels(self._samples[picture]).masks()
+    def ground_truth(self, image: str) -> BoneMasks:
+        """The labels of one of its images."""
+        return self.context.dataset.labels(self._samples[image]).masks()
 
     def bone_scores(self) -> np.ndarray:
-        """(29,) mean Dice of its final masks on validation pictures; NaN for bones that none of them shows."""
+        """(29,) mean Dice of its final masks on validation images; NaN for bones that none of them shows."""
         rows = pd.read_csv(self.folder / "metrics.csv")
-        rows = rows[(rows["part"] == "validation") & ~rows["both_empty"].astype(bool)]
+        rows = rows[(rows["split"] == "validation") & ~rows["both_empty"].astype(bool)]
         last = rows[rows["stage"] == rows["stage"].iloc[-1]] if len(rows) else rows
         return last.groupby("bone")["dice"].mean().reindex(NAMES).to_numpy()
 
-    def _load(self, picture: str) -> BoneProbabilities:
-        if picture not in self._samples:
-            raise HandboneError("the run's data set has no picture of this name any more", where=picture)
-        return load_prediction(self.context, self._samples[picture]).merged
+    def _load(self, image: str) -> BoneProbabilities:
+        if image not in self._samples:
+            raise HandboneError("the run's data set has no image of this name any more", where=image)
+        return load_prediction(self.context, self._samples[image]).merged
 
 
 def open_members(words: Sequence[str], *, reading: RleReading | None = None) -> list[Member]:
     """Members from `PATH` or `NAME=PATH`, a run's folder, a folder that `handbone predict` wrote, or a CSV.
 
-    Pictures have one name in all members: where one file writes folders or leaves extensions out, it is the others'.
+    Images have one name in all members: where one file writes folders or leaves extensions out, it is the others'.
 
     reading: how run lengths of CSV files are meant; unset for the contest's way.
 
@@ -100,10 +100,10 @@ def open_members(words: Sequence[str], *, reading: RleReading | None = None) -> 
             own = not path.is_file()
             members[name] = FileMember(name, path / TABLE if own else path, reading=None if own else reading)
         else:
-            remedy = "give a run's folder, a folder that 'handbone predict' wrote, or a CSV in the contest's format"
+            remedy = "give a run's folder, a folder that 'handbone predict' wrote, or a CSV in the contest format"
             raise HandboneError("there are no predictions", where=path, remedy=remedy)
     if len(members) < 2:
-        raise HandboneError(f"{len(members)} member is no ensemble", remedy="give two or more")
+        raise HandboneError(f"{len(members)} member is not an ensemble", remedy="give two or more")
     _align_names(list(members.values()))
     return list(members.values())
 
@@ -118,15 +118,15 @@ def refuse_other_readings(members: Iterable[Member], sizes: dict[str, tuple[int,
 def _first_of(
     member: FileMember, sizes: dict[str, tuple[int, int]]
 ) -> Iterator[tuple[str, Cells, tuple[int, int], None]]:
-    for picture in member.names:
-        # What cannot be read is said of its picture later on.
+    for image in member.names:
+        # What cannot be read is said of its image later on.
         with contextlib.suppress(HandboneError):
-            if not member.says_size(picture):
-                yield picture, member.texts(picture), size_of(picture, [member], sizes), None
+            if not member.says_size(image):
+                yield image, member.texts(image), size_of(image, [member], sizes), None
 
 
 def _align_names(members: Sequence[Member]) -> None:
-    """Let files call pictures as the first member does that writes a name with its extension."""
+    """Let files call images as the first member does that writes a name with its extension."""
     names: dict[str, str] = {}
     keys = {member.name: _keys(member.names) for member in members}
     for member in sorted(members, key=lambda member: isinstance(member, FileMember)):
@@ -145,28 +145,28 @@ def _keys(names: Iterable[str]) -> dict[str, str]:
     return {name: stem if counts[stem] == 1 else name for name, stem in stems.items()}
 
 
-def picture_sizes(folder: Path | None) -> dict[str, tuple[int, int]]:
-    """Path in a folder to height and width of every picture there; nothing without a folder."""
+def image_sizes(folder: Path | None) -> dict[str, tuple[int, int]]:
+    """Path in a folder to height and width of every image there; nothing without a folder."""
     sizes = {}
     for path in sorted(folder.rglob("*")) if folder else ():
-        if is_picture(path):
-            # A picture that cannot be read has no size to tell; the members may know it.
+        if is_image(path):
+            # An image that cannot be read has no size to tell; the members may know it.
             with contextlib.suppress(HandboneError):
-                sizes[path.relative_to(folder).as_posix()] = picture_size_hw(path)
+                sizes[path.relative_to(folder).as_posix()] = image_size_hw(path)
     return sizes
 
 
-def named_sizes(pictures: Iterable[str], sizes: dict[str, tuple[int, int]]) -> dict[str, tuple[int, int]]:
-    """The sizes of those of some pictures that are among measured ones, by the names that predictions give them."""
+def named_sizes(images: Iterable[str], sizes: dict[str, tuple[int, int]]) -> dict[str, tuple[int, int]]:
+    """The sizes of those of some images that are among measured ones, by the names that predictions give them."""
     known = ImageNames(sizes)
-    return {picture: sizes[found] for picture in pictures if (found := known.find(picture)) is not None}
+    return {image: sizes[found] for image in images if (found := known.find(image)) is not None}
 
 
-def size_of(picture: str, members: Iterable[Member], sizes: dict[str, tuple[int, int]]) -> tuple[int, int]:
-    """Height and width of a picture: as measured, as a member knows, or the contest's."""
-    if picture in sizes:
-        return sizes[picture]
-    return next((size for member in members if (size := member.size_hw(picture))), CONTEST_HW)
+def size_of(image: str, members: Iterable[Member], sizes: dict[str, tuple[int, int]]) -> tuple[int, int]:
+    """Height and width of an image: as measured, as a member knows, or the contest's."""
+    if image in sizes:
+        return sizes[image]
+    return next((size for member in members if (size := member.size_hw(image))), CONTEST_HW)
 
 
 def _named(word: str) -> tuple[str, Path]:

@@ -20,7 +20,7 @@ _LARGEST_RECORD = 1 << 28
 
 
 class FileMember:
-    """A prediction file in the contest's format; sizes stand in it, or beside it where `handbone predict` wrote it.
+    """A prediction file in the contest format; sizes stand in it, or beside it where `handbone predict` wrote it.
 
     Parameters
     ----------
@@ -32,74 +32,74 @@ class FileMember:
         self._index = PredictionsIndex(path)
         self.names = self._index.names
         self._own = {name: name for name in self.names}
-        #: Everything that is known of each picture.
-        self.recorded = recorded_pictures(path.parent)
+        #: Everything that is known of each image.
+        self.recorded = recorded_images(path.parent)
 
     def rename(self, names: Mapping[str, str]) -> None:
-        """Call pictures otherwise than the file does: the file's name to the new one."""
+        """Call images otherwise than the file does: the file's name to the new one."""
         self.names = [names.get(name, name) for name in self._index.names]
         self._own = dict(zip(self.names, self._index.names, strict=True))
 
-    def size_hw(self, picture: str) -> tuple[int, int] | None:
-        own = self._own[picture]
+    def size_hw(self, image: str) -> tuple[int, int] | None:
+        own = self._own[image]
         recorded = self.recorded.get(own)
         return self._index.size_hw(own) or (tuple(recorded["size_hw"]) if recorded else self.reading.frame_hw)
 
-    def says_size(self, picture: str) -> bool:
-        """Whether the file itself, or what `handbone predict` wrote beside it, says the picture's size."""
-        own = self._own[picture]
+    def says_size(self, image: str) -> bool:
+        """Whether the file itself, or what `handbone predict` wrote beside it, says the image's size."""
+        own = self._own[image]
         return self._index.size_hw(own) is not None or own in self.recorded
 
-    def cells(self, picture: str, size_hw: tuple[int, int]) -> Cells:
-        """The 29 run lengths of a picture of that size in the contest's way; None for a bone without a row."""
-        with self._named(picture, size_hw):
-            return self.reading.standard(self._index.cells(self._own[picture]), size_hw)
+    def cells(self, image: str, size_hw: tuple[int, int]) -> Cells:
+        """The 29 run lengths of an image of that size in the contest's way; None for a bone without a row."""
+        with self._named(image, size_hw):
+            return self.reading.standard(self._index.cells(self._own[image]), size_hw)
 
-    def texts(self, picture: str) -> Cells:
+    def texts(self, image: str) -> Cells:
         """The 29 run lengths as they stand in the file."""
-        return self._index.cells(self._own[picture])
+        return self._index.cells(self._own[image])
 
-    def masks(self, picture: str, size_hw: tuple[int, int]) -> BoneMasks:
-        """The masks of a picture of that size.
+    def masks(self, image: str, size_hw: tuple[int, int]) -> BoneMasks:
+        """The masks of an image of that size.
 
         Raises
         ------
-        HandboneError: run lengths that cannot belong to such a picture.
+        HandboneError: run lengths that cannot belong to such an image.
         """
-        cells, stated = self.texts(picture), self._index.size_hw(self._own[picture])
+        cells, stated = self.texts(image), self._index.size_hw(self._own[image])
         if stated not in (None, size_hw) and self.reading.frame_hw is None:
-            sizes = f"{stated[1]} x {stated[0]}, but the picture has {size_hw[1]} x {size_hw[0]} pixels"
-            raise HandboneError(f"{picture}: the file says {sizes}", where=self.path, remedy="is it the same picture?")
-        with self._named(picture, size_hw):
+            sizes = f"{stated[1]} x {stated[0]}, but the image has {size_hw[1]} x {size_hw[0]} pixels"
+            raise HandboneError(f"{image}: the file says {sizes}", where=self.path, remedy="is it the same image?")
+        with self._named(image, size_hw):
             return self.reading.masks(cells, size_hw)
 
-    def bones(self, picture: str) -> tuple[bool, ...]:
+    def bones(self, image: str) -> tuple[bool, ...]:
         """Of which bones the file says anything."""
-        return tuple(cell is not None for cell in self.texts(picture))
+        return tuple(cell is not None for cell in self.texts(image))
 
-    def probabilities(self, picture: str, size_hw: tuple[int, int]) -> BoneProbabilities:
-        return BoneProbabilities.from_masks(self.masks(picture, size_hw))
+    def probabilities(self, image: str, size_hw: tuple[int, int]) -> BoneProbabilities:
+        return BoneProbabilities.from_masks(self.masks(image, size_hw))
 
     @contextmanager
-    def _named(self, picture: str, size_hw: tuple[int, int]) -> Iterator[None]:
-        """Errors of run lengths with the picture, the bone and what to do."""
+    def _named(self, image: str, size_hw: tuple[int, int]) -> Iterator[None]:
+        """Errors of run lengths with the image, the bone and what to do."""
         try:
             yield
         except HandboneError as error:
             if error.where not in NAMES:
                 raise
             remedies = [error.remedy] if error.remedy else []
-            if size_hw == CONTEST_HW and self.size_hw(picture) is None:
-                remedies.append("if the picture is not of 2048 x 2048 pixels, say where it lies with --images")
-            what = f"{picture}, {error.where}: {error.what}"
+            if size_hw == CONTEST_HW and self.size_hw(image) is None:
+                remedies.append("if the image is not of 2048 x 2048 pixels, say where it lies with --images")
+            what = f"{image}, {error.where}: {error.what}"
             raise HandboneError(what, where=self.path, remedy="; ".join(remedies) or None) from None
 
 
-def recorded_pictures(folder: Path) -> dict[str, dict[str, Any]]:
-    """What `handbone predict` wrote of each picture in a folder, by base name; empty where it did not write there."""
+def recorded_images(folder: Path) -> dict[str, dict[str, Any]]:
+    """What `handbone predict` wrote of each image in a folder, by base name; empty where it did not write there."""
     try:
-        pictures = read_json(folder / RECORD_FILE, largest=_LARGEST_RECORD)["pictures"]
-        return {picture["name"]: picture for picture in pictures if _is_size(picture.get("size_hw"))}
+        images = read_json(folder / RECORD_FILE, largest=_LARGEST_RECORD)["images"]
+        return {image["name"]: image for image in images if _is_size(image.get("size_hw"))}
     except (HandboneError, KeyError, TypeError, AttributeError):
         return {}
 

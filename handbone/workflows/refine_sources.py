@@ -1,4 +1,4 @@
-"""Where coarse predictions to refine come from: a finished run, or anyone's file in the contest's format."""
+"""Where coarse predictions to refine come from: a finished run, or anyone's file in the contest format."""
 
 import contextlib
 from collections.abc import Iterator
@@ -16,21 +16,21 @@ from handbone.core.rle import Cells
 from handbone.core.rle_reading import RleReading
 from handbone.formats.contest_csv import read_predictions
 from handbone.formats.contest_csv_index import PredictionsIndex
-from handbone.formats.image_files import Invert, read_picture
+from handbone.formats.image_files import Invert, read_image
 from handbone.formats.image_names import ImageNames
 from handbone.formats.rle_recognition import refuse_if_suspected
 from handbone.runs.load_run import TABLE, finished_run
 from handbone.runs.steps.predict import load_prediction
-from handbone.workflows.outputs import find_pictures
+from handbone.workflows.outputs import find_images
 
 
 @dataclass(frozen=True, eq=False)
 class Item:
-    """One picture with its coarse prediction.
+    """One image with its coarse prediction.
 
     name: as the prediction file has it. image: float32 (H, W) in [0, 1], bones bright. coarse: what is refined.
     cells: the 29 run lengths of the prediction file in the contest's way, which stay where nothing is refined; None
-    without a row. error: why the picture cannot be refined. inverted: whether the file shows bones dark and was turned
+    without a row. error: why the image cannot be refined. inverted: whether the file shows bones dark and was turned
     round; None where a run has read it.
     """
 
@@ -43,7 +43,7 @@ class Item:
 
 
 class Source(Protocol):
-    """Coarse predictions, one picture in memory at a time; `invert` says how pictures are read."""
+    """Coarse predictions, one image in memory at a time; `invert` says how images are read."""
 
     names: list[str]
     invert: Invert
@@ -52,16 +52,16 @@ class Source(Protocol):
 
 
 class ForeignFile:
-    """A prediction file in the contest's format and the folder of its pictures, joined by name.
+    """A prediction file in the contest format and the folder of its images, joined by name.
 
     Parameters
     ----------
-    invert: whether pictures are turned round, see `read_picture`.
+    invert: whether images are turned round, see `read_image`.
     reading: how its run lengths are meant; unset for the contest's way, from which the file must not seem to differ.
 
     Raises
     ------
-    HandboneError: a file or folder that cannot be read, none of whose pictures is there, or run lengths of another way.
+    HandboneError: a file or folder that cannot be read, none of whose images is there, or run lengths of another way.
     """
 
     def __init__(self, table: Path, images: Path, *, invert: Invert = "auto", reading: RleReading | None = None):
@@ -73,11 +73,11 @@ class ForeignFile:
         )
         self._index = PredictionsIndex(table)
         self.names = self._index.names
-        known = ImageNames(find_pictures([images]))
+        known = ImageNames(find_images([images]))
         self._paths = {name: path for name in self.names if (path := known.find(name)) is not None}
         if not self._paths:
-            what = f"none of the {len(self.names)} pictures of {table} is in this folder"
-            remedy = f"pictures are found by name, such as {self.names[0]}" if self.names else "the file has no rows"
+            what = f"none of the {len(self.names)} images of {table} is in this folder"
+            remedy = f"images are found by name, such as {self.names[0]}" if self.names else "the file has no rows"
             raise HandboneError(what, where=images, remedy=remedy)
         if not self._insists:
             refuse_if_suspected(table, self._first_images())
@@ -88,12 +88,14 @@ class ForeignFile:
             try:
                 cells = self._index.cells(name)
                 if name not in self._paths:
-                    raise HandboneError("there is no picture of this name", where=name, remedy="add it to --images")
-                picture = read_picture(self._paths[name], invert=self.invert)
+                    raise HandboneError("there is no image of this name", where=name, remedy="add it to --images")
+                radiograph = read_image(self._paths[name], invert=self.invert)
                 if not self._insists and not self._says_size(name):
-                    refuse_if_suspected(None, [(name, cells, picture.size_hw, picture.image)])
-                cells, masks = self._read(name, cells, picture.size_hw)
-                yield Item(name, cells, picture.image, BoneProbabilities.from_masks(masks), inverted=picture.inverted)
+                    refuse_if_suspected(None, [(name, cells, radiograph.size_hw, radiograph.image)])
+                cells, masks = self._read(name, cells, radiograph.size_hw)
+                yield Item(
+                    name, cells, radiograph.image, BoneProbabilities.from_masks(masks), inverted=radiograph.inverted
+                )
             except HandboneError as error:
                 yield Item(name, cells, error=str(error))
 
@@ -102,12 +104,12 @@ class ForeignFile:
         height, width = size_hw
         stated = self._index.size_hw(name)
         if stated not in (None, size_hw) and self._reading.frame_hw is None:
-            what = f"the file says {stated[1]} x {stated[0]}, but the picture has {width} x {height} pixels"
-            raise HandboneError(what, where=name, remedy="is it the same picture?")
+            what = f"the file says {stated[1]} x {stated[0]}, but the image has {width} x {height} pixels"
+            raise HandboneError(what, where=name, remedy="is it the same image?")
         try:
             masks = self._reading.masks(cells, size_hw)
         except HandboneError as error:
-            what = f"its run lengths don't fit the picture of {width} x {height} ({error})"
+            what = f"its run lengths don't fit the image of {width} x {height} ({error})"
             raise HandboneError(what, where=name, remedy="--rle says how they are meant") from None
         if not self._reading.is_standard:
             texts = masks.to_rle()
@@ -119,20 +121,20 @@ class ForeignFile:
 
     def _first_images(self) -> Iterator[tuple[str, Cells, tuple[int, int], np.ndarray]]:
         for name, path in self._paths.items():
-            # What cannot be read is said of its picture later on.
+            # What cannot be read is said of its image later on.
             with contextlib.suppress(HandboneError):
                 if self._says_size(name):
                     continue
-                image = read_picture(path, invert=self.invert).image
+                image = read_image(path, invert=self.invert).image
                 yield name, self._index.cells(name), image.shape, image
 
 
 class RunSource:
-    """The pictures in a finished run's prediction file, with the coarse probabilities that the run left.
+    """The images in a finished run's prediction file, with the coarse probabilities that the run left.
 
     Raises
     ------
-    HandboneError: no finished run there, or its pictures are gone.
+    HandboneError: no finished run there, or its images are gone.
     """
 
     def __init__(self, folder: Path):
@@ -145,7 +147,7 @@ class RunSource:
         for name, cells in read_predictions(self.folder / TABLE):
             try:
                 if name not in samples:
-                    raise HandboneError("the run's data set has no picture of this name any more", where=name)
+                    raise HandboneError("the run's data set has no image of this name any more", where=name)
                 coarse = load_prediction(self.context, samples[name]).coarse
                 yield Item(name, cells, self.context.cache.image(samples[name].image), coarse)
             except HandboneError as error:

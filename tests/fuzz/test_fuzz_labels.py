@@ -12,7 +12,7 @@ from pycocotools import mask as coco_mask
 
 from handbone.anatomy import NAMES
 from handbone.data.dataset import open_dataset
-from handbone.data.people import read_people
+from handbone.data.patients import read_patients
 from handbone.recipe.schema import Data
 
 SIZE = 64
@@ -86,7 +86,7 @@ def test_coco(coco_set, data):
 def workbook(tmp_path_factory):
     import openpyxl
 
-    path = tmp_path_factory.mktemp("people") / "meta_data.xlsx"
+    path = tmp_path_factory.mktemp("patients") / "meta_data.xlsx"
     book = openpyxl.Workbook()
     for row in (["ID", "나이", "sex"], [1, 30, "남"], ["ID002", None, "여"]):
         book.active.append(row)
@@ -100,4 +100,4 @@ def test_the_table_of_patients(workbook, data):
     path, good = workbook
     path.write_bytes(data.draw(edited_bytes([good])))
     with refused_or_read():
-        read_people(path)
+        read_patients(path)

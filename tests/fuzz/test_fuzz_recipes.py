@@ -34,7 +34,7 @@ def test_recipes(folder, data):
         load_recipe(folder / "r.toml")
 
 
-WORDS = [b"coarse.train.epochs=3", b'refine.bones=["wrist"]', b"data.class_map={a='Lunate'}", b"when_phantom.seed=1"]
+WORDS = [b"coarse.train.epochs=3", b'refine.bones=["wrist"]', b"data.class_map={a='Lunate'}", b"when_synthetic.seed=1"]
 
 
 @campaign

@@ -60,7 +60,7 @@ TEXTS = st.lists(NUMBERS, max_size=8).map(lambda numbers: " ".join(map(str, numb
 @example(text="1 " + "9" * 400, first=1)
 def test_run_lengths(text, first):
     with refused_or_read():
-        (left, top, right, bottom), crop = rle.decode_to_box(text, (40, 50), first=first)
+        (left, top, right, bottom), crop = rle.decode_to_box(text, (40, 50), coarse_settings=first)
         assert 0 <= left <= right <= 50 and 0 <= top <= bottom <= 40 and crop.shape == (bottom - top, right - left)
         numbers = text.split()
         # What is read was written in ASCII digits, each pixel once.

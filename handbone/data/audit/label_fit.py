@@ -1,7 +1,7 @@
 """Labels of a whole image that were drawn in another frame: mirrored, turned, exchanged in x and y, scaled or moved.
 
 Each of the eight ways to lay a rectangle on itself is fitted with one scale and one shift to the centroids of the bones
-that the weights see (least squares in closed form; Umeyama 1991 with the rotation given). Outlines moved so are then
+that the weights see (least squares in closed form; Umeyama 1991 with the rotation given). Contours moved so are then
 compared by Dice.
 """
 
@@ -11,8 +11,8 @@ from functools import cached_property
 import numpy as np
 
 from handbone.core.bone_masks import BoneMasks
-from handbone.core.polygons import Rings
-from handbone.data.audit.label_evidence import Evidence, Kind, LabelError, figure
+from handbone.core.polygons import Polygons
+from handbone.data.audit.label_evidence import Kind, LabelError, LabelEvidence, two_digits
 from handbone.data.audit.label_overlap import dice
 
 _ENOUGH = 6  # bones that are labelled and seen
@@ -45,10 +45,12 @@ class Fit:
     shift_xy: np.ndarray
     residual: float
 
-    def moved(self, rings: Rings) -> Rings:
-        """Outlines in the frame of the image."""
+    def moved(self, polygons: Polygons) -> Polygons:
+        """Contours in the frame of the image."""
         linear = self.scale * self.matrix
-        return {bone: [ring @ linear.T + self.shift_xy for ring in outlines] for bone, outlines in rings.items()}
+        return {
+            bone: [polygon @ linear.T + self.shift_xy for polygon in contours] for bone, contours in polygons.items()
+        }
 
     @cached_property
     def is_scaled(self) -> bool:
@@ -56,7 +58,7 @@ class Fit:
         return abs(self.scale - 1) > _SAME_SIZE
 
 
-def misframed(evidence: Evidence) -> LabelError | None:
+def misframed(evidence: LabelEvidence) -> LabelError | None:
     """That all labels of an image fit what the weights see after turning, mirroring or scaling them, if they do."""
     both = np.flatnonzero(evidence.labelled & evidence.seen)
     if len(both) < _ENOUGH:
@@ -64,18 +66,18 @@ def misframed(evidence: Evidence) -> LabelError | None:
     fit = min(_fits(evidence, both), key=lambda fit: fit.residual, default=None)
     if fit is None or (fit.kind == "scaled" and not fit.is_scaled):
         return None
-    moved = BoneMasks.from_rings(fit.moved(evidence.rings), evidence.predicted.size_hw)
+    moved = BoneMasks.from_polygons(fit.moved(evidence.polygons), evidence.predicted.size_hw)
     there = float(np.median([dice(moved, bone, evidence.predicted, bone) for bone in both]))
     here = float(np.median(evidence.own[both]))
     if not (there >= _FITS and there - here >= _CLEARLY) and not (there >= _FITS_WELL and there - here >= _BETTER):
         return None
     size = f"{1 / fit.scale:.2f} times as large as the hand" if fit.is_scaled else ""
     said = " and ".join(filter(None, ["" if fit.kind == "scaled" else fit.said, size]))
-    message = f"all labels are {said}: Dice {figure(here)}, {figure(there)} when put right"
+    message = f"all labels are {said}: Dice {two_digits(here)}, {two_digits(there)} when put right"
     return LabelError(fit.kind, tuple(both.tolist()), float(len(evidence.own)), message)
 
 
-def _fits(evidence: Evidence, both: np.ndarray) -> list[Fit]:
+def _fits(evidence: LabelEvidence, both: np.ndarray) -> list[Fit]:
     """The best scale and shift in every orientation."""
     labels, seen = evidence.labels_centroids_xy[both], evidence.predicted.centroids_xy()[both]
     found = []

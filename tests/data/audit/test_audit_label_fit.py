@@ -14,17 +14,17 @@ TURNS = {
 }
 
 
-def relaid(rings, matrix, scale=1.0, shift=(0.0, 0.0)):
-    """Outlines turned about the image's middle, then scaled about its corner and shifted."""
+def relaid(polygons, matrix, scale=1.0, shift=(0.0, 0.0)):
+    """Contours turned about the image's middle, then scaled about its corner and shifted."""
     middle = (SIZE - 1) / 2
-    return {b: [((r - middle) @ matrix.T + middle) * scale + shift for r in rs] for b, rs in rings.items()}
+    return {b: [((r - middle) @ matrix.T + middle) * scale + shift for r in rs] for b, rs in polygons.items()}
 
 
 @pytest.mark.parametrize(("kind", "matrix"), [(kind, m) for kind, ms in TURNS.items() for m in ms])
 @pytest.mark.parametrize("scale", [1.0, 0.8, 1.25])
 def test_labels_in_another_orientation_are_named_so(kind, matrix, scale):
     for seed in (0, 3, 7):
-        labels = relaid(hand(seed).rings(), matrix, scale)
+        labels = relaid(hand(seed).polygons(), matrix, scale)
         error = compare_labels(labels, *seen(seed))[0]
         assert error.kind == kind and error.severity == 29
         assert ("times as large" in error.message) == (scale != 1)
@@ -33,13 +33,13 @@ def test_labels_in_another_orientation_are_named_so(kind, matrix, scale):
 @pytest.mark.parametrize("scale", [0.5, 0.8, 0.9, 1.1, 1.25, 2.0])
 def test_labels_of_another_size_are_named_with_it(scale):
     for seed in (1, 4):
-        error = compare_labels(relaid(hand(seed).rings(), np.eye(2), scale), *seen(seed))[0]
+        error = compare_labels(relaid(hand(seed).polygons(), np.eye(2), scale), *seen(seed))[0]
         assert error.kind == "scaled" and f"{scale:.2f} times as large" in error.message
 
 
 def test_right_labels_are_in_their_frame():
     for seed in range(20):
-        kinds = {error.kind for error in compare_labels(hand(seed).rings(), *seen(seed))}
+        kinds = {error.kind for error in compare_labels(hand(seed).polygons(), *seen(seed))}
         assert not kinds & {"mirrored", "transposed", "turned", "scaled", "other-image", "shifted"}
 
 
@@ -48,12 +48,12 @@ def test_labels_that_fit_in_no_frame_are_another_image_s():
     rng = np.random.default_rng(0)
     kinds = []
     for seed in range(8):
-        rings = hand(seed + 20).rings()
+        polygons = hand(seed + 20).polygons()
         turn = np.deg2rad(rng.uniform(25, 60))
         matrix = np.array([[np.cos(turn), -np.sin(turn)], [np.sin(turn), np.cos(turn)]])
         predicted, confidence = seen(seed)
-        kinds.append(compare_labels(relaid(rings, matrix), predicted, confidence)[0].kind)
-        assert compare_labels(relaid(rings, matrix), predicted, 0.5 * confidence)[0].kind == "not-judged"
+        kinds.append(compare_labels(relaid(polygons, matrix), predicted, confidence)[0].kind)
+        assert compare_labels(relaid(polygons, matrix), predicted, 0.5 * confidence)[0].kind == "not-judged"
     assert kinds.count("other-image") >= 7
 
 
