@@ -67,16 +67,16 @@ def decode(rle: str, size_hw: tuple[int, int]) -> np.ndarray:
     return mask
 
 
-def decode_to_box(rle: str, size_hw: tuple[int, int], *, first: int = 1) -> tuple[Box, np.ndarray]:
+def decode_to_box(rle: str, size_hw: tuple[int, int], *, first_pixel: int = 1) -> tuple[Box, np.ndarray]:
     """The mask's smallest box (left, top, right, bottom; half-open) and the bool pixels in it; zeros when empty.
 
-    first: the first pixel's number.
+    first_pixel: its number.
 
     Raises
     ------
     HandboneError: for a text that is malformed, overlaps itself or leaves the image.
     """
-    starts, ends = runs(rle, size_hw, coarse_settings=first)
+    starts, ends = runs(rle, size_hw, first_pixel=first_pixel)
     if not len(starts):
         return Box(0, 0, 0, 0), np.zeros((0, 0), bool)
     width = size_hw[1]
@@ -102,10 +102,10 @@ def text_of(starts: np.ndarray, ends: np.ndarray) -> str:
     return " ".join(map(str, pairs.ravel().tolist()))
 
 
-def runs(rle: str, size_hw: tuple[int, int], *, first: int = 1) -> tuple[np.ndarray, np.ndarray]:
+def runs(rle: str, size_hw: tuple[int, int], *, first_pixel: int = 1) -> tuple[np.ndarray, np.ndarray]:
     """Starts and ends (0-based, half-open) of a text of run lengths, in rising order.
 
-    first: the first pixel's number.
+    first_pixel: its number.
 
     Raises
     ------
@@ -119,7 +119,7 @@ def runs(rle: str, size_hw: tuple[int, int], *, first: int = 1) -> tuple[np.ndar
         )
     pairs = numbers.reshape(-1, 2)
     pairs = pairs[np.argsort(pairs[:, 0], kind="stable")]
-    starts, lengths = pairs[:, 0] - first, pairs[:, 1]
+    starts, lengths = pairs[:, 0] - first_pixel, pairs[:, 1]
     if np.any(lengths < 1):
         raise HandboneError(f"a run has the length {lengths.min()}", remedy="leave empty runs out")
     ends = starts + lengths
@@ -129,7 +129,7 @@ def runs(rle: str, size_hw: tuple[int, int], *, first: int = 1) -> tuple[np.ndar
         start, length = pairs[np.argmax(outside)]
         raise HandboneError(
             f"the run '{start} {length}' leaves the image of {width} x {height} pixels",
-            remedy=f"run lengths count from {first} in the size of the image as stored",
+            remedy=f"run lengths count from {first_pixel} in the size of the image as stored",
         )
     overlap = starts[1:] < ends[:-1]
     if overlap.any():

@@ -85,11 +85,11 @@ class RleReading:
         return [None if cell is None else text for cell, text in zip(cells, texts, strict=True)]
 
     def _decoded(self, cells: Cells, frame_hw: tuple[int, int]) -> BoneMasks:
-        crops = {}
+        crops, first = {}, 0 if self.zero_based else 1
         shape = frame_hw[::-1] if self.column_major else frame_hw
         for bone in range(COUNT):
             try:
-                (left, top, _, _), crop = rle.decode_to_box(cells[bone] or "", shape, first=0 if self.zero_based else 1)
+                (left, top, _, _), crop = rle.decode_to_box(cells[bone] or "", shape, first_pixel=first)
             except HandboneError as error:
                 raise HandboneError(error.what, where=NAMES[bone], remedy=error.remedy) from None
             crops[bone] = (crop.T, (top, left)) if self.column_major else (crop, (left, top))

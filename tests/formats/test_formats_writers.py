@@ -105,7 +105,7 @@ def test_png_holds_a_black_and_white_image_a_bone(tmp_path):
 
 
 def test_the_contests_file_has_its_three_columns(tmp_path):
-    write(tmp_path, "contest_csv", {"a.png": ragged_masks(1, (2048, 2048))})
+    write(tmp_path, "contest_csv", {"a.png": BoneMasks.from_crops({3: (np.ones((5, 4), bool), (7, 9))}, (2048, 2048))})
     assert (tmp_path / "predictions.csv").read_text(encoding="utf-8").splitlines()[0] == "image_name,class,rle"
 
 

@@ -1,11 +1,9 @@
 """Label files of anyone: the contest's JSON, COCO, and the table of patients."""
 
-import json
-
 import cv2
 import pytest
 from data_toys import annotation, draw, toy_hand
-from fuzzing import campaign, edited_bytes, edited_json, json_bytes, refused_or_read
+from fuzzing import Corpus, campaign, edited_bytes, edited_json, json_bytes, refused_or_read
 from hypothesis import given
 from hypothesis import strategies as st
 from pycocotools import mask as coco_mask
@@ -17,7 +15,8 @@ from handbone.recipe.schema import Data
 
 SIZE = 64
 HAND = {name: points / points.max() * SIZE for name, points in toy_hand().items()}
-CONTEST = annotation(list(HAND.items()), filename="a.jpg")
+CONTEST = Corpus([annotation(list(HAND.items()), filename="a.jpg")])
+CONTEST_TEXTS = Corpus(json_bytes(content) for content in CONTEST)
 
 
 def coco(kind):
@@ -38,7 +37,8 @@ def coco(kind):
     }
 
 
-COCO = [coco(kind) for kind in ("polygons", "compressed", "runs")]
+COCO = Corpus(coco(kind) for kind in ("polygons", "compressed", "runs"))
+COCO_TEXTS = Corpus(json_bytes(content) for content in COCO)
 
 
 def labels_of(root):
@@ -60,7 +60,7 @@ def contest_set(tmp_path_factory):
 
 
 @campaign
-@given(data=st.one_of(edited_json([CONTEST]).map(json_bytes), edited_bytes([json.dumps(CONTEST).encode()])))
+@given(data=st.one_of(edited_json(CONTEST).map(json_bytes), edited_bytes(CONTEST_TEXTS)))
 def test_the_contest_s_json(contest_set, data):
     (contest_set / "train/outputs_json/ID001/a.json").write_bytes(data)
     with refused_or_read():
@@ -75,7 +75,7 @@ def coco_set(tmp_path_factory):
 
 
 @campaign
-@given(data=st.one_of(edited_json(COCO).map(json_bytes), edited_bytes([json.dumps(c).encode() for c in COCO])))
+@given(data=st.one_of(edited_json(COCO).map(json_bytes), edited_bytes(COCO_TEXTS)))
 def test_coco(coco_set, data):
     (coco_set / "labels.json").write_bytes(data)
     with refused_or_read():

@@ -4,7 +4,7 @@ import json
 import struct
 
 import pytest
-from fuzzing import campaign, edited_bytes, edited_json, refused_or_read
+from fuzzing import Corpus, campaign, edited_bytes, edited_json, refused_or_read
 from hypothesis import example, given
 from hypothesis import strategies as st
 from weights_small import save
@@ -14,7 +14,7 @@ from handbone.recipe.overrides import parse_override
 from handbone.recipe.store import builtin_recipes
 from handbone.weights.network_file import load_weights, read_card
 
-RECIPES = [path.read_bytes() for path in builtin_recipes().values()]
+RECIPES = Corpus(path.read_bytes() for path in builtin_recipes().values())
 
 
 @pytest.fixture(scope="module")

@@ -5,7 +5,7 @@ from itertools import islice
 
 import numpy as np
 import pytest
-from fuzzing import campaign, edited_bytes, refused_or_read
+from fuzzing import Corpus, campaign, edited_bytes, refused_or_read
 from hypothesis import example, given
 from hypothesis import strategies as st
 
@@ -17,15 +17,17 @@ from handbone.formats.rle_recognition import suspected
 
 ROWS = "".join(f"{name}.png,{bone},{3 + 70 * i} 4 {73 + 70 * i} 5\n" for name in "ab" for i, bone in enumerate(NAMES))
 PLAIN = f"image_name,class,rle\n{ROWS}".encode()
-CORPUS = [
-    PLAIN,
-    PLAIN.replace(b",", b";"),
-    PLAIN.replace(b"\n", b"\r"),
-    PLAIN.replace(b" ", b".0 "),
-    PLAIN.decode().encode("utf-16"),
-    f"image_name,class,rle,height,width\n{ROWS}".replace("\n", ",64,70\n").replace("h,64,70", "h").encode(),
-    gzip.compress(PLAIN, mtime=0),
-]
+CORPUS = Corpus(
+    [
+        PLAIN,
+        PLAIN.replace(b",", b";"),
+        PLAIN.replace(b"\n", b"\r"),
+        PLAIN.replace(b" ", b".0 "),
+        PLAIN.decode().encode("utf-16"),
+        f"image_name,class,rle,height,width\n{ROWS}".replace("\n", ",64,70\n").replace("h,64,70", "h").encode(),
+        gzip.compress(PLAIN, mtime=0),
+    ]
+)
 READINGS = [RleReading(), RleReading(True), RleReading(zero_based=True), RleReading(True, True, (32, 48))]
 
 
@@ -60,7 +62,7 @@ TEXTS = st.lists(NUMBERS, max_size=8).map(lambda numbers: " ".join(map(str, numb
 @example(text="1 " + "9" * 400, first=1)
 def test_run_lengths(text, first):
     with refused_or_read():
-        (left, top, right, bottom), crop = rle.decode_to_box(text, (40, 50), coarse_settings=first)
+        (left, top, right, bottom), crop = rle.decode_to_box(text, (40, 50), first_pixel=first)
         assert 0 <= left <= right <= 50 and 0 <= top <= bottom <= 40 and crop.shape == (bottom - top, right - left)
         numbers = text.split()
         # What is read was written in ASCII digits, each pixel once.
