@@ -38,7 +38,7 @@ def find_recipe(path_or_name: str | Path) -> Path:
     path, known = Path(path_or_name).expanduser(), builtin_recipes()
     if path.suffix != ".toml" and str(path) in known:
         return shown(known[str(path)])
-    if path.is_file():
+    if _is_file(path):
         return shown(path)
     # A folder that is not there is a mistake even where the last part is a built-in recipe's name.
     if path.parent == Path() and path.stem in known and path.suffix == ".toml":
@@ -70,6 +70,13 @@ def read_chain(path: Path) -> Chain:
             inherited.origins.pop((key,), None)
     layers[0].data.setdefault("name", re.sub(r"[^A-Za-z0-9_.-]+", "-", path.stem).lstrip("_.-") or "recipe")
     return Chain(tuple(files), tuple(reversed(layers)), tuple(reversed(synthetic_layers)))
+
+
+def _is_file(path: Path) -> bool:
+    try:
+        return path.is_file()
+    except OSError:  # a name too long for any file
+        return False
 
 
 def shown(path: Path) -> Path:
@@ -137,7 +144,7 @@ def _extended(path: Path, extends: Any, lines: dict[KeyPath, int], chain: list[P
         raise RecipeError([Problem(origin, "extends", 'extends takes one path or name as text ("two_stage.toml")')])
     beside, known = path.parent / Path(extends).expanduser(), builtin_recipes()
     name = Path(extends).name.removesuffix(".toml")
-    if beside.is_file():
+    if _is_file(beside):
         found = shown(beside)
     elif Path(extends).parent == Path() and name in known:
         found = shown(known[name])
