@@ -82,7 +82,7 @@ def test_images_of_one_base_name_are_different_images_of_different_patients(tmp_
     for sample in dataset.samples:
         bend = 3 * int(sample.patient_id[1])
         np.testing.assert_allclose(
-            dataset.labels(sample).rings[0][0].mean(0), toy_hand(bend=bend)[NAMES[0]].mean(0), atol=3
+            dataset.labels(sample).polygons[0][0].mean(0), toy_hand(bend=bend)[NAMES[0]].mean(0), atol=3
         )
     train, validation = split_patients(dataset, dataset.labelled(), Split(folds=2))
     assert len(train) == len(validation) == 4
@@ -116,7 +116,7 @@ def test_a_file_s_own_patient_wins(one, key):
 def test_ids_are_compared_as_texts(one, of_image, of_annotation):
     change(one, images=[listed(of_image, "a.png")], annotations=entries(of_annotation))
     dataset = opened(one)
-    assert len(dataset.labels(dataset.samples[0]).rings) == 29 and rules(one) == {}
+    assert len(dataset.labels(dataset.samples[0]).polygons) == 29 and rules(one) == {}
 
 
 def test_repeated_image_ids_are_named_and_train_nothing(one):
@@ -136,7 +136,7 @@ def test_annotations_of_no_image_are_counted(one):
 
 def test_an_image_that_two_files_list_is_named(one):
     write_coco(one, [listed(5, "a.png")], entries(5), file="annotations/more.json")
-    assert rules(one)["repeated-picture"] == "error" and len(opened(one).labelled()) == 1
+    assert rules(one)["repeated-image"] == "error" and len(opened(one).labelled()) == 1
 
 
 def test_an_image_without_any_label_is_an_error_unless_told_otherwise(one):
@@ -146,7 +146,7 @@ def test_an_image_without_any_label_is_an_error_unless_told_otherwise(one):
     with pytest.raises(HandboneError, match=r"no bone of a\.png is outlined; outline its bones, or set data\.empty_"):
         dataset.labels(dataset.samples[0])
     told = opened(one, empty_labels="use")
-    assert told.labels(told.samples[0]).rings == {} and "no-outline" not in rules(one, empty_labels="use")
+    assert told.labels(told.samples[0]).polygons == {} and "no-outline" not in rules(one, empty_labels="use")
 
 
 @pytest.mark.parametrize(
@@ -163,7 +163,7 @@ def test_roboflow_s_folders_are_read(tmp_path, names, parts):
         write_coco(tmp_path, [listed(number, base)], entries(number), file=f"{folder}/_annotations.coco.json")
     dataset = opened(tmp_path)
     assert {s.key_in(tmp_path): s.part for s in dataset.samples} == parts and len(dataset.labelled()) == 2
-    assert all(len(dataset.labels(s).rings) == 29 for s in dataset.samples)
+    assert all(len(dataset.labels(s).polygons) == 29 for s in dataset.samples)
 
 
 @pytest.mark.parametrize("encoding", ["utf-16", "utf-8-sig", "utf-32"])
@@ -224,9 +224,9 @@ def test_a_declared_size_is_compared_with_the_image(one, declared, scale, rule):
     dataset = opened(one)
     labels = dataset.read_labels(dataset.samples[0])
     assert rule in {p.rule for p in labels.problems}
-    assert len(labels.rings) == (0 if rule == "other-size" else 29)
-    if labels.rings:
-        np.testing.assert_allclose(labels.rings[21][0].mean(0), hand["Capitate"].mean(0), atol=2)
+    assert len(labels.polygons) == (0 if rule == "other-size" else 29)
+    if labels.polygons:
+        np.testing.assert_allclose(labels.polygons[21][0].mean(0), hand["Capitate"].mean(0), atol=2)
 
 
 def test_labels_of_a_turned_image_are_refused(tmp_path):
@@ -236,7 +236,7 @@ def test_labels_of_a_turned_image_are_refused(tmp_path):
     write_coco(tmp_path, change_to, entries(1, {name: p[:, ::-1] for name, p in HAND.items()}))
     dataset = opened(tmp_path)
     labels = dataset.read_labels(dataset.samples[0])
-    assert labels.rings == {} and "turned by 90 degrees" in labels.problems[0].message
+    assert labels.polygons == {} and "turned by 90 degrees" in labels.problems[0].message
 
 
 def test_run_lengths_of_a_larger_image_are_scaled(one):
@@ -267,7 +267,7 @@ def test_no_path_leaves_the_folder(one, name):
     change(one, images=[listed(1, name.format(root=one.parent))])
     dataset = opened(one)
     assert [s.key_in(one) for s in dataset.samples] == ["a.png"] and dataset.labelled() == ()
-    assert "no-picture" in {p.rule for p in dataset.problems}
+    assert "no-image" in {p.rule for p in dataset.problems}
     (one.parent / "secret.png").unlink()
 
 
@@ -287,7 +287,9 @@ def test_numbers_of_polygons_are_checked_before_native_code(one, number):
     change(one, annotations=annotations)
     dataset = opened(one)
     labels = dataset.labels(dataset.samples[0])
-    assert len(labels.rings) == 28 and [p.rule for p in labels.problems if p.severity == "error"] == ["broken-outline"]
+    assert len(labels.polygons) == 28 and [p.rule for p in labels.problems if p.severity == "error"] == [
+        "broken-outline"
+    ]
 
 
 @pytest.mark.parametrize(
@@ -304,7 +306,9 @@ def test_run_lengths_are_checked_before_native_code(one, counts):
     change(one, annotations=annotations)
     dataset = opened(one)
     labels = dataset.labels(dataset.samples[0])
-    assert len(labels.rings) == 28 and [p.rule for p in labels.problems if p.severity == "error"] == ["broken-outline"]
+    assert len(labels.polygons) == 28 and [p.rule for p in labels.problems if p.severity == "error"] == [
+        "broken-outline"
+    ]
 
 
 def test_an_outline_without_end_is_refused(one):
