@@ -7,6 +7,9 @@ import typer
 
 from handbone.cli import complete
 from handbone.cli.options import Rle
+from handbone.cli.output import echo_json
+from handbone.cli.output import results as results_console
+from handbone.core.escaping import markup
 
 _SHOWN = 10  # images that could not be written; export.json has all
 
@@ -34,7 +37,9 @@ def command(
         list[str] | None,
         typer.Option("--set", metavar="KEY=VALUE", help="A setting of the format, as in --set segmentation=polygon."),
     ] = None,
-    overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace an export that OUT holds already.")] = False,
+    overwrite: Annotated[
+        bool, typer.Option("--overwrite", help="Replace an export that handbone has written to OUT, and nothing else.")
+    ] = False,
     as_json: Annotated[bool, typer.Option("--json", help="Print the result as JSON on standard output.")] = False,
 ) -> None:
     """Write the masks of a run, of predictions or of a contest CSV in another format.
@@ -45,19 +50,19 @@ def command(
     """
     from handbone.cli.settings import nested_settings
     from handbone.core.rle_reading import RleReading
-    from handbone.workflows.export import RECORD_FILE, ExportSource, export_masks
-    from handbone.workflows.outputs import check_output
+    from handbone.workflows.export import RECORD_FILE, ExportSource, export_masks, export_results
     from handbone.workflows.writers import writer_factory
 
-    check_output(output, overwrite=overwrite, record=RECORD_FILE, what="exported masks")
+    results = export_results(output)
+    overwrite = results.put_right() or overwrite
+    results.check(overwrite=overwrite, names=[RECORD_FILE])
     chosen = nested_settings(settings or [])
     make = writer_factory(format, chosen, where="--format")
     facts = {"source": source.name, "format": format, "settings": chosen}
-    record = export_masks(ExportSource(source, images, reading=RleReading.parse(rle or [])), make, output, facts=facts)
+    opened = ExportSource(source, images, reading=RleReading.parse(rle or []))
+    record = export_masks(opened, make, results, facts=facts, overwrite=overwrite)
     if as_json:
-        import json
-
-        typer.echo(json.dumps(record))
+        echo_json(record)
     else:
         _show(record, output)
     if record["failed"]:
@@ -65,11 +70,8 @@ def command(
 
 
 def _show(record: dict[str, Any], output: Path) -> None:
-    from rich.console import Console
-    from rich.markup import escape
-
-    console = Console()
+    console = results_console()
     for error in list(record["failed"].values())[:_SHOWN]:
-        console.print(f"[yellow]left out[/yellow] {escape(error)}", soft_wrap=True, highlight=False)
-    written = f"{record['images']} images written as {record['format']}"
-    console.print(f"{written}: {escape(str(output))}", soft_wrap=True)
+        console.print(f"[yellow]left out[/yellow] {markup(error)}", soft_wrap=True, highlight=False)
+    told = f"{record['masks']} masks of {record['images']} radiographs written as {markup(record['format'])}"
+    console.print(f"{told}: {markup(output)}", soft_wrap=True)

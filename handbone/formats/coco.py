@@ -22,8 +22,8 @@ from handbone.core.samples import Sample, relative_to
 from handbone.formats.coco_file import CocoFile, declared_size, id_of, is_coco
 from handbone.formats.coco_masks import contours_of
 from handbone.formats.coco_masks import declared_size as rle_size
-from handbone.formats.folder import images_under
 from handbone.formats.image_files import image_size_hw
+from handbone.formats.image_search import images_under
 from handbone.formats.label_frames import label_frame
 from handbone.formats.labels_builder import LabelsBuilder
 from handbone.formats.patients import patients_of

@@ -9,8 +9,9 @@ from handbone.core.findings import Finding
 from handbone.core.labels import Labels
 from handbone.core.polygons import as_numbers
 from handbone.core.samples import Sample, relative_to
-from handbone.formats.folder import images_under, side_and_patient
+from handbone.formats.folder import side_and_patient
 from handbone.formats.image_files import image_size_hw, stem_of
+from handbone.formats.image_search import images_under
 from handbone.formats.json_files import read_json
 from handbone.formats.label_frames import label_frame
 from handbone.formats.labels_builder import LabelsBuilder

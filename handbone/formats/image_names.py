@@ -1,5 +1,6 @@
 """Images by the names that tables give them: with or without folders and extensions, as anyone writes them."""
 
+import unicodedata
 from collections import defaultdict
 from collections.abc import Iterable
 from pathlib import Path, PurePosixPath
@@ -42,4 +43,5 @@ class ImageNames(Generic[Named]):
 
 
 def _posix(name: str | Path) -> PurePosixPath:
-    return PurePosixPath(str(name).replace("\\", "/"))
+    # A Mac writes letters and their accents apart in names of files.
+    return PurePosixPath(unicodedata.normalize("NFC", str(name).replace("\\", "/")))

@@ -11,9 +11,9 @@ from handbone.core.labels import Labels
 from handbone.core.rle_reading import RleReading
 from handbone.core.samples import Sample, relative_to
 from handbone.formats.contest_csv_index import PredictionsIndex
-from handbone.formats.folder import images_under
 from handbone.formats.image_files import read_image
 from handbone.formats.image_names import ImageNames
+from handbone.formats.image_search import images_under
 from handbone.formats.labels_builder import LabelsBuilder
 from handbone.formats.patients import patients_of
 from handbone.formats.rle_recognition import refuse_if_suspected

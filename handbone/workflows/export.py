@@ -1,29 +1,30 @@
 """Masks of a run, of `handbone predict` or of anyone's contest CSV in another format."""
 
 import contextlib
-from collections import Counter
 from collections.abc import Iterator
-from pathlib import Path, PurePath
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from handbone import __version__
 from handbone.core.errors import HandboneError
-from handbone.core.files import atomic_dir, write_json
+from handbone.core.files import write_json
 from handbone.core.progress import track
 from handbone.core.rle import Cells
 from handbone.core.rle_reading import RleReading
 from handbone.formats.contest_csv import CONTEST_HW
 from handbone.formats.image_files import image_size_hw, read_image
-from handbone.formats.image_names import ImageNames
+from handbone.formats.image_search import find_images
 from handbone.formats.rle_recognition import refuse_if_suspected
 from handbone.plugins import PredictedImage
-from handbone.workflows.outputs import TABLE_FILE, file_stems, find_images
+from handbone.workflows.outputs import TABLE_FILE, file_stems
 from handbone.workflows.prediction_file import FileMember
-from handbone.workflows.writers import Maker
+from handbone.workflows.results import Results
+from handbone.workflows.writers import Maker, make_parent
 
 RECORD_FILE = "export.json"
+SCHEMA = "handbone.export/1"
 
 
 class ExportSource:
@@ -45,10 +46,11 @@ class ExportSource:
         if not table.is_file():
             remedy = "give a run's folder, a folder that 'handbone predict' wrote, or a CSV in the contest format"
             raise HandboneError("there are no predictions", where=path, remedy=remedy)
+        self.path = path
         self._file = FileMember(path.name, table, reading=reading if path.is_file() else None)
         self.names = sorted(self._file.names)
         self._paths = self._find(path, images)
-        self._stems = _stems(self.names)
+        self._stems = file_stems(self.names)
         if path.is_file() and reading is None:
             refuse_if_suspected(path, self._first_images())
 
@@ -61,8 +63,7 @@ class ExportSource:
 
     def _find(self, path: Path, images: Path | None) -> dict[str, Path]:
         if images is not None:
-            known = ImageNames(find_images([images]))
-            return {name: found for name in self.names if (found := known.find(name)) is not None}
+            return find_images([images]).match(self.names)
         if self._file.recorded or path.is_file():
             recorded = {name: Path(image["path"]) for name, image in self._file.recorded.items()}
             return {name: place for name, place in recorded.items() if place.is_file()}
@@ -88,43 +89,58 @@ class ExportSource:
         return image_size_hw(path)
 
 
-def _stems(names: list[str]) -> dict[str, str]:
-    """What files made from each image are called; a path, where names are told apart by their folders only."""
-    stems = file_stems(names)
-    counts = Counter(PurePath(name).name for name in names)
-    return {
-        name: stems[base] if counts[base := PurePath(name).name] == 1 else str(PurePath(name).with_suffix(""))
-        for name in names
-    }
+def export_results(folder: Path) -> Results:
+    """The output folder of `export_masks`.
+
+    Raises
+    ------
+    HandboneError: there is something else than a folder.
+    """
+    return Results.at(folder, "exported masks")
 
 
-def export_masks(source: ExportSource, make: Maker, folder: Path, *, facts: dict[str, Any]) -> dict[str, Any]:
+def export_masks(
+    source: ExportSource, make: Maker, results: Results, *, facts: dict[str, Any], overwrite: bool = False
+) -> dict[str, Any]:
     """Write every image of a source to a folder in one format; gives `export.json`'s content.
 
     Images whose masks cannot be read are left out and stand in its `failed`, each with its reason.
 
     Parameters
     ----------
-    folder: replaced if it exists. facts: further entries for `export.json`.
+    overwrite: whether earlier exported masks may go. facts: further entries for `export.json`.
 
     Raises
     ------
-    HandboneError: no image's masks can be read, or an image that the format cannot take; nothing is written then.
+    HandboneError: no masks at all, an image that the format cannot take, or a folder that holds what must not go.
     """
+    written = bones = 0
     failed: dict[str, str] = {}
-    with atomic_dir(folder) as temporary:
-        writer = make(temporary)
+    with results.fill(overwrite=overwrite, names=[RECORD_FILE]) as work:
+        writer = make(work)
         for name in track(source.names, "Writing masks"):
             try:
                 image = source.image(name)
             except HandboneError as error:  # one image must not cost the others
                 failed[name] = str(error)
                 continue
+            make_parent(work, image)
             writer.write(image)
-        if failed and len(failed) == len(source.names):
-            raise HandboneError(f"none of the {len(failed)} images can be written: {next(iter(failed.values()))}")
+            written += 1
+            bones += int(image.masks.present().sum())
+        if not bones:
+            why = f": {next(iter(failed.values()))}" if failed else ""
+            remedy = "give predictions that found bones"
+            raise HandboneError(f"there is not one mask{why}", where=source.path, remedy=remedy)
         writer.close()
-        done = len(source.names) - len(failed)
-        record = {"handbone": __version__, **facts, "images": done, "failed": failed, "not_a_medical_device": True}
-        write_json(temporary / RECORD_FILE, record)
+        record = {
+            "schema": SCHEMA,
+            "handbone": __version__,
+            **facts,
+            "images": written,
+            "failed": failed,
+            "masks": bones,
+            "not_a_medical_device": True,
+        }
+        write_json(work / RECORD_FILE, record)
     return record

@@ -17,8 +17,8 @@ from handbone.core.rle import Cells
 from handbone.core.rle_reading import RleReading
 from handbone.formats.contest_csv import CONTEST_HW
 from handbone.formats.contest_csv_index import PredictionsIndex
-from handbone.formats.image_files import image_size_hw, is_image, stem_of
-from handbone.formats.image_names import ImageNames
+from handbone.formats.image_files import image_size_hw, stem_of
+from handbone.formats.image_search import find_images
 from handbone.formats.rle_recognition import refuse_if_suspected
 from handbone.runs.load_run import TABLE, finished_run, is_finished_run
 from handbone.runs.steps.predict import load_prediction
@@ -145,21 +145,19 @@ def _keys(names: Iterable[str]) -> dict[str, str]:
     return {name: stem if counts[stem] == 1 else name for name, stem in stems.items()}
 
 
-def image_sizes(folder: Path | None) -> dict[str, tuple[int, int]]:
-    """Path in a folder to height and width of every image there; nothing without a folder."""
+def image_sizes(folder: Path | None, names: Iterable[str]) -> dict[str, tuple[int, int]]:
+    """Height and width of each image of a table that is found in a folder; nothing without a folder.
+
+    Raises
+    ------
+    HandboneError: no radiograph in the folder.
+    """
     sizes = {}
-    for path in sorted(folder.rglob("*")) if folder else ():
-        if is_image(path):
-            # An image that cannot be read has no size to tell; the members may know it.
-            with contextlib.suppress(HandboneError):
-                sizes[path.relative_to(folder).as_posix()] = image_size_hw(path)
+    for name, path in find_images([folder]).match(names).items() if folder else ():
+        # An image that cannot be read has no size to tell; the members may know it.
+        with contextlib.suppress(HandboneError):
+            sizes[name] = image_size_hw(path)
     return sizes
-
-
-def named_sizes(images: Iterable[str], sizes: dict[str, tuple[int, int]]) -> dict[str, tuple[int, int]]:
-    """The sizes of those of some images that are among measured ones, by the names that predictions give them."""
-    known = ImageNames(sizes)
-    return {image: sizes[found] for image in images if (found := known.find(image)) is not None}
 
 
 def size_of(image: str, members: Iterable[Member], sizes: dict[str, tuple[int, int]]) -> tuple[int, int]:

@@ -17,11 +17,10 @@ from handbone.core.rle_reading import RleReading
 from handbone.formats.contest_csv import read_predictions
 from handbone.formats.contest_csv_index import PredictionsIndex
 from handbone.formats.image_files import Invert, read_image
-from handbone.formats.image_names import ImageNames
+from handbone.formats.image_search import find_images
 from handbone.formats.rle_recognition import refuse_if_suspected
 from handbone.runs.load_run import TABLE, finished_run
 from handbone.runs.steps.predict import load_prediction
-from handbone.workflows.outputs import find_images
 
 
 @dataclass(frozen=True, eq=False)
@@ -65,16 +64,11 @@ class ForeignFile:
     """
 
     def __init__(self, table: Path, images: Path, *, invert: Invert = "auto", reading: RleReading | None = None):
-        self.table, self.invert, self._reading, self._insists = (
-            table,
-            invert,
-            reading or RleReading(),
-            reading is not None,
-        )
+        self.table, self.invert = table, invert
+        self._reading, self._insists = reading or RleReading(), reading is not None
         self._index = PredictionsIndex(table)
         self.names = self._index.names
-        known = ImageNames(find_images([images]))
-        self._paths = {name: path for name in self.names if (path := known.find(name)) is not None}
+        self._paths = find_images([images]).match(self.names)
         if not self._paths:
             what = f"none of the {len(self.names)} images of {table} is in this folder"
             remedy = f"images are found by name, such as {self.names[0]}" if self.names else "the file has no rows"
