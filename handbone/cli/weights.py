@@ -30,7 +30,8 @@ def list_weights(as_json: AsJson = False) -> None:
             damaged[name] = str(error)
     if as_json:
         echo_json(
-            [*(facts_of(each) for each in found), *({"name": name, "error": text} for name, text in damaged.items())]
+            [*(facts_of(each) for each in found), *({"name": name, "error": text} for name, text in damaged.items())],
+            "weights.list/1",
         )
     else:
         table = headed_table("weights", "origin", "stages", "MB", "what they are")
@@ -68,7 +69,7 @@ def info(
     problem = problem_of(found)
     if as_json:
         card = {"data": found.card.data, "recipe": found.card.recipe, "limits": found.card.limits}
-        echo_json({**facts_of(found), **card, "verified": problem is None, "problem": problem})
+        echo_json({**facts_of(found), **card, "verified": problem is None, "problem": problem}, "weights.info/1")
     else:
         show_set(found, problem)
     if problem:

@@ -13,7 +13,7 @@ from handbone.core.frame import Frame
 from handbone.report.contours import contours, dashes
 from handbone.report.labels import draw_labels, font, full_name, place_labels
 
-_Colour = tuple[int, int, int]
+Colour = tuple[int, int, int]
 _WHITE = (255, 255, 255)
 # Of the fixed-point coordinates that OpenCV draws with.
 _FRACTION_BITS = 4
@@ -68,11 +68,11 @@ def draw_overlay(
                 if solid
                 else [p for polygon in bone_polygons for p in dashes(polygon, 5.0 * width, 3.0 * width)]
             )
-            _stroke(canvas, lines, BONES[bone].colour, width, closed=solid)
+            stroke(canvas, lines, BONES[bone].colour, width, closed=solid)
     if ground_truth is not None:
         for ground_truth_polygons in _chosen(contours(ground_truth, view), bones).values():
             pieces = [piece for polygon in ground_truth_polygons for piece in dashes(polygon, 4.0 * width, 3.5 * width)]
-            _stroke(canvas, pieces, _WHITE, 0.8 * width, closed=False)
+            stroke(canvas, pieces, _WHITE, 0.8 * width, closed=False)
     if names:
         text_px = text_height(canvas.shape[:2])
         canvas = draw_labels(canvas, place_labels(polygons, grey.shape, text_px), text_px)
@@ -148,7 +148,8 @@ def _fill(canvas: np.ndarray, polygons: list[np.ndarray], colour: tuple[int, int
     _blend(canvas, polygons, colour, alpha, 1.0, 1, draw)
 
 
-def _stroke(canvas: np.ndarray, lines: list[np.ndarray], colour: _Colour, width: float, *, closed: bool) -> None:
+def stroke(canvas: np.ndarray, lines: list[np.ndarray], colour: Colour, width: float, *, closed: bool) -> None:
+    """Draw polylines, each (n, 2) of (x, y), on an image (h, w, 3) uint8, in place; the width is in pixels."""
     # A faint dark edge keeps the line visible on white bone and on white background.
     for paint, alpha, thickness in (((0, 0, 0), 0.35, 1.9 * width), (colour, 0.95, width)):
 
@@ -164,7 +165,7 @@ def _stroke(canvas: np.ndarray, lines: list[np.ndarray], colour: _Colour, width:
 def _blend(
     canvas: np.ndarray,
     lines: list[np.ndarray],
-    colour: _Colour,
+    colour: Colour,
     alpha: float,
     margin: float,
     finer: int,

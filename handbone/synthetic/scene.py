@@ -1,4 +1,4 @@
-"""What else is on a radiograph: markers, tags, polygons, collimation, strips."""
+"""What else is on a radiograph: markers, tags, rings, collimation, strips."""
 
 import cv2
 import numpy as np
@@ -106,7 +106,7 @@ def _wire(attenuation: np.ndarray, rng: np.random.Generator, px_per_mm: float) -
     attenuation += layer
 
 
-def add_finger_ring(
+def add_ring(
     attenuation: np.ndarray, tip: np.ndarray, root: np.ndarray, px_per_mm: float, rng: np.random.Generator
 ) -> None:
     """Put a metal ring on a proximal phalanx that runs from `root` to `tip` (pixels)."""

@@ -63,8 +63,8 @@ def make_trainer(settings: Train, folder: Path, description: str) -> lightning.T
 def close_connections() -> None:
     """Leave the other processes of a training in order; nothing where this one is alone.
 
-    Left to the interpreter's end, the threads of gloo (training on CPUs) now and then abort the process, which then ends
-    with SIGABRT instead of its exit code. lightning closes the connections of nccl alone.
+    Left to the interpreter's end, the threads of gloo (training on CPUs) now and then abort the process, which then
+    ends with SIGABRT instead of its exit code. lightning closes the connections of nccl alone.
     """
     if torch.distributed.is_available() and torch.distributed.is_initialized():
         torch.distributed.destroy_process_group()
