@@ -3,7 +3,7 @@
 import json
 from collections import defaultdict
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Literal
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import typer
 from rich.markup import escape
@@ -182,7 +182,7 @@ def _open(
     pairs = [entry.partition("=") for entry in class_map or ()]
     if any(not (name and equals and bone) for name, equals, bone in pairs):
         raise typer.BadParameter("write CLASS=BONE", param_hint="--map")
-    given = {
+    given: dict[str, Any] = {
         "path": str(path),
         "layout": layout,
         "annotations": annotations,

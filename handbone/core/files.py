@@ -11,10 +11,10 @@ from collections.abc import Iterator
 from pathlib import Path, PurePath
 from typing import Any
 
-try:
-    import fcntl
-except ImportError:  # on Windows
+if sys.platform == "win32":
     fcntl = None
+else:
+    import fcntl
 
 # What `_beside` makes.
 _TEMPORARY = re.compile(r"\..*-[0-9a-f]{12}(\.[^.]+)?")
