@@ -61,10 +61,10 @@ def make_trainer(settings: Train, folder: Path, description: str) -> lightning.T
 
 
 def close_connections() -> None:
-    """Leave the other processes of a training in order; nothing where this one is alone.
+    """Leave the other processes of a training; nothing where this one is alone.
 
-    Left to the interpreter's end, the threads of gloo (training on CPUs) now and then abort the process, which then
-    ends with SIGABRT instead of its exit code. lightning closes the connections of nccl alone.
+    torch asks for it before a process ends, so that no connection outlives what it belongs to. lightning does it for
+    GPUs (nccl) alone, not for CPUs (gloo).
     """
     if torch.distributed.is_available() and torch.distributed.is_initialized():
         torch.distributed.destroy_process_group()
