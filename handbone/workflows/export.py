@@ -54,8 +54,21 @@ class ExportSource:
         if path.is_file() and reading is None:
             refuse_if_suspected(path, self._first_images())
 
+    @property
+    def recorded(self) -> dict[str, dict[str, Any]]:
+        """What `handbone predict` has written of each image, by name; empty for masks of others."""
+        return self._file.recorded
+
+    def __iter__(self) -> Iterator[PredictedImage]:
+        return map(self.image, self.names)
+
     def image(self, name: str) -> PredictedImage:
-        """One image with its masks; HandboneError where they cannot be read or don't fit it."""
+        """One image by its name.
+
+        Raises
+        ------
+        HandboneError: its masks cannot be read, or don't fit it.
+        """
         path = self._paths.get(name)
         masks = self._file.masks(name, self._size_hw(name, path))
         confidence = self._file.recorded.get(name, {}).get("confidence", {})
