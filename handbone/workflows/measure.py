@@ -1,7 +1,7 @@
 """Predictions, or radiographs that are outlined first, to tables of measurements, images and regions of interest."""
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
@@ -120,7 +120,7 @@ def measure_json(name: str) -> dict[str, Any]:
     """What is known of a measure, as JSON values."""
     spec = MEASURES[name]
     kept = ("name", "title", "kind", "definition", "landmarks", "source", "normal", "repeatability")
-    aim = spec.aim.text if spec.aim else None
+    aim = asdict(spec.aim) if spec.aim else None
     return {**{key: getattr(spec, key) for key in kept}, "aim": aim, "bones_or_joints": list(spec.targets)}
 
 
