@@ -5,6 +5,11 @@ from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
+from handbone.cli.options import Rle
+from handbone.cli.output import echo_json
+from handbone.cli.output import results as results_console
+from handbone.core.escaping import markup
+
 if TYPE_CHECKING:
     from rich.table import Table
 
@@ -31,6 +36,7 @@ def command(
         Literal["auto", "yes", "no"],
         typer.Option(help="Turn radiographs of --images round that show bones dark; auto: those that look like it."),
     ] = "auto",
+    rle: Rle = None,
     output: Annotated[Path, typer.Option("--output", "-o", metavar="OUT", help="Folder for the results.")] = Path(
         "refined"
     ),
@@ -64,12 +70,13 @@ def command(
     keeps its rows and is listed; the exit code is then 1. Not a medical device.
     """
     from handbone.anatomy import select
-    from handbone.workflows.outputs import check_output
-    from handbone.workflows.refine import RECORD_FILE, refine_predictions, refinement_json
+    from handbone.workflows.refine import RECORD_FILE, refine_predictions, refine_results, refinement_json
 
     bones = select(classes)
-    check_output(output, overwrite=overwrite, record=RECORD_FILE, what="refined predictions")
-    source = _source(run, coarse, images, invert)
+    results = refine_results(output)
+    overwrite = results.put_right() or overwrite
+    results.check(overwrite=overwrite, names=[RECORD_FILE])
+    source = _source(run, coarse, images, invert, rle or [])
     method, name = _method(source, weights)
     rois = method.for_bones(bones)
     method.prompt_stage = _prompts(method, classes, sam) if sam else None
@@ -80,23 +87,22 @@ def command(
         "sam": sam,
         "source": str(coarse or source.folder),
     }
-    records = refine_predictions(source, method, rois, output, facts=facts)
+    records = refine_predictions(source, method, rois, results, facts=facts, overwrite=overwrite)
     if as_json:
-        import json
-
-        from handbone.core.files import json_value
-
-        typer.echo(json.dumps(refinement_json(records, method, facts), default=json_value))
+        echo_json(refinement_json(records, method, facts))
     else:
         _show(records, output, invert)
     if any(record.error for record in records):
         raise typer.Exit(1)
 
 
-def _source(run: Path | None, coarse: Path | None, images: Path | None, invert: str) -> "Source":
+def _source(run: Path | None, coarse: Path | None, images: Path | None, invert: str, rle: list[str]) -> "Source":
+    from handbone.core.rle_reading import RleReading
     from handbone.runs.load_run import latest_run
     from handbone.workflows.refine_sources import ForeignFile, RunSource
 
+    if rle and coarse is None:
+        raise typer.BadParameter("this says how the run lengths of --coarse are meant", param_hint="--rle")
     if coarse is None and images is None:
         if invert != "auto":
             raise typer.BadParameter(
@@ -107,7 +113,7 @@ def _source(run: Path | None, coarse: Path | None, images: Path | None, invert: 
         raise typer.BadParameter("give either --run, or --coarse with --images", param_hint="--run")
     if coarse is None or images is None:
         raise typer.BadParameter("--coarse and --images belong together", param_hint="--coarse")
-    return ForeignFile(coarse, images, invert=invert)
+    return ForeignFile(coarse, images, invert=invert, reading=RleReading.parse(rle))
 
 
 def _method(source: "Source", weights: str | None) -> "tuple[TwoStage, str]":
@@ -138,26 +144,23 @@ def _prompts(method: "TwoStage", classes: str, sam: str) -> "PromptStage":
 
 
 def _show(records: "list[Refined]", output: Path, invert: str) -> None:
-    from rich.console import Console
-    from rich.markup import escape
-
-    console = Console()
+    console = results_console()
     console.print(_table(records))
     troubled = [(r.name, r.error or _fallbacks(r)) for r in records if r.error or _fallbacks(r)]
     for name, trouble in troubled[:_SHOWN]:
-        console.print(f"[yellow]look again[/yellow] {escape(name)}: {escape(trouble)}", soft_wrap=True, highlight=False)
+        console.print(f"[yellow]look again[/yellow] {markup(name)}: {markup(trouble)}", soft_wrap=True, highlight=False)
     if len(troubled) > _SHOWN:
         console.print(f"and {len(troubled) - _SHOWN} more in refinement.json", highlight=False)
     turned = [r.name for r in records if r.inverted and invert == "auto"]
     for name in turned[:_SHOWN]:
         said = "bones look dark, so it was turned round; if that is wrong, give --invert no"
-        console.print(f"[yellow]inverted[/yellow] {escape(name)}: {said}", soft_wrap=True, highlight=False)
+        console.print(f"[yellow]inverted[/yellow] {markup(name)}: {said}", soft_wrap=True, highlight=False)
     if len(turned) > _SHOWN:
         console.print(f"and {len(turned) - _SHOWN} more in refinement.json", highlight=False)
     done = [r for r in records if not r.error]
     seconds = sum(sum(r.seconds.values()) for r in done) / max(1, len(done))
     console.print(
-        f"{len(done)} of {len(records)} images refined, {seconds:.2f} s each: {escape(str(output))}", soft_wrap=True
+        f"{len(done)} of {len(records)} images refined, {seconds:.2f} s each: {markup(output)}", soft_wrap=True
     )
 
 
