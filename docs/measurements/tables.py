@@ -64,7 +64,9 @@ def write_page(page: Path, record: dict[str, Any]) -> None:
 
 def table(record: dict[str, Any]) -> str:
     """The table in Markdown."""
-    counts = "{hands} hands with exact masks, {predicted} of them with those of the shipped weights, {repeats} repeated."
+    counts = (
+        "{hands} hands with exact masks, {predicted} of them with the shipped weights' masks too, {repeats} repeated."
+    )
     lines = [counts.format(**record), "", _HEAD, "|" + "---|" * (_HEAD.count("|") - 1)]
     for name, row in record["measures"].items():
         aim = MEASURES[name].aim

@@ -54,7 +54,7 @@ def test_predictions_become_a_tidy_table_json_and_images(predictions, tmp_path):
     result = call(predictions, "-o", out, "--mm-per-px", "0.3", "--json")
     assert result.exit_code == 0, result.output
     record = json.loads((out / "measurements.json").read_text())
-    assert json.loads(result.stdout) == record and record["schema"] == "handbone-measurements/1"
+    assert json.loads(result.stdout) == record and record["schema"] == "handbone.measurements/1"
     rows = rows_of(out)
     assert list(rows[0]) == ["image", *COLUMNS]
     assert len(rows) == 2 * sum(len(measure.targets) for measure in MEASURES.values())
@@ -167,5 +167,5 @@ def test_the_list_names_every_measure_with_all_that_is_known_of_it():
         assert f"\n{name}  {measure.title}" in f"\n{listed.output}"
         for text in (measure.definition, measure.landmarks, measure.source, measure.normal, measure.repeatability):
             assert text in listed.output
-    shown = json.loads(call("--list", "--json").stdout)
+    shown = json.loads(call("--list", "--json").stdout)["items"]
     assert [row["name"] for row in shown] == list(MEASURES) and len(NAMES) == 29
