@@ -28,8 +28,14 @@ def command(
         ),
     ] = "zero_shot",
     threshold: Annotated[
-        float, typer.Option(min=0.01, max=0.99, help="Probability from which a pixel belongs to a bone.")
-    ] = 0.5,
+        float | None,
+        typer.Option(
+            min=0.01,
+            max=0.99,
+            help="Probability from which a pixel belongs to a bone.",
+            show_default="as the weights say; the shipped ones 0.5",
+        ),
+    ] = None,
     flip_tta: Annotated[
         bool | None,
         typer.Option(
@@ -45,9 +51,12 @@ def command(
         ),
     ] = False,
     invert: Annotated[
-        Literal["auto", "yes", "no"],
-        typer.Option(help="Turn radiographs round that show bones dark; auto: those that look like it."),
-    ] = "auto",
+        Literal["auto", "yes", "no"] | None,
+        typer.Option(
+            help="Turn radiographs round that show bones dark; auto: those that look like it.",
+            show_default="as the weights say; the shipped ones auto",
+        ),
+    ] = None,
     views: Annotated[
         list[str] | None,
         typer.Option(
@@ -85,13 +94,16 @@ def command(
     was stopped, and tries failed pictures again. Not a medical device.
     """
     from handbone.cli.settings import nested_settings
+    from handbone.method.settings import read_settings
     from handbone.workflows.kept import is_unfinished, prediction_mark
     from handbone.workflows.outputs import RECORD_FILE, check_output, find_pictures
     from handbone.workflows.predict import predict_pictures
     from handbone.workflows.writers import writer_makers
 
-    chosen = _views(views, tta=tta)
-    mark = prediction_mark(weights, threshold=threshold, flip_tta=flip_tta, views=chosen, invert=invert)
+    used = read_settings(weights).but(
+        threshold=threshold, flip_tta=flip_tta, views=_views(views, tta=tta), invert=invert
+    )
+    mark = prediction_mark(weights, settings=used.model_dump(mode="json"))
     goes_on = not overwrite and is_unfinished(output, mark)
     if not goes_on:
         check_output(output, overwrite=overwrite)
@@ -100,8 +112,8 @@ def command(
 
     from handbone.method.two_stage import TwoStage
 
-    method = TwoStage.from_path(weights, threshold=threshold, flip=flip_tta, views=chosen)
-    facts = {"weights": weights, "invert": invert, "second_stage": method.refine_stage is not None}
+    method = TwoStage.from_path(weights, settings=used)
+    facts = {"weights": weights, "invert": used.invert, "second_stage": method.refine_stage is not None}
     try:
         records = predict_pictures(
             pictures,
@@ -110,7 +122,7 @@ def command(
             mark=mark,
             facts=facts,
             writers=writers,
-            invert=invert,
+            invert=used.invert,
             earlier=output if goes_on else None,
         )
     except KeyboardInterrupt:
@@ -121,7 +133,7 @@ def command(
 
         typer.echo(json.dumps(json.loads((output / RECORD_FILE).read_text(encoding="utf-8"))))
     else:
-        _show(records, output, invert)
+        _show(records, output, used.invert)
     if any(record.error or record.unwritten for record in records):
         raise typer.Exit(1)
 

@@ -57,9 +57,9 @@ def predictions_json(records: list[PictureRecord], method: "TwoStage", facts: di
         "handbone": __version__,
         **facts,
         "threshold": method.threshold,
-        "flip_tta": method.flip,
-        "tta": "turned" in method.views,
-        "views": list(method.views),
+        "flip_tta": method.settings.flip_tta,
+        "tta": "turned" in method.settings.views,
+        "views": list(method.settings.views),
         "not_a_medical_device": True,
         "pictures": [asdict(record) for record in records],
     }

@@ -2,9 +2,12 @@
 
 import numpy as np
 import pytest
+from gate_trials import nested
+from sklearn.model_selection import GroupKFold
 
 from handbone.anatomy import CARPALS, COUNT, INDEX
 from handbone.method.calibration import gate, logistic
+from handbone.method.calibration.folds import cross_fit, patient_folds
 from handbone.method.calibration.gate import Gate, Trial, verdict
 from handbone.method.evidence import Evidence
 from handbone.method.merge import Decision
@@ -72,7 +75,7 @@ def test_the_regression_finds_known_coefficients():
     rng = np.random.default_rng(0)
     table = rng.normal(0, 1, (20000, 2))
     happened = rng.random(20000) < 1 / (1 + np.exp(-(0.5 + 2 * table[:, 0] - table[:, 1])))
-    assert logistic.fit(table, happened, 0.0) == pytest.approx((0.5, 2.0, -1.0), abs=0.08)
+    assert logistic.fit(table, happened) == pytest.approx((0.5, 2.0, -1.0), abs=0.08)
     assert logistic.chance((0.0, 1.0), np.array([[0.0], [2.0]])) == pytest.approx([0.5, 0.8808], abs=1e-4)
 
 
@@ -112,15 +115,11 @@ def _ridge(table):
 
 
 def out_of_fold(table, outcomes):
-    """Chances of each fifth of the pictures, from the other four."""
-    harmed = np.array([o.gain < -gate.HARM for o in outcomes])
-    fold = np.array([o.patient % 5 for o in outcomes])
-    return np.concatenate(
-        [
-            logistic.chance(logistic.fit(table[fold != k], harmed[fold != k], _ridge(table)), table[fold == k])
-            for k in range(5)
-        ]
-    )
+    """Chances of each fifth of the patients, from the other four."""
+    harmed, chances = np.array([o.gain < -gate.HARM for o in outcomes]), np.empty(len(table))
+    for kept, left_out in GroupKFold(5).split(table, groups=[o.patient for o in outcomes]):
+        chances[left_out] = logistic.chance(logistic.fit(table[kept], harmed[kept], _ridge(table)), table[left_out])
+    return chances
 
 
 def with_gains(gain_of, count=40, seed=11):
@@ -130,7 +129,6 @@ def with_gains(gain_of, count=40, seed=11):
 def test_a_small_loss_is_no_harm_and_a_larger_one_is():
     """What falls by less than 0.005 Dice is not seen by an eye; a gate that calls it harm stays shut."""
     small = Gate.fit(with_gains(lambda o: 0.02 if o.gain > 0 else -0.004), 40)
-    assert small.harmed == 0
     outcomes = with_gains(lambda o: 0.02)
     assert all(small.harm(o.bone, o.evidence) <= small.limit + 1e-6 for o in outcomes)
     large = Gate.fit(with_gains(lambda o: 0.02 if o.gain > 0 else -0.006), 40)
@@ -150,8 +148,7 @@ def test_less_harm_is_allowed_on_the_pictures_at_hand_than_on_those_to_come():
 def harmed_below_the_limit(outcomes, count):
     """Share of all (picture, bone) pairs that are harmed on the rows by which the limit was chosen."""
     table = np.array([gate.features(o.bone, o.evidence) for o in outcomes])
-    order = np.argsort([o.patient % 5 for o in outcomes], kind="stable")
-    lost = np.array([outcomes[row].gain < -gate.HARM for row in order])
+    lost = np.array([o.gain < -gate.HARM for o in outcomes])
     used = out_of_fold(table, outcomes) <= Gate.fit(outcomes, count).limit
     return float((lost & used).sum() / (count * COUNT))
 
@@ -166,17 +163,27 @@ def test_what_the_gate_is_said_to_bring_is_not_read_off_the_rows_that_chose_its_
             for o in pictures(30, seed=seed, worse=0.0)
         ]
         chosen.append(harmed_below_the_limit(outcomes, 30))
-        told.append(Gate.fit(outcomes, 30).harmed)
+        told.append(nested(outcomes, 30)[1])
     assert max(chosen) <= 0.6 * 0.005 < max(told)
     assert np.mean(told) > 1.4 * np.mean(chosen)
 
 
 def test_both_hands_of_a_patient_are_left_out_together():
-    patients = np.repeat(np.arange(20), 2 * len(CARPALS))
-    folds = list(gate._folds(patients))
-    assert len(folds) == 5 and sum(left.sum() for left, _ in folds) == len(patients)
-    for left, kept in folds:
-        assert not set(patients[left]) & set(patients[kept]) and (left ^ kept).all()
+    patients = [f"ID{number // 16}" for number in range(320)]
+    folds = patient_folds(patients)
+    assert len(folds) == 5 and sorted(row for _, left in folds for row in left) == list(range(320))
+    for kept, left in folds:
+        assert not {patients[n] for n in left} & {patients[n] for n in kept} and len(kept) + len(left) == 320
+    assert len(patient_folds(["a", "b", "a"])) == 2, "no more folds than patients"
+    assert [rows.tolist() for rows in patient_folds(["a", "a"])[0]] == [[0, 1]] * 2
+
+
+def test_each_patient_has_a_fit_that_knows_all_but_the_fold():
+    patients = list("aabbccddeeffgg")
+    fits = cross_fit(patients, lambda some: {patients[n] for n in some})
+    assert fits.final == set(patients) and len(fits.fits) == 5
+    for patient in set(patients):
+        assert patient not in fits.without(patient) and len(fits.without(patient)) >= 5
 
 
 def test_the_gate_is_judged_on_pictures_that_it_was_not_fitted_on():
@@ -212,8 +219,8 @@ def test_all_masks_of_a_picture_are_left_out_together():
     patch = pytest.MonkeyPatch()
     with patch.context() as patched:
         patched.setattr(gate.logistic, "fit", fitted)
-        Gate.fit(outcomes, 30)
+        nested(outcomes, 30)
     per_picture = len(CARPALS)
     assert all(rows % per_picture == 0 for rows in counted) and max(counted) == 30 * per_picture
-    assert counted.count(24 * per_picture) == 10, "five for the limit, five for what the gate brings"
+    assert counted.count(24 * per_picture) == 10, "five for the limit, five folds that judge"
     assert min(counted) >= 19 * per_picture, "a limit within a fold comes from fits without a fifth of its pictures"

@@ -8,7 +8,7 @@ from handbone.anatomy import CARPALS, COUNT, INDEX, select
 from handbone.core.errors import HandboneError
 from handbone.method.refine import roamed
 from handbone.method.roi import asked, windows
-from handbone.method.settings import RefinerSettings
+from handbone.method.settings import MethodSettings
 from handbone.method.two_stage import Stage, TwoStage
 from handbone.recipe import schema
 
@@ -91,7 +91,7 @@ def test_two_regions_refine_their_own_bones_and_leave_the_others():
     points = hand_points(unit=260.0, at=np.array([520.0, 900.0]), noise=0.0)
     points[INDEX["Pisiform"]] += 0.3 * (points[INDEX["Pisiform"]] - points[INDEX["Capitate"]])
     image, truth = disc_picture(points, (1300, 1100), 9)
-    settings = RefinerSettings(regions=(TIPS,), roams=True)
+    settings = MethodSettings(refiner={"regions": (TIPS,), "roams": True})
     method = TwoStage(Stage(DiscReader(shrinks=1), 1024), Stage(DiscReader(), 512), settings)
     outcome = method.predict(image)
     assert set(outcome.frames) == {"wrist", "tips"}

@@ -14,6 +14,7 @@ import pandas as pd
 import pytest
 
 from handbone.anatomy import NAMES
+from handbone.method.settings import read_settings
 
 pytestmark = pytest.mark.slow
 
@@ -149,8 +150,11 @@ def test_a_gate_is_calibrated_on_pictures_that_no_network_saw(home):
     done = handbone("run", "tiny", *changes, "--json", folder=home)
     assert done.returncode == 0, done.stderr
     assert done.stderr.count("reused") == 5
-    learned = home / "runs/tiny/steps/calibration"
-    assert (learned / "gate.json").exists() and json.loads((learned / "presence.json").read_text())["coefficients"]
+    learned = json.loads((home / "runs/tiny/steps/calibration/calibration.json").read_text())
+    assert learned["final"]["presence"]["pictures"] == 10 and learned["folds"] == [], "no picture of the run's own"
+    card = read_settings(home / "runs/tiny")
+    assert card.presence.coefficients == tuple(learned["final"]["presence"]["coefficients"])
+    assert (card.refiner.gate and card.refiner.gate.limit) == (learned["final"]["gate"] or {}).get("limit")
 
 
 def test_two_regions_in_one_recipe(home):

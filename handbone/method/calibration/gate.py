@@ -3,10 +3,10 @@
 Harm is a Dice that falls by more than 0.005. A logistic regression on the evidence, with a constant for each bone,
 gives its chance; the limit is the one with the largest gain among those under which harm stays rare. Both are found on
 pictures that the networks have not learned from, the limit with chances that leave each patient out. What the gate is
-said to bring comes from nested folds: of each fold's patients, by a fit and a limit that know none of them.
+said to bring comes from nested folds, see `handbone.method.calibration.calibrate`.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Hashable, Sequence
 from dataclasses import dataclass
 from typing import Literal, Self
 
@@ -15,6 +15,7 @@ from pydantic import model_validator
 
 from handbone.anatomy import COUNT, NAMES
 from handbone.method.calibration import logistic
+from handbone.method.calibration.folds import CrossFit, cross_fit, patient_folds
 from handbone.method.evidence import Evidence
 from handbone.recipe import schema
 
@@ -26,18 +27,17 @@ Feature = Literal["agreement", "area", "shift", "sureness", "prior", "prior_gain
 _OF_MASKS: tuple[Feature, ...] = ("agreement", "area", "shift", "sureness")
 # Constants of single bones rest on few pictures: they are drawn to the common one more strongly than slopes are to 0.
 _BONE_RIDGE = 4.0
-_FOLDS = 5
 
 
 @dataclass(frozen=True)
 class Trial:
     """What became of one bone of one picture where the refined mask was taken without asking.
 
-    patient: number of the patient, whose pictures stay together in folds. bone: index.
+    patient: whose pictures stay together in folds. bone: index.
     gain: Dice with the refined mask less Dice with the earlier one.
     """
 
-    patient: int
+    patient: Hashable
     bone: int
     evidence: Evidence
     gain: float
@@ -50,8 +50,8 @@ class Gate(schema.Table):
     coefficients: of the logistic regression over the features and the 29 bones, the constant first.
     limit: chance of harm above which the earlier mask stays.
     pictures: how many it was calibrated on.
-    gain, harmed: mean gain of Dice and share of all (picture, bone) pairs harmed, on patients that neither the
-        coefficients nor the limit knew.
+    gain, harmed: mean gain of Dice of a refined bone and share of all (picture, bone) pairs harmed, on patients that
+        neither the coefficients nor the limit knew; 0 where nobody measured.
     """
 
     features: tuple[Feature, ...] = _OF_MASKS
@@ -78,47 +78,39 @@ class Gate(schema.Table):
         return float(logistic.chance(self.coefficients, features(bone, evidence, self.features)[None])[0])
 
     @classmethod
-    def fit(cls, outcomes: Sequence[Trial], pictures: int) -> Self:
-        """From all bones that a refiner may change, on a number of pictures that nothing has learned from."""
-        judged = all(o.evidence.prior_after is not None for o in outcomes)
+    def fit(cls, trials: Sequence[Trial], pictures: int) -> Self:
+        """From all bones that a refiner may change, on a number of pictures that nothing has learned from.
+
+        Without any trial it is shut: nothing is known that speaks for a refined mask.
+        """
+        judged = bool(trials) and all(trial.evidence.prior_after is not None for trial in trials)
         names: tuple[Feature, ...] = (*_OF_MASKS, "prior", "prior_gain") if judged else _OF_MASKS
+        if not trials:
+            return cls(features=names, coefficients=(0.0,) * (1 + len(names) + COUNT), limit=0.0, pictures=pictures)
         ridge = np.concatenate([np.ones(len(names)), np.full(COUNT, _BONE_RIDGE)])
-        table = np.array([features(o.bone, o.evidence, names) for o in outcomes])
-        gains, patients = np.array([o.gain for o in outcomes]), np.array([o.patient for o in outcomes])
+        table = np.array([features(trial.bone, trial.evidence, names) for trial in trials])
+        gains = np.array([trial.gain for trial in trials])
         harmed = gains < -HARM
         allowed = _CAUTION * RARE * pictures * COUNT
-        limit = _limit(_out_of_fold(table, harmed, patients, ridge), gains, harmed, allowed=allowed)
-        used = np.zeros(len(outcomes), bool)
-        for left_out, kept in _folds(patients):
-            inner = _out_of_fold(table[kept], harmed[kept], patients[kept], ridge)
-            own = _limit(inner, gains[kept], harmed[kept], allowed=allowed * kept.mean())
-            used[left_out] = logistic.chance(logistic.fit(table[kept], harmed[kept], ridge), table[left_out]) <= own
+        chances = np.empty(len(table))
+        for kept, left_out in patient_folds([trial.patient for trial in trials]):
+            chances[left_out] = logistic.chance(logistic.fit(table[kept], harmed[kept], ridge), table[left_out])
         return cls(
             features=names,
             coefficients=logistic.fit(table, harmed, ridge),
-            limit=limit,
+            limit=_limit(chances, gains, harmed, allowed=allowed),
             pictures=pictures,
-            gain=round(float(gains[used].sum() / len(gains)), 5),
-            harmed=round(float(harmed[used].sum() / (pictures * COUNT)), 5),
         )
 
 
-def _folds(patients: np.ndarray) -> Iterator[tuple[np.ndarray, np.ndarray]]:
-    """Which rows each fold leaves out, and which it keeps, bool (n,); rows of a patient stay together."""
-    numbers = np.unique(patients, return_inverse=True)[1]
-    for fold in range(_FOLDS):
-        left_out = numbers % _FOLDS == fold
-        if left_out.any():
-            # A single patient is judged on itself: there is nobody else.
-            yield left_out, ~left_out if (~left_out).any() else left_out
+def cross_fit_gates(patients: Sequence[Hashable], trials: Sequence[Sequence[Trial]]) -> CrossFit[Gate]:
+    """The gate of all patients, and for each fold the one, limit included, that knows none of its patients.
 
-
-def _out_of_fold(table: np.ndarray, harmed: np.ndarray, patients: np.ndarray, ridge: np.ndarray) -> np.ndarray:
-    """(n,) each row's chance of harm by a fit that knows no row of its patient."""
-    chances = np.empty(len(table))
-    for left_out, kept in _folds(patients):
-        chances[left_out] = logistic.chance(logistic.fit(table[kept], harmed[kept], ridge), table[left_out])
-    return chances
+    Parameters
+    ----------
+    patients: whose each picture is. trials: of each picture.
+    """
+    return cross_fit(patients, lambda some: Gate.fit([trial for n in some for trial in trials[n]], len(some)))
 
 
 def _limit(chances: np.ndarray, gains: np.ndarray, harmed: np.ndarray, *, allowed: float) -> float:

@@ -165,7 +165,7 @@ STEPS: tuple[Step, ...] = (
     Step(
         name="calibration",
         summary="Learn which masks to believe",
-        work=_late("calibrate", "calibrate"),
+        work=_late("calibrate", "calibrate_method"),
         settings=lambda r: [
             _prediction(r),
             r.merge.model_dump(mode="json"),
@@ -176,8 +176,8 @@ STEPS: tuple[Step, ...] = (
         inputs=("coarse", "refiner", "prompter"),
         sizes=lambda r: f"{r.predict.calibrate} phantoms" if r.predict.calibrate else "validation pictures",
         needed=_calibrated,
-        # 2: drawn hands to calibrate with have looks that no training shows.
-        revision=2,
+        # 2: drawn hands to calibrate with have looks that no training shows. 3: nested folds decide what is learned.
+        revision=3,
     ),
     Step(
         name="predictions",

@@ -17,7 +17,7 @@ from handbone.method.refine import RefineDataset
 from handbone.method.roi import windows
 from handbone.method.roi_jitter import FrameErrors, measure_frame_errors
 from handbone.method.roi_placement import wrist_frame
-from handbone.method.settings import CoarseSettings
+from handbone.method.settings import MethodSettings
 from handbone.method.two_stage import Stage, TwoStage
 from handbone.runs.context import Context
 from handbone.training.engine import fit, use
@@ -57,7 +57,7 @@ def find_frames(context: Context, part: Path) -> None:
     coarse = Stage(
         Predictor(context.folder.step("coarse") / "weights.safetensors", recipe.predict.precision), recipe.coarse.size
     )
-    method = TwoStage(coarse, first=CoarseSettings(find_hand=recipe.predict.find_hand))
+    method = TwoStage(coarse, settings=MethodSettings(find_hand=recipe.predict.find_hand))
     bones = anatomy.select(recipe.refine.bones)
     validation = {sample.name for sample in context.parts["validation"]}
     samples: list[Sample] = list(context.parts["validation"])
