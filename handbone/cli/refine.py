@@ -8,7 +8,7 @@ import typer
 if TYPE_CHECKING:
     from rich.table import Table
 
-    from handbone.method.prompt import PromptStage
+    from handbone.formats.image_files import Invert
     from handbone.method.two_stage import TwoStage
     from handbone.workflows.refine import Refined
     from handbone.workflows.refine_sources import Source
@@ -28,9 +28,12 @@ def command(
     ] = None,
     images: Annotated[Path | None, typer.Option("--images", metavar="DIR", help="The pictures of --coarse.")] = None,
     invert: Annotated[
-        Literal["auto", "yes", "no"],
-        typer.Option(help="Turn radiographs of --images round that show bones dark; auto: those that look like it."),
-    ] = "auto",
+        Literal["auto", "yes", "no"] | None,
+        typer.Option(
+            help="Turn radiographs of --images round that show bones dark; auto: those that look like it.",
+            show_default="as the weights say; the shipped ones auto",
+        ),
+    ] = None,
     output: Annotated[Path, typer.Option("--output", "-o", metavar="OUT", help="Folder for the results.")] = Path(
         "refined"
     ),
@@ -49,7 +52,8 @@ def command(
         typer.Option(
             "--sam",
             metavar="CHECKPOINT",
-            help="Then prompt segment-anything: a checkpoint (vit_b, vit_l, vit_h), or litemedsam with its plugin.",
+            help="Then prompt segment-anything: a checkpoint (vit_b, _l, _h), litemedsam with its plugin, or none.",
+            show_default="a run's own, where it has one",
         ),
     ] = None,
     overwrite: Annotated[
@@ -60,27 +64,44 @@ def command(
     """Read the wrist, or other bones, again at full resolution, and keep what is credible.
 
     OUT gets predictions.csv with the same rows, of which only those bones change, an overlay of before and after for
-    each picture, decisions.csv with the reason of every decision, and refinement.json. A picture that cannot be read
-    keeps its rows and is listed; the exit code is then 1. Not a medical device.
+    each picture, decisions.csv with the reason of every decision, and refinement.json. A picture that fails keeps its
+    rows and is listed; the exit code is then 1. The same command goes on where it was stopped, and tries failed
+    pictures again. Not a medical device.
     """
     from handbone.anatomy import select
+    from handbone.workflows.kept import is_unfinished, prediction_mark
     from handbone.workflows.outputs import check_output
     from handbone.workflows.refine import RECORD_FILE, refine_predictions, refinement_json
 
     bones = select(classes)
-    check_output(output, overwrite=overwrite, record=RECORD_FILE, what="refined predictions")
-    source = _source(run, coarse, images, invert)
-    method, name = _method(source, weights)
+    own_run = _run(run, coarse, images, invert)
+    method, name = _method(own_run, weights)
+    method = _prompting(method, classes, sam)
     windows = method.for_bones(bones)
-    method.prompt_stage = _prompts(method, classes, sam) if sam else None
+    source = _source(own_run, coarse, images, invert or method.settings.invert)
+    mark = prediction_mark(
+        name,
+        settings=method.settings.model_dump(mode="json", by_alias=True),
+        invert=source.invert,
+        classes=bones,
+        prompter=method.prompter and method.prompter.encoder_id,
+    )
+    goes_on = not overwrite and is_unfinished(output, mark, record_file=RECORD_FILE)
+    if not goes_on:
+        check_output(output, overwrite=overwrite, record=RECORD_FILE, what="refined predictions")
     facts = {
         "weights": name,
         "invert": source.invert,
         "classes": classes,
         "sam": sam,
-        "source": str(coarse or source.folder),
+        "source": str(coarse or own_run),
     }
-    records = refine_predictions(source, method, windows, output, facts=facts)
+    earlier = output if goes_on else None
+    try:
+        records = refine_predictions(source, method, windows, output, mark=mark, facts=facts, earlier=earlier)
+    except KeyboardInterrupt:
+        typer.echo("Stopped. The same command continues where it was.", err=True)
+        raise typer.Exit(130) from None
     if as_json:
         import json
 
@@ -88,53 +109,75 @@ def command(
 
         typer.echo(json.dumps(refinement_json(records, method, facts), default=json_value))
     else:
-        _show(records, output, invert)
+        _show(records, output, source.invert)
     if any(record.error for record in records):
         raise typer.Exit(1)
 
 
-def _source(run: Path | None, coarse: Path | None, images: Path | None, invert: str) -> "Source":
+def _run(run: Path | None, coarse: Path | None, images: Path | None, invert: str | None) -> Path | None:
+    """The run whose predictions are refined; None for anyone's file."""
     from handbone.runs.load_run import latest_run
-    from handbone.workflows.refine_sources import ForeignFile, RunSource
 
     if coarse is None and images is None:
-        if invert != "auto":
+        if invert is not None:
             raise typer.BadParameter(
                 "a run has read its radiographs by its recipe's data.invert", param_hint="--invert"
             )
-        return RunSource(run or latest_run())
+        return run or latest_run()
     if run is not None:
         raise typer.BadParameter("give either --run, or --coarse with --images", param_hint="--run")
     if coarse is None or images is None:
         raise typer.BadParameter("--coarse and --images belong together", param_hint="--coarse")
-    return ForeignFile(coarse, images, invert=invert)
+    return None
 
 
-def _method(source: "Source", weights: str | None) -> "tuple[TwoStage, str]":
+def _source(run: Path | None, coarse: Path | None, images: Path | None, invert: "Invert") -> "Source":
+    from handbone.workflows.refine_sources import ForeignFile, RunSource
+
+    return ForeignFile(coarse, images, invert=invert) if run is None else RunSource(run)
+
+
+def _method(run: Path | None, weights: str | None) -> "tuple[TwoStage, str]":
     """The refiner: as asked for, else the run's own, else the shipped one."""
     from handbone.core.errors import HandboneError
     from handbone.method.two_stage import TwoStage
+    from handbone.runs.load_run import finished_run
     from handbone.weights import STAGE_FILES
 
-    folder = getattr(source, "folder", None)
+    if run is not None:
+        finished_run(run)
     if weights is None:
-        own = folder is not None and (folder / "weights" / STAGE_FILES["refiner"]).is_file()
-        weights = str(folder) if own else "zero_shot"
+        own = run is not None and (run / "weights" / STAGE_FILES["refiner"]).is_file()
+        weights = str(run) if own else "zero_shot"
     method = TwoStage.from_path(weights)
     if method.refine_stage is None:
         raise HandboneError("there is no refiner", where=weights, remedy="give a run that has both stages")
     return method, weights
 
 
-def _prompts(method: "TwoStage", classes: str, sam: str) -> "PromptStage":
-    """Segment-anything for the same bones, in the refiner's first window, behind the same gate."""
-    from handbone.method.prompt import PromptSettings, PromptStage
+def _prompting(method: "TwoStage", classes: str, sam: str | None) -> "TwoStage":
+    """The method with the prompted stage that is asked for, else with its own; it changes the same bones alone."""
+    from dataclasses import replace
+
+    from handbone.anatomy import NAMES, select
+    from handbone.method.settings import PromptSettings
     from handbone.networks.prompters import build_prompter, choose
     from handbone.recipe.schema import Prompt
 
-    prompt = Prompt(prompter=choose(sam), bones=tuple(name.strip() for name in classes.split(",")))
-    settings = PromptSettings(prompt=prompt, crop=method.settings.crop, merge=method.settings.merge)
-    return PromptStage(build_prompter(prompt.prompter, where="--sam"), settings)
+    settings, prompter, chosen = method.settings, method.prompter, select(classes)
+    if sam is None and settings.prompt is not None:
+        both = tuple(NAMES[bone] for bone in select(settings.prompt.prompt.bones) if bone in chosen)
+        own = settings.prompt.prompt.model_copy(update={"bones": both})
+        prompt = settings.prompt.model_copy(update={"prompt": own}) if both else None
+    elif sam in (None, "none"):
+        prompt = None
+    else:
+        # In the refiner's first window, behind the same limits.
+        asked = Prompt(prompter=choose(sam), bones=tuple(name.strip() for name in classes.split(",")))
+        prompt = PromptSettings(prompt=asked, crop=settings.refiner.crop, merge=settings.refiner.merge)
+        prompter = build_prompter(asked.prompter, where="--sam")
+    settings = settings.model_copy(update={"prompt": prompt})
+    return replace(method, settings=settings, prompter=None if prompt is None else prompter)
 
 
 def _show(records: "list[Refined]", output: Path, invert: str) -> None:

@@ -126,13 +126,15 @@ class MethodSettings(schema.Table):
         """
         if not card.extra:
             return cls(refiner=RefinerSettings(), prior=PriorSettings())
+        remedy = "make the weights again with this version of handbone"
+        if METHOD not in card.extra:
+            raise HandboneError("its card has no settings of the method", where=where, remedy=remedy)
         try:
             return cls.model_validate(card.extra[METHOD])
-        except (KeyError, ValidationError) as error:
-            remedy = "make the weights again with this version of handbone"
-            raise HandboneError(
-                f"its card has no settings that can be read ({error})", where=where, remedy=remedy
-            ) from None
+        except ValidationError as error:
+            first = error.errors()[0]
+            what = f"its settings cannot be read ({'.'.join(map(str, first['loc']))}: {first['msg']})"
+            raise HandboneError(what, where=where, remedy=remedy) from None
 
     def to_card(self, card: WeightsCard) -> WeightsCard:
         """A coarse network's card that holds the settings."""

@@ -45,11 +45,11 @@ def prediction_mark(weights: str | Path, **settings: Any) -> str:
     return fingerprint([__version__, provenance(registry()), digests, settings])
 
 
-def is_unfinished(folder: Path, mark: str) -> bool:
-    """Whether a folder holds predictions of the same mark, some pictures of which have failed."""
+def is_unfinished(folder: Path, mark: str, *, record_file: str = RECORD_FILE) -> bool:
+    """Whether a folder holds results of the same mark, some pictures of which have failed."""
     try:
-        record = json.loads((folder / RECORD_FILE).read_text(encoding="utf-8"))
-        failed = any(picture["error"] or picture["unwritten"] for picture in record["pictures"])
+        record = json.loads((folder / record_file).read_text(encoding="utf-8"))
+        failed = any(picture["error"] or picture.get("unwritten") for picture in record["pictures"])
         return record["fingerprint"] == mark and failed
     except (OSError, ValueError, KeyError, TypeError):
         return False

@@ -1,9 +1,8 @@
 """Pictures of any kind to overlays, masks in the contest's format, and a record of how each came about."""
 
-import traceback
-from collections.abc import Mapping, Sequence
-from concurrent.futures import Future, ThreadPoolExecutor
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -12,9 +11,7 @@ import numpy as np
 
 from handbone.anatomy import INDEX, NAMES
 from handbone.core.bone_masks import BoneMasks
-from handbone.core.errors import HandboneError
-from handbone.core.files import whole_file, write_json, write_text
-from handbone.core.progress import console, track
+from handbone.core.files import whole_file, write_json
 from handbone.core.radiograph import Radiograph
 from handbone.formats.contest_csv import PredictionsWriter
 from handbone.formats.image_files import Invert, read_picture
@@ -25,11 +22,10 @@ from handbone.plugins import PredictedPicture
 from handbone.plugins.events import PREDICTION_MADE, fire
 from handbone.report.overlay import draw_overlay
 from handbone.workflows.kept import KeptPictures, resumable_folder
+from handbone.workflows.one_by_one import Failure, Job, make_each
 from handbone.workflows.outputs import RECORD_FILE, TABLE_FILE, file_stems
 from handbone.workflows.records import PictureRecord, predictions_json
 from handbone.workflows.writers import Maker, Writers
-
-ERRORS = "errors"
 
 
 def predict_pictures(
@@ -89,65 +85,30 @@ def _outline(
     stems: Mapping[str, str],
 ) -> dict[str, PictureRecord]:
     """The record of each picture by its name; results that are not kept yet are made and kept."""
-    records: dict[str, PictureRecord] = {}
-    done = 0
-    # Drawing and compressing an overlay takes as long as a network: a second thread does it meanwhile.
-    with ThreadPoolExecutor(1) as drawing:
-        pending: tuple[Path, Future] | None = None
-        for path in track(pictures, "Outlining bones"):
-            name, stem = path.name, stems[path.name]
-            try:
-                key = kept.key(path)
-                known = kept.find(name, stem, key) or (before and kept.take_over(before, name, stem, key))
-                if known:
-                    records[name] = PictureRecord(**{**known["record"], "path": str(path)})
-                    done += 1
-                    continue
-                picture = read_picture(path, invert=invert)
-                outcome = method.predict(picture.image)
-                masks = outcome.final.threshold(method.threshold)
-                records[name] = record = _record(path, picture, outcome, masks)
-            except Exception as error:  # one picture must not cost the others
-                records[name] = _failed(path, error, kept.folder / ERRORS / f"{stem}.txt")
-                continue
-            fire(PREDICTION_MADE, image_name=name, masks=masks, confidence=dict(record.confidence))
-            if pending is not None:
-                _finish(*pending, records, kept, stems)
-            pending = path, drawing.submit(_keep, kept, stem, key, picture.image, masks, record)
-        if pending is not None:
-            _finish(*pending, records, kept, stems)
-    if done:
-        console.print(f"{done} of {len(pictures)} pictures were outlined before", highlight=False)
-    return records
+    jobs = [
+        Job(path.name, stems[path.name], str(path), partial(kept.key, path), partial(_made, path, method, invert))
+        for path in pictures
+    ]
+    results = make_each(jobs, kept, before, title="Outlining bones", total=len(jobs), done="outlined")
+    return {path.name: _record_of(path, results[path.name]) for path in pictures}
 
 
-def _keep(kept: KeptPictures, stem: str, key: str, image: np.ndarray, masks: BoneMasks, record: PictureRecord) -> None:
-    """Draw a picture's overlay and keep its result."""
+def _made(path: Path, method: TwoStage, invert: Invert) -> tuple[dict[str, Any], Callable[[Path], None]]:
+    """The result of a picture, and what draws its overlay."""
+    picture = read_picture(path, invert=invert)
+    outcome = method.predict(picture.image)
+    masks = outcome.final.threshold(method.threshold)
+    record = _record(path, picture, outcome, masks)
+    fire(PREDICTION_MADE, image_name=path.name, masks=masks, confidence=dict(record.confidence))
     doubtful = sorted({INDEX[bone] for flag in record.flags for bone in flag["bones"]})
-    _write_overlay(kept.overlay(stem), image, masks, doubtful)
-    kept.keep(record.name, stem, key, {"record": asdict(record), "rle": masks.to_rle()})
+    draw = partial(_write_overlay, image=picture.image, masks=masks, doubtful=doubtful)
+    return {"record": asdict(record), "rle": masks.to_rle()}, draw
 
 
-def _finish(
-    path: Path, work: Future, records: dict[str, PictureRecord], kept: KeptPictures, stems: Mapping[str, str]
-) -> None:
-    """Wait until a picture's result is kept; a picture that cannot be drawn has failed."""
-    try:
-        work.result()
-    except OSError:  # a full disk is not the picture's fault
-        raise
-    except Exception as error:  # one picture must not cost the others
-        records[path.name] = _failed(path, error, kept.folder / ERRORS / f"{stems[path.name]}.txt")
-
-
-def _failed(path: Path, error: Exception, trace: Path) -> PictureRecord:
-    """The record of a picture that failed; what nobody foresaw is kept for a report of the fault."""
-    if isinstance(error, HandboneError):
-        return PictureRecord(path.name, str(path), error=str(error))
-    write_text(trace, "".join(traceback.format_exception(error)))
-    first = (str(error).strip().splitlines() or [""])[0]
-    what = f"{path}: {type(error).__name__}: {first}; {ERRORS}/{trace.name} has the whole message"
-    return PictureRecord(path.name, str(path), error=what)
+def _record_of(path: Path, result: dict[str, Any] | Failure) -> PictureRecord:
+    if isinstance(result, Failure):
+        return PictureRecord(path.name, str(path), error=result.reason)
+    return PictureRecord(**{**result["record"], "path": str(path)})
 
 
 def _join(

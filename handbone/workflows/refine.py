@@ -1,8 +1,8 @@
 """The second stage alone: anyone's coarse predictions refined, bone by bone, with every decision on record."""
 
-from collections.abc import Sequence
-from concurrent.futures import Future, ThreadPoolExecutor
+from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass, field
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -13,19 +13,21 @@ import pandas as pd
 from handbone import __version__
 from handbone.anatomy import NAMES
 from handbone.core.bone_masks import BoneMasks
-from handbone.core.files import whole_file, whole_folder, write_json
+from handbone.core.files import whole_file, write_json
 from handbone.core.frame import Frame
-from handbone.core.progress import track
 from handbone.formats.contest_csv import PredictionsWriter
 from handbone.method.merge import Decision
 from handbone.method.roi import Window
 from handbone.method.two_stage import Outcome, TwoStage
 from handbone.report.overlay import draw_overlay, panel
+from handbone.runs.folder import fingerprint
 from handbone.runs.load_run import TABLE
-from handbone.workflows.outputs import overlay_names
+from handbone.workflows.kept import KeptPictures, resumable_folder
+from handbone.workflows.one_by_one import Failure, Job, make_each
+from handbone.workflows.outputs import file_stems
 from handbone.workflows.refine_sources import Item, Source
 
-RECORD_FILE, DECISIONS_FILE, OVERLAYS = "refinement.json", "decisions.csv", "overlays"
+RECORD_FILE, DECISIONS_FILE = "refinement.json", "decisions.csv"
 _OVERLAY_PX = 900
 # Of the refiner's window, so that what lies around it shows too.
 _CONTEXT = 1.15
@@ -49,49 +51,67 @@ class Refined:
 
 
 def refine_predictions(
-    source: Source, method: TwoStage, windows: Sequence[Window], folder: Path, *, facts: dict[str, Any]
+    source: Source,
+    method: TwoStage,
+    windows: Sequence[Window],
+    folder: Path,
+    *,
+    mark: str,
+    facts: dict[str, Any],
+    earlier: Path | None = None,
 ) -> list[Refined]:
     """Refine every picture of a source and write the output folder, whole or not at all.
 
-    Rows of bones that don't change are written as they came, letter by letter.
+    Rows of bones that don't change are written as they came, letter by letter. Each picture's result is kept as soon
+    as it is there; after an interruption the same call goes on where it was. A picture that fails keeps its rows.
 
     Parameters
     ----------
     method: the refiner. windows: what it reads, from `TwoStage.for_bones`.
-    folder: gets `predictions.csv`, `decisions.csv`, `refinement.json` and an overlay a picture; replaced if it exists.
+    folder: gets `predictions.csv`, `decisions.csv`, `refinement.json`, an overlay and a record a picture and, for
+        failures that nobody foresaw, `errors/STEM.txt`; replaced if it exists.
+    mark: of the method and what it is asked for, see `prediction_mark`.
     facts: further entries for `refinement.json`.
+    earlier: a folder of earlier results, which need not be made again where they are of the same mark.
+
+    Raises
+    ------
+    HandboneError: another process is at work on the same folder.
     """
-    records, overlays = [], overlay_names(source.names)
-    with whole_folder(folder) as temporary, PredictionsWriter(temporary / TABLE) as table:
-        with ThreadPoolExecutor(1) as drawing:
-            pending: Future | None = None
-            for item in track(iter(source), "Refining", total=len(source.names)):
-                if item.error is not None:
-                    table.write_cells(item.name, item.cells)
-                    records.append(Refined(item.name, error=item.error))
-                    continue
-                try:
-                    outcome = method.refine(item.image, item.coarse, windows)
-                    if method.prompt_stage is not None:
-                        outcome = method.prompt(item.image, outcome)
-                except Exception as error:  # one picture must not cost the others
-                    first = (str(error).strip().splitlines() or [""])[0]
-                    table.write_cells(item.name, item.cells)
-                    records.append(Refined(item.name, error=f"{item.name}: {type(error).__name__}: {first}"))
-                    continue
-                before, after = (p.threshold(method.threshold) for p in (outcome.coarse, outcome.final))
-                table.write_cells(item.name, _cells(item, outcome, after))
-                records.append(_record(item, outcome))
-                if pending is not None:
-                    pending.result()
-                path = temporary / OVERLAYS / overlays[item.name]
-                pending = drawing.submit(_draw, path, item, outcome, before, after)
-            if pending is not None:
-                pending.result()
-        with whole_file(temporary / DECISIONS_FILE) as part:
-            decisions_table(records).to_csv(part, index=False)
-        write_json(temporary / RECORD_FILE, refinement_json(records, method, facts))
+    stems = file_stems(source.names)
+    with resumable_folder(folder) as part:
+        kept = KeptPictures(part, mark)
+        kept.clean(stems.items())
+        before = KeptPictures(earlier, mark) if earlier else None
+        jobs = (_job(item, method, windows, kept, stems[item.name]) for item in source)
+        results = make_each(jobs, kept, before, title="Refining", total=len(source.names), done="refined")
+        records = [_record_of(name, results[name]) for name in source.names]
+        with PredictionsWriter(part / TABLE) as table:
+            for item in source:
+                result = results[item.name]
+                table.write_cells(item.name, item.cells if isinstance(result, Failure) else result["cells"])
+        with whole_file(part / DECISIONS_FILE) as temporary:
+            decisions_table(records).to_csv(temporary, index=False)
+        write_json(part / RECORD_FILE, refinement_json(records, method, {**facts, "fingerprint": mark}))
     return records
+
+
+def _job(item: Item, method: TwoStage, windows: Sequence[Window], kept: KeptPictures, stem: str) -> Job:
+    def make() -> tuple[dict[str, Any], Callable[[Path], None]]:
+        loaded = item.load()
+        outcome = method.refine(loaded.image, loaded.coarse, windows)
+        before, after = (p.threshold(method.threshold) for p in (outcome.coarse, outcome.final))
+        result = {
+            "record": asdict(_record(item.name, loaded.inverted, outcome)),
+            "cells": _cells(item, outcome, after),
+        }
+        return result, partial(_draw, name=item.name, image=loaded.image, outcome=outcome, before=before, after=after)
+
+    return Job(item.name, stem, item.name, lambda: fingerprint([kept.mark, item.made_from()]), make)
+
+
+def _record_of(name: str, result: dict[str, Any] | Failure) -> Refined:
+    return Refined(name, error=result.reason) if isinstance(result, Failure) else Refined(**result["record"])
 
 
 def decisions_table(records: Sequence[Refined]) -> pd.DataFrame:
@@ -128,27 +148,27 @@ def _decisions(outcome: Outcome) -> list[Decision]:
     return [*outcome.decisions, *outcome.prompt_decisions]
 
 
-def _record(item: Item, outcome: Outcome) -> Refined:
+def _record(name: str, inverted: bool | None, outcome: Outcome) -> Refined:
     return Refined(
-        name=item.name,
+        name=name,
         frames={name: frame.to_json() for name, frame in outcome.frames.items()},
         decisions=[decision.to_json() for decision in _decisions(outcome)],
         seconds={step: round(seconds, 4) for step, seconds in outcome.seconds.items()},
-        inverted=item.inverted,
+        inverted=inverted,
     )
 
 
-def _draw(path: Path, item: Item, outcome: Outcome, before: BoneMasks, after: BoneMasks) -> None:
+def _draw(path: Path, *, name: str, image: np.ndarray, outcome: Outcome, before: BoneMasks, after: BoneMasks) -> None:
     """Before and after, side by side, in the first window's surroundings."""
     frame = next(iter(outcome.frames.values()))
     view = _surroundings(frame.frame)
     bones = [NAMES.index(decision.bone) for decision in outcome.decisions]
     used = len({decision.bone for decision in _decisions(outcome) if decision.used})
     columns = [
-        (caption, draw_overlay(item.image, masks, view=view, bones=bones, fill_alpha=0.0, names=False))
+        (caption, draw_overlay(image, masks, view=view, bones=bones, fill_alpha=0.0, names=False))
         for caption, masks in (("before", before), ("after", after))
     ]
-    title = f"{item.name}: {used} of {len(outcome.decisions)} bones refined"
+    title = f"{name}: {used} of {len(outcome.decisions)} bones refined"
     if frame.reason:
         title += f"; {frame.fallback} window, {frame.reason}"
     sheet = panel(columns, title=title, bones=bones)

@@ -1,7 +1,8 @@
 """Where coarse predictions to refine come from: a finished run, or anyone's file in the contest's format."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Protocol
 
@@ -10,32 +11,46 @@ import numpy as np
 from handbone.core.bone_masks import BoneMasks
 from handbone.core.bone_probabilities import BoneProbabilities
 from handbone.core.errors import HandboneError
+from handbone.core.files import sha256_of
+from handbone.core.samples import Sample
 from handbone.formats.contest_csv import picture_names, read_predictions
 from handbone.formats.image_files import Invert, read_picture
+from handbone.runs.folder import fingerprint
 from handbone.runs.load_run import TABLE, finished_run
-from handbone.runs.steps.predict import load_prediction
+from handbone.runs.steps.predict import coarse_file, load_prediction
 from handbone.workflows.outputs import find_pictures
 
 
 @dataclass(frozen=True, eq=False)
-class Item:
-    """One picture with its coarse prediction.
+class Loaded:
+    """A picture with its coarse prediction.
 
-    name: base name. image: float32 (H, W) in [0, 1], bones bright. coarse: what is refined. cells: the 29 run lengths
-    of the prediction file, which stay where nothing is refined. error: why the picture cannot be refined. inverted:
-    whether the file shows bones dark and was turned round; None where a run has read it.
+    image: float32 (H, W) in [0, 1], bones bright. coarse: what is refined. inverted: whether the file shows bones dark
+    and was turned round; None where a run has read it.
+    """
+
+    image: np.ndarray
+    coarse: BoneProbabilities
+    inverted: bool | None = None
+
+
+@dataclass(frozen=True, eq=False)
+class Item:
+    """One picture of a prediction file.
+
+    name: base name. cells: the 29 run lengths of the prediction file, which stay where nothing is refined.
+    made_from: gives a digest of the picture's file and of its prediction. load: gives both. They raise a HandboneError
+    where the picture cannot be refined.
     """
 
     name: str
     cells: list[str]
-    image: np.ndarray | None = None
-    coarse: BoneProbabilities | None = None
-    error: str | None = None
-    inverted: bool | None = None
+    made_from: Callable[[], str]
+    load: Callable[[], Loaded]
 
 
 class Source(Protocol):
-    """Coarse predictions, one picture in memory at a time; `invert` says how pictures are read."""
+    """Coarse predictions, none of which is read before it is asked for; `invert` says how pictures are read."""
 
     names: list[str]
     invert: Invert
@@ -66,20 +81,25 @@ class ForeignFile:
 
     def __iter__(self) -> Iterator[Item]:
         for name, cells in read_predictions(self.table):
-            try:
-                if name not in self._paths:
-                    raise HandboneError("there is no picture of this name", where=name, remedy="add it to --images")
-                picture = read_picture(self._paths[name], invert=self.invert)
-                image = picture.image
-                try:
-                    masks = BoneMasks.from_rle(cells, image.shape)
-                except HandboneError as error:
-                    height, width = image.shape
-                    what = f"its run lengths don't fit the picture of {width} x {height} ({error})"
-                    raise HandboneError(what, where=name) from None
-                yield Item(name, cells, image, BoneProbabilities.from_masks(masks), inverted=picture.inverted)
-            except HandboneError as error:
-                yield Item(name, cells, error=str(error))
+            yield Item(name, cells, partial(self._made_from, name, cells), partial(self._load, name, cells))
+
+    def _made_from(self, name: str, cells: list[str]) -> str:
+        return fingerprint([sha256_of(self._path(name)), cells])
+
+    def _path(self, name: str) -> Path:
+        if name not in self._paths:
+            raise HandboneError("there is no picture of this name", where=name, remedy="add it to --images")
+        return self._paths[name]
+
+    def _load(self, name: str, cells: list[str]) -> Loaded:
+        picture = read_picture(self._path(name), invert=self.invert)
+        try:
+            masks = BoneMasks.from_rle(cells, picture.size_hw)
+        except HandboneError as error:
+            height, width = picture.size_hw
+            what = f"its run lengths don't fit the picture of {width} x {height} ({error})"
+            raise HandboneError(what, where=name) from None
+        return Loaded(picture.image, BoneProbabilities.from_masks(masks), picture.inverted)
 
 
 class RunSource:
@@ -94,14 +114,21 @@ class RunSource:
         self.folder, self.context = folder, finished_run(folder)
         self.invert: Invert = self.context.dataset.invert
         self.names = picture_names(folder / TABLE)
+        self._samples = {sample.name: sample for sample in self.context.dataset.samples}
 
     def __iter__(self) -> Iterator[Item]:
-        samples = {sample.name: sample for sample in self.context.dataset.samples}
         for name, cells in read_predictions(self.folder / TABLE):
-            try:
-                if name not in samples:
-                    raise HandboneError("the run's data set has no picture of this name any more", where=name)
-                coarse = load_prediction(self.context, samples[name]).coarse
-                yield Item(name, cells, self.context.cache.image(samples[name].image), coarse)
-            except HandboneError as error:
-                yield Item(name, cells, error=str(error))
+            yield Item(name, cells, partial(self._made_from, name, cells), partial(self._load, name))
+
+    def _made_from(self, name: str, cells: list[str]) -> str:
+        sample = self._sample(name)
+        return fingerprint([sha256_of(sample.image), sha256_of(coarse_file(self.context, sample)), cells])
+
+    def _sample(self, name: str) -> Sample:
+        if name not in self._samples:
+            raise HandboneError("the run's data set has no picture of this name any more", where=name)
+        return self._samples[name]
+
+    def _load(self, name: str) -> Loaded:
+        sample = self._sample(name)
+        return Loaded(self.context.cache.image(sample.image), load_prediction(self.context, sample).coarse)

@@ -157,6 +157,7 @@ def test_a_picture_that_fails_keeps_its_rows_and_costs_no_other(foreign, weights
     result = call(*given, "-o", tmp_path / "out", "--json")
     assert result.exit_code == 1
     errors = [picture["error"] for picture in json.loads(result.stdout)["pictures"]]
-    assert errors == [None, "b.png: RuntimeError: the network is dizzy", None]
+    assert errors == [None, "b.png: RuntimeError: the network is dizzy; errors/b.txt has the whole message", None]
+    assert "in many lines" in (tmp_path / "out/errors/b.txt").read_text()
     before, after = (dict(read_predictions(p)) for p in (foreign / "theirs.csv", tmp_path / "out/predictions.csv"))
     assert before["b.png"] == after["b.png"] and before["a.png"] != after["a.png"]

@@ -9,13 +9,15 @@ from handbone.core.bone_masks import BoneMasks
 from handbone.core.files import whole_file, write_json
 from handbone.core.frame import Frame
 from handbone.core.progress import track
+from handbone.evaluation.basis import basis, headline_rows
+from handbone.evaluation.columns import GATE_FOLD
 from handbone.evaluation.headlines import headlines, with_intervals
 from handbone.evaluation.tables import score_pictures, summarise
 from handbone.plugins import MetricSpec, registry
 from handbone.recipe.dump import to_toml
 from handbone.recipe.schema import Choice, Table
 from handbone.runs.context import Context
-from handbone.runs.manifest import environment
+from handbone.runs.manifest import BASIS_FILE, environment
 from handbone.runs.steps.predict import load_prediction, load_predictions
 
 _TIMED = ("phantom", "pictures", "coarse", "frames", "refiner", "prompter", "predictions", "evaluation")
@@ -23,11 +25,15 @@ _HEADLINES = ("all", "carpals", "metacarpals", "phalanges", "forearm")
 
 
 def evaluate(context: Context, part: Path) -> None:
-    """Compare coarse and merged masks with the labels; leaves `metrics.csv`, `summary.csv` and `figures.json`."""
+    """Compare coarse and merged masks with the labels.
+
+    Leaves `metrics.csv`, `summary.csv`, `figures.json` and, of what these are, `basis.json`.
+    """
     settings = context.recipe.evaluate
     metrics = {choice.name: spec.build(checked) for choice, spec, checked in _metrics(context)}
+    folds: dict[str, int] = {}
     rows = score_pictures(
-        _scored(context),
+        _scored(context, folds),
         tolerances_px=settings.nsd_tolerances_px,
         band_px=settings.boundary_band_px,
         metrics=metrics,
@@ -35,13 +41,15 @@ def evaluate(context: Context, part: Path) -> None:
     parts = {sample.name: name for name in ("validation", "test") for sample in context.parts[name]}
     rows.insert(1, "part", rows["image_name"].map(parts))
     rows.insert(2, "person", rows["image_name"].map({sample.name: sample.person for sample in context.predicted}))
+    rows.insert(3, GATE_FOLD, rows["image_name"].map(folds).astype("Int64"))
     with whole_file(part / "metrics.csv") as temporary:
         rows.to_csv(temporary, index=False, float_format="%.6g")
-    shown = judged(rows)
+    shown = headline_rows(rows)
     summary = with_intervals(summarise(shown), headlines(shown))
     with whole_file(part / "summary.csv") as temporary:
         summary.to_csv(temporary, index=False, float_format="%.6g")
     write_json(part / "figures.json", _headlines(summary))
+    write_json(part / BASIS_FILE, basis(shown))
 
 
 def _metrics(context: Context) -> list[tuple[Choice, MetricSpec, Table]]:
@@ -49,21 +57,18 @@ def _metrics(context: Context) -> list[tuple[Choice, MetricSpec, Table]]:
     return [(choice, *registry().get("metric", choice)) for choice in context.recipe.evaluate.metrics]
 
 
-def _scored(context: Context) -> Iterator[tuple[str, BoneMasks, Mapping[str, BoneMasks]]]:
+def _scored(context: Context, folds: dict[str, int]) -> Iterator[tuple[str, BoneMasks, Mapping[str, BoneMasks]]]:
+    """Name, true masks and masks of each stage; adds the folds whose gates decided."""
     threshold = context.recipe.predict.threshold
     for prediction in track(load_predictions(context), "Evaluating", total=len(context.predicted)):
         if prediction.sample.annotation is None:
             continue
+        if prediction.record[GATE_FOLD] is not None:
+            folds[prediction.sample.name] = prediction.record[GATE_FOLD]
         stages = {"coarse": prediction.coarse.threshold(threshold)}
         if context.recipe.refine is not None or context.recipe.prompt is not None:
             stages["merged"] = prediction.merged.threshold(threshold)
         yield prediction.sample.name, context.dataset.labels(prediction.sample).masks(), stages
-
-
-def judged(rows: pd.DataFrame) -> pd.DataFrame:
-    """The rows that figures are taken from: the test pictures, which no decision saw, where these have labels."""
-    test = rows[rows["part"] == "test"]
-    return test if len(test) else rows
 
 
 def _headlines(summary: pd.DataFrame) -> dict[str, dict[str, float]]:
@@ -84,7 +89,7 @@ def write_page(context: Context, part: Path) -> None:
     from handbone.report.page import write_report
 
     settings = context.recipe.report
-    rows = judged(pd.read_csv(context.folder.step("evaluation") / "metrics.csv"))
+    rows = headline_rows(pd.read_csv(context.folder.step("evaluation") / "metrics.csv"))
     chosen = _worst_and_best(rows, settings.worst, settings.best) if len(rows) else []
     samples = {sample.name: sample for sample in context.predicted}
     cases = []
@@ -143,14 +148,12 @@ def _histories(context: Context) -> dict[str, pd.DataFrame]:
 
 
 def _notes(context: Context, rows: pd.DataFrame) -> list[str]:
-    notes = []
+    notes = [basis(rows)]
     if context.phantom:
         notes.append(
             "Every picture here is a phantom that handbone drew: the figures say that the method works, not how well "
             "it does on radiographs."
         )
-    if set(rows["part"]) == {"validation"}:
-        notes.append("The figures are those of the validation pictures, by which the best epoch was chosen.")
     return notes
 
 

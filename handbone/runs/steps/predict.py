@@ -10,6 +10,7 @@ from handbone.core.errors import HandboneError
 from handbone.core.files import whole_file, write_json
 from handbone.core.progress import track
 from handbone.core.samples import Sample
+from handbone.evaluation.columns import GATE_FOLD
 from handbone.formats.contest_csv import PredictionsWriter
 from handbone.method.calibration.calibrate import Calibration
 from handbone.method.confidence import confidence_of
@@ -48,7 +49,7 @@ def predict_pictures(context: Context, part: Path) -> None:
         if not _file(part, sample, "json").exists():
             # A gate that was learned on validation pictures decides in none of the patients that it knows.
             own = learned.of(sample.person).applied_to(settings)
-            _predict(replace(method, settings=own), context, sample, part)
+            _predict(replace(method, settings=own), context, sample, part, fold=learned.fold_of.get(sample.person))
     chosen = context.parts["test"] or context.parts["validation"]
     with PredictionsWriter(part / "predictions.csv") as writer:
         for sample in track(sorted(chosen, key=lambda s: s.name), "Writing masks"):
@@ -99,12 +100,13 @@ def prior_file(name: str) -> Path:
     return file
 
 
-def _predict(method: TwoStage, context: Context, sample: Sample, part: Path) -> None:
+def _predict(method: TwoStage, context: Context, sample: Sample, part: Path, *, fold: int | None) -> None:
     outcome = method.predict(context.cache.image(sample.image))
     outcome.coarse.save(_file(part, sample, "coarse.npz"))
     outcome.final.save(_file(part, sample, "merged.npz"))
     frames = {name: frame.to_json() for name, frame in outcome.frames.items()}
     record = {"frames": frames, "decisions": [d.to_json() for d in outcome.decisions], "seconds": outcome.seconds}
+    record[GATE_FOLD] = fold
     if outcome.prior is not None:
         record["prior"] = outcome.prior.to_json()
     if method.prompter is not None:
@@ -119,6 +121,21 @@ def _predict(method: TwoStage, context: Context, sample: Sample, part: Path) -> 
 
 def _file(part: Path, sample: Sample, kind: str) -> Path:
     return part / "pictures" / f"{sample.name}.{kind}"
+
+
+def coarse_file(context: Context, sample: Sample) -> Path:
+    """Where the step left a picture's coarse probabilities.
+
+    Raises
+    ------
+    HandboneError: it did not, or they are gone.
+    """
+    path = _file(context.folder.step("predictions"), sample, "coarse.npz")
+    if not path.is_file():
+        raise HandboneError(
+            "the run has no prediction of this picture any more", where=sample.name, remedy="run it again"
+        )
+    return path
 
 
 def load_prediction(context: Context, sample: Sample) -> Prediction:
