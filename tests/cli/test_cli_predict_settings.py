@@ -6,15 +6,12 @@ import cv2
 import numpy as np
 import pandas as pd
 import pytest
-import torch
 import typer
 from typer.testing import CliRunner
-from weights_small import MODEL
+from weights_small import save
 
-from handbone.anatomy import NAMES
 from handbone.cli import predict
 from handbone.method.settings import MethodSettings
-from handbone.weights.network_file import WeightsCard, build_network, save_weights
 
 app = typer.Typer()
 app.command()(predict.command)
@@ -26,15 +23,10 @@ pytestmark = pytest.mark.usefixtures("one_thread")
 def home(tmp_path_factory):
     """Weights that were calibrated at .35, the same at .5, and one radiograph."""
     folder = tmp_path_factory.mktemp("home")
-    network = build_network(MODEL, 1)
-    for values in network.parameters():
-        if values.shape == (len(NAMES),):
-            # The probability of a pixel is about .43.
-            torch.nn.init.constant_(values, -0.3)
-    plain = WeightsCard(model=MODEL, in_channels=1, size=64, stage="coarse")
     for name, threshold in (("low", 0.35), ("half", 0.5)):
-        card = MethodSettings(threshold=threshold, invert="yes", flip_tta=True).to_card(plain)
-        save_weights(folder / name / "coarse.safetensors", network, card)
+        settings = MethodSettings(threshold=threshold, invert="yes", flip_tta=True)
+        # The probability of a pixel is about .43.
+        save(folder / name / "coarse.safetensors", "coarse", method=settings, logit=-0.3)
     grey = cv2.GaussianBlur(np.random.default_rng(0).random((150, 110), np.float32), (0, 0), 9)
     cv2.imwrite(str(folder / "a.png"), (200 * cv2.normalize(grey, None, 0, 1, cv2.NORM_MINMAX)).astype(np.uint8))
     return folder

@@ -6,11 +6,10 @@ from dataclasses import replace
 import cv2
 import numpy as np
 import pytest
-import torch
 import typer
 from stages_hands import DiscReader
 from typer.testing import CliRunner
-from weights_small import MODEL, save
+from weights_small import save
 
 from handbone.anatomy import COUNT, NAMES
 from handbone.cli import refine
@@ -19,7 +18,6 @@ from handbone.formats.contest_csv import PredictionsWriter, read_predictions
 from handbone.method.settings import MethodSettings, PromptSettings
 from handbone.method.two_stage import Stage, TwoStage
 from handbone.recipe import schema
-from handbone.weights.network_file import WeightsCard, build_network, save_weights
 
 app = typer.Typer()
 app.command()(refine.command)
@@ -34,13 +32,7 @@ def home(tmp_path_factory):
     folder = tmp_path_factory.mktemp("home")
     settings = MethodSettings(refiner={"roams": True, "merge": OPEN})
     save(folder / "weights" / "coarse.safetensors", "coarse", method=settings)
-    network = build_network(MODEL, 1)
-    for values in network.parameters():
-        if values.shape == (COUNT,):
-            # It sees bone in about half of its pixels.
-            torch.nn.init.constant_(values, 0.3)
-    card = WeightsCard(model=MODEL, in_channels=1, size=64, stage="refiner")
-    save_weights(folder / "weights" / "refiner.safetensors", network, card)
+    save(folder / "weights" / "refiner.safetensors", "refiner", logit=0.3)
     (folder / "images").mkdir()
     with PredictionsWriter(folder / "theirs.csv") as table:
         for number, name in enumerate(("a.png", "b.png", "c.png")):

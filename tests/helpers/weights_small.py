@@ -6,6 +6,7 @@ from pathlib import Path
 
 import torch
 
+from handbone.anatomy import COUNT
 from handbone.core.files import sha256_of
 from handbone.method.settings import METHOD, MethodSettings, RefinerSettings
 from handbone.recipe.schema import Choice
@@ -15,12 +16,16 @@ SETTINGS = {"encoder": "test_efficientnet", "encoder_depth": 3, "options": {"dec
 MODEL = Choice(name="unet", encoder_weights=None, **SETTINGS)
 
 
-def save(path, stage, *, model=MODEL, in_channels=1, seed=0, method=None):
-    """method: the settings that a coarse network's card holds."""
+def save(path, stage, *, model=MODEL, in_channels=1, seed=0, method=None, logit=None):
+    """method: the settings that a coarse network's card holds. logit: about what the network says of every pixel."""
     torch.manual_seed(seed)
     extra = {} if method is None else {METHOD: method.model_dump(mode="json")}
     card = WeightsCard(model=model, in_channels=in_channels, size=64, stage=stage, extra=extra)
-    return save_weights(path, build_network(model, in_channels), card)
+    network = build_network(model, in_channels)
+    for values in network.parameters():
+        if logit is not None and values.shape == (COUNT,):
+            torch.nn.init.constant_(values, logit)
+    return save_weights(path, network, card)
 
 
 def write_run(folder, *, refiner=True):
