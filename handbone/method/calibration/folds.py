@@ -36,7 +36,8 @@ def cross_fit(patients: Sequence[Hashable], fit: Callable[[np.ndarray], _Fit]) -
     ----------
     patients: whose each image is. fit: gives the fit to some images, by their numbers (n,).
     """
-    fits, fold_of = [], {}
+    fits: list[_Fit] = []
+    fold_of: dict[Hashable, int] = {}
     for number, (training, left_out) in enumerate(patient_folds(patients)):
         fits.append(fit(training))
         fold_of |= {patients[image]: number for image in left_out}
