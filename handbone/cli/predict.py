@@ -10,14 +10,14 @@ from handbone.cli import complete
 if TYPE_CHECKING:
     from rich.table import Table
 
-    from handbone.workflows.records import PictureRecord
+    from handbone.workflows.records import ImageRecord
 
 
-_SHOWN = 3  # flags of a picture that are printed; predictions.json has all
+_SHOWN = 3  # flags of an image that are printed; predictions.json has all
 
 
 def command(
-    paths: Annotated[list[Path], typer.Argument(metavar="PATH...", help="Pictures, or folders of pictures.")],
+    paths: Annotated[list[Path], typer.Argument(metavar="PATH...", help="Images, or folders of images.")],
     output: Annotated[Path, typer.Option("--output", "-o", metavar="OUT", help="Folder for the results.")] = Path(
         "predictions"
     ),
@@ -40,7 +40,7 @@ def command(
         bool | None,
         typer.Option(
             "--flip-tta/--no-flip-tta",
-            help="Average with the mirrored picture; networks take twice as long.",
+            help="Average with the mirrored image; networks take twice as long.",
             show_default="as the weights say; the shipped ones do",
         ),
     ] = None,
@@ -88,38 +88,38 @@ def command(
 ) -> None:
     """Outline the 29 bones of radiographs: PNG, JPEG or TIFF of any size, 8 or 16 bit, grey or colour.
 
-    Plugins read more, such as handbone-dicom. OUT gets an overlay a picture (outlines of doubtful bones are dashed),
-    predictions.csv (run lengths in each picture's own pixels, a confidence a bone) and predictions.json. A picture that
+    Plugins read more, such as handbone-dicom. OUT gets an overlay an image (contours of doubtful bones are dashed),
+    predictions.csv (run lengths in each image's own pixels, a confidence a bone) and predictions.json. An image that
     fails, or cannot be written as --write asks, is listed; the exit code is then 1. The same command goes on where it
-    was stopped, and tries failed pictures again. Not a medical device.
+    was stopped, and tries failed images again. Not a medical device.
     """
     from handbone.cli.settings import nested_settings
     from handbone.method.settings import read_settings
-    from handbone.workflows.kept import is_unfinished, prediction_mark
-    from handbone.workflows.outputs import RECORD_FILE, check_output, find_pictures
-    from handbone.workflows.predict import predict_pictures
-    from handbone.workflows.writers import writer_makers
+    from handbone.workflows.outputs import RECORD_FILE, check_output, find_images
+    from handbone.workflows.predict import predict_images
+    from handbone.workflows.stored_results import is_unfinished, prediction_fingerprint
+    from handbone.workflows.writers import writer_factories
 
     used = read_settings(weights).but(
         threshold=threshold, flip_tta=flip_tta, views=_views(views, tta=tta), invert=invert
     )
-    mark = prediction_mark(weights, settings=used.model_dump(mode="json"))
-    goes_on = not overwrite and is_unfinished(output, mark)
+    fingerprint = prediction_fingerprint(weights, settings=used.model_dump(mode="json"))
+    goes_on = not overwrite and is_unfinished(output, fingerprint)
     if not goes_on:
         check_output(output, overwrite=overwrite)
-    writers = writer_makers(write or [], nested_settings(settings or []))
-    pictures = find_pictures(paths)
+    writers = writer_factories(write or [], nested_settings(settings or []))
+    images = find_images(paths)
 
     from handbone.method.two_stage import TwoStage
 
     method = TwoStage.from_path(weights, settings=used)
     facts = {"weights": weights, "invert": used.invert, "second_stage": method.refine_stage is not None}
     try:
-        records = predict_pictures(
-            pictures,
+        records = predict_images(
+            images,
             method,
             output,
-            mark=mark,
+            fingerprint=fingerprint,
             facts=facts,
             writers=writers,
             invert=used.invert,
@@ -145,7 +145,7 @@ def _views(names: list[str] | None, *, tta: bool) -> list[str] | None:
     return [name for name in names or [] if name != "none"] + ["turned"] * tta
 
 
-def _show(records: "list[PictureRecord]", output: Path, invert: str) -> None:
+def _show(records: "list[ImageRecord]", output: Path, invert: str) -> None:
     from rich.console import Console
 
     console = Console()
@@ -168,13 +168,13 @@ def _show(records: "list[PictureRecord]", output: Path, invert: str) -> None:
         if len(record.flags) > _SHOWN:
             console.print(f"  and {len(record.flags) - _SHOWN} more in predictions.json", highlight=False)
     done = sum(record.error is None for record in records)
-    console.print(f"{done} of {len(records)} pictures outlined: {_escape(output)}", soft_wrap=True)
+    console.print(f"{done} of {len(records)} images outlined: {_escape(output)}", soft_wrap=True)
 
 
-def _table(records: "list[PictureRecord]") -> "Table":
+def _table(records: "list[ImageRecord]") -> "Table":
     from rich.table import Table
 
-    table = Table("Picture", "Hand", "Bones", "Confidence", "Flags", "Refined", "Seconds")
+    table = Table("Image", "Hand", "Bones", "Confidence", "Flags", "Refined", "Seconds")
     for record in records:
         if record.error:
             table.add_row(_escape(record.name), "[red]failed[/red]", "", "", "", "", "")
@@ -192,7 +192,7 @@ def _table(records: "list[PictureRecord]") -> "Table":
     return table
 
 
-def _hand(record: "PictureRecord") -> str:
+def _hand(record: "ImageRecord") -> str:
     """How the hand lies: its direction, and the side of its thumb."""
     place = record.location
     if place is None:

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from handbone.workflows.refine import Refined
     from handbone.workflows.refine_sources import Source
 
-_SHOWN = 10  # pictures with an error or a fallback that are printed; refinement.json has all
+_SHOWN = 10  # images with an error or a fallback that are printed; refinement.json has all
 
 
 def command(
@@ -24,9 +24,9 @@ def command(
         Path | None, typer.Option("--run", metavar="RUN", help="A finished run.  [default: the latest]")
     ] = None,
     coarse: Annotated[
-        Path | None, typer.Option("--coarse", metavar="CSV", help="Anyone's predictions in the contest's format.")
+        Path | None, typer.Option("--coarse", metavar="CSV", help="Anyone's predictions in the contest format.")
     ] = None,
-    images: Annotated[Path | None, typer.Option("--images", metavar="DIR", help="The pictures of --coarse.")] = None,
+    images: Annotated[Path | None, typer.Option("--images", metavar="DIR", help="The images of --coarse.")] = None,
     invert: Annotated[
         Literal["auto", "yes", "no"] | None,
         typer.Option(
@@ -64,22 +64,22 @@ def command(
     """Read the wrist, or other bones, again at full resolution, and keep what is credible.
 
     OUT gets predictions.csv with the same rows, of which only those bones change, an overlay of before and after for
-    each picture, decisions.csv with the reason of every decision, and refinement.json. A picture that fails keeps its
+    each image, decisions.csv with the reason of every decision, and refinement.json. An image that fails keeps its
     rows and is listed; the exit code is then 1. The same command goes on where it was stopped, and tries failed
-    pictures again. Not a medical device.
+    images again. Not a medical device.
     """
     from handbone.anatomy import select
-    from handbone.workflows.kept import is_unfinished, prediction_mark
     from handbone.workflows.outputs import check_output
     from handbone.workflows.refine import RECORD_FILE, refine_predictions, refinement_json
+    from handbone.workflows.stored_results import is_unfinished, prediction_fingerprint
 
     bones = select(classes)
     own_run = _run(run, coarse, images, invert)
     method, name = _method(own_run, weights)
     method = _prompting(method, classes, sam)
-    windows = method.for_bones(bones)
+    rois = method.for_bones(bones)
     source = _source(own_run, coarse, images, invert or method.settings.invert)
-    mark = prediction_mark(
+    mark = prediction_fingerprint(
         name,
         settings=method.settings.model_dump(mode="json", by_alias=True),
         invert=source.invert,
@@ -98,7 +98,7 @@ def command(
     }
     earlier = output if goes_on else None
     try:
-        records = refine_predictions(source, method, windows, output, mark=mark, facts=facts, earlier=earlier)
+        records = refine_predictions(source, method, rois, output, mark=mark, facts=facts, earlier=earlier)
     except KeyboardInterrupt:
         typer.echo("Stopped. The same command continues where it was.", err=True)
         raise typer.Exit(130) from None
@@ -172,7 +172,7 @@ def _prompting(method: "TwoStage", classes: str, sam: str | None) -> "TwoStage":
     elif sam in (None, "none"):
         prompt = None
     else:
-        # In the refiner's first window, behind the same limits.
+        # In the refiner's first ROI, behind the same limits.
         asked = Prompt(prompter=choose(sam), bones=tuple(name.strip() for name in classes.split(",")))
         prompt = PromptSettings(prompt=asked, crop=settings.refiner.crop, merge=settings.refiner.merge)
         prompter = build_prompter(asked.prompter, where="--sam")
@@ -200,12 +200,12 @@ def _show(records: "list[Refined]", output: Path, invert: str) -> None:
     done = [r for r in records if not r.error]
     seconds = sum(sum(r.seconds.values()) for r in done) / max(1, len(done))
     console.print(
-        f"{len(done)} of {len(records)} pictures refined, {seconds:.2f} s each: {escape(str(output))}", soft_wrap=True
+        f"{len(done)} of {len(records)} images refined, {seconds:.2f} s each: {escape(str(output))}", soft_wrap=True
     )
 
 
 def _fallbacks(record: "Refined") -> str:
-    found = [f"{frame['fallback']} window, {frame['reason']}" for frame in record.frames.values() if frame["reason"]]
+    found = [f"{frame['fallback']} ROI, {frame['reason']}" for frame in record.frames.values() if frame["reason"]]
     return "; ".join(found)
 
 

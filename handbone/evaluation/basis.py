@@ -12,23 +12,23 @@ def headline_rows(rows: pd.DataFrame) -> pd.DataFrame:
     ----------
     rows: a metrics table with the column `part`.
     """
-    test = rows[rows["part"] == "test"]
+    test = rows[rows["split"] == "test"]
     return test if len(test) else rows
 
 
 def basis(rows: pd.DataFrame) -> str:
     """What the metrics of `headline_rows` are, in a sentence or two for the report and the manifest.
 
-    >>> basis(pd.DataFrame({"part": ["test"], "gate_fold": [float("nan")]}))
+    >>> basis(pd.DataFrame({"split": ["test"], "gate_fold": [float("nan")]}))
     'The metrics are those of the test images, on which nothing was trained, chosen or calibrated.'
-    >>> basis(pd.DataFrame({"part": ["validation"], "gate_fold": [2.0]}))  # doctest: +NORMALIZE_WHITESPACE
+    >>> basis(pd.DataFrame({"split": ["validation"], "gate_fold": [2.0]}))  # doctest: +NORMALIZE_WHITESPACE
     'There is no test set: the metrics are those of the validation images, by which the best epoch was chosen.
     The gate was calibrated on them, too: nested folds by patient, so that none decides in an image of a patient that
     it knows.'
     """
     if rows.empty:
         return "There are no metrics: no image has labels to compare with."
-    if set(rows["part"]) == {"test"}:
+    if set(rows["split"]) == {"test"}:
         return "The metrics are those of the test images, on which nothing was trained, chosen or calibrated."
     text = "There is no test set: the metrics are those of the validation images, by which the best epoch was chosen."
     if rows[GATE_FOLD].notna().any():

@@ -14,14 +14,14 @@ _PNG = b"\x89PNG\r\n\x1a\n"
 
 
 def read_raster(path: Path) -> Radiograph:
-    """Decode a picture.
+    """Decode an image.
 
-    It keeps the orientation in which it is stored, so that outlines and masks fit it. Values of 8 bits are taken as
+    It keeps the orientation in which it is stored, so that contours and masks fit it. Values of 8 bits are taken as
     they are; more bits are scaled from their own range, since files of 10 or 12 bits are stored as 16.
 
     Raises
     ------
-    HandboneError: the file does not exist, is cut, or is no picture; names the file.
+    HandboneError: the file does not exist, is cut, or is no image; names the file.
     """
     values = _decode(path)
     grey = _grey(values)
@@ -34,11 +34,11 @@ def read_raster(path: Path) -> Radiograph:
 
 
 def raster_size_hw(path: Path) -> tuple[int, int]:
-    """Height and width of a picture; of a PNG from its header alone.
+    """Height and width of an image; of a PNG from its header alone.
 
     Raises
     ------
-    HandboneError: the file does not exist or is no picture.
+    HandboneError: the file does not exist or is no image.
     """
     with _opened(path) as file:
         head = file.read(24)

@@ -80,7 +80,7 @@ def check_networks(settings: MethodSettings, **there: bool) -> None:
 
 def _load_stage(path: Path, stage: str, precision: Precision) -> Stage:
     card = read_card(path)
-    # A refiner reads a window of any bones; what counts is that the two are not confused.
+    # A refiner reads an ROI of any bones; what counts is that the two are not confused.
     if (card.stage == "coarse") != (stage == "coarse"):
         what = f"these are weights of the stage '{card.stage}', where those of the {stage} network are needed"
         raise HandboneError(what, where=path, remedy="give the run folder, which holds both stages")

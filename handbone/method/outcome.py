@@ -10,21 +10,21 @@ from handbone.method.merge import Decision
 from handbone.method.prior.stage import PriorReport
 from handbone.method.prompt import Answer
 from handbone.method.roi import Window
-from handbone.method.roi_placement import FrameDecision
+from handbone.method.roi_placement import RoiPlacement
 
 
 @dataclass(frozen=True, eq=False)
 class Refined:
-    """What the refiner sees in one window.
+    """What the refiner sees in one ROI.
 
     Parameters
     ----------
-    window: which one. where: its place in the image.
+    roi: which one. where: its place in the image.
     probabilities: of its bones in the image's own pixels; nothing elsewhere.
     """
 
-    window: Window
-    where: FrameDecision
+    roi: Window
+    where: RoiPlacement
     probabilities: BoneProbabilities
 
 
@@ -36,7 +36,7 @@ class Reading:
     ----------
     coarse: probabilities in the image's own pixels.
     location: where the hand was found, None where it was not looked for.
-    refined: one for each window; empty without a second stage.
+    refined: one for each ROI; empty without a second stage.
     seconds: time taken by each step.
     """
 
@@ -47,13 +47,13 @@ class Reading:
 
 
 @dataclass(frozen=True, eq=False)
-class Outcome:
+class MethodResult:
     """What all stages say of an image.
 
     Parameters
     ----------
     coarse, final: probabilities in the image's own pixels before and after the later stages.
-    frames: where the second stage looked, by the window's name; empty without one.
+    frames: where the second stage looked, by the ROI's name; empty without one.
     decisions: one for each bone that the second stage may change.
     seconds: time taken by each step.
     location: where the hand was found, None where it was not looked for.
@@ -65,7 +65,7 @@ class Outcome:
 
     coarse: BoneProbabilities
     final: BoneProbabilities
-    frames: dict[str, FrameDecision] = field(default_factory=dict)
+    frames: dict[str, RoiPlacement] = field(default_factory=dict)
     decisions: list[Decision] = field(default_factory=list)
     seconds: dict[str, float] = field(default_factory=dict)
     location: Location | None = None

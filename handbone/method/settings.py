@@ -22,15 +22,15 @@ _OPEN = {"min_agreement": 0.0, "area_ratio": (0.0, 1e9), "max_shift": 1e9}
 class RefinerSettings(schema.Table):
     """What the second stage needs beside its network."""
 
-    crop: schema.Crop = schema.Crop()
+    roi: schema.Roi = schema.Roi()
     merge: schema.Merge = schema.Merge()
     bones: schema.Bones = Field(default=("wrist",), description="bones and groups that it returns")
     coarse_channels: bool = Field(default=False, description="it reads the coarse masks as further channels")
-    regions: tuple[schema.Region, ...] = Field(default=(), description="further windows")
-    roams: bool = Field(default=False, description="it has learned windows around any bone")
-    gate: Gate | None = Field(default=None, description="chances of harm, calibrated out of fold")
-    either_side: bool = Field(
-        default=True, description="it knows mirrored windows; one that was always shown a right hand errs there"
+    extra_rois: tuple[schema.ExtraRoi, ...] = Field(default=(), description="further ROIs")
+    random_rois: bool = Field(default=False, description="it has learned ROIs around any bone")
+    gate: Gate | None = Field(default=None, description="chances of degradation, calibrated out of fold")
+    flip_safe: bool = Field(
+        default=True, description="it knows mirrored ROIs; one that was always shown a right hand errs there"
     )
 
     @classmethod
@@ -38,13 +38,13 @@ class RefinerSettings(schema.Table):
         """The settings of a recipe; those of a recipe without a refiner are the defaults."""
         refine = recipe.refine or schema.Refine()
         return cls(
-            crop=recipe.crop,
+            roi=recipe.roi,
             merge=recipe.merge,
             bones=refine.bones,
             coarse_channels=refine.coarse_channels,
-            regions=refine.regions,
-            roams=refine.roam > 0,
-            either_side=refine.augment.flip > 0 or not recipe.crop.mirror,
+            extra_rois=refine.extra_rois,
+            random_rois=refine.random_roi_probability > 0,
+            flip_safe=refine.augment.flip > 0 or not recipe.roi.mirror,
         )
 
 
@@ -53,18 +53,18 @@ class PromptSettings(schema.Table):
 
     Parameters
     ----------
-    gate: chances of harm, calibrated out of fold; None: the limits of `merge` and `prompt` alone decide.
+    gate: chances of degradation, calibrated out of fold; None: the limits of `merge` and `prompt` alone decide.
     """
 
     prompt: schema.Prompt
-    crop: schema.Crop = schema.Crop()
+    roi: schema.Roi = schema.Roi()
     merge: schema.Merge = schema.Merge()
     gate: Gate | None = None
 
     @classmethod
     def from_recipe(cls, recipe: schema.Recipe) -> Self:
         """The settings of a recipe that has the stage."""
-        return cls(prompt=recipe.prompt, crop=recipe.crop, merge=recipe.merge)
+        return cls(prompt=recipe.prompt, roi=recipe.roi, merge=recipe.merge)
 
     @property
     def limits(self) -> schema.Merge:
@@ -86,12 +86,12 @@ class MethodSettings(schema.Table):
     """How trained networks become masks. A stage without settings, or without its network, is left out."""
 
     threshold: float = Field(default=0.5, gt=0, lt=1, description="probability from which a pixel belongs to a bone")
-    invert: Literal["auto", "yes", "no"] = Field(default="auto", description="how files are read, see `read_picture`")
+    invert: Literal["auto", "yes", "no"] = Field(default="auto", description="how files are read, see `read_image`")
     precision: Literal["auto", "32", "bf16"] = Field(default="auto", description="numbers to calculate with")
     flip_tta: bool = Field(default=False, description="average with the mirrored image")
     views: tuple[schema.ViewName, ...] = Field(default=(), description="average these views")
     find_hand: schema.Size | None = Field(
-        default=None, description="side of the looks that find the hand; None: it fills the image"
+        default=None, description="side of the passes that find the hand; None: it fills the image"
     )
     postprocess: bool = Field(default=False, description="keep one piece of each bone, without holes")
     presence: Presence | None = Field(default=None, description="how sure a bone has to be")

@@ -1,4 +1,4 @@
-"""The method as a whole: coarse masks of the image, a window around the wrist, refined masks, merged.
+"""The method as a whole: coarse masks of the image, an ROI around the wrist, refined masks, merged.
 
 Networks read (`read`), and everything after that is decided by the settings alone (`decide`, `conclude`). Prediction,
 refinement and calibration call these same functions.
@@ -21,13 +21,13 @@ from handbone.method.coarse import predict_coarse
 from handbone.method.locate import Location, predict_located
 from handbone.method.merge import merge
 from handbone.method.networks import Stage, check_networks, load_networks
-from handbone.method.outcome import Outcome, Reading, Refined
-from handbone.method.postprocess import tidy
+from handbone.method.outcome import MethodResult, Reading, Refined
+from handbone.method.postprocess import postprocess
 from handbone.method.prior.stage import PriorNetwork, PriorStage
-from handbone.method.prompt import PROMPT_WINDOW, Prompted, PromptStage
+from handbone.method.prompt import PROMPT_ROI, Prompted, PromptStage
 from handbone.method.refine import predict_refined
-from handbone.method.roi import Window, asked, windows
-from handbone.method.roi_placement import FrameDecision
+from handbone.method.roi import RegionOfInterest, asked, rois
+from handbone.method.roi_placement import RoiPlacement
 from handbone.method.settings import MethodSettings
 from handbone.method.tta import views_of
 from handbone.plugins import Prompter
@@ -40,7 +40,7 @@ class TwoStage:
     Parameters
     ----------
     coarse_stage: the network for the whole image.
-    refine_stage: the network for the window; without one the coarse masks are the result.
+    refine_stage: the network for the ROI; without one the coarse masks are the result.
     settings: everything else that decides a mask.
     prompter: a segment-anything network that is prompted with the masks so far.
     prior_network: of the anatomical prior, which judges and mends the masks that come out.
@@ -87,12 +87,12 @@ class TwoStage:
         return self.settings.threshold
 
     @property
-    def windows(self) -> tuple[Window, ...]:
-        """The windows that the refiner was made for; none without a refiner."""
+    def rois(self) -> tuple[RegionOfInterest, ...]:
+        """The ROIs that the refiner was made for; none without a refiner."""
         chosen = self.settings.refiner
         if self.refine_stage is None or chosen is None:
             return ()
-        return windows(chosen.crop, chosen.bones, chosen.regions, self.refine_stage.size)
+        return rois(chosen.roi, chosen.bones, chosen.extra_rois, self.refine_stage.size)
 
     @property
     def prompt_stage(self) -> PromptStage | None:
@@ -104,21 +104,23 @@ class TwoStage:
         """The anatomical prior, where there is one."""
         return None if self.prior_network is None else PriorStage(self.prior_network, self.settings.prior)
 
-    def predict(self, image: np.ndarray) -> Outcome:
+    def predict(self, image: np.ndarray) -> MethodResult:
         """Outline the bones of one image, float32 (H, W) in [0, 1], of any size."""
         outcome = self.decide(self.read(image))
         if self.prompter is not None:
             outcome = self.prompt(image, outcome)
         return self.conclude(outcome)
 
-    def refine(self, image: np.ndarray, coarse: BoneProbabilities, windows: Sequence[Window] | None = None) -> Outcome:
+    def refine(
+        self, image: np.ndarray, coarse: BoneProbabilities, rois: Sequence[RegionOfInterest] | None = None
+    ) -> MethodResult:
         """The later stages alone, on anyone's coarse probabilities of the image.
 
         The prior and the presence of bones have no say: they are known for this method's own coarse masks.
 
         Parameters
         ----------
-        windows: those that it reads, from `for_bones`; by default all that it was made for.
+        rois: those that it reads, from `for_bones`; by default all that it was made for.
 
         Raises
         ------
@@ -126,7 +128,7 @@ class TwoStage:
         """
         if self.refine_stage is None:
             raise HandboneError("there is no refiner", remedy="give a run folder whose weights have both stages")
-        outcome = self.decide(self._refined(image, Reading(coarse), self.windows if windows is None else windows))
+        outcome = self.decide(self._refined(image, Reading(coarse), self.rois if rois is None else rois))
         if self.prompter is not None:
             outcome = self.prompt(image, outcome)
         return replace(outcome, final=self._one_piece(outcome.final))
@@ -137,18 +139,18 @@ class TwoStage:
         with _timed(seconds, "coarse"):
             coarse, location = self._coarse(image)
         reading = Reading(coarse, location, seconds=seconds)
-        return reading if self.refine_stage is None else self._refined(image, reading, self.windows)
+        return reading if self.refine_stage is None else self._refined(image, reading, self.rois)
 
-    def decide(self, reading: Reading) -> Outcome:
+    def decide(self, reading: Reading) -> MethodResult:
         """The second stage's masks where they are credible, the coarse ones elsewhere."""
-        outcome = Outcome(reading.coarse, reading.coarse, location=reading.location, seconds=dict(reading.seconds))
+        outcome = MethodResult(reading.coarse, reading.coarse, location=reading.location, seconds=dict(reading.seconds))
         for refined in reading.refined:
             with _timed(outcome.seconds, "merge"):
                 outcome = self._merged(outcome, refined)
         return outcome
 
-    def prompt(self, image: np.ndarray, outcome: Outcome) -> Outcome:
-        """The prompted stage alone, on an outcome of the others; in the refiner's first window, where there is one.
+    def prompt(self, image: np.ndarray, outcome: MethodResult) -> MethodResult:
+        """The prompted stage alone, on an outcome of the others; in the refiner's first ROI, where there is one.
 
         Raises
         ------
@@ -159,25 +161,25 @@ class TwoStage:
             outcome = self.decide_prompted(outcome, prompted, where)
         return replace(outcome, seconds=seconds)
 
-    def ask(self, image: np.ndarray, outcome: Outcome) -> tuple[Prompted, FrameDecision]:
+    def ask(self, image: np.ndarray, outcome: MethodResult) -> tuple[Prompted, RoiPlacement]:
         """What the prompted network says of an outcome's masks, and where it looked; see `prompt`."""
         if self.prompt_stage is None:
             raise HandboneError("there is no prompter", remedy="give one, or a run folder whose recipe has [prompt]")
         where = next(iter(outcome.frames.values()), None)
         return self.prompt_stage.ask(image, outcome.final, where, threshold=self.threshold)
 
-    def decide_prompted(self, outcome: Outcome, prompted: Prompted, where: FrameDecision) -> Outcome:
+    def decide_prompted(self, outcome: MethodResult, prompted: Prompted, where: RoiPlacement) -> MethodResult:
         """An outcome with those of the prompted masks, from `ask`, that are credible."""
         merged = self.prompt_stage.decide(outcome.final, prompted, where, threshold=self.threshold)
         return replace(
             outcome,
             final=merged.probabilities,
-            frames=outcome.frames or {PROMPT_WINDOW: where},
+            frames=outcome.frames or {PROMPT_ROI: where},
             answers=prompted.answers,
             prompt_decisions=merged.decisions,
         )
 
-    def conclude(self, outcome: Outcome) -> Outcome:
+    def conclude(self, outcome: MethodResult) -> MethodResult:
         """What comes after all networks: one piece a bone, the prior's findings, and no bone that is likely wrong."""
         outcome = replace(outcome, final=self._one_piece(outcome.final))
         if self.prior_network is not None:
@@ -187,7 +189,7 @@ class TwoStage:
         presence = self.settings.presence.of(outcome.final, self.threshold, outcome.agreement)
         return replace(outcome, final=outcome.final.without(np.flatnonzero(presence < SHOWN)), presence=presence)
 
-    def judge(self, outcome: Outcome) -> Outcome:
+    def judge(self, outcome: MethodResult) -> MethodResult:
         """The anatomical prior alone, on an outcome of the others: names put right, spurs and bites mended.
 
         Raises
@@ -203,8 +205,8 @@ class TwoStage:
                 final = self._one_piece(final)
         return replace(outcome, final=final, prior=report, seconds=seconds)
 
-    def for_bones(self, bones: Sequence[int]) -> tuple[Window, ...]:
-        """The windows that refine some bones, indices, and nothing else.
+    def for_bones(self, bones: Sequence[int]) -> tuple[RegionOfInterest, ...]:
+        """The ROIs that refine some bones, indices, and nothing else.
 
         Raises
         ------
@@ -212,59 +214,59 @@ class TwoStage:
         """
         if self.settings.refiner is None:
             raise HandboneError("there is no refiner", remedy="give a run folder whose weights have both stages")
-        return asked(self.windows, bones, roams=self.settings.refiner.roams)
+        return asked(self.rois, bones, random_rois=self.settings.refiner.random_rois)
 
     def _one_piece(self, probabilities: BoneProbabilities) -> BoneProbabilities:
-        return tidy(probabilities) if self.settings.postprocess else probabilities
+        return postprocess(probabilities) if self.settings.postprocess else probabilities
 
     def _coarse(self, image: np.ndarray) -> tuple[BoneProbabilities, Location | None]:
         network, size, chosen = self.coarse_stage.predictor, self.coarse_stage.size, self.settings
         more = {"flip": chosen.flip_tta, "views": views_of(chosen.views)}
         if chosen.find_hand is None:
             return predict_coarse(network, image, size, **more), None
-        return predict_located(network, image, size, look_size=chosen.find_hand, **more)
+        return predict_located(network, image, size, pass_size=chosen.find_hand, **more)
 
-    def _refined(self, image: np.ndarray, reading: Reading, chosen: Sequence[Window]) -> Reading:
+    def _refined(self, image: np.ndarray, reading: Reading, chosen: Sequence[RegionOfInterest]) -> Reading:
         masks = reading.coarse.threshold(self.threshold)
         seconds = {**reading.seconds, "crop": 0.0, "refine": 0.0}
         return replace(
-            reading, refined=tuple(self._look(image, masks, window, seconds) for window in chosen), seconds=seconds
+            reading, refined=tuple(self._look(image, masks, roi, seconds) for roi in chosen), seconds=seconds
         )
 
-    def _look(self, image: np.ndarray, masks: BoneMasks, window: Window, seconds: dict[str, float]) -> Refined:
+    def _look(self, image: np.ndarray, masks: BoneMasks, roi: RegionOfInterest, seconds: dict[str, float]) -> Refined:
         chosen = self.settings.refiner
         with _timed(seconds, "crop"):
-            where = window.place(masks)
+            where = roi.place(masks)
         with _timed(seconds, "refine"):
             seen = predict_refined(
                 self.refine_stage.predictor,
                 image,
                 where.frame,
-                bones=window.returned,
+                bones=roi.returned,
                 coarse=masks if chosen.coarse_channels else None,
-                flip=self.settings.flip_tta and chosen.either_side,
+                flip=self.settings.flip_tta and chosen.flip_safe,
                 views=views_of(self.settings.views),
             )
-            return Refined(window, where, self._one_piece(seen))
+            return Refined(roi, where, self._one_piece(seen))
 
-    def _merged(self, so_far: Outcome, refined: Refined) -> Outcome:
-        window, chosen = refined.window, self.settings.refiner
+    def _merged(self, so_far: MethodResult, refined: Refined) -> MethodResult:
+        roi, chosen = refined.roi, self.settings.refiner
         merged = merge(
             so_far.final,
             refined.probabilities,
             refined.where.frame,
             chosen.merge,
-            bones=window.returned,
+            bones=roi.returned,
             threshold=self.threshold,
             may_add=refined.where.fallback != "whole",
             gate=chosen.gate,
-            region=window.name,
+            roi=roi.name,
             plausible=self._plausible,
         )
         return replace(
             so_far,
             final=merged.probabilities,
-            frames={**so_far.frames, window.name: refined.where},
+            frames={**so_far.frames, roi.name: refined.where},
             decisions=[*so_far.decisions, *merged.decisions],
         )
 

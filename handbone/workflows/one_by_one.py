@@ -10,7 +10,7 @@ from typing import Any
 from handbone.core.errors import HandboneError
 from handbone.core.files import write_text
 from handbone.core.progress import console, track
-from handbone.workflows.kept import KeptPictures
+from handbone.workflows.stored_results import StoredResults
 
 ERRORS = "errors"
 
@@ -22,7 +22,7 @@ class Job:
     Parameters
     ----------
     name: of the image. stem: of its overlay. where: the image for messages.
-    key: gives what the result is made from, see `KeptPictures`.
+    key: gives what the result is made from, see `StoredResults`.
     make: gives the result as JSON values, and what draws the overlay to a path.
     """
 
@@ -41,7 +41,7 @@ class Failure:
 
 
 def make_each(
-    jobs: Iterable[Job], kept: KeptPictures, before: KeptPictures | None, *, title: str, total: int, done: str
+    jobs: Iterable[Job], kept: StoredResults, before: StoredResults | None, *, title: str, total: int, done: str
 ) -> dict[str, dict[str, Any] | Failure]:
     """The result of each image by its name, or why there is none; results that are kept already are not made again.
 
@@ -63,7 +63,7 @@ def make_each(
             try:
                 key = job.key()
                 known = kept.find(job.name, job.stem, key)
-                known = known or (before and kept.take_over(before, job.name, job.stem, key))
+                known = known or (before and kept.link_from(before, job.name, job.stem, key))
                 if known:
                     results[job.name] = known
                     again += 1
@@ -78,16 +78,16 @@ def make_each(
         if pending is not None:
             _finish(*pending, results, kept)
     if again:
-        console.print(f"{again} of {total} pictures were {done} before", highlight=False)
+        console.print(f"{again} of {total} images were {done} before", highlight=False)
     return results
 
 
-def _keep(kept: KeptPictures, job: Job, key: str, result: dict[str, Any], draw: Callable[[Path], None]) -> None:
+def _keep(kept: StoredResults, job: Job, key: str, result: dict[str, Any], draw: Callable[[Path], None]) -> None:
     draw(kept.overlay(job.stem))
     kept.keep(job.name, job.stem, key, result)
 
 
-def _finish(job: Job, work: "Future[None]", results: dict[str, dict[str, Any] | Failure], kept: KeptPictures) -> None:
+def _finish(job: Job, work: "Future[None]", results: dict[str, dict[str, Any] | Failure], kept: StoredResults) -> None:
     """Wait until a result is kept; an image whose overlay cannot be drawn has failed."""
     try:
         work.result()
@@ -97,7 +97,7 @@ def _finish(job: Job, work: "Future[None]", results: dict[str, dict[str, Any] | 
         results[job.name] = _failure(job, error, kept)
 
 
-def _failure(job: Job, error: Exception, kept: KeptPictures) -> Failure:
+def _failure(job: Job, error: Exception, kept: StoredResults) -> Failure:
     """Why an image failed; what nobody foresaw is kept for a report of the fault."""
     if isinstance(error, HandboneError):
         return Failure(str(error))

@@ -1,4 +1,4 @@
-"""Pictures of any kind to overlays, masks in the contest's format, and a record of how each came about."""
+"""Images of any kind to overlays, masks in the contest format, and a record of how each came about."""
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict
@@ -11,115 +11,117 @@ import numpy as np
 
 from handbone.anatomy import INDEX, NAMES
 from handbone.core.bone_masks import BoneMasks
-from handbone.core.files import whole_file, write_json
+from handbone.core.files import atomic_file, write_json
 from handbone.core.radiograph import Radiograph
 from handbone.formats.contest_csv import PredictionsWriter
-from handbone.formats.image_files import Invert, read_picture
+from handbone.formats.image_files import Invert, read_image
 from handbone.method.confidence import confidence_of
 from handbone.method.quality_control import flags
-from handbone.method.two_stage import Outcome, TwoStage
-from handbone.plugins import PredictedPicture
-from handbone.plugins.events import PREDICTION_MADE, fire
+from handbone.method.two_stage import MethodResult, TwoStage
+from handbone.plugins import PredictedImage
+from handbone.plugins.events import PREDICTION_MADE, notify
 from handbone.report.overlay import draw_overlay
-from handbone.workflows.kept import KeptPictures, resumable_folder
 from handbone.workflows.one_by_one import Failure, Job, make_each
 from handbone.workflows.outputs import RECORD_FILE, TABLE_FILE, file_stems
-from handbone.workflows.records import PictureRecord, predictions_json
+from handbone.workflows.records import ImageRecord, predictions_json
+from handbone.workflows.stored_results import StoredResults, resumable_folder
 from handbone.workflows.writers import Maker, Writers
 
 
-def predict_pictures(
-    pictures: Sequence[Path],
+def predict_images(
+    images: Sequence[Path],
     method: TwoStage,
     folder: Path,
     *,
-    mark: str,
+    fingerprint: str,
     facts: dict[str, Any] | None = None,
     writers: Mapping[str, Maker] | None = None,
     invert: Invert = "auto",
     earlier: Path | None = None,
-) -> list[PictureRecord]:
-    """Outline the bones of pictures and write the output folder, whole or not at all.
+) -> list[ImageRecord]:
+    """Outline the bones of images and write the output folder, whole or not at all.
 
-    Each picture's result is kept as soon as it is there, in a folder beside the output's. After an interruption the
-    same call goes on where it was. A picture that fails, in whatever way, is left out and listed.
+    Each image's result is kept as soon as it is there, in a folder beside the output's. After an interruption the
+    same call goes on where it was. An image that fails, in whatever way, is left out and listed.
 
     Parameters
     ----------
-    pictures: files with different base names, in the order in which they are written.
+    images: files with different base names, in the order in which they are written.
     method: the trained networks; its threshold makes the masks.
-    folder: gets `overlays/STEM.png`, `pictures/NAME.json`, `predictions.csv`, `predictions.json` and, for failures that
+    folder: gets `overlays/STEM.png`, `images/NAME.json`, `predictions.csv`, `predictions.json` and, for failures that
         nobody foresaw, `errors/STEM.txt`; replaced if it exists.
-    mark: of the method and its settings, see `prediction_mark`.
+    fingerprint: of the method and its settings, see `prediction_fingerprint`.
     facts: further entries for `predictions.json`.
     writers: name of each further format, which gets a folder of that name, to what makes its writer.
-    invert: whether pictures are turned round, see `read_picture`.
+    invert: whether images are turned round, see `read_image`.
     earlier: a folder of earlier predictions, whose results need not be made again where they are of the same mark.
 
     Returns
     -------
-    One record a picture; those that failed have an `error`.
+    One record an image; those that failed have an `error`.
 
     Raises
     ------
     HandboneError: another process is at work on the same folder.
     """
-    stems = file_stems(pictures)
-    with resumable_folder(folder) as part:
-        kept = KeptPictures(part, mark)
+    stems = file_stems(images)
+    with resumable_folder(folder) as workdir:
+        kept = StoredResults(workdir, fingerprint)
         kept.clean(stems.items())
-        before = KeptPictures(earlier, mark) if earlier else None
-        records = _outline(pictures, method, invert, kept, before, stems)
-        _join(pictures, records, kept, writers or {}, stems)
-        listed = [records[path.name] for path in pictures]
-        write_json(part / RECORD_FILE, predictions_json(listed, method, {**(facts or {}), "fingerprint": mark}))
+        before = StoredResults(earlier, fingerprint) if earlier else None
+        records = _outline(images, method, invert, kept, before, stems)
+        _join(images, records, kept, writers or {}, stems)
+        listed = [records[path.name] for path in images]
+        write_json(
+            workdir / RECORD_FILE, predictions_json(listed, method, {**(facts or {}), "fingerprint": fingerprint})
+        )
     return listed
 
 
 def _outline(
-    pictures: Sequence[Path],
+    images: Sequence[Path],
     method: TwoStage,
     invert: Invert,
-    kept: KeptPictures,
-    before: KeptPictures | None,
+    kept: StoredResults,
+    before: StoredResults | None,
     stems: Mapping[str, str],
-) -> dict[str, PictureRecord]:
-    """The record of each picture by its name; results that are not kept yet are made and kept."""
+) -> dict[str, ImageRecord]:
+    """The record of each image by its name; results that are not kept yet are made and kept."""
     jobs = [
         Job(path.name, stems[path.name], str(path), partial(kept.key, path), partial(_made, path, method, invert))
-        for path in pictures
+        for path in images
     ]
     results = make_each(jobs, kept, before, title="Outlining bones", total=len(jobs), done="outlined")
-    return {path.name: _record_of(path, results[path.name]) for path in pictures}
+    return {path.name: _record_of(path, results[path.name]) for path in images}
 
 
 def _made(path: Path, method: TwoStage, invert: Invert) -> tuple[dict[str, Any], Callable[[Path], None]]:
-    """The result of a picture, and what draws its overlay."""
-    picture = read_picture(path, invert=invert)
-    outcome = method.predict(picture.image)
+    """The result of an image, and what draws its overlay."""
+    radiograph = read_image(path, invert=invert)
+    outcome = method.predict(radiograph.image)
     masks = outcome.final.threshold(method.threshold)
-    record = _record(path, picture, outcome, masks)
-    fire(PREDICTION_MADE, image_name=path.name, masks=masks, confidence=dict(record.confidence))
+    record = _record(path, radiograph, outcome, masks)
+    notify(PREDICTION_MADE, image_name=path.name, masks=masks, confidence=dict(record.confidence))
     doubtful = sorted({INDEX[bone] for flag in record.flags for bone in flag["bones"]})
-    draw = partial(_write_overlay, image=picture.image, masks=masks, doubtful=doubtful)
+    draw = partial(_write_overlay, image=radiograph.image, masks=masks, doubtful=doubtful)
     return {"record": asdict(record), "rle": masks.to_rle()}, draw
 
 
-def _record_of(path: Path, result: dict[str, Any] | Failure) -> PictureRecord:
+def _record_of(path: Path, result: dict[str, Any] | Failure) -> ImageRecord:
     if isinstance(result, Failure):
-        return PictureRecord(path.name, str(path), error=result.reason)
-    return PictureRecord(**{**result["record"], "path": str(path)})
+        return ImageRecord(path.name, str(path), error=result.reason)
+    return ImageRecord(**{**result["record"], "path": str(path)})
 
 
 def _join(
-    pictures: Sequence[Path],
-    records: Mapping[str, PictureRecord],
-    kept: KeptPictures,
+    images: Sequence[Path],
+    records: Mapping[str, ImageRecord],
+    kept: StoredResults,
     writers: Mapping[str, Maker],
     stems: Mapping[str, str],
 ) -> None:
     """Write kept results as one table and in further formats; says in the records what could not be written."""
-    done = [path for path in pictures if records[path.name].error is None]
+    done = [path for path in images if records[path.name].error is None]
     with PredictionsWriter(kept.folder / TABLE_FILE, confidence=True) as table:
         opened = Writers(writers, kept.folder)
         for path in done:
@@ -127,20 +129,20 @@ def _join(
             table.write_cells(path.name, cells, [record.confidence.get(name, 0.0) for name in NAMES])
             if writers:
                 masks = BoneMasks.from_rle(cells, record.size_hw)
-                picture = PredictedPicture(path.name, path, masks, dict(record.confidence), stems[path.name])
-                record.unwritten.update(opened.write(picture))
+                radiograph = PredictedImage(path.name, path, masks, dict(record.confidence), stems[path.name])
+                record.unwritten.update(opened.write(radiograph))
     failed = opened.close()
     for path in done:
         records[path.name].unwritten.update(failed)
 
 
-def _record(path: Path, picture: Radiograph, outcome: Outcome, masks: BoneMasks) -> PictureRecord:
-    return PictureRecord(
+def _record(path: Path, radiograph: Radiograph, outcome: MethodResult, masks: BoneMasks) -> ImageRecord:
+    return ImageRecord(
         name=path.name,
         path=str(path),
-        size_hw=picture.size_hw,
-        inverted=picture.inverted,
-        spacing_mm=picture.spacing_mm,
+        size_hw=radiograph.size_hw,
+        inverted=radiograph.inverted,
+        spacing_mm=radiograph.spacing_mm,
         confidence=confidence_of(outcome, masks),
         location=outcome.location.to_json() if outcome.location else None,
         frames={name: frame.to_json() for name, frame in outcome.frames.items()},
@@ -157,5 +159,5 @@ def _write_overlay(path: Path, image: np.ndarray, masks: BoneMasks, doubtful: Se
     overlay = draw_overlay(image, masks, doubtful=doubtful)
     done, data = cv2.imencode(".png", overlay[..., ::-1], [cv2.IMWRITE_PNG_COMPRESSION, 2])
     assert done
-    with whole_file(path) as temporary:
+    with atomic_file(path) as temporary:
         temporary.write_bytes(data.tobytes())

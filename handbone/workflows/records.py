@@ -10,20 +10,20 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True)
-class PictureRecord:
-    """What became of one picture.
+class ImageRecord:
+    """What became of one image.
 
     Parameters
     ----------
-    name, path: of the picture.
+    name, path: of the image.
     error: why there is no result; None where there is one.
-    size_hw: the picture's height and width.
+    size_hw: the image's height and width.
     inverted: whether it showed bones dark and was turned round.
     spacing_mm: from row to row and from column to column, where the file says so.
-    confidence: bone name to the chance that its mask is right, where the weights were calibrated for that, else to the
-        mean probability inside its mask; bones that were not found have no entry.
-    location: where the hand was found and how the picture was turned for that; None where it was not looked for.
-    frames: where the second stage looked, by the window's name, with fallback and reason; empty without one.
+    confidence: bone name to the probability that its mask is right, where the weights were calibrated for that, else to
+        the mean probability inside its mask; bones that were not found have no entry.
+    location: where the hand was found and how the image was turned for that; None where it was not looked for.
+    frames: where the second stage looked, by the ROI's name, with fallback and reason; empty without one.
     decisions: one for each bone that the second stage may change.
     answers: what a prompted network said, one for each bone that it was asked for.
     prompt_decisions: one for each bone that the prompted network may change.
@@ -51,7 +51,7 @@ class PictureRecord:
     seconds: dict[str, float] = field(default_factory=dict)
 
 
-def predictions_json(records: list[PictureRecord], method: "TwoStage", facts: dict[str, Any]) -> dict[str, Any]:
+def predictions_json(records: list[ImageRecord], method: "TwoStage", facts: dict[str, Any]) -> dict[str, Any]:
     """Everything known about predictions, as JSON values."""
     return {
         "handbone": __version__,
@@ -61,5 +61,5 @@ def predictions_json(records: list[PictureRecord], method: "TwoStage", facts: di
         "tta": "turned" in method.settings.views,
         "views": list(method.settings.views),
         "not_a_medical_device": True,
-        "pictures": [asdict(record) for record in records],
+        "images": [asdict(record) for record in records],
     }

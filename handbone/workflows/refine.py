@@ -13,31 +13,31 @@ import pandas as pd
 from handbone import __version__
 from handbone.anatomy import NAMES
 from handbone.core.bone_masks import BoneMasks
-from handbone.core.files import whole_file, write_json
+from handbone.core.files import atomic_file, write_json
 from handbone.core.frame import Frame
 from handbone.formats.contest_csv import PredictionsWriter
 from handbone.method.merge import Decision
-from handbone.method.roi import Window
-from handbone.method.two_stage import Outcome, TwoStage
+from handbone.method.roi import RegionOfInterest
+from handbone.method.two_stage import MethodResult, TwoStage
 from handbone.report.overlay import draw_overlay, panel
-from handbone.runs.folder import fingerprint
+from handbone.runs.folder import fingerprint_of
 from handbone.runs.load_run import TABLE
-from handbone.workflows.kept import KeptPictures, resumable_folder
 from handbone.workflows.one_by_one import Failure, Job, make_each
 from handbone.workflows.outputs import file_stems
 from handbone.workflows.refine_sources import Item, Source
+from handbone.workflows.stored_results import StoredResults, resumable_folder
 
 RECORD_FILE, DECISIONS_FILE = "refinement.json", "decisions.csv"
 _OVERLAY_PX = 900
-# Of the refiner's window, so that what lies around it shows too.
+# Of the refiner's ROI, so that what lies around it shows too.
 _CONTEXT = 1.15
 
 
 @dataclass(frozen=True)
 class Refined:
-    """What became of one picture.
+    """What became of one image.
 
-    name: of the picture. error: why it stayed as it was. frames: where the refiner looked, by the window's name.
+    name: of the image. error: why it stayed as it was. frames: where the refiner looked, by the ROI's name.
     decisions: one for each bone that could change. seconds: time taken by each step. inverted: whether the file shows
     bones dark and was turned round; None where it was not read here.
     """
@@ -53,24 +53,24 @@ class Refined:
 def refine_predictions(
     source: Source,
     method: TwoStage,
-    windows: Sequence[Window],
+    rois: Sequence[RegionOfInterest],
     folder: Path,
     *,
     mark: str,
     facts: dict[str, Any],
     earlier: Path | None = None,
 ) -> list[Refined]:
-    """Refine every picture of a source and write the output folder, whole or not at all.
+    """Refine every image of a source and write the output folder, whole or not at all.
 
-    Rows of bones that don't change are written as they came, letter by letter. Each picture's result is kept as soon
-    as it is there; after an interruption the same call goes on where it was. A picture that fails keeps its rows.
+    Rows of bones that don't change are written as they came, letter by letter. Each image's result is kept as soon
+    as it is there; after an interruption the same call goes on where it was. An image that fails keeps its rows.
 
     Parameters
     ----------
-    method: the refiner. windows: what it reads, from `TwoStage.for_bones`.
-    folder: gets `predictions.csv`, `decisions.csv`, `refinement.json`, an overlay and a record a picture and, for
+    method: the refiner. rois: what it reads, from `TwoStage.for_bones`.
+    folder: gets `predictions.csv`, `decisions.csv`, `refinement.json`, an overlay and a record an image and, for
         failures that nobody foresaw, `errors/STEM.txt`; replaced if it exists.
-    mark: of the method and what it is asked for, see `prediction_mark`.
+    mark: of the method and what it is asked for, see `prediction_fingerprint`.
     facts: further entries for `refinement.json`.
     earlier: a folder of earlier results, which need not be made again where they are of the same mark.
 
@@ -80,26 +80,26 @@ def refine_predictions(
     """
     stems = file_stems(source.names)
     with resumable_folder(folder) as part:
-        kept = KeptPictures(part, mark)
+        kept = StoredResults(part, mark)
         kept.clean(stems.items())
-        before = KeptPictures(earlier, mark) if earlier else None
-        jobs = (_job(item, method, windows, kept, stems[item.name]) for item in source)
+        before = StoredResults(earlier, mark) if earlier else None
+        jobs = (_job(item, method, rois, kept, stems[item.name]) for item in source)
         results = make_each(jobs, kept, before, title="Refining", total=len(source.names), done="refined")
         records = [_record_of(name, results[name]) for name in source.names]
         with PredictionsWriter(part / TABLE) as table:
             for item in source:
                 result = results[item.name]
                 table.write_cells(item.name, item.cells if isinstance(result, Failure) else result["cells"])
-        with whole_file(part / DECISIONS_FILE) as temporary:
+        with atomic_file(part / DECISIONS_FILE) as temporary:
             decisions_table(records).to_csv(temporary, index=False)
         write_json(part / RECORD_FILE, refinement_json(records, method, {**facts, "fingerprint": mark}))
     return records
 
 
-def _job(item: Item, method: TwoStage, windows: Sequence[Window], kept: KeptPictures, stem: str) -> Job:
+def _job(item: Item, method: TwoStage, rois: Sequence[RegionOfInterest], kept: StoredResults, stem: str) -> Job:
     def make() -> tuple[dict[str, Any], Callable[[Path], None]]:
         loaded = item.load()
-        outcome = method.refine(loaded.image, loaded.coarse, windows)
+        outcome = method.refine(loaded.image, loaded.coarse, rois)
         before, after = (p.threshold(method.threshold) for p in (outcome.coarse, outcome.final))
         result = {
             "record": asdict(_record(item.name, loaded.inverted, outcome)),
@@ -107,7 +107,7 @@ def _job(item: Item, method: TwoStage, windows: Sequence[Window], kept: KeptPict
         }
         return result, partial(_draw, name=item.name, image=loaded.image, outcome=outcome, before=before, after=after)
 
-    return Job(item.name, stem, item.name, lambda: fingerprint([kept.mark, item.made_from()]), make)
+    return Job(item.name, stem, item.name, lambda: fingerprint_of([kept.mark, item.made_from()]), make)
 
 
 def _record_of(name: str, result: dict[str, Any] | Failure) -> Refined:
@@ -115,14 +115,14 @@ def _record_of(name: str, result: dict[str, Any] | Failure) -> Refined:
 
 
 def decisions_table(records: Sequence[Refined]) -> pd.DataFrame:
-    """Every decision of every picture as a row; windows with their fallback and its reason stand beside it."""
+    """Every decision of every image as a row; ROIs with their fallback and its reason stand beside it."""
     rows = []
     for record in records:
         for decision in record.decisions:
-            # The prompted network has no window of its own: it looks where the refiner first does.
-            frame = record.frames.get(decision["region"]) or next(iter(record.frames.values()))
-            window = {key: frame[key] for key in ("fallback", "degrees", "mirrored")} | {"window": frame["reason"]}
-            rows.append({"image_name": record.name, **decision, **window})
+            # The prompted network has no ROI of its own: it looks where the refiner first does.
+            frame = record.frames.get(decision["roi"]) or next(iter(record.frames.values()))
+            roi = {key: frame[key] for key in ("fallback", "degrees", "mirrored")} | {"roi_reason": frame["reason"]}
+            rows.append({"image_name": record.name, **decision, **roi})
     return pd.DataFrame(rows)
 
 
@@ -133,22 +133,22 @@ def refinement_json(records: Sequence[Refined], method: TwoStage, facts: dict[st
         **facts,
         "threshold": method.threshold,
         "not_a_medical_device": True,
-        "pictures": [asdict(record) for record in records],
+        "images": [asdict(record) for record in records],
     }
 
 
-def _cells(item: Item, outcome: Outcome, after: BoneMasks) -> list[str]:
-    """The picture's 29 run lengths, new ones only where a refined mask was used."""
+def _cells(item: Item, outcome: MethodResult, after: BoneMasks) -> list[str]:
+    """The image's 29 run lengths, new ones only where a refined mask was used."""
     used = {decision.bone for decision in _decisions(outcome) if decision.used}
     new = after.to_rle()
     return [new[i] if name in used else item.cells[i] for i, name in enumerate(NAMES)]
 
 
-def _decisions(outcome: Outcome) -> list[Decision]:
+def _decisions(outcome: MethodResult) -> list[Decision]:
     return [*outcome.decisions, *outcome.prompt_decisions]
 
 
-def _record(name: str, inverted: bool | None, outcome: Outcome) -> Refined:
+def _record(name: str, inverted: bool | None, outcome: MethodResult) -> Refined:
     return Refined(
         name=name,
         frames={name: frame.to_json() for name, frame in outcome.frames.items()},
@@ -158,8 +158,10 @@ def _record(name: str, inverted: bool | None, outcome: Outcome) -> Refined:
     )
 
 
-def _draw(path: Path, *, name: str, image: np.ndarray, outcome: Outcome, before: BoneMasks, after: BoneMasks) -> None:
-    """Before and after, side by side, in the first window's surroundings."""
+def _draw(
+    path: Path, *, name: str, image: np.ndarray, outcome: MethodResult, before: BoneMasks, after: BoneMasks
+) -> None:
+    """Before and after, side by side, in the first ROI's surroundings."""
     frame = next(iter(outcome.frames.values()))
     view = _surroundings(frame.frame)
     bones = [NAMES.index(decision.bone) for decision in outcome.decisions]
@@ -170,11 +172,11 @@ def _draw(path: Path, *, name: str, image: np.ndarray, outcome: Outcome, before:
     ]
     title = f"{name}: {used} of {len(outcome.decisions)} bones refined"
     if frame.reason:
-        title += f"; {frame.fallback} window, {frame.reason}"
+        title += f"; {frame.fallback} ROI, {frame.reason}"
     sheet = panel(columns, title=title, bones=bones)
     done, data = cv2.imencode(".png", sheet[..., ::-1], [cv2.IMWRITE_PNG_COMPRESSION, 2])
     assert done
-    with whole_file(path) as temporary:
+    with atomic_file(path) as temporary:
         temporary.write_bytes(data.tobytes())
 
 

@@ -51,6 +51,6 @@ def test_a_run_that_was_calibrated_at_35_percent_is_applied_at_35_percent(home, 
 
 def test_how_a_radiograph_is_read_is_in_the_card_too(home, tmp_path):
     _, record = outlined(home, "half", tmp_path / "as")
-    assert record["invert"] == "yes" and record["pictures"][0]["inverted"] and record["flip_tta"]
+    assert record["invert"] == "yes" and record["images"][0]["inverted"] and record["flip_tta"]
     _, record = outlined(home, "half", tmp_path / "no", "--invert", "no", "--no-flip-tta")
-    assert record["invert"] == "no" and not record["pictures"][0]["inverted"] and not record["flip_tta"]
+    assert record["invert"] == "no" and not record["images"][0]["inverted"] and not record["flip_tta"]

@@ -30,7 +30,7 @@ OPEN = {"min_agreement": 0.0, "area_ratio": (0.0, 1e9), "max_shift": 1e9}
 def home(tmp_path_factory):
     """Small weights, three radiographs, and somebody's masks of them."""
     folder = tmp_path_factory.mktemp("home")
-    settings = MethodSettings(refiner={"roams": True, "merge": OPEN})
+    settings = MethodSettings(refiner={"random_rois": True, "merge": OPEN})
     save(folder / "weights" / "coarse.safetensors", "coarse", method=settings)
     save(folder / "weights" / "refiner.safetensors", "refiner", logit=0.3)
     (folder / "images").mkdir()
@@ -46,7 +46,7 @@ def home(tmp_path_factory):
 
 @pytest.fixture
 def asked(monkeypatch):
-    """The mean grey of every picture that the refiner was asked for, and what happens then."""
+    """The mean grey of every image that the refiner was asked for, and what happens then."""
 
     class Asked(list):
         fails = None
@@ -93,16 +93,16 @@ def stop_third(number):
 def test_what_failed_is_listed_and_tried_again_alone(home, tmp_path, asked):
     asked.fails = fail_second
     result = call(home, tmp_path / "out")
-    assert result.exit_code == 1 and "2 of 3 pictures refined" in result.output
+    assert result.exit_code == 1 and "2 of 3 images refined" in result.output
     record = json.loads((tmp_path / "out/refinement.json").read_text())
-    errors = [picture["error"] for picture in record["pictures"]]
+    errors = [image["error"] for image in record["images"]]
     assert errors[::2] == [None, None] and errors[1].startswith("b.png: RuntimeError: the network is dizzy; errors/b")
     before, after = (dict(read_predictions(p)) for p in (home / "theirs.csv", tmp_path / "out/predictions.csv"))
     assert before["b.png"] == after["b.png"] and before["a.png"] != after["a.png"]
     asked.fails = None
     asked.clear()
     result = call(home, tmp_path / "out")
-    assert result.exit_code == 0 and len(asked) == 1 and "2 of 3 pictures were refined before" in result.stderr
+    assert result.exit_code == 0 and len(asked) == 1 and "2 of 3 images were refined before" in result.stderr
     assert call(home, tmp_path / "straight").exit_code == 0
     assert content(tmp_path / "out") == content(tmp_path / "straight")
     assert "already" in str(call(home, tmp_path / "out").exception), "what is done is not done again unasked"
@@ -129,7 +129,7 @@ def test_another_question_uses_nothing_of_what_was_kept(home, tmp_path, asked, m
     assert call(home, tmp_path / "out", *more).exit_code == 0 and len(asked) == 3
 
 
-def test_other_masks_or_another_picture_are_refined_again(home, tmp_path, asked):
+def test_other_masks_or_another_image_are_refined_again(home, tmp_path, asked):
     import shutil
 
     mine = shutil.copytree(home, tmp_path / "mine")
@@ -183,7 +183,7 @@ def test_refined_masks_are_the_methods_own(home, tmp_path):
     """The command writes what `TwoStage.refine` gives, in the bones that were asked for and were taken."""
     assert call(home, tmp_path / "out", "--classes", "Capitate,Lunate").exit_code == 0
     record = json.loads((tmp_path / "out/refinement.json").read_text())
-    used = {d["bone"] for d in record["pictures"][0]["decisions"] if d["used"]}
+    used = {d["bone"] for d in record["images"][0]["decisions"] if d["used"]}
     method = TwoStage.from_path(home / "weights")
     theirs = dict(read_predictions(home / "theirs.csv"))["a.png"]
     image = cv2.imread(str(home / "images/a.png"), 0).astype(np.float32) / 255

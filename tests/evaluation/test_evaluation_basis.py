@@ -6,11 +6,11 @@ from handbone.evaluation.basis import basis, headline_rows
 
 
 def rows(*parts, fold=None):
-    return pd.DataFrame({"part": parts, "gate_fold": [fold if part == "validation" else None for part in parts]})
+    return pd.DataFrame({"split": parts, "gate_fold": [fold if part == "validation" else None for part in parts]})
 
 
 def test_a_test_set_alone_is_judged_where_there_is_one():
-    assert set(headline_rows(rows("validation", "test", "validation"))["part"]) == {"test"}
+    assert set(headline_rows(rows("validation", "test", "validation"))["split"]) == {"test"}
     assert len(headline_rows(rows("validation", "validation"))) == 2
 
 

@@ -6,12 +6,12 @@ from handbone.anatomy import COUNT
 from handbone.method.calibration import gate
 
 
-def nested(trials, pictures):
-    """Mean gain of a trial, and share of all (picture, bone) pairs harmed, behind the gates of nested folds."""
+def nested(trials, images):
+    """Mean gain of a trial, and share of all (image, bone) pairs degraded, behind the gates of nested folds."""
     patients = sorted({trial.patient for trial in trials})
     fits = gate.cross_fit_gates(patients, [[t for t in trials if t.patient == patient] for patient in patients])
     used = np.array(
-        [behind.harm(t.bone, t.evidence) <= behind.limit for t in trials for behind in [fits.without(t.patient)]]
+        [behind.degradation(t.bone, t.evidence) <= behind.limit for t in trials for behind in [fits.without(t.patient)]]
     )
     gains = np.array([trial.gain for trial in trials])
-    return gains[used].sum() / len(gains), np.count_nonzero(gains[used] < -gate.HARM) / (pictures * COUNT)
+    return gains[used].sum() / len(gains), np.count_nonzero(gains[used] < -gate.DEGRADATION) / (images * COUNT)

@@ -5,13 +5,13 @@ from functools import partial
 
 import numpy as np
 import pytest
-from stages_hands import DiscReader, disc_picture, hand_points
+from stages_hands import DiscReader, disc_image, hand_points
 
 from handbone.anatomy import CARPALS, COUNT, INDEX, NAMES
 from handbone.core.bone_masks import shared_area
 from handbone.method.calibration import calibrate as calibration
 from handbone.method.calibration.calibrate import Calibration, CalibrationImage, Learned, calibrate
-from handbone.method.calibration.gate import HARM, Gate
+from handbone.method.calibration.gate import DEGRADATION, Gate
 from handbone.method.calibration.presence import Presence
 from handbone.method.settings import MethodSettings
 from handbone.method.two_stage import Stage, TwoStage
@@ -41,15 +41,15 @@ class Specked(DiscReader):
         return logits
 
 
-def dice(truth, masks):
-    shared = np.array([shared_area(truth, bone, masks, bone) for bone in range(COUNT)])
-    return (2 * shared + 1e-4) / (truth.areas() + masks.areas() + 1e-4)
+def dice(ground_truth, masks):
+    shared = np.array([shared_area(ground_truth, bone, masks, bone) for bone in range(COUNT)])
+    return (2 * shared + 1e-4) / (ground_truth.areas() + masks.areas() + 1e-4)
 
 
 def hand(seed):
     points = hand_points(unit=260.0, at=np.array([300.0, 440.0]), seed=seed, noise=0.2)
     points[INDEX["Pisiform"]] += 0.3 * (points[INDEX["Pisiform"]] - points[INDEX["Capitate"]])
-    return disc_picture(points, (700, 620), 9)
+    return disc_image(points, (700, 620), 9)
 
 
 @pytest.fixture(scope="module")
@@ -67,8 +67,8 @@ def hands():
 def images(method, hands):
     """Both hands of each patient."""
     return [
-        CalibrationImage(f"ID{n // 2}", partial(np.copy, image), partial(dice, truth), method.read(image))
-        for n, (image, truth) in enumerate(hands)
+        CalibrationImage(f"ID{n // 2}", partial(np.copy, image), partial(dice, ground_truth), method.read(image))
+        for n, (image, ground_truth) in enumerate(hands)
     ]
 
 
@@ -78,26 +78,28 @@ def learned(method, images):
 
 
 def test_what_is_measured_behind_the_gate_is_what_prediction_gives(method, hands, images, learned):
-    """The figures of the gate come from masks; prediction behind each fold's gate gives these very masks."""
+    """The metrics of the gate come from masks; prediction behind each fold's gate gives these very masks."""
     changes, trials = [], 0
-    for (image, truth), calibrated in zip(hands, images, strict=True):
+    for (image, ground_truth), calibrated in zip(hands, images, strict=True):
         applied = learned.of(calibrated.patient).model_copy(update={"presence": None}).applied_to(method.settings)
         behind = replace(method, settings=applied).predict(image)
         alone = TwoStage(method.coarse_stage, settings=method.settings.model_copy(update={"refiner": None})).predict(
             image
         )
-        changes.append(dice(truth, behind.final.threshold(0.35)) - dice(truth, alone.final.threshold(0.35)))
-        trials += sum(decision.harm is not None for decision in behind.decisions)
+        changes.append(
+            dice(ground_truth, behind.final.threshold(0.35)) - dice(ground_truth, alone.final.threshold(0.35))
+        )
+        trials += sum(decision.degradation is not None for decision in behind.decisions)
     gate = learned.final.gate
     assert trials > PATIENTS and gate.gain > 0
     assert gate.gain == pytest.approx(np.sum(changes) / trials, abs=2e-5)
-    assert gate.harmed == pytest.approx((np.array(changes) < -HARM).mean(), abs=2e-5)
+    assert gate.degraded == pytest.approx((np.array(changes) < -DEGRADATION).mean(), abs=2e-5)
 
 
 def test_the_final_settings_are_what_is_applied_to_new_patients(method, learned):
     settings = learned.of("somebody else").applied_to(method.settings)
     assert settings.refiner.gate == learned.final.gate and settings.presence == learned.final.presence
-    assert settings.threshold == 0.35 and settings.refiner.gate.pictures == 2 * PATIENTS
+    assert settings.threshold == 0.35 and settings.refiner.gate.images == 2 * PATIENTS
     assert Calibration.model_validate_json(learned.model_dump_json()) == learned
 
 
@@ -108,11 +110,11 @@ def test_no_gate_decides_for_a_patient_that_it_knows(method, images, learned, mo
     for fold, known in enumerate(learned.folds):
         others = [image for image in images if learned.fold_of[image.patient] != fold]
         alone = calibrate(method, others, gates=True, presence=False).final.gate
-        assert 0 < known.gate.pictures == len(others) < len(images)
+        assert 0 < known.gate.images == len(others) < len(images)
         assert (known.gate.coefficients, known.gate.limit) == (alone.coefficients, alone.limit)
 
 
-def test_a_patients_truth_changes_neither_its_gate_nor_its_limit(method, images, learned):
+def test_a_patients_ground_truth_changes_neither_its_gate_nor_its_limit(method, images, learned):
     """All labels of one patient are turned into nonsense: what decides in that patient's images stays."""
     spoilt = [
         replace(image, dice=lambda masks: np.where(masks.present(), 0.0, 1.0)) if image.patient == "ID3" else image
@@ -136,7 +138,7 @@ def test_presence_is_judged_on_patients_that_it_does_not_know():
     from handbone.method.calibration import logistic
 
     seen = logistic.chance(fitted.coefficients, table) < 0.5
-    assert fitted.pictures == 20 and fitted.coefficients == Presence.fit(rows).coefficients
+    assert fitted.images == 20 and fitted.coefficients == Presence.fit(rows).coefficients
     assert seen[~right].mean() - seen[right].mean() > fitted.wrong_hidden - fitted.right_hidden + 0.02
 
 
@@ -144,9 +146,9 @@ def test_presence_leaves_patients_out_and_not_rows(monkeypatch):
     known = []
     fit = Presence.fit.__func__
 
-    def noted(cls, pictures):
-        known.append({float(table[0, 0]) for table, _ in pictures})
-        return fit(cls, pictures)
+    def noted(cls, images):
+        known.append({float(table[0, 0]) for table, _ in images})
+        return fit(cls, images)
 
     monkeypatch.setattr(Presence, "fit", classmethod(noted))
     rows = [(np.full((4, 4), float(n // 2)) + 0.0, np.array([True, False, True, True])) for n in range(20)]
@@ -158,7 +160,7 @@ def test_presence_leaves_patients_out_and_not_rows(monkeypatch):
 
 def test_too_few_patients_leave_the_fixed_limits(method, images):
     learned = calibrate(method, images[: 2 * 9], gates=True, presence=True)
-    assert learned.final.gate is None and learned.folds == () and learned.final.presence.pictures == 18
+    assert learned.final.gate is None and learned.folds == () and learned.final.presence.images == 18
     assert learned.final.applied_to(method.settings).refiner == method.settings.refiner
     assert calibrate(method, images, gates=False, presence=False) == Calibration(final=Learned())
 
@@ -176,11 +178,11 @@ def test_decisions_behind_the_gate_name_the_chance_of_the_folds_gate(method, han
     decided = {d.bone: d for d in outcome.decisions}
     assert set(decided) == {NAMES[bone] for bone in CARPALS}
     for bone, decision in decided.items():
-        if decision.harm is not None:
-            assert decision.harm == learned.of("ID0").gate.harm(INDEX[bone], decision.evidence)
-            assert decision.used == (decision.harm <= learned.of("ID0").gate.limit)
+        if decision.degradation is not None:
+            assert decision.degradation == learned.of("ID0").gate.degradation(INDEX[bone], decision.evidence)
+            assert decision.used == (decision.degradation <= learned.of("ID0").gate.limit)
 
 
 def test_without_any_trial_a_gate_is_shut():
     gate = Gate.fit([], 7)
-    assert gate.limit == 0 and gate.pictures == 7 and calibration.FEWEST == 10
+    assert gate.limit == 0 and gate.images == 7 and calibration.FEWEST == 10

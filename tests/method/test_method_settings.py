@@ -18,7 +18,7 @@ from handbone.method.two_stage import Stage, TwoStage
 from handbone.recipe import schema
 from handbone.weights.network_file import read_card
 
-GATE = Gate(coefficients=(1.0, *[0.0] * (4 + COUNT)), limit=0.25, pictures=30, gain=0.01, harmed=0.002)
+GATE = Gate(coefficients=(1.0, *[0.0] * (4 + COUNT)), limit=0.25, images=30, gain=0.01, degraded=0.002)
 PROMPT = schema.Prompt(prompter={"name": "none"})
 FULL = MethodSettings(
     threshold=0.35,
@@ -28,8 +28,8 @@ FULL = MethodSettings(
     views=("turned",),
     find_hand=64,
     postprocess=True,
-    presence=Presence(coefficients=(0.0,) * 5, pictures=30, wrong_hidden=0.75),
-    refiner=RefinerSettings(gate=GATE, crop=schema.Crop(window=700), either_side=False),
+    presence=Presence(coefficients=(0.0,) * 5, images=30, wrong_hidden=0.75),
+    refiner=RefinerSettings(gate=GATE, roi=schema.Roi(size_px=700), flip_safe=False),
 )
 
 
@@ -38,8 +38,8 @@ def test_everything_travels_in_the_card_of_the_coarse_network(tmp_path):
     save(tmp_path / "refiner.safetensors", "refiner", seed=1)
     assert read_settings(tmp_path) == FULL
     method = TwoStage.from_path(tmp_path)
-    assert method.settings == FULL and method.threshold == 0.35 and len(method.windows) == 1
-    assert method.windows[0].crop.window == 700
+    assert method.settings == FULL and method.threshold == 0.35 and len(method.rois) == 1
+    assert method.rois[0].roi.size_px == 700
     assert not method.coarse_stage.predictor.half and not method.refine_stage.predictor.half, "precision of the card"
 
 
@@ -142,7 +142,7 @@ def test_predicting_does_not_wait_for_scikit_learn():
     assert done.stdout.strip() == "False"
 
 
-def test_the_threshold_decides_masks_windows_and_the_gate():
+def test_the_threshold_decides_masks_rois_and_the_gate():
     """A disc whose edge is faint: the lower threshold gives the larger mask in every stage."""
 
     class Faint(DiscReader):
@@ -152,9 +152,9 @@ def test_the_threshold_decides_masks_windows_and_the_gate():
             # Inside .99, on the faint edge .4.
             return np.where(core > 0, 5.0, np.where(wide > 0, np.log(0.4 / 0.6), -9.0)).astype(np.float32)
 
-    from test_method_two_stage import picture
+    from test_method_two_stage import image
 
-    image, _ = picture()
+    image, _ = image()
     areas = {}
     for threshold in (0.35, 0.5):
         settings = MethodSettings(threshold=threshold, refiner={})

@@ -15,14 +15,14 @@ from handbone.recipe.schema import Data, Recipe
 from handbone.runs.context import Context
 from handbone.runs.folder import RunFolder
 from handbone.runs.steps.evaluate import evaluate
-from handbone.runs.steps.predict import predict_pictures
+from handbone.runs.steps.predict import predict_images
 
 pytestmark = pytest.mark.usefixtures("one_thread")
 
 
 def gate(limit):
-    """It gives every mask the same chance of harm, .5."""
-    return Gate(coefficients=(0.0,) * (5 + COUNT), limit=limit, pictures=12)
+    """It gives every mask the same chance of degradation, .5."""
+    return Gate(coefficients=(0.0,) * (5 + COUNT), limit=limit, images=12)
 
 
 @pytest.fixture
@@ -38,15 +38,15 @@ def context(contest, tmp_path):
     )
     folder = RunFolder(tmp_path / "run")
     labelled = dataset.labelled()
-    people = list(dict.fromkeys(sample.person for sample in labelled))
+    patients = list(dict.fromkeys(sample.patient_id for sample in labelled))
     parts = {"train": [], "validation": [sample.name for sample in labelled], "test": []}
     learned = Calibration(
         final=Learned(gate=gate(0.9)),
         folds=(Learned(gate=gate(0.9)), Learned(gate=gate(0.1))),
-        fold_of={person: number % 2 for number, person in enumerate(people)},
+        fold_of={patient_id: number % 2 for number, patient_id in enumerate(patients)},
     )
     for step, files in {
-        "pictures": {"parts.json": parts, "problems.json": []},
+        "images": {"splits.json": parts, "problems.json": []},
         "calibration": {"calibration.json": learned.model_dump(mode="json")},
     }.items():
         folder.step(step).mkdir(parents=True)
@@ -59,12 +59,12 @@ def context(contest, tmp_path):
 
 def test_no_gate_decides_in_an_image_of_a_patient_that_it_knows(context, tmp_path):
     predictions = context.folder.step("predictions")
-    predict_pictures(context, predictions)
+    predict_images(context, predictions)
     folds = {}
     for sample in context.predicted:
-        record = json.loads((predictions / "pictures" / f"{sample.name}.json").read_text())
+        record = json.loads((predictions / "images" / f"{sample.name}.json").read_text())
         folds[sample.name] = record["gate_fold"]
-        judged = [d for d in record["decisions"] if d["harm"] is not None]
+        judged = [d for d in record["decisions"] if d["degradation"] is not None]
         assert judged, "the gate was asked"
         assert all(d["used"] is (record["gate_fold"] == 0) for d in judged)
     assert set(folds.values()) == {0, 1}

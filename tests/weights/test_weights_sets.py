@@ -33,7 +33,7 @@ def test_shipped_and_fetched_sets_are_found_by_their_folders_names(packed, place
     assert [(s.name, s.origin) for s in known()] == [("theirs", "fetched"), ("zero_shot", "shipped")]
     one = find("theirs")
     assert one.files == {s: places.fetched / "theirs" / f"{s}.safetensors" for s in ("coarse", "refiner")}
-    assert (one.summary, one.licence, one.figures["all"]["merged"]) == ("for tests", "Apache-2.0", 0.93)
+    assert (one.summary, one.licence, one.metrics["all"]["merged"]) == ("for tests", "Apache-2.0", 0.93)
     one.verify()
     with pytest.raises(UnknownNameError, match="did you mean 'zero_shot'"):
         find("zeroshot")

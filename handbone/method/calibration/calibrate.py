@@ -14,15 +14,15 @@ from pydantic import Field
 from handbone.anatomy import COUNT, INDEX
 from handbone.core.bone_masks import BoneMasks
 from handbone.method.calibration.folds import CrossFit
-from handbone.method.calibration.gate import HARM, Gate, Trial, cross_fit_gates, verdict
+from handbone.method.calibration.gate import DEGRADATION, CalibrationSample, Gate, accept, cross_fit_gates
 from handbone.method.calibration.presence import Presence, features
 from handbone.method.merge import Decision
-from handbone.method.outcome import Outcome, Reading
+from handbone.method.outcome import MethodResult, Reading
 from handbone.method.settings import MethodSettings
 from handbone.method.two_stage import TwoStage
 from handbone.recipe import schema
 
-#: With fewer patients chances of harm would be guesses.
+#: With fewer patients probabilities of degradation would be guesses.
 FEWEST = 10
 # A mask that overlaps its bone less than this is wrong.
 _RIGHT = 0.5
@@ -85,8 +85,8 @@ class _Later:
     limits: the fixed ones, which hold beside the gate. gated: a method with another gate of this stage.
     """
 
-    decide: Callable[[TwoStage, int], Outcome]
-    decisions: Callable[[Outcome], list[Decision]]
+    decide: Callable[[TwoStage, int], MethodResult]
+    decisions: Callable[[MethodResult], list[Decision]]
     limits: schema.Merge
     gated: Callable[[Gate | None], TwoStage]
 
@@ -100,7 +100,7 @@ def calibrate(method: TwoStage, images: Sequence[CalibrationImage], *, gates: bo
     gates, presence: what to learn. Gates need `FEWEST` patients.
     """
     settings, patients = method.settings, [image.patient for image in images]
-    outcomes = [Outcome(i.reading.coarse, i.reading.coarse, location=i.reading.location) for i in images]
+    outcomes = [MethodResult(i.reading.coarse, i.reading.coarse, location=i.reading.location) for i in images]
     gate = prompt_gate = learned_presence = None
     enough = gates and len(set(patients)) >= FEWEST
     if settings.refiner is not None:
@@ -139,8 +139,8 @@ def _joined(gate: CrossFit[Gate] | None, prompt_gate: CrossFit[Gate] | None, pre
 
 
 def _through(
-    stage: _Later, method: TwoStage, images: Sequence[CalibrationImage], before: Sequence[Outcome], *, learn: bool
-) -> tuple[CrossFit[Gate] | None, list[Outcome]]:
+    stage: _Later, method: TwoStage, images: Sequence[CalibrationImage], before: Sequence[MethodResult], *, learn: bool
+) -> tuple[CrossFit[Gate] | None, list[MethodResult]]:
     """The gate of a stage, and the outcomes behind it, each by the gate of the fold that leaves its patient out."""
     patients, gates = [image.patient for image in images], None
     dice = [_dice(method, image, outcome) for image, outcome in zip(images, before, strict=True)]
@@ -162,29 +162,29 @@ def _through(
 
 
 def _trials(
-    stage: _Later, method: TwoStage, image: CalibrationImage, eager: Outcome, before: np.ndarray
-) -> list[Trial]:
+    stage: _Later, method: TwoStage, image: CalibrationImage, eager: MethodResult, before: np.ndarray
+) -> list[CalibrationSample]:
     """What became of each bone that the gate will have a say in, where every mask was taken."""
     gains, found = _dice(method, image, eager) - before, []
     for decision in stage.decisions(eager):
         bone, seen = INDEX[decision.bone], decision.evidence
-        if decision.used and seen.before and verdict(bone, seen, stage.limits, None, may_add=True)[0]:
-            found.append(Trial(image.patient, bone, seen, float(gains[bone])))
+        if decision.used and seen.before and accept(bone, seen, stage.limits, None, may_add=True)[0]:
+            found.append(CalibrationSample(image.patient, bone, seen, float(gains[bone])))
     return found
 
 
 def _measured(gate: Gate, changes: np.ndarray, trials: int) -> Gate:
     """The gate with what the folds' gates brought: changes of Dice (images, 29) on patients that they did not know."""
-    gain, harmed = changes.sum() / trials, np.count_nonzero(changes < -HARM) / (len(changes) * COUNT)
-    return gate.model_copy(update={"gain": round(float(gain), 5), "harmed": round(float(harmed), 5)})
+    gain, degraded = changes.sum() / trials, np.count_nonzero(changes < -DEGRADATION) / (len(changes) * COUNT)
+    return gate.model_copy(update={"gain": round(float(gain), 5), "degraded": round(float(degraded), 5)})
 
 
-def _dice(method: TwoStage, image: CalibrationImage, outcome: Outcome) -> np.ndarray:
+def _dice(method: TwoStage, image: CalibrationImage, outcome: MethodResult) -> np.ndarray:
     """(29,) of the outcome's masks as prediction would give them."""
     return image.dice(method.conclude(outcome).final.threshold(method.threshold))
 
 
-def _rows(method: TwoStage, image: CalibrationImage, outcome: Outcome) -> tuple[np.ndarray, np.ndarray]:
+def _rows(method: TwoStage, image: CalibrationImage, outcome: MethodResult) -> tuple[np.ndarray, np.ndarray]:
     """What is known of each mask of an outcome (n, 4), and whether it is right (n,)."""
     last = method.conclude(outcome)
     table, seen = features(last.final, method.threshold, last.agreement)

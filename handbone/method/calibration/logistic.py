@@ -7,7 +7,7 @@ import numpy as np
 _ROUNDS = 200
 
 
-def chance(coefficients: Sequence[float], table: np.ndarray) -> np.ndarray:
+def probability(coefficients: Sequence[float], table: np.ndarray) -> np.ndarray:
     """The probability (n,) of each row of a table (n, k), from k + 1 coefficients, the intercept first."""
     intercept, *slopes = coefficients
     value = intercept + np.asarray(table) @ np.array(slopes)
@@ -19,7 +19,7 @@ def fit(table: np.ndarray, happened: np.ndarray, ridge: np.ndarray | float = 1.0
 
     Parameters
     ----------
-    ridge: positive pull of each of the k slopes towards 0, in rows' worth; the intercept is free.
+    ridge: positive L2 penalty of each of the k slopes, in rows' worth; the intercept is free.
     """
     # Late: whoever only predicts does not wait for it.
     from sklearn.linear_model import LogisticRegression

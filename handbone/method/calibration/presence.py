@@ -1,4 +1,4 @@
-"""How likely a bone's mask is right: calibrated on phantoms, some of whose bones are missing, cut or hidden.
+"""How likely a bone's mask is right: calibrated on synthetic hands, some of whose bones are missing, cut or hidden.
 
 A network's probability says how sure it is of pixels, not of a bone. Logistic regression on four features, and on the
 anatomical prior's agreement where there is one, turns what is known of a mask into the probability that it overlaps its
@@ -31,17 +31,17 @@ _AGREEMENT = 0.05, 0.99
 
 
 class Presence(schema.Table):
-    """Coefficients of the logistic regression, the constant first, over the columns of `features`.
+    """Coefficients of the logistic regression, the intercept first, over the columns of `features`.
 
     features: names of those columns; weights files from before there was a prior do not name them.
-    pictures: how many it was calibrated on.
+    images: how many it was calibrated on.
     wrong_hidden, right_hidden: shares of the wrong and of the right masks that it leaves out, on patients that it did
         not know; None where nobody measured, or where there is no such mask.
     """
 
     features: tuple[Feature, ...] = _OF_MASKS
     coefficients: tuple[float, ...]
-    pictures: int = 0
+    images: int = 0
     wrong_hidden: float | None = None
     right_hidden: float | None = None
 
@@ -64,25 +64,25 @@ class Presence(schema.Table):
         agreement: (29,) Dice of each mask with what the prior expects, where that is among the features.
         """
         table, seen = features(probabilities, threshold, agreement if self.needs_prior else None)
-        return np.where(seen, logistic.chance(self.coefficients, table), 0.0)
+        return np.where(seen, logistic.probability(self.coefficients, table), 0.0)
 
     @classmethod
-    def fit(cls, pictures: Sequence[tuple[np.ndarray, np.ndarray]]) -> Self:
-        """From each picture's features (n, 4), or (n, 5) with a prior, and whether each mask was right (n,)."""
-        table, right = (np.concatenate(each) for each in zip(*pictures, strict=True))
+    def fit(cls, images: Sequence[tuple[np.ndarray, np.ndarray]]) -> Self:
+        """From each image's features (n, 4), or (n, 5) with a prior, and whether each mask was right (n,)."""
+        table, right = (np.concatenate(each) for each in zip(*images, strict=True))
         names = _OF_MASKS if table.shape[1] == len(_OF_MASKS) else (*_OF_MASKS, "prior")
-        return cls(features=names, coefficients=logistic.fit(table, right), pictures=len(pictures))
+        return cls(features=names, coefficients=logistic.fit(table, right), images=len(images))
 
     @classmethod
-    def cross_fit(cls, patients: Sequence[Hashable], pictures: Sequence[tuple[np.ndarray, np.ndarray]]) -> Self:
+    def cross_fit(cls, patients: Sequence[Hashable], images: Sequence[tuple[np.ndarray, np.ndarray]]) -> Self:
         """As `fit`, with what it hides of patients that a fit to the other folds' patients does not know.
 
-        patients: whose each picture is.
+        patients: whose each image is.
         """
-        fits = cross_fit(patients, lambda numbers: cls.fit([pictures[n] for n in numbers]))
+        fits = cross_fit(patients, lambda numbers: cls.fit([images[n] for n in numbers]))
         hidden, right = [], []
-        for patient, (table, correct) in zip(patients, pictures, strict=True):
-            hidden.append(logistic.chance(fits.without(patient).coefficients, table) < SHOWN)
+        for patient, (table, correct) in zip(patients, images, strict=True):
+            hidden.append(logistic.probability(fits.without(patient).coefficients, table) < SHOWN)
             right.append(correct)
         gone, correct = np.concatenate(hidden), np.concatenate(right)
         shares = {"wrong_hidden": _share(gone[~correct]), "right_hidden": _share(gone[correct])}
@@ -114,10 +114,10 @@ def features(
         table[bone, 0] = np.log(mean / (1 - mean))
         table[bone, 1] = np.count_nonzero(inside) / np.count_nonzero(crop)
         if fits is not None:
-            area = abs(np.log(areas[bone] / (REFERENCE_AREAS[bone] * fits[0].unit_px ** 2)))
+            area = abs(np.log(areas[bone] / (REFERENCE_AREAS[bone] * fits[0].mc3_length_px ** 2)))
             stray = np.hypot(*(centroids[bone] - fits[0].place(CENTROIDS_XY[[bone]])[0]))
             table[bone, 2] = min(area, _MOST_AREA)
-            table[bone, 3] = min(stray / (SPREAD[bone] * fits[0].unit_px), _MOST_STRAY)
+            table[bone, 3] = min(stray / (SPREAD[bone] * fits[0].mc3_length_px), _MOST_STRAY)
         else:
             table[bone, 2:] = _MOST_AREA, _MOST_STRAY
     if agreement is not None:

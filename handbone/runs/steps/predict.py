@@ -1,4 +1,4 @@
-"""The step that predicts validation and test pictures with both stages."""
+"""The step that predicts validation and test images with both stages."""
 
 import json
 from collections.abc import Iterator
@@ -7,7 +7,7 @@ from pathlib import Path
 
 from handbone.core.bone_probabilities import BoneProbabilities
 from handbone.core.errors import HandboneError
-from handbone.core.files import whole_file, write_json
+from handbone.core.files import atomic_file, write_json
 from handbone.core.progress import track
 from handbone.core.samples import Sample
 from handbone.evaluation.columns import GATE_FOLD
@@ -16,7 +16,7 @@ from handbone.method.calibration.calibrate import Calibration
 from handbone.method.confidence import confidence_of
 from handbone.method.settings import MethodSettings, PriorSettings
 from handbone.method.two_stage import TwoStage
-from handbone.plugins.events import PREDICTION_MADE, fire, wanted
+from handbone.plugins.events import PREDICTION_MADE, has_listeners, notify
 from handbone.runs.context import Context
 from handbone.runs.steps.prompter import gather_prompter
 from handbone.weights import STAGE_FILES, find_prior, resolve
@@ -28,7 +28,7 @@ CALIBRATION_FILE = "calibration.json"
 
 @dataclass(frozen=True, eq=False)
 class Prediction:
-    """What the step left of one picture."""
+    """What the step left of one image."""
 
     sample: Sample
     coarse: BoneProbabilities
@@ -36,25 +36,27 @@ class Prediction:
     record: dict
 
 
-def predict_pictures(context: Context, part: Path) -> None:
-    """Predict every picture; leaves coarse and merged probabilities, a record each, and `predictions.csv`.
+def predict_images(context: Context, workdir: Path) -> None:
+    """Predict every image; leaves coarse and merged probabilities, a record each, and `predictions.csv`.
 
-    The CSV holds the test pictures, or the validation pictures where there are none. Pictures that an interrupted run
+    The CSV holds the test images, or the validation images where there are none. Images that an interrupted run
     has done are not done again.
     """
     settings, learned = recipe_settings(context), calibration(context)
-    gather_weights(context, part / "weights", learned.final.applied_to(settings))
-    method = TwoStage.from_path(part / "weights")
+    gather_weights(context, workdir / "weights", learned.final.applied_to(settings))
+    method = TwoStage.from_path(workdir / "weights")
     for sample in track(context.predicted, "Predicting"):
-        if not _file(part, sample, "json").exists():
-            # A gate that was learned on validation pictures decides in none of the patients that it knows.
-            own = learned.of(sample.person).applied_to(settings)
-            _predict(replace(method, settings=own), context, sample, part, fold=learned.fold_of.get(sample.person))
-    chosen = context.parts["test"] or context.parts["validation"]
-    with PredictionsWriter(part / "predictions.csv") as writer:
+        if not _file(workdir, sample, "json").exists():
+            # A gate that was learned on validation images decides in none of the patients that it knows.
+            own = learned.of(sample.patient_id).applied_to(settings)
+            _predict(
+                replace(method, settings=own), context, sample, workdir, fold=learned.fold_of.get(sample.patient_id)
+            )
+    chosen = context.splits["test"] or context.splits["validation"]
+    with PredictionsWriter(workdir / "predictions.csv") as writer:
         for sample in track(sorted(chosen, key=lambda s: s.name), "Writing masks"):
             writer.write(
-                sample.name, BoneProbabilities.load(_file(part, sample, "merged.npz")).threshold(method.threshold)
+                sample.name, BoneProbabilities.load(_file(workdir, sample, "merged.npz")).threshold(method.threshold)
             )
 
 
@@ -82,7 +84,7 @@ def gather_weights(context: Context, folder: Path, settings: MethodSettings) -> 
     if recipe.prompt is not None:
         gather_prompter(context, folder)
     if recipe.predict.prior is not None:
-        with whole_file(folder / STAGE_FILES["prior"]) as temporary:
+        with atomic_file(folder / STAGE_FILES["prior"]) as temporary:
             temporary.write_bytes(prior_file(recipe.predict.prior).read_bytes())
 
 
@@ -100,10 +102,10 @@ def prior_file(name: str) -> Path:
     return file
 
 
-def _predict(method: TwoStage, context: Context, sample: Sample, part: Path, *, fold: int | None) -> None:
+def _predict(method: TwoStage, context: Context, sample: Sample, workdir: Path, *, fold: int | None) -> None:
     outcome = method.predict(context.cache.image(sample.image))
-    outcome.coarse.save(_file(part, sample, "coarse.npz"))
-    outcome.final.save(_file(part, sample, "merged.npz"))
+    outcome.coarse.save(_file(workdir, sample, "coarse.npz"))
+    outcome.final.save(_file(workdir, sample, "merged.npz"))
     frames = {name: frame.to_json() for name, frame in outcome.frames.items()}
     record = {"frames": frames, "decisions": [d.to_json() for d in outcome.decisions], "seconds": outcome.seconds}
     record[GATE_FOLD] = fold
@@ -112,19 +114,19 @@ def _predict(method: TwoStage, context: Context, sample: Sample, part: Path, *, 
     if method.prompter is not None:
         record["answers"] = [answer.to_json() for answer in outcome.answers]
         record["prompt_decisions"] = [d.to_json() for d in outcome.prompt_decisions]
-    # Last, since its presence says that the picture is done.
-    write_json(_file(part, sample, "json"), record)
-    if wanted(PREDICTION_MADE):
+    # Last, since its presence says that the image is done.
+    write_json(_file(workdir, sample, "json"), record)
+    if has_listeners(PREDICTION_MADE):
         masks = outcome.final.threshold(method.threshold)
-        fire(PREDICTION_MADE, image_name=sample.name, masks=masks, confidence=confidence_of(outcome, masks))
+        notify(PREDICTION_MADE, image_name=sample.name, masks=masks, confidence=confidence_of(outcome, masks))
 
 
-def _file(part: Path, sample: Sample, kind: str) -> Path:
-    return part / "pictures" / f"{sample.name}.{kind}"
+def _file(workdir: Path, sample: Sample, kind: str) -> Path:
+    return workdir / "images" / f"{sample.name}.{kind}"
 
 
 def coarse_file(context: Context, sample: Sample) -> Path:
-    """Where the step left a picture's coarse probabilities.
+    """Where the step left an image's coarse probabilities.
 
     Raises
     ------
@@ -133,31 +135,33 @@ def coarse_file(context: Context, sample: Sample) -> Path:
     path = _file(context.folder.step("predictions"), sample, "coarse.npz")
     if not path.is_file():
         raise HandboneError(
-            "the run has no prediction of this picture any more", where=sample.name, remedy="run it again"
+            "the run has no prediction of this image any more", where=sample.name, remedy="run it again"
         )
     return path
 
 
 def load_prediction(context: Context, sample: Sample) -> Prediction:
-    """What the step left of one picture.
+    """What the step left of one image.
 
     Raises
     ------
     HandboneError: its files are not there or damaged.
     """
-    part = context.folder.step("predictions")
+    workdir = context.folder.step("predictions")
     try:
-        record = json.loads(_file(part, sample, "json").read_text(encoding="utf-8"))
-        coarse, merged = (BoneProbabilities.load(_file(part, sample, f"{kind}.npz")) for kind in ("coarse", "merged"))
+        record = json.loads(_file(workdir, sample, "json").read_text(encoding="utf-8"))
+        coarse, merged = (
+            BoneProbabilities.load(_file(workdir, sample, f"{kind}.npz")) for kind in ("coarse", "merged")
+        )
     except (OSError, ValueError) as error:
-        remedy = f"delete {part} and run the same command again"
+        remedy = f"delete {workdir} and run the same command again"
         raise HandboneError(
-            f"the prediction of {sample.name} cannot be read: {error}", where=part, remedy=remedy
+            f"the prediction of {sample.name} cannot be read: {error}", where=workdir, remedy=remedy
         ) from None
     return Prediction(sample, coarse, merged, record)
 
 
 def load_predictions(context: Context) -> Iterator[Prediction]:
-    """Every predicted picture, one at a time."""
+    """Every predicted image, one at a time."""
     for sample in context.predicted:
         yield load_prediction(context, sample)

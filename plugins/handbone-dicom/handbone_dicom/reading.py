@@ -1,4 +1,4 @@
-"""A DICOM file to a picture as a workstation shows it, with nothing of the person in it."""
+"""A DICOM file to an image as a workstation shows it, with nothing of the patient in it."""
 
 from pathlib import Path
 
@@ -54,11 +54,11 @@ def read_radiograph(path: Path) -> Radiograph:
 
     Raises
     ------
-    HandboneError: the file cannot be read, is no DICOM, is cut, holds no picture or several, or is compressed in a way
+    HandboneError: the file cannot be read, is no DICOM, is cut, holds no image or several, or is compressed in a way
         that nothing installed can decode; names the file.
     """
     dataset = _open(path)
-    _check_picture(dataset, path)
+    _check_image(dataset, path)
     values = _decode(dataset, path)
     try:
         image = shown(stored(values, dataset), dataset)
@@ -98,17 +98,17 @@ def _open(path: Path) -> Dataset:
     return dataset
 
 
-def _check_picture(dataset: Dataset, path: Path) -> None:
+def _check_image(dataset: Dataset, path: Path) -> None:
     kind = dataset.get("SOPClassUID")
     if not any(name in dataset for name in ("PixelData", "FloatPixelData", "DoubleFloatPixelData")):
-        what = f"a DICOM file without a picture ({kind.name})" if kind else "not a whole DICOM file"
+        what = f"a DICOM file without an image ({kind.name})" if kind else "not a whole DICOM file"
         raise HandboneError(what, where=path, remedy="leave it out, or copy it again from its source")
     if dataset.get("Modality") == "SEG":
         raise HandboneError(f"no radiograph, but masks ({kind.name})", where=path, remedy="leave it out")
     frames = int(dataset.get("NumberOfFrames") or 1)
     if frames > 1:
         remedy = "save the frame that shows the hand as a file of its own"
-        raise HandboneError(f"it holds {frames} pictures, and a radiograph is one", where=path, remedy=remedy)
+        raise HandboneError(f"it holds {frames} images, and a radiograph is one", where=path, remedy=remedy)
     if dataset.get("PhotometricInterpretation") == "PALETTE COLOR":
         raise HandboneError("it is coloured by a palette, and a radiograph is grey", where=path, remedy="leave it out")
 

@@ -4,7 +4,7 @@ import numpy as np
 from pydicom.dataset import Dataset
 from pydicom.pixels import apply_modality_lut, apply_voi
 
-# BT.601, as for colour pictures of other formats.
+# BT.601, as for colour images of other formats.
 _LUMINANCE = np.array([0.299, 0.587, 0.114], np.float32)
 
 
@@ -36,7 +36,7 @@ def shown(values: np.ndarray, dataset: Dataset) -> np.ndarray:
 
 
 def _padding(values: np.ndarray, dataset: Dataset) -> np.ndarray | None:
-    """bool (H, W), what was put round the picture; None where the file does not say."""
+    """bool (H, W), what was put round the image; None where the file does not say."""
     value = dataset.get("PixelPaddingValue")
     if value is None:
         return None
@@ -65,7 +65,7 @@ def _through_lut(measured: np.ndarray, dataset: Dataset) -> np.ndarray | None:
 
 
 def _through_window(measured: np.ndarray, dataset: Dataset) -> np.ndarray | None:
-    """By the first window, PS3.3 C.11.2.1.2 and C.11.2.1.3; None without one, or with one that no picture can have."""
+    """By the first window, PS3.3 C.11.2.1.2 and C.11.2.1.3; None without one, or with one that no image can have."""
     centre, width = (_first(dataset.get(name)) for name in ("WindowCenter", "WindowWidth"))
     function = dataset.get("VOILUTFunction") or "LINEAR"
     if centre is None or width is None or not np.isfinite([centre, width]).all() or width <= (function == "LINEAR"):
@@ -78,7 +78,7 @@ def _through_window(measured: np.ndarray, dataset: Dataset) -> np.ndarray | None
 
 
 def _through_range(measured: np.ndarray, padding: np.ndarray | None) -> np.ndarray:
-    """By the picture's own range."""
+    """By the image's own range."""
     known = measured[::4, ::4] if padding is None else measured[~padding]
     # As for other files of more than 8 bits: a few dead or burnt-in pixels must not set the range.
     low, high = np.percentile(known, (0.1, 99.9)) if known.size else (0.0, 1.0)
