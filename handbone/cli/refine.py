@@ -79,14 +79,14 @@ def command(
     method = _prompting(method, classes, sam)
     rois = method.for_bones(bones)
     source = _source(own_run, coarse, images, invert or method.settings.invert)
-    mark = prediction_fingerprint(
+    fingerprint = prediction_fingerprint(
         name,
         settings=method.settings.model_dump(mode="json", by_alias=True),
         invert=source.invert,
         classes=bones,
         prompter=method.prompter and method.prompter.encoder_id,
     )
-    goes_on = not overwrite and is_unfinished(output, mark, record_file=RECORD_FILE)
+    goes_on = not overwrite and is_unfinished(output, fingerprint, record_file=RECORD_FILE)
     if not goes_on:
         check_output(output, overwrite=overwrite, record=RECORD_FILE, what="refined predictions")
     facts = {
@@ -98,7 +98,9 @@ def command(
     }
     earlier = output if goes_on else None
     try:
-        records = refine_predictions(source, method, rois, output, mark=mark, facts=facts, earlier=earlier)
+        records = refine_predictions(
+            source, method, rois, output, fingerprint=fingerprint, facts=facts, earlier=earlier
+        )
     except KeyboardInterrupt:
         typer.echo("Stopped. The same command continues where it was.", err=True)
         raise typer.Exit(130) from None
@@ -174,7 +176,7 @@ def _prompting(method: "TwoStage", classes: str, sam: str | None) -> "TwoStage":
     else:
         # In the refiner's first ROI, behind the same limits.
         asked = Prompt(prompter=choose(sam), bones=tuple(name.strip() for name in classes.split(",")))
-        prompt = PromptSettings(prompt=asked, crop=settings.refiner.crop, merge=settings.refiner.merge)
+        prompt = PromptSettings(prompt=asked, roi=settings.refiner.roi, merge=settings.refiner.merge)
         prompter = build_prompter(asked.prompter, where="--sam")
     settings = settings.model_copy(update={"prompt": prompt})
     return replace(method, settings=settings, prompter=None if prompt is None else prompter)

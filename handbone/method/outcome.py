@@ -9,7 +9,7 @@ from handbone.method.locate import Location
 from handbone.method.merge import Decision
 from handbone.method.prior.stage import PriorReport
 from handbone.method.prompt import Answer
-from handbone.method.roi import Window
+from handbone.method.roi import RegionOfInterest
 from handbone.method.roi_placement import RoiPlacement
 
 
@@ -23,7 +23,7 @@ class Refined:
     probabilities: of its bones in the image's own pixels; nothing elsewhere.
     """
 
-    roi: Window
+    roi: RegionOfInterest
     where: RoiPlacement
     probabilities: BoneProbabilities
 

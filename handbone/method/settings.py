@@ -16,7 +16,7 @@ from handbone.weights.network_file import WeightsCard, read_card
 #: Under this key a coarse network's card holds the settings.
 METHOD = "method"
 # Limits that refuse nothing, so that each mask shows what it would do.
-_OPEN = {"min_agreement": 0.0, "area_ratio": (0.0, 1e9), "max_shift": 1e9}
+_OPEN = schema.Merge(min_agreement=0.0, area_ratio=(0.0, 1e9), max_shift=1e9)
 
 
 class RefinerSettings(schema.Table):
@@ -64,6 +64,7 @@ class PromptSettings(schema.Table):
     @classmethod
     def from_recipe(cls, recipe: schema.Recipe) -> Self:
         """The settings of a recipe that has the stage."""
+        assert recipe.prompt is not None
         return cls(prompt=recipe.prompt, roi=recipe.roi, merge=recipe.merge)
 
     @property
@@ -158,8 +159,7 @@ class MethodSettings(schema.Table):
 
     def accepting_everything(self) -> Self:
         """The same without limits, gates and presence: every mask of a later stage is taken, and none is left out."""
-        open_limits = schema.Merge(**_OPEN)
-        refiner = {"gate": None, "merge": open_limits}
+        refiner: dict[str, Any] = {"gate": None, "merge": _OPEN}
         prompt = dict(refiner)
         if self.prompt is not None:
             prompt["prompt"] = self.prompt.prompt.model_copy(update={"min_agreement": 0.0})

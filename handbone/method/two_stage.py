@@ -228,14 +228,14 @@ class TwoStage:
 
     def _refined(self, image: np.ndarray, reading: Reading, chosen: Sequence[RegionOfInterest]) -> Reading:
         masks = reading.coarse.threshold(self.threshold)
-        seconds = {**reading.seconds, "crop": 0.0, "refine": 0.0}
+        seconds = {**reading.seconds, "roi": 0.0, "refine": 0.0}
         return replace(
             reading, refined=tuple(self._look(image, masks, roi, seconds) for roi in chosen), seconds=seconds
         )
 
     def _look(self, image: np.ndarray, masks: BoneMasks, roi: RegionOfInterest, seconds: dict[str, float]) -> Refined:
         chosen = self.settings.refiner
-        with _timed(seconds, "crop"):
+        with _timed(seconds, "roi"):
             where = roi.place(masks)
         with _timed(seconds, "refine"):
             seen = predict_refined(

@@ -63,18 +63,20 @@ def make_each(
             try:
                 key = job.key()
                 known = kept.find(job.name, job.stem, key)
-                known = known or (before and kept.link_from(before, job.name, job.stem, key))
-                if known:
+                if known is None and before is not None:
+                    known = kept.copy_from(before, job.name, job.stem, key)
+                if known is not None:
                     results[job.name] = known
                     again += 1
                     continue
-                results[job.name], draw = job.make()
+                made, draw = job.make()
             except Exception as error:  # one image must not cost the others
                 results[job.name] = _failure(job, error, kept)
                 continue
+            results[job.name] = made
             if pending is not None:
                 _finish(*pending, results, kept)
-            pending = job, drawing.submit(_keep, kept, job, key, results[job.name], draw)
+            pending = job, drawing.submit(_keep, kept, job, key, made, draw)
         if pending is not None:
             _finish(*pending, results, kept)
     if again:

@@ -56,7 +56,7 @@ def refine_predictions(
     rois: Sequence[RegionOfInterest],
     folder: Path,
     *,
-    mark: str,
+    fingerprint: str,
     facts: dict[str, Any],
     earlier: Path | None = None,
 ) -> list[Refined]:
@@ -70,9 +70,9 @@ def refine_predictions(
     method: the refiner. rois: what it reads, from `TwoStage.for_bones`.
     folder: gets `predictions.csv`, `decisions.csv`, `refinement.json`, an overlay and a record an image and, for
         failures that nobody foresaw, `errors/STEM.txt`; replaced if it exists.
-    mark: of the method and what it is asked for, see `prediction_fingerprint`.
+    fingerprint: of the method and what it is asked for, see `prediction_fingerprint`.
     facts: further entries for `refinement.json`.
-    earlier: a folder of earlier results, which need not be made again where they are of the same mark.
+    earlier: a folder of earlier results, which need not be made again where they are of the same fingerprint.
 
     Raises
     ------
@@ -80,9 +80,9 @@ def refine_predictions(
     """
     stems = file_stems(source.names)
     with resumable_folder(folder) as part:
-        kept = StoredResults(part, mark)
+        kept = StoredResults(part, fingerprint)
         kept.clean(stems.items())
-        before = StoredResults(earlier, mark) if earlier else None
+        before = StoredResults(earlier, fingerprint) if earlier else None
         jobs = (_job(item, method, rois, kept, stems[item.name]) for item in source)
         results = make_each(jobs, kept, before, title="Refining", total=len(source.names), done="refined")
         records = [_record_of(name, results[name]) for name in source.names]
@@ -92,7 +92,7 @@ def refine_predictions(
                 table.write_cells(item.name, item.cells if isinstance(result, Failure) else result["cells"])
         with atomic_file(part / DECISIONS_FILE) as temporary:
             decisions_table(records).to_csv(temporary, index=False)
-        write_json(part / RECORD_FILE, refinement_json(records, method, {**facts, "fingerprint": mark}))
+        write_json(part / RECORD_FILE, refinement_json(records, method, {**facts, "fingerprint": fingerprint}))
     return records
 
 
@@ -107,7 +107,7 @@ def _job(item: Item, method: TwoStage, rois: Sequence[RegionOfInterest], kept: S
         }
         return result, partial(_draw, name=item.name, image=loaded.image, outcome=outcome, before=before, after=after)
 
-    return Job(item.name, stem, item.name, lambda: fingerprint_of([kept.mark, item.made_from()]), make)
+    return Job(item.name, stem, item.name, lambda: fingerprint_of([kept.fingerprint, item.made_from()]), make)
 
 
 def _record_of(name: str, result: dict[str, Any] | Failure) -> Refined:

@@ -360,8 +360,8 @@ MUTATIONS = (
     Mutation(
         "what the gate brings measured with the gate that knows all",
         "handbone/method/calibration/calibrate.py",
-        "stage.gated(gates and gates.without(patient))",
-        "stage.gated(gates and gates.final)",
+        "None if gates is None else gates.without(patient)",
+        "None if gates is None else gates.final",
         "tests/method/test_method_calibrate.py::test_what_is_measured_behind_the_gate_is_what_prediction_gives",
     ),
     Mutation(

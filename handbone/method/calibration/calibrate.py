@@ -129,13 +129,16 @@ def calibrate(method: TwoStage, images: Sequence[CalibrationImage], *, gates: bo
 
 
 def _joined(gate: CrossFit[Gate] | None, prompt_gate: CrossFit[Gate] | None, presence: Presence | None) -> Calibration:
-    known = [each for each in (gate, prompt_gate) if each is not None]
-    folds = [
-        Learned(gate=gate and gate.fits[n], prompt_gate=prompt_gate and prompt_gate.fits[n], presence=presence)
-        for n in range(len(known[0].fits) if known else 0)
-    ]
-    final = Learned(gate=gate and gate.final, prompt_gate=prompt_gate and prompt_gate.final, presence=presence)
-    return Calibration(final=final, folds=tuple(folds), fold_of=dict(known[0].fold_of) if known else {})
+    def learned(fold: int | None) -> Learned:
+        gates = [None if each is None else each.of(fold) for each in (gate, prompt_gate)]
+        return Learned(gate=gates[0], prompt_gate=gates[1], presence=presence)
+
+    # Both gates have the same folds, which hang on the patients alone.
+    known = gate or prompt_gate
+    if known is None:
+        return Calibration(final=learned(None))
+    folds = tuple(learned(fold) for fold in range(len(known.fits)))
+    return Calibration(final=learned(None), folds=folds, fold_of={str(p): fold for p, fold in known.fold_of.items()})
 
 
 def _through(
@@ -152,9 +155,10 @@ def _through(
         ]
         if any(trials):
             gates = cross_fit_gates(patients, trials)
-    after = [
-        stage.decide(stage.gated(gates and gates.without(patient)), number) for number, patient in enumerate(patients)
-    ]
+    after = []
+    for number, patient in enumerate(patients):
+        gate = None if gates is None else gates.without(patient)
+        after.append(stage.decide(stage.gated(gate), number))
     if gates is not None:
         changes = [_dice(method, images[n], outcome) - dice[n] for n, outcome in enumerate(after)]
         gates = replace(gates, final=_measured(gates.final, np.array(changes), sum(map(len, trials))))

@@ -24,6 +24,10 @@ class CrossFit(Generic[_Fit]):
     fits: tuple[_Fit, ...]
     fold_of: Mapping[Hashable, int]
 
+    def of(self, fold: int | None) -> _Fit:
+        """The fit of a fold, or the one that knows every patient."""
+        return self.final if fold is None else self.fits[fold]
+
     def without(self, patient: Hashable) -> _Fit:
         """The fit that knows nothing of a patient."""
         return self.fits[self.fold_of[patient]]

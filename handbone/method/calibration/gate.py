@@ -1,7 +1,7 @@
 """When a refined mask may replace the earlier one: fixed limits, or the probability of degradation, calibrated out of
 fold.
 
-Degradation is a Dice that falls by more than 0.005. A logistic regression on the evidence, with a intercept for each
+Degradation is a Dice that falls by more than 0.005. A logistic regression on the evidence, with an intercept for each
 bone, gives its probability; the threshold is the one with the largest gain among those under which degradation stays
 rare. Both are found on images that the networks have not learned from, the threshold with probabilities that leave each
 patient out. What the gate is said to bring comes from nested folds, see `handbone.method.calibration.calibrate`.
