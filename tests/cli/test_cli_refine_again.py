@@ -176,7 +176,7 @@ def test_another_prompter_takes_its_place(monkeypatch):
     monkeypatch.setattr(prompters, "choose", lambda name: schema.Choice(name=name))
     told = refine._prompting(prompting(("wrist",)), "Capitate,Lunate", "litemedsam")
     assert told.prompter is other and told.settings.prompt.prompt.bones == ("Capitate", "Lunate")
-    assert told.settings.prompt.gate is None and told.settings.prompt.crop == told.settings.refiner.crop
+    assert told.settings.prompt.gate is None and told.settings.prompt.roi == told.settings.refiner.roi
 
 
 def test_refined_masks_are_the_methods_own(home, tmp_path):

@@ -10,8 +10,7 @@ def nested(trials, images):
     """Mean gain of a trial, and share of all (image, bone) pairs degraded, behind the gates of nested folds."""
     patients = sorted({trial.patient for trial in trials})
     fits = gate.cross_fit_gates(patients, [[t for t in trials if t.patient == patient] for patient in patients])
-    used = np.array(
-        [behind.degradation(t.bone, t.evidence) <= behind.limit for t in trials for behind in [fits.without(t.patient)]]
-    )
+    behind = [(trial, fits.without(trial.patient)) for trial in trials]
+    used = np.array([fit.degradation(trial.bone, trial.evidence) <= fit.threshold for trial, fit in behind])
     gains = np.array([trial.gain for trial in trials])
     return gains[used].sum() / len(gains), np.count_nonzero(gains[used] < -gate.DEGRADATION) / (images * COUNT)

@@ -111,7 +111,7 @@ def test_no_gate_decides_for_a_patient_that_it_knows(method, images, learned, mo
         others = [image for image in images if learned.fold_of[image.patient] != fold]
         alone = calibrate(method, others, gates=True, presence=False).final.gate
         assert 0 < known.gate.images == len(others) < len(images)
-        assert (known.gate.coefficients, known.gate.limit) == (alone.coefficients, alone.limit)
+        assert (known.gate.coefficients, known.gate.threshold) == (alone.coefficients, alone.threshold)
 
 
 def test_a_patients_ground_truth_changes_neither_its_gate_nor_its_limit(method, images, learned):
@@ -137,7 +137,7 @@ def test_presence_is_judged_on_patients_that_it_does_not_know():
     table, right = (np.concatenate(each) for each in zip(*rows, strict=True))
     from handbone.method.calibration import logistic
 
-    seen = logistic.chance(fitted.coefficients, table) < 0.5
+    seen = logistic.probability(fitted.coefficients, table) < 0.5
     assert fitted.images == 20 and fitted.coefficients == Presence.fit(rows).coefficients
     assert seen[~right].mean() - seen[right].mean() > fitted.wrong_hidden - fitted.right_hidden + 0.02
 
@@ -180,9 +180,9 @@ def test_decisions_behind_the_gate_name_the_chance_of_the_folds_gate(method, han
     for bone, decision in decided.items():
         if decision.degradation is not None:
             assert decision.degradation == learned.of("ID0").gate.degradation(INDEX[bone], decision.evidence)
-            assert decision.used == (decision.degradation <= learned.of("ID0").gate.limit)
+            assert decision.used == (decision.degradation <= learned.of("ID0").gate.threshold)
 
 
 def test_without_any_trial_a_gate_is_shut():
     gate = Gate.fit([], 7)
-    assert gate.limit == 0 and gate.images == 7 and calibration.FEWEST == 10
+    assert gate.threshold == 0 and gate.images == 7 and calibration.FEWEST == 10

@@ -18,7 +18,7 @@ from handbone.method.two_stage import Stage, TwoStage
 from handbone.recipe import schema
 from handbone.weights.network_file import read_card
 
-GATE = Gate(coefficients=(1.0, *[0.0] * (4 + COUNT)), limit=0.25, images=30, gain=0.01, degraded=0.002)
+GATE = Gate(coefficients=(1.0, *[0.0] * (4 + COUNT)), threshold=0.25, images=30, gain=0.01, degraded=0.002)
 PROMPT = schema.Prompt(prompter={"name": "none"})
 FULL = MethodSettings(
     threshold=0.35,
@@ -124,7 +124,7 @@ def test_accepting_everything_leaves_no_limit():
     for limits in (eager.refiner.merge, eager.prompt.limits):
         assert limits.min_agreement == limits.area_ratio[0] == 0
         assert min(limits.area_ratio[1], limits.max_shift) > 1e6
-    assert eager.refiner.crop == FULL.refiner.crop and settings.prompt.limits.min_agreement == 0.9
+    assert eager.refiner.roi == FULL.refiner.roi and settings.prompt.limits.min_agreement == 0.9
 
 
 def test_reading_them_waits_neither_for_torch_nor_for_scikit_learn():
@@ -152,9 +152,9 @@ def test_the_threshold_decides_masks_rois_and_the_gate():
             # Inside .99, on the faint edge .4.
             return np.where(core > 0, 5.0, np.where(wide > 0, np.log(0.4 / 0.6), -9.0)).astype(np.float32)
 
-    from test_method_two_stage import image
+    from test_method_two_stage import radiograph
 
-    image, _ = image()
+    image, _ = radiograph()
     areas = {}
     for threshold in (0.35, 0.5):
         settings = MethodSettings(threshold=threshold, refiner={})

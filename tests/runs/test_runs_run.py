@@ -158,7 +158,7 @@ def test_a_gate_is_calibrated_on_images_that_no_network_saw(home):
     assert learned["final"]["presence"]["images"] == 10 and learned["folds"] == [], "no image of the run's own"
     card = read_settings(home / "runs/tiny")
     assert card.presence.coefficients == tuple(learned["final"]["presence"]["coefficients"])
-    assert (card.refiner.gate and card.refiner.gate.limit) == (learned["final"]["gate"] or {}).get("limit")
+    assert (card.refiner.gate and card.refiner.gate.threshold) == (learned["final"]["gate"] or {}).get("threshold")
     assert card.threshold == 0.35
     manifest = json.loads((home / "runs/tiny/manifest.json").read_text())
     assert manifest["metrics_are"].startswith("The metrics are those of the test images")

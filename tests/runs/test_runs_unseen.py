@@ -22,7 +22,7 @@ pytestmark = pytest.mark.usefixtures("one_thread")
 
 def gate(limit):
     """It gives every mask the same chance of degradation, .5."""
-    return Gate(coefficients=(0.0,) * (5 + COUNT), limit=limit, images=12)
+    return Gate(coefficients=(0.0,) * (5 + COUNT), threshold=limit, images=12)
 
 
 @pytest.fixture

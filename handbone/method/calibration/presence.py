@@ -24,7 +24,7 @@ Feature = Literal["sureness", "margin", "area", "stray", "prior"]
 _OF_MASKS: tuple[Feature, ...] = ("sureness", "margin", "area", "stray")
 #: A mask that is likelier wrong than right is left out.
 SHOWN = 0.5
-# Areas in squares of the third metacarpal's length, straying in usual spreads; beyond these more says nothing.
+# Areas in squares of the third metacarpal's length, distances in usual spreads; beyond these more says nothing.
 _MOST_AREA, _MOST_STRAY = 2.0, 5.0
 # Between these the prior's agreement says something.
 _AGREEMENT = 0.05, 0.99
