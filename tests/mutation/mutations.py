@@ -164,8 +164,8 @@ MUTATIONS = (
     Mutation(
         "threshold rounded",
         "handbone/method/calibration/gate.py",
-        "threshold=_limit(probabilities, gains, degraded, allowed=allowed)",
-        "threshold=round(_limit(probabilities, gains, degraded, allowed=allowed), 6)",
+        "threshold=_best_threshold(probabilities, gains, degraded, allowed=allowed)",
+        "threshold=round(_best_threshold(probabilities, gains, degraded, allowed=allowed), 6)",
         "tests/method/test_method_gate.py::test_the_threshold_that_was_found_lets_its_own_sample_pass",
     ),
     Mutation(
@@ -409,7 +409,7 @@ MUTATIONS = (
     Mutation(
         "an image judged by a gate that knows its patient",
         "handbone/runs/steps/predict.py",
-        "learned.of(sample.patient).applied_to",
+        "learned.of(sample.patient_id).applied_to",
         "learned.final.applied_to",
         "tests/runs/test_runs_unseen.py::test_no_gate_decides_in_an_image_of_a_patient_that_it_knows",
     ),
