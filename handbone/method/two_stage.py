@@ -4,28 +4,23 @@ Networks read (`read`), and everything after that is decided by the settings alo
 refinement and calibration call these same functions.
 """
 
-import time
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Self
 
 import numpy as np
 
-from handbone.core.bone_masks import BoneMasks
 from handbone.core.bone_probabilities import BoneProbabilities
 from handbone.core.errors import HandboneError
 from handbone.method.calibration.presence import SHOWN
-from handbone.method.coarse import predict_coarse
-from handbone.method.locate import Location, predict_located
 from handbone.method.merge import merge
 from handbone.method.networks import Stage, check_networks, load_networks
 from handbone.method.outcome import MethodResult, Reading, Refined
 from handbone.method.postprocess import postprocess
 from handbone.method.prior.stage import PriorNetwork, PriorStage
 from handbone.method.prompt import PROMPT_ROI, Prompted, PromptStage
-from handbone.method.refine import predict_refined
+from handbone.method.reading import read_coarse, read_refined, timed
 from handbone.method.roi import RegionOfInterest, asked, rois
 from handbone.method.roi_placement import RoiPlacement
 from handbone.method.settings import MethodSettings
@@ -126,8 +121,6 @@ class TwoStage:
         ------
         HandboneError: this method has no refiner.
         """
-        if self.refine_stage is None:
-            raise HandboneError("there is no refiner", remedy="give a run folder whose weights have both stages")
         outcome = self.decide(self._refined(image, Reading(coarse), self.rois if rois is None else rois))
         if self.prompter is not None:
             outcome = self.prompt(image, outcome)
@@ -135,17 +128,14 @@ class TwoStage:
 
     def read(self, image: np.ndarray) -> Reading:
         """What both networks see of an image, float32 (H, W) in [0, 1]."""
-        seconds: dict[str, float] = {}
-        with _timed(seconds, "coarse"):
-            coarse, location = self._coarse(image)
-        reading = Reading(coarse, location, seconds=seconds)
+        reading = read_coarse(self.coarse_stage, self.settings, image)
         return reading if self.refine_stage is None else self._refined(image, reading, self.rois)
 
     def decide(self, reading: Reading) -> MethodResult:
         """The second stage's masks where they are credible, the coarse ones elsewhere."""
         outcome = MethodResult(reading.coarse, reading.coarse, location=reading.location, seconds=dict(reading.seconds))
         for refined in reading.refined:
-            with _timed(outcome.seconds, "merge"):
+            with timed(outcome.seconds, "merge"):
                 outcome = self._merged(outcome, refined)
         return outcome
 
@@ -156,7 +146,7 @@ class TwoStage:
         ------
         HandboneError: this method has no prompter.
         """
-        with _timed(seconds := dict(outcome.seconds), "prompt"):
+        with timed(seconds := dict(outcome.seconds), "prompt"):
             prompted, where = self.ask(image, outcome)
             outcome = self.decide_prompted(outcome, prompted, where)
         return replace(outcome, seconds=seconds)
@@ -198,7 +188,7 @@ class TwoStage:
         """
         if self.prior_stage is None:
             raise HandboneError("there is no anatomical prior", remedy="give weights that have one")
-        with _timed(seconds := dict(outcome.seconds), "prior"):
+        with timed(seconds := dict(outcome.seconds), "prior"):
             final, report = self.prior_stage(outcome.final, self.threshold)
             if report.mended:
                 # A spur that is cut may leave its tip.
@@ -219,35 +209,8 @@ class TwoStage:
     def _one_piece(self, probabilities: BoneProbabilities) -> BoneProbabilities:
         return postprocess(probabilities) if self.settings.postprocess else probabilities
 
-    def _coarse(self, image: np.ndarray) -> tuple[BoneProbabilities, Location | None]:
-        network, size, chosen = self.coarse_stage.predictor, self.coarse_stage.size, self.settings
-        more = {"flip": chosen.flip_tta, "views": views_of(chosen.views)}
-        if chosen.find_hand is None:
-            return predict_coarse(network, image, size, **more), None
-        return predict_located(network, image, size, pass_size=chosen.find_hand, **more)
-
-    def _refined(self, image: np.ndarray, reading: Reading, chosen: Sequence[RegionOfInterest]) -> Reading:
-        masks = reading.coarse.threshold(self.threshold)
-        seconds = {**reading.seconds, "roi": 0.0, "refine": 0.0}
-        return replace(
-            reading, refined=tuple(self._look(image, masks, roi, seconds) for roi in chosen), seconds=seconds
-        )
-
-    def _look(self, image: np.ndarray, masks: BoneMasks, roi: RegionOfInterest, seconds: dict[str, float]) -> Refined:
-        chosen = self.settings.refiner
-        with _timed(seconds, "roi"):
-            where = roi.place(masks)
-        with _timed(seconds, "refine"):
-            seen = predict_refined(
-                self.refine_stage.predictor,
-                image,
-                where.frame,
-                bones=roi.returned,
-                coarse=masks if chosen.coarse_channels else None,
-                flip=self.settings.flip_tta and chosen.flip_safe,
-                views=views_of(self.settings.views),
-            )
-            return Refined(roi, where, self._one_piece(seen))
+    def _refined(self, image: np.ndarray, reading: Reading, rois: Sequence[RegionOfInterest]) -> Reading:
+        return read_refined(self.refine_stage, self.settings, image, reading, rois)
 
     def _merged(self, so_far: MethodResult, refined: Refined) -> MethodResult:
         roi, chosen = refined.roi, self.settings.refiner
@@ -276,10 +239,3 @@ class TwoStage:
         if self.prior_stage is None or (gate is not None and not gate.needs_prior):
             return None
         return self.prior_stage.agreement(probabilities, self.threshold)
-
-
-@contextmanager
-def _timed(seconds: dict[str, float], step: str) -> Iterator[None]:
-    start = time.perf_counter()
-    yield
-    seconds[step] = seconds.get(step, 0.0) + time.perf_counter() - start

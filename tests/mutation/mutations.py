@@ -86,9 +86,9 @@ MUTATIONS = (
     ),
     Mutation(
         "flip_safe ignored (method)",
-        "handbone/method/two_stage.py",
-        "flip=self.settings.flip_tta and chosen.flip_safe",
-        "flip=self.settings.flip_tta",
+        "handbone/method/reading.py",
+        "flip=settings.flip_tta and chosen.flip_safe",
+        "flip=settings.flip_tta",
         "tests/method/test_method_two_stage.py::test_a_refiner_that_knows_one_side_alone_is_not_shown_the_mirror_image",
     ),
     Mutation(
