@@ -67,7 +67,7 @@ def _trained(network: Network | None) -> Network | None:
 
 def _prediction(recipe: Recipe) -> list | dict:
     """How networks are used; the prior counts where there is one, so that older runs stay as they are."""
-    settings = recipe.predict.model_dump(mode="json", exclude={"calibrate", "prior"})
+    settings = recipe.predict.model_dump(mode="json", exclude={"calibrate", "calibrate_degraded", "prior"})
     return settings if recipe.predict.prior is None else [settings, _digests(recipe.predict.prior)]
 
 
@@ -171,7 +171,7 @@ STEPS: tuple[Step, ...] = (
         settings=lambda r: [
             _prediction(r),
             r.merge.model_dump(mode="json"),
-            r.predict.calibrate,
+            [r.predict.calibrate, r.predict.calibrate_degraded],
             r.synthetic.size,
             *_prompting(r),
         ],
