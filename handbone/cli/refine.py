@@ -5,6 +5,11 @@ from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
+from handbone.cli.options import Rle
+from handbone.cli.output import echo_json
+from handbone.cli.output import results as results_console
+from handbone.core.escaping import markup
+
 if TYPE_CHECKING:
     from rich.table import Table
 
@@ -34,6 +39,7 @@ def command(
             show_default="as the weights say; the shipped ones auto",
         ),
     ] = None,
+    rle: Rle = None,
     output: Annotated[Path, typer.Option("--output", "-o", metavar="OUT", help="Folder for the results.")] = Path(
         "refined"
     ),
@@ -69,16 +75,16 @@ def command(
     images again. Not a medical device.
     """
     from handbone.anatomy import select
-    from handbone.workflows.outputs import check_output
-    from handbone.workflows.refine import RECORD_FILE, refine_predictions, refinement_json
+    from handbone.workflows.refine import RECORD_FILE, refine_predictions, refine_results, refinement_json
     from handbone.workflows.stored_results import is_unfinished, prediction_fingerprint
 
-    bones = select(classes)
-    own_run = _run(run, coarse, images, invert)
+    bones, results = select(classes), refine_results(output)
+    interrupted = results.put_right()
+    own_run = _run(run, coarse, images, invert, rle or [])
     method, name = _method(own_run, weights)
     method = _prompting(method, classes, sam)
     rois = method.for_bones(bones)
-    source = _source(own_run, coarse, images, invert or method.settings.invert)
+    source = _source(own_run, coarse, images, invert or method.settings.invert, rle or [])
     fingerprint = prediction_fingerprint(
         name,
         settings=method.settings.model_dump(mode="json", by_alias=True),
@@ -86,9 +92,8 @@ def command(
         classes=bones,
         prompter=method.prompter and method.prompter.encoder_id,
     )
-    goes_on = not overwrite and is_unfinished(output, fingerprint, record_file=RECORD_FILE)
-    if not goes_on:
-        check_output(output, overwrite=overwrite, record=RECORD_FILE, what="refined predictions")
+    goes_on = interrupted or (not overwrite and is_unfinished(output, fingerprint, record_file=RECORD_FILE))
+    results.check(overwrite=overwrite or goes_on, names=[RECORD_FILE])
     facts = {
         "weights": name,
         "invert": source.invert,
@@ -96,30 +101,34 @@ def command(
         "sam": sam,
         "source": str(coarse or own_run),
     }
-    earlier = output if goes_on else None
     try:
         records = refine_predictions(
-            source, method, rois, output, fingerprint=fingerprint, facts=facts, earlier=earlier
+            source,
+            method,
+            rois,
+            results,
+            fingerprint=fingerprint,
+            facts=facts,
+            overwrite=overwrite or goes_on,
+            earlier=output if goes_on else None,
         )
     except KeyboardInterrupt:
         typer.echo("Stopped. The same command continues where it was.", err=True)
         raise typer.Exit(130) from None
     if as_json:
-        import json
-
-        from handbone.core.files import json_value
-
-        typer.echo(json.dumps(refinement_json(records, method, facts), default=json_value))
+        echo_json(refinement_json(records, method, facts))
     else:
         _show(records, output, source.invert)
     if any(record.error for record in records):
         raise typer.Exit(1)
 
 
-def _run(run: Path | None, coarse: Path | None, images: Path | None, invert: str | None) -> Path | None:
+def _run(run: Path | None, coarse: Path | None, images: Path | None, invert: str | None, rle: list[str]) -> Path | None:
     """The run whose predictions are refined; None for anyone's file."""
     from handbone.runs.load_run import latest_run
 
+    if rle and coarse is None:
+        raise typer.BadParameter("this says how the run lengths of --coarse are meant", param_hint="--rle")
     if coarse is None and images is None:
         if invert is not None:
             raise typer.BadParameter(
@@ -133,10 +142,13 @@ def _run(run: Path | None, coarse: Path | None, images: Path | None, invert: str
     return None
 
 
-def _source(run: Path | None, coarse: Path | None, images: Path | None, invert: "Invert") -> "Source":
+def _source(run: Path | None, coarse: Path | None, images: Path | None, invert: "Invert", rle: list[str]) -> "Source":
+    from handbone.core.rle_reading import RleReading
     from handbone.workflows.refine_sources import ForeignFile, RunSource
 
-    return ForeignFile(coarse, images, invert=invert) if run is None else RunSource(run)
+    if run is not None:
+        return RunSource(run)
+    return ForeignFile(coarse, images, invert=invert, reading=RleReading.parse(rle))
 
 
 def _method(run: Path | None, weights: str | None) -> "tuple[TwoStage, str]":
@@ -183,26 +195,23 @@ def _prompting(method: "TwoStage", classes: str, sam: str | None) -> "TwoStage":
 
 
 def _show(records: "list[Refined]", output: Path, invert: str) -> None:
-    from rich.console import Console
-    from rich.markup import escape
-
-    console = Console()
+    console = results_console()
     console.print(_table(records))
     troubled = [(r.name, r.error or _fallbacks(r)) for r in records if r.error or _fallbacks(r)]
     for name, trouble in troubled[:_SHOWN]:
-        console.print(f"[yellow]look again[/yellow] {escape(name)}: {escape(trouble)}", soft_wrap=True, highlight=False)
+        console.print(f"[yellow]look again[/yellow] {markup(name)}: {markup(trouble)}", soft_wrap=True, highlight=False)
     if len(troubled) > _SHOWN:
         console.print(f"and {len(troubled) - _SHOWN} more in refinement.json", highlight=False)
     turned = [r.name for r in records if r.inverted and invert == "auto"]
     for name in turned[:_SHOWN]:
         said = "bones look dark, so it was turned round; if that is wrong, give --invert no"
-        console.print(f"[yellow]inverted[/yellow] {escape(name)}: {said}", soft_wrap=True, highlight=False)
+        console.print(f"[yellow]inverted[/yellow] {markup(name)}: {said}", soft_wrap=True, highlight=False)
     if len(turned) > _SHOWN:
         console.print(f"and {len(turned) - _SHOWN} more in refinement.json", highlight=False)
     done = [r for r in records if not r.error]
     seconds = sum(sum(r.seconds.values()) for r in done) / max(1, len(done))
     console.print(
-        f"{len(done)} of {len(records)} images refined, {seconds:.2f} s each: {escape(str(output))}", soft_wrap=True
+        f"{len(done)} of {len(records)} images refined, {seconds:.2f} s each: {markup(output)}", soft_wrap=True
     )
 
 

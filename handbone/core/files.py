@@ -1,14 +1,22 @@
-"""Files and folders that are written whole or not at all."""
+"""Files that are written whole or not at all; folders: see `handbone.core.folders`."""
 
 import contextlib
 import hashlib
 import json
 import os
+import re
 import secrets
-import shutil
 from collections.abc import Iterator
 from pathlib import Path, PurePath
 from typing import Any
+
+try:
+    import fcntl
+except ImportError:  # on Windows
+    fcntl = None
+
+# What `_beside` makes.
+_TEMPORARY = re.compile(r"\..*-[0-9a-f]{12}(\.[^.]+)?")
 
 
 @contextlib.contextmanager
@@ -19,34 +27,66 @@ def atomic_file(path: Path) -> Iterator[Path]:
     """
     path = Path(path)
     path.parent.mkdir(parents=True, exist_ok=True)
-    temporary = _beside(path)
-    # Made here and not by mkstemp, whose files only their owner can read: results are shared like any other file.
-    os.close(os.open(temporary, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o666))
-    try:
-        yield temporary
-        _sync(temporary)
-        move(temporary, path)
-    finally:
-        temporary.unlink(missing_ok=True)
+    with _new_file(path) as temporary:
+        try:
+            yield temporary
+            _sync(temporary)
+            move(temporary, path)
+        finally:
+            temporary.unlink(missing_ok=True)
 
 
 @contextlib.contextmanager
-def atomic_dir(path: Path) -> Iterator[Path]:
-    """A temporary folder beside `path` to fill; it takes the place of `path` only when the block succeeds."""
-    path = Path(path)
-    path.parent.mkdir(parents=True, exist_ok=True)
-    temporary = _beside(path)
-    temporary.mkdir()
+def _new_file(path: Path) -> Iterator[Path]:
+    """An empty file beside `path`, locked while the block lasts: `sweep` sees by the lock that its writer lives."""
+    while True:
+        temporary = _beside(path)
+        # Made here and not by mkstemp, whose files only their owner can read: results are shared like any other file.
+        handle = os.open(temporary, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o666)
+        if fcntl is None:
+            os.close(handle)  # Windows renames no open file
+            yield temporary
+            return
+        try:
+            # A sweep may come between these two lines, and take the file for one that is left over.
+            if _locked(handle) and os.fstat(handle).st_nlink:
+                yield temporary
+                return
+        finally:
+            os.close(handle)
+
+
+def _locked(handle: int) -> bool:
+    """Whether the lock is ours now; also where the file system has no locks, since no sweep gets one there either."""
     try:
-        yield temporary
-        for inside in [temporary, *temporary.rglob("*")]:
-            if not inside.is_symlink():
-                _sync(inside)
-        if path.exists():
-            shutil.rmtree(path)
-        move(temporary, path)
-    finally:
-        shutil.rmtree(temporary, ignore_errors=True)
+        fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return False
+    except OSError:
+        return True
+    return True
+
+
+def is_temporary(path: Path) -> bool:
+    """Whether a name is one of those under which `atomic_file` and `atomic_dir` write."""
+    return _TEMPORARY.fullmatch(path.name) is not None
+
+
+def sweep(folder: Path) -> None:
+    """Remove the temporary files in a folder whose writers are dead, as their locks tell, however old they are.
+
+    On Windows, and where the file system has no locks, they stay.
+    """
+    for path in folder.iterdir() if fcntl and folder.is_dir() else ():
+        if not is_temporary(path) or path.is_symlink() or not path.is_file():
+            continue
+        with contextlib.suppress(OSError):  # another sweep was quicker, or the folder is not ours
+            handle = os.open(path, os.O_RDWR)
+            try:
+                fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                path.unlink()
+            finally:
+                os.close(handle)
 
 
 def move(source: Path, target: Path) -> None:
@@ -56,8 +96,16 @@ def move(source: Path, target: Path) -> None:
 
 
 def _beside(path: Path) -> Path:
-    """A name in the same folder that nothing has."""
-    return path.with_name(f".{path.stem}-{secrets.token_hex(6)}{path.suffix}")
+    """A name in the same folder that nothing has; short, as that of `path` may be as long as a name can be."""
+    suffix = path.suffix if len(path.suffix) < 20 else ""
+    return path.with_name(f".{path.stem[:30]}-{secrets.token_hex(6)}{suffix}")
+
+
+def sync_folder(folder: Path) -> None:
+    """Wait until a folder with all that is in it is on the disk."""
+    for inside in [folder, *folder.rglob("*")]:
+        if not inside.is_symlink():
+            _sync(inside)
 
 
 def _sync(path: Path) -> None:
@@ -73,9 +121,9 @@ def _sync(path: Path) -> None:
 
 
 def write_text(path: Path, text: str) -> Path:
-    """Write text as UTF-8, whole or not at all."""
+    """Write text as UTF-8, whole or not at all; bytes of file names that are no UTF-8 as `\\udcXX`, as JSON has it."""
     with atomic_file(path) as temporary:
-        temporary.write_text(text, encoding="utf-8")
+        temporary.write_bytes(text.encode("utf-8", "backslashreplace"))
     return Path(path)
 
 

@@ -8,7 +8,8 @@ from handbone.core.errors import HandboneError
 from handbone.core.findings import Finding
 from handbone.core.labels import Labels
 from handbone.core.samples import Sample
-from handbone.formats.image_files import is_image, stem_of
+from handbone.formats.image_files import stem_of
+from handbone.formats.image_search import images_under
 
 # Only the last part of a name says the side: names may hold further underscores.
 _SIDE = re.compile(r"[_-](R|L|right|left)$", re.IGNORECASE)
@@ -20,18 +21,17 @@ def side_and_patient(stem: str) -> tuple[str | None, str]:
     return (match[1][0].upper(), stem[: match.start()]) if match else (None, stem)
 
 
-def images_under(root: Path) -> list[Path]:
-    """Image files in a folder and the folders under it, sorted; hidden ones are left out."""
-    paths = (p for p in sorted(root.rglob("*")) if is_image(p))
-    return [p for p in paths if not any(part.startswith(".") for part in p.relative_to(root).parts)]
-
-
 @dataclass(frozen=True)
 class Folder:
     """A folder of images without labels."""
 
     root: Path
     name: str = "folder"
+
+    @property
+    def label_files(self) -> set[Path]:
+        """None is read."""
+        return set()
 
     def list_samples(self) -> tuple[list[Sample], list[Finding]]:
         """Every image, each its own patient unless two names differ in their side only."""

@@ -5,6 +5,7 @@ from typing import Any, Literal
 
 from pydantic import Field
 
+from handbone.formats.signatures import EXTENSIONS, is_image
 from handbone.plugins import NoSettings, ReaderSpec, WriterSpec, hookimpl
 from handbone.recipe.schema import Table
 
@@ -47,8 +48,9 @@ def handbone_readers() -> list[ReaderSpec]:
     return [
         ReaderSpec(
             name="image",
-            summary="PNG, JPEG or TIFF, 8 or 16 bit, grey or colour",
-            extensions=(".png", ".jpg", ".jpeg", ".tif", ".tiff"),
+            summary="PNG, JPEG, TIFF, BMP, WebP or JPEG 2000, 8 or 16 bit, grey or colour",
+            extensions=EXTENSIONS,
+            recognises=is_image,
             build=_image,
         )
     ]
@@ -65,5 +67,9 @@ def handbone_writers() -> list[WriterSpec]:
             settings=CocoSettings,
         ),
         WriterSpec(name="png", summary="NAME/BONE.png, black and white, 29 an image", build=_png),
-        WriterSpec(name="contest_csv", summary="predictions.csv with the contest's three columns", build=_contest_csv),
+        WriterSpec(
+            name="contest_csv",
+            summary="predictions.csv with the contest's columns, and sizes where they are not 2048 x 2048",
+            build=_contest_csv,
+        ),
     ]

@@ -10,8 +10,9 @@ from handbone import __version__
 from handbone.anatomy import COUNT, NAMES
 from handbone.core.bone_probabilities import BoneProbabilities
 from handbone.core.errors import HandboneError, UnknownNameError
-from handbone.core.files import atomic_dir, write_json
+from handbone.core.files import write_json
 from handbone.core.progress import track
+from handbone.core.rle import Cells
 from handbone.evaluation.metrics import dice_contest
 from handbone.formats.contest_csv import PredictionsWriter
 from handbone.method.ensembling.methods import best_of, shares_of
@@ -23,8 +24,10 @@ from handbone.recipe.schema import Choice
 from handbone.runs.load_run import TABLE
 from handbone.workflows.members import Member, RunMember, size_of
 from handbone.workflows.prediction_file import FileMember
+from handbone.workflows.results import Results
 
 RECORD_FILE = "ensemble.json"
+SCHEMA = "handbone.ensemble/1"
 Missing = Literal["refuse", "skip", "without"]
 Join = Callable[[Mapping[str, BoneProbabilities]], BoneProbabilities]
 
@@ -106,44 +109,77 @@ def check_absent(missing: Missing, method: str, settings: dict[str, Any]) -> Non
         raise HandboneError(what, where="--missing without", remedy="use --missing skip, or leave those settings out")
 
 
+def ensemble_results(folder: Path) -> Results:
+    """The output folder of `join_members`.
+
+    Raises
+    ------
+    HandboneError: there is something else than a folder.
+    """
+    return Results.at(folder, "joined predictions")
+
+
 def join_members(
     members: Sequence[Member],
     join: Join,
-    folder: Path,
+    results: Results,
     *,
     images: Sequence[str],
     sizes: dict[str, tuple[int, int]],
     thresholds: np.ndarray,
     facts: dict[str, Any],
     by_runs: tuple[np.ndarray, dict[str, float]] | None = None,
-) -> None:
-    """Write `predictions.csv` and `ensemble.json` to a folder, whole or not at all.
+    overwrite: bool = False,
+) -> dict[str, Any]:
+    """Write `predictions.csv` and `ensemble.json` to a folder, whole or not at all; gives `ensemble.json`'s content.
 
     Parameters
     ----------
     thresholds: (29,) probability from which a pixel belongs to each bone. sizes: of images that were measured.
     by_runs: (29,) shares of the votes and the members' weights, where files are joined by counting; see `counted`.
+    overwrite: whether an earlier ensemble may go.
+
+    Raises
+    ------
+    HandboneError: not one mask comes of it, or the folder holds what must not go.
     """
-    with atomic_dir(folder) as temporary, PredictionsWriter(temporary / TABLE) as table:
+    masks, failed = 0, {}
+    with (
+        results.fill(overwrite=overwrite, names=[TABLE, RECORD_FILE]) as work,
+        PredictionsWriter(work / TABLE) as table,
+    ):
         covers = {member.name: set(member.names) for member in members}
         for image in track(images, "Joining"):
             here = [member for member in members if image in covers[member.name]]
             size = size_of(image, here, sizes)
-            if by_runs is not None:
-                table.write_cells(image, _vote(here, image, size, *by_runs))
+            try:
+                if by_runs is not None:
+                    cells = _vote(here, image, size, *by_runs)
+                else:
+                    cells = _joined(here, image, size, join, thresholds)
+            except HandboneError as error:  # one image must not cost the others
+                failed[image] = str(error)
                 continue
-            joined = join({member.name: member.probabilities(image, size) for member in here})
-            table.write(image, joined.threshold(thresholds))
+            table.write_cells(image, cells, size_hw=size)
+            masks += sum(map(bool, cells))
+        if not masks:
+            why = f": {next(iter(failed.values()))}" if failed else ""
+            remedy = "look at their predictions one by one"
+            raise HandboneError(f"not one mask comes of these members{why}", remedy=remedy)
         record = {
+            "schema": SCHEMA,
             "handbone": __version__,
             "plugins": provenance(registry()),
             **facts,
             "members": {member.name: len(member.names) for member in members},
-            "images": len(images),
+            "images": len(images) - len(failed),
+            "failed": failed,
+            "masks": masks,
             "thresholds": dict(zip(NAMES, np.round(thresholds, 3).tolist(), strict=True)),
             "not_a_medical_device": True,
         }
-        write_json(temporary / RECORD_FILE, record)
+        write_json(work / RECORD_FILE, record)
+    return record
 
 
 def counted(
@@ -169,18 +205,40 @@ def _vote(
     size_hw: tuple[int, int],
     at_least: np.ndarray,
     weights: dict[str, float],
-) -> list[str]:
-    """The 29 run lengths on which enough of the members agree."""
-    cells = [member.cells(image) for member in members]
-    shares = [weights[member.name] for member in members]
+) -> Cells:
+    """The 29 run lengths on which enough of the members that have a bone agree; None where none has it."""
+    told = [(member.cells(image, size_hw), weights[member.name]) for member in members]
+    joined: Cells = []
     try:
-        return [
-            vote_runs(texts, shares, at_least[bone], size_hw) for bone, texts in enumerate(zip(*cells, strict=True))
-        ]
+        for bone in range(COUNT):
+            said = [(cells[bone], share) for cells, share in told if cells[bone] is not None]
+            texts, shares = [text for text, _ in said], [share for _, share in said]
+            joined.append(vote_runs(texts, shares, at_least[bone], size_hw) if said else None)
     except HandboneError as error:
         for member in members:
-            member.probabilities(image, size_hw)
+            member.masks(image, size_hw)
         raise error
+    return joined
+
+
+def _joined(
+    members: Sequence[Member], image: str, size_hw: tuple[int, int], join: Join, thresholds: np.ndarray
+) -> Cells:
+    """The 29 run lengths of the members' probabilities joined, each bone from those that have it; None without any."""
+    said = {member.name: member.probabilities(image, size_hw) for member in members}
+    of_bone = list(zip(*(_bones(member, image) for member in members), strict=True))
+    joined: Cells = [None] * COUNT
+    for having in set(of_bone):
+        if any(having):
+            some = {member.name: said[member.name] for member, has in zip(members, having, strict=True) if has}
+            texts = join(some).threshold(thresholds).to_rle()
+            joined = [texts[b] if of_bone[b] == having else joined[b] for b in range(COUNT)]
+    return joined
+
+
+def _bones(member: Member, image: str) -> tuple[bool, ...]:
+    """Of which bones a member says anything."""
+    return member.bones(image) if isinstance(member, FileMember) else (True,) * COUNT
 
 
 def fit_thresholds(members: Sequence[Member], join: Join) -> tuple[np.ndarray, int]:

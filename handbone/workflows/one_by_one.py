@@ -1,5 +1,6 @@
 """Work on images one after the other: each result is kept as soon as it is made, and one that fails costs no other."""
 
+import errno
 import traceback
 from collections.abc import Callable, Iterable
 from concurrent.futures import Future, ThreadPoolExecutor
@@ -13,6 +14,8 @@ from handbone.core.progress import console, track
 from handbone.workflows.stored_results import StoredResults
 
 ERRORS = "errors"
+# What a system says of one file's name, and not of the disk.
+_OF_ONE_NAME = (errno.ENAMETOOLONG, errno.EEXIST, errno.ENOTDIR, errno.EISDIR, errno.EILSEQ, errno.EINVAL)
 
 
 @dataclass(frozen=True)
@@ -80,7 +83,7 @@ def make_each(
         if pending is not None:
             _finish(*pending, results, kept)
     if again:
-        console.print(f"{again} of {total} images were {done} before", highlight=False)
+        console.print(f"{again} of {total} radiographs were {done} before", highlight=False)
     return results
 
 
@@ -93,9 +96,9 @@ def _finish(job: Job, work: "Future[None]", results: dict[str, dict[str, Any] | 
     """Wait until a result is kept; an image whose overlay cannot be drawn has failed."""
     try:
         work.result()
-    except OSError:  # a full disk is not the image's fault
-        raise
     except Exception as error:  # one image must not cost the others
+        if isinstance(error, OSError) and error.errno not in _OF_ONE_NAME:
+            raise  # a full disk is not the image's fault
         results[job.name] = _failure(job, error, kept)
 
 

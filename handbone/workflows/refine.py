@@ -6,28 +6,32 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-import cv2
 import numpy as np
 import pandas as pd
 
 from handbone import __version__
 from handbone.anatomy import NAMES
 from handbone.core.bone_masks import BoneMasks
+from handbone.core.escaping import cell
 from handbone.core.files import atomic_file, write_json
 from handbone.core.frame import Frame
+from handbone.core.rle import Cells
 from handbone.formats.contest_csv import PredictionsWriter
+from handbone.formats.own_png import encode_png
 from handbone.method.merge import Decision
 from handbone.method.roi import RegionOfInterest
 from handbone.method.two_stage import MethodResult, TwoStage
 from handbone.report.overlay import draw_overlay, panel
-from handbone.runs.folder import fingerprint_of
+from handbone.runs.fingerprints import fingerprint_of
 from handbone.runs.load_run import TABLE
 from handbone.workflows.one_by_one import Failure, Job, make_each
-from handbone.workflows.outputs import file_stems
+from handbone.workflows.outputs import OVERLAYS, file_stems
 from handbone.workflows.refine_sources import Item, Source
-from handbone.workflows.stored_results import StoredResults, resumable_folder
+from handbone.workflows.results import Results
+from handbone.workflows.stored_results import StoredResults, record_file
 
 RECORD_FILE, DECISIONS_FILE = "refinement.json", "decisions.csv"
+SCHEMA = "handbone.refinement/1"
 _OVERLAY_PX = 900
 # Of the refiner's ROI, so that what lies around it shows too.
 _CONTEXT = 1.15
@@ -50,14 +54,25 @@ class Refined:
     inverted: bool | None = None
 
 
+def refine_results(folder: Path) -> Results:
+    """The output folder of `refine_predictions`.
+
+    Raises
+    ------
+    HandboneError: there is something else than a folder.
+    """
+    return Results.at(folder, "refined predictions", resumable=True)
+
+
 def refine_predictions(
     source: Source,
     method: TwoStage,
     rois: Sequence[RegionOfInterest],
-    folder: Path,
+    results: Results,
     *,
     fingerprint: str,
     facts: dict[str, Any],
+    overwrite: bool = False,
     earlier: Path | None = None,
 ) -> list[Refined]:
     """Refine every image of a source and write the output folder, whole or not at all.
@@ -68,31 +83,37 @@ def refine_predictions(
     Parameters
     ----------
     method: the refiner. rois: what it reads, from `TwoStage.for_bones`.
-    folder: gets `predictions.csv`, `decisions.csv`, `refinement.json`, an overlay and a record an image and, for
-        failures that nobody foresaw, `errors/STEM.txt`; replaced if it exists.
+    results: gets `predictions.csv`, `decisions.csv`, `refinement.json`, an overlay and a record an image and, for
+        failures that nobody foresaw, `errors/STEM.txt`.
     fingerprint: of the method and what it is asked for, see `prediction_fingerprint`.
-    facts: further entries for `refinement.json`.
-    earlier: a folder of earlier results, which need not be made again where they are of the same fingerprint.
+    facts: further entries for `refinement.json`. overwrite: whether an earlier refinement may go.
+    earlier: a folder of earlier results, which need not be made again where their fingerprint is the same.
 
     Raises
     ------
-    HandboneError: another process is at work on the same folder.
+    HandboneError: the folder holds what must not go, or another process is at work there.
     """
     stems = file_stems(source.names)
-    with resumable_folder(folder) as part:
-        kept = StoredResults(part, fingerprint)
+    overlays = [f"{OVERLAYS}/{stem}.png" for stem in stems.values()]
+    names = [TABLE, RECORD_FILE, DECISIONS_FILE, *overlays, *map(record_file, stems)]
+    with results.fill(overwrite=overwrite, names=names) as workdir:
+        kept = StoredResults(workdir, fingerprint)
         kept.clean(stems.items())
         before = StoredResults(earlier, fingerprint) if earlier else None
         jobs = (_job(item, method, rois, kept, stems[item.name]) for item in source)
-        results = make_each(jobs, kept, before, title="Refining", total=len(source.names), done="refined")
-        records = [_record_of(name, results[name]) for name in source.names]
-        with PredictionsWriter(part / TABLE) as table:
+        made = make_each(jobs, kept, before, title="Refining", total=len(source.names), done="refined")
+        records = [_record_of(name, made[name]) for name in source.names]
+        with PredictionsWriter(workdir / TABLE) as table:
             for item in source:
-                result = results[item.name]
-                table.write_cells(item.name, item.cells if isinstance(result, Failure) else result["cells"])
-        with atomic_file(part / DECISIONS_FILE) as temporary:
-            decisions_table(records).to_csv(temporary, index=False)
-        write_json(part / RECORD_FILE, refinement_json(records, method, {**facts, "fingerprint": fingerprint}))
+                result = made[item.name]
+                if isinstance(result, Failure):
+                    table.write_cells(item.name, item.cells)
+                else:
+                    table.write_cells(item.name, result["cells"], size_hw=tuple(result["size_hw"]))
+        with atomic_file(workdir / DECISIONS_FILE) as temporary:
+            # Users open it in a spreadsheet.
+            decisions_table(records).map(cell).to_csv(temporary, index=False)
+        write_json(workdir / RECORD_FILE, refinement_json(records, method, {**facts, "fingerprint": fingerprint}))
     return records
 
 
@@ -103,7 +124,8 @@ def _job(item: Item, method: TwoStage, rois: Sequence[RegionOfInterest], kept: S
         before, after = (p.threshold(method.threshold) for p in (outcome.coarse, outcome.final))
         result = {
             "record": asdict(_record(item.name, loaded.inverted, outcome)),
-            "cells": _cells(item, outcome, after),
+            "cells": _cells(loaded.cells, outcome, after),
+            "size_hw": loaded.image.shape,
         }
         return result, partial(_draw, name=item.name, image=loaded.image, outcome=outcome, before=before, after=after)
 
@@ -129,6 +151,7 @@ def decisions_table(records: Sequence[Refined]) -> pd.DataFrame:
 def refinement_json(records: Sequence[Refined], method: TwoStage, facts: dict[str, Any]) -> dict[str, Any]:
     """Everything known about a refinement, as JSON values."""
     return {
+        "schema": SCHEMA,
         "handbone": __version__,
         **facts,
         "threshold": method.threshold,
@@ -137,11 +160,11 @@ def refinement_json(records: Sequence[Refined], method: TwoStage, facts: dict[st
     }
 
 
-def _cells(item: Item, outcome: MethodResult, after: BoneMasks) -> list[str]:
+def _cells(cells: Cells, outcome: MethodResult, after: BoneMasks) -> Cells:
     """The image's 29 run lengths, new ones only where a refined mask was used."""
     used = {decision.bone for decision in _decisions(outcome) if decision.used}
     new = after.to_rle()
-    return [new[i] if name in used else item.cells[i] for i, name in enumerate(NAMES)]
+    return [new[i] if name in used else cells[i] for i, name in enumerate(NAMES)]
 
 
 def _decisions(outcome: MethodResult) -> list[Decision]:
@@ -174,10 +197,8 @@ def _draw(
     if frame.reason:
         title += f"; {frame.fallback} ROI, {frame.reason}"
     sheet = panel(columns, title=title, bones=bones)
-    done, data = cv2.imencode(".png", sheet[..., ::-1], [cv2.IMWRITE_PNG_COMPRESSION, 2])
-    assert done
     with atomic_file(path) as temporary:
-        temporary.write_bytes(data.tobytes())
+        temporary.write_bytes(encode_png(sheet, compression=2))
 
 
 def _surroundings(frame: Frame) -> Frame:

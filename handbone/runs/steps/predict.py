@@ -7,7 +7,7 @@ from pathlib import Path
 
 from handbone.core.bone_probabilities import BoneProbabilities
 from handbone.core.errors import HandboneError
-from handbone.core.files import atomic_file, write_json
+from handbone.core.files import atomic_file, sha256_of, write_json
 from handbone.core.progress import track
 from handbone.core.samples import Sample
 from handbone.evaluation.columns import GATE_FOLD
@@ -19,11 +19,13 @@ from handbone.method.two_stage import TwoStage
 from handbone.plugins.events import PREDICTION_MADE, has_listeners, notify
 from handbone.runs.context import Context
 from handbone.runs.steps.prompter import gather_prompter
-from handbone.weights import STAGE_FILES, find_prior, resolve
+from handbone.weights import STAGE_FILES, prior_file
 from handbone.weights.network_file import load_weights, read_card, save_weights
 
 #: What the step `calibration` leaves.
 CALIBRATION_FILE = "calibration.json"
+#: The names of the stages whose masks are kept, first to last.
+STAGES_FILE = "stages.json"
 
 
 @dataclass(frozen=True, eq=False)
@@ -43,15 +45,16 @@ def predict_images(context: Context, workdir: Path) -> None:
     has done are not done again.
     """
     settings, learned = recipe_settings(context), calibration(context)
+    later = context.recipe.refine is not None or context.recipe.prompt is not None
+    write_json(workdir / STAGES_FILE, ["coarse", "merged"] if later else ["coarse"])
     gather_weights(context, workdir / "weights", learned.final.applied_to(settings))
     method = TwoStage.from_path(workdir / "weights")
     for sample in track(context.predicted, "Predicting"):
-        if not _file(workdir, sample, "json").exists():
+        if not _is_done(workdir, sample):
             # A gate that was learned on validation images decides in none of the patients that it knows.
             own = learned.of(sample.patient_id).applied_to(settings)
-            _predict(
-                replace(method, settings=own), context, sample, workdir, fold=learned.fold_of.get(sample.patient_id)
-            )
+            fold = learned.fold_of.get(sample.patient_id)
+            _predict(replace(method, settings=own), context, sample, workdir, fold=fold)
     chosen = context.splits["test"] or context.splits["validation"]
     with PredictionsWriter(workdir / "predictions.csv") as writer:
         for sample in track(sorted(chosen, key=lambda s: s.name), "Writing masks"):
@@ -69,16 +72,15 @@ def recipe_settings(context: Context) -> MethodSettings:
 
 def calibration(context: Context) -> Calibration:
     """What the step `calibration` learned; nothing where the recipe has no such step."""
-    if not (context.folder.step("calibration") / CALIBRATION_FILE).exists():
-        return Calibration()
-    return Calibration.model_validate(context.read("calibration", CALIBRATION_FILE))
+    found = context.find("calibration", CALIBRATION_FILE)
+    return Calibration() if found is None else Calibration.model_validate(found)
 
 
 def gather_weights(context: Context, folder: Path, settings: MethodSettings) -> None:
     """All networks' weights side by side, the settings of the method in the coarse network's card."""
     recipe = context.recipe
     for step in ("coarse", "refiner") if recipe.refine is not None else ("coarse",):
-        module, card = load_weights(context.folder.step(step) / "weights.safetensors")
+        module, card = load_weights(context.step(step) / "weights.safetensors")
         card = settings.to_card(card) if step == "coarse" else card.model_copy(update={"extra": {}})
         save_weights(folder / STAGE_FILES[step], module, card)
     if recipe.prompt is not None:
@@ -86,20 +88,6 @@ def gather_weights(context: Context, folder: Path, settings: MethodSettings) -> 
     if recipe.predict.prior is not None:
         with atomic_file(folder / STAGE_FILES["prior"]) as temporary:
             temporary.write_bytes(prior_file(recipe.predict.prior).read_bytes())
-
-
-def prior_file(name: str) -> Path:
-    """The weights file of the anatomical prior that a recipe names: a file, or weights that have one beside.
-
-    Raises
-    ------
-    HandboneError: there is nothing of that name, or no prior there.
-    """
-    path = resolve(name)
-    file = path if path.is_file() else find_prior(path)
-    if file is None:
-        raise HandboneError("has no anatomical prior", where=name, remedy="set predict.prior = false, or name another")
-    return file
 
 
 def _predict(method: TwoStage, context: Context, sample: Sample, workdir: Path, *, fold: int | None) -> None:
@@ -114,11 +102,25 @@ def _predict(method: TwoStage, context: Context, sample: Sample, workdir: Path, 
     if method.prompter is not None:
         record["answers"] = [answer.to_json() for answer in outcome.answers]
         record["prompt_decisions"] = [d.to_json() for d in outcome.prompt_decisions]
-    # Last, since its presence says that the image is done.
+    record["files"] = _sums(workdir, sample)
+    # Last, since it says that the radiograph is done.
     write_json(_file(workdir, sample, "json"), record)
     if has_listeners(PREDICTION_MADE):
         masks = outcome.final.threshold(method.threshold)
         notify(PREDICTION_MADE, image_name=sample.name, masks=masks, confidence=confidence_of(outcome, masks))
+
+
+def _is_done(workdir: Path, sample: Sample) -> bool:
+    """Whether an interrupted attempt has left a radiograph's whole prediction."""
+    try:
+        record = json.loads(_file(workdir, sample, "json").read_text(encoding="utf-8"))
+        return record["files"] == _sums(workdir, sample)
+    except (OSError, ValueError, KeyError, TypeError):
+        return False
+
+
+def _sums(workdir: Path, sample: Sample) -> dict[str, str]:
+    return {kind: sha256_of(_file(workdir, sample, f"{kind}.npz")) for kind in ("coarse", "merged")}
 
 
 def _file(workdir: Path, sample: Sample, kind: str) -> Path:
@@ -132,7 +134,7 @@ def coarse_file(context: Context, sample: Sample) -> Path:
     ------
     HandboneError: it did not, or they are gone.
     """
-    path = _file(context.folder.step("predictions"), sample, "coarse.npz")
+    path = _file(context.step("predictions"), sample, "coarse.npz")
     if not path.is_file():
         raise HandboneError(
             "the run has no prediction of this image any more", where=sample.name, remedy="run it again"
@@ -147,7 +149,7 @@ def load_prediction(context: Context, sample: Sample) -> Prediction:
     ------
     HandboneError: its files are not there or damaged.
     """
-    workdir = context.folder.step("predictions")
+    workdir = context.step("predictions")
     try:
         record = json.loads(_file(workdir, sample, "json").read_text(encoding="utf-8"))
         coarse, merged = (

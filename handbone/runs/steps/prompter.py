@@ -61,7 +61,7 @@ def gather_prompter(context: Context, folder: Path) -> None:
     choice, training = context.recipe.prompt.prompter, {}
     prompter = build_prompter(choice)
     if context.recipe.prompt.tune is not None:
-        tuned = context.folder.step("prompter") / "weights.safetensors"
+        tuned = context.step("prompter") / "weights.safetensors"
         load_state(prompter.decoder, tuned)
         training = read_card(tuned).training
     save_prompter(folder / PROMPTER_FILE, prompter, choice, training)
