@@ -528,8 +528,8 @@ MUTATIONS = (
     Mutation(
         "refined masks of other coarse ones reused",
         "handbone/workflows/refine_sources.py",
-        "fingerprint_of([sha256_of(self._path(name)), cells])",
-        "fingerprint_of([sha256_of(self._path(name))])",
+        "fingerprint_of([sha256_of(self._path(name)), cells, self._index.size_hw(name), str(self._reading)])",
+        "fingerprint_of([sha256_of(self._path(name)), self._index.size_hw(name), str(self._reading)])",
         "tests/cli/test_cli_refine_again.py::test_other_masks_or_another_image_are_refined_again",
     ),
     Mutation(
