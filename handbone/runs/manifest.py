@@ -15,10 +15,10 @@ from handbone.plugins.provenance import provenance
 from handbone.recipe.schema import Recipe
 from handbone.runs.plan import PlannedStep, Result
 
-if sys.platform == "win32":
-    resource = None
-else:
+try:
     import resource
+except ImportError:  # on Windows
+    resource = None
 
 #: What the step `evaluation` says of what its metrics are.
 BASIS_FILE = "basis.json"
