@@ -10,10 +10,10 @@ import platformdirs
 from handbone.core.errors import HandboneError
 from handbone.core.files import whole_file
 from handbone.formats import readers
-from handbone.formats.image_files import Invert, read_picture
+from handbone.formats.image_files import Invert, read_picture, split_frame
 
 # Counted up whenever `read_picture` gives other values for the same file.
-_VERSION = 1
+_VERSION = 2
 
 
 class PictureCache:
@@ -62,13 +62,14 @@ class PictureCache:
         return as_image(self.open(path))
 
     def _entry(self, path: Path) -> Path:
+        file, _ = split_frame(path)
         try:
-            stat = path.stat()
+            stat = file.stat()
         except OSError as error:
             remedy = "check the path and its permissions"
             raise HandboneError(f"cannot be read: {error.strerror}", where=path, remedy=remedy) from None
         key = f"{_VERSION}\n{path.resolve()}\n{stat.st_size}\n{stat.st_mtime_ns}"
-        reader = readers.provider_of(path)
+        reader = readers.provider_of(file)
         if not readers.is_builtin(reader):
             # Another version may give other values, and so may the built-in reader of later days.
             key += f"\n{reader.package} {reader.version}"

@@ -8,6 +8,11 @@ from pydantic import Field
 from handbone.plugins import NoSettings, ReaderSpec, WriterSpec, hookimpl
 from handbone.recipe.schema import Table
 
+_EXTENSIONS = (
+    *(".png", ".jpg", ".jpeg", ".jpe", ".jfif", ".tif", ".tiff", ".bmp", ".dib", ".webp", ".gif"),
+    *(".jp2", ".j2k", ".jpx", ".pgm", ".pnm"),
+)
+
 
 class CocoSettings(Table):
     """Settings of COCO files."""
@@ -47,8 +52,8 @@ def handbone_readers() -> list[ReaderSpec]:
     return [
         ReaderSpec(
             name="picture",
-            summary="PNG, JPEG or TIFF, 8 or 16 bit, grey or colour",
-            extensions=(".png", ".jpg", ".jpeg", ".tif", ".tiff"),
+            summary="PNG, JPEG, TIFF, WebP, BMP, GIF and JPEG 2000 of any depth, grey or colour",
+            extensions=_EXTENSIONS,
             build=_picture,
         )
     ]

@@ -1,53 +1,136 @@
 """Radiographs from files, whatever their format, as grey in [0, 1]."""
 
+import re
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Literal
 
-from handbone.core.radiograph import Radiograph
+from handbone.core.errors import HandboneError
+from handbone.core.radiograph import ImageHeader, Radiograph
 from handbone.formats import readers
 
 #: Whether a radiograph shows bones dark and is turned round: as its own test says, or as a person knows.
 Invert = Literal["auto", "yes", "no"]
+#: Pictures of more pixels are refused before they are decoded, unless a person gives another limit.
+MAX_PIXELS = 200_000_000
+_FRAME = re.compile(r"(.+)#([1-9][0-9]{0,5})", re.DOTALL)
 
 
 def is_picture(path: Path) -> bool:
-    """Whether a path is a file that a reader knows by its extension or, where it has none of theirs, by its content."""
-    return path.is_file() and bool(readers.candidates(path))
+    """Whether a path is a file that a reader knows by its extension or, where it has none of theirs, by its content.
+
+    `NAME#2`, the second picture of a file that holds several, is one, too.
+    """
+    file, _ = split_frame(path)
+    return file.is_file() and bool(readers.candidates(file))
 
 
-def read_picture(path: str | Path, *, invert: Invert = "auto") -> Radiograph:
-    """Decode a radiograph with the reader that is registered for its kind of file.
+def split_frame(path: str | Path) -> tuple[Path, int]:
+    """A file and the number of the picture in it that a path means: `scan.tif#2` is the second one of `scan.tif`.
 
-    A file that no reader knows is tried by the built-in one, which tells PNG, JPEG and TIFF by their content.
+    A file whose own name ends so means itself.
+    """
+    path = Path(path)
+    match = _FRAME.fullmatch(path.name)
+    if match and not path.exists():
+        return path.with_name(match[1]), int(match[2])
+    return path, 1
 
-    Parameters
-    ----------
-    invert: whether the file's values are turned round; "auto": where `is_inverted` says so. What the file itself says
-        of its values (a DICOM's photometric interpretation) has been heeded before.
+
+def frames_of(path: str | Path) -> Iterator[Path]:
+    """The pictures that a file holds, as paths that `read_picture` and the others take, from its header alone.
+
+    One picture is the file's own path; several are `NAME#1`, `NAME#2` and so on.
 
     Raises
     ------
-    HandboneError: the file does not exist, is cut, or is no picture; names the file. Or two packages can read it.
+    HandboneError: as `header_of`.
     """
-    picture = readers.built(readers.provider_of(Path(path)).spec)(Path(path))
+    path = Path(path)
+    frames = header_of(path).frames
+    yield from [path] if frames == 1 else (path.with_name(f"{path.name}#{number}") for number in range(1, frames + 1))
+
+
+def header_of(path: str | Path) -> ImageHeader:
+    """Size and number of pictures of a file, without decoding it where its reader can tell.
+
+    Raises
+    ------
+    HandboneError: the file does not exist or is no picture; names the file.
+    """
+    file, _ = split_frame(path)
+    provider = readers.provider_of(file)
+    if readers.is_builtin(provider):
+        from handbone.formats.raster import raster_header
+
+        return raster_header(file)
+    if provider.spec.header is not None:
+        return provider.spec.header(file)
+    return ImageHeader(readers.built(provider.spec)(file).size_hw)
+
+
+def size_of(path: str | Path) -> tuple[int, int]:
+    """Height and width of a picture as shown, from its header where its reader can tell.
+
+    Raises
+    ------
+    HandboneError: as `header_of`.
+    """
+    return header_of(path).size_hw
+
+
+def check_pixels(path: str | Path, max_pixels: int = MAX_PIXELS) -> None:
+    """Refuse a picture of too many pixels before it takes memory.
+
+    Raises
+    ------
+    HandboneError: it is too large, or as `header_of`.
+    """
+    height, width = size_of(path)
+    if height * width > max_pixels:
+        what = f"it has {width} x {height} pixels, and at most {max_pixels / 1e6:g} million are read"
+        raise HandboneError(what, where=path, remedy="make it smaller, or give a larger --max-pixels")
+
+
+def read_picture(path: str | Path, *, invert: Invert = "auto", max_pixels: int = MAX_PIXELS) -> Radiograph:
+    """Decode a radiograph with the reader that is registered for its kind of file.
+
+    A file that no reader knows is tried by the built-in one, which tells what it is by its content.
+
+    Parameters
+    ----------
+    path: of a file, or `NAME#2` for the second picture of one that holds several.
+    invert: whether the file's values are turned round; "auto": where `is_inverted` says so. What the file itself says
+        of its values (a DICOM's photometric interpretation) has been heeded before.
+    max_pixels: a picture of more is refused before it is decoded.
+
+    Raises
+    ------
+    HandboneError: the file does not exist, is cut, is too large, or is no picture; names the file. Or two packages can
+        read it.
+    """
+    file, frame = split_frame(path)
+    provider = readers.provider_of(file)
+    if readers.is_builtin(provider) or provider.spec.header is not None:
+        check_pixels(file, max_pixels)
+    read = readers.built(provider.spec)
+    picture = read(file) if frame == 1 else read(file, frame)
     return picture if invert == "auto" else picture.as_inverted(invert == "yes")
 
 
 def picture_size_hw(path: str | Path) -> tuple[int, int]:
-    """Height and width of a picture; of a PNG from its header alone.
-
-    Raises
-    ------
-    HandboneError: as `read_picture`.
-    """
-    if readers.is_builtin(readers.provider_of(Path(path))):
-        from handbone.formats.raster import raster_size_hw
-
-        return raster_size_hw(Path(path))
-    return read_picture(path).size_hw
+    """Height and width of a picture as shown; see `size_of`."""
+    return size_of(path)
 
 
 def stem_of(name: str | Path) -> str:
-    """A picture's base name without its extension; the whole of one that ends in none, such as a DICOM's 1.2.840.1."""
+    """A picture's base name without its extension; the whole of one that ends in none, such as a DICOM's 1.2.840.1.
+
+    >>> stem_of("hands/scan.tif#2")
+    'scan#2'
+    """
     path = Path(name)
+    match = _FRAME.fullmatch(path.name)
+    if match and Path(match[1]).suffix.lower() in readers.extensions():
+        return f"{Path(match[1]).stem}#{match[2]}"
     return path.stem if path.suffix.lower() in readers.extensions() else path.name

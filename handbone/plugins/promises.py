@@ -137,8 +137,8 @@ def _reader(maker: Maker, built: Any, arguments: Mapping[str, Any]) -> Any:
 
     _check_function(maker, built)
 
-    def read(path: Path) -> Radiograph:
-        picture = _attempt(maker, f"cannot read {path.name}", built, path)
+    def read(path: Path, *frame: int) -> Radiograph:
+        picture = _attempt(maker, f"cannot read {path.name}", built, path, *frame)
         if not isinstance(picture, Radiograph):
             raise maker.broken(f"gives no Radiograph of {path.name}, but {_a(picture)}")
         return picture

@@ -51,12 +51,12 @@ def toy_hand(*, size: int = SIZE, mirrored: bool = False, bend: float = 0.0) -> 
 
 
 def draw(outlines: dict[str, np.ndarray], size: int = SIZE) -> np.ndarray:
-    """A grey picture with bright bones, a bright strip at the top and a dark background."""
+    """A grey picture with bright bones, a bright strip at the top and a dark background, from 0 to 255."""
     picture = np.full((size, size), 8, np.uint8)
     for points in outlines.values():
         cv2.fillPoly(picture, [np.rint(points).astype(np.int32)], 180)
     picture[: max(1, size // 100)] = 250
-    return cv2.GaussianBlur(picture, (0, 0), 1.0)
+    return cv2.normalize(cv2.GaussianBlur(picture, (0, 0), 1.0), None, 0, 255, cv2.NORM_MINMAX)
 
 
 def annotation(outlines, *, filename: str, shuffle: int | None = 0) -> dict:
