@@ -47,6 +47,7 @@ class Radiograph:
     remarks: what else the file says and what contradicts a radiograph of a hand.
     orientation: how the file's rows lie in `image`, as EXIF counts it, 1 to 8; 1: as stored.
         `handbone.core.orientation` turns masks back.
+    laterality: "R" or "L" where the file says whose hand it is and the view could confirm it; "" otherwise.
     """
 
     image: np.ndarray
@@ -56,6 +57,7 @@ class Radiograph:
     spacing_source: str = ""
     remarks: tuple[Remark, ...] = ()
     orientation: int = 1
+    laterality: str = ""
 
     @property
     def size_hw(self) -> tuple[int, int]:

@@ -32,19 +32,33 @@ def float_tiff_header(path: Path) -> tuple[tuple[int, int], int] | None:
 
     OpenCV takes compressed values that it cannot decode for black, and nobody would be told.
     """
+    tags = _first_directory(path)
+    try:
+        formats, bits = set(tags.get(_SAMPLE_FORMAT, (1,))), max(tags.get(_BITS, (1,)))
+        if formats != {_FLOATS} or bits < 32 or tags.get(_COMPRESSION) != _UNCOMPRESSED:
+            return None
+        orientation = int(tags.get(_ORIENTATION, 1))
+        return (int(tags[_HEIGHT]), int(tags[_WIDTH])), orientation if 1 <= orientation <= 8 else 1
+    except (LookupError, TypeError, ValueError):
+        return None
+
+
+def tiff_compression(path: Path) -> int | None:
+    """The number of a TIFF's compression; None of anything else."""
+    compression = _first_directory(path).get(_COMPRESSION)
+    return compression if isinstance(compression, int) else None
+
+
+def _first_directory(path: Path) -> dict[int, Any]:
+    """Tags of the first page of a TIFF; none of anything else."""
     try:
         with path.open("rb") as file:
             directory = ImageFileDirectory_v2(file.read(8))
             file.seek(directory.next)
             directory.load(file)
-            formats, bits = set(directory.get(_SAMPLE_FORMAT, (1,))), max(directory.get(_BITS, (1,)))
-            if formats != {_FLOATS} or bits < 32 or directory.get(_COMPRESSION) != _UNCOMPRESSED:
-                return None
-            orientation = int(directory.get(_ORIENTATION, 1))
-            stored_hw = int(directory[_HEIGHT]), int(directory[_WIDTH])
-            return stored_hw, orientation if 1 <= orientation <= 8 else 1
+            return dict(directory)
     except (OSError, SyntaxError, LookupError, TypeError, ValueError, struct.error):
-        return None
+        return {}
 
 
 def decode_by_opencv(path: Path, *, page: int = 0, orientation: int = 1) -> tuple[np.ndarray, np.ndarray | None]:

@@ -14,7 +14,7 @@ from handbone.core.errors import HandboneError
 from handbone.core.orientation import shown_size_hw
 from handbone.core.radiograph import ImageHeader, Radiograph
 from handbone.formats.brightness import stretched
-from handbone.formats.deep_colour import decode_by_opencv, float_tiff_header, is_deep_colour
+from handbone.formats.deep_colour import decode_by_opencv, float_tiff_header, is_deep_colour, tiff_compression
 from handbone.formats.file_kinds import HEAD_BYTES, kind_of
 from handbone.formats.inversion import is_inverted
 from handbone.formats.jpeg_check import is_complete, layout_of
@@ -24,6 +24,7 @@ _FORMATS = ("PNG", "JPEG", "TIFF", "BMP", "WEBP", "GIF", "JPEG2000", "PPM")
 # Only these hold several pictures of equal standing: of an animated PNG the first is the picture.
 _OF_FRAMES = ("TIFF", "GIF", "WEBP")
 _ORIENTATION, _SUBFILE, _PHOTOMETRIC, _SAMPLE_FORMAT, _BITS = 274, 254, 262, 339, 258
+_SAVE_AS = "save it as PNG or as uncompressed TIFF, or leave it out"
 _REMEDY = "copy it again from its source, or leave it out"
 # Pillow's own limit is a variable of its module.
 _LOCK = threading.RLock()
@@ -119,10 +120,7 @@ def _opened(path: Path, *, whole: bool = True) -> Iterator[Image.Image]:
     except HandboneError:
         raise
     except UnidentifiedImageError:
-        what = "not a whole picture, or one coded in a way that nothing here can decode"
-        kind = kind_of(head)
-        named = f"{kind.name} that is damaged, or coded in a way that nothing here can decode" if kind else what
-        raise HandboneError(named, where=path, remedy=f"save it as PNG or uncompressed TIFF, or {_REMEDY}") from None
+        raise HandboneError(_unknown_coding(path, head), where=path, remedy=_SAVE_AS) from None
     except (IsADirectoryError, FileNotFoundError, PermissionError) as error:
         what = f"cannot be read: {error.strerror}"
         raise HandboneError(what, where=path, remedy="check the path and its permissions") from None
@@ -152,6 +150,15 @@ def _check_kind(path: Path, head: bytes) -> None:
         raise HandboneError("the file is empty", where=path, remedy=_REMEDY)
     if kind is not None and kind.remedy:
         raise HandboneError(f"this is {kind.name}", where=path, remedy=kind.remedy)
+
+
+def _unknown_coding(path: Path, head: bytes) -> str:
+    kind = kind_of(head)
+    if kind is None:
+        return "this is no picture of a kind that is known"
+    compression = tiff_compression(path)
+    coded = f"coded by compression {compression}" if compression not in (None, 1) else "coded in a way"
+    return f"this is {kind.name} that is damaged, or {coded} that nothing here decodes"
 
 
 def _check_jpeg(path: Path, data: bytes) -> None:

@@ -12,6 +12,7 @@ from handbone.core.bone_masks import BoneMasks
 from handbone.core.bone_probabilities import BoneProbabilities
 from handbone.core.errors import HandboneError
 from handbone.method.coarse import predict_coarse
+from handbone.method.hands import HandEvidence, claimed, weigh_hand
 from handbone.method.locate import Location, predict_located
 from handbone.method.merge import Decision, merge
 from handbone.method.postprocess import tidy
@@ -50,6 +51,7 @@ class Outcome:
     answers: what the prompted network said, one for each bone that it was asked for.
     prompt_decisions: one for each bone that the prompted network may change.
     prior: what the anatomical prior found and did; None without one.
+    hand: whether there is a hand at all; without one `final` is empty. None where nobody asked.
     """
 
     coarse: BoneProbabilities
@@ -62,6 +64,7 @@ class Outcome:
     answers: list[Answer] = field(default_factory=list)
     prompt_decisions: list[Decision] = field(default_factory=list)
     prior: PriorReport | None = None
+    hand: HandEvidence | None = None
 
 
 class TwoStage:
@@ -169,7 +172,10 @@ class TwoStage:
         outcome = replace(outcome, final=final, location=location, seconds=seconds | outcome.seconds)
         if self.prior_stage is not None:
             outcome = self.judge(outcome)
-        return outcome if self.first.presence is None else self._without_guesses(outcome)
+        if self.first.presence is not None:
+            outcome = self._without_guesses(outcome)
+        hand = weigh_hand(outcome.final, self.threshold, location)
+        return replace(outcome, final=claimed(outcome.final, hand), hand=hand)
 
     def _coarse(self, image: np.ndarray) -> tuple[BoneProbabilities, Location | None]:
         network, size = self.coarse_stage.predictor, self.coarse_stage.size

@@ -1,0 +1,193 @@
+"""Pictures that show more than one hand: where each lies, and the outcome of each by itself."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+
+import numpy as np
+
+from handbone import anatomy
+from handbone.core.bone_probabilities import BoneProbabilities
+from handbone.core.box import Box
+from handbone.core.frame import Frame
+from handbone.method.coarse import predict_coarse
+from handbone.method.hands import hand_found
+from handbone.method.locate import Location, rate, turned
+from handbone.method.postprocess import tidy
+from handbone.method.two_stage import Outcome, TwoStage
+
+# A hand is about 2.3 lengths of its third metacarpal wide and 3.5 long; another one in the picture may be smaller.
+_LEAST_SIDES = (1.1, 1.9)
+# So much of 29 bones, each weighted by its probability, has to lie as in a hand; feet reach .4.
+_CLEAR = 0.6
+_MOST_HANDS = 8
+_FOREARM = set(anatomy.select(("forearm",)))
+
+
+@dataclass(frozen=True, eq=False)
+class OneHand:
+    """One of the hands of a picture.
+
+    Parameters
+    ----------
+    outcome: what the networks say of it, in the pixels of the whole picture.
+    region: the part of the picture that they were shown; no other hand lies in it.
+    others: how many further hands the picture shows.
+    """
+
+    outcome: Outcome
+    region: Box
+    others: int = 0
+
+
+#: One look at a part of a picture: the box of the hand in it; None without a clear hand.
+Look = Callable[[Box], Box | None]
+
+
+def predict_hands(method: TwoStage, image: np.ndarray, *, every: bool = True) -> list[OneHand]:
+    """Each hand of a picture by itself, the one that the whole picture shows best first; at least one entry.
+
+    A picture with one hand, with none, or of weights that do not look for hands has one: that of `method.predict`.
+
+    Parameters
+    ----------
+    image: float32 (H, W) in [0, 1], of any size.
+    every: whether all hands are outlined, or the first one alone, without bones of the others.
+    """
+    whole = method.predict(image)
+    boxes = find_hands(method, image, whole)
+    if len(boxes) < 2:
+        return [OneHand(whole, Box.whole(image.shape))]
+    hands = []
+    for region in regions(boxes, image.shape)[: None if every else 1]:
+        part = np.ascontiguousarray(image[region.inside(Box.whole(image.shape))])
+        outcome = in_whole_picture(method.predict(part), region, image.shape)
+        if hand_found(outcome.hand):
+            hands.append(OneHand(outcome, region, len(boxes) - 1))
+    return hands or [OneHand(whole, Box.whole(image.shape), len(boxes) - 1)]
+
+
+def find_hands(method: TwoStage, image: np.ndarray, whole: Outcome) -> list[Box]:
+    """The boxes of all hands in a picture, without their forearms; the first one is that of the outcome.
+
+    Beside a hand that was found there is looked for others wherever one could lie. In pictures that a hand fills there
+    is no such place, and no look is taken.
+    """
+    if method.first.find_hand is None or whole.location is None or not hand_found(whole.hand):
+        return []
+    first = _hand_box(whole.final)
+    return [] if first is None else _and_beside(first, _look(method, image, whole.location), Box.whole(image.shape))
+
+
+def regions(hands: Sequence[Box], picture_hw: tuple[int, int]) -> list[Box]:
+    """For each hand the part of the picture up to half the way to every other hand."""
+    return [_region(hand, [other for other in hands if other is not hand], picture_hw) for hand in hands]
+
+
+def in_whole_picture(outcome: Outcome, region: Box, picture_hw: tuple[int, int]) -> Outcome:
+    """The outcome of a part of a picture, in the pixels of the whole one."""
+    shift = np.array([[1.0, 0.0, -region.left], [0.0, 1.0, -region.top]])
+
+    def moved(frame: Frame) -> Frame:
+        return Frame(shift, frame.size_hw).then(frame.matrix, frame.size_hw)
+
+    location = outcome.location
+    return replace(
+        outcome,
+        coarse=_moved(outcome.coarse, region, picture_hw),
+        final=_moved(outcome.final, region, picture_hw),
+        frames={name: replace(each, frame=moved(each.frame)) for name, each in outcome.frames.items()},
+        location=None if location is None else replace(location, frame=moved(location.frame)),
+    )
+
+
+def _moved(probabilities: BoneProbabilities, region: Box, picture_hw: tuple[int, int]) -> BoneProbabilities:
+    x, y = region.left, region.top
+    parts = [
+        (crop, Box(left + x, top + y, right + x, bottom + y) if crop.size else Box(0, 0, 0, 0))
+        for crop, (left, top, right, bottom) in zip(probabilities.crops, probabilities.boxes_xyxy.tolist(), strict=True)
+    ]
+    return BoneProbabilities.from_crops(parts, picture_hw)
+
+
+def _hand_box(probabilities: BoneProbabilities) -> Box | None:
+    """The box of the bones that lie as in a hand, but for the forearm, which reaches to the picture's edge."""
+    _, fit = rate(probabilities)
+    boxes = probabilities.threshold(0.5).boxes_xyxy
+    inside = [] if fit is None else [Box(*boxes[bone].tolist()) for bone in fit.agreeing if bone not in _FOREARM]
+    box = Box.around(inside)
+    return None if box.is_empty else box
+
+
+def _look(method: TwoStage, image: np.ndarray, location: Location) -> Look:
+    size = method.first.find_hand
+    assert size is not None
+
+    def look(part: Box) -> Box | None:
+        shown = np.ascontiguousarray(image[part.inside(Box.whole(image.shape))])
+        frame = Frame.letterbox(shown.shape, (size, size))
+        # Hands of one picture lie alike: one look, turned as the first hand had to be.
+        frame = turned(frame, location.quarter_turns, mirrored=location.mirrored_look)
+        seen = tidy(predict_coarse(method.coarse_stage.predictor, shown, size, frame=frame, flip=method.flip))
+        score, _ = rate(seen)
+        box = _hand_box(seen) if score >= _CLEAR else None
+        return None if box is None else Box(*(v + (part.left, part.top)[k % 2] for k, v in enumerate(box)))
+
+    return look
+
+
+def _and_beside(hand: Box, look: Look, within: Box) -> list[Box]:
+    """A hand and those that a look finds beside it."""
+    found = [hand]
+    # The third metacarpal is about a quarter of a hand's length.
+    unit = max(hand.size_hw) / 3.6
+    short, long = (share * unit for share in _LEAST_SIDES)
+    for part in _beside(hand, within):
+        if len(found) >= _MOST_HANDS:
+            break
+        if min(part.size_hw) < short or max(part.size_hw) < long:
+            continue
+        other = look(part)
+        if other is not None and not any(_overlap(other, one) for one in found):
+            more = _and_beside(other, look, part)
+            found += [one for one in more if not any(_overlap(one, known) for known in found)]
+    return found[:_MOST_HANDS]
+
+
+def _beside(hand: Box, within: Box) -> list[Box]:
+    """The parts of a picture left and right of a hand, above and below it, the largest first."""
+    parts = [
+        Box(within.left, within.top, hand.left, within.bottom),
+        Box(hand.right, within.top, within.right, within.bottom),
+        Box(within.left, within.top, within.right, hand.top),
+        Box(within.left, hand.bottom, within.right, within.bottom),
+    ]
+    return sorted((part for part in parts if not part.is_empty), key=lambda part: -_area(part))
+
+
+def _overlap(one: Box, other: Box) -> bool:
+    return _area(one.shared(other)) > 0.25 * min(_area(one), _area(other))
+
+
+def _area(box: Box) -> int:
+    return 0 if box.is_empty else box.size_hw[0] * box.size_hw[1]
+
+
+def _region(hand: Box, others: Sequence[Box], picture_hw: tuple[int, int]) -> Box:
+    left, top, right, bottom = Box.whole(picture_hw)
+    for other in others:
+        gaps = {
+            "left": hand.left - other.right,
+            "right": other.left - hand.right,
+            "top": hand.top - other.bottom,
+            "bottom": other.top - hand.bottom,
+        }
+        side = max(gaps, key=lambda name: gaps[name])
+        if side == "left":
+            left = max(left, (hand.left + other.right) // 2)
+        elif side == "right":
+            right = min(right, (hand.right + other.left) // 2)
+        elif side == "top":
+            top = max(top, (hand.top + other.bottom) // 2)
+        else:
+            bottom = min(bottom, (hand.bottom + other.top) // 2)
+    return Box(left, top, max(right, left + 1), max(bottom, top + 1))

@@ -1,0 +1,64 @@
+"""A decoded radiograph to the outcome of each hand in it: which polarity shows a hand, and how many there are."""
+
+from dataclasses import dataclass
+from typing import Literal
+
+import numpy as np
+
+from handbone.core.bone_masks import BoneMasks
+from handbone.core.radiograph import Radiograph
+from handbone.formats.image_files import Invert
+from handbone.method.hands import hand_found
+from handbone.method.quality_control import Flag, flags
+from handbone.method.several_hands import OneHand, predict_hands
+from handbone.method.two_stage import TwoStage
+
+#: Which hands of a picture are outlined: the one that shows best, or each.
+Hands = Literal["one", "all"]
+
+
+@dataclass(frozen=True, eq=False)
+class Outlined:
+    """One hand of a radiograph.
+
+    Parameters
+    ----------
+    radiograph: in the polarity that shows the hand.
+    hand: the outcome in the pixels of the whole radiograph.
+    masks: of its bones; none without a hand.
+    flags: reasons to look again; those of the file's header first.
+    """
+
+    radiograph: Radiograph
+    hand: OneHand
+    masks: BoneMasks
+    flags: list[Flag]
+
+
+def outline(
+    method: TwoStage, radiograph: Radiograph, *, invert: Invert = "auto", hands: Hands = "one"
+) -> list[Outlined]:
+    """The hands of a radiograph; one entry, without masks, where it shows none.
+
+    Parameters
+    ----------
+    invert: with "auto" a radiograph that shows no hand is read again with bones bright for dark, and that reading is
+        kept where it shows one.
+    hands: "one" outlines the one that shows best and says that there are others, "all" each by itself.
+    """
+    found = predict_hands(method, radiograph.image, every=hands == "all")
+    if invert == "auto" and not hand_found(found[0].outcome.hand):
+        other = radiograph.as_inverted(not radiograph.inverted)
+        again = predict_hands(method, np.ascontiguousarray(other.image), every=hands == "all")
+        if hand_found(again[0].outcome.hand):
+            found, radiograph = again, other
+    return [_outlined(method, radiograph, hand, every=hands == "all") for hand in found]
+
+
+def _outlined(method: TwoStage, radiograph: Radiograph, hand: OneHand, *, every: bool) -> Outlined:
+    masks = hand.outcome.final.threshold(method.threshold)
+    found = [Flag(remark.rule, (), remark.message) for remark in radiograph.remarks]
+    if hand.others and not every:
+        another = "another hand" if hand.others == 1 else f"{hand.others} more hands"
+        found.append(Flag("second-hand", (), f"the picture shows {another}; --hands all outlines each"))
+    return Outlined(radiograph, hand, masks, found + flags(hand.outcome, masks))
