@@ -48,6 +48,10 @@ def command(
         Literal["auto", "yes", "no"],
         typer.Option(help="Turn radiographs round that show bones dark; auto: those that look like it."),
     ] = "auto",
+    hands: Annotated[
+        Literal["one", "all"],
+        typer.Option(help="Outline the hand that shows best, or each hand of a picture, as NAME#1, NAME#2 and so on."),
+    ] = "one",
     views: Annotated[
         list[str] | None,
         typer.Option(
@@ -81,8 +85,9 @@ def command(
 
     Plugins read more, such as handbone-dicom. OUT gets an overlay a picture (outlines of doubtful bones are dashed),
     predictions.csv (run lengths in each picture's own pixels, a confidence a bone) and predictions.json. A picture that
-    fails, or cannot be written as --write asks, is listed; the exit code is then 1. The same command goes on where it
-    was stopped, and tries failed pictures again. Not a medical device.
+    fails, or cannot be written as --write asks, is listed; the exit code is then 1. A picture without a hand is said to
+    have none and gets no masks; the exit code is 1 where no picture has one. The same command goes on where it was
+    stopped, and tries failed pictures again. Not a medical device.
     """
     from handbone.cli.settings import nested_settings
     from handbone.workflows.kept import is_unfinished, prediction_mark
@@ -91,7 +96,7 @@ def command(
     from handbone.workflows.writers import writer_makers
 
     chosen = _views(views, tta=tta)
-    mark = prediction_mark(weights, threshold=threshold, flip_tta=flip_tta, views=chosen, invert=invert)
+    mark = prediction_mark(weights, threshold=threshold, flip_tta=flip_tta, views=chosen, invert=invert, hands=hands)
     goes_on = not overwrite and is_unfinished(output, mark)
     if not goes_on:
         check_output(output, overwrite=overwrite)
@@ -101,7 +106,7 @@ def command(
     from handbone.method.two_stage import TwoStage
 
     method = TwoStage.from_path(weights, threshold=threshold, flip=flip_tta, views=chosen)
-    facts = {"weights": weights, "invert": invert, "second_stage": method.refine_stage is not None}
+    facts = {"weights": weights, "invert": invert, "hands": hands, "second_stage": method.refine_stage is not None}
     try:
         records = predict_pictures(
             pictures,
@@ -111,6 +116,7 @@ def command(
             facts=facts,
             writers=writers,
             invert=invert,
+            hands=hands,
             earlier=output if goes_on else None,
         )
     except KeyboardInterrupt:
@@ -122,7 +128,9 @@ def command(
         typer.echo(json.dumps(json.loads((output / RECORD_FILE).read_text(encoding="utf-8"))))
     else:
         _show(records, output, invert)
-    if any(record.error or record.unwritten for record in records):
+    from handbone.workflows.records import shows_hand
+
+    if any(record.error or record.unwritten for record in records) or not any(map(shows_hand, records)):
         raise typer.Exit(1)
 
 
@@ -135,6 +143,8 @@ def _views(names: list[str] | None, *, tta: bool) -> list[str] | None:
 
 def _show(records: "list[PictureRecord]", output: Path, invert: str) -> None:
     from rich.console import Console
+
+    from handbone.workflows.records import shows_hand
 
     console = Console()
     console.print(_table(records))
@@ -155,8 +165,10 @@ def _show(records: "list[PictureRecord]", output: Path, invert: str) -> None:
             )
         if len(record.flags) > _SHOWN:
             console.print(f"  and {len(record.flags) - _SHOWN} more in predictions.json", highlight=False)
-    done = sum(record.error is None for record in records)
-    console.print(f"{done} of {len(records)} pictures outlined: {_escape(output)}", soft_wrap=True)
+    done = sum(map(shows_hand, records))
+    without = sum(record.error is None and not shows_hand(record) for record in records)
+    none = f", {without} without a hand" if without else ""
+    console.print(f"{done} of {len(records)} pictures outlined{none}: {_escape(output)}", soft_wrap=True)
 
 
 def _table(records: "list[PictureRecord]") -> "Table":
@@ -181,13 +193,13 @@ def _table(records: "list[PictureRecord]") -> "Table":
 
 
 def _hand(record: "PictureRecord") -> str:
-    """How the hand lies: its direction, and the side of its thumb."""
+    """Whether there is a hand and how it lies: its direction, and the side of its thumb."""
+    from handbone.workflows.records import shows_hand
+
+    if not shows_hand(record):
+        return "[yellow]no hand[/yellow]"
     place = record.location
-    if place is None:
-        return ""
-    if not place["found"]:
-        return "[yellow]not found[/yellow]"
-    return f"{place['degrees']:+.0f}°, thumb {place['thumb']}"
+    return f"{place['degrees']:+.0f}°, thumb {place['thumb']}" if place and place["found"] else ""
 
 
 def _escape(text: object) -> str:

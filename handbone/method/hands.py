@@ -38,7 +38,7 @@ class HandEvidence:
     found: whether a hand is claimed.
     probability: 0 to 1, that there is one.
     evidence: number of bones that speak for it, beyond those that any picture could have.
-    inliers: how many bones lie where one pose has them.
+    inliers: how many bones lie where one pose has them; 0 where nobody looked for a hand.
     outliers: names of bones that do not, and are not claimed.
     side: "R" or "L", as in radiographs that show the back of the hand; "" if unknown.
     """
@@ -64,13 +64,12 @@ def weigh_hand(probabilities: BoneProbabilities, threshold: float, location: "Lo
     location: where the hand was looked for; None where it was not, and a hand is taken for granted if it has a bone.
     """
     masks = probabilities.threshold(threshold)
-    fits = fit_pose(masks.centroids_xy(), tuple(range(anatomy.COUNT)))
-    fit = fits[0] if fits else None
-    inliers = fit.agreeing if fit else ()
-    side = _side(fits)
     if location is None:
         there = bool(masks.present().any())
-        return HandEvidence(there, float(there), 0.0, len(inliers), side=side)
+        return HandEvidence(there, float(there), 0.0, 0)
+    fits = fit_pose(masks.centroids_xy(), tuple(range(anatomy.COUNT)))
+    fit = fits[0] if fits else None
+    inliers, side = fit.agreeing if fit else (), _side(fits)
     evidence = _evidence(probabilities, fits, location.score)
     probability = float(1 / (1 + np.exp(-(evidence - _ENOUGH) / _SLOPE)))
     found = probability >= _LIKELY
@@ -82,7 +81,7 @@ def claimed(probabilities: BoneProbabilities, hand: HandEvidence) -> BoneProbabi
     """The bones that belong to the hand: none without one, and not those that lie where it cannot have them."""
     if not hand.found:
         return probabilities.without(range(anatomy.COUNT))
-    return probabilities.without(anatomy.INDEX[name] for name in hand.outliers)
+    return probabilities.without(anatomy.INDEX[name] for name in hand.outliers) if hand.outliers else probabilities
 
 
 def hand_found(hand: HandEvidence | None) -> bool:

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
+from typing import NamedTuple
 
 import numpy as np
 
@@ -19,7 +20,8 @@ from handbone.method.two_stage import Outcome, TwoStage
 _LEAST_SIDES = (1.1, 1.9)
 # So much of 29 bones, each weighted by its probability, has to lie as in a hand; feet reach .4.
 _CLEAR = 0.6
-_MOST_HANDS = 8
+#: No more are looked for.
+MOST_HANDS = 8
 _FOREARM = set(anatomy.select(("forearm",)))
 
 
@@ -39,26 +41,34 @@ class OneHand:
     others: int = 0
 
 
-#: One look at a part of a picture: the box of the hand in it; None without a clear hand.
-Look = Callable[[Box], Box | None]
+class _Hand(NamedTuple):
+    """Where a hand lies: the box of its bones but for the forearm, and that of all of them."""
+
+    box: Box
+    with_forearm: Box
+
+
+# One look at a part of a picture: the hand in it; None without a clear one.
+_Look = Callable[[Box], _Hand | None]
 
 
 def predict_hands(method: TwoStage, image: np.ndarray, *, every: bool = True) -> list[OneHand]:
-    """Each hand of a picture by itself, the one that the whole picture shows best first; at least one entry.
+    """Each hand of a picture by itself, from left to right; at least one entry.
 
     A picture with one hand, with none, or of weights that do not look for hands has one: that of `method.predict`.
 
     Parameters
     ----------
     image: float32 (H, W) in [0, 1], of any size.
-    every: whether all hands are outlined, or the first one alone, without bones of the others.
+    every: whether all hands are outlined, or the one alone that the whole picture shows best.
     """
     whole = method.predict(image)
     boxes = find_hands(method, image, whole)
     if len(boxes) < 2:
         return [OneHand(whole, Box.whole(image.shape))]
+    parts = regions(boxes, image.shape)
     hands = []
-    for region in regions(boxes, image.shape)[: None if every else 1]:
+    for region in sorted(parts) if every else parts[:1]:
         part = np.ascontiguousarray(image[region.inside(Box.whole(image.shape))])
         outcome = in_whole_picture(method.predict(part), region, image.shape)
         if hand_found(outcome.hand):
@@ -74,7 +84,7 @@ def find_hands(method: TwoStage, image: np.ndarray, whole: Outcome) -> list[Box]
     """
     if method.first.find_hand is None or whole.location is None or not hand_found(whole.hand):
         return []
-    first = _hand_box(whole.final)
+    first = _hand_of(whole.final)
     return [] if first is None else _and_beside(first, _look(method, image, whole.location), Box.whole(image.shape))
 
 
@@ -109,48 +119,50 @@ def _moved(probabilities: BoneProbabilities, region: Box, picture_hw: tuple[int,
     return BoneProbabilities.from_crops(parts, picture_hw)
 
 
-def _hand_box(probabilities: BoneProbabilities) -> Box | None:
-    """The box of the bones that lie as in a hand, but for the forearm, which reaches to the picture's edge."""
+def _hand_of(probabilities: BoneProbabilities) -> _Hand | None:
+    """The bones that lie as in a hand, as boxes."""
     _, fit = rate(probabilities)
     boxes = probabilities.threshold(0.5).boxes_xyxy
-    inside = [] if fit is None else [Box(*boxes[bone].tolist()) for bone in fit.agreeing if bone not in _FOREARM]
-    box = Box.around(inside)
-    return None if box.is_empty else box
+    bones = () if fit is None else fit.agreeing
+    box = Box.around(boxes[bone].tolist() for bone in bones if bone not in _FOREARM)
+    return None if box.is_empty else _Hand(box, Box.around(boxes[bone].tolist() for bone in bones))
 
 
-def _look(method: TwoStage, image: np.ndarray, location: Location) -> Look:
+def _look(method: TwoStage, image: np.ndarray, location: Location) -> _Look:
     size = method.first.find_hand
     assert size is not None
 
-    def look(part: Box) -> Box | None:
+    def look(part: Box) -> _Hand | None:
         shown = np.ascontiguousarray(image[part.inside(Box.whole(image.shape))])
         frame = Frame.letterbox(shown.shape, (size, size))
         # Hands of one picture lie alike: one look, turned as the first hand had to be.
         frame = turned(frame, location.quarter_turns, mirrored=location.mirrored_look)
         seen = tidy(predict_coarse(method.coarse_stage.predictor, shown, size, frame=frame, flip=method.flip))
         score, _ = rate(seen)
-        box = _hand_box(seen) if score >= _CLEAR else None
-        return None if box is None else Box(*(v + (part.left, part.top)[k % 2] for k, v in enumerate(box)))
+        hand = _hand_of(seen) if score >= _CLEAR else None
+        return None if hand is None else _Hand(*(_shifted(box, part) for box in hand))
 
     return look
 
 
-def _and_beside(hand: Box, look: Look, within: Box) -> list[Box]:
-    """A hand and those that a look finds beside it."""
-    found = [hand]
+def _shifted(box: Box, part: Box) -> Box:
+    return Box(box.left + part.left, box.top + part.top, box.right + part.left, box.bottom + part.top)
+
+
+def _and_beside(hand: _Hand, look: _Look, within: Box) -> list[Box]:
+    """The box of a hand, and those of the hands that looks find beside it."""
+    found = [hand.box]
     # The third metacarpal is about a quarter of a hand's length.
-    unit = max(hand.size_hw) / 3.6
+    unit = max(hand.box.size_hw) / 3.6
     short, long = (share * unit for share in _LEAST_SIDES)
-    for part in _beside(hand, within):
-        if len(found) >= _MOST_HANDS:
-            break
+    for part in _beside(hand.with_forearm, within):
         if min(part.size_hw) < short or max(part.size_hw) < long:
             continue
         other = look(part)
-        if other is not None and not any(_overlap(other, one) for one in found):
+        if other is not None:
             more = _and_beside(other, look, part)
             found += [one for one in more if not any(_overlap(one, known) for known in found)]
-    return found[:_MOST_HANDS]
+    return found[:MOST_HANDS]
 
 
 def _beside(hand: Box, within: Box) -> list[Box]:

@@ -34,6 +34,11 @@ class Outlined:
     masks: BoneMasks
     flags: list[Flag]
 
+    @property
+    def is_hand(self) -> bool:
+        """Whether a hand is claimed."""
+        return hand_found(self.hand.outcome.hand)
+
 
 def outline(
     method: TwoStage, radiograph: Radiograph, *, invert: Invert = "auto", hands: Hands = "one"
@@ -61,4 +66,21 @@ def _outlined(method: TwoStage, radiograph: Radiograph, hand: OneHand, *, every:
     if hand.others and not every:
         another = "another hand" if hand.others == 1 else f"{hand.others} more hands"
         found.append(Flag("second-hand", (), f"the picture shows {another}; --hands all outlines each"))
+    found += _other_side(radiograph, hand)
     return Outlined(radiograph, hand, masks, found + flags(hand.outcome, masks))
+
+
+def _other_side(radiograph: Radiograph, hand: OneHand) -> list[Flag]:
+    """What the file says of the side, where the bones lie as in the other hand and the picture shows no more hands."""
+    seen = "" if hand.outcome.hand is None else hand.outcome.hand.side
+    said = radiograph.laterality
+    if hand.others or not (seen and said) or seen == said:
+        return []
+    names = {"R": "right", "L": "left"}
+    message = f"the header says the {names[said]} hand, and the bones lie as in a {names[seen]} one"
+    return [Flag("laterality", (), message)]
+
+
+def names_of_hands(name: str, count: int) -> list[str]:
+    """What the results of a picture's hands are called: as the picture, or NAME#1, NAME#2 where there are several."""
+    return [name] if count == 1 else [f"{name}#{number}" for number in range(1, count + 1)]

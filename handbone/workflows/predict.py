@@ -3,7 +3,7 @@
 import traceback
 from collections.abc import Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
 
@@ -15,16 +15,16 @@ from handbone.core.bone_masks import BoneMasks
 from handbone.core.errors import HandboneError
 from handbone.core.files import whole_file, write_json, write_text
 from handbone.core.progress import console, track
-from handbone.core.radiograph import Radiograph
 from handbone.formats.contest_csv import PredictionsWriter
 from handbone.formats.image_files import Invert, read_picture
 from handbone.method.confidence import confidence_of
-from handbone.method.quality_control import flags
-from handbone.method.two_stage import Outcome, TwoStage
+from handbone.method.several_hands import MOST_HANDS
+from handbone.method.two_stage import TwoStage
 from handbone.plugins import PredictedPicture
 from handbone.plugins.events import PREDICTION_MADE, fire
 from handbone.report.overlay import draw_overlay
 from handbone.workflows.kept import KeptPictures, resumable_folder
+from handbone.workflows.outlining import Hands, Outlined, names_of_hands, outline
 from handbone.workflows.outputs import RECORD_FILE, TABLE_FILE, file_stems
 from handbone.workflows.records import PictureRecord, predictions_json
 from handbone.workflows.writers import Maker, Writers
@@ -41,6 +41,7 @@ def predict_pictures(
     facts: dict[str, Any] | None = None,
     writers: Mapping[str, Maker] | None = None,
     invert: Invert = "auto",
+    hands: Hands = "one",
     earlier: Path | None = None,
 ) -> list[PictureRecord]:
     """Outline the bones of pictures and write the output folder, whole or not at all.
@@ -58,11 +59,12 @@ def predict_pictures(
     facts: further entries for `predictions.json`.
     writers: name of each further format, which gets a folder of that name, to what makes its writer.
     invert: whether pictures are turned round, see `read_picture`.
+    hands: "all" gives each hand of a picture a result of its own, NAME#1 and so on.
     earlier: a folder of earlier predictions, whose results need not be made again where they are of the same mark.
 
     Returns
     -------
-    One record a picture; those that failed have an `error`.
+    One record a picture, or a hand; those that failed have an `error`.
 
     Raises
     ------
@@ -71,54 +73,88 @@ def predict_pictures(
     stems = file_stems(pictures)
     with resumable_folder(folder) as part:
         kept = KeptPictures(part, mark)
-        kept.clean(stems.items())
+        kept.clean((name, stems_of(stems, name)) for path in pictures for name in _possible_names(path.name, hands))
         before = KeptPictures(earlier, mark) if earlier else None
-        records = _outline(pictures, method, invert, kept, before, stems)
-        _join(pictures, records, kept, writers or {}, stems)
-        listed = [records[path.name] for path in pictures]
+        records = _outline(pictures, method, invert, hands, kept, before, stems)
+        listed = list(records.values())
+        _join(listed, kept, writers or {}, stems)
         write_json(part / RECORD_FILE, predictions_json(listed, method, {**(facts or {}), "fingerprint": mark}))
     return listed
+
+
+def stems_of(stems: Mapping[str, str], name: str) -> str:
+    """What files made from a result are called: as those of its picture, and by the number of its hand."""
+    picture, sign, number = name, "", ""
+    if name not in stems:
+        picture, sign, number = name.rpartition("#")
+    return f"{stems[picture]}{sign}{number}"
+
+
+def _possible_names(name: str, hands: Hands) -> list[str]:
+    return [name] if hands == "one" else [name, *names_of_hands(name, MOST_HANDS)]
 
 
 def _outline(
     pictures: Sequence[Path],
     method: TwoStage,
     invert: Invert,
+    hands: Hands,
     kept: KeptPictures,
     before: KeptPictures | None,
     stems: Mapping[str, str],
 ) -> dict[str, PictureRecord]:
-    """The record of each picture by its name; results that are not kept yet are made and kept."""
+    """The record of each result by its name; results that are not kept yet are made and kept."""
     records: dict[str, PictureRecord] = {}
     done = 0
     # Drawing and compressing an overlay takes as long as a network: a second thread does it meanwhile.
     with ThreadPoolExecutor(1) as drawing:
-        pending: tuple[Path, Future] | None = None
+        pending: list[tuple[PictureRecord, Future]] = []
         for path in track(pictures, "Outlining bones"):
-            name, stem = path.name, stems[path.name]
             try:
                 key = kept.key(path)
-                known = kept.find(name, stem, key) or (before and kept.take_over(before, name, stem, key))
+                known = _known(path.name, key, kept, before, stems)
                 if known:
-                    records[name] = PictureRecord(**{**known["record"], "path": str(path)})
+                    records.update({record.name: replace(record, path=str(path)) for record in known})
                     done += 1
                     continue
-                picture = read_picture(path, invert=invert)
-                outcome = method.predict(picture.image)
-                masks = outcome.final.threshold(method.threshold)
-                records[name] = record = _record(path, picture, outcome, masks)
+                found = outline(method, read_picture(path, invert=invert), invert=invert, hands=hands)
+                names = names_of_hands(path.name, len(found))
+                made = [_record(name, path, one, len(found)) for name, one in zip(names, found, strict=True)]
             except Exception as error:  # one picture must not cost the others
-                records[name] = _failed(path, error, kept.folder / ERRORS / f"{stem}.txt")
+                records[path.name] = _failed(path, error, kept.folder / ERRORS / f"{stems[path.name]}.txt")
                 continue
-            fire(PREDICTION_MADE, image_name=name, masks=masks, confidence=dict(record.confidence))
-            if pending is not None:
-                _finish(*pending, records, kept, stems)
-            pending = path, drawing.submit(_keep, kept, stem, key, picture.image, masks, record)
-        if pending is not None:
-            _finish(*pending, records, kept, stems)
+            _finish(pending, records, kept, stems)
+            for record, one in zip(made, found, strict=True):
+                records[record.name] = record
+                fire(PREDICTION_MADE, image_name=record.name, masks=one.masks, confidence=dict(record.confidence))
+                stem = stems_of(stems, record.name)
+                work = drawing.submit(_keep, kept, stem, key, one.radiograph.image, one.masks, record)
+                pending.append((record, work))
+        _finish(pending, records, kept, stems)
     if done:
         console.print(f"{done} of {len(pictures)} pictures were outlined before", highlight=False)
     return records
+
+
+def _known(
+    name: str, key: str, kept: KeptPictures, before: KeptPictures | None, stems: Mapping[str, str]
+) -> list[PictureRecord]:
+    """The records of a picture's results, one a hand, if all of them are kept; else none."""
+    for first in (name, f"{name}#1"):
+        result = _find(first, key, kept, before, stems)
+        if result is None:
+            continue
+        names = [name] if first == name else names_of_hands(name, result["record"]["hands"])
+        found = [_find(each, key, kept, before, stems) for each in names]
+        return [PictureRecord(**each["record"]) for each in found if each] if all(found) else []
+    return []
+
+
+def _find(
+    name: str, key: str, kept: KeptPictures, before: KeptPictures | None, stems: Mapping[str, str]
+) -> dict[str, Any] | None:
+    stem = stems_of(stems, name)
+    return kept.find(name, stem, key) or (kept.take_over(before, name, stem, key) if before else None)
 
 
 def _keep(kept: KeptPictures, stem: str, key: str, image: np.ndarray, masks: BoneMasks, record: PictureRecord) -> None:
@@ -129,15 +165,21 @@ def _keep(kept: KeptPictures, stem: str, key: str, image: np.ndarray, masks: Bon
 
 
 def _finish(
-    path: Path, work: Future, records: dict[str, PictureRecord], kept: KeptPictures, stems: Mapping[str, str]
+    pending: list[tuple[PictureRecord, Future]],
+    records: dict[str, PictureRecord],
+    kept: KeptPictures,
+    stems: Mapping[str, str],
 ) -> None:
-    """Wait until a picture's result is kept; a picture that cannot be drawn has failed."""
-    try:
-        work.result()
-    except OSError:  # a full disk is not the picture's fault
-        raise
-    except Exception as error:  # one picture must not cost the others
-        records[path.name] = _failed(path, error, kept.folder / ERRORS / f"{stems[path.name]}.txt")
+    """Wait until results are kept; one that cannot be drawn has failed."""
+    for record, work in pending:
+        try:
+            work.result()
+        except OSError:  # a full disk is not the picture's fault
+            raise
+        except Exception as error:  # one picture must not cost the others
+            trace = kept.folder / ERRORS / f"{stems_of(stems, record.name)}.txt"
+            records[record.name] = replace(_failed(Path(record.path), error, trace), name=record.name)
+    pending.clear()
 
 
 def _failed(path: Path, error: Exception, trace: Path) -> PictureRecord:
@@ -151,43 +193,46 @@ def _failed(path: Path, error: Exception, trace: Path) -> PictureRecord:
 
 
 def _join(
-    pictures: Sequence[Path],
-    records: Mapping[str, PictureRecord],
-    kept: KeptPictures,
-    writers: Mapping[str, Maker],
-    stems: Mapping[str, str],
+    records: Sequence[PictureRecord], kept: KeptPictures, writers: Mapping[str, Maker], stems: Mapping[str, str]
 ) -> None:
     """Write kept results as one table and in further formats; says in the records what could not be written."""
-    done = [path for path in pictures if records[path.name].error is None]
+    done = [record for record in records if record.error is None]
     with PredictionsWriter(kept.folder / TABLE_FILE, confidence=True) as table:
         opened = Writers(writers, kept.folder)
-        for path in done:
-            record, cells = records[path.name], kept.read(path.name)["rle"]
-            table.write_cells(path.name, cells, [record.confidence.get(name, 0.0) for name in NAMES])
+        for record in done:
+            cells = kept.read(record.name)["rle"]
+            table.write_cells(record.name, cells, [record.confidence.get(name, 0.0) for name in NAMES])
             if writers:
                 masks = BoneMasks.from_rle(cells, record.size_hw)
-                picture = PredictedPicture(path.name, path, masks, dict(record.confidence), stems[path.name])
+                stem, path = stems_of(stems, record.name), Path(record.path)
+                picture = PredictedPicture(record.name, path, masks, dict(record.confidence), stem)
                 record.unwritten.update(opened.write(picture))
     failed = opened.close()
-    for path in done:
-        records[path.name].unwritten.update(failed)
+    for record in done:
+        record.unwritten.update(failed)
 
 
-def _record(path: Path, picture: Radiograph, outcome: Outcome, masks: BoneMasks) -> PictureRecord:
+def _record(name: str, path: Path, one: Outlined, hands: int) -> PictureRecord:
+    outcome, radiograph = one.hand.outcome, one.radiograph
     return PictureRecord(
-        name=path.name,
+        name=name,
         path=str(path),
-        size_hw=picture.size_hw,
-        inverted=picture.inverted,
-        spacing_mm=picture.spacing_mm,
-        confidence=confidence_of(outcome, masks),
+        size_hw=radiograph.size_hw,
+        inverted=radiograph.inverted,
+        spacing_mm=radiograph.spacing_mm,
+        spacing_source=radiograph.spacing_source,
+        orientation=radiograph.orientation,
+        hand=outcome.hand.to_json() if outcome.hand else None,
+        hands=max(hands, 1 + one.hand.others) if one.is_hand else 0,
+        region=tuple(one.hand.region) if one.hand.others else None,
+        confidence=confidence_of(outcome, one.masks),
         location=outcome.location.to_json() if outcome.location else None,
         frames={name: frame.to_json() for name, frame in outcome.frames.items()},
         decisions=[decision.to_json() for decision in outcome.decisions],
         answers=[answer.to_json() for answer in outcome.answers],
         prompt_decisions=[decision.to_json() for decision in outcome.prompt_decisions],
         prior=outcome.prior.to_json() if outcome.prior else None,
-        flags=[flag.to_json() for flag in flags(outcome, masks)],
+        flags=[flag.to_json() for flag in one.flags],
         seconds={step: round(seconds, 4) for step, seconds in outcome.seconds.items()},
     )
 

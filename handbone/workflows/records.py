@@ -19,7 +19,11 @@ class PictureRecord:
     error: why there is no result; None where there is one.
     size_hw: the picture's height and width.
     inverted: whether it showed bones dark and was turned round.
-    spacing_mm: from row to row and from column to column, where the file says so.
+    spacing_mm: from row to row and from column to column, where the file says so. spacing_source: what in it does.
+    frame: "shown": masks lie in the picture as viewers show it, turned as its EXIF tag says. orientation: that tag, 1
+        to 8; 1: it is stored as it is shown.
+    hand: what speaks for a hand, see `handbone.method.hands.HandEvidence`; None without a result.
+    hands: how many hands the picture shows. region: the part of it, (left, top, right, bottom), that holds this one.
     confidence: bone name to the chance that its mask is right, where the weights were calibrated for that, else to the
         mean probability inside its mask; bones that were not found have no entry.
     location: where the hand was found and how the picture was turned for that; None where it was not looked for.
@@ -39,6 +43,12 @@ class PictureRecord:
     size_hw: tuple[int, int] | None = None
     inverted: bool = False
     spacing_mm: tuple[float, float] | None = None
+    spacing_source: str = ""
+    frame: str = "shown"
+    orientation: int = 1
+    hand: dict[str, Any] | None = None
+    hands: int = 1
+    region: tuple[int, int, int, int] | None = None
     confidence: dict[str, float] = field(default_factory=dict)
     location: dict[str, Any] | None = None
     frames: dict[str, Any] = field(default_factory=dict)
@@ -63,3 +73,8 @@ def predictions_json(records: list[PictureRecord], method: "TwoStage", facts: di
         "not_a_medical_device": True,
         "pictures": [asdict(record) for record in records],
     }
+
+
+def shows_hand(record: PictureRecord) -> bool:
+    """Whether a picture was read and a hand is claimed in it."""
+    return record.error is None and record.hand is not None and bool(record.hand["found"])

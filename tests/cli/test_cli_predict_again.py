@@ -53,7 +53,7 @@ def weights(tmp_path_factory):
 
 def draw(path, seed):
     grey = cv2.GaussianBlur(np.random.default_rng(seed).random((150, 110), np.float32), (0, 0), 9)
-    cv2.imwrite(str(path), (200 * cv2.normalize(grey, None, 0, 1, cv2.NORM_MINMAX)).astype(np.uint8))
+    cv2.imwrite(str(path), (255 * cv2.normalize(grey, None, 0, 1, cv2.NORM_MINMAX)).astype(np.uint8))
 
 
 @pytest.fixture
