@@ -99,6 +99,8 @@ def _of_frame(picture: Image.Image, path: Path, frame: int) -> tuple[np.ndarray,
         picture.load()  # OpenCV hides what libtiff and libpng complain of
         return *decode_by_opencv(path, page=page, orientation=orientation), 16, orientation
     bits = {"1": 1, "F": 32, "I": 32}.get(picture.mode, 16 if ";16" in picture.mode else 8)
+    if picture.format == "TIFF":
+        bits = max(picture.tag_v2.get(_BITS, (1,)))
     return *_decode(picture), bits, orientation
 
 
@@ -112,8 +114,8 @@ def _opened(path: Path, *, whole: bool = True) -> Iterator[Image.Image]:
         with _quiet(), path.open("rb") as file:
             head = file.read(HEAD_BYTES)
             _check_kind(path, head)
-            if whole and head.startswith(b"\xff\xd8"):
-                _check_jpeg(path, head + file.read())
+            if head.startswith(b"\xff\xd8"):
+                _check_jpeg(path, head + file.read(), whole=whole)
             file.seek(0)
             with Image.open(file, formats=_FORMATS) as picture:
                 yield picture
@@ -161,13 +163,13 @@ def _unknown_coding(path: Path, head: bytes) -> str:
     return f"this is {kind.name} that is damaged, or {coded} that nothing here decodes"
 
 
-def _check_jpeg(path: Path, data: bytes) -> None:
+def _check_jpeg(path: Path, data: bytes, *, whole: bool) -> None:
     layout = layout_of(data)
     if layout.lossless or layout.bits > 8:
         how = "JPEG lossless" if layout.lossless else f"JPEG of {layout.bits} bits"
         remedy = "pip install 'handbone-dicom[compressed]' reads it inside a DICOM file; else save it as PNG or TIFF"
         raise HandboneError(f"this is {how}, which common decoders do not know", where=path, remedy=remedy)
-    if layout.end is None or not is_complete(data, layout.end):
+    if whole and (layout.end is None or not is_complete(data, layout.end)):
         raise HandboneError("the JPEG file is cut", where=path, remedy=_REMEDY)
 
 
