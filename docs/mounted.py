@@ -19,11 +19,11 @@ PATTERNS = (
 
 
 def on_files(files, config):
-    """Add the repository's own pages under their paths, and its pictures under images/."""
+    """Add the repository's own pages under their paths, and its images under images/."""
     for path in sorted(path for pattern in PATTERNS for path in ROOT.glob(pattern)):
         files.append(File.generated(config, path.relative_to(ROOT).as_posix(), abs_src_path=str(path)))
-    for picture in sorted((ROOT / ".github").glob("*.jpg")):
-        files.append(File.generated(config, f"images/{picture.name}", abs_src_path=str(picture)))
+    for image in sorted((ROOT / ".github").glob("*.jpg")):
+        files.append(File.generated(config, f"images/{image.name}", abs_src_path=str(image)))
     return files
 
 

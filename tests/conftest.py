@@ -56,7 +56,7 @@ def one_thread():
 
 @pytest.fixture
 def contest(tmp_path: Path) -> Path:
-    """A contest folder with its traps, such as underscores: four people with both hands for training, one for test."""
+    """A contest folder with its traps, such as underscores: four patients with both hands to train on, one for test."""
     root = tmp_path / "data"
     for number in range(1, 5):
         for side, mirrored in (("R", False), ("L", True)):

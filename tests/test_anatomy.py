@@ -1,4 +1,4 @@
-"""The 29 bones in the contest's order, and how people name them."""
+"""The 29 bones in the contest's order, and how users name them."""
 
 import pytest
 

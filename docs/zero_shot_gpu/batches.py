@@ -12,8 +12,8 @@ from handbone.method.prior.pairs import training_pair
 
 # Share of the coarse network's samples that show the upright hand close, as its second reading in `predict` does.
 _CLOSE = 0.45
-# Share of the refiner's batches whose windows lie around any bone instead of the wrist, and how far from its middle.
-_ROAMING, _ASIDE = 0.3, 0.25
+# Share of the refiner's batches whose ROIs lie around any bone instead of the wrist, and how far from its middle.
+_RANDOM_ROIS, _ASIDE = 0.3, 0.25
 
 
 class Batches:
@@ -21,7 +21,7 @@ class Batches:
 
     Parameters
     ----------
-    ring: of drawn hands. side: of the coarse network's and the refiner's grids.
+    ring: of synthetic hands. side: of the coarse network's and the refiner's grids.
     seed: numbers from which all that is random follows.
     """
 
@@ -40,7 +40,7 @@ class Batches:
         return {"coarse": self.coarse, "refiner": self.refiner, "prior": self.prior}[network](count)
 
     def coarse(self, count: int) -> tuple[Tensor, Tensor]:
-        """Whole pictures and close hands: radiographs (N, 1, side, side) and coverage (N, 29, side, side)."""
+        """Whole images and close hands: radiographs (N, 1, side, side) and coverage (N, 29, side, side)."""
         chosen = self._rng.integers(0, self._ring.filled, count)
         frames = self._ring.frames
         near = np.isin(chosen, self._ring.having("close")) & (self._rng.random(count) < _CLOSE)
@@ -49,12 +49,12 @@ class Batches:
         return self._read("full", chosen, moved, fine=False, fineness=2, bend=4.0)
 
     def refiner(self, count: int) -> tuple[Tensor, Tensor]:
-        """Windows around the wrist or around any bone: as `coarse`."""
+        """ROIs around the wrist or around any bone: as `coarse`."""
         chosen = self._rng.choice(self._ring.having("wrist"), count)
-        roams = self._rng.random() < _ROAMING
-        base = self._around_bones(chosen) if roams else self._ring.frames["wrist"][chosen]
+        random_rois = self._rng.random() < _RANDOM_ROIS
+        base = self._around_bones(chosen) if random_rois else self._ring.frames["wrist"][chosen]
         moved = base @ jitter(self._rng, count, self._side, turn=4.0, grow=0.06, shift=0.03)
-        return self._read("full" if roams else "crop", chosen, moved, fine=True, fineness=1, bend=6.0)
+        return self._read("full" if random_rois else "crop", chosen, moved, fine=True, fineness=1, bend=6.0)
 
     @torch.no_grad()
     def prior(self, count: int) -> tuple[Tensor, Tensor]:
@@ -64,7 +64,7 @@ class Batches:
         return training_pair(clean, self._generator)
 
     def _around_bones(self, chosen: np.ndarray) -> np.ndarray:
-        """(N, 2, 3) from the grid to `full`: the wrist's window, moved to lie around a bone of each hand."""
+        """(N, 2, 3) from the grid to `full`: the wrist's ROI, moved to lie around a bone of each hand."""
         frames = self._ring.frames["wrist_full"][chosen].copy()
         centroids_xy = self._ring.frames["centroids_xy"][chosen]
         lots = np.where(np.isfinite(centroids_xy[..., 0]), self._rng.random(centroids_xy.shape[:2]), -1)

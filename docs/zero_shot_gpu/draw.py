@@ -1,7 +1,7 @@
-"""A synthetic hand as one record of fixed size: pictures, label bits and the frames through which networks see it.
+"""A synthetic hand as one record of fixed size: images, label bits and the frames through which networks see it.
 
 Labels are bits: bit b of a pixel says whether bone b covers it, so that 29 overlapping masks take four bytes.
-Every frame maps points of a network's grid (side x side) to one of the pictures; NaN where the hand has no such frame.
+Every frame maps points of a network's grid (side x side) to one of the images; NaN where the hand has no such frame.
 """
 
 import cv2
@@ -13,30 +13,30 @@ from handbone.core.bone_probabilities import BoneProbabilities
 from handbone.core.frame import Frame
 from handbone.method.pose.registration import fit_pose
 from handbone.method.prior.canonical import SIZE, canonical_coverage, canonical_frame
-from handbone.method.roi_placement import wrist_frame
+from handbone.method.roi_placement import place_roi
 from handbone.recipe import schema
 from handbone.synthetic import draw_hand
 
 #: Fields with an entry for every pixel; the others are small.
 PLANES = ("full", "full_bits", "crop", "crop_bits", "canonical")
 
-# Sides of the pictures that are drawn, as shares of the network's grid, and how often each is.
+# Sides of the images that are drawn, as shares of the network's grid, and how often each is.
 _SIDES, _ODDS = (4.0, 2.75, 2.0, 1.375), (0.3, 0.2, 0.35, 0.15)
 # Wrists that are bent, of upright adults and of hands of any kind.
 _BENT_ADULTS, _BENT_OTHERS = 0.5, 0.3
-# The crop around the wrist is larger than the refiner's window, so that the window can move.
+# The crop around the wrist is larger than the refiner's ROI, so that the ROI can move.
 _ROOM = 1.375
 # Bones that have to agree on a pose, and to be there, before a hand is seen close or in the canonical pose.
 _AGREEING, _PRESENT = 8, 12
 
 
 def record_type(side: int) -> np.dtype:
-    """The fields of a drawn hand for networks with grids of side x side pixels.
+    """The fields of a synthetic hand for networks with grids of side x side pixels.
 
-    full, full_bits: the whole picture and its labels, letterboxed to 2 side x 2 side.
+    full, full_bits: the whole image and its labels, letterboxed to 2 side x 2 side.
     crop, crop_bits: the wrist and its labels as fine as they were drawn, 1.375 side x 1.375 side.
     canonical: coverage (29, 256, 256) in the canonical pose, 255 where a bone covers the whole pixel.
-    letterbox, close: (2, 3) from the grid to `full`: the whole picture, and the square around the upright hand.
+    letterbox, close: (2, 3) from the grid to `full`: the whole image, and the square around the upright hand.
     wrist, wrist_full: (2, 3) from the refiner's grid to `crop` and to `full`.
     centroids_xy: (29, 2) in `full`; NaN for absent bones.
     has_canonical: whether `canonical` holds anything.
@@ -70,7 +70,7 @@ def fill(record: np.void, rng: np.random.Generator, adult_share: float) -> None:
     hand = draw_hand(
         rng,
         size=round(side * rng.choice(_SIDES, p=_ODDS)),
-        variety="contest" if adult else "wide",
+        variety="upright_adult" if adult else "diverse",
         bent=bool(rng.random() < (_BENT_ADULTS if adult else _BENT_OTHERS)),
     )
     bits, full = label_bits(hand.masks), Frame.letterbox(hand.image.shape, full_hw)
@@ -79,7 +79,7 @@ def fill(record: np.void, rng: np.random.Generator, adult_share: float) -> None:
     record["centroids_xy"] = full.to_grid(centroids_xy)
     record["letterbox"] = Frame.letterbox(full_hw, (side, side)).inverse_matrix
     fits = fit_pose(centroids_xy, tuple(range(anatomy.COUNT)))
-    close = fits is not None and len(fits[0].agreeing) >= _AGREEING
+    close = fits is not None and len(fits[0].inliers) >= _AGREEING
     record["close"] = _between(fits[0].square(side), full) if close else np.nan
     _fill_wrist(record, hand.image, hand.masks, bits, full)
     canonical = _canonical(hand.masks)
@@ -96,30 +96,30 @@ def label_bits(masks: BoneMasks) -> np.ndarray:
 
 
 def _seen(image: np.ndarray, bits: np.ndarray, frame: Frame) -> tuple[np.ndarray, np.ndarray]:
-    """Picture and label bits on the frame's grid."""
+    """Image and label bits on the frame's grid."""
     labels = cv2.warpAffine(bits, frame.matrix, frame.size_hw[::-1], flags=cv2.INTER_NEAREST)
     return frame.warp(image), labels
 
 
 def _between(source: Frame, target: Frame) -> np.ndarray:
-    """(2, 3) from the grid of one frame to that of another, both of the same picture."""
+    """(2, 3) from the grid of one frame to that of another, both of the same image."""
     return Frame(source.inverse_matrix, source.size_hw).then(target.matrix).matrix
 
 
 def _fill_wrist(record: np.void, image: np.ndarray, masks: BoneMasks, bits: np.ndarray, full: Frame) -> None:
     crop_side, side = record["crop"].shape[0], record["full"].shape[0] // 2
-    placed = wrist_frame(masks, schema.Crop(), side)
+    placed = place_roi(masks, schema.Roi(), side)
     if placed.fallback != "none":
         record["wrist"] = record["wrist_full"] = np.nan
         return
-    centre_xy = placed.frame.to_picture(np.full((1, 2), (side - 1) / 2))[0]
-    # No finer than the picture is: what is finer comes from interpolation later.
+    centre_xy = placed.frame.to_image(np.full((1, 2), (side - 1) / 2))[0]
+    # No finer than the image is: what is finer comes from interpolation later.
     width = max(crop_side, _ROOM * side / placed.frame.scale)
-    window = Frame.around(tuple(centre_xy), width, crop_side)
+    roi = Frame.around(tuple(centre_xy), width, crop_side)
     if width == crop_side:  # on whole pixels: the grain stays as it is
-        window = Frame(np.rint(window.matrix), window.size_hw)
-    record["crop"], record["crop_bits"] = _seen(image, bits, window)
-    record["wrist"], record["wrist_full"] = _between(placed.frame, window), _between(placed.frame, full)
+        roi = Frame(np.rint(roi.matrix), roi.size_hw)
+    record["crop"], record["crop_bits"] = _seen(image, bits, roi)
+    record["wrist"], record["wrist_full"] = _between(placed.frame, roi), _between(placed.frame, full)
 
 
 def _canonical(masks: BoneMasks) -> np.ndarray | None:

@@ -1,7 +1,7 @@
 """Looks of radiographs, varied on the training's device: tone, focus, grain, halos of edge enhancement, resampling.
 
 What is drawn has looks of its own already; these make every sight of a hand another one. Convolutions are products of
-spectra, so that every picture of a batch has widths and strengths of its own.
+spectra, so that every image of a batch has widths and strengths of its own.
 """
 
 import math
@@ -14,7 +14,7 @@ from handbone.method.prior.fields import uniform
 
 # Pixels of mirrored border: spectra are periodic.
 _BORDER = 32
-# Shares of pictures that are shaded, blurred, grainy, sharpened, noisy; of batches and of their pictures resampled.
+# Shares of images that are shaded, blurred, grainy, sharpened, noisy; of batches and of their images resampled.
 _SHADED, _BLURRED, _GRAINY, _SHARPENED, _NOISY = 0.4, 0.6, 0.45, 0.45, 0.6
 _RESAMPLED, _ROUGH = 0.3, 0.5
 # Unsharp masks: chance, least and largest width in pixels of the coarse grid, largest strength.
@@ -22,12 +22,12 @@ _HALOS = ((0.7, 0.7, 1.8, 1.6), (0.6, 1.8, 5.0, 1.2), (0.4, 5.0, 14.0, 0.9))
 
 
 class Looks:
-    """Gives each picture of a batch a look of its own.
+    """Gives each image of a batch a look of its own.
 
     Parameters
     ----------
-    side: of the square pictures in pixels. fine: for the refiner, whose pixels are about 2.3 times smaller.
-    generator: of the pictures' device.
+    side: of the square images in pixels. fine: for the refiner, whose pixels are about 2.3 times smaller.
+    generator: of the images' device.
     """
 
     def __init__(self, side: int, *, fine: bool, generator: torch.Generator):
@@ -40,7 +40,7 @@ class Looks:
         self._frequency = self._squares.sqrt().clamp(min=1 / padded)
 
     def __call__(self, images: Tensor, bone: Tensor) -> Tensor:
-        """Pictures (N, 1, side, side) in [0, 1] with other looks.
+        """Images (N, 1, side, side) in [0, 1] with other looks.
 
         Parameters
         ----------
@@ -87,7 +87,7 @@ class Looks:
         return spectrum
 
     def _resampled(self, images: Tensor) -> Tensor:
-        """Some batches have pictures that were stored coarser and were enlarged again."""
+        """Some batches have images that were stored coarser and were enlarged again."""
         if torch.rand(()) >= _RESAMPLED:
             return images
         small = max(2, int(self._side * (0.35 + 0.55 * float(torch.rand(())))))

@@ -1,4 +1,4 @@
-"""The last drawn hands on the training's device: each is seen a few times before a newer one takes its place."""
+"""The last synthetic hands on the training's device: each is seen a few times before a newer one takes its place."""
 
 from collections.abc import Iterable
 
@@ -8,7 +8,7 @@ from draw import PLANES
 
 
 class Ring:
-    """A ring of drawn hands.
+    """A ring of synthetic hands.
 
     Parameters
     ----------

@@ -1,4 +1,4 @@
-"""Pictures and label bits read through jittered frames, on the training's device."""
+"""Images and label bits read through jittered frames, on the training's device."""
 
 import numpy as np
 import torch
@@ -34,11 +34,11 @@ def jitter(rng: np.random.Generator, count: int, side: int, *, turn: float, grow
 
 
 def places(matrices: np.ndarray, side: int, *, fineness: int, bend: float, generator: torch.Generator) -> Tensor:
-    """Where points of the grids lie in their pictures: (N, S, S, 2) of (x, y) pixels, S = side x fineness.
+    """Where points of the grids lie in their images: (N, S, S, 2) of (x, y) pixels, S = side x fineness.
 
     Parameters
     ----------
-    matrices: (N, 2, 3) or (N, 3, 3) from grid to picture.
+    matrices: (N, 2, 3) or (N, 3, 3) from grid to image.
     fineness: points per pixel of the grid and direction.
     bend: standard deviation, over grids, of the smooth displacements' size in pixels of the grid.
     generator: of the device.
@@ -57,15 +57,15 @@ def places(matrices: np.ndarray, side: int, *, fineness: int, bend: float, gener
     return moved.movedim(1, -1)
 
 
-def read_images(pictures: Tensor, chosen: Tensor, places_xy: Tensor, *, fineness: int) -> Tensor:
-    """Pictures (N, 1, side, side) in [0, 1]: bilinear, and averaged over the points of a pixel; 0 beyond the edges.
+def read_images(images: Tensor, chosen: Tensor, places_xy: Tensor, *, fineness: int) -> Tensor:
+    """Images (N, 1, side, side) in [0, 1]: bilinear, and averaged over the points of a pixel; 0 beyond the edges.
 
     Parameters
     ----------
-    pictures: uint8 (K, P, P). chosen: (N,) of them.
+    images: uint8 (K, P, P). chosen: (N,) of them.
     """
-    grid = (2 * places_xy + 1) / pictures.shape[-1] - 1
-    read = functional.grid_sample(pictures[chosen][:, None].float() / 255, grid, align_corners=False)
+    grid = (2 * places_xy + 1) / images.shape[-1] - 1
+    read = functional.grid_sample(images[chosen][:, None].float() / 255, grid, align_corners=False)
     return functional.avg_pool2d(read, fineness)
 
 

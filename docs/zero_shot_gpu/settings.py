@@ -33,7 +33,7 @@ class Settings(Table):
     ring: PositiveInt = Field(default=3000, description="hands that the device holds, about 10 MB each")
     first: PositiveInt = Field(default=200, description="hands to wait for before the first step")
     batch_coarse: PositiveInt = Field(default=24, description="samples of a step of the coarse network")
-    batch_refiner: PositiveInt = Field(default=20, description="windows of a step of the refiner")
+    batch_refiner: PositiveInt = Field(default=20, description="ROIs of a step of the refiner")
     batch_prior: PositiveInt = Field(default=32, description="hands of a step of the prior")
     rate: PositiveFloat = Field(default=1e-3, description="highest learning rate of coarse network and refiner")
     rate_prior: PositiveFloat = Field(default=2e-3, description="highest learning rate of the prior")

@@ -33,7 +33,7 @@ _STATE, _LOG = "state.pt", "log.csv"
 # Share of the time in which the rate rises.
 _WARMUP = 0.03
 _REPORT_SECONDS = 10.0
-# The grid of a training of the prior alone, which reads no picture.
+# The grid of a training of the prior alone, which reads no image.
 _SIDE = 512
 # What may differ when a training continues: where it runs, and until when.
 _FREE = {"out", "resume", "seconds", "workers", "ring", "first", "save_every", "norm_batches"}
@@ -140,7 +140,7 @@ class Run:
     def _save_state(self) -> None:
         networks = {trainee.name: trainee.state() for trainee in self.trainees}
         state = {"settings": self._fixed(), "elapsed": self.elapsed, "drawn": self.drawn, "networks": networks}
-        with files.whole_file(self.settings.out / _STATE) as temporary:
+        with files.atomic_file(self.settings.out / _STATE) as temporary:
             torch.save(state, temporary)
 
     def _load_state(self) -> None:

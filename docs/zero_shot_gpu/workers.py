@@ -15,7 +15,7 @@ from draw import fill, record_type
 
 from handbone.core.errors import HandboneError
 
-# Places for drawn hands per worker: while the first steps choose their algorithms, no worker waits.
+# Places for synthetic hands per worker: while the first steps choose their algorithms, no worker waits.
 _PLACES = 8
 # Seconds between two looks at whether the other side is still there.
 _PATIENCE = 5.0

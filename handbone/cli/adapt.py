@@ -48,12 +48,12 @@ def command(
     """
     from handbone.workflows.adapt.run import adapt
     from handbone.workflows.adapt.settings import AdaptSettings
-    from handbone.workflows.outputs import find_pictures
+    from handbone.workflows.outputs import find_images
 
-    pictures = find_pictures(paths)
+    images = find_images(paths)
     try:
         result = adapt(
-            pictures, output, weights=weights, report=report, settings=AdaptSettings(steps=steps), overwrite=overwrite
+            images, output, weights=weights, report=report, settings=AdaptSettings(steps=steps), overwrite=overwrite
         )
     except KeyboardInterrupt:
         console.print("Stopped. The same command continues where it was.")

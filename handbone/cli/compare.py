@@ -1,4 +1,4 @@
-"""`handbone compare`: several recipes on the same pictures, in one table."""
+"""`handbone compare`: several recipes on the same images, in one table."""
 
 import json
 from pathlib import Path
@@ -22,7 +22,9 @@ def command(
     ],
     overrides: Annotated[
         list[str] | None,
-        typer.Option("--set", metavar="KEY=VALUE", help="Change one key in all of them, as in --set phantom.test=12."),
+        typer.Option(
+            "--set", metavar="KEY=VALUE", help="Change one key in all of them, as in --set synthetic.test=12."
+        ),
     ] = None,
     output: Annotated[
         Path, typer.Option("--output", "-o", metavar="OUT", help="Folder for the table and the runs.")
@@ -32,10 +34,10 @@ def command(
     ] = False,
     as_json: Annotated[bool, typer.Option("--json", help="Print the result as JSON on standard output.")] = False,
 ) -> None:
-    """Run recipes one after the other and compare what they score on the same pictures.
+    """Run recipes one after the other and compare what they score on the same images.
 
     OUT gets a folder for each run, compare.csv, compare.md for a README, and compare.png. Differences to the first
-    recipe are paired by picture, intervals are over people. Recipes whose names differ in _seed2, _seed3, ... alone are
+    recipe are paired by image, intervals are over patients. Recipes whose names differ in _seed2, _seed3, ... alone are
     one line. The same command again reuses what is finished. Exits with 1 when a recipe failed.
     """
     from handbone.workflows.compare import compare, find_recipes, open_entries
@@ -78,21 +80,21 @@ def _show(comparison: "Comparison", output: Path) -> None:
         MARKDOWN_FILE,
         cost_row,
         explanation,
-        figure_columns,
-        figure_rows,
+        metric_columns,
+        metric_rows,
     )
 
     out = Console()
-    if comparison.figures:
-        figures, costs = Table(*figure_columns(comparison)), Table(*COST_COLUMNS)
-        for column in (*figures.columns[2:], *costs.columns[1:]):
+    if comparison.metrics:
+        metrics, costs = Table(*metric_columns(comparison)), Table(*COST_COLUMNS)
+        for column in (*metrics.columns[2:], *costs.columns[1:]):
             column.justify = "right"
         for line in comparison.lines:
-            for row in figure_rows(comparison, line):
-                figures.add_row(*(escape("\n".join(texts)) for texts in row))
-            figures.add_section()
+            for row in metric_rows(comparison, line):
+                metrics.add_row(*(escape("\n".join(texts)) for texts in row))
+            metrics.add_section()
             costs.add_row(*map(escape, cost_row(line)))
-        out.print(figures, costs)
+        out.print(metrics, costs)
         out.print(f"[dim]{explanation(comparison)}[/dim]")
     for line in comparison.lines:
         for error in line.errors:

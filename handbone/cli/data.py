@@ -1,4 +1,4 @@
-"""`handbone data`: what is wrong with a dataset, what it holds, and a set of phantom hands."""
+"""`handbone data`: what is wrong with a dataset, what it holds, and a set of synthetic hands."""
 
 import json
 from collections import defaultdict
@@ -43,14 +43,12 @@ def check(
     weights: Annotated[
         str, typer.Option("--weights", "-w", metavar="NAME_OR_RUN", help="With --labels: weights by name, or a run.")
     ] = "zero_shot",
-    out: Annotated[
-        Path | None, typer.Option("--output", "-o", help="With --labels: write page, pictures here.")
-    ] = None,
+    out: Annotated[Path | None, typer.Option("--output", "-o", help="With --labels: write page, images here.")] = None,
     as_json: AsJson = False,
 ) -> None:
     """Say everything that is wrong or odd, file by file; changes nothing. Exits with 1 when there are errors.
 
-    With --labels, trained weights outline every labelled picture, and labels that look swapped, shifted, missing or
+    With --labels, trained weights outline every labelled image, and labels that look swapped, shifted, missing or
     doubled are warnings, the worst first. The weights err, too: look before you correct. Not a medical device.
     """
     from handbone.data.audit.check import check_dataset
@@ -65,14 +63,14 @@ def check(
 
         findings = with_label_findings(findings, checks)
     if as_json:
-        content = {"path": str(path), "layout": dataset.layout, "pictures": len(dataset), "findings": findings}
+        content = {"path": str(path), "layout": dataset.layout, "images": len(dataset), "findings": findings}
         told = [check for check in checks if check.errors or check.problem]
         echo_json(content | ({"weights": weights, "labels": told, "page": page and str(page)} if labels else {}))
     else:
         _show_findings(findings)
         counts = {severity: sum(f.severity == severity for f in findings) for severity in _COLOURS}
         said = ", ".join(f"{count} {severity}{'s' * (count != 1)}" for severity, count in counts.items())
-        results().print(f"{len(dataset)} pictures in the layout '{dataset.layout}': {said}")
+        results().print(f"{len(dataset)} images in the layout '{dataset.layout}': {said}")
         if labels:
             _say_labels(checks, weights, page)
     if any(f.severity == "error" for f in findings):
@@ -82,58 +80,63 @@ def check(
 @app.command("summary")
 def summary(
     path: Folder,
-    out: Annotated[Path | None, typer.Option("--output", "-o", help="Write page, tables and pictures here.")] = None,
+    out: Annotated[Path | None, typer.Option("--output", "-o", help="Write page, tables and images here.")] = None,
     layout: Layout = "auto",
     annotations: Annotations = None,
     class_map: ClassMap = None,
     invert: Invert = "auto",
     as_json: AsJson = False,
 ) -> None:
-    """Tabulate bone areas, overlaps, poses, outliers and both hands of each person; with -o as a page with pictures."""
-    from handbone.data.cache import PictureCache
+    """Tabulate bone areas, overlaps, poses, outliers and both hands of each patient; with -o as a page with images."""
+    from handbone.data.cache import ImageCache
     from handbone.data.summary import summarise
     from handbone.data.summary_page import write_summary
 
     dataset = _open(path, layout, annotations, class_map, invert)
     result = summarise(dataset)
-    page = write_summary(result, dataset, out, PictureCache(invert=invert)) if out else None
-    bones, pictures = result.bones(), result.pictures
+    page = write_summary(result, dataset, out, ImageCache(invert=invert)) if out else None
+    bones, images = result.bones(), result.images
     if as_json:
-        tables = {"bones": bones, "overlaps": result.overlaps, "people": result.people, "outliers": result.outliers()}
-        tables["pictures"] = pictures
+        tables = {
+            "bones": bones,
+            "overlaps": result.overlaps,
+            "patients": result.patients,
+            "outliers": result.outliers(),
+        }
+        tables["images"] = images
         content = {name: json.loads(table.to_json(orient="records")) for name, table in tables.items()}
         echo_json({"path": str(path), "page": page and str(page), "left_out": result.left_out, **content})
     else:
         _show_bones(bones)
-        poses = ", ".join(f"{n} {pose}" for pose, n in pictures["pose"].value_counts().items()) or "no labels"
-        people = pictures["person"].nunique()
-        results().print(f"{len(pictures)} pictures of {people} people; {poses}; {len(result.outliers())} odd areas")
+        poses = ", ".join(f"{n} {pose}" for pose, n in images["pose"].value_counts().items()) or "no labels"
+        patients = images["patient_id"].nunique()
+        results().print(f"{len(images)} images of {patients} patients; {poses}; {len(result.outliers())} odd areas")
         for finding in result.left_out:
             console.print(f"[yellow]left out[/yellow] {escape(finding.message)}", highlight=False)
         if page:
-            results().print(f"Page, tables and pictures: {page}", soft_wrap=True)
+            results().print(f"Page, tables and images: {page}", soft_wrap=True)
     if result.left_out:
         raise typer.Exit(1)
 
 
-@app.command("phantom")
-def phantom(
+@app.command("draw")
+def draw(
     out: Annotated[Path, typer.Option("--output", "-o", help="The new folder.")],
-    count: Annotated[int, typer.Option(min=1, help="Pictures in the training part.")] = 60,
-    test: Annotated[int, typer.Option(min=0, help="Further pictures in a test part.")] = 0,
+    count: Annotated[int, typer.Option(min=1, help="Images in the training part.")] = 60,
+    test: Annotated[int, typer.Option(min=0, help="Further images in a test part.")] = 0,
     seed: Annotated[int, typer.Option(min=0, help="The same seed draws the same bytes.")] = 0,
     size: Annotated[int, typer.Option(min=64, max=4096, help="Height and width in pixels.")] = 2048,
     variety: Annotated[
-        Literal["contest", "wide"],
+        Literal["upright_adult", "diverse"],
         typer.Option(help="Upright adult hands as in the contest, or any age, turn, crop, scene and look."),
-    ] = "contest",
+    ] = "upright_adult",
     looks: Annotated[
         Literal["training", "held_out"],
         typer.Option(help="held_out: processing and trabeculae that no training sees, to judge networks on."),
     ] = "training",
     as_json: AsJson = False,
 ) -> None:
-    """Draw hands that do not exist, with exact labels, in the contest's layout."""
+    """Draw hands that do not exist, with exact labels, in the contest layout."""
     from handbone.synthetic.write import write_contest_set
 
     drawn = {"train": count, "test": test, "seed": seed, "size": size, "variety": variety, "looks": looks}
@@ -141,7 +144,7 @@ def phantom(
     if as_json:
         echo_json({"path": str(folder), **drawn})
     else:
-        results().print(f"{count} training and {test} test pictures in {folder}", soft_wrap=True)
+        results().print(f"{count} training and {test} test images in {folder}", soft_wrap=True)
 
 
 def _open(path: Path, layout: str, annotations: str | None, class_map: list[str] | None, invert: str):
@@ -177,10 +180,10 @@ def _compare_labels(dataset, weights: str, out: Path | None):
 def _say_labels(checks: list, weights: str, page: Path | None) -> None:
     doubtful = sum(bool(check.bones) for check in checks)
     not_judged = sum(bool(check.errors) and not check.bones for check in checks)
-    said = f"labels of {doubtful} of {len(checks)} pictures are doubtful, {not_judged} were not judged"
+    said = f"labels of {doubtful} of {len(checks)} images are doubtful, {not_judged} were not judged"
     results().print(f"{said}, by the weights '{escape(weights)}', which err, too", soft_wrap=True)
     if page:
-        results().print(f"Page, table and pictures: {page}", soft_wrap=True)
+        results().print(f"Page, table and images: {page}", soft_wrap=True)
 
 
 def _show_findings(findings: list) -> None:

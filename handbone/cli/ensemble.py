@@ -10,7 +10,7 @@ from handbone.cli import complete
 
 
 class Missing(StrEnum):
-    """What to do with a picture that a member lacks."""
+    """What to do with an image that a member lacks."""
 
     refuse = "refuse"
     skip = "skip"
@@ -40,21 +40,21 @@ def command(
         ),
     ] = None,
     missing: Annotated[
-        Missing, typer.Option(help="Pictures that a member lacks: refuse, skip them, or join without that member.")
+        Missing, typer.Option(help="Images that a member lacks: refuse, skip them, or join without that member.")
     ] = Missing.refuse,
     images: Annotated[
         Path | None,
-        typer.Option("--images", metavar="DIR", help="The pictures, where files are not in the contest's 2048 frame."),
+        typer.Option("--images", metavar="DIR", help="The images, where files are not in the contest's 2048 frame."),
     ] = None,
     fit_thresholds: Annotated[
-        bool, typer.Option("--fit-thresholds", help="A threshold a bone, from the runs' validation pictures.")
+        bool, typer.Option("--fit-thresholds", help="A threshold a bone, from the runs' validation images.")
     ] = False,
     overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace an ensemble that OUT holds already.")] = False,
     as_json: Annotated[bool, typer.Option("--json", help="Print the result as JSON on standard output.")] = False,
 ) -> None:
-    """Join several predictions of the same pictures into one, bone by bone.
+    """Join several predictions of the same images into one, bone by bone.
 
-    OUT gets predictions.csv in the contest's format and ensemble.json. Runs take part with their probabilities, files
+    OUT gets predictions.csv in the contest format and ensemble.json. Runs take part with their probabilities, files
     with their masks. Not a medical device.
     """
     import numpy as np
@@ -62,7 +62,7 @@ def command(
     from handbone.anatomy import COUNT
     from handbone.cli.settings import nested_settings
     from handbone.workflows import ensemble
-    from handbone.workflows.members import open_members, picture_sizes
+    from handbone.workflows.members import image_sizes, open_members
     from handbone.workflows.outputs import check_output
 
     check_output(output, overwrite=overwrite, record=ensemble.RECORD_FILE, what="joined predictions")
@@ -71,7 +71,7 @@ def command(
     ensemble.check_absent(missing.value, method, chosen)
     used = ensemble.resolve(method, chosen, opened)
     join = ensemble.build_method(*used)
-    pictures = ensemble.common_pictures(opened, missing.value)
+    names = ensemble.common_images(opened, missing.value)
     thresholds, fitted = np.full(COUNT, 0.5), 0
     if fit_thresholds:
         thresholds, fitted = ensemble.fit_thresholds(opened, join)
@@ -81,8 +81,8 @@ def command(
         opened,
         join,
         output,
-        pictures=pictures,
-        sizes=picture_sizes(images),
+        images=names,
+        sizes=image_sizes(images),
         thresholds=thresholds,
         facts=facts,
         by_runs=by_runs,
@@ -103,7 +103,7 @@ def _show(output: Path, *, as_json: bool) -> None:
     if as_json:
         typer.echo(json.dumps(record))
         return
-    table = Table("Member", "Pictures")
+    table = Table("Member", "Images")
     for name, count in record["members"].items():
         table.add_row(escape(name), str(count))
     console = Console()
@@ -111,5 +111,5 @@ def _show(output: Path, *, as_json: bool) -> None:
     if record["thresholds_fitted_on"]:
         moved = {bone: value for bone, value in record["thresholds"].items() if value != 0.5}
         told = ", ".join(f"{bone} {value:.2f}" for bone, value in moved.items()) or "0.5 was best for every bone"
-        console.print(f"thresholds from {record['thresholds_fitted_on']} pictures: {told}", soft_wrap=True)
-    console.print(f"{record['pictures']} pictures joined by {record['method']}: {escape(str(output))}", soft_wrap=True)
+        console.print(f"thresholds from {record['thresholds_fitted_on']} images: {told}", soft_wrap=True)
+    console.print(f"{record['images']} images joined by {record['method']}: {escape(str(output))}", soft_wrap=True)

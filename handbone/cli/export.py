@@ -10,7 +10,7 @@ from handbone.cli import complete
 
 def command(
     source: Annotated[
-        Path, typer.Argument(metavar="SOURCE", help="A run, a folder of predictions, or a CSV in the contest's format.")
+        Path, typer.Argument(metavar="SOURCE", help="A run, a folder of predictions, or a CSV in the contest format.")
     ],
     format: Annotated[
         str,
@@ -24,7 +24,7 @@ def command(
     output: Annotated[Path, typer.Option("--output", "-o", metavar="OUT", help="Folder for the results.")],
     images: Annotated[
         Path | None,
-        typer.Option("--images", metavar="DIR", help="The pictures, where they are not where SOURCE had them."),
+        typer.Option("--images", metavar="DIR", help="The images, where they are not where SOURCE had them."),
     ] = None,
     settings: Annotated[
         list[str] | None,
@@ -35,18 +35,18 @@ def command(
 ) -> None:
     """Write the masks of a run, of predictions or of a contest CSV in another format.
 
-    OUT gets the format's files and export.json; nothing where a picture cannot be written. Pictures without a recorded
+    OUT gets the format's files and export.json; nothing where an image cannot be written. Images without a recorded
     or measured size are taken to be in the contest's 2048 frame. dicom_seg copies the patient's data from its source,
     as the standard wants it. Not a medical device.
     """
     from handbone.cli.settings import nested_settings
     from handbone.workflows.export import RECORD_FILE, ExportSource, export_masks
     from handbone.workflows.outputs import check_output
-    from handbone.workflows.writers import writer_maker
+    from handbone.workflows.writers import writer_factory
 
     check_output(output, overwrite=overwrite, record=RECORD_FILE, what="exported masks")
     chosen = nested_settings(settings or [])
-    make = writer_maker(format, chosen, where="--format")
+    make = writer_factory(format, chosen, where="--format")
     facts = {"source": source.name, "format": format, "settings": chosen}
     record = export_masks(ExportSource(source, images), make, output, facts=facts)
     if as_json:
@@ -57,4 +57,4 @@ def command(
     from rich.console import Console
     from rich.markup import escape
 
-    Console().print(f"{record['pictures']} pictures written as {format}: {escape(str(output))}", soft_wrap=True)
+    Console().print(f"{record['images']} images written as {format}: {escape(str(output))}", soft_wrap=True)

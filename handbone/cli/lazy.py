@@ -46,7 +46,7 @@ class LazyGroup(TyperGroup):
         """handbone's own commands, then those of plugins."""
         try:
             self._add_plugins()
-        except HandboneError as error:  # what a person wrote of plugins is wrong; help is shown all the same
+        except HandboneError as error:  # what a user wrote of plugins is wrong; help is shown all the same
             typer.echo(f"Error: {error}", err=True)
         return list(self.commands)
 

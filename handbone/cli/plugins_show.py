@@ -1,4 +1,4 @@
-"""How `handbone plugins` shows plugins to people."""
+"""How `handbone plugins` shows plugins to patients."""
 
 from typing import Any
 

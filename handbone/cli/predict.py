@@ -10,14 +10,14 @@ from handbone.cli import complete
 if TYPE_CHECKING:
     from rich.table import Table
 
-    from handbone.workflows.records import PictureRecord
+    from handbone.workflows.records import ImageRecord
 
 
-_SHOWN = 3  # flags of a picture that are printed; predictions.json has all
+_SHOWN = 3  # flags of an image that are printed; predictions.json has all
 
 
 def command(
-    paths: Annotated[list[Path], typer.Argument(metavar="PATH...", help="Pictures, or folders of pictures.")],
+    paths: Annotated[list[Path], typer.Argument(metavar="PATH...", help="Images, or folders of images.")],
     output: Annotated[Path, typer.Option("--output", "-o", metavar="OUT", help="Folder for the results.")] = Path(
         "predictions"
     ),
@@ -34,7 +34,7 @@ def command(
         bool | None,
         typer.Option(
             "--flip-tta/--no-flip-tta",
-            help="Average with the mirrored picture; networks take twice as long.",
+            help="Average with the mirrored image; networks take twice as long.",
             show_default="as the weights say; the shipped ones do",
         ),
     ] = None,
@@ -50,7 +50,7 @@ def command(
     ] = "auto",
     hands: Annotated[
         Literal["one", "all"],
-        typer.Option(help="Outline the hand that shows best, or each hand of a picture, as NAME#1, NAME#2 and so on."),
+        typer.Option(help="Outline the hand that shows best, or each hand of an image, as NAME#1, NAME#2 and so on."),
     ] = "one",
     views: Annotated[
         list[str] | None,
@@ -83,36 +83,38 @@ def command(
 ) -> None:
     """Outline the 29 bones of radiographs: PNG, JPEG or TIFF of any size, 8 or 16 bit, grey or colour.
 
-    Plugins read more, such as handbone-dicom. OUT gets an overlay a picture (outlines of doubtful bones are dashed),
-    predictions.csv (run lengths in each picture's own pixels, a confidence a bone) and predictions.json. A picture that
-    fails, or cannot be written as --write asks, is listed; the exit code is then 1. A picture without a hand is said to
-    have none and gets no masks; the exit code is 1 where no picture has one. The same command goes on where it was
-    stopped, and tries failed pictures again. Not a medical device.
+    Plugins read more, such as handbone-dicom. OUT gets an overlay an image (contours of doubtful bones are dashed),
+    predictions.csv (run lengths in each image's own pixels, a confidence a bone) and predictions.json. An image that
+    fails, or cannot be written as --write asks, is listed; the exit code is then 1. An image without a hand is said to
+    have none and gets no masks; the exit code is 1 where no image has one. The same command goes on where it was
+    stopped, and tries failed images again. Not a medical device.
     """
     from handbone.cli.settings import nested_settings
-    from handbone.workflows.kept import is_unfinished, prediction_mark
-    from handbone.workflows.outputs import RECORD_FILE, check_output, find_pictures
-    from handbone.workflows.predict import predict_pictures
-    from handbone.workflows.writers import writer_makers
+    from handbone.workflows.outputs import RECORD_FILE, check_output, find_images
+    from handbone.workflows.predict import predict_images
+    from handbone.workflows.stored_results import is_unfinished, prediction_fingerprint
+    from handbone.workflows.writers import writer_factories
 
     chosen = _views(views, tta=tta)
-    mark = prediction_mark(weights, threshold=threshold, flip_tta=flip_tta, views=chosen, invert=invert, hands=hands)
-    goes_on = not overwrite and is_unfinished(output, mark)
+    fingerprint = prediction_fingerprint(
+        weights, threshold=threshold, flip_tta=flip_tta, views=chosen, invert=invert, hands=hands
+    )
+    goes_on = not overwrite and is_unfinished(output, fingerprint)
     if not goes_on:
         check_output(output, overwrite=overwrite)
-    writers = writer_makers(write or [], nested_settings(settings or []))
-    pictures = find_pictures(paths)
+    writers = writer_factories(write or [], nested_settings(settings or []))
+    images = find_images(paths)
 
     from handbone.method.two_stage import TwoStage
 
     method = TwoStage.from_path(weights, threshold=threshold, flip=flip_tta, views=chosen)
     facts = {"weights": weights, "invert": invert, "hands": hands, "second_stage": method.refine_stage is not None}
     try:
-        records = predict_pictures(
-            pictures,
+        records = predict_images(
+            images,
             method,
             output,
-            mark=mark,
+            fingerprint=fingerprint,
             facts=facts,
             writers=writers,
             invert=invert,
@@ -141,7 +143,7 @@ def _views(names: list[str] | None, *, tta: bool) -> list[str] | None:
     return [name for name in names or [] if name != "none"] + ["turned"] * tta
 
 
-def _show(records: "list[PictureRecord]", output: Path, invert: str) -> None:
+def _show(records: "list[ImageRecord]", output: Path, invert: str) -> None:
     from rich.console import Console
 
     from handbone.workflows.records import shows_hand
@@ -168,13 +170,13 @@ def _show(records: "list[PictureRecord]", output: Path, invert: str) -> None:
     done = sum(map(shows_hand, records))
     without = sum(record.error is None and not shows_hand(record) for record in records)
     none = f", {without} without a hand" if without else ""
-    console.print(f"{done} of {len(records)} pictures outlined{none}: {_escape(output)}", soft_wrap=True)
+    console.print(f"{done} of {len(records)} images outlined{none}: {_escape(output)}", soft_wrap=True)
 
 
-def _table(records: "list[PictureRecord]") -> "Table":
+def _table(records: "list[ImageRecord]") -> "Table":
     from rich.table import Table
 
-    table = Table("Picture", "Hand", "Bones", "Confidence", "Flags", "Refined", "Seconds")
+    table = Table("Image", "Hand", "Bones", "Confidence", "Flags", "Refined", "Seconds")
     for record in records:
         if record.error:
             table.add_row(_escape(record.name), "[red]failed[/red]", "", "", "", "", "")
@@ -192,7 +194,7 @@ def _table(records: "list[PictureRecord]") -> "Table":
     return table
 
 
-def _hand(record: "PictureRecord") -> str:
+def _hand(record: "ImageRecord") -> str:
     """Whether there is a hand and how it lies: its direction, and the side of its thumb."""
     from handbone.workflows.records import shows_hand
 

@@ -52,17 +52,17 @@ def show(
     recipe: NameOrPath,
     overrides: Overrides = None,
     changed: Annotated[bool, typer.Option("--changed", help="Only what differs from the defaults.")] = False,
-    phantom: Annotated[bool, typer.Option("--phantom", help="As it is where the phantom set is used.")] = False,
+    synthetic: Annotated[bool, typer.Option("--synthetic", help="As it is where the synthetic set is used.")] = False,
     as_toml: Annotated[bool, typer.Option("--toml", help="Print it as one TOML file that needs no other.")] = False,
     as_json: AsJson = False,
 ) -> None:
     """Show every key of a recipe: its value, where it comes from and what it means."""
     loaded = load_recipe(recipe, overrides or ())
-    resolved = loaded.for_phantom() if phantom else loaded.recipe
+    resolved = loaded.for_synthetic() if synthetic else loaded.recipe
     if as_toml:
         typer.echo(to_toml(resolved), nl=False)
         return
-    rows = [row for row in explain.rows(loaded, phantom=phantom) if row.changed or not changed]
+    rows = [row for row in explain.rows(loaded, synthetic=synthetic) if row.changed or not changed]
     if as_json:
         listed = [{"key": r.key, "value": _typed(r.value), "from": str(r.origin), "meaning": r.meaning} for r in rows]
         echo_json({**_summary(resolved.name, loaded), "recipe": resolved.model_dump(by_alias=True), "keys": listed})
@@ -71,8 +71,8 @@ def show(
     out.print(Text.assemble((resolved.name, "bold cyan"), f"  {resolved.summary}"))
     out.print(Text(" ← ".join(map(str, loaded.files)), "dim"), soft_wrap=True)
     out.print(_explained(rows))
-    if loaded.when_phantom and not phantom:
-        console.print("[dim]Where the phantom set is used, some keys differ: add --phantom to see them.[/dim]")
+    if loaded.when_synthetic and not synthetic:
+        console.print("[dim]Where the synthetic set is used, some keys differ: add --synthetic to see them.[/dim]")
 
 
 @app.command("copy")

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from handbone.workflows.refine import Refined
     from handbone.workflows.refine_sources import Source
 
-_SHOWN = 10  # pictures with an error or a fallback that are printed; refinement.json has all
+_SHOWN = 10  # images with an error or a fallback that are printed; refinement.json has all
 
 
 def command(
@@ -24,9 +24,9 @@ def command(
         Path | None, typer.Option("--run", metavar="RUN", help="A finished run.  [default: the latest]")
     ] = None,
     coarse: Annotated[
-        Path | None, typer.Option("--coarse", metavar="CSV", help="Anyone's predictions in the contest's format.")
+        Path | None, typer.Option("--coarse", metavar="CSV", help="Anyone's predictions in the contest format.")
     ] = None,
-    images: Annotated[Path | None, typer.Option("--images", metavar="DIR", help="The pictures of --coarse.")] = None,
+    images: Annotated[Path | None, typer.Option("--images", metavar="DIR", help="The images of --coarse.")] = None,
     invert: Annotated[
         Literal["auto", "yes", "no"],
         typer.Option(help="Turn radiographs of --images round that show bones dark; auto: those that look like it."),
@@ -60,7 +60,7 @@ def command(
     """Read the wrist, or other bones, again at full resolution, and keep what is credible.
 
     OUT gets predictions.csv with the same rows, of which only those bones change, an overlay of before and after for
-    each picture, decisions.csv with the reason of every decision, and refinement.json. A picture that cannot be read
+    each image, decisions.csv with the reason of every decision, and refinement.json. An image that cannot be read
     keeps its rows and is listed; the exit code is then 1. Not a medical device.
     """
     from handbone.anatomy import select
@@ -71,7 +71,7 @@ def command(
     check_output(output, overwrite=overwrite, record=RECORD_FILE, what="refined predictions")
     source = _source(run, coarse, images, invert)
     method, name = _method(source, weights)
-    windows = method.for_bones(bones)
+    rois = method.for_bones(bones)
     method.prompt_stage = _prompts(method, classes, sam) if sam else None
     facts = {
         "weights": name,
@@ -80,7 +80,7 @@ def command(
         "sam": sam,
         "source": str(coarse or source.folder),
     }
-    records = refine_predictions(source, method, windows, output, facts=facts)
+    records = refine_predictions(source, method, rois, output, facts=facts)
     if as_json:
         import json
 
@@ -127,13 +127,13 @@ def _method(source: "Source", weights: str | None) -> "tuple[TwoStage, str]":
 
 
 def _prompts(method: "TwoStage", classes: str, sam: str) -> "PromptStage":
-    """Segment-anything for the same bones, in the refiner's first window, behind the same gate."""
+    """Segment-anything for the same bones, in the refiner's first ROI, behind the same gate."""
     from handbone.method.prompt import PromptSettings, PromptStage
     from handbone.networks.prompters import build_prompter, choose
     from handbone.recipe.schema import Prompt
 
     prompt = Prompt(prompter=choose(sam), bones=tuple(name.strip() for name in classes.split(",")))
-    settings = PromptSettings(prompt=prompt, crop=method.settings.crop, merge=method.settings.merge)
+    settings = PromptSettings(prompt=prompt, roi=method.settings.roi, merge=method.settings.merge)
     return PromptStage(build_prompter(prompt.prompter, where="--sam"), settings)
 
 
@@ -157,12 +157,12 @@ def _show(records: "list[Refined]", output: Path, invert: str) -> None:
     done = [r for r in records if not r.error]
     seconds = sum(sum(r.seconds.values()) for r in done) / max(1, len(done))
     console.print(
-        f"{len(done)} of {len(records)} pictures refined, {seconds:.2f} s each: {escape(str(output))}", soft_wrap=True
+        f"{len(done)} of {len(records)} images refined, {seconds:.2f} s each: {escape(str(output))}", soft_wrap=True
     )
 
 
 def _fallbacks(record: "Refined") -> str:
-    found = [f"{frame['fallback']} window, {frame['reason']}" for frame in record.frames.values() if frame["reason"]]
+    found = [f"{frame['fallback']} ROI, {frame['reason']}" for frame in record.frames.values() if frame["reason"]]
     return "; ".join(found)
 
 

@@ -1,4 +1,4 @@
-"""A run's plan and its result, as tables for people and as JSON for programs."""
+"""A run's plan and its result, as tables for users and as JSON for programs."""
 
 import json
 from collections.abc import Sequence
@@ -30,7 +30,7 @@ def show_plan(
     if as_json:
         steps = [{"name": p.step.name, "state": p.state, "sizes": p.step.sizes(run.recipe)} for p in plan]
         typer.echo(
-            json.dumps({"run": str(run.folder.path), "phantom": run.phantom, "steps": steps, "memory_gb": memory})
+            json.dumps({"run": str(run.folder.path), "synthetic": run.synthetic, "steps": steps, "memory_gb": memory})
         )
         return
     table = Table(title=f"{run.recipe.name} → {run.folder.path}", title_justify="left")
@@ -49,19 +49,19 @@ def show_plan(
 
 
 def show_result(result: Result, *, as_json: bool) -> None:
-    """Print Dice before and after refinement, the pictures that could not be used, and where the results lie."""
+    """Print Dice before and after refinement, the images that could not be used, and where the results lie."""
     if as_json:
         typer.echo(json.dumps({**asdict(result), "folder": str(result.folder)}, default=json_value))
         return
     out = Console()
     table = Table(title="Mean Dice", title_justify="left")
     table.add_column("bones", style="bold")
-    stages = list(dict.fromkeys(stage for group in result.figures.values() for stage in group))
+    stages = list(dict.fromkeys(stage for group in result.metrics.values() for stage in group))
     for stage in stages:
         table.add_column(stage, justify="right")
-    for group, figures in result.figures.items():
-        table.add_row(group, *(f"{figures[stage]:.4f}" if stage in figures else "" for stage in stages))
-    if result.figures:
+    for group, metrics in result.metrics.items():
+        table.add_row(group, *(f"{metrics[stage]:.4f}" if stage in metrics else "" for stage in stages))
+    if result.metrics:
         out.print(table)
     for problem in result.problems:
         out.print(f"[yellow]left out[/yellow] {problem['file']}: {problem['message']}", highlight=False)

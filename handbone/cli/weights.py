@@ -40,7 +40,7 @@ def list_weights(as_json: AsJson = False) -> None:
             table.add_row(Text(name, "bold cyan"), Text("damaged", "red"), "", "", Text(error))
         if table.rows:
             results().print(table)
-            console.print("[dim]handbone weights info NAME · handbone predict PICTURES --weights NAME[/dim]")
+            console.print("[dim]handbone weights info NAME · handbone predict IMAGES --weights NAME[/dim]")
         else:
             console.print("None came with handbone and none were fetched: see handbone weights fetch --help.")
     if damaged:
@@ -54,7 +54,7 @@ def info(
     ],
     as_json: AsJson = False,
 ) -> None:
-    """Show figures, limits and networks, and compare files with their digests. Exits with 1 when one differs."""
+    """Show metrics, limits and networks, and compare files with their digests. Exits with 1 when one differs."""
     from handbone.weights import read_set, resolve
     from handbone.weights.card import CARD_FILE
 
@@ -95,9 +95,9 @@ def pack_weights(
     run: Annotated[str, typer.Argument(help="A run's folder, a folder of weights, or a coarse weights file.")],
     out: Annotated[Path, typer.Argument(help="The new folder.")],
     name: Annotated[str, typer.Option("--name", help="What they are called: lower case, digits, '_', '-', '.'.")],
-    summary: Annotated[str, typer.Option("--summary", help="One line for people.")] = "",
-    figures: Annotated[
-        Path | None, typer.Option("--figures", metavar="FILE.json", help="Measured figures; default: the run's own.")
+    summary: Annotated[str, typer.Option("--summary", help="One line for users.")] = "",
+    metrics: Annotated[
+        Path | None, typer.Option("--metrics", metavar="FILE.json", help="Measured metrics; default: the run's own.")
     ] = None,
     limits: Annotated[
         list[str] | None, typer.Option("--limit", help="A sentence on where not to trust them; may be repeated.")
@@ -111,13 +111,13 @@ def pack_weights(
     """Pack a run's weights to be passed on: half the bytes, card.json with digests, and MODEL_CARD.md."""
     from handbone.weights import pack
 
-    measured = None if figures is None else _read_figures(figures)
+    measured = None if metrics is None else _read_metrics(metrics)
     packed = pack(
         run,
         out,
         name=name,
         summary=summary,
-        figures=measured,
+        metrics=measured,
         limits=limits or (),
         data=data,
         licence=licence,
@@ -127,12 +127,12 @@ def pack_weights(
     results().print(Text.assemble((packed.name, "bold cyan"), f"  {size}  {packed.folder}"), soft_wrap=True)
 
 
-def _read_figures(path: Path) -> dict[str, Any]:
-    remedy = 'write an object of names and numbers, such as {"Dice, phantoms": 0.93}'
+def _read_metrics(path: Path) -> dict[str, Any]:
+    remedy = 'write an object of names and numbers, such as {"Dice, synthetic hands": 0.93}'
     try:
         values = json.loads(path.read_text(encoding="utf-8"))
     except ValueError as error:
-        raise HandboneError(f"is no JSON ({error})", where=path, remedy=remedy) from None
+        raise HandboneError(f"is not valid JSON ({error})", where=path, remedy=remedy) from None
     if not isinstance(values, dict):
         raise HandboneError("holds no object", where=path, remedy=remedy)
     return values

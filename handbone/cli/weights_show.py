@@ -36,13 +36,13 @@ def facts_of(found: "WeightsSet") -> dict[str, Any]:
         "licence": found.licence,
         "handbone": found.card.handbone,
         "created": found.card.created,
-        "figures": found.figures,
+        "metrics": found.metrics,
         "files": files,
     }
 
 
 def show_set(found: "WeightsSet", problem: str | None) -> None:
-    """A set's card with its figures and limits; `problem` is what `problem_of` found."""
+    """A set's card with its metrics and limits; `problem` is what `problem_of` found."""
     from handbone.weights.card import flat
 
     card, out = found.card, results()
@@ -63,9 +63,9 @@ def show_set(found: "WeightsSet", problem: str | None) -> None:
     for name, facts in card.files.items():
         table.add_row(name, Text(facts.network), f"{facts.bytes / 1e6:.1f}", Text(facts.sha256, "dim"))
     out.print("", table)
-    if card.figures:
-        table = headed_table("value", "figure")
-        for name, value in flat(card.figures):
+    if card.metrics:
+        table = headed_table("value", "metric")
+        for name, value in flat(card.metrics):
             table.add_row(Text(value, "green"), Text(name))
         out.print("", table)
     out.print("", Text("limits", "bold"))

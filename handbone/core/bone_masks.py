@@ -1,4 +1,4 @@
-"""29 overlapping masks of one picture as a value, kept as small pictures inside each bone's bounding box."""
+"""29 overlapping masks of one image as a value, kept as small images inside each bone's bounding box."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -16,14 +16,14 @@ NOTHING = np.zeros((0, 0), bool)
 
 @dataclass(frozen=True, eq=False, repr=False)
 class BoneMasks:
-    """The masks of all bones of a picture; they may overlap.
+    """The masks of all bones of an image; they may overlap.
 
-    Made by `from_dense`, `from_rings`, `from_rle` or `from_crops`, which keep every box as small as its mask, so that
-    equal masks are equal values.
+    Made by `from_dense`, `from_polygons`, `from_rle` or `from_crops`, which keep every box as small as its mask, so
+    that equal masks are equal values.
 
     Parameters
     ----------
-    size_hw: the picture's height and width.
+    size_hw: the image's height and width.
     boxes_xyxy: (29, 4) int32, left, top, right, bottom, half-open; zeros where a bone is absent.
     crops: 29 bool arrays, each the mask inside its box.
     """
@@ -51,7 +51,7 @@ class BoneMasks:
     def from_crops(
         cls, crops: Mapping[int, tuple[np.ndarray, tuple[int, int]]], size_hw: tuple[int, int]
     ) -> "BoneMasks":
-        """From parts of the picture: bone index to (mask of the part, (left, top) of the part in the picture)."""
+        """From parts of the image: bone index to (mask of the part, (left, top) of the part in the image)."""
         boxes = np.zeros((anatomy.COUNT, 4), np.int32)
         kept = [NOTHING] * anatomy.COUNT
         for index, (part, (left, top)) in crops.items():
@@ -70,12 +70,12 @@ class BoneMasks:
         return cls.from_crops({index: (mask, (0, 0)) for index, mask in enumerate(dense)}, dense.shape[1:])
 
     @classmethod
-    def from_rings(cls, rings: Mapping[int, Sequence[np.ndarray]], size_hw: tuple[int, int]) -> "BoneMasks":
-        """From polygons, filled by the contest's rule: cv2.fillPoly on the picture's own grid, outlines included.
+    def from_polygons(cls, polygons: Mapping[int, Sequence[np.ndarray]], size_hw: tuple[int, int]) -> "BoneMasks":
+        """From polygons, filled by the contest's rule: cv2.fillPoly on the image's own grid, contours included.
 
         Parameters
         ----------
-        rings: bone index to polygons (n, 2) of (x, y); several polygons of a bone are joined, what lies outside
+        polygons: bone index to polygons (n, 2) of (x, y); several polygons of a bone are joined, what lies outside
             is cut off.
 
         Raises
@@ -83,8 +83,8 @@ class BoneMasks:
         HandboneError: for a polygon that is not (n, 2) or not finite.
         """
         crops = {}
-        for index, polygons in rings.items():
-            points = [_whole_pixels(polygon, index) for polygon in polygons if len(polygon)]
+        for index, several in polygons.items():
+            points = [_whole_pixels(polygon, index) for polygon in several if len(polygon)]
             if not points:
                 continue
             every = np.concatenate(points)
@@ -125,7 +125,7 @@ class BoneMasks:
         return bool(same_boxes) and all(map(np.array_equal, self.crops, other.crops))
 
     def __hash__(self) -> int:
-        # Where bones lie tells pictures apart; equal values have equal boxes.
+        # Where bones lie tells images apart; equal values have equal boxes.
         return hash((self.size_hw, self.boxes_xyxy.tobytes()))
 
     def __repr__(self) -> str:
@@ -155,25 +155,25 @@ class BoneMasks:
         return self.boxes_xyxy[:, 2] > self.boxes_xyxy[:, 0]
 
     def centroids_xy(self) -> np.ndarray:
-        """(29, 2) float64, mean pixel positions in the picture; NaN for absent bones."""
+        """(29, 2) float64, mean pixel positions in the image; NaN for absent bones."""
         centroids = np.full((anatomy.COUNT, 2), np.nan)
         for index in np.flatnonzero(self.present()):
             moments = cv2.moments(self.crops[index].view(np.uint8), binaryImage=True)
             centroids[index] = np.array([moments["m10"], moments["m01"]]) / moments["m00"] + self.boxes_xyxy[index, :2]
         return centroids
 
-    def rings(self) -> dict[int, list[np.ndarray]]:
-        """Outer outlines through pixel centres: bone index to polygons (n, 2) int32; absent bones are left out.
+    def polygons(self) -> dict[int, list[np.ndarray]]:
+        """Outer contours through pixel centres: bone index to polygons (n, 2) int32; absent bones are left out.
 
-        `from_rings` of them gives the masks back, with any holes filled.
+        `from_polygons` of them gives the masks back, with any holes filled.
         """
-        rings = {}
+        polygons = {}
         for index in np.flatnonzero(self.present()).tolist():
             offset = tuple(self.boxes_xyxy[index, :2].tolist())
             crop = self.crops[index].view(np.uint8)
             contours, _ = cv2.findContours(crop, cv2.RETR_EXTERNAL, cv2.CHAIN_APPROX_SIMPLE, offset=offset)
-            rings[index] = [contour.reshape(-1, 2) for contour in contours]
-        return rings
+            polygons[index] = [contour.reshape(-1, 2) for contour in contours]
+        return polygons
 
     def intersections(self) -> np.ndarray:
         """(29, 29) int64, pixels that two bones share; the diagonal holds the areas."""
@@ -201,7 +201,7 @@ class BoneMasks:
 
 
 def shared_area(masks: BoneMasks, index: int, others: BoneMasks, other_index: int) -> int:
-    """Pixels that a bone of `masks` shares with a bone of `others`, a value of the same picture."""
+    """Pixels that a bone of `masks` shares with a bone of `others`, a value of the same image."""
     box, other_box = Box(*masks.boxes_xyxy[index].tolist()), Box(*others.boxes_xyxy[other_index].tolist())
     both = box.shared(other_box)
     if both.is_empty:
@@ -222,5 +222,5 @@ def _whole_pixels(polygon: np.ndarray, index: int) -> np.ndarray:
         raise ShapeError(f"a polygon of {anatomy.NAMES[_known(index)]}", "(n, 2)", points.shape)
     if not np.isfinite(points).all():
         raise HandboneError(f"a polygon of {anatomy.NAMES[_known(index)]} has a point that is not a number")
-    # Far enough outside any picture, and safe for OpenCV's fixed-point arithmetic.
+    # Far enough outside any image, and safe for OpenCV's fixed-point arithmetic.
     return np.rint(np.clip(points, -1e6, 1e6)).astype(np.int32)

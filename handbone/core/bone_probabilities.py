@@ -1,6 +1,6 @@
 """The probability store: what a network said of 29 bones, quantised to 1/255 and kept only where it said something.
 
-A picture of 2048 x 2048 takes well under 0.5 MB on disk instead of 487 MB as float32 planes, so that soft joins of many
+An image of 2048 x 2048 takes well under 0.5 MB on disk instead of 487 MB as float32 planes, so that soft joins of many
 models fit on a laptop.
 """
 
@@ -16,7 +16,7 @@ from handbone import anatomy
 from handbone.core.bone_masks import BoneMasks
 from handbone.core.box import Box
 from handbone.core.errors import HandboneError, ShapeError
-from handbone.core.files import whole_file
+from handbone.core.files import atomic_file
 from handbone.core.frame import Frame
 from handbone.core.grid_logits import FLOOR, from_grid
 
@@ -25,11 +25,11 @@ _NOTHING = np.zeros((0, 0), np.uint8)
 
 @dataclass(frozen=True, eq=False, repr=False)
 class BoneProbabilities:
-    """Probabilities of all bones in a picture's own frame.
+    """Probabilities of all bones in an image's own frame.
 
     Parameters
     ----------
-    size_hw: the picture's height and width.
+    size_hw: the image's height and width.
     boxes_xyxy: (29, 4) int32, half-open; zeros where a bone is nowhere likelier than 0.02.
     crops: 29 uint8 arrays, round(255 p) inside each box; 0 outside.
     """
@@ -51,7 +51,7 @@ class BoneProbabilities:
             if crop.shape != (bottom - top, right - left) or crop.dtype != np.uint8:
                 raise ShapeError("a bone's crop", f"{(bottom - top, right - left)}, uint8", crop.shape)
             if not (0 <= left <= right <= width and 0 <= top <= bottom <= height):
-                raise HandboneError(f"the box {(left, top, right, bottom)} leaves the picture of {width} x {height}")
+                raise HandboneError(f"the box {(left, top, right, bottom)} leaves the image of {width} x {height}")
             crop.setflags(write=False)
 
     @classmethod
@@ -87,8 +87,8 @@ class BoneProbabilities:
         return cls.from_crops(((plane, Box.whole((height, width))) for plane in planes), (height, width))
 
     @classmethod
-    def from_grid_logits(cls, logits: np.ndarray, frame: Frame, picture_hw: tuple[int, int]) -> "BoneProbabilities":
-        """From a network's logits on its grid, brought back into the picture; 0 outside the frame.
+    def from_grid_logits(cls, logits: np.ndarray, frame: Frame, image_hw: tuple[int, int]) -> "BoneProbabilities":
+        """From a network's logits on its grid, brought back into the image; 0 outside the frame.
 
         Logits are interpolated before the sigmoid (sharper edges than interpolated probabilities, same threshold)
         and only where a bone is likelier than 0.02.
@@ -96,12 +96,12 @@ class BoneProbabilities:
         Parameters
         ----------
         logits: float32 (29, h, w) on the frame's grid.
-        frame: maps the picture to the grid.
-        picture_hw: the picture's height and width.
+        frame: maps the image to the grid.
+        image_hw: the image's height and width.
         """
         if logits.shape != (anatomy.COUNT, *frame.size_hw):
             raise ShapeError("logits", f"({anatomy.COUNT}, {frame.size_hw[0]}, {frame.size_hw[1]})", logits.shape)
-        return cls.from_crops((from_grid(plane, frame, picture_hw) for plane in logits), picture_hw)
+        return cls.from_crops((from_grid(plane, frame, image_hw) for plane in logits), image_hw)
 
     def __eq__(self, other: object) -> bool:
         if not isinstance(other, BoneProbabilities):
@@ -110,7 +110,7 @@ class BoneProbabilities:
         return bool(same_boxes) and all(map(np.array_equal, self.crops, other.crops))
 
     def __hash__(self) -> int:
-        # Where bones lie tells pictures apart; equal values have equal boxes.
+        # Where bones lie tells images apart; equal values have equal boxes.
         return hash((self.size_hw, self.boxes_xyxy.tobytes()))
 
     def __repr__(self) -> str:
@@ -154,11 +154,11 @@ class BoneProbabilities:
 
         Parameters
         ----------
-        other: probabilities in the same picture.
+        other: probabilities in the same image.
         weight: float (H, W) in [0, 1], or (box, float (h, w)) with 0 outside the half-open box.
         bones: indices of the bones that change.
         """
-        _same_picture(self, other)
+        _same_image(self, other)
         box, weights = weight if isinstance(weight, tuple) else (Box.whole(self.size_hw), weight)
         if weights.shape != Box(*box).size_hw:
             raise ShapeError("weight", str(Box(*box).size_hw), weights.shape)
@@ -187,16 +187,16 @@ class BoneProbabilities:
 
     @staticmethod
     def mean(several: Sequence["BoneProbabilities"]) -> "BoneProbabilities":
-        """The plain mean of several predictions of one picture (a uniform soft vote).
+        """The plain mean of several predictions of one image (a uniform soft vote).
 
         Raises
         ------
-        HandboneError: for none, or for pictures of different sizes.
+        HandboneError: for none, or for images of different sizes.
         """
         if not several:
             raise HandboneError("there are no probabilities to take the mean of")
         for other in several[1:]:
-            _same_picture(several[0], other)
+            _same_image(several[0], other)
         parts = []
         for index in range(anatomy.COUNT):
             around = Box.around(each.boxes_xyxy[index].tolist() for each in several)
@@ -209,7 +209,7 @@ class BoneProbabilities:
     def save(self, path: str | Path) -> Path:
         """Write one compressed file (.npz), whole or not at all."""
         pixels = np.concatenate([crop.ravel() for crop in self.crops])
-        with whole_file(Path(path)) as temporary, open(temporary, "wb") as file:
+        with atomic_file(Path(path)) as temporary, open(temporary, "wb") as file:
             np.savez_compressed(file, size_hw=np.array(self.size_hw), boxes_xyxy=self.boxes_xyxy, pixels=pixels)
         return Path(path)
 
@@ -232,11 +232,11 @@ class BoneProbabilities:
         except FileNotFoundError:
             raise HandboneError("there is no such file", where=path) from None
         except (OSError, ValueError, KeyError, TypeError, IndexError, EOFError, HandboneError) as error:
-            raise HandboneError(f"is no file of bone probabilities ({error})", where=path) from error
+            raise HandboneError(f"is not a file of bone probabilities ({error})", where=path) from error
         except zipfile.BadZipFile as error:
             raise HandboneError(f"is damaged ({error})", where=path, remedy="make the prediction again") from error
 
 
-def _same_picture(one: BoneProbabilities, other: BoneProbabilities) -> None:
+def _same_image(one: BoneProbabilities, other: BoneProbabilities) -> None:
     if one.size_hw != other.size_hw:
-        raise ShapeError("the other probabilities' picture", str(one.size_hw), other.size_hw)
+        raise ShapeError("the other probabilities' image", str(one.size_hw), other.size_hw)

@@ -22,7 +22,7 @@ class Box(NamedTuple):
 
     @classmethod
     def whole(cls, size_hw: tuple[int, int]) -> Self:
-        """All pixels of a picture of this height and width."""
+        """All pixels of an image of this height and width."""
         return cls(0, 0, size_hw[1], size_hw[0])
 
     @classmethod

@@ -1,4 +1,4 @@
-"""The one exception a person may see: a sentence that says what is wrong, where, and what to do."""
+"""The one exception a user may see: a sentence that says what is wrong, where, and what to do."""
 
 import difflib
 from collections.abc import Iterable

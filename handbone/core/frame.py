@@ -1,7 +1,7 @@
-"""A frame: the affine map between a picture and the grid that a network reads, there and back.
+"""A frame: the affine map between an image and the grid that a network reads, there and back.
 
 Coordinates are (x, y) in pixels with (0, 0) at the centre of the first pixel, as OpenCV has them. A letterbox, a crop
-turned to a standard pose, the mirror of a left hand and a jittered training crop are all frames.
+turned to a canonical pose, the mirror of a left hand and a jittered training crop are all frames.
 """
 
 from dataclasses import dataclass
@@ -14,11 +14,11 @@ from handbone.core.errors import ShapeError
 
 @dataclass(frozen=True, eq=False)
 class Frame:
-    """An affine map from picture to grid.
+    """An affine map from image to grid.
 
     Parameters
     ----------
-    matrix: (2, 3) float64, maps picture (x, y, 1) to grid (x, y).
+    matrix: (2, 3) float64, maps image (x, y, 1) to grid (x, y).
     size_hw: height and width of the grid.
     """
 
@@ -41,11 +41,11 @@ class Frame:
         return hash((self.size_hw, *self.matrix.ravel().tolist()))
 
     @classmethod
-    def letterbox(cls, picture_hw: tuple[int, int], size_hw: tuple[int, int]) -> "Frame":
-        """The whole picture, centred in the grid at its own aspect ratio."""
-        (height, width), (rows, columns) = picture_hw, size_hw
+    def letterbox(cls, image_hw: tuple[int, int], size_hw: tuple[int, int]) -> "Frame":
+        """The whole image, centred in the grid at its own aspect ratio."""
+        (height, width), (rows, columns) = image_hw, size_hw
         scale = min(rows / height, columns / width)
-        # Pixel areas map onto each other: the picture's centre falls on the grid's centre.
+        # Pixel areas map onto each other: the image's centre falls on the grid's centre.
         x = (columns - 1) / 2 - scale * (width - 1) / 2
         y = (rows - 1) / 2 - scale * (height - 1) / 2
         return cls(np.array([[scale, 0, x], [0, scale, y]]), (rows, columns))
@@ -60,14 +60,14 @@ class Frame:
         degrees: float = 0.0,
         mirrored: bool = False,
     ) -> "Frame":
-        """A square window of the picture, turned upright.
+        """A square ROI of the image, turned upright.
 
         Parameters
         ----------
-        centre_xy: the window's centre in the picture.
-        side: the window's side in picture pixels.
+        centre_xy: the ROI's centre in the image.
+        side: the ROI's side in image pixels.
         size: height and width of the grid.
-        degrees: direction of the window's upward axis, clockwise from the picture's upward axis.
+        degrees: direction of the ROI's upward axis, clockwise from the image's upward axis.
         mirrored: whether left and right change places in the grid.
         """
         scale, angle = size / side, np.deg2rad(-degrees)
@@ -79,28 +79,28 @@ class Frame:
 
     @property
     def inverse_matrix(self) -> np.ndarray:
-        """(2, 3) float64, maps grid (x, y, 1) to picture (x, y)."""
+        """(2, 3) float64, maps grid (x, y, 1) to image (x, y)."""
         return cv2.invertAffineTransform(self.matrix)
 
     @property
     def scale(self) -> float:
-        """Grid pixels per picture pixel."""
+        """Grid pixels per image pixel."""
         return float(np.sqrt(abs(np.linalg.det(self.matrix[:, :2]))))
 
     @property
     def corners_xy(self) -> np.ndarray:
-        """(4, 2) the outer corners of the grid in the picture."""
+        """(4, 2) the outer corners of the grid in the image."""
         rows, columns = self.size_hw
-        return self.to_picture(
+        return self.to_image(
             np.array([[-0.5, -0.5], [columns - 0.5, -0.5], [columns - 0.5, rows - 0.5], [-0.5, rows - 0.5]])
         )
 
     def to_grid(self, points_xy: np.ndarray) -> np.ndarray:
-        """Picture points (n, 2) in the grid."""
+        """Image points (n, 2) in the grid."""
         return np.asarray(points_xy, np.float64) @ self.matrix[:, :2].T + self.matrix[:, 2]
 
-    def to_picture(self, points_xy: np.ndarray) -> np.ndarray:
-        """Grid points (n, 2) in the picture."""
+    def to_image(self, points_xy: np.ndarray) -> np.ndarray:
+        """Grid points (n, 2) in the image."""
         inverse = self.inverse_matrix
         return np.asarray(points_xy, np.float64) @ inverse[:, :2].T + inverse[:, 2]
 
@@ -110,19 +110,19 @@ class Frame:
         return Frame(np.asarray(matrix, np.float64) @ first, size_hw or self.size_hw)
 
     def warp(self, image: np.ndarray, *, border: float = 0.0) -> np.ndarray:
-        """The picture (H, W) as the grid sees it; area-averaged when it shrinks, `border` outside the picture."""
+        """The image (H, W) as the grid sees it; area-averaged when it shrinks, `border` outside the image."""
         return _warp(image, self.matrix, self.size_hw, border)
 
     def unwarp(
         self,
         grid: np.ndarray,
-        picture_hw: tuple[int, int],
+        image_hw: tuple[int, int],
         *,
         border: float = 0.0,
         box_xyxy: tuple[int, int, int, int] | None = None,
     ) -> np.ndarray:
-        """A grid (h, w) back in the picture (H, W), or in the part `box_xyxy` (half-open) of it."""
-        left, top, right, bottom = box_xyxy or (0, 0, picture_hw[1], picture_hw[0])
+        """A grid (h, w) back in the image (H, W), or in the part `box_xyxy` (half-open) of it."""
+        left, top, right, bottom = box_xyxy or (0, 0, image_hw[1], image_hw[0])
         matrix = self.inverse_matrix.copy()
         matrix[:, 2] -= (left, top)
         return _warp(grid, matrix, (bottom - top, right - left), border)

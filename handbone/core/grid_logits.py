@@ -1,4 +1,4 @@
-"""A network's logits back in the picture: interpolated only around the bone, then quantised to 1/255."""
+"""A network's logits back in the image: interpolated only around the bone, then quantised to 1/255."""
 
 import cv2
 import numpy as np
@@ -15,18 +15,18 @@ _NO_LOGIT = -20.0
 _NOTHING = np.zeros((0, 0), np.uint8)
 
 
-def from_grid(plane: np.ndarray, frame: Frame, picture_hw: tuple[int, int]) -> tuple[np.ndarray, Box]:
-    """One bone's logits in the picture.
+def from_grid(plane: np.ndarray, frame: Frame, image_hw: tuple[int, int]) -> tuple[np.ndarray, Box]:
+    """One bone's logits in the image.
 
     Parameters
     ----------
     plane: float32 (h, w) on the frame's grid.
-    frame: maps the picture to the grid.
-    picture_hw: the picture's height and width.
+    frame: maps the image to the grid.
+    image_hw: the image's height and width.
 
     Returns
     -------
-    round(255 p) as uint8 and its half-open box in the picture, around all pixels where p is at least 0.02; 0 outside
+    round(255 p) as uint8 and its half-open box in the image, around all pixels where p is at least 0.02; 0 outside
     the frame.
     """
     rows, columns = plane.shape
@@ -34,35 +34,35 @@ def from_grid(plane: np.ndarray, frame: Frame, picture_hw: tuple[int, int]) -> t
     x, y, width, height = cv2.boundingRect(likely)
     if not width:
         return _NOTHING, Box(0, 0, 0, 0)
-    # Interpolation reaches one grid pixel further, and area-averaging one picture pixel.
+    # Interpolation reaches one grid pixel further, and area-averaging one image pixel.
     reach = 1 + int(np.ceil(frame.scale))
     left, right = max(x - reach, 0), min(x + width + reach, columns)
     top, bottom = max(y - reach, 0), min(y + height + reach, rows)
-    box = _picture_box(frame, Box(left, top, right, bottom), picture_hw)
+    box = _image_box(frame, Box(left, top, right, bottom), image_hw)
     if box.is_empty:
         return _NOTHING, Box(0, 0, 0, 0)
     # Logits go on beyond the grid's edge: without that, bones that the edge cuts would fade there.
     part = cv2.copyMakeBorder(plane[top:bottom, left:right], reach, reach, reach, reach, cv2.BORDER_REPLICATE)
     corner = np.array([[1, 0, reach - left], [0, 1, reach - top]], np.float64)
     part_frame = frame.then(corner, part.shape)
-    logits = part_frame.unwarp(part, picture_hw, border=_NO_LOGIT, box_xyxy=box)
+    logits = part_frame.unwarp(part, image_hw, border=_NO_LOGIT, box_xyxy=box)
     pixels = _quantised_sigmoid(logits)
     if left == 0 or top == 0 or right == columns or bottom == rows:
         pixels[~_inside(frame, box)] = 0
     return pixels, box
 
 
-def _picture_box(frame: Frame, grid_box: Box, picture_hw: tuple[int, int]) -> Box:
+def _image_box(frame: Frame, grid_box: Box, image_hw: tuple[int, int]) -> Box:
     left, top, right, bottom = grid_box
     corners = np.array([[left, top], [right, top], [right, bottom], [left, bottom]]) - 0.5
-    points = frame.to_picture(corners)
+    points = frame.to_image(corners)
     low = np.maximum(np.floor(points.min(0)), 0).astype(int).tolist()
-    high = np.minimum(np.ceil(points.max(0)) + 1, picture_hw[::-1]).astype(int).tolist()
+    high = np.minimum(np.ceil(points.max(0)) + 1, image_hw[::-1]).astype(int).tolist()
     return Box(*low, *high)
 
 
 def _inside(frame: Frame, box: Box) -> np.ndarray:
-    """Which pixel centres of a picture's box lie on the grid, bool (h, w)."""
+    """Which pixel centres of an image's box lie on the grid, bool (h, w)."""
     left, top, right, bottom = box
     inside = np.ones(box.size_hw, bool)
     for (along_x, along_y, offset), size in zip(frame.matrix, frame.size_hw[::-1], strict=True):

@@ -1,6 +1,6 @@
 """Between the frame in which a file stores its rows and the one in which every viewer shows them.
 
-A camera or scanner may store a picture turned and say so in the EXIF tag Orientation (TIFF 6.0, page 36): 1 as it is,
+A camera or scanner may store an image turned and say so in the EXIF tag Orientation (TIFF 6.0, page 36): 1 as it is,
 2 mirrored, 3 turned by half, 4 upside down, 5 transposed, 6 to be turned clockwise, 7 transversed, 8 to be turned
 counterclockwise. Masks of a radiograph lie in the shown frame; a format that counts stored pixels needs the other.
 """

@@ -8,12 +8,12 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 
 T = TypeVar("T")
 
-# People read stderr; stdout is kept for results, so that `--json` can be piped.
+# Users read stderr; stdout is kept for results, so that `--json` can be piped.
 console = Console(stderr=True)
 
 
 def progress_bar() -> Progress:
-    """A bar with a description, counts, elapsed and remaining time, and a free `note` field for figures."""
+    """A bar with a description, counts, elapsed and remaining time, and a free `note` field for metrics."""
     return Progress(
         TextColumn("[bold]{task.description}"),
         BarColumn(bar_width=None),

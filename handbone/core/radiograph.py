@@ -7,12 +7,12 @@ import numpy as np
 
 @dataclass(frozen=True)
 class ImageHeader:
-    """What the header of a picture's file says, before anything is decoded.
+    """What the header of an image's file says, before anything is decoded.
 
     Parameters
     ----------
     size_hw: height and width as shown.
-    frames: how many pictures the file holds.
+    frames: how many images the file holds.
     """
 
     size_hw: tuple[int, int]

@@ -1,8 +1,8 @@
 """Polygons to anti-aliased training targets at a network's own size.
 
 A nearest-neighbour target at 512 caps Dice at .967 and at 1024 at .989, an area-averaged one at .996 and .999. The
-targets here equal, to within the tolerance that the tests state, the contest's masks (cv2.fillPoly on the picture's
-grid) averaged over the area of each grid pixel, without ever drawing the picture's grid.
+targets here equal, to within the tolerance that the tests state, the contest's masks (cv2.fillPoly on the image's
+grid) averaged over the area of each grid pixel, without ever drawing the image's grid.
 """
 
 from collections.abc import Mapping, Sequence
@@ -19,7 +19,7 @@ _SHIFT = 4
 
 
 def coverage(
-    rings: Mapping[int, Sequence[np.ndarray]],
+    polygons: Mapping[int, Sequence[np.ndarray]],
     frame: Frame | None = None,
     size_hw: tuple[int, int] | None = None,
     *,
@@ -30,10 +30,10 @@ def coverage(
 
     Parameters
     ----------
-    rings: bone index to polygons (n, 2) of (x, y), float or int; several polygons of a bone are joined.
+    polygons: bone index to polygons (n, 2) of (x, y), float or int; several polygons of a bone are joined.
     frame: maps the polygons' points to the grid; unset when they are given in grid pixels.
     size_hw: the grid's height and width; the frame's own when unset.
-    outline: grid pixels per picture pixel, by which the contest's outline-inclusive rule widens polygons; the frame's
+    outline: grid pixels per image pixel, by which the contest's outline-inclusive rule widens polygons; the frame's
         scale when unset. Give it with points in grid pixels; 0 leaves polygons as they are.
     supersample: at least so many samples each way in a grid pixel.
 
@@ -46,12 +46,12 @@ def coverage(
     if size_hw is None or outline is None:
         raise HandboneError("coverage without a frame needs size_hw and outline")
     samples = _samples(outline, supersample)
-    # The fill itself widens by its rule in samples; what is missing to the rule in picture pixels is added before.
+    # The fill itself widens by its rule in samples; what is missing to the rule in image pixels is added before.
     widening = outline * samples - 1
     grid = np.zeros((anatomy.COUNT, *size_hw), np.uint8)
     buffer = np.empty(0, np.uint8)
-    for index, polygons in rings.items():
-        points = [_grid_points(polygon, frame, index) for polygon in polygons if len(polygon)]
+    for index, several in polygons.items():
+        points = [_grid_points(polygon, frame, index) for polygon in several if len(polygon)]
         box = _box(points, size_hw, margin=outline + 1)
         if box is None:
             continue
@@ -71,9 +71,9 @@ def coverage(
 
 
 def _samples(scale: float, least: int) -> int:
-    """Samples a grid pixel each way: an odd number for each picture pixel.
+    """Samples a grid pixel each way: an odd number for each image pixel.
 
-    Then both lattices share their edges when the picture shrinks by a whole number, as a letterbox does, and targets
+    Then both lattices share their edges when the image shrinks by a whole number, as a letterbox does, and targets
     of polygons with whole-numbered points are exact or nearly so; an even number rounds every half the same way.
     """
     pixels = max(1, round(1 / scale)) if scale else 1

@@ -16,13 +16,13 @@ def encode(mask: np.ndarray, *, size_hw: tuple[int, int] | None = None, offset_x
 
     Parameters
     ----------
-    mask: bool (H, W), the whole picture, or a part of it.
-    size_hw: the picture's height and width; the mask's own when unset.
-    offset_xy: where the part's first pixel lies in the picture.
+    mask: bool (H, W), the whole image, or a part of it.
+    size_hw: the image's height and width; the mask's own when unset.
+    offset_xy: where the part's first pixel lies in the image.
 
     Raises
     ------
-    ShapeError: for a mask that is not (H, W) or leaves the picture.
+    ShapeError: for a mask that is not (H, W) or leaves the image.
 
     >>> encode(np.array([[0, 1, 1], [1, 0, 0]], bool))
     '2 3'
@@ -33,7 +33,7 @@ def encode(mask: np.ndarray, *, size_hw: tuple[int, int] | None = None, offset_x
     left, top = offset_xy
     rows, columns = mask.shape
     if left < 0 or top < 0 or left + columns > width or top + rows > height:
-        raise ShapeError(f"a mask at {(left, top)} in a picture of {(height, width)}", "that fits into it", mask.shape)
+        raise ShapeError(f"a mask at {(left, top)} in an image of {(height, width)}", "that fits into it", mask.shape)
     # A column of background on both sides ends every run at its row's end, so that all changes are found in one pass.
     padded = np.zeros((rows, columns + 2), np.uint8)
     padded[:, 1:-1] = mask
@@ -55,7 +55,7 @@ def decode(rle: str, size_hw: tuple[int, int]) -> np.ndarray:
 
     Raises
     ------
-    HandboneError: for a text that is malformed, overlaps itself or leaves the picture.
+    HandboneError: for a text that is malformed, overlaps itself or leaves the image.
     """
     (left, top, right, bottom), crop = decode_to_box(rle, size_hw)
     mask = np.zeros(size_hw, bool)
@@ -68,7 +68,7 @@ def decode_to_box(rle: str, size_hw: tuple[int, int]) -> tuple[Box, np.ndarray]:
 
     Raises
     ------
-    HandboneError: for a text that is malformed, overlaps itself or leaves the picture.
+    HandboneError: for a text that is malformed, overlaps itself or leaves the image.
     """
     starts, ends = runs(rle, size_hw)
     if not len(starts):
@@ -101,7 +101,7 @@ def runs(rle: str, size_hw: tuple[int, int]) -> tuple[np.ndarray, np.ndarray]:
 
     Raises
     ------
-    HandboneError: for a text that is malformed, overlaps itself or leaves the picture.
+    HandboneError: for a text that is malformed, overlaps itself or leaves the image.
     """
     numbers = _numbers(rle)
     if len(numbers) % 2:
@@ -120,8 +120,8 @@ def runs(rle: str, size_hw: tuple[int, int]) -> tuple[np.ndarray, np.ndarray]:
     if outside.any():
         start, length = pairs[np.argmax(outside)]
         raise HandboneError(
-            f"the run '{start} {length}' leaves the picture of {width} x {height} pixels",
-            remedy="run lengths count from 1 in the size of the picture as stored",
+            f"the run '{start} {length}' leaves the image of {width} x {height} pixels",
+            remedy="run lengths count from 1 in the size of the image as stored",
         )
     overlap = starts[1:] < ends[:-1]
     if overlap.any():

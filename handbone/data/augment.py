@@ -1,6 +1,6 @@
-"""Random changes of training pictures, in which outlines move with the picture.
+"""Random changes of training images, in which contours move with the image.
 
-The only module that knows albumentations. Vertices of outlines travel as its keypoints: that is exact, and cheaper than
+The only module that knows albumentations. Vertices of contours travel as its keypoints: that is exact, and cheaper than
 warping 29 masks.
 """
 
@@ -17,7 +17,7 @@ import cv2
 import numpy as np
 
 from handbone import anatomy
-from handbone.core.polygons import Rings, ring_centroids_xy
+from handbone.core.polygons import Polygons, polygon_centroids_xy
 from handbone.data.bend import Bend, Wrist
 from handbone.recipe import schema
 from handbone.synthetic.processing import unsharp
@@ -29,7 +29,7 @@ class Augmenter:
 
     Parameters
     ----------
-    settings: how much of what. `probability` is that of the turn, scaling and shift of the whole picture; bend, flip
+    settings: how much of what. `probability` is that of the turn, scaling and shift of the whole image; bend, flip
         and elastic warp have their own.
     """
 
@@ -39,32 +39,32 @@ class Augmenter:
         self._compose = A.Compose([*_geometric(settings), *_photometric(settings)], keypoint_params=points)
 
     def __call__(
-        self, image: np.ndarray, rings: Rings, rng: np.random.Generator | int
+        self, image: np.ndarray, polygons: Polygons, rng: np.random.Generator | int
     ) -> tuple[np.ndarray, dict[int, list[np.ndarray]]]:
         """One random change.
 
         Parameters
         ----------
         image: float32 (h, w) in [0, 1].
-        rings: key to outlines (n, 2) in the image's pixels; keys from 29 on move along, but do not tell where the
+        polygons: key to contours (n, 2) in the image's pixels; keys from 29 on move along, but do not tell where the
             wrist is.
         rng: all chance comes from it: the same generator or seed gives the same change.
 
         Returns
         -------
-        The changed image, of the same shape, and the outlines where it shows them; none is dropped or clipped.
+        The changed image, of the same shape, and the contours where it shows them; none is dropped or clipped.
         """
         rng = np.random.default_rng(rng)
         # albumentations would give every transform the same seed, so that flips came only with bends: one stream for
         # all.
         self._compose.set_random_state(rng, random.Random(int(rng.integers(2**63))))
-        outlines = [ring for group in rings.values() for ring in group]
-        points = np.concatenate(outlines) if outlines else np.empty((0, 2))
-        bones = {key: group for key, group in rings.items() if key < anatomy.COUNT}
-        wrist = Wrist.find(ring_centroids_xy(bones))
+        contours = [polygon for group in polygons.values() for polygon in group]
+        points = np.concatenate(contours) if contours else np.empty((0, 2))
+        bones = {key: group for key, group in polygons.items() if key < anatomy.COUNT}
+        wrist = Wrist.find(polygon_centroids_xy(bones))
         changed = self._compose(image=image, keypoints=points.astype(np.float32), wrist=wrist)
-        parts = iter(np.split(changed["keypoints"], np.cumsum([len(ring) for ring in outlines])[:-1]))
-        moved = {key: [np.asarray(next(parts), np.float32) for _ in group] for key, group in rings.items()}
+        parts = iter(np.split(changed["keypoints"], np.cumsum([len(polygon) for polygon in contours])[:-1]))
+        moved = {key: [np.asarray(next(parts), np.float32) for _ in group] for key, group in polygons.items()}
         return np.clip(changed["image"], 0, 1, dtype=np.float32), moved
 
 
@@ -119,7 +119,7 @@ def _photometric(settings: schema.Augment) -> list[A.BasicTransform]:
 class Grain(A.ImageOnlyTransform):
     """Adds noise whose amplitude falls as a power of frequency, as trabeculae and flesh give it to a radiograph.
 
-    limit: largest standard deviation where the picture is white; it is a third of that where it is black.
+    limit: largest standard deviation where the image is white; it is a third of that where it is black.
     """
 
     def __init__(self, limit: float, p: float = 0.5):
@@ -127,14 +127,14 @@ class Grain(A.ImageOnlyTransform):
         self.limit = limit
 
     def get_params_dependent_on_data(self, params: dict[str, Any], data: dict[str, Any]) -> dict[str, Any]:
-        """The noise of this picture, float32 (h, w), with a standard deviation of up to `limit`."""
+        """The noise of this image, float32 (h, w), with a standard deviation of up to `limit`."""
         exponent = float(self.random_generator.choice([e for e in EXPONENTS if e]))
         noise = spread(grain_tile(exponent), params["shape"][:2], self.random_generator)
         strength = self.random_generator.uniform(0, self.limit)
         return {"noise": (noise - noise.mean()) * np.float32(strength / noise.std())}
 
     def apply(self, img: np.ndarray, noise: np.ndarray, **params: Any) -> np.ndarray:
-        """The picture with grain."""
+        """The image with grain."""
         return np.clip(img + noise * (1 + 2 * img) / 3, 0, 1)
 
 
@@ -145,12 +145,12 @@ class Halo(A.ImageOnlyTransform):
     """
 
     def get_params(self) -> dict[str, Any]:
-        """The mask of this picture: standard deviation in pixels and strength."""
+        """The mask of this image: standard deviation in pixels and strength."""
         width = math.exp(self.py_random.uniform(math.log(2), math.log(12)))
         return {"halo": (width, self.py_random.uniform(0.5, 2.5))}
 
     def apply(self, img: np.ndarray, halo: tuple[float, float], **params: Any) -> np.ndarray:
-        """The picture with halos."""
+        """The image with halos."""
         return np.clip(unsharp(img, (halo,)), 0, 1)
 
 
@@ -158,7 +158,7 @@ class WristBend(A.DualTransform):
     """Turns the hand against the forearm by up to `limit` degrees each way (see `handbone.data.bend`).
 
     Three of four turns take the fingers away from the thumb, as bent hands do in practice. Needs `wrist=` (a `Wrist`,
-    or None, which leaves the picture as it is) beside the image.
+    or None, which leaves the image as it is) beside the image.
     """
 
     _AWAY = 0.75
@@ -174,7 +174,7 @@ class WristBend(A.DualTransform):
         return ["wrist"]
 
     def get_params_dependent_on_data(self, params: dict[str, Any], data: dict[str, Any]) -> dict[str, Any]:
-        """The bend of this picture."""
+        """The bend of this image."""
         wrist = data["wrist"]
         angle = math.radians(self.py_random.uniform(0, self.limit))
         away = self.py_random.random() < (self._AWAY if wrist is not None and wrist.away else 0.5)
@@ -185,7 +185,7 @@ class WristBend(A.DualTransform):
         return {"bend": bend.kept_inside(points, params["shape"][1]) if len(points) else bend}
 
     def apply(self, img: np.ndarray, bend: Bend | None = None, **params: Any) -> np.ndarray:
-        """The picture, bent; black where nothing is known."""
+        """The image, bent; black where nothing is known."""
         if bend is None:
             return img
         return cv2.remap(img, *bend.sources(img.shape[:2]), cv2.INTER_LINEAR, borderMode=cv2.BORDER_CONSTANT)
@@ -198,10 +198,10 @@ class WristBend(A.DualTransform):
 
 
 class SmoothWarp(A.DualTransform):
-    """Moves parts of a picture by up to 1.5 % of its side, smoothly.
+    """Moves parts of an image by up to 1.5 % of its side, smoothly.
 
     albumentations' own elastic warps redraw every keypoint as a disc, which is slow and blunt for thousands of
-    vertices; here a vertex goes exactly where the picture shows it, by fixed-point iteration.
+    vertices; here a vertex goes exactly where the image shows it, by fixed-point iteration.
     """
 
     _targets = (A.core.type_definitions.Targets.IMAGE, A.core.type_definitions.Targets.KEYPOINTS)
@@ -209,21 +209,21 @@ class SmoothWarp(A.DualTransform):
     _LARGEST = 0.015
 
     def get_params_dependent_on_data(self, params: dict[str, Any], data: dict[str, Any]) -> dict[str, Any]:
-        """The displacement of this picture, float32 (h, w, 2): where each pixel comes from, minus the pixel."""
+        """The displacement of this image, float32 (h, w, 2): where each pixel comes from, minus the pixel."""
         height, width = params["shape"][:2]
         reach = self._LARGEST * max(height, width)
         knots = self.random_generator.uniform(-reach, reach, (self._KNOTS, self._KNOTS, 2)).astype(np.float32)
         return {"field": cv2.resize(knots, (width, height), interpolation=cv2.INTER_CUBIC)}
 
     def apply(self, img: np.ndarray, field: np.ndarray, **params: Any) -> np.ndarray:
-        """The picture, warped; black where nothing is known."""
+        """The image, warped; black where nothing is known."""
         height, width = img.shape[:2]
         x = field[..., 0] + np.arange(width, dtype=np.float32)
         y = field[..., 1] + np.arange(height, dtype=np.float32)[:, None]
         return cv2.remap(img, x, y, cv2.INTER_LINEAR, borderMode=cv2.BORDER_CONSTANT)
 
     def apply_to_keypoints(self, keypoints: np.ndarray, field: np.ndarray, **params: Any) -> np.ndarray:
-        """The vertices where the picture shows them; the displacement beyond the picture's edge is that at the edge."""
+        """The vertices where the image shows them; the displacement beyond the image's edge is that at the edge."""
         goal = keypoints[:, :2].astype(np.float32)
         points = goal.copy()
         for _ in range(6):

@@ -3,7 +3,7 @@
 In polar coordinates about the wrist a point (r, phi) goes to (r, g(phi)), with g continuous, monotone and linear in
 four
 pieces: the identity in the forearm's sector, a turn in the hand's sector, and in between a stretch on one side and a
-    squeeze on the other. The inverse has the same form, so that a picture and its outlines move alike, without a gap or
+    squeeze on the other. The inverse has the same form, so that an image and its contours move alike, without a gap or
     a fold.
 """
 
@@ -30,7 +30,7 @@ class Wrist:
     Parameters
     ----------
     pivot_xy: the centre of the carpals.
-    hand, forearm: directions from the pivot in radians, clockwise from the x axis as pictures have it.
+    hand, forearm: directions from the pivot in radians, clockwise from the x axis as images have it.
     away: sign of the turn that takes the fingers away from the thumb; 0 where that is not known.
     """
 
@@ -67,7 +67,7 @@ class Bend:
     ----------
     wrist: where it bends.
     angle: radians, clockwise positive; limited to what leaves the sectors between hand and forearm wide enough.
-    shift_x: pixels by which everything then moves, to keep a turned hand in the picture.
+    shift_x: pixels by which everything then moves, to keep a turned hand in the image.
     """
 
     wrist: Wrist
@@ -102,7 +102,7 @@ class Bend:
         return rise
 
     def move(self, points_xy: np.ndarray) -> np.ndarray:
-        """Points (n, 2) of the picture where the bend takes them."""
+        """Points (n, 2) of the image where the bend takes them."""
         dx, dy = (np.asarray(points_xy, np.float64) - self.wrist.pivot_xy).T
         turn = self._turn_at(dx, dy, after=False)
         cos, sin = np.cos(turn), np.sin(turn)
@@ -110,7 +110,7 @@ class Bend:
         return moved + self.wrist.pivot_xy + (self.shift_x, 0)
 
     def sources(self, size_hw: tuple[int, int]) -> tuple[np.ndarray, np.ndarray]:
-        """For every pixel of the bent picture, where in the straight one it comes from: x and y, each float32 (h,
+        """For every pixel of the bent image, where in the straight one it comes from: x and y, each float32 (h,
         w)."""
         pivot_x, pivot_y = self.wrist.pivot_xy
         x = np.arange(size_hw[1], dtype=np.float32) - np.float32(pivot_x + self.shift_x)
@@ -121,7 +121,7 @@ class Bend:
         return cos * dx + sin * dy + np.float32(pivot_x), cos * dy - sin * dx + np.float32(pivot_y)
 
     def kept_inside(self, points_xy: np.ndarray, width: int) -> "Bend":
-        """The same bend with the sideways shift that brings back points it turned out of the picture."""
+        """The same bend with the sideways shift that brings back points it turned out of the image."""
         before, after = points_xy[:, 0], self.move(points_xy)[:, 0]
         out_left = max(0.0, -after.min()) - max(0.0, -before.min())
         out_right = max(0.0, after.max() - width + 1) - max(0.0, before.max() - width + 1)

@@ -1,4 +1,4 @@
-"""Decoded pictures on disk, so that an epoch does no PNG decoding."""
+"""Decoded images on disk, so that an epoch does no PNG decoding."""
 
 import hashlib
 import os
@@ -8,40 +8,40 @@ import numpy as np
 import platformdirs
 
 from handbone.core.errors import HandboneError
-from handbone.core.files import whole_file
+from handbone.core.files import atomic_file
 from handbone.formats import readers
-from handbone.formats.image_files import Invert, read_picture, split_frame
+from handbone.formats.image_files import Invert, read_image, split_frame
 
-# Counted up whenever `read_picture` gives other values for the same file.
+# Counted up whenever `read_image` gives other values for the same file.
 _VERSION = 2
 
 
-class PictureCache:
-    """Memory maps of decoded pictures, shared by all processes.
+class ImageCache:
+    """Memory maps of decoded images, shared by all processes.
 
-    A file's entry is found by its path, size and time of change, so that a changed picture is decoded anew. Entries are
-    written under a temporary name and renamed: two processes that decode the same picture at once do no harm.
+    A file's entry is found by its path, size and time of change, so that a changed image is decoded anew. Entries are
+    written under a temporary name and renamed: two processes that decode the same image at once do no degradation.
 
     Parameters
     ----------
     folder: where the maps lie; by default what the variable HANDBONE_CACHE says, else in the user's cache folder. A
-        picture of 2048 x 2048 takes 4 MB.
-    invert: see `read_picture`.
+        image of 2048 x 2048 takes 4 MB.
+    invert: see `read_image`.
     """
 
     def __init__(self, folder: str | Path | None = None, *, invert: Invert = "auto"):
         self._invert = invert
         folder = folder or os.environ.get("HANDBONE_CACHE")
-        self.folder = Path(folder).expanduser() if folder else platformdirs.user_cache_path("handbone") / "pictures"
+        self.folder = Path(folder).expanduser() if folder else platformdirs.user_cache_path("handbone") / "images"
 
     def open(self, path: str | Path) -> np.ndarray:
-        """The picture (H, W), read-only, as uint8 or uint16 (more than 8 bits) over the type's whole range.
+        """The image (H, W), read-only, as uint8 or uint16 (more than 8 bits) over the type's whole range.
 
-        Bones are bright, as `read_picture` gives them. Decodes the picture when it isn't cached.
+        Bones are bright, as `read_image` gives them. Decodes the image when it isn't cached.
 
         Raises
         ------
-        HandboneError: the picture cannot be read.
+        HandboneError: the image cannot be read.
         """
         entry = self._entry(Path(path))
         try:
@@ -50,15 +50,15 @@ class PictureCache:
             pass
         except (ValueError, EOFError):
             entry.unlink(missing_ok=True)  # a damaged entry, from a full disk for instance
-        picture = read_picture(path, invert=self._invert)
-        kind = np.uint8 if picture.bits == 8 else np.uint16
-        values = np.rint(picture.image * np.iinfo(kind).max).astype(kind)
-        with whole_file(entry) as temporary:
+        radiograph = read_image(path, invert=self._invert)
+        kind = np.uint8 if radiograph.bits == 8 else np.uint16
+        values = np.rint(radiograph.image * np.iinfo(kind).max).astype(kind)
+        with atomic_file(entry) as temporary:
             np.save(temporary, values)
         return np.load(entry, mmap_mode="r")
 
     def image(self, path: str | Path) -> np.ndarray:
-        """The picture as float32 (H, W) in [0, 1]."""
+        """The image as float32 (H, W) in [0, 1]."""
         return as_image(self.open(path))
 
     def _entry(self, path: Path) -> Path:

@@ -8,7 +8,7 @@ from typing import Protocol
 from handbone.core.errors import HandboneError
 from handbone.core.findings import Finding
 from handbone.core.labels import Labels
-from handbone.core.samples import Part, Sample, relative_to
+from handbone.core.samples import Sample, SplitName, relative_to
 from handbone.formats.image_files import Invert
 from handbone.recipe.schema import Data
 
@@ -29,15 +29,15 @@ class Layout(Protocol):
 
 @dataclass(frozen=True)
 class Dataset:
-    """The pictures of a folder.
+    """The images of a folder.
 
     Parameters
     ----------
     root: the folder.
     layout: "contest", "coco" or "folder".
     samples: sorted by part and name.
-    problems: what was found while listing, such as a picture without its annotation.
-    invert: whether its pictures are turned round, see `read_picture`.
+    problems: what was found while listing, such as an image without its annotation.
+    invert: whether its images are turned round, see `read_image`.
     """
 
     root: Path
@@ -51,50 +51,50 @@ class Dataset:
     def __len__(self) -> int:
         return len(self.samples)
 
-    def part(self, name: Part) -> tuple[Sample, ...]:
+    def subset(self, name: SplitName) -> tuple[Sample, ...]:
         """The samples of the training or of the test part."""
-        return tuple(s for s in self.samples if s.part == name)
+        return tuple(s for s in self.samples if s.split == name)
 
-    def labelled(self, part: Part | None = None) -> tuple[Sample, ...]:
+    def labelled(self, split: SplitName | None = None) -> tuple[Sample, ...]:
         """The samples that have an annotation, of one part or of both."""
-        return tuple(s for s in self.samples if s.annotation is not None and part in (None, s.part))
+        return tuple(s for s in self.samples if s.annotation is not None and split in (None, s.split))
 
     def labels(self, sample: Sample) -> Labels:
-        """The labels of a sample, read once and kept in memory (about 50 kB a picture).
+        """The labels of a sample, read once and kept in memory (about 50 kB an image).
 
         Raises
         ------
-        HandboneError: the sample has no annotation, or its file or its picture cannot be read.
+        HandboneError: the sample has no annotation, or its file or its image cannot be read.
         """
         if sample.annotation is None or self._reader is None:
             remedy = "add its annotation, or use it for prediction only"
-            raise HandboneError("this picture has no annotation", where=sample.image, remedy=remedy)
+            raise HandboneError("this image has no annotation", where=sample.image, remedy=remedy)
         if sample.image not in self._labels:
             self._labels[sample.image] = self._reader.read_labels(sample)
         return self._labels[sample.image]
 
 
 def open_dataset(settings: Data) -> Dataset:
-    """List the pictures of a folder.
+    """List the images of a folder.
 
     With layout "auto": a folder with `train/DCM` or `test/DCM` is the contest's, one with a COCO file is COCO, any
-    other one is a folder of pictures.
+    other one is a folder of images.
 
     Raises
     ------
-    HandboneError: no such folder, no picture in it, or a layout that the folder does not have.
+    HandboneError: no such folder, no image in it, or a layout that the folder does not have.
     """
     root = Path(settings.path).expanduser()
     if not root.is_dir():
-        remedy = "give the folder that holds the pictures, or make a phantom set by 'handbone data phantom'"
+        remedy = "give the folder that holds the images, or make a synthetic set by 'handbone data draw'"
         raise HandboneError("no such folder", where=root, remedy=remedy)
     layout = _layout(root, settings)
     samples, problems = layout.list_samples()
     if not samples:
         detail = f"; {problems[0].file}: {problems[0].message}" if problems else ""
         remedy = "put PNG, JPEG, TIFF or a plugin's files there as the README's section on own data shows"
-        raise HandboneError(f"no picture found in the layout '{layout.name}'{detail}", where=root, remedy=remedy)
-    samples.sort(key=lambda s: (s.part != "train", s.name, str(s.image)))
+        raise HandboneError(f"no image found in the layout '{layout.name}'{detail}", where=root, remedy=remedy)
+    samples.sort(key=lambda s: (s.split != "train", s.name, str(s.image)))
     problems = (*problems, *_repeated_names(root, samples))
     return Dataset(root, layout.name, tuple(samples), problems, layout, invert=settings.invert)
 

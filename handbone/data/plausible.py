@@ -1,6 +1,6 @@
-"""Are a picture's labels where a hand has these bones? Geometry alone, without a trained network.
+"""Are an image's labels where a hand has these bones? Geometry alone, without a trained network.
 
-A labelling costs the distance between the outlines of bones that touch in every hand, and the deviation of areas from
+A labelling costs the distance between the contours of bones that touch in every hand, and the deviation of areas from
 those of real hands. Where exchanging two labels (or two whole fingers) makes it much cheaper, they are probably
 swapped.
 """
@@ -11,7 +11,7 @@ from itertools import combinations
 import numpy as np
 
 from handbone import anatomy
-from handbone.core.polygons import Rings, ring_areas
+from handbone.core.polygons import Polygons, polygon_areas
 
 #: Mean areas over 288 adult hands, in squares of the third metacarpal's length.
 REFERENCE_AREAS = np.array(
@@ -25,12 +25,12 @@ REFERENCE_AREAS = np.array(
         *(0.4085, 0.2213),  # Radius, Ulna
     ]
 )
-# The picture's edge cuts Radius and Ulna: their areas tell them from each other, but no length from them.
+# The image's edge cuts Radius and Ulna: their areas tell them from each other, but no length from them.
 _WHOLE = np.arange(anatomy.COUNT) < anatomy.INDEX["Radius"]
 _SPREAD = 0.15  # of the logarithm of an area from hand to hand
 _AREA_WEIGHT = 0.05  # what one spread costs, in units of length
 _FARTHEST = 1.0  # beyond this distance more distance costs nothing
-_LEAST_GAIN = 0.12  # right labels of 24 phantoms: no exchange gains more than -0.1
+_LEAST_GAIN = 0.12  # right labels of 24 synthetic hands: no exchange gains more than -0.1
 _APART = 0.3  # parts of one bone are not farther apart
 _PAIRS = np.array([[anatomy.INDEX[a], anatomy.INDEX[b]] for a, b in sorted(anatomy.NEIGHBOURS)])
 _FINGERS = [range(3, 7), range(7, 11), range(11, 15), range(15, 19)]
@@ -61,38 +61,38 @@ def hand_unit(areas: np.ndarray) -> float:
     return float(np.median(np.sqrt(areas[known] / REFERENCE_AREAS[known]))) if known.any() else float("nan")
 
 
-def doubts(rings: Rings) -> list[Doubt]:
-    """What is doubtful about the labels of one picture; nothing for fewer than six bones, which say too little."""
-    areas = ring_areas(rings)
+def doubts(polygons: Polygons) -> list[Doubt]:
+    """What is doubtful about the labels of one image; nothing for fewer than six bones, which say too little."""
+    areas = polygon_areas(polygons)
     unit = hand_unit(areas)
-    if len(rings) < 6 or not unit > 0:
+    if len(polygons) < 6 or not unit > 0:
         return []
-    return [*_scattered(rings, unit), *_swapped(rings, areas, unit), *_odd_areas(areas, unit)]
+    return [*_scattered(polygons, unit), *_swapped(polygons, areas, unit), *_odd_areas(areas, unit)]
 
 
-def _scattered(rings: Rings, unit: float) -> list[Doubt]:
-    missing = [anatomy.NAMES[i] for i in range(anatomy.COUNT) if i not in rings]
+def _scattered(polygons: Polygons, unit: float) -> list[Doubt]:
+    missing = [anatomy.NAMES[i] for i in range(anatomy.COUNT) if i not in polygons]
     found = []
-    for bone, outlines in rings.items():
-        gaps = [min(_distance(part, other) for other in outlines if other is not part) for part in outlines[1:]]
+    for bone, contours in polygons.items():
+        gaps = [min(_distance(part, other) for other in contours if other is not part) for part in contours[1:]]
         if gaps and max(gaps) > _APART * unit:
-            message = f"outlines of {anatomy.NAMES[bone]} lie {max(gaps):.0f} pixels apart"
+            message = f"contours of {anatomy.NAMES[bone]} lie {max(gaps):.0f} pixels apart"
             if len(missing) == 1:
                 message += f"; one may be {missing[0]}, which is missing"
             found.append(Doubt("far-apart", (bone,), message))
     return found
 
 
-def _swapped(rings: Rings, areas: np.ndarray, unit: float) -> list[Doubt]:
+def _swapped(polygons: Polygons, areas: np.ndarray, unit: float) -> list[Doubt]:
     distances = np.full((anatomy.COUNT, anatomy.COUNT), np.nan)
-    points = {bone: np.concatenate(outlines) for bone, outlines in rings.items()}
+    points = {bone: np.concatenate(contours) for bone, contours in polygons.items()}
     for a, b in combinations(points, 2):
         distances[a, b] = distances[b, a] = min(_distance(points[a], points[b]) / unit, _FARTHEST)
     with np.errstate(divide="ignore"):
         sizes = np.log(np.where(areas > 0, areas, np.nan) / unit**2)
     order = np.arange(anatomy.COUNT)
     found = []
-    moves = _moves(rings)
+    moves = _moves(polygons)
     while moves:
         before = _cost(order, distances, sizes)
         gains = [before - _cost(_exchanged(order, move), distances, sizes) for move in moves]
@@ -107,12 +107,12 @@ def _swapped(rings: Rings, areas: np.ndarray, unit: float) -> list[Doubt]:
     return found
 
 
-def _moves(rings: Rings) -> list[tuple[tuple[int, int], ...]]:
+def _moves(polygons: Polygons) -> list[tuple[tuple[int, int], ...]]:
     """Exchanges worth trying: any two bones, any two whole fingers, and the four fingers in the opposite order."""
-    singles = [((a, b),) for a, b in combinations(sorted(rings), 2)]
+    singles = [((a, b),) for a, b in combinations(sorted(polygons), 2)]
     fingers = [tuple(zip(a, b, strict=True)) for a, b in combinations(_FINGERS, 2)]
     mirrored = (*zip(_FINGERS[0], _FINGERS[3], strict=True), *zip(_FINGERS[1], _FINGERS[2], strict=True))
-    return [*singles, *(m for m in (*fingers, mirrored) if all(b in rings for pair in m for b in pair))]
+    return [*singles, *(m for m in (*fingers, mirrored) if all(b in polygons for pair in m for b in pair))]
 
 
 def _exchanged(order: np.ndarray, move: tuple[tuple[int, int], ...]) -> np.ndarray:
@@ -123,7 +123,7 @@ def _exchanged(order: np.ndarray, move: tuple[tuple[int, int], ...]) -> np.ndarr
 
 
 def _cost(order: np.ndarray, distances: np.ndarray, sizes: np.ndarray) -> float:
-    """The cost of calling the outlines of bone order[i] bone i."""
+    """The cost of calling the contours of bone order[i] bone i."""
     apart = distances[order[_PAIRS[:, 0]], order[_PAIRS[:, 1]]]
     deviation = np.abs(sizes[order] - np.log(REFERENCE_AREAS)) / _SPREAD
     return float(np.nansum(apart) + _AREA_WEIGHT * np.nansum(np.minimum(deviation, 6)))

@@ -21,7 +21,7 @@ def bend_degrees(centroids_xy: np.ndarray) -> float:
 
     Parameters
     ----------
-    centroids_xy: (29, 2) in a picture, NaN for absent bones.
+    centroids_xy: (29, 2) in an image, NaN for absent bones.
 
     Returns
     -------
@@ -47,7 +47,7 @@ def pose(degrees: float) -> str:
 def thumb_side(centroids_xy: np.ndarray) -> str | None:
     """'left' or 'right': the side of the thumb, seen with the fingers upwards; None where bones are absent.
 
-    Of one person's two hands, radiographed in the same view, one has its thumb left and the other right.
+    Of one patient's two hands, radiographed in the same view, one has its thumb left and the other right.
     """
     index, little = centroids_xy[INDEX["finger-7"]], centroids_xy[INDEX["finger-19"]]
     capitate, metacarpal = centroids_xy[INDEX["Capitate"]], centroids_xy[INDEX["finger-11"]]

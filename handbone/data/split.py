@@ -1,4 +1,4 @@
-"""Training and validation: by person, and alike in pose."""
+"""Training and validation: by patient, and alike in pose."""
 
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
@@ -12,12 +12,12 @@ from handbone.data.pose import bend_degrees, pose
 from handbone.recipe.schema import Split
 
 
-def split_people(dataset: Dataset, samples: Sequence[Sample], split: Split) -> tuple[list[Sample], list[Sample]]:
+def split_patients(dataset: Dataset, samples: Sequence[Sample], split: Split) -> tuple[list[Sample], list[Sample]]:
     """`divide` with the bends that the labels of the samples show.
 
     Raises
     ------
-    HandboneError: labels cannot be read, or all samples belong to one person.
+    HandboneError: labels cannot be read, or all samples belong to one patient.
     """
     bends = {sample.name: bend_degrees(dataset.labels(sample).centroids_xy()) for sample in samples}
     return divide(samples, split, bends)
@@ -26,45 +26,45 @@ def split_people(dataset: Dataset, samples: Sequence[Sample], split: Split) -> t
 def divide(samples: Sequence[Sample], split: Split, bends: Mapping[str, float]) -> tuple[list[Sample], list[Sample]]:
     """Training and validation samples of one fold.
 
-    All pictures of a person are on the same side. People with a bent wrist are dealt to the folds first: each fold
-    gets its share of both poses. With fewer people than folds there are as many folds as people.
+    All images of a patient are on the same side. Patients with a bent wrist are dealt to the folds first: each fold
+    gets its share of both poses. With fewer patients than folds there are as many folds as patients.
 
     Parameters
     ----------
-    samples: labelled samples, in any order: the result depends on people and seed only.
+    samples: labelled samples, in any order: the result depends on patients and seed only.
     split: how many folds, which one validates, and the seed.
-    bends: picture name to bend in degrees, as `handbone.data.pose.bend_degrees` gives it; missing and NaN mean unknown.
+    bends: image name to bend in degrees, as `handbone.data.pose.bend_degrees` gives it; missing and NaN mean unknown.
 
     Raises
     ------
-    HandboneError: all samples belong to one person.
+    HandboneError: all samples belong to one patient.
     """
     hands: dict[str, list[Sample]] = defaultdict(list)
     for sample in sorted(samples, key=lambda s: (s.name, str(s.image))):
-        hands[sample.person].append(sample)
+        hands[sample.patient_id].append(sample)
     if len(hands) < 2:
-        what = f"pictures of {len(hands)} person cannot be divided into training and validation"
-        raise HandboneError(what, remedy="add pictures of other people")
+        what = f"images of {len(hands)} patient cannot be divided into training and validation"
+        raise HandboneError(what, remedy="add images of other patients")
     folds = _deal(hands, min(split.folds, len(hands)), split.seed, bends)
-    chosen = {sample.image for person in folds[split.fold % len(folds)] for sample in hands[person]}
+    chosen = {sample.image for patient_id in folds[split.fold % len(folds)] for sample in hands[patient_id]}
     train = [s for s in samples if s.image not in chosen]
     return train, [s for s in samples if s.image in chosen]
 
 
 def _deal(hands: Mapping[str, list[Sample]], count: int, seed: int, bends: Mapping[str, float]) -> list[list[str]]:
-    """People dealt to folds: within each pose, in a random order, always to the fold with the fewest pictures."""
+    """Patients dealt to folds: within each pose, in a random order, always to the fold with the fewest images."""
     rng = np.random.default_rng(seed)
     folds: list[list[str]] = [[] for _ in range(count)]
-    pictures = np.zeros(count, int)
+    images = np.zeros(count, int)
     groups: dict[bool, list[str]] = {True: [], False: []}
-    for person in sorted(hands):
-        bent = any(pose(bends.get(sample.name, float("nan"))) == "bent" for sample in hands[person])
-        groups[bent].append(person)
-    for people in groups.values():
+    for patient_id in sorted(hands):
+        bent = any(pose(bends.get(sample.name, float("nan"))) == "bent" for sample in hands[patient_id])
+        groups[bent].append(patient_id)
+    for patients in groups.values():
         of_this_pose = np.zeros(count, int)
-        for person in rng.permutation(people).tolist():
-            fold = int(np.lexsort((pictures, of_this_pose))[0])
-            folds[fold].append(person)
+        for patient_id in rng.permutation(patients).tolist():
+            fold = int(np.lexsort((images, of_this_pose))[0])
+            folds[fold].append(patient_id)
             of_this_pose[fold] += 1
-            pictures[fold] += len(hands[person])
+            images[fold] += len(hands[patient_id])
     return folds

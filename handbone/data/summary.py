@@ -1,4 +1,4 @@
-"""What a dataset holds, as tables: pictures, bones, overlaps, outliers and the two hands of each person."""
+"""What a dataset holds, as tables: images, bones, overlaps, outliers and the two hands of each patient."""
 
 from dataclasses import dataclass
 from itertools import combinations
@@ -13,10 +13,10 @@ from handbone.core.findings import Finding
 from handbone.core.progress import track
 from handbone.core.samples import Sample, relative_to
 from handbone.data.dataset import Dataset
-from handbone.data.people import find_people, read_people
+from handbone.data.patients import find_patients, read_patients
 from handbone.data.plausible import hand_unit
 from handbone.data.pose import bend_degrees, pose, thumb_side
-from handbone.formats.image_files import picture_size_hw
+from handbone.formats.image_files import image_size_hw
 
 #: From so many robust standard deviations on, a bone's area counts as an outlier.
 OUTLIER_Z = 4.0
@@ -24,25 +24,25 @@ OUTLIER_Z = 4.0
 
 @dataclass(frozen=True)
 class Summary:
-    """A dataset in tables; lengths in pixels of the pictures, areas in square pixels.
+    """A dataset in tables; lengths in pixels of the images, areas in square pixels.
 
     Parameters
     ----------
-    pictures: one row a picture: image_name, person, part, side, thumb, width, height, bones, unit_px (length of the
-        third metacarpal, by all areas), bend_degrees, pose, and NaN where a picture has no labels.
-    areas: one row a picture and bone: image_name, bone, area, share (area in squares of unit_px) and z (deviation of
-        the share's logarithm from the dataset's median in robust standard deviations).
+    images: one row an image: image_name, patient, split, side, thumb, width, height, bones, mc3_length_px (length of
+        the third metacarpal, by all areas), bend_degrees, pose, and NaN where an image has no labels.
+    areas: one row an image and bone: image_name, bone, area, share (area in squares of mc3_length_px) and z (deviation
+        of the share's logarithm from the dataset's median in robust standard deviations).
     overlaps: one row a pair that overlaps in any hand: bone, other, hands (share in which they overlap), overlap
         (shared area over that of the smaller bone, mean over hands).
-    people: one row a person: pictures, and for two hands the ratio of their sizes and both bends; age and sex where a
+    patients: one row a patient: images, and for two hands the ratio of their sizes and both bends; age and sex where a
         workbook tells them.
-    left_out: pictures that could not be read.
+    left_out: images that could not be read.
     """
 
-    pictures: pd.DataFrame
+    images: pd.DataFrame
     areas: pd.DataFrame
     overlaps: pd.DataFrame
-    people: pd.DataFrame
+    patients: pd.DataFrame
     left_out: tuple[Finding, ...]
 
     def bones(self) -> pd.DataFrame:
@@ -64,16 +64,16 @@ class Summary:
 
 def summarise(dataset: Dataset) -> Summary:
     """Read all labels of a dataset and tabulate them; a file that cannot be read is listed and left out."""
-    pictures, areas, left_out = [], [], []
+    images, areas, left_out = [], [], []
     overlaps = _Overlaps()
     for sample in track(dataset.samples, "Reading"):
         try:
-            row, masks = _picture(dataset, sample)
+            row, masks = _image(dataset, sample)
         except HandboneError as error:
             file = relative_to(sample.image, dataset.root)
             left_out.append(Finding("error", "unreadable", file, str(error), error.remedy or ""))
             continue
-        pictures.append(row)
+        images.append(row)
         if masks is not None:
             overlaps.add(masks)
             areas += [
@@ -81,26 +81,26 @@ def summarise(dataset: Dataset) -> Summary:
                 for bone, area in enumerate(masks.areas())
                 if area
             ]
-    pictures = pd.DataFrame(pictures, columns=_PICTURE_COLUMNS)
-    areas = _with_deviation(pd.DataFrame(areas, columns=["image_name", "bone", "area"]), pictures)
-    return Summary(pictures, areas, overlaps.table(), _people(dataset, pictures), tuple(left_out))
+    images = pd.DataFrame(images, columns=_IMAGE_COLUMNS)
+    areas = _with_deviation(pd.DataFrame(areas, columns=["image_name", "bone", "area"]), images)
+    return Summary(images, areas, overlaps.table(), _patients(dataset, images), tuple(left_out))
 
 
-_PICTURE_COLUMNS = ["image_name", "person", "part", "side", "thumb", "width", "height", "bones", "unit_px"]
-_PICTURE_COLUMNS += ["bend_degrees", "pose"]
+_IMAGE_COLUMNS = ["image_name", "patient_id", "split", "side", "thumb", "width", "height", "bones", "mc3_length_px"]
+_IMAGE_COLUMNS += ["bend_degrees", "pose"]
 
 
-def _picture(dataset: Dataset, sample: Sample) -> tuple[dict, BoneMasks | None]:
-    row = {"image_name": sample.name, "person": sample.person, "part": sample.part, "side": sample.side}
+def _image(dataset: Dataset, sample: Sample) -> tuple[dict, BoneMasks | None]:
+    row = {"image_name": sample.name, "patient_id": sample.patient_id, "split": sample.split, "side": sample.side}
     if sample.annotation is None:
-        height, width = picture_size_hw(sample.image)
+        height, width = image_size_hw(sample.image)
         return row | {"width": width, "height": height}, None
     labels = dataset.labels(sample)
     masks = labels.masks()
     centroids = masks.centroids_xy()
     bend = bend_degrees(centroids)
     row |= {"width": labels.size_hw[1], "height": labels.size_hw[0], "bones": int(masks.present().sum())}
-    row |= {"unit_px": hand_unit(masks.areas()), "thumb": thumb_side(centroids)}
+    row |= {"mc3_length_px": hand_unit(masks.areas()), "thumb": thumb_side(centroids)}
     return row | {"bend_degrees": bend, "pose": pose(bend)}, masks
 
 
@@ -134,8 +134,8 @@ class _Overlaps:
         return table.sort_values("overlap", ascending=False, ignore_index=True)
 
 
-def _with_deviation(areas: pd.DataFrame, pictures: pd.DataFrame) -> pd.DataFrame:
-    unit = pictures.drop_duplicates("image_name").set_index("image_name")["unit_px"].astype(float)
+def _with_deviation(areas: pd.DataFrame, images: pd.DataFrame) -> pd.DataFrame:
+    unit = images.drop_duplicates("image_name").set_index("image_name")["mc3_length_px"].astype(float)
     areas["share"] = areas["area"].astype(float) / areas["image_name"].map(unit).astype(float) ** 2
     logs = np.log(areas["share"])
     middle = logs.groupby(areas["bone"]).transform("median")
@@ -146,24 +146,24 @@ def _with_deviation(areas: pd.DataFrame, pictures: pd.DataFrame) -> pd.DataFrame
     return areas
 
 
-def _people(dataset: Dataset, pictures: pd.DataFrame) -> pd.DataFrame:
+def _patients(dataset: Dataset, images: pd.DataFrame) -> pd.DataFrame:
     rows = []
-    for person, hands in pictures.groupby("person", sort=True):
-        row = {"person": person, "pictures": len(hands), "part": "+".join(sorted(set(hands["part"])))}
+    for patient_id, hands in images.groupby("patient_id", sort=True):
+        row = {"patient_id": patient_id, "images": len(hands), "split": "+".join(sorted(set(hands["split"])))}
         if len(hands) == 2:
             first, second = hands.sort_values("image_name").to_dict("records")
             row |= {"first": first["image_name"], "second": second["image_name"]}
             row |= {"thumbs": f"{first['thumb'] or '?'}, {second['thumb'] or '?'}"}
-            row |= {"size_ratio": first["unit_px"] / second["unit_px"]}
+            row |= {"size_ratio": first["mc3_length_px"] / second["mc3_length_px"]}
             row |= {"bend_first": first["bend_degrees"], "bend_second": second["bend_degrees"]}
         rows.append(row)
-    columns = ["person", "pictures", "part", "first", "second", "thumbs", "size_ratio", "bend_first", "bend_second"]
+    columns = ["patient_id", "images", "split", "first", "second", "thumbs", "size_ratio", "bend_first", "bend_second"]
     table = pd.DataFrame(rows, columns=columns)
-    workbook = find_people(dataset.root)
+    workbook = find_patients(dataset.root)
     if workbook is None:
         return table
     try:
-        known = read_people(workbook)[0].drop_duplicates("person")
+        known = read_patients(workbook)[0].drop_duplicates("patient_id")
     except HandboneError:
         return table  # `data check` says what is wrong with it
-    return table.merge(known, on="person", how="left")
+    return table.merge(known, on="patient_id", how="left")

@@ -1,4 +1,4 @@
-"""Charts (PNG) and pictures (JPEG) of a dataset, as files in memory."""
+"""Charts (PNG) and images (JPEG) of a dataset, as files in memory."""
 
 import io
 from collections.abc import Mapping
@@ -8,7 +8,7 @@ import cv2
 import numpy as np
 
 from handbone import anatomy
-from handbone.core.polygons import Rings
+from handbone.core.polygons import Polygons
 from handbone.data.pose import BENT_DEGREES
 from handbone.data.summary import Summary
 
@@ -47,39 +47,39 @@ def overlap_chart(summary: Summary) -> bytes:
 
 
 def pose_chart(summary: Summary) -> bytes:
-    """How many hands are bent how far at the wrist, by part."""
+    """How many hands are bent how far at the wrist, by split."""
     figure, axes = _figure(7, 3.2)
-    known = summary.pictures.dropna(subset=["bend_degrees"])
-    parts = [(part, known.loc[known["part"] == part, "bend_degrees"]) for part in ("train", "test")]
-    parts = [(part, bends) for part, bends in parts if len(bends)]
-    top = max([75.0, *(bends.max() for _, bends in parts)])
-    axes.hist([b for _, b in parts], np.arange(0, top + 5, 5), label=[f"{p} ({len(b)})" for p, b in parts])
+    known = summary.images.dropna(subset=["bend_degrees"])
+    splits = [(split, known.loc[known["split"] == split, "bend_degrees"]) for split in ("train", "test")]
+    splits = [(split, bends) for split, bends in splits if len(bends)]
+    top = max([75.0, *(bends.max() for _, bends in splits)])
+    axes.hist([b for _, b in splits], np.arange(0, top + 5, 5), label=[f"{p} ({len(b)})" for p, b in splits])
     axes.axvline(BENT_DEGREES, color="grey", linestyle="--", linewidth=1)
     axes.set_xlabel("bend at the wrist, degrees (dashed: bent from here on)")
     axes.set_ylabel("hands")
-    if parts:
+    if splits:
         axes.legend(frameon=False)
     return _png(figure)
 
 
-def hand_picture(
-    values: np.ndarray, rings: Rings, *, height: int = 460, marked: Mapping[int, str] | None = None
+def hand_image(
+    values: np.ndarray, polygons: Polygons, *, height: int = 460, marked: Mapping[int, str] | None = None
 ) -> bytes:
-    """A JPEG of a picture (H, W), uint8 or uint16, and its bones' outlines; with `marked` only those, with texts."""
+    """A JPEG of an image (H, W), uint8 or uint16, and its bones' contours; with `marked` only those, with texts."""
     scale = height / values.shape[0]
     grey = cv2.resize(np.asarray(values), None, fx=scale, fy=scale, interpolation=cv2.INTER_AREA)
     if grey.dtype != np.uint8:
         grey = (grey // 257).astype(np.uint8)
     canvas = cv2.cvtColor(grey, cv2.COLOR_GRAY2BGR)
-    for bone, outlines in rings.items():
+    for bone, contours in polygons.items():
         if marked is not None and bone not in marked:
             continue
         colour = anatomy.BONES[bone].colour[::-1]
-        # 4 fractional bits; pixel centres move by half a pixel when a picture shrinks.
-        points = [np.rint(((ring + 0.5) * scale - 0.5) * 16).astype(np.int32) for ring in outlines]
+        # 4 fractional bits; pixel centres move by half a pixel when an image shrinks.
+        points = [np.rint(((polygon + 0.5) * scale - 0.5) * 16).astype(np.int32) for polygon in contours]
         cv2.polylines(canvas, points, True, colour, 1, cv2.LINE_AA, 4)
         if marked is not None:
-            x, y = (np.concatenate(outlines).min(0) * scale).astype(int)
+            x, y = (np.concatenate(contours).min(0) * scale).astype(int)
             at = max(2, min(int(x), canvas.shape[1] - 140)), max(14, int(y) - 6)
             cv2.putText(canvas, marked[bone], at, cv2.FONT_HERSHEY_SIMPLEX, 0.42, colour, 1, cv2.LINE_AA)
     return cv2.imencode(".jpg", canvas, [cv2.IMWRITE_JPEG_QUALITY, 88])[1].tobytes()

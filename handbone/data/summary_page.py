@@ -1,4 +1,4 @@
-"""A dataset's summary as a folder: CSV tables, pictures, and one HTML page that needs no other file."""
+"""A dataset's summary as a folder: CSV tables, images, and one HTML page that needs no other file."""
 
 import base64
 from dataclasses import dataclass
@@ -9,18 +9,18 @@ import pandas as pd
 
 from handbone import anatomy
 from handbone.core.errors import HandboneError
-from handbone.core.files import whole_folder
+from handbone.core.files import atomic_dir
 from handbone.core.samples import Sample
-from handbone.data.cache import PictureCache
+from handbone.data.cache import ImageCache
 from handbone.data.dataset import Dataset
 from handbone.data.summary import OUTLIER_Z, Summary
-from handbone.data.summary_charts import area_chart, hand_picture, overlap_chart, pose_chart
+from handbone.data.summary_charts import area_chart, hand_image, overlap_chart, pose_chart
 
-_MOST_PEOPLE, _MOST_OUTLIERS = 12, 12
+_MOST_PATIENTS, _MOST_OUTLIERS = 12, 12
 
 
 @dataclass(frozen=True)
-class _Picture:
+class _Image:
     name: str
     caption: str
     data: bytes
@@ -31,8 +31,8 @@ class _Picture:
         return f"data:image/{kind};base64,{base64.b64encode(self.data).decode()}"
 
 
-def write_summary(summary: Summary, dataset: Dataset, folder: Path, cache: PictureCache) -> Path:
-    """Write `summary.html`, the tables as CSV and the pictures into a new folder.
+def write_summary(summary: Summary, dataset: Dataset, folder: Path, cache: ImageCache) -> Path:
+    """Write `summary.html`, the tables as CSV and the images into a new folder.
 
     Returns
     -------
@@ -48,18 +48,18 @@ def write_summary(summary: Summary, dataset: Dataset, folder: Path, cache: Pictu
     charts = []
     if len(summary.areas):
         charts = [
-            _Picture("areas.png", "Areas of the bones: the middle half, the range, and outliers", area_chart(summary)),
-            _Picture("pose.png", "Bend at the wrist", pose_chart(summary)),
-            _Picture("overlaps.png", "Overlaps: outputs have to be 29 separate masks", overlap_chart(summary)),
+            _Image("areas.png", "Areas of the bones: the middle half, the range, and outliers", area_chart(summary)),
+            _Image("pose.png", "Bend at the wrist", pose_chart(summary)),
+            _Image("overlaps.png", "Overlaps: outputs have to be 29 separate masks", overlap_chart(summary)),
         ]
     hands = _both_hands(summary, dataset, cache)
     outliers = _outliers(summary, dataset, cache)
     tables = {
-        "pictures": summary.pictures,
+        "images": summary.images,
         "bones": summary.bones(),
         "overlaps": summary.overlaps,
         "outliers": summary.outliers(),
-        "people": summary.people,
+        "patients": summary.patients,
     }
     page = _template().render(
         root=dataset.root,
@@ -73,23 +73,23 @@ def write_summary(summary: Summary, dataset: Dataset, folder: Path, cache: Pictu
         sizes={name: len(table) for name, table in tables.items()},
         outlier_z=OUTLIER_Z,
     )
-    with whole_folder(folder) as temporary:
+    with atomic_dir(folder) as temporary:
         (temporary / "summary.html").write_text(page, encoding="utf-8")
         for name, table in tables.items():
             table.to_csv(temporary / f"{name}.csv", index=False)
-        for picture in (*charts, *hands, *outliers):
-            (temporary / picture.name).write_bytes(picture.data)
+        for image in (*charts, *hands, *outliers):
+            (temporary / image.name).write_bytes(image.data)
     return folder / "summary.html"
 
 
 def _facts(summary: Summary) -> dict[str, str]:
-    pictures = summary.pictures
-    sizes = (pictures["width"].astype(str) + " x " + pictures["height"].astype(str)).value_counts()
-    poses = pictures["pose"].value_counts()
+    images = summary.images
+    sizes = (images["width"].astype(str) + " x " + images["height"].astype(str)).value_counts()
+    poses = images["pose"].value_counts()
     return {
-        "pictures": ", ".join(f"{count} {part}" for part, count in pictures["part"].value_counts().items()),
-        "people": str(pictures["person"].nunique()),
-        "with labels": str(int(pictures["bones"].notna().sum())),
+        "images": ", ".join(f"{count} {split}" for split, count in images["split"].value_counts().items()),
+        "patients": str(images["patient_id"].nunique()),
+        "with labels": str(int(images["bones"].notna().sum())),
         "sizes": ", ".join(f"{size} ({count})" for size, count in sizes.head(3).items()),
         "poses": ", ".join(f"{count} {name}" for name, count in poses.items()) or "no labels",
         "outliers": str(len(summary.outliers())),
@@ -97,21 +97,21 @@ def _facts(summary: Summary) -> dict[str, str]:
     }
 
 
-def _both_hands(summary: Summary, dataset: Dataset, cache: PictureCache) -> list[_Picture]:
-    """Both hands of people, those with a bent wrist first."""
-    people = summary.people
-    pairs = people[people["pictures"] == 2].copy()
+def _both_hands(summary: Summary, dataset: Dataset, cache: ImageCache) -> list[_Image]:
+    """Both hands of patients, those with a bent wrist first."""
+    patients = summary.patients
+    pairs = patients[patients["images"] == 2].copy()
     pairs["bend"] = pairs[["bend_first", "bend_second"]].astype(float).max(axis=1)
     shown = []
     samples = {sample.name: sample for sample in dataset.samples}
-    for row in pairs.sort_values("bend", ascending=False).head(_MOST_PEOPLE).itertuples():
+    for row in pairs.sort_values("bend", ascending=False).head(_MOST_PATIENTS).itertuples():
         for name, bend in ((row.first, row.bend_first), (row.second, row.bend_second)):
-            caption = f"{row.person}: {name}" + ("" if pd.isna(bend) else f", bend {bend:.0f}°")
+            caption = f"{row.patient_id}: {name}" + ("" if pd.isna(bend) else f", bend {bend:.0f}°")
             shown.append(_draw(f"hand-{Path(name).stem}.jpg", caption, samples[name], dataset, cache, None))
     return shown
 
 
-def _outliers(summary: Summary, dataset: Dataset, cache: PictureCache) -> list[_Picture]:
+def _outliers(summary: Summary, dataset: Dataset, cache: ImageCache) -> list[_Image]:
     samples = {sample.name: sample for sample in dataset.samples}
     shown = []
     for name, group in list(summary.outliers().groupby("image_name", sort=False))[:_MOST_OUTLIERS]:
@@ -122,10 +122,10 @@ def _outliers(summary: Summary, dataset: Dataset, cache: PictureCache) -> list[_
 
 
 def _draw(
-    name: str, caption: str, sample: Sample, dataset: Dataset, cache: PictureCache, marked: dict[int, str] | None
-) -> _Picture:
-    rings = dataset.labels(sample).rings if sample.annotation is not None else {}
-    return _Picture(name, caption, hand_picture(cache.open(sample.image), rings, marked=marked))
+    name: str, caption: str, sample: Sample, dataset: Dataset, cache: ImageCache, marked: dict[int, str] | None
+) -> _Image:
+    polygons = dataset.labels(sample).polygons if sample.annotation is not None else {}
+    return _Image(name, caption, hand_image(cache.open(sample.image), polygons, marked=marked))
 
 
 def _html(table: pd.DataFrame) -> str:

@@ -1,4 +1,4 @@
-"""What a network sees of a picture through a frame."""
+"""What a network sees of an image through a frame."""
 
 import numpy as np
 
@@ -7,15 +7,15 @@ from handbone.data.targets import network_input
 
 
 def view(image: np.ndarray, frame: Frame) -> np.ndarray:
-    """The picture on the frame's grid, float32 (h, w) in [0, 1]; black outside of the picture.
+    """The image on the frame's grid, float32 (h, w) in [0, 1]; black outside of the image.
 
-    Only the part of the picture under the frame is read, so that a window of a memory-mapped picture costs no more than
+    Only the part of the image under the frame is read, so that an ROI of a memory-mapped image costs no more than
     itself.
 
     Parameters
     ----------
     image: (H, W) float in [0, 1], or uint8 or uint16 over their whole range.
-    frame: picture to grid.
+    frame: image to grid.
     """
     height, width = image.shape
     # Area averaging looks one grid pixel further than the frame's edge.
@@ -30,7 +30,7 @@ def view(image: np.ndarray, frame: Frame) -> np.ndarray:
 
 
 def resized(frame: Frame, size: int) -> Frame:
-    """The same window on a square grid of another size."""
+    """The same ROI on a square grid of another size."""
     if frame.size_hw == (size, size):
         return frame
     factor_x, factor_y = size / frame.size_hw[1], size / frame.size_hw[0]

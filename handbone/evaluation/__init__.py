@@ -2,7 +2,7 @@
 
 from typing import Any
 
-__all__ = ["score_pictures", "summarise"]
+__all__ = ["score_images", "summarise"]
 
 
 def __getattr__(name: str) -> Any:

@@ -1,7 +1,7 @@
-"""How far a mean would move with other people: the percentile bootstrap (Efron, 1979) over persons.
+"""How far a mean would move with other patients: the percentile bootstrap (Efron, 1979) over patients.
 
-Both hands of a person, and all their pictures, are alike: they are drawn together, or the interval would be too narrow.
-Means are taken as `summarise` takes them, over pictures and then over bones; figures that are NaN are left out.
+Both hands of a patient, and all their images, are alike: they are drawn together, or the interval would be too narrow.
+Means are taken as `summarise` takes them, over images and then over bones; metrics that are NaN are left out.
 """
 
 from collections.abc import Sequence
@@ -19,7 +19,7 @@ CONFIDENCE = 0.95
 
 @dataclass(frozen=True)
 class Interval:
-    """A mean and where it would lie with other people; `low` and `high` are NaN where `reason` says why."""
+    """A mean and where it would lie with other patients; `low` and `high` are NaN where `reason` says why."""
 
     mean: float
     low: float
@@ -28,63 +28,63 @@ class Interval:
 
 
 @dataclass(frozen=True)
-class PersonBootstrap:
-    """Draws of as many people as there are, with replacement: the same ones for every figure of the same pictures.
+class PatientBootstrap:
+    """Draws of as many patients as there are, with replacement: the same ones for every metric of the same images.
 
     Parameters
     ----------
-    people: whose hand each picture shows, one name a picture.
+    patients: whose hand each image shows, one name an image.
     resamples: number of draws.
-    seed: the same seed draws the same people.
+    seed: the same seed draws the same patients.
 
     >>> dice = np.array([[0.90], [0.92], [0.80], [0.82], [0.70], [0.72]])
-    >>> interval = PersonBootstrap(["a", "a", "b", "b", "c", "c"]).mean(dice)
+    >>> interval = PatientBootstrap(["a", "a", "b", "b", "c", "c"]).mean(dice)
     >>> round(interval.mean, 3), round(interval.low, 3), round(interval.high, 3)
     (0.81, 0.71, 0.91)
     """
 
-    people: Sequence[str]
+    patients: Sequence[str]
     resamples: int = RESAMPLES
     seed: int = 0
 
     def mean(self, values: np.ndarray) -> Interval:
-        """The mean over pictures and then over bones of (pictures, bones), NaN left out.
+        """The mean over images and then over bones of (images, bones), NaN left out.
 
         Raises
         ------
-        ShapeError: another number of pictures than there are names of people.
+        ShapeError: another number of images than there are names of patients.
         """
         return self._interval(*self._means(values))
 
     def difference(self, first: np.ndarray, second: np.ndarray) -> Interval:
-        """The mean of `second` minus that of `first`, both (pictures, bones) of the same pictures in the same order.
+        """The mean of `second` minus that of `first`, both (images, bones) of the same images in the same order.
 
-        Both are resampled together: what is hard in a person's hands is hard for both, and cancels out.
+        Both are resampled together: what is hard in a patient's hands is hard for both, and cancels out.
 
         Raises
         ------
-        ShapeError: another number of pictures than there are names of people.
+        ShapeError: another number of images than there are names of patients.
         """
         (mean, draws), (other, other_draws) = self._means(first), self._means(second)
         return self._interval(other - mean, other_draws - draws)
 
     def _interval(self, mean: float, draws: np.ndarray) -> Interval:
-        people = len(self._draws[0])
-        if people < 2:
-            who = "1 person" if people == 1 else f"{people} people"
-            return Interval(mean, np.nan, np.nan, f"pictures of {who}: none to draw from")
-        # A draw can miss everyone who has any figure.
+        patients = len(self._draws[0])
+        if patients < 2:
+            who = "1 patient" if patients == 1 else f"{patients} patients"
+            return Interval(mean, np.nan, np.nan, f"images of {who}: none to draw from")
+        # A draw can miss everyone who has any metric.
         known = draws[~np.isnan(draws)]
         if not len(known):
-            return Interval(mean, np.nan, np.nan, "there are no figures")
+            return Interval(mean, np.nan, np.nan, "there are no metrics")
         tail = 50 * (1 - CONFIDENCE)
         low, high = np.percentile(known, [tail, 100 - tail])
         return Interval(mean, float(low), float(high))
 
     @cached_property
     def _draws(self) -> tuple[np.ndarray, np.ndarray]:
-        """Which person shows which picture, bool (people, pictures), and how often each is drawn, (draws, people)."""
-        names, codes = np.unique(np.asarray(self.people, str), return_inverse=True)
+        """Which patient shows which image, bool (patients, images), and how often each is drawn, (draws, patients)."""
+        names, codes = np.unique(np.asarray(self.patients, str), return_inverse=True)
         members = np.arange(len(names))[:, None] == codes
         if not len(names):
             return members, np.zeros((self.resamples, 0))
@@ -95,8 +95,8 @@ class PersonBootstrap:
     def _means(self, values: np.ndarray) -> tuple[float, np.ndarray]:
         """The mean, and that of every draw (resamples,)."""
         values = np.asarray(values, float)
-        if values.ndim != 2 or len(values) != len(self.people):
-            raise ShapeError("figures", f"({len(self.people)}, bones), a row a picture", values.shape)
+        if values.ndim != 2 or len(values) != len(self.patients):
+            raise ShapeError("metrics", f"({len(self.patients)}, bones), a row an image", values.shape)
         members, counts = self._draws
         known = ~np.isnan(values)
         sums, numbers = members @ np.where(known, values, 0.0), members @ known.astype(float)
@@ -104,7 +104,7 @@ class PersonBootstrap:
 
 
 def _over_bones(sums: np.ndarray, numbers: np.ndarray) -> np.ndarray:
-    """Means over the last axis of the bones' own means; bones without figures are left out, NaN where all are."""
+    """Means over the last axis of the bones' own means; bones without metrics are left out, NaN where all are."""
     means = np.divide(sums, numbers, out=np.zeros_like(sums), where=numbers > 0)
     bones = (numbers > 0).sum(-1)
     return np.divide(means.sum(-1), bones, out=np.full(bones.shape, np.nan), where=bones > 0)

@@ -1,12 +1,23 @@
 """The columns of a metrics table, by name."""
 
-#: Columns that hold no figures.
+#: Columns that hold no metrics.
 FACTS = frozenset(
-    {"image_name", "part", "person", "bone", "stage", "both_empty", "truth_area", "area", "bend_degrees", "pose"}
+    {
+        "image_name",
+        "split",
+        "patient_id",
+        "bone",
+        "stage",
+        "both_empty",
+        "ground_truth_area",
+        "area",
+        "bend_degrees",
+        "pose",
+    }
 )
-_FIGURES = frozenset({"dice", "hd95_px", "boundary_iou"})
+_METRICS = frozenset({"dice", "hd95_px", "boundary_iou"})
 
 
 def is_taken(name: str) -> bool:
-    """Whether every run has a column of this name, so that no further metric can have it."""
-    return name in FACTS | _FIGURES or name.startswith("nsd_")
+    """Whether every run has a column of this name, so that no extra metric can have it."""
+    return name in FACTS | _METRICS or name.startswith("nsd_")

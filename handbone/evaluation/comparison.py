@@ -1,4 +1,4 @@
-"""Several recipes on the same pictures: figures of the carpals by pose, with intervals over people and seeds."""
+"""Several recipes on the same images: metrics of the carpals by pose, with intervals over patients and seeds."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -7,9 +7,9 @@ import numpy as np
 import pandas as pd
 
 from handbone.anatomy import GROUPS
-from handbone.evaluation.bootstrap import Interval, PersonBootstrap
-from handbone.evaluation.headlines import grid, pictures_of
-from handbone.evaluation.tables import POSES, figures_of
+from handbone.evaluation.bootstrap import Interval, PatientBootstrap
+from handbone.evaluation.headlines import grid, images_of
+from handbone.evaluation.tables import POSES, metrics_of
 
 BONES = GROUPS["carpals"]
 #: A second stage made a bone worse where it lost more Dice than this.
@@ -22,11 +22,11 @@ class Score:
 
     Parameters
     ----------
-    rows: its metrics table with `person`; stages in the order of the method, of which the last one counts.
-    seen: pictures that its networks were trained on, each as often as it came.
+    rows: its metrics table with `patient_id`; stages in the order of the method, of which the last one counts.
+    seen: images that its networks were trained on, each as often as it came.
     megapixels: the same in pixels that they read, which for one kind of network is what its training computes.
     minutes: training time.
-    seconds: time to predict a picture.
+    seconds: time to predict an image.
     """
 
     rows: pd.DataFrame
@@ -38,13 +38,13 @@ class Score:
 
 @dataclass(frozen=True)
 class Cell:
-    """One figure of a line in one pose.
+    """One metric of a line in one pose.
 
     Parameters
     ----------
-    mean: over pictures and then over bones, of the mean over seeds; the interval is over people.
+    mean: over images and then over bones, of the mean over seeds; the interval is over patients.
     seeds: each seed's own mean.
-    change: against the first line, people paired; None in the first line.
+    change: against the first line, patients paired; None in the first line.
     """
 
     mean: Interval
@@ -59,9 +59,9 @@ class Cell:
 
 @dataclass(frozen=True)
 class Line:
-    """One recipe with all its seeds: a cell for each pose and figure, and means of its runs' facts.
+    """One recipe with all its seeds: a cell for each pose and metric, and means of its runs' facts.
 
-    `worse` is the share of (picture, carpal) pairs that the last stage made worse than the first by more than `WORSE`
+    `worse` is the share of (image, carpal) pairs that the last stage made worse than the first by more than `WORSE`
     Dice, NaN with one stage; `errors` say which of its runs failed, and why. Without any that succeeded `cells` is
     empty and the facts are NaN.
     """
@@ -78,11 +78,11 @@ class Line:
 
 @dataclass(frozen=True)
 class Comparison:
-    """All lines, in order; `poses` holds the number of pictures and of people by pose."""
+    """All lines, in order; `poses` holds the number of images and of patients by pose."""
 
     lines: tuple[Line, ...]
     poses: Mapping[str, tuple[int, int]]
-    figures: tuple[str, ...]
+    metrics: tuple[str, ...]
 
     def table(self) -> pd.DataFrame:
         """One row a line, with a column for every number."""
@@ -91,28 +91,28 @@ class Comparison:
     def _flat(self, line: Line) -> dict[str, object]:
         flat: dict[str, object] = {"recipe": line.name, "error": "; ".join(line.errors) or None}
         for pose, cells in line.cells.items():
-            for figure, cell in cells.items():
-                name = f"{pose}_{figure}"
+            for metric, cell in cells.items():
+                name = f"{pose}_{metric}"
                 flat |= {name: cell.mean.mean, f"{name}_low": cell.mean.low, f"{name}_high": cell.mean.high}
                 flat |= {f"{name}_seeds": len(cell.seeds), f"{name}_spread": cell.spread}
                 if cell.change is not None:
                     change = cell.change
                     flat |= {f"{name}_change": change.mean, f"{name}_change_low": change.low}
                     flat |= {f"{name}_change_high": change.high}
-        facts = {"pictures_seen": line.seen, "megapixels_seen": line.megapixels, "training_minutes": line.minutes}
-        facts |= {"seconds_per_picture": line.seconds}
+        facts = {"images_seen": line.seen, "megapixels_seen": line.megapixels, "training_minutes": line.minutes}
+        facts |= {"seconds_per_image": line.seconds}
         return flat | facts | {"made_worse": line.worse}
 
 
 def compare_scores(
     scores: Mapping[str, Sequence[Score]], errors: Mapping[str, Sequence[str]] | None = None
 ) -> Comparison:
-    """The figures of every line, and the changes against the first one that has any.
+    """The metrics of every line, and the changes against the first one that has any.
 
     Parameters
     ----------
     scores: line to its runs, which differ in their seed; a line whose runs all failed has none. All have scored the
-        same pictures, see `same_pictures`.
+        same images, see `same_images`.
     errors: line to what happened to its runs.
     """
     told = errors or {}
@@ -120,48 +120,50 @@ def compare_scores(
     if first is None:
         return Comparison(tuple(Line(name, tuple(told.get(name, ()))) for name in scores), {}, ())
     rows = first[0].rows
-    # Recipes may ask for further metrics, and only what all of them have can be compared.
+    # Recipes may ask for extra metrics, and only what all of them have can be compared.
     tables = [set(run.rows.columns) for runs in scores.values() for run in runs]
-    figures = tuple(figure for figure in figures_of(rows) if all(figure in columns for columns in tables))
-    poses = {pose: pictures_of(rows[rows["pose"] == pose]) for pose in POSES if (rows["pose"] == pose).any()}
-    bootstraps = {pose: PersonBootstrap(people) for pose, (_, people) in poses.items()}
-    values = {name: _values(runs, poses, figures) for name, runs in scores.items() if runs}
+    metrics = tuple(metric for metric in metrics_of(rows) if all(metric in columns for columns in tables))
+    poses = {pose: images_of(rows[rows["pose"] == pose]) for pose in POSES if (rows["pose"] == pose).any()}
+    bootstraps = {pose: PatientBootstrap(patients) for pose, (_, patients) in poses.items()}
+    values = {name: _values(runs, poses, metrics) for name, runs in scores.items() if runs}
     base = next(iter(values))
     lines = []
     for name, runs in scores.items():
         cells: dict[str, dict[str, Cell]] = {}
         for pose, bootstrap in bootstraps.items() if runs else ():
-            for figure in figures:
-                seeds, reference = values[name][pose, figure], values[base][pose, figure]
+            for metric in metrics:
+                seeds, reference = values[name][pose, metric], values[base][pose, metric]
                 change = None if name == base else bootstrap.difference(_mean(reference), _mean(seeds))
                 means = tuple(bootstrap.mean(seed).mean for seed in seeds)
-                cells.setdefault(pose, {})[figure] = Cell(bootstrap.mean(_mean(seeds)), means, change)
+                cells.setdefault(pose, {})[metric] = Cell(bootstrap.mean(_mean(seeds)), means, change)
         lines.append(Line(name, tuple(told.get(name, ())), cells, **_facts(runs)))
-    counts = {pose: (len(names), len(set(people))) for pose, (names, people) in poses.items()}
-    return Comparison(tuple(lines), counts, figures)
+    counts = {pose: (len(names), len(set(patients))) for pose, (names, patients) in poses.items()}
+    return Comparison(tuple(lines), counts, metrics)
 
 
-def same_pictures(rows: pd.DataFrame, others: pd.DataFrame) -> bool:
-    """Whether two metrics tables are of the same pictures with the same true bones."""
+def same_images(rows: pd.DataFrame, others: pd.DataFrame) -> bool:
+    """Whether two metrics tables are of the same images with the same true bones."""
     one, other = (
-        table.drop_duplicates(["image_name", "bone"]).set_index(["image_name", "bone"])["truth_area"].sort_index()
+        table.drop_duplicates(["image_name", "bone"])
+        .set_index(["image_name", "bone"])["ground_truth_area"]
+        .sort_index()
         for table in (rows, others)
     )
     return one.equals(other)
 
 
-def _values(runs: Sequence[Score], poses: Mapping, figures: Sequence[str]) -> dict[tuple[str, str], list[np.ndarray]]:
-    """(pose, figure) to each run's (pictures, bones), of its last stage."""
+def _values(runs: Sequence[Score], poses: Mapping, metrics: Sequence[str]) -> dict[tuple[str, str], list[np.ndarray]]:
+    """(pose, metric) to each run's (images, bones), of its last stage."""
     last = [run.rows[run.rows["stage"] == run.rows["stage"].iloc[-1]] for run in runs]
     return {
-        (pose, figure): [grid(rows, figure, names, BONES) for rows in last]
+        (pose, metric): [grid(rows, metric, names, BONES) for rows in last]
         for pose, (names, _) in poses.items()
-        for figure in figures
+        for metric in metrics
     }
 
 
 def _mean(seeds: Sequence[np.ndarray]) -> np.ndarray:
-    """The mean over seeds of each picture and bone, NaN left out."""
+    """The mean over seeds of each image and bone, NaN left out."""
     stack = np.stack(seeds)
     known = (~np.isnan(stack)).sum(0)
     return np.divide(np.nansum(stack, 0), known, out=np.full(known.shape, np.nan), where=known > 0)
@@ -180,7 +182,7 @@ def _facts(runs: Sequence[Score]) -> dict[str, float]:
 
 
 def made_worse(rows: pd.DataFrame) -> float:
-    """Share of (picture, carpal) pairs whose Dice the last stage lowered by more than `WORSE`; NaN with one stage."""
+    """Share of (image, carpal) pairs whose Dice the last stage lowered by more than `WORSE`; NaN with one stage."""
     stages = list(dict.fromkeys(rows["stage"]))
     if len(stages) < 2:
         return float("nan")

@@ -1,13 +1,13 @@
 """How well two sets of masks agree: Dice as the contest computes it, and boundary metrics, since Dice saturates.
 
-Boundaries are the pixels of a mask with one of their four neighbours, or the picture's edge, outside it; distances are
+Boundaries are the pixels of a mask with one of their four neighbours, or the image's edge, outside it; distances are
 Euclidean, in pixels between pixel centres, from each pixel of one boundary to the nearest of the other. These are the
 definitions of "surface Dice" (Nikolov et al., 2018, arXiv:1809.04430) and of the 95th percentile Hausdorff distance as
-MONAI computes them, on the whole picture.
+MONAI computes them, on the whole image.
 
-Boundary IoU (Cheng et al., 2021, arXiv:2103.16562) compares the inner bands along two outlines: |A_d n B_d| over
+Boundary IoU (Cheng et al., 2021, arXiv:2103.16562) compares the inner bands along two contours: |A_d n B_d| over
 |A_d u B_d|, where A_d are the pixels of A nearer than d pixels to a boundary pixel of A. Along a straight outline that
-band is d pixels wide. The paper takes 2 % of the picture's diagonal for d; of a 2048 picture those would be 58 pixels,
+band is d pixels wide. The paper takes 2 % of the image's diagonal for d; of a 2048 image those would be 58 pixels,
 which is a whole carpal, so d is given in pixels here.
 """
 
@@ -35,8 +35,8 @@ class Boundaries:
 
     Parameters
     ----------
-    there, back: distances in pixels from each boundary pixel of the truth to the masks' boundary, and the other way.
-        Where one side is empty the other's distances are infinite; where both are, there are none.
+    there, back: distances in pixels from each boundary pixel of the ground truth to the masks' boundary, and the other
+        way. Where one side is empty the other's distances are infinite; where both are, there are none.
     shared_band, either_band: pixels of both inner bands, and of either.
     """
 
@@ -46,83 +46,83 @@ class Boundaries:
     either_band: int
 
 
-def dice_contest(truth: BoneMasks, masks: BoneMasks) -> np.ndarray:
+def dice_contest(ground_truth: BoneMasks, masks: BoneMasks) -> np.ndarray:
     """The contest's Dice of each bone, (2 |A n B| + 1e-4) / (|A| + |B| + 1e-4), float64 (29,); 1 where both are empty.
 
     Raises
     ------
-    ShapeError: for masks of pictures of different sizes.
+    ShapeError: for masks of images of different sizes.
     """
-    _same_picture(truth, masks)
-    shared = np.array([shared_area(truth, bone, masks, bone) for bone in range(anatomy.COUNT)])
-    return (2 * shared + _EPSILON) / (truth.areas() + masks.areas() + _EPSILON)
+    _same_image(ground_truth, masks)
+    shared = np.array([shared_area(ground_truth, bone, masks, bone) for bone in range(anatomy.COUNT)])
+    return (2 * shared + _EPSILON) / (ground_truth.areas() + masks.areas() + _EPSILON)
 
 
-def both_empty(truth: BoneMasks, masks: BoneMasks) -> np.ndarray:
+def both_empty(ground_truth: BoneMasks, masks: BoneMasks) -> np.ndarray:
     """(29,) bool, the bones that neither has: the contest gives them Dice 1, which says nothing."""
-    return ~truth.present() & ~masks.present()
+    return ~ground_truth.present() & ~masks.present()
 
 
-def compare_boundaries(truth: BoneMasks, masks: BoneMasks, *, band_px: float = BAND_PX) -> list[Boundaries]:
+def compare_boundaries(ground_truth: BoneMasks, masks: BoneMasks, *, band_px: float = BAND_PX) -> list[Boundaries]:
     """What all boundary metrics of the 29 bones are taken from.
 
     Raises
     ------
-    ShapeError: for masks of pictures of different sizes.
+    ShapeError: for masks of images of different sizes.
     """
-    _same_picture(truth, masks)
-    return [_compare(truth, masks, bone, band_px) for bone in range(anatomy.COUNT)]
+    _same_image(ground_truth, masks)
+    return [_compare(ground_truth, masks, bone, band_px) for bone in range(anatomy.COUNT)]
 
 
-def nsd(truth: BoneMasks, masks: BoneMasks, tolerance_px: float) -> np.ndarray:
+def nsd(ground_truth: BoneMasks, masks: BoneMasks, tolerance_px: float) -> np.ndarray:
     """Normalised surface distance of each bone, float64 (29,): the share of both boundaries within `tolerance_px`.
 
     0 where one side is empty, NaN where both are.
     """
-    return nsd_of(compare_boundaries(truth, masks), tolerance_px)
+    return nsd_of(compare_boundaries(ground_truth, masks), tolerance_px)
 
 
-def hd95(truth: BoneMasks, masks: BoneMasks) -> np.ndarray:
+def hd95(ground_truth: BoneMasks, masks: BoneMasks) -> np.ndarray:
     """95th percentile Hausdorff distance of each bone in pixels, float64 (29,): the larger of both directions.
 
-    The picture's diagonal, the worst there is, where one side is empty, so that a lost bone counts in a mean; NaN where
+    The image's diagonal, the worst there is, where one side is empty, so that a lost bone counts in a mean; NaN where
     both are.
     """
-    return hd95_of(compare_boundaries(truth, masks), truth.size_hw)
+    return hd95_of(compare_boundaries(ground_truth, masks), ground_truth.size_hw)
 
 
-def boundary_iou(truth: BoneMasks, masks: BoneMasks, band_px: float = BAND_PX) -> np.ndarray:
+def boundary_iou(ground_truth: BoneMasks, masks: BoneMasks, band_px: float = BAND_PX) -> np.ndarray:
     """Boundary IoU of each bone, float64 (29,), of inner bands `band_px` wide; see the module.
 
     0 where one side is empty, NaN where both are.
     """
-    return boundary_iou_of(compare_boundaries(truth, masks, band_px=band_px))
+    return boundary_iou_of(compare_boundaries(ground_truth, masks, band_px=band_px))
 
 
-def iou(truth: BoneMasks, masks: BoneMasks) -> np.ndarray:
+def iou(ground_truth: BoneMasks, masks: BoneMasks) -> np.ndarray:
     """Intersection over union of each bone, float64 (29,); 0 where one side is empty, NaN where both are.
 
     Raises
     ------
-    ShapeError: for masks of pictures of different sizes.
+    ShapeError: for masks of images of different sizes.
     """
-    _same_picture(truth, masks)
-    shared = np.array([shared_area(truth, bone, masks, bone) for bone in range(anatomy.COUNT)], float)
-    either = truth.areas() + masks.areas() - shared
+    _same_image(ground_truth, masks)
+    shared = np.array([shared_area(ground_truth, bone, masks, bone) for bone in range(anatomy.COUNT)], float)
+    either = ground_truth.areas() + masks.areas() - shared
     return np.divide(shared, either, out=np.full(anatomy.COUNT, np.nan), where=either > 0)
 
 
-def assd(truth: BoneMasks, masks: BoneMasks) -> np.ndarray:
+def assd(ground_truth: BoneMasks, masks: BoneMasks) -> np.ndarray:
     """Average symmetric surface distance of each bone in pixels, float64 (29,): the mean over both boundaries.
 
-    The picture's diagonal where one side is empty, NaN where both are, as for `hd95`.
+    The image's diagonal where one side is empty, NaN where both are, as for `hd95`.
     """
     values = np.full(anatomy.COUNT, np.nan)
-    for bone, pair in enumerate(compare_boundaries(truth, masks)):
+    for bone, pair in enumerate(compare_boundaries(ground_truth, masks)):
         if len(pair.there) and len(pair.back):
             values[bone] = np.concatenate([pair.there, pair.back]).mean(dtype=np.float64)
         elif len(pair.there) or len(pair.back):
-            values[bone] = np.hypot(*truth.size_hw)
+            values[bone] = np.hypot(*ground_truth.size_hw)
     return values
 
 
@@ -133,7 +133,7 @@ def nsd_of(pairs: Sequence[Boundaries], tolerance_px: float) -> np.ndarray:
 
 
 def hd95_of(pairs: Sequence[Boundaries], size_hw: tuple[int, int]) -> np.ndarray:
-    """`hd95` of boundaries that are compared already, in a picture of `size_hw`."""
+    """`hd95` of boundaries that are compared already, in an image of `size_hw`."""
     values = np.full(len(pairs), np.nan)
     for bone, pair in enumerate(pairs):
         if len(pair.there) and len(pair.back):
@@ -148,9 +148,9 @@ def boundary_iou_of(pairs: Sequence[Boundaries]) -> np.ndarray:
     return np.array([pair.shared_band / pair.either_band if pair.either_band else np.nan for pair in pairs])
 
 
-def _compare(truth: BoneMasks, masks: BoneMasks, bone: int, band_px: float) -> Boundaries:
-    box = Box.around([truth.boxes_xyxy[bone].tolist(), masks.boxes_xyxy[bone].tolist()])
-    (first, whole), (second, other_whole) = (_boundary(each, bone, box) for each in (truth, masks))
+def _compare(ground_truth: BoneMasks, masks: BoneMasks, bone: int, band_px: float) -> Boundaries:
+    box = Box.around([ground_truth.boxes_xyxy[bone].tolist(), masks.boxes_xyxy[bone].tolist()])
+    (first, whole), (second, other_whole) = (_boundary(each, bone, box) for each in (ground_truth, masks))
     to_first, to_second = _to_nearest(first), _to_nearest(second)
     band, other_band = whole & (to_first < band_px), other_whole & (to_second < band_px)
     shared = int(np.count_nonzero(band & other_band))
@@ -177,6 +177,6 @@ def _to_nearest(boundary: np.ndarray) -> np.ndarray:
     return cv2.distanceTransform((~boundary).view(np.uint8), cv2.DIST_L2, cv2.DIST_MASK_PRECISE)
 
 
-def _same_picture(truth: BoneMasks, masks: BoneMasks) -> None:
-    if truth.size_hw != masks.size_hw:
-        raise ShapeError("the masks' picture", f"{truth.size_hw} like the truth's", masks.size_hw)
+def _same_image(ground_truth: BoneMasks, masks: BoneMasks) -> None:
+    if ground_truth.size_hw != masks.size_hw:
+        raise ShapeError("the masks' image", f"{ground_truth.size_hw} like the ground truth's", masks.size_hw)

@@ -1,4 +1,4 @@
-"""Metrics as tables: one row for each picture, bone and stage, and their means over bones, groups and poses."""
+"""Metrics as tables: one row for each image, bone and stage, and their means over bones, groups and poses."""
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from functools import partial
@@ -21,14 +21,14 @@ from handbone.evaluation.metrics import (
     nsd_of,
 )
 
-#: A further figure of each bone, (29,), from true and predicted masks.
+#: An extra metric of each bone, (29,), from true and predicted masks.
 Metric = Callable[[BoneMasks, BoneMasks], np.ndarray]
 #: What `handbone.data.pose.pose` tells apart.
 POSES = ("straight", "bent", "unknown")
 
 
-def score_pictures(
-    pictures: Iterable[tuple[str, BoneMasks, Mapping[str, BoneMasks]]],
+def score_images(
+    images: Iterable[tuple[str, BoneMasks, Mapping[str, BoneMasks]]],
     *,
     tolerances_px: Sequence[float] = (1.0, 2.0),
     band_px: float = BAND_PX,
@@ -38,16 +38,16 @@ def score_pictures(
 
     Parameters
     ----------
-    pictures: (image name, true masks, {stage: its masks}) of each picture, in the order of the method's stages.
-    tolerances_px: the tolerances of the NSD columns, in pixels of the picture.
+    images: (image name, true masks, {stage: its masks}) of each image, in the order of the method's stages.
+    tolerances_px: the tolerances of the NSD columns, in pixels of the image.
     band_px: width in pixels of the bands that boundary IoU compares.
     metrics: further columns by name.
 
     Returns
     -------
     Columns image_name, bone, stage, dice, both_empty, nsd_<tolerance>px for each tolerance, hd95_px, boundary_iou,
-    further metrics, truth_area and area in pixels, bend_degrees and pose ('straight', 'bent' or 'unknown') of the true
-    hand. Boundary metrics are NaN where both masks are empty; see `handbone.evaluation.metrics` for where one is.
+    extra metrics, ground_truth_area and area in pixels, bend_degrees and pose ('straight', 'bent' or 'unknown') of the
+    true hand. Boundary metrics are NaN where both masks are empty; see `handbone.evaluation.metrics` for where one is.
 
     Raises
     ------
@@ -56,55 +56,55 @@ def score_pictures(
     measure = partial(_scores, tolerances_px=tolerances_px, band_px=band_px, metrics=metrics or {})
     frames: list[pd.DataFrame] = []
     seen: set[str] = set()
-    for image_name, truth, stages in pictures:
+    for image_name, ground_truth, stages in images:
         if image_name in seen:
-            raise HandboneError(f"{image_name!r} is to be scored twice", remedy="give pictures different file names")
+            raise HandboneError(f"{image_name!r} is to be scored twice", remedy="give images different file names")
         seen.add(image_name)
-        bend = bend_degrees(truth.centroids_xy())
+        bend = bend_degrees(ground_truth.centroids_xy())
         for stage, masks in stages.items():
             columns = {"image_name": image_name, "bone": anatomy.NAMES, "stage": stage}
-            columns |= measure(truth, masks)
+            columns |= measure(ground_truth, masks)
             frames.append(pd.DataFrame(columns | {"bend_degrees": bend, "pose": pose(bend)}))
     if not frames:
-        names = [*measure(*[BoneMasks.from_rings({}, (1, 1))] * 2)]
+        names = [*measure(*[BoneMasks.from_polygons({}, (1, 1))] * 2)]
         return pd.DataFrame(columns=["image_name", "bone", "stage", *names, "bend_degrees", "pose"])
     return pd.concat(frames, ignore_index=True)
 
 
 def _scores(
-    truth: BoneMasks,
+    ground_truth: BoneMasks,
     masks: BoneMasks,
     *,
     tolerances_px: Sequence[float],
     band_px: float,
     metrics: Mapping[str, Metric],
 ) -> dict[str, np.ndarray]:
-    pairs = compare_boundaries(truth, masks, band_px=band_px)
+    pairs = compare_boundaries(ground_truth, masks, band_px=band_px)
     return {
-        "dice": dice_contest(truth, masks),
-        "both_empty": both_empty(truth, masks),
+        "dice": dice_contest(ground_truth, masks),
+        "both_empty": both_empty(ground_truth, masks),
         **{f"nsd_{tolerance:g}px": nsd_of(pairs, tolerance) for tolerance in tolerances_px},
-        "hd95_px": hd95_of(pairs, truth.size_hw),
+        "hd95_px": hd95_of(pairs, ground_truth.size_hw),
         "boundary_iou": boundary_iou_of(pairs),
-        **{name: metric(truth, masks) for name, metric in metrics.items()},
-        "truth_area": truth.areas(),
+        **{name: metric(ground_truth, masks) for name, metric in metrics.items()},
+        "ground_truth_area": ground_truth.areas(),
         "area": masks.areas(),
     }
 
 
 def summarise(rows: pd.DataFrame) -> pd.DataFrame:
-    """Means of the metrics table, over pictures and then over bones, as the contest takes them.
+    """Means of the metrics table, over images and then over bones, as the contest takes them.
 
     Parameters
     ----------
-    rows: what `score_pictures` returned.
+    rows: what `score_images` returned.
 
     Returns
     -------
-    Columns kind ('group', 'pose', 'group and pose' or 'bone'), name, pictures, and for each stage <stage>_dice,
-    <stage>_dice_seen (Dice without the bones that neither truth nor prediction has), <stage>_both_empty (how many those
-    are), <stage>_nsd_..., <stage>_hd95_px, <stage>_boundary_iou and further metrics. Groups come first, then poses (all
-    bones), then groups in each pose ('carpals, bent'), then bones in anatomy order.
+    Columns kind ('group', 'pose', 'group and pose' or 'bone'), name, images, and for each stage <stage>_dice,
+    <stage>_dice_seen (Dice without the bones that neither ground truth nor prediction has), <stage>_both_empty (how
+    many those are), <stage>_nsd_..., <stage>_hd95_px, <stage>_boundary_iou and extra metrics. Groups come first, then
+    poses (all bones), then groups in each pose ('carpals, bent'), then bones in anatomy order.
     """
     parts = [("group", name, rows[rows["bone"].isin(bones)]) for name, bones in anatomy.GROUPS.items()]
     parts += [("pose", name, rows[rows["pose"] == name]) for name in POSES]
@@ -119,18 +119,18 @@ def summarise(rows: pd.DataFrame) -> pd.DataFrame:
     for kind, name, part in parts:
         if part.empty:
             continue
-        line = {"kind": kind, "name": name, "pictures": part["image_name"].nunique()}
+        line = {"kind": kind, "name": name, "images": part["image_name"].nunique()}
         for stage in stages:
             means = _means(part[part["stage"] == stage])
-            line |= {f"{stage}_{figure}": value for figure, value in means.items()}
+            line |= {f"{stage}_{metric}": value for metric, value in means.items()}
         lines.append(line)
-    return pd.DataFrame(lines, columns=None if lines else ["kind", "name", "pictures"])
+    return pd.DataFrame(lines, columns=None if lines else ["kind", "name", "images"])
 
 
 def _means(rows: pd.DataFrame) -> dict[str, float]:
-    figures = rows.assign(dice_seen=rows["dice"].where(~rows["both_empty"].astype(bool)))
-    _, *others = figures_of(rows)
-    means = figures.groupby("bone")[["dice", "dice_seen", *others]].mean().mean()
+    metrics = rows.assign(dice_seen=rows["dice"].where(~rows["both_empty"].astype(bool)))
+    _, *others = metrics_of(rows)
+    means = metrics.groupby("bone")[["dice", "dice_seen", *others]].mean().mean()
     return {
         "dice": float(means["dice"]),
         "dice_seen": float(means["dice_seen"]),
@@ -139,6 +139,6 @@ def _means(rows: pd.DataFrame) -> dict[str, float]:
     }
 
 
-def figures_of(rows: pd.DataFrame) -> list[str]:
-    """The columns of a metrics table that hold figures: dice, then boundary metrics and others that it has."""
+def metrics_of(rows: pd.DataFrame) -> list[str]:
+    """The columns of a metrics table that hold numbers: dice, then boundary metrics and others that it has."""
     return [name for name in rows.columns if name not in FACTS]

@@ -1,1 +1,1 @@
-"""File formats, reading and writing: radiographs, the contest's files, COCO, folders, PNG masks."""
+"""File formats, reading and writing: radiographs, the contest files, COCO, folders, PNG masks."""

@@ -2,21 +2,21 @@
 
 import numpy as np
 
-# Values between these shares of all pixels are the picture; a few dead, burnt-in or lettered pixels are not.
+# Values between these shares of all pixels are the image; a few dead, burnt-in or lettered pixels are not.
 _LOW, _HIGH = 1.0, 99.0
-# Extremes that lie farther off than the picture's own range is wide do not set the scale; else they do.
+# Extremes that lie farther off than the image's own range is wide do not set the scale; else they do.
 _FAR = 1.0
 # How much of that range is then kept beyond the percentiles.
 _SPARE = 0.1
-# Values of floating-point pictures beyond this stand for "no data".
+# Values of floating-point images beyond this stand for "no data".
 _NO_DATA = 1e30
 
 
 def stretched(values: np.ndarray, outside: np.ndarray | None = None) -> np.ndarray:
-    """float32 (H, W) in [0, 1] over the picture's own range; 0 where there is no value.
+    """float32 (H, W) in [0, 1] over the image's own range; 0 where there is no value.
 
-    Brightness belongs to the picture and not to its file: `stretched(a * values + b)` is the same for every a > 0, and
-    1 minus it for a < 0. A picture that fills its range keeps its values, and a few stray pixels do not set the range.
+    Brightness belongs to the image and not to its file: `stretched(a * values + b)` is the same for every a > 0, and
+    1 minus it for a < 0. An image that fills its range keeps its values, and a few stray pixels do not set the range.
 
     Parameters
     ----------
@@ -30,7 +30,7 @@ def stretched(values: np.ndarray, outside: np.ndarray | None = None) -> np.ndarr
     if outside is not None and not outside.any():
         outside = None
     low, high = value_range(grey if outside is None else grey[~outside])
-    # In place: a picture of 200 million pixels is held once.
+    # In place: an image of 200 million pixels is held once.
     with np.errstate(invalid="ignore", over="ignore"):
         grey -= np.float32(low)
         grey /= np.float32(high - low)
@@ -41,7 +41,7 @@ def stretched(values: np.ndarray, outside: np.ndarray | None = None) -> np.ndarr
 
 
 def value_range(values: np.ndarray) -> tuple[float, float]:
-    """The lowest and the highest value that belong to a picture; never equal."""
+    """The lowest and the highest value that belong to an image; never equal."""
     if not values.size:
         return 0.0, 1.0
     least, most = float(values.min()), float(values.max())

@@ -1,7 +1,7 @@
 """COCO files: `images`, `categories` and `annotations` with polygons, compressed or uncompressed RLE.
 
-All three kinds become the mask that pycocotools makes of them, and the mask's outline becomes the label, so that
-figures agree with those of other COCO tools to the pixel.
+All three kinds become the mask that pycocotools makes of them, and the mask's contour becomes the label, so that
+metrics agree with those of other COCO tools to the pixel.
 """
 
 from collections import defaultdict
@@ -16,11 +16,11 @@ from pycocotools import mask as coco_mask
 from handbone.core.errors import HandboneError
 from handbone.core.findings import Finding
 from handbone.core.labels import Labels
-from handbone.core.polygons import outlines_of_mask
+from handbone.core.polygons import contours_of_mask
 from handbone.core.samples import Sample, relative_to
 from handbone.formats.contest_json import read_json
-from handbone.formats.folder import pictures_under, side_and_person
-from handbone.formats.image_files import picture_size_hw, stem_of
+from handbone.formats.folder import images_under, side_and_patient
+from handbone.formats.image_files import image_size_hw, stem_of
 from handbone.formats.labels_builder import LabelsBuilder
 
 _KEYS = ("images", "annotations", "categories")
@@ -46,7 +46,7 @@ def _is_coco(path: Path) -> bool:
 
 
 class _File:
-    """One COCO file, indexed by picture."""
+    """One COCO file, indexed by image."""
 
     def __init__(self, path: Path):
         content = read_json(path)
@@ -75,7 +75,7 @@ class _File:
 
 @dataclass(frozen=True)
 class Coco:
-    """A folder of pictures with one or several COCO files.
+    """A folder of images with one or several COCO files.
 
     Parameters
     ----------
@@ -96,9 +96,9 @@ class Coco:
         return {path: _File(path) for path in paths}
 
     @cached_property
-    def _pictures(self) -> dict[str, Path]:
-        """Pictures by path relative to the root, and by base name where that is unique."""
-        paths = pictures_under(self.root)
+    def _images(self) -> dict[str, Path]:
+        """Images by path relative to the root, and by base name where that is unique."""
+        paths = images_under(self.root)
         by_name: dict[str, list[Path]] = defaultdict(list)
         for path in paths:
             by_name[path.name].append(path)
@@ -106,42 +106,42 @@ class Coco:
         return unique | {path.relative_to(self.root).as_posix(): path for path in paths}
 
     def list_samples(self) -> tuple[list[Sample], list[Finding]]:
-        """Every listed picture, and those that no file lists as pictures without annotation."""
+        """Every listed image, and those that no file lists as images without annotation."""
         samples: list[Sample] = []
         problems: list[Finding] = []
-        left = set(self._pictures.values())
+        left = set(self._images.values())
         for path, file in self._files.items():
-            part = "test" if "test" in path.stem.lower() else "train"
+            split = "test" if "test" in path.stem.lower() else "train"
             for entry in file.images:
-                image = self._picture(path, entry["file_name"])
+                image = self._image(path, entry["file_name"])
                 if image is None:
                     message = f"lists {entry['file_name']}, which is not in the folder"
-                    remedy = "add the picture, or remove its entry"
-                    problems.append(Finding("error", "no-picture", relative_to(path, self.root), message, remedy))
+                    remedy = "add the image, or remove its entry"
+                    problems.append(Finding("error", "no-image", relative_to(path, self.root), message, remedy))
                     continue
                 left.discard(image)
-                side, person = _side_and_person(entry, image)
-                samples.append(Sample(image.name, image, path, person, side, part, entry["id"]))
+                side, patient_id = _side_and_patient(entry, image)
+                samples.append(Sample(image.name, image, path, patient_id, side, split, entry["id"]))
         for image in sorted(left):
-            side, person = side_and_person(stem_of(image))
-            samples.append(Sample(image.name, image, None, person, side))
-            remedy = "add it to the COCO file; until then the picture is not used for training"
+            side, patient_id = side_and_patient(stem_of(image))
+            samples.append(Sample(image.name, image, None, patient_id, side))
+            remedy = "add it to the COCO file; until then the image is not used for training"
             file = relative_to(image, self.root)
-            problems.append(Finding("error", "no-annotation", file, "no COCO file lists this picture", remedy))
+            problems.append(Finding("error", "no-annotation", file, "no COCO file lists this image", remedy))
         return samples, problems
 
-    def _picture(self, file: Path, name: str) -> Path | None:
+    def _image(self, file: Path, name: str) -> Path | None:
         name = name.replace("\\", "/")
         beside = (file.parent / name).resolve()
-        if name in self._pictures:
-            return self._pictures[name]
-        return beside if beside.is_file() else self._pictures.get(Path(name).name)
+        if name in self._images:
+            return self._images[name]
+        return beside if beside.is_file() else self._images.get(Path(name).name)
 
     def read_labels(self, sample: Sample) -> Labels:
-        """The outlines of the masks, with findings about unknown categories and segmentations that cannot be read."""
+        """The contours of the masks, with findings about unknown categories and segmentations that cannot be read."""
         file = self._files[sample.annotation]
-        size_hw = picture_size_hw(sample.image)
-        # Many pictures share the file, so that findings name the picture.
+        size_hw = image_size_hw(sample.image)
+        # Many images share the file, so that findings name the image.
         builder = LabelsBuilder(relative_to(sample.image, self.root), size_hw, self.class_map)
         for annotation in file.annotations.get(sample.key, []):
             name = file.class_of(annotation)
@@ -149,30 +149,30 @@ class Coco:
             if bone is None:
                 continue
             try:
-                rings = _rings(annotation.get("segmentation"), size_hw)
+                polygons = _polygons(annotation.get("segmentation"), size_hw)
             except (TypeError, ValueError, KeyError, AttributeError) as error:
                 message = f"a segmentation of {name} cannot be read: {error}"
                 builder.note("error", "broken-outline", message, "export it again; until then it is left out")
                 continue
-            for ring in rings:
-                builder.add(bone, ring)
+            for polygon in polygons:
+                builder.add(bone, polygon)
         return builder.finish()
 
 
-def _side_and_person(entry: dict[str, Any], image: Path) -> tuple[Any, str]:
-    side, stem = side_and_person(stem_of(image))
-    for key in ("person", "person_id", "patient", "patient_id"):
+def _side_and_patient(entry: dict[str, Any], image: Path) -> tuple[Any, str]:
+    side, stem = side_and_patient(stem_of(image))
+    for key in ("patient_id", "patient_id", "patient", "patient_id"):
         if entry.get(key) is not None:
             return side, str(entry[key])
     return side, stem
 
 
-def _rings(segmentation: Any, size_hw: tuple[int, int]) -> list[np.ndarray]:
-    """Outlines (n, 2) of a segmentation: a list of polygons [x1, y1, x2, ...], or an RLE of runs down the columns."""
+def _polygons(segmentation: Any, size_hw: tuple[int, int]) -> list[np.ndarray]:
+    """Contours (n, 2) of a segmentation: a list of polygons [x1, y1, x2, ...], or an RLE of runs down the columns."""
     height, width = size_hw
     if isinstance(segmentation, dict):
         if tuple(segmentation["size"]) != size_hw:
-            raise ValueError(f"its size {segmentation['size']} is not the picture's [{height}, {width}]")
+            raise ValueError(f"its size {segmentation['size']} is not the image's [{height}, {width}]")
         counts = segmentation["counts"]
         if isinstance(counts, list):
             if sum(counts) != height * width:
@@ -184,12 +184,12 @@ def _rings(segmentation: Any, size_hw: tuple[int, int]) -> list[np.ndarray]:
         if not segmentation or any(len(p) < 6 or len(p) % 2 for p in segmentation):
             raise ValueError("a polygon needs three or more points")
         rle = coco_mask.merge(coco_mask.frPyObjects([[float(v) for v in p] for p in segmentation], height, width))
-    return _mask_rings(rle)
+    return _mask_polygons(rle)
 
 
-def _mask_rings(rle: dict[str, Any]) -> list[np.ndarray]:
+def _mask_polygons(rle: dict[str, Any]) -> list[np.ndarray]:
     left, top, across, down = (int(v) for v in coco_mask.toBbox(rle))
     if not across or not down:
         raise ValueError("it is empty")
     mask = coco_mask.decode(rle)[top : top + down, left : left + across]
-    return outlines_of_mask(np.ascontiguousarray(mask), (left, top))
+    return contours_of_mask(np.ascontiguousarray(mask), (left, top))

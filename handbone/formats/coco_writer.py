@@ -13,7 +13,7 @@ from pycocotools import mask as coco_mask
 
 from handbone import __version__, anatomy
 from handbone.core.bone_masks import BoneMasks
-from handbone.plugins.writing import PredictedPicture
+from handbone.plugins.writing import PredictedImage
 
 FILE = "annotations.json"
 _CATEGORIES = [{"id": bone.index + 1, "name": bone.name, "supercategory": "hand"} for bone in anatomy.BONES]
@@ -26,7 +26,7 @@ class CocoWriter:
     Parameters
     ----------
     folder: gets the file.
-    polygons: outlines along the pixels' borders, which pycocotools fills to the same masks again, holes apart;
+    polygons: contours along the pixels' borders, which pycocotools fills to the same masks again, holes apart;
         otherwise compressed run lengths, which are exact.
     """
 
@@ -35,15 +35,15 @@ class CocoWriter:
         # The two lists of the file grow side by side; entries wait on disk, so that memory does not grow with them.
         self._images, self._annotations = _Entries(), _Entries()
 
-    def write(self, picture: PredictedPicture) -> None:
-        """Add a picture and its bones."""
-        height, width = picture.masks.size_hw
+    def write(self, image: PredictedImage) -> None:
+        """Add an image and its bones."""
+        height, width = image.masks.size_hw
         number = self._images.count + 1
-        self._images.add({"id": number, "file_name": picture.name, "height": height, "width": width})
+        self._images.add({"id": number, "file_name": image.name, "height": height, "width": width})
         segmentations = _polygons if self._polygons else _run_lengths
-        areas = picture.masks.areas()
-        for bone, segmentation in segmentations(picture.masks):
-            left, top, right, bottom = picture.masks.boxes_xyxy[bone].tolist()
+        areas = image.masks.areas()
+        for bone, segmentation in segmentations(image.masks):
+            left, top, right, bottom = image.masks.boxes_xyxy[bone].tolist()
             entry = {
                 "id": self._annotations.count + 1,
                 "image_id": number,
@@ -54,8 +54,8 @@ class CocoWriter:
                 "iscrowd": 0,
             }
             name = anatomy.NAMES[bone]
-            if name in picture.confidence:
-                entry["score"] = picture.confidence[name]
+            if name in image.confidence:
+                entry["score"] = image.confidence[name]
             self._annotations.add(entry)
 
     def close(self) -> None:
@@ -100,9 +100,9 @@ def _run_lengths(masks: BoneMasks) -> Iterator[tuple[int, dict[str, Any]]]:
 
 
 def _polygons(masks: BoneMasks) -> Iterator[tuple[int, list[list[float]]]]:
-    """Each bone that is there with the outlines of its parts as [x1, y1, x2, ...], a pixel's corners being whole."""
+    """Each bone that is there with the contours of its parts as [x1, y1, x2, ...], a pixel's corners being whole."""
     for bone in np.flatnonzero(masks.present()).tolist():
-        # On a grid twice as fine an outline has an inside, even that of a single pixel.
+        # On a grid twice as fine a contour has an inside, even that of a single pixel.
         fine = np.kron(masks.crops[bone].view(np.uint8), np.ones((2, 2), np.uint8))
         contours, _ = cv2.findContours(fine, cv2.RETR_EXTERNAL, cv2.CHAIN_APPROX_SIMPLE)
         corner = masks.boxes_xyxy[bone, :2]

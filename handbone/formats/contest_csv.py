@@ -1,4 +1,4 @@
-"""The contest's prediction file: a CSV of image_name, class and rle, one row for each picture and bone."""
+"""The contest's prediction file: a CSV of image_name, class and rle, one row for each image and bone."""
 
 import csv
 import io
@@ -10,12 +10,12 @@ from types import TracebackType
 from handbone import anatomy
 from handbone.core.bone_masks import BoneMasks
 from handbone.core.errors import HandboneError
-from handbone.core.files import whole_file
+from handbone.core.files import atomic_file
 from handbone.formats.contest_csv_index import COLUMNS, PredictionsIndex
 
 
 class PredictionsWriter:
-    """Writes predictions picture by picture; the file appears, sorted by image name, when the block ends without error.
+    """Writes predictions image by image; the file appears, sorted by image name, when the block ends without error.
 
     >>> with PredictionsWriter("predictions.csv") as predictions:
     ...     predictions.write("image1661130828152_R.png", masks)
@@ -29,7 +29,7 @@ class PredictionsWriter:
     def __init__(self, path: str | Path, *, confidence: bool = False):
         self.path = Path(path)
         self._columns = (*COLUMNS, "confidence") if confidence else COLUMNS
-        # Where each picture's rows begin and end among the rows written so far.
+        # Where each image's rows begin and end among the rows written so far.
         self._places: dict[str, tuple[int, int]] = {}
 
     def __enter__(self) -> "PredictionsWriter":
@@ -37,28 +37,28 @@ class PredictionsWriter:
         return self
 
     def write(self, image_name: str, masks: BoneMasks, confidence: Sequence[float] | None = None) -> None:
-        """Add a picture's 29 rows.
+        """Add an image's 29 rows.
 
         Parameters
         ----------
-        image_name: the picture's base name with its extension.
-        masks: in the frame of the picture as stored.
+        image_name: the image's base name with its extension.
+        masks: in the frame of the image as stored.
         confidence: (29,) in [0, 1], for a file that has this column; its cells stay empty without.
 
         Raises
         ------
-        HandboneError: when the picture has been written before, or confidences came for a file without that column.
+        HandboneError: when the image has been written before, or confidences came for a file without that column.
         """
         self.write_cells(image_name, masks.to_rle(), confidence)
 
     def write_cells(self, image_name: str, rles: Sequence[str], confidence: Sequence[float] | None = None) -> None:
-        """Add a picture's 29 rows from run lengths in anatomy order, such as `read_predictions` yields.
+        """Add an image's 29 rows from run lengths in anatomy order, such as `read_predictions` yields.
 
         Parameters and errors beside `rles` are those of `write`.
         """
         if image_name in self._places:
             raise HandboneError(
-                f"{image_name!r} is predicted twice", where=self.path, remedy="give pictures different file names"
+                f"{image_name!r} is predicted twice", where=self.path, remedy="give images different file names"
             )
         columns = [[image_name] * anatomy.COUNT, anatomy.NAMES, rles]
         if len(self._columns) > len(columns):
@@ -79,7 +79,7 @@ class PredictionsWriter:
         with self._rows:
             if kind is not None:
                 return
-            with whole_file(self.path) as temporary, open(temporary, "wb") as file:
+            with atomic_file(self.path) as temporary, open(temporary, "wb") as file:
                 file.write(_csv_bytes([self._columns]))
                 for _, (start, end) in sorted(self._places.items()):
                     self._rows.seek(start)
@@ -87,9 +87,9 @@ class PredictionsWriter:
 
 
 def read_predictions(path: str | Path) -> Iterator[tuple[str, list[str]]]:
-    """Yield (image name, 29 run-length texts in anatomy order) of a prediction file, one picture in memory at a time.
+    """Yield (image name, 29 run-length texts in anatomy order) of a prediction file, one image in memory at a time.
 
-    Columns and rows may come in any order, and further columns are ignored. Pictures come in the order in which they
+    Columns and rows may come in any order, and further columns are ignored. Images come in the order in which they
     first occur. `BoneMasks.from_rle` makes masks of the texts and checks them.
 
     Raises
@@ -102,7 +102,7 @@ def read_predictions(path: str | Path) -> Iterator[tuple[str, list[str]]]:
         yield name, index.cells(name)
 
 
-def picture_names(path: str | Path) -> list[str]:
+def image_names(path: str | Path) -> list[str]:
     """The image names of a prediction file as they first occur, each once; checks it as `read_predictions` does."""
     return [name for name, _ in read_predictions(path)]
 

@@ -1,4 +1,4 @@
-"""Random access to a prediction file: where each picture's rows lie, in whatever order they stand."""
+"""Random access to a prediction file: where each image's rows lie, in whatever order they stand."""
 
 import csv
 import io
@@ -18,9 +18,9 @@ _FIELD_LIMIT = 1 << 27
 
 
 class PredictionsIndex:
-    """A prediction file that is read picture by picture, with one picture in memory at a time.
+    """A prediction file that is read image by image, with one image in memory at a time.
 
-    Columns, classes and rows may come in any order. Where rows of a picture stand together, one place is kept for all
+    Columns, classes and rows may come in any order. Where rows of an image stand together, one place is kept for all
     of them, else one for each row.
 
     Parameters
@@ -56,17 +56,17 @@ class PredictionsIndex:
         return columns
 
     def _scan(self, file: BinaryIO) -> None:
-        """Find the runs of rows of one picture: which picture, where they begin and end, and on which line."""
+        """Find the runs of rows of one image: which image, where they begin and end, and on which line."""
         place = self._columns.index(COLUMNS[0])
         numbers: dict[str, int] = {}
-        pictures, starts, ends, lines = (array("q") for _ in range(4))
+        images, starts, ends, lines = (array("q") for _ in range(4))
         current, at = None, file.tell()
         for number, row in _rows(file, first=2):
             name = _cell(row, place)
             if name is not None and name != current:
                 if current is not None:
                     ends.append(at)
-                pictures.append(numbers.setdefault(name, len(numbers)))
+                images.append(numbers.setdefault(name, len(numbers)))
                 starts.append(at)
                 lines.append(number)
                 current = name
@@ -74,7 +74,7 @@ class PredictionsIndex:
         if current is not None:
             ends.append(at)
         self._numbers = numbers
-        owners = np.array(pictures, np.int64)
+        owners = np.array(images, np.int64)
         order = np.argsort(owners, kind="stable")
         self._runs = np.column_stack([np.array(each, np.int64)[order] for each in (starts, ends, lines)])
         self._first = np.searchsorted(owners[order], np.arange(len(numbers) + 1))
@@ -85,11 +85,11 @@ class PredictionsIndex:
         return list(self._numbers)
 
     def cells(self, name: str) -> list[str]:
-        """The 29 run lengths of a picture in anatomy order.
+        """The 29 run lengths of an image in anatomy order.
 
         Raises
         ------
-        HandboneError: an unknown, missing or repeated class, or a malformed row. KeyError: no such picture.
+        HandboneError: an unknown, missing or repeated class, or a malformed row. KeyError: no such image.
         """
         number = self._numbers[name]
         texts: dict[str, str] = {}
@@ -111,7 +111,7 @@ class PredictionsIndex:
         return [texts[bone] for bone in anatomy.NAMES]
 
     def _read(self, rows: Iterator[list[str]], name: str, first_line: int, texts: dict[str, str]) -> None:
-        """Add a picture's rows, the first of which is on `first_line`, to its texts by class."""
+        """Add an image's rows, the first of which is on `first_line`, to its texts by class."""
         count, columns = len(self._columns), [self._columns.index(column) for column in COLUMNS[1:]]
         for row in rows:
             if not row:

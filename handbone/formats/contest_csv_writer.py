@@ -3,7 +3,7 @@
 from pathlib import Path
 
 from handbone.formats.contest_csv import PredictionsWriter
-from handbone.plugins.writing import PredictedPicture
+from handbone.plugins.writing import PredictedImage
 
 
 class ContestWriter:
@@ -12,10 +12,10 @@ class ContestWriter:
     def __init__(self, folder: Path):
         self._table = PredictionsWriter(folder / "predictions.csv").__enter__()
 
-    def write(self, picture: PredictedPicture) -> None:
-        """Add a picture's 29 rows."""
-        self._table.write(picture.name, picture.masks)
+    def write(self, image: PredictedImage) -> None:
+        """Add an image's 29 rows."""
+        self._table.write(image.name, image.masks)
 
     def close(self) -> None:
-        """Sort the rows by picture and write the file."""
+        """Sort the rows by image and write the file."""
         self._table.__exit__(None, None, None)

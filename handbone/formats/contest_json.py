@@ -1,4 +1,4 @@
-"""The contest's layout: `train/DCM/ID001/NAME.png` with `train/outputs_json/ID001/NAME.json`, and so under `test/`."""
+"""The contest layout: `train/DCM/ID001/NAME.png` with `train/outputs_json/ID001/NAME.json`, and so under `test/`."""
 
 import json
 from dataclasses import dataclass, field
@@ -11,62 +11,64 @@ from handbone.core.errors import HandboneError
 from handbone.core.findings import Finding
 from handbone.core.labels import Labels
 from handbone.core.samples import Sample, relative_to
-from handbone.formats.folder import pictures_under, side_and_person
-from handbone.formats.image_files import picture_size_hw, stem_of
+from handbone.formats.folder import images_under, side_and_patient
+from handbone.formats.image_files import image_size_hw, stem_of
 from handbone.formats.labels_builder import LabelsBuilder
 
-PARTS = ("train", "test")
-PICTURES, ANNOTATIONS = "DCM", "outputs_json"
+SPLITS = ("train", "test")
+IMAGES, ANNOTATIONS = "DCM", "outputs_json"
 
 
 def fits(root: Path) -> bool:
     """Whether a folder looks like the contest's."""
-    return any((root / part / PICTURES).is_dir() for part in (*PARTS, "."))
+    return any((root / split / IMAGES).is_dir() for split in (*SPLITS, "."))
 
 
 @dataclass(frozen=True)
 class Contest:
-    """A folder with `train` and `test` (or one of them), or one such part alone, which is then taken for training."""
+    """A folder with `train` and `test` (or one of them), or one such split alone, which is then taken for training."""
 
     root: Path
     class_map: dict[str, str] = field(default_factory=dict)
     name: str = "contest"
 
     def list_samples(self) -> tuple[list[Sample], list[Finding]]:
-        """Every picture; findings name pictures without annotation (training part) and annotations without picture."""
+        """Every image; findings name images without annotation (training split) and annotations without image."""
         samples: list[Sample] = []
         problems: list[Finding] = []
-        parts = [part for part in PARTS if (self.root / part / PICTURES).is_dir()]
-        for part in parts or ["."]:
-            self._list_part(part, samples, problems)
+        splits = [split for split in SPLITS if (self.root / split / IMAGES).is_dir()]
+        for split in splits or ["."]:
+            self._list_split(split, samples, problems)
         return samples, problems
 
-    def _list_part(self, part: str, samples: list[Sample], problems: list[Finding]) -> None:
-        pictures, annotations = self.root / part / PICTURES, self.root / part / ANNOTATIONS
+    def _list_split(self, split: str, samples: list[Sample], problems: list[Finding]) -> None:
+        images, annotations = self.root / split / IMAGES, self.root / split / ANNOTATIONS
         files = {p.relative_to(annotations).with_suffix(""): p for p in sorted(annotations.rglob("*.json"))}
-        for image in pictures_under(pictures):
-            place = image.relative_to(pictures).with_name(stem_of(image))
+        for image in images_under(images):
+            place = image.relative_to(images).with_name(stem_of(image))
             annotation = files.pop(place, None)
-            if annotation is None and part != "test":
+            if annotation is None and split != "test":
                 missing = relative_to((annotations / place).with_suffix(".json"), self.root)
-                remedy = f"add {missing}; until then the picture is not used for training"
+                remedy = f"add {missing}; until then the image is not used for training"
                 file = relative_to(image, self.root)
-                problems.append(Finding("error", "no-annotation", file, "the picture has no annotation", remedy))
-            side, stem = side_and_person(stem_of(image))
-            person = place.parts[0] if len(place.parts) > 1 else stem
-            samples.append(Sample(image.name, image, annotation, person, side, "test" if part == "test" else "train"))
+                problems.append(Finding("error", "no-annotation", file, "the image has no annotation", remedy))
+            side, stem = side_and_patient(stem_of(image))
+            patient_id = place.parts[0] if len(place.parts) > 1 else stem
+            samples.append(
+                Sample(image.name, image, annotation, patient_id, side, "test" if split == "test" else "train")
+            )
         for place, path in files.items():
-            remedy = f"add {relative_to((pictures / place).with_suffix('.png'), self.root)}, or remove the annotation"
+            remedy = f"add {relative_to((images / place).with_suffix('.png'), self.root)}, or remove the annotation"
             file = relative_to(path, self.root)
-            problems.append(Finding("error", "no-picture", file, "the annotation has no picture", remedy))
+            problems.append(Finding("error", "no-image", file, "the annotation has no image", remedy))
 
     def read_labels(self, sample: Sample) -> Labels:
-        """The outlines in the frame of the PNG; `metadata` and `filename` in the file are not believed."""
+        """The contours in the frame of the PNG; `metadata` and `filename` in the file are not believed."""
         content = read_json(sample.annotation)
         annotations = content.get("annotations") if isinstance(content, dict) else None
         if not isinstance(annotations, list):
             raise HandboneError("no list 'annotations' in this file", where=sample.annotation, remedy="export it again")
-        size_hw = picture_size_hw(sample.image)
+        size_hw = image_size_hw(sample.image)
         builder = LabelsBuilder(relative_to(sample.annotation, self.root), size_hw, self.class_map)
         _compare_header(content, sample, size_hw, builder)
         for annotation in annotations:
@@ -91,8 +93,8 @@ def _compare_header(content: dict, sample: Sample, size_hw: tuple[int, int], bui
     metadata = metadata if isinstance(metadata, dict) else {}
     said = metadata.get("height"), metadata.get("width")
     if None not in said and said != size_hw:
-        message = f"metadata says {said[1]} x {said[0]}, the picture has {size_hw[1]} x {size_hw[0]}"
-        remedy = "nothing needs doing: points are read in the picture's own pixels"
+        message = f"metadata says {said[1]} x {said[0]}, the image has {size_hw[1]} x {size_hw[0]}"
+        remedy = "nothing needs doing: points are read in the image's own pixels"
         builder.note("note", "metadata-size", message, remedy)
     named = content.get("filename")
     if named and Path(str(named)).name != sample.name:
@@ -101,7 +103,7 @@ def _compare_header(content: dict, sample: Sample, size_hw: tuple[int, int], bui
             remedy = "nothing needs doing: only the extension differs"
             builder.note("note", "filename-extension", message, remedy)
         else:
-            builder.note("warning", "filename-differs", message, "check that the outlines belong to this picture")
+            builder.note("warning", "filename-differs", message, "check that the contours belong to this image")
 
 
 def read_json(path: Path) -> Any:
@@ -123,7 +125,7 @@ def read_json(path: Path) -> Any:
 
 
 def as_points(value: Any) -> np.ndarray:
-    """(n, 2) points of a JSON list; an empty array, which no outline may be, where it isn't one."""
+    """(n, 2) points of a JSON list; an empty array, which no contour may be, where it isn't one."""
     try:
         return np.asarray(value, np.float64)
     except (TypeError, ValueError):

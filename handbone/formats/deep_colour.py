@@ -17,14 +17,14 @@ _WIDTH, _HEIGHT, _BITS, _COMPRESSION, _ORIENTATION, _SAMPLE_FORMAT = 256, 257, 2
 _FLOATS, _UNCOMPRESSED = 3, 1
 
 
-def is_deep_colour(picture: Image.Image) -> bool:
-    """Whether a picture, whose header was read, has several channels of 16 bits."""
-    if picture.format == "TIFF":
-        bits: Any = picture.tag_v2.get(_BITS, (1,))
+def is_deep_colour(image: Image.Image) -> bool:
+    """Whether an image, whose header was read, has several channels of 16 bits."""
+    if image.format == "TIFF":
+        bits: Any = image.tag_v2.get(_BITS, (1,))
         return len(bits) > 1 and max(bits) > 8
     # Of a PNG Pillow tells the depth only by how it unpacks the values.
-    raw = picture.tile[0][3] if picture.format == "PNG" and picture.tile else ""
-    return isinstance(raw, str) and ";16" in raw and picture.mode in ("RGB", "RGBA", "LA")
+    raw = image.tile[0][3] if image.format == "PNG" and image.tile else ""
+    return isinstance(raw, str) and ";16" in raw and image.mode in ("RGB", "RGBA", "LA")
 
 
 def float_tiff_header(path: Path) -> tuple[tuple[int, int], int] | None:

@@ -1,4 +1,4 @@
-"""Pictures alone, in a folder and the folders under it: for prediction."""
+"""Images alone, in a folder and the folders under it: for prediction."""
 
 import re
 from dataclasses import dataclass
@@ -8,38 +8,38 @@ from handbone.core.errors import HandboneError
 from handbone.core.findings import Finding
 from handbone.core.labels import Labels
 from handbone.core.samples import Sample
-from handbone.formats.image_files import is_picture, stem_of
+from handbone.formats.image_files import is_image, stem_of
 
 # Only the last part of a name says the side: names may hold further underscores.
 _SIDE = re.compile(r"[_-](R|L|right|left)$", re.IGNORECASE)
 
 
-def side_and_person(stem: str) -> tuple[str | None, str]:
+def side_and_patient(stem: str) -> tuple[str | None, str]:
     """The side that ends a file's stem ("hand_7_R" gives "R"; None without one), and the stem without it."""
     match = _SIDE.search(stem)
     return (match[1][0].upper(), stem[: match.start()]) if match else (None, stem)
 
 
-def pictures_under(root: Path) -> list[Path]:
-    """Picture files in a folder and the folders under it, sorted; hidden ones are left out."""
-    paths = (p for p in sorted(root.rglob("*")) if is_picture(p))
+def images_under(root: Path) -> list[Path]:
+    """Image files in a folder and the folders under it, sorted; hidden ones are left out."""
+    paths = (p for p in sorted(root.rglob("*")) if is_image(p))
     return [p for p in paths if not any(part.startswith(".") for part in p.relative_to(root).parts)]
 
 
 @dataclass(frozen=True)
 class Folder:
-    """A folder of pictures without labels."""
+    """A folder of images without labels."""
 
     root: Path
     name: str = "folder"
 
     def list_samples(self) -> tuple[list[Sample], list[Finding]]:
-        """Every picture, each its own person unless two names differ in their side only."""
+        """Every image, each its own patient unless two names differ in their side only."""
         samples = []
-        for path in pictures_under(self.root):
-            side, person = side_and_person(stem_of(path))
-            person = str(path.parent.relative_to(self.root) / person)
-            samples.append(Sample(path.name, path, None, person, side, "test"))
+        for path in images_under(self.root):
+            side, patient_id = side_and_patient(stem_of(path))
+            patient_id = str(path.parent.relative_to(self.root) / patient_id)
+            samples.append(Sample(path.name, path, None, patient_id, side, "test"))
         return samples, []
 
     def read_labels(self, sample: Sample) -> Labels:

@@ -18,11 +18,11 @@ class CocoSettings(Table):
     """Settings of COCO files."""
 
     segmentation: Literal["rle", "polygon"] = Field(
-        default="rle", description="rle: exact; polygon: outlines that can be edited, which lose holes"
+        default="rle", description="rle: exact; polygon: contours that can be edited, which lose holes"
     )
 
 
-def _picture(settings: NoSettings):
+def _image(settings: NoSettings):
     from handbone.formats.raster import read_raster
 
     return read_raster
@@ -48,13 +48,13 @@ def _contest_csv(settings: Any, *, folder: Path):
 
 @hookimpl
 def handbone_readers() -> list[ReaderSpec]:
-    """picture."""
+    """image."""
     return [
         ReaderSpec(
-            name="picture",
+            name="image",
             summary="PNG, JPEG, TIFF, WebP, BMP, GIF and JPEG 2000 of any depth, grey or colour",
             extensions=_EXTENSIONS,
-            build=_picture,
+            build=_image,
         )
     ]
 
@@ -65,10 +65,10 @@ def handbone_writers() -> list[WriterSpec]:
     return [
         WriterSpec(
             name="coco",
-            summary="annotations.json of all pictures, as COCO's tools read it",
+            summary="annotations.json of all images, as COCO's tools read it",
             build=_coco,
             settings=CocoSettings,
         ),
-        WriterSpec(name="png", summary="NAME/BONE.png, black and white, 29 a picture", build=_png),
+        WriterSpec(name="png", summary="NAME/BONE.png, black and white, 29 an image", build=_png),
         WriterSpec(name="contest_csv", summary="predictions.csv with the contest's three columns", build=_contest_csv),
     ]

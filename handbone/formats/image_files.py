@@ -9,24 +9,24 @@ from handbone.core.errors import HandboneError
 from handbone.core.radiograph import ImageHeader, Radiograph
 from handbone.formats import readers
 
-#: Whether a radiograph shows bones dark and is turned round: as its own test says, or as a person knows.
+#: Whether a radiograph shows bones dark and is turned round: as its own test says, or as a user knows.
 Invert = Literal["auto", "yes", "no"]
-#: Pictures of more pixels are refused before they are decoded, unless a person gives another limit.
+#: Images of more pixels are refused before they are decoded, unless a user gives another limit.
 MAX_PIXELS = 200_000_000
 _FRAME = re.compile(r"(.+)#([1-9][0-9]{0,5})", re.DOTALL)
 
 
-def is_picture(path: Path) -> bool:
+def is_image(path: Path) -> bool:
     """Whether a path is a file that a reader knows by its extension or, where it has none of theirs, by its content.
 
-    `NAME#2`, the second picture of a file that holds several, is one, too.
+    `NAME#2`, the second image of a file that holds several, is one, too.
     """
     file, _ = split_frame(path)
     return file.is_file() and bool(readers.candidates(file))
 
 
 def split_frame(path: str | Path) -> tuple[Path, int]:
-    """A file and the number of the picture in it that a path means: `scan.tif#2` is the second one of `scan.tif`.
+    """A file and the number of the image in it that a path means: `scan.tif#2` is the second one of `scan.tif`.
 
     A file whose own name ends so means itself.
     """
@@ -38,9 +38,9 @@ def split_frame(path: str | Path) -> tuple[Path, int]:
 
 
 def frames_of(path: str | Path) -> Iterator[Path]:
-    """The pictures that a file holds, as paths that `read_picture` and the others take, from its header alone.
+    """The images that a file holds, as paths that `read_image` and the others take, from its header alone.
 
-    One picture is the file's own path; several are `NAME#1`, `NAME#2` and so on.
+    One image is the file's own path; several are `NAME#1`, `NAME#2` and so on.
 
     Raises
     ------
@@ -52,11 +52,11 @@ def frames_of(path: str | Path) -> Iterator[Path]:
 
 
 def header_of(path: str | Path) -> ImageHeader:
-    """Size and number of pictures of a file, without decoding it where its reader can tell.
+    """Size and number of images of a file, without decoding it where its reader can tell.
 
     Raises
     ------
-    HandboneError: the file does not exist or is no picture; names the file.
+    HandboneError: the file does not exist or is no image; names the file.
     """
     file, _ = split_frame(path)
     provider = readers.provider_of(file)
@@ -70,7 +70,7 @@ def header_of(path: str | Path) -> ImageHeader:
 
 
 def size_of(path: str | Path) -> tuple[int, int]:
-    """Height and width of a picture as shown, from its header where its reader can tell.
+    """Height and width of an image as shown, from its header where its reader can tell.
 
     Raises
     ------
@@ -80,7 +80,7 @@ def size_of(path: str | Path) -> tuple[int, int]:
 
 
 def check_pixels(path: str | Path, max_pixels: int = MAX_PIXELS) -> None:
-    """Refuse a picture of too many pixels before it takes memory.
+    """Refuse an image of too many pixels before it takes memory.
 
     Raises
     ------
@@ -92,21 +92,21 @@ def check_pixels(path: str | Path, max_pixels: int = MAX_PIXELS) -> None:
         raise HandboneError(what, where=path, remedy="make it smaller, or give a larger --max-pixels")
 
 
-def read_picture(path: str | Path, *, invert: Invert = "auto", max_pixels: int = MAX_PIXELS) -> Radiograph:
+def read_image(path: str | Path, *, invert: Invert = "auto", max_pixels: int = MAX_PIXELS) -> Radiograph:
     """Decode a radiograph with the reader that is registered for its kind of file.
 
     A file that no reader knows is tried by the built-in one, which tells what it is by its content.
 
     Parameters
     ----------
-    path: of a file, or `NAME#2` for the second picture of one that holds several.
+    path: of a file, or `NAME#2` for the second image of one that holds several.
     invert: whether the file's values are turned round; "auto": where `is_inverted` says so. What the file itself says
         of its values (a DICOM's photometric interpretation) has been heeded before.
-    max_pixels: a picture of more is refused before it is decoded.
+    max_pixels: an image of more is refused before it is decoded.
 
     Raises
     ------
-    HandboneError: the file does not exist, is cut, is too large, or is no picture; names the file. Or two packages can
+    HandboneError: the file does not exist, is cut, is too large, or is no image; names the file. Or two packages can
         read it.
     """
     file, frame = split_frame(path)
@@ -114,17 +114,17 @@ def read_picture(path: str | Path, *, invert: Invert = "auto", max_pixels: int =
     if readers.is_builtin(provider) or provider.spec.header is not None:
         check_pixels(file, max_pixels)
     read = readers.built(provider.spec)
-    picture = read(file) if frame == 1 else read(file, frame)
-    return picture if invert == "auto" else picture.as_inverted(invert == "yes")
+    image = read(file) if frame == 1 else read(file, frame)
+    return image if invert == "auto" else image.as_inverted(invert == "yes")
 
 
-def picture_size_hw(path: str | Path) -> tuple[int, int]:
-    """Height and width of a picture as shown; see `size_of`."""
+def image_size_hw(path: str | Path) -> tuple[int, int]:
+    """Height and width of an image as shown; see `size_of`."""
     return size_of(path)
 
 
 def stem_of(name: str | Path) -> str:
-    """A picture's base name without its extension; the whole of one that ends in none, such as a DICOM's 1.2.840.1.
+    """An image's base name without its extension; the whole of one that ends in none, such as a DICOM's 1.2.840.1.
 
     >>> stem_of("hands/scan.tif#2")
     'scan#2'

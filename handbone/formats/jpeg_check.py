@@ -22,7 +22,7 @@ class JpegLayout:
     ----------
     bits: a sample, 8 or 12; 0 where the file ends before it says so.
     lossless: whether the values are coded as JPEG lossless.
-    end: where the marker stands that ends the picture; None where it is missing.
+    end: where the marker stands that ends the image; None where it is missing.
     """
 
     bits: int = 0
@@ -31,7 +31,7 @@ class JpegLayout:
 
 
 def layout_of(data: bytes) -> JpegLayout:
-    """Walk the markers of a JPEG file from its start to the end of its first picture."""
+    """Walk the markers of a JPEG file from its start to the end of its first image."""
     at, bits, lossless = 2, 0, False
     while at + 4 <= len(data):
         if data[at] != 0xFF:
@@ -66,16 +66,16 @@ def _next_marker(data: bytes, at: int) -> int:
 
 
 def is_complete(data: bytes, end: int) -> bool:
-    """Whether a JPEG file holds all values of its picture, although it ends as a whole one does.
+    """Whether a JPEG file holds all values of its image, although it ends as a whole one does.
 
     Other values are put before the end marker, at `end`. A decoder that has what it needs never reads them; one that
-    runs out of values does, and the picture changes.
+    runs out of values does, and the image changes.
     """
     return all(np.array_equal(_reduced(data[:end] + tail + b"\xff\xd9"), _reduced(data)) for tail in _tails())
 
 
 def _tails() -> list[bytes]:
-    """Values of no meaning, among restart markers for pictures that are coded in intervals."""
+    """Values of no meaning, among restart markers for images that are coded in intervals."""
     values = np.random.default_rng(0).integers(1, 255, _TAIL, np.uint8)
     restarts = b"".join(
         values[at : at + 64].tobytes() + bytes((0xFF, _RESTARTS[at // 64 % 8])) for at in range(0, _TAIL, 64)
@@ -84,7 +84,7 @@ def _tails() -> list[bytes]:
 
 
 def _reduced(data: bytes) -> np.ndarray:
-    with Image.open(io.BytesIO(data), formats=("JPEG",)) as picture:
+    with Image.open(io.BytesIO(data), formats=("JPEG",)) as image:
         # An eighth of the size is decoded from the same coded values, but much faster.
-        picture.draft(None, (_REDUCED, _REDUCED))
-        return np.asarray(picture)
+        image.draft(None, (_REDUCED, _REDUCED))
+        return np.asarray(image)

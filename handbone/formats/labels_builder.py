@@ -1,4 +1,4 @@
-"""Outlines from annotations of any format, gathered with what is odd about each."""
+"""Contours from annotations of any format, gathered with what is odd about each."""
 
 from collections.abc import Iterable
 
@@ -8,27 +8,27 @@ from handbone import anatomy
 from handbone.core.errors import UnknownNameError
 from handbone.core.findings import Finding
 from handbone.core.labels import Labels
-from handbone.core.polygons import Rings
+from handbone.core.polygons import Polygons
 
 
 class LabelsBuilder:
-    """Gathers the outlines of one picture from annotations and notes what is odd about each.
+    """Gathers the contours of one image from annotations and notes what is odd about each.
 
     Parameters
     ----------
     file: the annotation file's path as findings shall name it.
-    size_hw: size of the picture.
+    size_hw: size of the image.
     class_map: foreign class names to bone names.
     """
 
     def __init__(self, file: str, size_hw: tuple[int, int], class_map: dict[str, str]):
         self._file, self._size_hw, self._class_map = file, size_hw, class_map
-        self._rings: Rings = {}
+        self._polygons: Polygons = {}
         self._order: list[int] = []
         self._problems: list[Finding] = []
 
     def note(self, severity: str, rule: str, message: str, remedy: str) -> None:
-        """Record a finding about this picture's annotation."""
+        """Record a finding about this image's annotation."""
         self._problems.append(Finding(severity, rule, self._file, message, remedy))
 
     def bone(self, label: object) -> int | None:
@@ -41,38 +41,36 @@ class LabelsBuilder:
         self.note("error", "unknown-label", error.what, remedy)
         return None
 
-    def add(self, bone: int, ring: np.ndarray) -> None:
-        """Add one outline (n, 2) of a bone."""
+    def add(self, bone: int, polygon: np.ndarray) -> None:
+        """Add one contour (n, 2) of a bone."""
         name = anatomy.NAMES[bone]
-        if ring.ndim != 2 or ring.shape[1] != 2 or len(ring) < 3 or not np.isfinite(ring).all():
-            message = f"an outline of {name} is not a list of three or more points (x, y)"
-            self.note("error", "broken-outline", message, "draw it again; until then this outline is left out")
+        if polygon.ndim != 2 or polygon.shape[1] != 2 or len(polygon) < 3 or not np.isfinite(polygon).all():
+            message = f"a contour of {name} is not a list of three or more points (x, y)"
+            self.note("error", "broken-outline", message, "draw it again; until then this contour is left out")
             return
-        low, high = ring.min(0), ring.max(0)
+        low, high = polygon.min(0), polygon.max(0)
         height, width = self._size_hw
         if high[0] < 0 or high[1] < 0 or low[0] > width - 1 or low[1] > height - 1:
-            message = f"an outline of {name} lies wholly outside the picture of {width} x {height}"
-            self.note(
-                "error", "outside-picture", message, "check that the outline belongs to this picture and its size"
-            )
+            message = f"a contour of {name} lies wholly outside the image of {width} x {height}"
+            self.note("error", "outside-image", message, "check that the contour belongs to this image and its size")
         elif (low < -1).any() or high[0] > width or high[1] > height:
-            message = f"points of {name} lie outside the picture of {width} x {height}"
-            self.note("warning", "points-outside", message, "nothing needs doing: the outline is clipped at the edge")
+            message = f"points of {name} lie outside the image of {width} x {height}"
+            self.note("warning", "points-outside", message, "nothing needs doing: the contour is clipped at the edge")
         self._order.append(bone)
-        self._rings.setdefault(bone, []).append(ring.astype(np.float32))
+        self._polygons.setdefault(bone, []).append(polygon.astype(np.float32))
 
     def finish(self, expected: Iterable[int] = range(anatomy.COUNT)) -> Labels:
         """The labels, with findings about the annotations as a whole."""
-        missing = [anatomy.NAMES[b] for b in expected if b not in self._rings]
+        missing = [anatomy.NAMES[b] for b in expected if b not in self._polygons]
         if missing:
-            message = f"no outline for {', '.join(missing)}"
-            remedy = "outline them if they are visible; training takes them as absent from the picture"
+            message = f"no contour for {', '.join(missing)}"
+            remedy = "outline them if they are visible; training takes them as absent from the image"
             self.note("warning", "missing-bones", message, remedy)
-        several = [anatomy.NAMES[b] for b in sorted(self._rings) if len(self._rings[b]) > 1]
+        several = [anatomy.NAMES[b] for b in sorted(self._polygons) if len(self._polygons[b]) > 1]
         if several:
-            message = f"several outlines for {', '.join(several)}"
-            self.note("note", "several-outlines", message, "they are taken as one mask; check that none is mislabelled")
+            message = f"several contours for {', '.join(several)}"
+            self.note("note", "several-contours", message, "they are taken as one mask; check that none is mislabelled")
         if self._order != sorted(self._order):
             message = "annotations are not in the order of the bones"
             self.note("note", "unordered", message, "nothing needs doing: labels count, not positions")
-        return Labels(self._size_hw, dict(sorted(self._rings.items())), tuple(self._problems))
+        return Labels(self._size_hw, dict(sorted(self._polygons.items())), tuple(self._problems))

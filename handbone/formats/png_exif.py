@@ -1,4 +1,4 @@
-"""The EXIF block of a PNG file, which Pillow gives only once it has decoded the picture."""
+"""The EXIF block of a PNG file, which Pillow gives only once it has decoded the image."""
 
 from typing import BinaryIO
 

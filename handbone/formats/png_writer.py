@@ -1,4 +1,4 @@
-"""One PNG a bone, for tools that read masks as pictures."""
+"""One PNG a bone, for tools that read masks as images."""
 
 from pathlib import Path
 
@@ -6,7 +6,7 @@ import cv2
 import numpy as np
 
 from handbone.anatomy import NAMES
-from handbone.plugins.writing import PredictedPicture
+from handbone.plugins.writing import PredictedImage
 
 # Masks compress well at any level; the highest take many times as long.
 _COMPRESSION = 1
@@ -18,12 +18,12 @@ class PngWriter:
     def __init__(self, folder: Path):
         self._folder = folder
 
-    def write(self, picture: PredictedPicture) -> None:
-        """Write a picture's 29 masks."""
-        folder = self._folder / picture.stem
+    def write(self, image: PredictedImage) -> None:
+        """Write an image's 29 masks."""
+        folder = self._folder / image.stem
         folder.mkdir()
         for bone, name in enumerate(NAMES):
-            values = picture.masks.mask(bone).view(np.uint8) * np.uint8(255)
+            values = image.masks.mask(bone).view(np.uint8) * np.uint8(255)
             done, data = cv2.imencode(".png", values, [cv2.IMWRITE_PNG_COMPRESSION, _COMPRESSION])
             assert done
             (folder / f"{name}.png").write_bytes(data.tobytes())

@@ -21,7 +21,7 @@ from handbone.formats.jpeg_check import is_complete, layout_of
 from handbone.formats.png_exif import exif_of_png
 
 _FORMATS = ("PNG", "JPEG", "TIFF", "BMP", "WEBP", "GIF", "JPEG2000", "PPM")
-# Only these hold several pictures of equal standing: of an animated PNG the first is the picture.
+# Only these hold several images of equal standing: of an animated PNG the first is the image.
 _OF_FRAMES = ("TIFF", "GIF", "WEBP")
 _ORIENTATION, _SUBFILE, _PHOTOMETRIC, _SAMPLE_FORMAT, _BITS = 274, 254, 262, 339, 258
 _SAVE_AS = "save it as PNG or as uncompressed TIFF, or leave it out"
@@ -33,24 +33,24 @@ _MOST_PACKED = 1100
 
 
 def read_raster(path: Path, frame: int = 1) -> Radiograph:
-    """Decode a picture in the orientation in which viewers show it, grey over its own range, bones bright.
+    """Decode an image in the orientation in which viewers show it, grey over its own range, bones bright.
 
     Colour becomes grey (BT.601), transparent parts and values that are no numbers black.
 
     Parameters
     ----------
-    frame: which picture of a file that holds several, from 1.
+    frame: which image of a file that holds several, from 1.
 
     Raises
     ------
-    HandboneError: the file does not exist, is cut, is no picture, or its decoder complains; names the file.
+    HandboneError: the file does not exist, is cut, is no image, or its decoder complains; names the file.
     """
     if only_opencv := _only_opencv(path):
         (values, clear), orientation = decode_by_opencv(path), only_opencv[1]
         bits = values.dtype.itemsize * 8
     else:
-        with _opened(path) as picture:
-            values, clear, bits, orientation = _of_frame(picture, path, frame)
+        with _opened(path) as image:
+            values, clear, bits, orientation = _of_frame(image, path, frame)
     image = stretched(values, clear)
     inverted = is_inverted(image)
     if inverted:
@@ -61,16 +61,16 @@ def read_raster(path: Path, frame: int = 1) -> Radiograph:
 
 
 def raster_header(path: Path) -> ImageHeader:
-    """Size and number of pictures of a file, from its header alone.
+    """Size and number of images of a file, from its header alone.
 
     Raises
     ------
-    HandboneError: the file does not exist or is no picture.
+    HandboneError: the file does not exist or is no image.
     """
     if only_opencv := _only_opencv(path):
         return ImageHeader(shown_size_hw(*only_opencv))
-    with _opened(path, whole=False) as picture:
-        return _header(picture)
+    with _opened(path, whole=False) as image:
+        return _header(image)
 
 
 def _only_opencv(path: Path) -> tuple[tuple[int, int], int] | None:
@@ -85,28 +85,28 @@ def _only_opencv(path: Path) -> tuple[tuple[int, int], int] | None:
         return header
 
 
-def _of_frame(picture: Image.Image, path: Path, frame: int) -> tuple[np.ndarray, np.ndarray | None, int, int]:
+def _of_frame(image: Image.Image, path: Path, frame: int) -> tuple[np.ndarray, np.ndarray | None, int, int]:
     """Values (H, W) as shown, where they are transparent, bits a value, and the orientation in the file."""
-    header = _header(picture)
+    header = _header(image)
     if not 1 <= frame <= header.frames:
-        what = f"it holds {header.frames} picture{'s' if header.frames > 1 else ''}, and no picture {frame}"
+        what = f"it holds {header.frames} image{'s' if header.frames > 1 else ''}, and no image {frame}"
         raise HandboneError(what, where=path, remedy="ask for one that is there")
-    _check_length(picture, path)
-    page = _pages(picture)[frame - 1]
-    picture.seek(page)
-    orientation = _orientation(picture)
-    if is_deep_colour(picture):
-        picture.load()  # OpenCV hides what libtiff and libpng complain of
+    _check_length(image, path)
+    page = _pages(image)[frame - 1]
+    image.seek(page)
+    orientation = _orientation(image)
+    if is_deep_colour(image):
+        image.load()  # OpenCV hides what libtiff and libpng complain of
         return *decode_by_opencv(path, page=page, orientation=orientation), 16, orientation
-    bits = {"1": 1, "F": 32, "I": 32}.get(picture.mode, 16 if ";16" in picture.mode else 8)
-    if picture.format == "TIFF":
-        bits = max(picture.tag_v2.get(_BITS, (1,)))
-    return *_decode(picture), bits, orientation
+    bits = {"1": 1, "F": 32, "I": 32}.get(image.mode, 16 if ";16" in image.mode else 8)
+    if image.format == "TIFF":
+        bits = max(image.tag_v2.get(_BITS, (1,)))
+    return *_decode(image), bits, orientation
 
 
 @contextlib.contextmanager
 def _opened(path: Path, *, whole: bool = True) -> Iterator[Image.Image]:
-    """A picture whose header was read; whatever goes wrong with it becomes an error that names the file.
+    """An image whose header was read; whatever goes wrong with it becomes an error that names the file.
 
     whole: whether a file that turns out to be cut is refused.
     """
@@ -117,8 +117,8 @@ def _opened(path: Path, *, whole: bool = True) -> Iterator[Image.Image]:
             if head.startswith(b"\xff\xd8"):
                 _check_jpeg(path, head + file.read(), whole=whole)
             file.seek(0)
-            with Image.open(file, formats=_FORMATS) as picture:
-                yield picture
+            with Image.open(file, formats=_FORMATS) as image:
+                yield image
     except HandboneError:
         raise
     except UnidentifiedImageError:
@@ -157,7 +157,7 @@ def _check_kind(path: Path, head: bytes) -> None:
 def _unknown_coding(path: Path, head: bytes) -> str:
     kind = kind_of(head)
     if kind is None:
-        return "this is no picture of a kind that is known"
+        return "this is no image of a kind that is known"
     compression = tiff_compression(path)
     coded = f"coded by compression {compression}" if compression not in (None, 1) else "coded in a way"
     return f"this is {kind.name} that is damaged, or {coded} that nothing here decodes"
@@ -173,74 +173,72 @@ def _check_jpeg(path: Path, data: bytes, *, whole: bool) -> None:
         raise HandboneError("the JPEG file is cut", where=path, remedy=_REMEDY)
 
 
-def _header(picture: Image.Image) -> ImageHeader:
-    return ImageHeader(shown_size_hw(_stored_hw(picture), _orientation(picture)), len(_pages(picture)))
+def _header(image: Image.Image) -> ImageHeader:
+    return ImageHeader(shown_size_hw(_stored_hw(image), _orientation(image)), len(_pages(image)))
 
 
-def _stored_hw(picture: Image.Image) -> tuple[int, int]:
-    if picture.format == "TIFF":  # of these Pillow tells the size as shown
-        return int(picture.tag_v2[257]), int(picture.tag_v2[256])
-    return picture.height, picture.width
+def _stored_hw(image: Image.Image) -> tuple[int, int]:
+    if image.format == "TIFF":  # of these Pillow tells the size as shown
+        return int(image.tag_v2[257]), int(image.tag_v2[256])
+    return image.height, image.width
 
 
-def _orientation(picture: Image.Image) -> int:
-    exif = exif_of_png(picture.fp) if picture.format == "PNG" else picture.getexif()
+def _orientation(image: Image.Image) -> int:
+    exif = exif_of_png(image.fp) if image.format == "PNG" else image.getexif()
     value = exif.get(_ORIENTATION, 1)
     return value if isinstance(value, int) and 1 <= value <= 8 else 1
 
 
-def _pages(picture: Image.Image) -> list[int]:
-    """Numbers of the pictures in a file, from 0; a TIFF's reduced copies of a picture are none."""
-    if picture.format not in _OF_FRAMES or getattr(picture, "n_frames", 1) == 1:
+def _pages(image: Image.Image) -> list[int]:
+    """Numbers of the images in a file, from 0; a TIFF's reduced copies of an image are none."""
+    if image.format not in _OF_FRAMES or getattr(image, "n_frames", 1) == 1:
         return [0]
-    if picture.format != "TIFF":
-        return list(range(picture.n_frames))
-    at, full = picture.tell(), []
-    for page in range(picture.n_frames):
-        picture.seek(page)
-        if not int(picture.tag_v2.get(_SUBFILE, 0)) & 1:
+    if image.format != "TIFF":
+        return list(range(image.n_frames))
+    at, full = image.tell(), []
+    for page in range(image.n_frames):
+        image.seek(page)
+        if not int(image.tag_v2.get(_SUBFILE, 0)) & 1:
             full.append(page)
-    picture.seek(at)
+    image.seek(at)
     return full or [0]
 
 
-def _check_length(picture: Image.Image, path: Path) -> None:
+def _check_length(image: Image.Image, path: Path) -> None:
     """Refuse a file that is too short for the pixels it claims, before memory is taken for them."""
-    pixels, size = picture.width * picture.height, path.stat().st_size
-    if picture.format == "PNG" and pixels // 8 > size * _MOST_PACKED:
-        what = f"it claims {picture.width} x {picture.height} pixels in {size} bytes"
+    pixels, size = image.width * image.height, path.stat().st_size
+    if image.format == "PNG" and pixels // 8 > size * _MOST_PACKED:
+        what = f"it claims {image.width} x {image.height} pixels in {size} bytes"
         raise HandboneError(what, where=path, remedy=_REMEDY)
 
 
-def _decode(picture: Image.Image) -> tuple[np.ndarray, np.ndarray | None]:
+def _decode(image: Image.Image) -> tuple[np.ndarray, np.ndarray | None]:
     """Values (H, W) as shown, and where they are transparent, bool (H, W) or None."""
-    tags: Any = picture.tag_v2 if picture.format == "TIFF" else {}
+    tags: Any = image.tag_v2 if image.format == "TIFF" else {}
     sample_format, bits, photometric = (tags.get(tag) for tag in (_SAMPLE_FORMAT, _BITS, _PHOTOMETRIC))
-    picture = ImageOps.exif_transpose(picture)
-    key = picture.info.get("transparency")
-    if picture.mode in ("PA", "LA", "La", "RGBA", "RGBa") or (
-        key is not None and picture.mode in ("1", "L", "P", "RGB")
-    ):
-        return _on_black(picture.convert("RGBA"))
-    if picture.mode == "LAB":
-        picture = picture.getchannel("L")
-    elif picture.mode in ("CMYK", "YCbCr", "HSV", "P"):
-        picture = picture.convert("RGB")
-    values = np.asarray(picture.convert("L") if picture.mode in ("RGB", "1") else picture)
+    image = ImageOps.exif_transpose(image)
+    key = image.info.get("transparency")
+    if image.mode in ("PA", "LA", "La", "RGBA", "RGBa") or (key is not None and image.mode in ("1", "L", "P", "RGB")):
+        return _on_black(image.convert("RGBA"))
+    if image.mode == "LAB":
+        image = image.getchannel("L")
+    elif image.mode in ("CMYK", "YCbCr", "HSV", "P"):
+        image = image.convert("RGB")
+    values = np.asarray(image.convert("L") if image.mode in ("RGB", "1") else image)
     clear = values == key if key is not None and values.dtype.itemsize > 1 else None
     if sample_format and sample_format[0] == 2 and values.dtype.itemsize * 8 == bits[0]:
         values = values.view(values.dtype.str.replace("u", "i"))
     elif sample_format == (1,) and values.dtype == np.int32:
         values = values.view(np.uint32)
-    if photometric == 0 and picture.mode.startswith("I"):  # white is zero; of 8 bits Pillow turns them
+    if photometric == 0 and image.mode.startswith("I"):  # white is zero; of 8 bits Pillow turns them
         values = values.max() - values
     return values, clear
 
 
-def _on_black(picture: Image.Image) -> tuple[np.ndarray, np.ndarray | None]:
-    """Grey values (H, W) of an RGBA picture, and where nothing of it is seen."""
-    alpha = np.asarray(picture.getchannel("A"))
-    values = np.asarray(picture.convert("RGB").convert("L"))
+def _on_black(image: Image.Image) -> tuple[np.ndarray, np.ndarray | None]:
+    """Grey values (H, W) of an RGBA image, and where nothing of it is seen."""
+    alpha = np.asarray(image.getchannel("A"))
+    values = np.asarray(image.convert("RGB").convert("L"))
     if alpha.min() < 255:
         values = (values * (alpha / np.float32(255))).astype(np.float32)
         return values, alpha == 0

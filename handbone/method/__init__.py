@@ -1,1 +1,1 @@
-"""The method: `coarse`, `crop`, `refine` and `merge` are its steps, in this order; `two_stage` joins them."""
+"""The method: `coarse`, `roi`, `refine` and `merge` are its steps, in this order; `two_stage` joins them."""

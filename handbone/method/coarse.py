@@ -1,4 +1,4 @@
-"""The first stage: one network reads the whole picture, letterboxed."""
+"""The first stage: one network reads the whole image, letterboxed."""
 
 from collections.abc import Sequence
 
@@ -6,18 +6,18 @@ import numpy as np
 
 from handbone.core.bone_probabilities import BoneProbabilities
 from handbone.core.frame import Frame
-from handbone.data.grid_dataset import GridDataset, LabelledPicture
+from handbone.data.grid_dataset import GridDataset, LabelledImage
 from handbone.data.view import view
 from handbone.method.tta import PLAIN, View, tta_mean
 from handbone.training.inference import Predictor
 
 
 class CoarseDataset(GridDataset):
-    """Whole pictures, letterboxed to the network's size. See `GridDataset`."""
+    """Whole images, letterboxed to the network's size. See `GridDataset`."""
 
-    def frame_of(self, picture: LabelledPicture, rng: np.random.Generator) -> Frame:
+    def frame_of(self, radiograph: LabelledImage, rng: np.random.Generator) -> Frame:
         """The letterbox."""
-        return Frame.letterbox(picture.size_hw, (self.size, self.size))
+        return Frame.letterbox(radiograph.size_hw, (self.size, self.size))
 
 
 def predict_coarse(
@@ -29,15 +29,15 @@ def predict_coarse(
     flip: bool = False,
     views: Sequence[View] = PLAIN,
 ) -> BoneProbabilities:
-    """All bones of a picture of any size, in the picture's own pixels.
+    """All bones of an image of any size, in the image's own pixels.
 
     Parameters
     ----------
     predictor: the coarse network.
     image: float32 (H, W) in [0, 1].
     size: side of the network's grid.
-    frame: where it looks; by default the whole picture, letterboxed.
-    flip: average with the prediction of the mirrored picture.
+    frame: where it looks; by default the whole image, letterboxed.
+    flip: average with the prediction of the mirrored image.
     views: the mean of these, see `handbone.method.tta`.
     """
 

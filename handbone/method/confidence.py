@@ -5,7 +5,7 @@ import numpy as np
 from handbone.anatomy import NAMES
 from handbone.core.bone_masks import BoneMasks
 from handbone.core.bone_probabilities import BoneProbabilities
-from handbone.method.two_stage import Outcome
+from handbone.method.two_stage import MethodResult
 
 
 def confidences(probabilities: BoneProbabilities, masks: BoneMasks) -> dict[str, float]:
@@ -18,10 +18,10 @@ def confidences(probabilities: BoneProbabilities, masks: BoneMasks) -> dict[str,
     return values
 
 
-def confidence_of(outcome: Outcome, masks: BoneMasks) -> dict[str, float]:
-    """Name of each bone that was found to the chance that its mask is right, and that there is a hand at all.
+def confidence_of(outcome: MethodResult, masks: BoneMasks) -> dict[str, float]:
+    """Name of each bone that was found to the probability that its mask is right, and that there is a hand at all.
 
-    The chance is the calibrated one where the weights have one, else the mean probability inside the mask.
+    The probability is the calibrated one where the weights have one, else the mean probability inside the mask.
     """
     hand = 1.0 if outcome.hand is None else outcome.hand.probability
     if outcome.presence is None:

@@ -10,8 +10,8 @@ from handbone.core.box import Box
 
 
 @dataclass(frozen=True)
-class Evidence:
-    """Two masks of a bone compared inside the refiner's window.
+class MergeEvidence:
+    """Two masks of a bone compared inside the refiner's ROI.
 
     Parameters
     ----------
@@ -19,7 +19,7 @@ class Evidence:
     area_ratio: later over earlier area; None without an earlier mask.
     shift: distance of the centroids in square roots of the earlier area; None where a mask is empty.
     before, after: mean probability inside the earlier and inside the later mask; 0 where it is empty.
-    elsewhere: whether the earlier mask lies outside the window.
+    elsewhere: whether the earlier mask lies outside the ROI.
     prior_before, prior_after: Dice of the earlier and of the later mask with what the anatomical prior makes of all
         masks; None where it was not asked.
     """
@@ -36,11 +36,11 @@ class Evidence:
 
 @dataclass(frozen=True, eq=False)
 class Comparison:
-    """Earlier and later probabilities of a picture, and the part of it in which they are compared.
+    """Earlier and later probabilities of an image, and the part of it in which they are compared.
 
     Parameters
     ----------
-    before, after: in the picture's pixels. threshold: where they become masks.
+    before, after: in the image's pixels. threshold: where they become masks.
     box: half-open; inside: bool (h, w), which of its pixels count.
     """
 
@@ -50,14 +50,14 @@ class Comparison:
     box: Box
     inside: np.ndarray
 
-    def of(self, bone: int, masks: tuple[BoneMasks, BoneMasks]) -> Evidence:
+    def of(self, bone: int, masks: tuple[BoneMasks, BoneMasks]) -> MergeEvidence:
         """The evidence for one bone; masks: both sides at the threshold."""
         part = Box.around(m.boxes_xyxy[bone].tolist() for m in masks).shared(self.box)
         inside = self.inside[part.inside(self.box)]
-        old, new = (window_mask(m, bone, part) & inside for m in masks)
+        old, new = (roi_mask(m, bone, part) & inside for m in masks)
         old_area, new_area = int(np.count_nonzero(old)), int(np.count_nonzero(new))
         if not (old_area and new_area):
-            return Evidence(
+            return MergeEvidence(
                 agreement=0.0 if old_area or new_area else 1.0,
                 area_ratio=0.0 if old_area else None,
                 before=_mean_inside(self.before, bone, part, old),
@@ -65,7 +65,7 @@ class Comparison:
                 elsewhere=not old_area and bool(masks[0].present()[bone]),
             )
         shared = int(np.count_nonzero(old & new))
-        return Evidence(
+        return MergeEvidence(
             agreement=round(2 * shared / (old_area + new_area), 4),
             area_ratio=round(new_area / old_area, 4),
             shift=round(float(np.hypot(*(_centroid_xy(new) - _centroid_xy(old))) / np.sqrt(old_area)), 4),
@@ -74,8 +74,8 @@ class Comparison:
         )
 
 
-def window_mask(masks: BoneMasks, bone: int, box: Box) -> np.ndarray:
-    """The part `box` of a bone's mask, bool (h, w), without making the mask of the whole picture."""
+def roi_mask(masks: BoneMasks, bone: int, box: Box) -> np.ndarray:
+    """The part `box` of a bone's mask, bool (h, w), without making the mask of the whole image."""
     return box.cut(masks.crops[bone], masks.boxes_xyxy[bone].tolist())
 
 

@@ -1,6 +1,6 @@
-"""Whether a picture shows a hand at all, and which of the bones found in it belong to that hand.
+"""Whether an image shows a hand at all, and which of the bones found in it belong to that hand.
 
-Networks find bones in chests, feet and portraits, too, and are sure of them. What such pictures lack is a hand: many
+Networks find bones in chests, feet and portraits, too, and are sure of them. What such images lack is a hand: many
 bones that lie where one pose of one hand has them. The decision weighs that, and no single bone's probability.
 """
 
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 _FREE = 4.0
 # Bones beyond those, each weighted by its probability and by how well all fit, from which a hand is likelier than not,
 # and over how many the chance rises. 60 whole hands (48 synthetic, 12 radiographs) have 17 to 25, half hands 6.5 to 16,
-# 33 pictures without a hand at most 4.9: feet, whose bones lie alike, and ribs.
+# 33 images without a hand at most 4.9: feet, whose bones lie alike, and ribs.
 _ENOUGH, _SLOPE = 5.7, 0.8
 # With fewer bones than these a pose is too uncertain to take bones away.
 _FEWEST_INLIERS = 8
@@ -31,13 +31,13 @@ _LIKELY = 0.5
 
 @dataclass(frozen=True)
 class HandEvidence:
-    """What speaks for a hand in a picture.
+    """What speaks for a hand in an image.
 
     Parameters
     ----------
     found: whether a hand is claimed.
     probability: 0 to 1, that there is one.
-    evidence: number of bones that speak for it, beyond those that any picture could have.
+    evidence: number of bones that speak for it, beyond those that any image could have.
     inliers: how many bones lie where one pose has them; 0 where nobody looked for a hand.
     outliers: names of bones that do not, and are not claimed.
     side: "R" or "L", as in radiographs that show the back of the hand; "" if unknown.
@@ -56,7 +56,7 @@ class HandEvidence:
 
 
 def weigh_hand(probabilities: BoneProbabilities, threshold: float, location: "Location | None") -> HandEvidence:
-    """What the bones of a picture say together of a hand in it.
+    """What the bones of an image say together of a hand in it.
 
     Parameters
     ----------
@@ -69,7 +69,7 @@ def weigh_hand(probabilities: BoneProbabilities, threshold: float, location: "Lo
         return HandEvidence(there, float(there), 0.0, 0)
     fits = fit_pose(masks.centroids_xy(), tuple(range(anatomy.COUNT)))
     fit = fits[0] if fits else None
-    inliers, side = fit.agreeing if fit else (), _side(fits)
+    inliers, side = fit.inliers if fit else (), _side(fits)
     evidence = _evidence(probabilities, fits, location.score)
     probability = float(1 / (1 + np.exp(-(evidence - _ENOUGH) / _SLOPE)))
     found = probability >= _LIKELY
@@ -85,27 +85,27 @@ def claimed(probabilities: BoneProbabilities, hand: HandEvidence) -> BoneProbabi
 
 
 def hand_found(hand: HandEvidence | None) -> bool:
-    """Whether a picture is said to show a hand; where nobody looked, it is."""
+    """Whether an image is said to show a hand; where nobody looked, it is."""
     return hand is None or hand.found
 
 
 def _evidence(probabilities: BoneProbabilities, fits: "tuple[PoseFit, PoseFit] | None", score: float) -> float:
-    """Bones that speak for a hand. score: of the look at the whole picture, 0 to 1, see `locate`."""
+    """Bones that speak for a hand. score: of the look at the whole image, 0 to 1, see `locate`."""
     if fits is None:
         return 0.0
     peaks = probabilities.peak()
-    inside = float(sum(peaks[bone] for bone in fits[0].agreeing))
-    # A window at the picture's edge may lose bones that the look at the whole picture had.
+    inside = float(sum(peaks[bone] for bone in fits[0].inliers))
+    # An ROI at the image's edge may lose bones that the look at the whole image had.
     bones = max(inside, score * anatomy.COUNT)
     return max(bones - _FREE, 0.0) * (1 - fits[0].cost)
 
 
 def _outliers(fit: PoseFit, *, found: bool) -> Sequence[int]:
-    return fit.straying if found and len(fit.agreeing) >= _FEWEST_INLIERS else ()
+    return fit.outliers if found and len(fit.inliers) >= _FEWEST_INLIERS else ()
 
 
 def _side(fits: "tuple[PoseFit, PoseFit] | None") -> str:
-    """The standard pose is a right hand, seen from its back; its mirror image a left one."""
+    """The canonical pose is a right hand, seen from its back; its mirror image a left one."""
     if fits is None or fits[1].cost - fits[0].cost < 0.02:
         return ""
     return "L" if fits[0].mirrored else "R"

@@ -1,4 +1,4 @@
-"""Finding the hand: one look at the whole picture, other turns and the mirror image where it seems turned, and the
+"""Finding the hand: one pass over the whole image, other turns and the mirror image where it seems turned, and the
 square in which the hand stands upright at a size that the coarse network knows well.
 """
 
@@ -13,17 +13,17 @@ from handbone.core.frame import Frame
 from handbone.method.coarse import predict_coarse
 from handbone.method.merge import paste_weight
 from handbone.method.pose.registration import PoseFit, fit_pose
-from handbone.method.postprocess import tidy
+from handbone.method.postprocess import postprocess
 from handbone.method.tta import PLAIN, View
 from handbone.training.inference import Predictor
 
-# A look that places so many of the 29 bones, weighted by their confidence, needs no other turn.
+# A pass that places so many of the 29 bones, weighted by their confidence, needs no other turn.
 _GOOD = 0.72
-# Below this a hand is not found, and the whole picture is read.
+# Below this a hand is not found, and the whole image is read.
 _FOUND = 0.3
 _FEATHER = 0.06
-# A look at a hand that lies about upright and fills the picture counts as much as the close reading: two views of one
-# hand err less than one. Length of the third metacarpal as a share of the look's side, and degrees.
+# A pass over a hand that lies about upright and fills the image counts as much as the close pass: two views of one
+# hand err less than one. Length of the third metacarpal as a share of the pass's side, and degrees.
 _SEEN_WELL = (0.15, 0.3)
 _UPRIGHT = 14.0
 _CLOSE_SHARE = 0.5
@@ -36,23 +36,23 @@ class Location:
 
     Parameters
     ----------
-    frame: picture to the grid that the coarse network reads.
-    found: whether the frame stands around a hand; else it is the whole picture.
+    frame: image to the grid that the coarse network reads.
+    found: whether the frame stands around a hand; else it is the whole image.
     score: 0 to 1, how many of the 29 bones lie where a hand has them, each weighted by its confidence.
-    quarter_turns: clockwise quarter turns of the picture in the look that showed the hand best.
-    mirrored_look: whether that look was at the mirrored picture.
-    looks: number of looks taken.
-    degrees: direction of the hand's axis, clockwise from the picture's upward axis.
-    thumb: the side of the picture, with the hand upright, on which the thumb lies: "left" or "right".
-    seen_well: whether the look itself is as good as the close reading.
+    quarter_turns: clockwise quarter turns of the image in the pass that showed the hand best.
+    mirrored_pass: whether that pass was at the mirrored image.
+    passes: number of passes taken.
+    degrees: direction of the hand's axis, clockwise from the image's upward axis.
+    thumb: the side of the image, with the hand upright, on which the thumb lies: "left" or "right".
+    seen_well: whether the pass itself is as good as the close pass.
     """
 
     frame: Frame
     found: bool
     score: float
     quarter_turns: int = 0
-    mirrored_look: bool = False
-    looks: int = 1
+    mirrored_pass: bool = False
+    passes: int = 1
     degrees: float = 0.0
     thumb: str = ""
     seen_well: bool = False
@@ -67,54 +67,54 @@ def predict_located(
     image: np.ndarray,
     size: int,
     *,
-    look_size: int,
+    pass_size: int,
     flip: bool = False,
     views: Sequence[View] = PLAIN,
 ) -> tuple[BoneProbabilities, Location]:
-    """All bones of a picture in which the hand may lie anywhere and any way round.
+    """All bones of an image in which the hand may lie anywhere and any way round.
 
     Parameters
     ----------
     predictor: the coarse network.
     image: float32 (H, W) in [0, 1].
-    size: side of the grid for the hand. look_size: side of the grid for the looks at the whole picture.
-    flip, views: as `predict_coarse`; views of the close reading only.
+    size: side of the grid for the hand. pass_size: side of the grid for the passes over the whole image.
+    flip, views: as `predict_coarse`; views of the close pass only.
     """
-    seen, place = locate(predictor, image, size, look_size=look_size, flip=flip)
+    seen, place = locate(predictor, image, size, pass_size=pass_size, flip=flip)
     if not place.found:
-        return tidy(predict_coarse(predictor, image, size, flip=flip, views=views)), place
+        return postprocess(predict_coarse(predictor, image, size, flip=flip, views=views)), place
     close = predict_coarse(predictor, image, size, frame=place.frame, flip=flip, views=views)
     return join(seen, close, place), place
 
 
 def join(seen: BoneProbabilities, close: BoneProbabilities, place: Location) -> BoneProbabilities:
-    """What the look at the whole picture and the close reading say together.
+    """What the pass over the whole image and the close pass say together.
 
     Parameters
     ----------
     seen, place: from `locate`, which found a hand.
-    close: what was read in the frame of `place`, in the picture's own pixels.
+    close: what was read in the frame of `place`, in the image's own pixels.
     """
     box, inside = paste_weight(place.frame, seen.size_hw, _FEATHER)
     share = _CLOSE_SHARE if place.seen_well else 1.0
-    # The square cuts the forearm: beyond it the look alone tells. Of other bones nothing lies there.
+    # The square cuts the forearm: beyond it the pass alone tells. Of other bones nothing lies there.
     forearm = seen.blend(close, (box, share * inside), _FOREARM)
     rest = tuple(bone for bone in range(anatomy.COUNT) if bone not in _FOREARM)
     whole = (0, 0, *seen.size_hw[::-1]), np.full(seen.size_hw, share, np.float32)
-    return tidy(forearm.blend(close, whole, rest))
+    return postprocess(forearm.blend(close, whole, rest))
 
 
 def locate(
-    predictor: Predictor, image: np.ndarray, size: int, *, look_size: int, flip: bool = False
+    predictor: Predictor, image: np.ndarray, size: int, *, pass_size: int, flip: bool = False
 ) -> tuple[BoneProbabilities, Location]:
-    """What the best look at the whole picture showed, and where to read closely. Parameters as `predict_located`."""
+    """What the best pass over the whole image showed, and where to read closely. Parameters as `predict_located`."""
     best: tuple[float, BoneProbabilities | None, PoseFit | None, int, bool] = (-1.0, None, None, 0, False)
-    looks = 0
+    passes = 0
     for turns, mirrored in ((0, False), (2, False), (1, False), (3, False), (0, True), (2, True), (1, True), (3, True)):
-        frame = turned(Frame.letterbox(image.shape, (look_size, look_size)), turns, mirrored=mirrored)
-        seen = tidy(predict_coarse(predictor, image, look_size, frame=frame, flip=flip))
+        frame = turned(Frame.letterbox(image.shape, (pass_size, pass_size)), turns, mirrored=mirrored)
+        seen = postprocess(predict_coarse(predictor, image, pass_size, frame=frame, flip=flip))
         score, fit = rate(seen)
-        looks += 1
+        passes += 1
         if score > best[0]:
             best = score, seen, fit, turns, mirrored
         if best[0] >= _GOOD:
@@ -122,17 +122,17 @@ def locate(
     score, seen, fit, turns, mirrored = best
     if fit is None or score < _FOUND:
         whole = Frame.letterbox(image.shape, (size, size))
-        return seen, Location(whole, False, round(max(score, 0.0), 4), looks=looks)
+        return seen, Location(whole, False, round(max(score, 0.0), 4), passes=passes)
     frame = fit.square(size)
     thumb = "right" if fit.mirrored else "left"
-    # In the look the picture is turned: what counts is how the hand stands there.
+    # In the pass the image is turned: what counts is how the hand stands there.
     tilt = abs((fit.degrees + 90 * turns + 180) % 360 - 180)
-    well = tilt < _UPRIGHT and _SEEN_WELL[0] < fit.unit_px / max(image.shape) < _SEEN_WELL[1]
-    return seen, Location(frame, True, round(score, 4), turns, mirrored, looks, round(fit.degrees, 2), thumb, well)
+    well = tilt < _UPRIGHT and _SEEN_WELL[0] < fit.mc3_length_px / max(image.shape) < _SEEN_WELL[1]
+    return seen, Location(frame, True, round(score, 4), turns, mirrored, passes, round(fit.degrees, 2), thumb, well)
 
 
 def turned(frame: Frame, quarter_turns: int, *, mirrored: bool = False) -> Frame:
-    """The same square of the picture, turned clockwise by quarters in the grid, then mirrored."""
+    """The same square of the image, turned clockwise by quarters in the grid, then mirrored."""
     middle = (frame.size_hw[0] - 1) / 2
     cosine, sine = ((1, 0), (0, 1), (-1, 0), (0, -1))[quarter_turns % 4]
     linear = np.array([[cosine, -sine], [sine, cosine]], np.float64)
@@ -143,10 +143,10 @@ def turned(frame: Frame, quarter_turns: int, *, mirrored: bool = False) -> Frame
 
 
 def rate(seen: BoneProbabilities) -> tuple[float, PoseFit | None]:
-    """How much of a hand was seen, 0 to 1, and how the standard pose lies in the picture."""
+    """How much of a hand was seen, 0 to 1, and how the canonical pose lies in the image."""
     masks = seen.threshold(0.5)
     fits = fit_pose(masks.centroids_xy(), tuple(range(anatomy.COUNT)))
     if fits is None:
         return 0.0, None
     peaks = seen.peak()
-    return float(sum(peaks[bone] for bone in fits[0].agreeing) / anatomy.COUNT), fits[0]
+    return float(sum(peaks[bone] for bone in fits[0].inliers) / anatomy.COUNT), fits[0]

@@ -1,4 +1,4 @@
-"""Refined masks back into the picture: blended without hard edges, and per bone only where they are credible."""
+"""Refined masks back into the image: blended without hard edges, and per bone only where they are credible."""
 
 from collections.abc import Callable, Iterable
 from dataclasses import asdict, dataclass, replace
@@ -9,8 +9,8 @@ from handbone.anatomy import NAMES
 from handbone.core.bone_probabilities import BoneProbabilities
 from handbone.core.box import Box
 from handbone.core.frame import Frame
-from handbone.method.calibration.gate import Gate, verdict
-from handbone.method.evidence import Comparison, Evidence
+from handbone.method.calibration.gate import Gate, accept
+from handbone.method.evidence import Comparison, MergeEvidence
 from handbone.recipe import schema
 
 
@@ -24,21 +24,21 @@ class Decision:
     used: whether the refined mask takes part in the result.
     reason: one clause.
     evidence: how the two masks compare.
-    harm: chance that the refined mask is the worse one, where the gate was calibrated for that.
-    region: name of the window.
+    degradation: probability that the refined mask is the worse one, where the gate was calibrated for that.
+    roi: name of the ROI.
     """
 
     bone: str
     used: bool
     reason: str
-    evidence: Evidence
-    harm: float | None = None
-    region: str = ""
+    evidence: MergeEvidence
+    degradation: float | None = None
+    roi: str = ""
 
     def to_json(self) -> dict:
         """The decision as flat JSON values."""
         values = asdict(self)
-        values["harm"] = None if self.harm is None else round(self.harm, 4)
+        values["degradation"] = None if self.degradation is None else round(self.degradation, 4)
         return {**values.pop("evidence"), **values}
 
 
@@ -60,28 +60,28 @@ def merge(
     threshold: float = 0.5,
     may_add: bool = True,
     gate: Gate | None = None,
-    region: str = "",
+    roi: str = "",
     plausible: Callable[[BoneProbabilities], np.ndarray | None] = lambda _: None,
 ) -> Merged:
-    """Blend the refined probabilities of `bones` into the coarse ones inside the window.
+    """Blend the refined probabilities of `bones` into the coarse ones inside the ROI.
 
     Parameters
     ----------
-    coarse, refined: both in the picture's pixels.
-    frame: the refiner's window.
+    coarse, refined: both in the image's pixels.
+    frame: the refiner's ROI.
     settings: the feather and the gate.
     bones: indices of the bones that may change; all others stay as they are.
     threshold: where probabilities become the masks that the gate compares.
-    may_add: whether a bone without a coarse mask may come from the refiner; not where no window could be placed, as
-        a refiner that reads a whole picture sees bones at a size that it does not know.
-    gate: calibrated chances of harm, beside the limits of the settings.
-    region: the window's name, for the decisions.
+    may_add: whether a bone without a coarse mask may come from the refiner; not where no ROI could be placed, as
+        a refiner that reads a whole image sees bones at a size that it does not know.
+    gate: calibrated chances of degradation, beside the limits of the settings.
+    roi: the ROI's name, for the decisions.
     plausible: gives (29,) how well masks agree with the anatomical prior, or None where nobody asks.
     """
     bones = tuple(bones)
     touched = Box.around(p.boxes_xyxy[bone].tolist() for p in (coarse, refined) for bone in bones)
     box, weight = paste_weight(frame, coarse.size_hw, settings.feather, within=touched)
-    # The gate compares only where the window would have its say: a metacarpal's far end is not the refiner's business.
+    # The gate compares only where the ROI would have its say: a metacarpal's far end is not the refiner's business.
     compared = Comparison(coarse, refined, threshold, box, weight > 0.5)
     masks = coarse.threshold(threshold), refined.threshold(threshold)
     before, after = plausible(coarse), None
@@ -92,28 +92,28 @@ def merge(
         evidence = compared.of(bone, masks)
         if after is not None:
             evidence = replace(evidence, prior_before=float(before[bone]), prior_after=float(after[bone]))
-        used, reason, harm = verdict(bone, evidence, settings, gate, may_add=may_add)
-        decisions.append(Decision(NAMES[bone], used, reason, evidence, harm, region))
+        used, reason, degradation = accept(bone, evidence, settings, gate, may_add=may_add)
+        decisions.append(Decision(NAMES[bone], used, reason, evidence, degradation, roi))
     chosen = tuple(bone for bone, decision in zip(bones, decisions, strict=True) if decision.used)
     blended = coarse.blend(refined, (box, weight), chosen) if chosen else coarse
     return Merged(blended, decisions)
 
 
 def paste_weight(
-    frame: Frame, picture_hw: tuple[int, int], feather: float, *, within: Box | None = None
+    frame: Frame, image_hw: tuple[int, int], feather: float, *, within: Box | None = None
 ) -> tuple[Box, np.ndarray]:
-    """The picture's box (x0, y0, x1, y1) around the window and the window's say in it, float32 (h, w) in [0, 1].
+    """The image's box (x0, y0, x1, y1) around the ROI and the ROI's say in it, float32 (h, w) in [0, 1].
 
-    The weight rises from 0 at the window's edge to 1 over the share `feather` of the window's side. Edges of the window
-    that lie outside the picture fade there, so that bones at the picture's edge lose nothing.
+    The weight rises from 0 at the ROI's edge to 1 over the share `feather` of the ROI's side. Edges of the ROI
+    that lie outside the image fade there, so that bones at the image's edge lose nothing.
 
     Parameters
     ----------
-    within: leave out what lies outside this box; by default the picture.
+    within: leave out what lies outside this box; by default the image.
     """
     low, high = np.floor(frame.corners_xy.min(0)), np.ceil(frame.corners_xy.max(0)) + 1
-    window = Box(*low.astype(int).tolist(), *high.astype(int).tolist())
-    box = window.shared(within or Box.whole(picture_hw))
+    roi = Box(*low.astype(int).tolist(), *high.astype(int).tolist())
+    box = roi.shared(within or Box.whole(image_hw))
     if box.is_empty:
         return Box(0, 0, 0, 0), np.zeros((0, 0), np.float32)
     x = np.arange(box.left, box.right, dtype=np.float32)

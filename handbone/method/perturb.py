@@ -1,4 +1,4 @@
-"""True masks made as wrong as a network's: moved, grown or shrunk, with wavy outlines and soft edges."""
+"""True masks made as wrong as a network's: moved, grown or shrunk, with wavy contours and soft edges."""
 
 import cv2
 import numpy as np
@@ -6,8 +6,8 @@ import numpy as np
 from handbone.core.bone_masks import BoneMasks
 from handbone.core.bone_probabilities import BoneProbabilities
 
-# Standard deviations of an outline's error as shares of the grid's side. Together 0.7 %: in a window around the wrist
-# carpals then agree with the truth by a Dice of about .94, as the coarse masks of `recipes/two_stage.toml` do.
+# Standard deviations of a contour's error as shares of the grid's side. Together 0.7 %: in an ROI around the wrist
+# carpals then agree with the ground truth by a Dice of about .94, as the coarse masks of `recipes/two_stage.toml` do.
 _SHIFT, _GROWTH, _WAVE = 0.003, 0.003, 0.006
 # Waves are about a sixth of a bone's box long.
 _KNOTS = 7
@@ -15,27 +15,27 @@ _KNOTS = 7
 _SOFT = (1.0, 3.0)
 
 
-def spoil(truth: BoneProbabilities, rng: np.random.Generator, strength: float = 1.0) -> BoneProbabilities:
+def perturb(ground_truth: BoneProbabilities, rng: np.random.Generator, strength: float = 1.0) -> BoneProbabilities:
     """What a network might have said of these bones; on the same grid, a bone without a mask stays without.
 
-    Each bone's signed distance to its outline is moved and changed smoothly, and becomes a logit.
+    Each bone's signed distance to its contour is moved and changed smoothly, and becomes a logit.
 
     Parameters
     ----------
-    truth: coverage of all bones on a square grid.
-    strength: times the usual error; 0 gives the true outlines with soft edges.
+    ground_truth: coverage of all bones on a square grid.
+    strength: times the usual error; 0 gives the true contours with soft edges.
     """
-    masks, side = truth.threshold(0.5), truth.size_hw[0]
-    parts = [_spoilt(masks, bone, side, rng, strength) for bone in range(len(masks.crops))]
-    return BoneProbabilities.from_crops(parts, truth.size_hw)
+    masks, side = ground_truth.threshold(0.5), ground_truth.size_hw[0]
+    parts = [_perturbed(masks, bone, side, rng, strength) for bone in range(len(masks.crops))]
+    return BoneProbabilities.from_crops(parts, ground_truth.size_hw)
 
 
-def _spoilt(
+def _perturbed(
     masks: BoneMasks, bone: int, side: int, rng: np.random.Generator, strength: float
 ) -> tuple[np.ndarray, tuple[int, int, int, int]]:
     if not masks.crops[bone].size:
         return np.zeros((0, 0), np.uint8), (0, 0, 0, 0)
-    # Room for outlines that move outwards, and for the soft edge.
+    # Room for contours that move outwards, and for the soft edge.
     room = int(np.ceil(4 * strength * (_SHIFT + _GROWTH + _WAVE) * side + 4 * _SOFT[1]))
     left, top = np.maximum(masks.boxes_xyxy[bone, :2] - room, 0).tolist()
     right, bottom = np.minimum(masks.boxes_xyxy[bone, 2:] + room, side).tolist()
@@ -47,7 +47,7 @@ def _spoilt(
     # The outline runs between pixels, half a pixel from both. Where nothing is beyond, OpenCV's distances are huge.
     distance = np.clip(within - beyond, -side, side) - (inside - np.float32(0.5))
     move = np.column_stack([np.eye(2), rng.normal(0, strength * _SHIFT * side, 2)])
-    # Beyond the window the bone goes on as it ends.
+    # Beyond the ROI the bone goes on as it ends.
     distance = cv2.warpAffine(distance, move, distance.shape[::-1], borderMode=cv2.BORDER_REPLICATE)
     knots = rng.normal(0, strength * _WAVE * side, (_KNOTS, _KNOTS)).astype(np.float32)
     wave = cv2.resize(knots, distance.shape[::-1], interpolation=cv2.INTER_CUBIC)

@@ -12,7 +12,7 @@ _REACH = 0.6
 _SEEN = 128  # of 255
 
 
-def tidy(probabilities: BoneProbabilities) -> BoneProbabilities:
+def postprocess(probabilities: BoneProbabilities) -> BoneProbabilities:
     """Keep, of each bone, its largest piece and what lies near it, and fill holes, which no outlined bone has.
 
     What was below one half stays, apart from the faint rim around what goes.
@@ -42,10 +42,10 @@ def _largest(crop: np.ndarray) -> np.ndarray:
 
 def _filled(crop: np.ndarray) -> np.ndarray:
     seen = (crop >= _SEEN).astype(np.uint8)
-    outlines, inner = cv2.findContours(seen, cv2.RETR_CCOMP, cv2.CHAIN_APPROX_NONE) if crop.size else ((), None)
+    contours, inner = cv2.findContours(seen, cv2.RETR_CCOMP, cv2.CHAIN_APPROX_NONE) if crop.size else ((), None)
     if inner is None or (inner[0, :, 3] < 0).all():
         return crop
-    outer = [o for o, (_, _, _, parent) in zip(outlines, inner[0], strict=True) if parent < 0]
+    outer = [o for o, (_, _, _, parent) in zip(contours, inner[0], strict=True) if parent < 0]
     whole = cv2.drawContours(np.zeros_like(seen), outer, -1, 1, -1).astype(bool)
     return np.where(whole, np.maximum(crop, _SEEN), crop).astype(np.uint8)
 

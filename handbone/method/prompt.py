@@ -1,4 +1,4 @@
-"""The third stage: a segment-anything network is shown the window and asked for each bone by its current mask."""
+"""The third stage: a segment-anything network is shown the ROI and asked for each bone by its current mask."""
 
 from collections.abc import Iterable
 from dataclasses import asdict, dataclass
@@ -17,7 +17,7 @@ from handbone.data.view import resized, view
 from handbone.method.calibration.gate import Gate
 from handbone.method.merge import Merged, merge
 from handbone.method.prompt_inputs import ask, seen_on_grid
-from handbone.method.roi_placement import FrameDecision, wrist_frame
+from handbone.method.roi_placement import RoiPlacement, place_roi
 from handbone.networks.prompters import build_prompter
 from handbone.plugins import Prompter
 from handbone.recipe import schema
@@ -25,8 +25,8 @@ from handbone.weights.network_file import WeightsCard, load_state, read_card, sa
 from handbone.weights.origin import as_made
 
 PROMPTER_FILE = "prompter.safetensors"
-#: Name of the window and of its decisions in records.
-PROMPT_WINDOW = "prompt"
+#: Name of the ROI and of its decisions in records.
+PROMPT_ROI = "prompt"
 
 # Bones that are decoded at once: eight of segment-anything's take half a gigabyte.
 _BATCH = 8
@@ -40,11 +40,11 @@ class PromptSettings(schema.Table):
     Parameters
     ----------
     encoder_id: of the prompter whose decoder this is; empty: not known.
-    gate: chances of harm, calibrated out of fold; None: the limits of `merge` and `prompt` alone decide.
+    gate: chances of degradation, calibrated out of fold; None: the limits of `merge` and `prompt` alone decide.
     """
 
     prompt: schema.Prompt
-    crop: schema.Crop = schema.Crop()
+    roi: schema.Roi = schema.Roi()
     merge: schema.Merge = schema.Merge()
     encoder_id: str = ""
     gate: Gate | None = None
@@ -52,7 +52,7 @@ class PromptSettings(schema.Table):
     @classmethod
     def from_recipe(cls, recipe: schema.Recipe, encoder_id: str = "") -> Self:
         """The settings of a recipe that has the stage."""
-        return cls(prompt=recipe.prompt, crop=recipe.crop, merge=recipe.merge, encoder_id=encoder_id)
+        return cls(prompt=recipe.prompt, roi=recipe.roi, merge=recipe.merge, encoder_id=encoder_id)
 
     @property
     def limits(self) -> schema.Merge:
@@ -85,7 +85,7 @@ class Answer:
 
 @dataclass(frozen=True, eq=False)
 class Prompted:
-    """The prompted bones in the picture's pixels, nothing elsewhere; one answer for each bone that was asked for."""
+    """The prompted bones in the image's pixels, nothing elsewhere; one answer for each bone that was asked for."""
 
     probabilities: BoneProbabilities
     answers: list[Answer]
@@ -101,13 +101,13 @@ def predict_prompted(
     settings: schema.Prompt,
     threshold: float = 0.5,
 ) -> Prompted:
-    """The chosen bones as the prompted network sees them; the window is embedded once for all of them.
+    """The chosen bones as the prompted network sees them; the ROI is embedded once for all of them.
 
     Parameters
     ----------
     image: float32 (H, W) in [0, 1].
-    frame: the window, on a grid of any size.
-    current: what is known so far, in the picture's pixels; bones without a mask in the window are not asked for.
+    frame: the ROI, on a grid of any size.
+    current: what is known so far, in the image's pixels; bones without a mask in the ROI are not asked for.
     bones: indices of the bones to ask for.
     settings: the prompts, and how answers are ranked.
     threshold: probability from which a pixel belongs to a bone.
@@ -122,7 +122,7 @@ def predict_prompted(
         for first in range(0, len(asked), _BATCH):
             part = asked[first : first + _BATCH]
             with torch.no_grad():
-                logits, iou = prompter.candidates(embedding, prompts.part(first, first + _BATCH))
+                logits, iou = prompter.candidates(embedding, prompts.rows(first, first + _BATCH))
             masks = current_masks(seen, part, threshold)
             taken, agreement = rank(logits.cpu(), iou.cpu(), masks, settings.iou_weight)
             for row, (bone, candidate) in enumerate(zip(part, taken.tolist(), strict=True)):
@@ -200,14 +200,14 @@ class PromptStage:
         self,
         image: np.ndarray,
         current: BoneProbabilities,
-        where: FrameDecision | None = None,
+        where: RoiPlacement | None = None,
         *,
         threshold: float = 0.5,
-    ) -> tuple[Merged, Prompted, FrameDecision]:
-        """Prompt in the refiner's window, or in one of its own without, and merge through the same gate."""
+    ) -> tuple[Merged, Prompted, RoiPlacement]:
+        """Prompt in the refiner's ROI, or in one of its own without, and merge through the same gate."""
         bones = select(self.settings.prompt.bones)
         if where is None:
-            where = wrist_frame(current.threshold(threshold), self.settings.crop, self.prompter.size, bones=bones)
+            where = place_roi(current.threshold(threshold), self.settings.roi, self.prompter.size, bones=bones)
         prompted = predict_prompted(
             self.prompter,
             image,
@@ -225,6 +225,6 @@ class PromptStage:
             bones=bones,
             threshold=threshold,
             gate=self.settings.gate,
-            region=PROMPT_WINDOW,
+            roi=PROMPT_ROI,
         )
         return merged, prompted, where

@@ -1,4 +1,4 @@
-"""Windows of pictures whose embeddings by a prompter's frozen encoder lie on disk."""
+"""ROIs of images whose embeddings by a prompter's frozen encoder lie on disk."""
 
 import hashlib
 from dataclasses import dataclass
@@ -8,23 +8,23 @@ import cv2
 import numpy as np
 
 from handbone.core.bone_probabilities import BoneProbabilities
-from handbone.core.files import whole_file
+from handbone.core.files import atomic_file
 from handbone.core.progress import track
 from handbone.data.grid_dataset import GridDataset
 from handbone.plugins import Prompter
 
 
 @dataclass(frozen=True, eq=False)
-class Window:
-    """A window of a picture: where its embedding lies, and the coverage of all bones on the prompter's mask grid."""
+class EmbeddedRoi:
+    """An ROI of an image: where its embedding lies, and the coverage of all bones on the prompter's mask grid."""
 
     embedding: Path
-    truth: BoneProbabilities
+    ground_truth: BoneProbabilities
 
 
 @dataclass(frozen=True)
 class EmbeddingCache:
-    """Embeddings on disk in half precision, found by what was embedded: the encoder and the window's very pixels.
+    """Embeddings on disk in half precision, found by what was embedded: the encoder and the ROI's very pixels.
 
     Parameters
     ----------
@@ -38,27 +38,27 @@ class EmbeddingCache:
         digest = hashlib.sha256(prompter.encoder_id.encode() + np.ascontiguousarray(grid).tobytes()).hexdigest()[:32]
         path = self.folder / digest[:2] / f"{digest}.npy"
         if not path.is_file():
-            with whole_file(path) as temporary:
+            with atomic_file(path) as temporary:
                 np.save(temporary, prompter.embed(grid).cpu().numpy().astype(np.float16))
         return path
 
 
-def embed_windows(
+def embed_rois(
     data: GridDataset, count: int, prompter: Prompter, cache: EmbeddingCache, description: str
-) -> list[Window]:
-    """Windows of a dataset, round after round through its pictures, each round with other random changes.
+) -> list[EmbeddedRoi]:
+    """ROIs of a dataset, round after round through its images, each round with other random changes.
 
     Parameters
     ----------
     data: at the prompter's size, see `handbone.method.refine.RefineDataset`.
-    count: how many windows. description: shown beside the progress bar.
+    count: how many ROIs. description: shown beside the progress bar.
     """
-    windows, side = [], prompter.mask_size
+    rois, side = [], prompter.mask_size
     for number in track(range(count), description):
         turn, index = divmod(number, len(data))
         data.set_epoch(turn)
         item = data[index]
         planes = (cv2.resize(plane, (side, side), interpolation=cv2.INTER_AREA) for plane in item["target"].numpy())
-        truth = BoneProbabilities.from_crops(((plane, (0, 0, side, side)) for plane in planes), (side, side))
-        windows.append(Window(cache.embed(prompter, item["image"][0].numpy()), truth))
-    return windows
+        ground_truth = BoneProbabilities.from_crops(((plane, (0, 0, side, side)) for plane in planes), (side, side))
+        rois.append(EmbeddedRoi(cache.embed(prompter, item["image"][0].numpy()), ground_truth))
+    return rois

@@ -14,7 +14,7 @@ from handbone.core.bone_masks import BoneMasks, shared_area
 from handbone.core.bone_probabilities import BoneProbabilities
 from handbone.core.box import Box
 from handbone.core.frame import Frame
-from handbone.method.evidence import window_mask
+from handbone.method.evidence import roi_mask
 from handbone.plugins import Prompts
 from handbone.recipe import schema
 
@@ -29,7 +29,7 @@ _SURE = 0.998
 
 
 def seen_on_grid(current: BoneProbabilities, frame: Frame) -> BoneProbabilities:
-    """The probabilities as a grid sees them: a value whose picture is the frame's grid."""
+    """The probabilities as a grid sees them: a value whose image is the frame's grid."""
     rows, columns = frame.size_hw
     parts = []
     for (left, top, right, bottom), crop in zip(current.boxes_xyxy.tolist(), current.crops, strict=True):
@@ -110,7 +110,7 @@ def core_points(masks: BoneMasks, bone: int, count: int) -> np.ndarray:
     others = np.zeros_like(mask)
     for other in np.flatnonzero(masks.present()).tolist():
         if other != bone and shared_area(masks, bone, masks, other):
-            others |= window_mask(masks, other, box)
+            others |= roi_mask(masks, other, box)
     depth, alone = _depth(mask), _depth(mask & ~others)
     if alone.max(initial=0) >= _ALONE * depth.max():
         depth = alone
@@ -136,7 +136,7 @@ def points_beside(masks: BoneMasks, bone: int, count: int) -> np.ndarray:
         if other == bone or not near:
             continue
         box = Box(*masks.boxes_xyxy[other].tolist())
-        depth = _depth(masks.crops[other] & ~window_mask(masks, bone, box))
+        depth = _depth(masks.crops[other] & ~roi_mask(masks, bone, box))
         row, column = np.unravel_index(depth.argmax(), depth.shape)
         if depth[row, column] >= _BESIDE * masks.size_hw[0]:
             found.append((column + box[0], row + box[1]))

@@ -1,6 +1,6 @@
-"""Fine-tuning of a prompter's mask decoder on windows whose embeddings were computed once.
+"""Fine-tuning of a prompter's mask decoder on ROIs whose embeddings were computed once.
 
-Not through the engine of `handbone.training`, which trains networks from pictures to 29 planes: here the picture's part
+Not through the engine of `handbone.training`, which trains networks from images to 29 planes: here the image's part
 is frozen and on disk, and what is learned is one small answer for each prompt.
 """
 
@@ -20,11 +20,11 @@ from torch.nn import functional
 from handbone.anatomy import select
 from handbone.core.bone_probabilities import BoneProbabilities
 from handbone.core.errors import HandboneError
-from handbone.core.files import whole_file
+from handbone.core.files import atomic_file
 from handbone.core.progress import console, progress_bar
-from handbone.method.perturb import spoil
+from handbone.method.perturb import perturb
 from handbone.method.prompt import current_masks, rank
-from handbone.method.prompt_embeddings import Window
+from handbone.method.prompt_embeddings import EmbeddedRoi
 from handbone.method.prompt_inputs import ask
 from handbone.networks.losses.build import build_loss
 from handbone.plugins import Prompter
@@ -50,7 +50,7 @@ class Tuning:
     ----------
     prompter: its decoder changes in place.
     settings: the prompts and, under `tune`, the training.
-    seed: of the masks that make the prompts, and of the windows' order.
+    seed: of the masks that make the prompts, and of the ROIs' order.
     """
 
     def __init__(self, prompter: Prompter, settings: schema.Prompt, seed: int):
@@ -63,8 +63,8 @@ class Tuning:
 
     def run(
         self,
-        train: Sequence[Window],
-        validation: Sequence[Window],
+        train: Sequence[EmbeddedRoi],
+        validation: Sequence[EmbeddedRoi],
         folder: Path,
         save: Callable[[Path, dict[str, Any]], Any],
     ) -> dict[str, Any]:
@@ -78,7 +78,7 @@ class Tuning:
 
         Returns
         -------
-        The summary: epoch (0: as it came), val_dice, val_dice_before, and val_dice_masks of the spoilt masks.
+        The summary: epoch (0: as it came), val_dice, val_dice_before, and val_dice_masks of the perturbed masks.
         """
         progress = self._resume(folder / "last.ckpt")
         if not progress.best:
@@ -104,15 +104,15 @@ class Tuning:
                 self._keep(folder, progress)
         best = progress.best
         console.print(
-            f"Dice on validation windows: {best['val_dice_masks']:.3f} of the masks that prompt, "
+            f"Dice on validation ROIs: {best['val_dice_masks']:.3f} of the masks that prompt, "
             f"{best['val_dice_before']:.3f} before tuning, {best['val_dice']:.3f} after epoch {best['epoch']}",
             highlight=False,
             soft_wrap=True,
         )
         return best
 
-    def _epoch(self, windows: Sequence[Window], epoch: int, advance: Callable[[int], None]) -> float:
-        order, batch = np.random.default_rng((self.seed, epoch)).permutation(len(windows)).tolist(), self.tune.batch
+    def _epoch(self, rois: Sequence[EmbeddedRoi], epoch: int, advance: Callable[[int], None]) -> float:
+        order, batch = np.random.default_rng((self.seed, epoch)).permutation(len(rois)).tolist(), self.tune.batch_size
         steps, total = -(-len(order) // batch), 0.0
         for step in range(steps):
             done = (epoch * steps + step) / (self.tune.epochs * steps)
@@ -121,60 +121,60 @@ class Tuning:
             chosen = order[step * batch : (step + 1) * batch]
             self.optimiser.zero_grad()
             for index in chosen:
-                loss = self.window_loss(windows[index], (self.seed, epoch, index))
+                loss = self.roi_loss(rois[index], (self.seed, epoch, index))
                 if loss is not None:
                     (loss / len(chosen)).backward()
                     total += float(loss.detach())
-            if self.tune.clip is not None:
-                torch.nn.utils.clip_grad_norm_(self.parameters, self.tune.clip)
+            if self.tune.gradient_clip_norm is not None:
+                torch.nn.utils.clip_grad_norm_(self.parameters, self.tune.gradient_clip_norm)
             self.optimiser.step()
             advance(len(chosen))
         if not math.isfinite(total):
             raise HandboneError(f"the loss is not finite in epoch {epoch + 1}", remedy="lower prompt.tune.lr")
-        return total / len(windows)
+        return total / len(rois)
 
-    def window_loss(self, window: Window, seed: tuple[int, ...]) -> Tensor | None:
-        """The loss of a window's bones, prompted by spoilt masks; None where it shows none of them.
+    def roi_loss(self, roi: EmbeddedRoi, seed: tuple[int, ...]) -> Tensor | None:
+        """The loss of an ROI's bones, prompted by perturbed masks; None where it shows none of them.
 
         All candidates learn: a prompt here means one bone, so none has another meaning to stand for. What each is
         worth is learned by the squared error of its predicted IoU, as segment-anything itself was trained.
         """
-        asked, logits, iou, _ = self._ask(window, seed)
+        asked, logits, iou, _ = self._ask(roi, seed)
         if not asked:
             return None
-        truth = _coverage(window.truth, asked).to(logits.device)[:, None].expand_as(logits)
-        # Each bone and candidate is judged on its own, as a channel of one picture.
-        loss = self.loss(logits.flatten(0, 1)[None], truth.flatten(0, 1)[None])
-        inside, true = logits.detach() > 0, truth > 0.5
+        ground_truth = _coverage(roi.ground_truth, asked).to(logits.device)[:, None].expand_as(logits)
+        # Each bone and candidate is judged on its own, as a channel of one image.
+        loss = self.loss(logits.flatten(0, 1)[None], ground_truth.flatten(0, 1)[None])
+        inside, true = logits.detach() > 0, ground_truth > 0.5
         real = (inside & true).sum((2, 3)) / (inside | true).sum((2, 3)).clamp(min=1)
         return loss + functional.mse_loss(iou, real)
 
     @torch.no_grad()
-    def validate(self, windows: Sequence[Window]) -> tuple[float, float]:
-        """Mean Dice of the answers that would be taken, and of the masks that prompted them, over windows and bones."""
+    def validate(self, rois: Sequence[EmbeddedRoi]) -> tuple[float, float]:
+        """Mean Dice of the answers that would be taken, and of the masks that prompted them, over ROIs and bones."""
         taken, before = [], []
-        for index, window in enumerate(windows):
-            asked, logits, iou, seen = self._ask(window, (self.seed, 2**31, index))
+        for index, roi in enumerate(rois):
+            asked, logits, iou, seen = self._ask(roi, (self.seed, 2**31, index))
             if not asked:
                 continue
-            masks, truth = current_masks(seen, asked, 0.5), _coverage(window.truth, asked) > 0.5
+            masks, ground_truth = current_masks(seen, asked, 0.5), _coverage(roi.ground_truth, asked) > 0.5
             chosen, _ = rank(logits.cpu(), iou.cpu(), masks, self.settings.iou_weight)
-            taken.append(_dice(logits.cpu()[torch.arange(len(asked)), chosen] > 0, truth))
-            before.append(_dice(masks, truth))
+            taken.append(_dice(logits.cpu()[torch.arange(len(asked)), chosen] > 0, ground_truth))
+            before.append(_dice(masks, ground_truth))
         if not taken:
-            raise HandboneError("no validation window shows any bone of prompt.bones", remedy="name other bones")
+            raise HandboneError("no validation ROI shows any bone of prompt.bones", remedy="name other bones")
         return float(torch.cat(taken).mean()), float(torch.cat(before).mean())
 
     def _ask(
-        self, window: Window, seed: tuple[int, ...]
+        self, roi: EmbeddedRoi, seed: tuple[int, ...]
     ) -> tuple[tuple[int, ...], Tensor | None, Tensor | None, BoneProbabilities]:
-        seen = spoil(window.truth, np.random.default_rng(seed), self.tune.jitter)
-        shown = window.truth.threshold(0.5).present()
+        seen = perturb(roi.ground_truth, np.random.default_rng(seed), self.tune.jitter)
+        shown = roi.ground_truth.threshold(0.5).present()
         bones = [bone for bone in self.bones if shown[bone]]
         asked, prompts = ask(seen, bones, self.prompter.size, self.settings, points=self.prompter.points)
         if not asked:
             return asked, None, None, seen
-        embedding = torch.from_numpy(np.load(window.embedding).astype(np.float32))
+        embedding = torch.from_numpy(np.load(roi.embedding).astype(np.float32))
         return asked, *self.prompter.candidates(embedding, prompts), seen
 
     def _resume(self, path: Path) -> _Progress:
@@ -188,10 +188,10 @@ class Tuning:
 
     def _keep(self, folder: Path, progress: _Progress) -> None:
         state = {"decoder": self.prompter.decoder.state_dict(), "optimiser": self.optimiser.state_dict()}
-        with whole_file(folder / "last.ckpt") as temporary:
+        with atomic_file(folder / "last.ckpt") as temporary:
             torch.save(state | vars(progress), temporary)
         with (
-            whole_file(folder / "history.csv") as temporary,
+            atomic_file(folder / "history.csv") as temporary,
             open(temporary, "w", newline="", encoding="utf-8") as file,
         ):
             writer = csv.DictWriter(file, HISTORY_COLUMNS)
@@ -199,15 +199,15 @@ class Tuning:
             writer.writerows(progress.rows)
 
 
-def _coverage(truth: BoneProbabilities, bones: Sequence[int]) -> Tensor:
+def _coverage(ground_truth: BoneProbabilities, bones: Sequence[int]) -> Tensor:
     """(B, m, m) float32 in [0, 1]."""
-    planes = np.zeros((len(bones), *truth.size_hw), np.float32)
+    planes = np.zeros((len(bones), *ground_truth.size_hw), np.float32)
     for plane, bone in zip(planes, bones, strict=True):
-        (left, top, right, bottom), crop = truth.crop(bone)
+        (left, top, right, bottom), crop = ground_truth.crop(bone)
         plane[top:bottom, left:right] = crop
     return torch.from_numpy(planes)
 
 
-def _dice(masks: Tensor, truth: Tensor) -> Tensor:
+def _dice(masks: Tensor, ground_truth: Tensor) -> Tensor:
     """(B,) Dice of bool masks (B, m, m)."""
-    return 2 * (masks & truth).sum((1, 2)) / (masks.sum((1, 2)) + truth.sum((1, 2))).clamp(min=1)
+    return 2 * (masks & ground_truth).sum((1, 2)) / (masks.sum((1, 2)) + ground_truth.sum((1, 2))).clamp(min=1)

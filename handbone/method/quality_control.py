@@ -1,4 +1,4 @@
-"""What of an outcome is not to be trusted, in words: anatomy checks that need no truth."""
+"""What of an outcome is not to be trusted, in words: anatomy checks that need no ground truth."""
 
 from dataclasses import asdict, dataclass
 from itertools import combinations
@@ -7,10 +7,10 @@ import numpy as np
 
 from handbone import anatomy
 from handbone.core.bone_masks import BoneMasks
-from handbone.core.polygons import ring_areas
+from handbone.core.polygons import polygon_areas
 from handbone.data.plausible import doubts, hand_unit
 from handbone.method.hands import hand_found
-from handbone.method.two_stage import Outcome
+from handbone.method.two_stage import MethodResult
 
 # A mask that is less likely right than this is shown, and flagged.
 _UNSURE = 0.8
@@ -32,7 +32,7 @@ class Flag:
 
     Parameters
     ----------
-    rule: "no-hand", "not-of-this-hand", "second-hand", "window", "missing", "left-out", "unsure", "unlike", "expected",
+    rule: "no-hand", "not-of-this-hand", "second-hand", "roi", "missing", "left-out", "unsure", "unlike", "expected",
         "same-place", "apart", a rule of `handbone.data.plausible`, or of what the file says.
     bones: names of the bones concerned.
     message: a clause.
@@ -47,45 +47,47 @@ class Flag:
         return asdict(self)
 
 
-def flags(outcome: Outcome, masks: BoneMasks) -> list[Flag]:
-    """Everything doubtful about the masks of an outcome, what concerns the whole picture first."""
+def flags(outcome: MethodResult, masks: BoneMasks) -> list[Flag]:
+    """Everything doubtful about the masks of an outcome, what concerns the whole image first."""
     found = []
     if not hand_found(outcome.hand):
         return [Flag("no-hand", (), "no hand was found, so no bone is outlined")]
     if outcome.hand is None and outcome.location is not None and not outcome.location.found:
-        found.append(Flag("no-hand", (), "no hand was found, so the picture was read as it is"))
+        found.append(Flag("no-hand", (), "no hand was found, so the image was read as it is"))
     if outcome.hand is not None and outcome.hand.outliers:
         message = "lies where this hand cannot have it, and is not claimed"
         found.append(Flag("not-of-this-hand", outcome.hand.outliers, message))
     for name, frame in outcome.frames.items():
         if frame.fallback != "none":
-            found.append(Flag("window", (), f"the {frame.fallback} window was used for {name}: {frame.reason}"))
+            found.append(Flag("roi", (), f"the {frame.fallback} ROI was used for {name}: {frame.reason}"))
     found += _unsure(outcome, masks)
     found += _unlike(outcome, masks)
-    rings = masks.rings()
-    found += [Flag(d.rule, tuple(anatomy.NAMES[b] for b in d.bones), d.message) for d in doubts(rings)]
-    unit = hand_unit(ring_areas(rings))
-    return [*found, *_same_place(masks), *(_apart(rings, unit) if unit > 0 else [])]
+    polygons = masks.polygons()
+    found += [Flag(d.rule, tuple(anatomy.NAMES[b] for b in d.bones), d.message) for d in doubts(polygons)]
+    unit = hand_unit(polygon_areas(polygons))
+    return [*found, *_same_place(masks), *(_apart(polygons, unit) if unit > 0 else [])]
 
 
-def _unsure(outcome: Outcome, masks: BoneMasks) -> list[Flag]:
+def _unsure(outcome: MethodResult, masks: BoneMasks) -> list[Flag]:
     present = masks.present()
     elsewhere = () if outcome.hand is None else [anatomy.INDEX[name] for name in outcome.hand.outliers]
-    chance = np.where(present, 1.0, 0.0) if outcome.presence is None else outcome.presence
-    chance = np.where(np.isin(np.arange(anatomy.COUNT), elsewhere) & ~present, -1.0, chance)
+    probability = np.where(present, 1.0, 0.0) if outcome.presence is None else outcome.presence
+    probability = np.where(np.isin(np.arange(anatomy.COUNT), elsewhere) & ~present, -1.0, probability)
     found = []
-    for bone in np.flatnonzero(~present & (chance > 0)):
-        message = f"a mask was left out: right with a chance of {chance[bone]:.2f}"
+    for bone in np.flatnonzero(~present & (probability > 0)):
+        message = f"a mask was left out: right with a probability of {probability[bone]:.2f}"
         found.append(Flag("left-out", (anatomy.NAMES[bone],), message))
-    gone = tuple(anatomy.NAMES[bone] for bone in np.flatnonzero(~present & (chance == 0)))
+    gone = tuple(anatomy.NAMES[bone] for bone in np.flatnonzero(~present & (probability == 0)))
     if gone:
         found.append(Flag("missing", gone, f"not seen: {', '.join(gone)}"))
-    for bone in np.flatnonzero(present & (chance < _UNSURE)):
-        found.append(Flag("unsure", (anatomy.NAMES[bone],), f"right with a chance of {chance[bone]:.2f} only"))
+    for bone in np.flatnonzero(present & (probability < _UNSURE)):
+        found.append(
+            Flag("unsure", (anatomy.NAMES[bone],), f"right with a probability of {probability[bone]:.2f} only")
+        )
     return found
 
 
-def _unlike(outcome: Outcome, masks: BoneMasks) -> list[Flag]:
+def _unlike(outcome: MethodResult, masks: BoneMasks) -> list[Flag]:
     """What the anatomical prior contradicts."""
     if outcome.prior is None:
         return []
@@ -116,12 +118,12 @@ def _same_place(masks: BoneMasks) -> list[Flag]:
     return found
 
 
-def _apart(rings: dict[int, list[np.ndarray]], unit: float) -> list[Flag]:
+def _apart(polygons: dict[int, list[np.ndarray]], unit: float) -> list[Flag]:
     found = []
     for first, second in sorted(anatomy.NEIGHBOURS):
         a, b = anatomy.INDEX[first], anatomy.INDEX[second]
-        if a in rings and b in rings:
-            gap = _gap(np.concatenate(rings[a]), np.concatenate(rings[b])) / unit
+        if a in polygons and b in polygons:
+            gap = _gap(np.concatenate(polygons[a]), np.concatenate(polygons[b])) / unit
             if gap > _APART:
                 found.append(Flag("apart", (first, second), f"lie {gap:.1f} lengths of a metacarpal apart"))
     return found

@@ -9,13 +9,13 @@ import numpy as np
 from handbone.anatomy import CARPALS
 from handbone.core.bone_masks import BoneMasks
 from handbone.core.frame import Frame
-from handbone.method.roi_placement import wrist_frame
+from handbone.method.roi_placement import place_roi
 from handbone.recipe import schema
 
-# Errors are measured on pictures that the coarse network was trained on, or on few: a refiner that never sees more than
-# those would be trained on perfect windows. Shares of the window's side, degrees, logarithm of scale.
+# Errors are measured on images that the coarse network was trained on, or on few: a refiner that never sees more than
+# those would be trained on perfect ROIs. Shares of the ROI's side, degrees, logarithm of scale.
 _LEAST = np.array([0.015, 0.015, 3.0, 0.03])
-# Wilder frames than this come from pictures whose coarse masks are useless; the gate deals with those.
+# Wilder frames than this come from images whose coarse masks are useless; the gate deals with those.
 _MOST = np.array([0.15, 0.15, 25.0, 0.3])
 
 
@@ -25,9 +25,9 @@ class FrameErrors:
 
     Parameters
     ----------
-    samples: (n, 4) per picture: shift in x and y (shares of the window's side), turn (degrees), growth (logarithm of
+    samples: (n, 4) per image: shift in x and y (shares of the ROI's side), turn (degrees), growth (logarithm of
         scale).
-    lost: pictures whose frame fell back to the whole picture or took the wrong hand; they are not among the samples.
+    lost: images whose frame fell back to the whole image or took the wrong hand; they are not among the samples.
     """
 
     samples: np.ndarray
@@ -76,15 +76,15 @@ def frame_error(frame: Frame, true_frame: Frame) -> np.ndarray | None:
 
 def measure_frame_errors(
     pairs: Iterable[tuple[BoneMasks, BoneMasks]],
-    settings: schema.Crop,
+    settings: schema.Roi,
     size: int,
     *,
     bones: Iterable[int] = CARPALS,
 ) -> FrameErrors:
-    """The errors of frames from coarse masks against those from true masks, over pairs (coarse, truth)."""
+    """The errors of frames from coarse masks against those from true masks, over pairs (coarse, ground truth)."""
     bones, samples, lost = tuple(bones), [], 0
-    for coarse, truth in pairs:
-        decisions = [wrist_frame(masks, settings, size, bones=bones) for masks in (coarse, truth)]
+    for coarse, ground_truth in pairs:
+        decisions = [place_roi(masks, settings, size, bones=bones) for masks in (coarse, ground_truth)]
         error = None
         if all(d.fallback != "whole" for d in decisions):
             error = frame_error(decisions[0].frame, decisions[1].frame)

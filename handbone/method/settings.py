@@ -12,15 +12,15 @@ from handbone.recipe import schema
 class RefinerSettings(schema.Table):
     """What a refiner needs beside its weights; kept in its weights file's card under the extra key `refiner`."""
 
-    crop: schema.Crop = schema.Crop()
+    roi: schema.Roi = schema.Roi()
     merge: schema.Merge = schema.Merge()
     bones: schema.Bones = Field(default=("wrist",), description="bones and groups that it returns")
     coarse_channels: bool = Field(default=False, description="it reads the coarse masks as further channels")
-    regions: tuple[schema.Region, ...] = Field(default=(), description="further windows")
-    roams: bool = Field(default=False, description="it has learned windows around any bone")
-    gate: Gate | None = Field(default=None, description="chances of harm, calibrated out of fold")
-    either_side: bool = Field(
-        default=True, description="it knows mirrored windows; one that was always shown a right hand errs there"
+    extra_rois: tuple[schema.ExtraRoi, ...] = Field(default=(), description="further ROIs")
+    random_rois: bool = Field(default=False, description="it has learned ROIs around any bone")
+    gate: Gate | None = Field(default=None, description="chances of degradation, calibrated out of fold")
+    flip_safe: bool = Field(
+        default=True, description="it knows mirrored ROIs; one that was always shown a right hand errs there"
     )
 
     @classmethod
@@ -28,13 +28,13 @@ class RefinerSettings(schema.Table):
         """The settings of a recipe; those of a recipe without a refiner are the defaults."""
         refine = recipe.refine or schema.Refine()
         return cls(
-            crop=recipe.crop,
+            roi=recipe.roi,
             merge=recipe.merge,
             bones=refine.bones,
             coarse_channels=refine.coarse_channels,
-            regions=refine.regions,
-            roams=refine.roam > 0,
-            either_side=refine.augment.flip > 0 or not recipe.crop.mirror,
+            extra_rois=refine.extra_rois,
+            random_rois=refine.random_roi_probability > 0,
+            flip_safe=refine.augment.flip > 0 or not recipe.roi.mirror,
         )
 
 
@@ -43,8 +43,8 @@ class CoarseSettings(schema.Table):
 
     find_hand: schema.Size | None = Field(
         default=None,
-        description="side of the looks that find the hand; None: it fills the picture",
+        description="side of the passes that find the hand; None: it fills the image",
     )
-    flip: bool = Field(default=False, description="average with the mirrored picture unless told otherwise")
+    flip: bool = Field(default=False, description="average with the mirrored image unless told otherwise")
     views: tuple[schema.ViewName, ...] = Field(default=(), description="average these views unless told otherwise")
     presence: Presence | None = Field(default=None, description="how sure a bone has to be")

@@ -1,4 +1,4 @@
-"""Pictures that show more than one hand: where each lies, and the outcome of each by itself."""
+"""Images that show more than one hand: where each lies, and the outcome of each by itself."""
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
@@ -13,10 +13,10 @@ from handbone.core.frame import Frame
 from handbone.method.coarse import predict_coarse
 from handbone.method.hands import hand_found
 from handbone.method.locate import Location, rate, turned
-from handbone.method.postprocess import tidy
-from handbone.method.two_stage import Outcome, TwoStage
+from handbone.method.postprocess import postprocess
+from handbone.method.two_stage import MethodResult, TwoStage
 
-# A hand is about 2.3 lengths of its third metacarpal wide and 3.5 long; another one in the picture may be smaller.
+# A hand is about 2.3 lengths of its third metacarpal wide and 3.5 long; another one in the image may be smaller.
 _LEAST_SIDES = (1.1, 1.9)
 # So much of 29 bones, each weighted by its probability, has to lie as in a hand; feet reach .4.
 _CLEAR = 0.6
@@ -27,17 +27,17 @@ _FOREARM = set(anatomy.select(("forearm",)))
 
 @dataclass(frozen=True, eq=False)
 class OneHand:
-    """One of the hands of a picture.
+    """One of the hands of an image.
 
     Parameters
     ----------
-    outcome: what the networks say of it, in the pixels of the whole picture.
-    region: the part of the picture that they were shown; no other hand lies in it.
-    others: how many further hands the picture shows.
+    outcome: what the networks say of it, in the pixels of the whole image.
+    area: the part of the image that they were shown; no other hand lies in it.
+    others: how many further hands the image shows.
     """
 
-    outcome: Outcome
-    region: Box
+    outcome: MethodResult
+    area: Box
     others: int = 0
 
 
@@ -48,54 +48,54 @@ class _Hand(NamedTuple):
     with_forearm: Box
 
 
-# One look at a part of a picture: the hand in it; None without a clear one.
+# One look at a part of an image: the hand in it; None without a clear one.
 _Look = Callable[[Box], _Hand | None]
 
 
 def predict_hands(method: TwoStage, image: np.ndarray, *, every: bool = True) -> list[OneHand]:
-    """Each hand of a picture by itself, from left to right; at least one entry.
+    """Each hand of an image by itself, from left to right; at least one entry.
 
-    A picture with one hand, with none, or of weights that do not look for hands has one: that of `method.predict`.
+    An image with one hand, with none, or of weights that do not look for hands has one: that of `method.predict`.
 
     Parameters
     ----------
     image: float32 (H, W) in [0, 1], of any size.
-    every: whether all hands are outlined, or the one alone that the whole picture shows best.
+    every: whether all hands are outlined, or the one alone that the whole image shows best.
     """
     whole = method.predict(image)
     boxes = find_hands(method, image, whole)
     if len(boxes) < 2:
         return [OneHand(whole, Box.whole(image.shape))]
-    parts = regions(boxes, image.shape)
+    parts = areas(boxes, image.shape)
     hands = []
-    for region in sorted(parts) if every else parts[:1]:
-        part = np.ascontiguousarray(image[region.inside(Box.whole(image.shape))])
-        outcome = in_whole_picture(method.predict(part), region, image.shape)
+    for area in sorted(parts) if every else parts[:1]:
+        part = np.ascontiguousarray(image[area.inside(Box.whole(image.shape))])
+        outcome = in_whole_image(method.predict(part), area, image.shape)
         if hand_found(outcome.hand):
-            hands.append(OneHand(outcome, region, len(boxes) - 1))
+            hands.append(OneHand(outcome, area, len(boxes) - 1))
     return hands or [OneHand(whole, Box.whole(image.shape), len(boxes) - 1)]
 
 
-def find_hands(method: TwoStage, image: np.ndarray, whole: Outcome) -> list[Box]:
-    """The boxes of all hands in a picture, without their forearms; the first one is that of the outcome.
+def find_hands(method: TwoStage, image: np.ndarray, whole: MethodResult) -> list[Box]:
+    """The boxes of all hands in an image, without their forearms; the first one is that of the outcome.
 
-    Beside a hand that was found there is looked for others wherever one could lie. In pictures that a hand fills there
+    Beside a hand that was found there is looked for others wherever one could lie. In images that a hand fills there
     is no such place, and no look is taken.
     """
-    if method.first.find_hand is None or whole.location is None or not hand_found(whole.hand):
+    if method.coarse_settings.find_hand is None or whole.location is None or not hand_found(whole.hand):
         return []
     first = _hand_of(whole.final)
     return [] if first is None else _and_beside(first, _look(method, image, whole.location), Box.whole(image.shape))
 
 
-def regions(hands: Sequence[Box], picture_hw: tuple[int, int]) -> list[Box]:
-    """For each hand the part of the picture up to half the way to every other hand."""
-    return [_region(hand, [other for other in hands if other is not hand], picture_hw) for hand in hands]
+def areas(hands: Sequence[Box], image_hw: tuple[int, int]) -> list[Box]:
+    """For each hand the part of the image up to half the way to every other hand."""
+    return [_extra_roi(hand, [other for other in hands if other is not hand], image_hw) for hand in hands]
 
 
-def in_whole_picture(outcome: Outcome, region: Box, picture_hw: tuple[int, int]) -> Outcome:
-    """The outcome of a part of a picture, in the pixels of the whole one."""
-    shift = np.array([[1.0, 0.0, -region.left], [0.0, 1.0, -region.top]])
+def in_whole_image(outcome: MethodResult, area: Box, image_hw: tuple[int, int]) -> MethodResult:
+    """The outcome of a part of an image, in the pixels of the whole one."""
+    shift = np.array([[1.0, 0.0, -area.left], [0.0, 1.0, -area.top]])
 
     def moved(frame: Frame) -> Frame:
         return Frame(shift, frame.size_hw).then(frame.matrix, frame.size_hw)
@@ -103,41 +103,41 @@ def in_whole_picture(outcome: Outcome, region: Box, picture_hw: tuple[int, int])
     location = outcome.location
     return replace(
         outcome,
-        coarse=_moved(outcome.coarse, region, picture_hw),
-        final=_moved(outcome.final, region, picture_hw),
+        coarse=_moved(outcome.coarse, area, image_hw),
+        final=_moved(outcome.final, area, image_hw),
         frames={name: replace(each, frame=moved(each.frame)) for name, each in outcome.frames.items()},
         location=None if location is None else replace(location, frame=moved(location.frame)),
     )
 
 
-def _moved(probabilities: BoneProbabilities, region: Box, picture_hw: tuple[int, int]) -> BoneProbabilities:
-    x, y = region.left, region.top
+def _moved(probabilities: BoneProbabilities, area: Box, image_hw: tuple[int, int]) -> BoneProbabilities:
+    x, y = area.left, area.top
     parts = [
         (crop, Box(left + x, top + y, right + x, bottom + y) if crop.size else Box(0, 0, 0, 0))
         for crop, (left, top, right, bottom) in zip(probabilities.crops, probabilities.boxes_xyxy.tolist(), strict=True)
     ]
-    return BoneProbabilities.from_crops(parts, picture_hw)
+    return BoneProbabilities.from_crops(parts, image_hw)
 
 
 def _hand_of(probabilities: BoneProbabilities) -> _Hand | None:
     """The bones that lie as in a hand, as boxes."""
     _, fit = rate(probabilities)
     boxes = probabilities.threshold(0.5).boxes_xyxy
-    bones = () if fit is None else fit.agreeing
+    bones = () if fit is None else fit.inliers
     box = Box.around(boxes[bone].tolist() for bone in bones if bone not in _FOREARM)
     return None if box.is_empty else _Hand(box, Box.around(boxes[bone].tolist() for bone in bones))
 
 
 def _look(method: TwoStage, image: np.ndarray, location: Location) -> _Look:
-    size = method.first.find_hand
+    size = method.coarse_settings.find_hand
     assert size is not None
 
     def look(part: Box) -> _Hand | None:
         shown = np.ascontiguousarray(image[part.inside(Box.whole(image.shape))])
         frame = Frame.letterbox(shown.shape, (size, size))
-        # Hands of one picture lie alike: one look, turned as the first hand had to be.
-        frame = turned(frame, location.quarter_turns, mirrored=location.mirrored_look)
-        seen = tidy(predict_coarse(method.coarse_stage.predictor, shown, size, frame=frame, flip=method.flip))
+        # Hands of one image lie alike: one look, turned as the first hand had to be.
+        frame = turned(frame, location.quarter_turns, mirrored=location.mirrored_pass)
+        seen = postprocess(predict_coarse(method.coarse_stage.predictor, shown, size, frame=frame, flip=method.flip))
         score, _ = rate(seen)
         hand = _hand_of(seen) if score >= _CLEAR else None
         return None if hand is None else _Hand(*(_shifted(box, part) for box in hand))
@@ -166,7 +166,7 @@ def _and_beside(hand: _Hand, look: _Look, within: Box) -> list[Box]:
 
 
 def _beside(hand: Box, within: Box) -> list[Box]:
-    """The parts of a picture left and right of a hand, above and below it, the largest first."""
+    """The parts of an image left and right of a hand, above and below it, the largest first."""
     parts = [
         Box(within.left, within.top, hand.left, within.bottom),
         Box(hand.right, within.top, within.right, within.bottom),
@@ -184,8 +184,8 @@ def _area(box: Box) -> int:
     return 0 if box.is_empty else box.size_hw[0] * box.size_hw[1]
 
 
-def _region(hand: Box, others: Sequence[Box], picture_hw: tuple[int, int]) -> Box:
-    left, top, right, bottom = Box.whole(picture_hw)
+def _extra_roi(hand: Box, others: Sequence[Box], image_hw: tuple[int, int]) -> Box:
+    left, top, right, bottom = Box.whole(image_hw)
     for other in others:
         gaps = {
             "left": hand.left - other.right,

@@ -62,15 +62,15 @@ def views_of(names: Iterable[str]) -> tuple[View, ...]:
 
 def tta_mean(
     frame: Frame,
-    picture_hw: tuple[int, int],
+    image_hw: tuple[int, int],
     views: Sequence[View],
     logits: Callable[[Frame, View], np.ndarray],
 ) -> BoneProbabilities:
-    """The mean over views, in the picture's own pixels: of logits on one grid, of probabilities over several.
+    """The mean over views, in the image's own pixels: of logits on one grid, of probabilities over several.
 
     Parameters
     ----------
-    frame: picture to grid. picture_hw: the picture's height and width.
+    frame: image to grid. image_hw: the image's height and width.
     views: from `views_of`; each frame has as many, one after the other.
     logits: what a network says of a frame, float32 (29, h, w), with its grey values as the view has them.
     """
@@ -79,5 +79,5 @@ def tta_mean(
         several = list(group)
         changed = several[0].of_frame(frame)
         mean = sum(logits(changed, each) for each in several) / len(several)
-        parts.append(BoneProbabilities.from_grid_logits(mean, changed, picture_hw))
+        parts.append(BoneProbabilities.from_grid_logits(mean, changed, image_hw))
     return parts[0] if len(parts) == 1 else BoneProbabilities.mean(parts)

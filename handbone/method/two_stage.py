@@ -1,4 +1,4 @@
-"""The method as a whole: coarse masks of the picture, a window around the wrist, refined masks, merged."""
+"""The method as a whole: coarse masks of the image, an ROI around the wrist, refined masks, merged."""
 
 import time
 from collections.abc import Sequence
@@ -15,12 +15,12 @@ from handbone.method.coarse import predict_coarse
 from handbone.method.hands import HandEvidence, claimed, weigh_hand
 from handbone.method.locate import Location, predict_located
 from handbone.method.merge import Decision, merge
-from handbone.method.postprocess import tidy
+from handbone.method.postprocess import postprocess
 from handbone.method.prior.stage import PriorReport, PriorStage
-from handbone.method.prompt import PROMPT_WINDOW, PROMPTER_FILE, Answer, PromptStage
+from handbone.method.prompt import PROMPT_ROI, PROMPTER_FILE, Answer, PromptStage
 from handbone.method.refine import predict_refined
-from handbone.method.roi import Window, asked, windows
-from handbone.method.roi_placement import FrameDecision
+from handbone.method.roi import RegionOfInterest, asked, rois
+from handbone.method.roi_placement import RoiPlacement
 from handbone.method.settings import CoarseSettings, RefinerSettings
 from handbone.method.tta import views_of
 from handbone.training.inference import Predictor
@@ -37,13 +37,13 @@ class Stage:
 
 
 @dataclass(frozen=True, eq=False)
-class Outcome:
-    """What both stages say of a picture.
+class MethodResult:
+    """What both stages say of an image.
 
     Parameters
     ----------
-    coarse, final: probabilities in the picture's own pixels before and after the second stage.
-    frames: where the second stage looked, by the window's name; empty without one.
+    coarse, final: probabilities in the image's own pixels before and after the second stage.
+    frames: where the second stage looked, by the ROI's name; empty without one.
     decisions: one for each bone that the second stage may change.
     seconds: time taken by each step.
     location: where the hand was found, None where it was not looked for.
@@ -56,7 +56,7 @@ class Outcome:
 
     coarse: BoneProbabilities
     final: BoneProbabilities
-    frames: dict[str, FrameDecision] = field(default_factory=dict)
+    frames: dict[str, RoiPlacement] = field(default_factory=dict)
     decisions: list[Decision] = field(default_factory=list)
     seconds: dict[str, float] = field(default_factory=dict)
     location: Location | None = None
@@ -68,17 +68,17 @@ class Outcome:
 
 
 class TwoStage:
-    """Coarse network, window, refiner and merge, ready to predict.
+    """Coarse network, ROI, refiner and merge, ready to predict.
 
     Parameters
     ----------
-    coarse: the network for the whole picture.
-    refiner: the network for the window; without one the coarse masks are the result.
-    settings: the window, the gate and the refiner's bones.
-    threshold: probability from which a pixel belongs to a bone, for the window and the gate.
-    flip: average every prediction with that of the mirrored picture.
+    coarse: the network for the whole image.
+    refiner: the network for the ROI; without one the coarse masks are the result.
+    settings: the ROI, the gate and the refiner's bones.
+    threshold: probability from which a pixel belongs to a bone, for the ROI and the gate.
+    flip: average every prediction with that of the mirrored image.
     views: names of the views that both stages take the mean of, see `handbone.method.tta`.
-    first: how the coarse network is used.
+    coarse_settings: how the coarse network is used.
     prompts: the third stage, which prompts a segment-anything network with the masks so far.
     prior: the anatomical prior, which judges and mends the masks that come out.
 
@@ -96,22 +96,22 @@ class TwoStage:
         threshold: float = 0.5,
         flip: bool = False,
         views: Sequence[str] = (),
-        first: CoarseSettings | None = None,
+        coarse_settings: CoarseSettings | None = None,
         prompts: PromptStage | None = None,
         prior: PriorStage | None = None,
     ):
-        self.first = first or CoarseSettings()
+        self.coarse_settings = coarse_settings or CoarseSettings()
         self.coarse_stage, self.refine_stage = coarse, refiner
         self.settings = settings or RefinerSettings()
         self.threshold, self.flip, self.views = threshold, flip, tuple(dict.fromkeys(views))
         self._views = views_of(self.views)
-        self.windows: tuple[Window, ...] = ()
+        self.rois: tuple[RegionOfInterest, ...] = ()
         if refiner is not None:
             chosen = self.settings
-            self.windows = windows(chosen.crop, chosen.bones, chosen.regions, refiner.size)
+            self.rois = rois(chosen.roi, chosen.bones, chosen.extra_rois, refiner.size)
         self.prompt_stage = prompts
         self.prior_stage = prior
-        learned = (self.first.presence, self.settings.gate)
+        learned = (self.coarse_settings.presence, self.settings.gate)
         if prior is None and any(each is not None and each.needs_prior for each in learned):
             remedy = "put prior.safetensors of the same weights beside them"
             raise HandboneError(
@@ -140,12 +140,12 @@ class TwoStage:
         """
         coarse_path, refiner_path = find_weights(path)
         coarse, extra = _load_stage(coarse_path, "coarse", precision)
-        first = CoarseSettings.model_validate(extra.get("coarse", {}))
+        coarse_settings = CoarseSettings.model_validate(extra.get("coarse", {}))
         common = {
             "threshold": threshold,
-            "flip": first.flip if flip is None else flip,
-            "views": first.views if views is None else views,
-            "first": first,
+            "flip": coarse_settings.flip if flip is None else flip,
+            "views": coarse_settings.views if views is None else views,
+            "coarse_settings": coarse_settings,
         }
         prompter_path = coarse_path.with_name(PROMPTER_FILE)
         if resolve(path).is_dir() and prompter_path.is_file():
@@ -157,22 +157,22 @@ class TwoStage:
         refiner, extra = _load_stage(refiner_path, "refining", precision)
         return cls(coarse, refiner, RefinerSettings.model_validate(extra["refiner"]), **common)
 
-    def predict(self, image: np.ndarray) -> Outcome:
-        """Outline the bones of one picture, float32 (H, W) in [0, 1], of any size."""
+    def predict(self, image: np.ndarray) -> MethodResult:
+        """Outline the bones of one image, float32 (H, W) in [0, 1], of any size."""
         start = time.perf_counter()
         coarse, location = self._coarse(image)
         seconds = {"coarse": time.perf_counter() - start}
-        outcome = Outcome(coarse, coarse)
+        outcome = MethodResult(coarse, coarse)
         if self.refine_stage is not None:
             outcome = self.refine(image, coarse)
         if self.prompt_stage is not None:
             outcome = self.prompt(image, outcome)
         # Where a hand had to be found first, bones are one piece; elsewhere networks have the last word.
-        final = outcome.final if location is None else tidy(outcome.final)
+        final = outcome.final if location is None else postprocess(outcome.final)
         outcome = replace(outcome, final=final, location=location, seconds=seconds | outcome.seconds)
         if self.prior_stage is not None:
             outcome = self.judge(outcome)
-        if self.first.presence is not None:
+        if self.coarse_settings.presence is not None:
             outcome = self._without_guesses(outcome)
         hand = weigh_hand(outcome.final, self.threshold, location)
         return replace(outcome, final=claimed(outcome.final, hand), hand=hand)
@@ -180,17 +180,17 @@ class TwoStage:
     def _coarse(self, image: np.ndarray) -> tuple[BoneProbabilities, Location | None]:
         network, size = self.coarse_stage.predictor, self.coarse_stage.size
         more = {"flip": self.flip, "views": self._views}
-        if self.first.find_hand is None:
+        if self.coarse_settings.find_hand is None:
             return predict_coarse(network, image, size, **more), None
-        return predict_located(network, image, size, look_size=self.first.find_hand, **more)
+        return predict_located(network, image, size, pass_size=self.coarse_settings.find_hand, **more)
 
-    def _without_guesses(self, outcome: Outcome) -> Outcome:
+    def _without_guesses(self, outcome: MethodResult) -> MethodResult:
         """The outcome without the bones that are likelier wrong than right."""
         agreement = None if outcome.prior is None else outcome.prior.agreement
-        presence = self.first.presence.of(outcome.final, self.threshold, agreement)
+        presence = self.coarse_settings.presence.of(outcome.final, self.threshold, agreement)
         return replace(outcome, final=outcome.final.without(np.flatnonzero(presence < 0.5)), presence=presence)
 
-    def judge(self, outcome: Outcome) -> Outcome:
+    def judge(self, outcome: MethodResult) -> MethodResult:
         """The anatomical prior alone, on an outcome of the others: names put right, spurs and bites mended.
 
         Raises
@@ -203,73 +203,75 @@ class TwoStage:
         final, report = self.prior_stage(outcome.final, self.threshold)
         if outcome.location is not None and report.mended:
             # A spur that is cut may leave its tip.
-            final = tidy(final)
+            final = postprocess(final)
         seconds = {**outcome.seconds, "prior": time.perf_counter() - start}
         return replace(outcome, final=final, prior=report, seconds=seconds)
 
-    def for_bones(self, bones: Sequence[int]) -> tuple[Window, ...]:
-        """The windows that refine some bones, indices, and nothing else.
+    def for_bones(self, bones: Sequence[int]) -> tuple[RegionOfInterest, ...]:
+        """The ROIs that refine some bones, indices, and nothing else.
 
         Raises
         ------
         HandboneError: a refiner that does not know the surroundings of these bones.
         """
-        return asked(self.windows, bones, roams=self.settings.roams)
+        return asked(self.rois, bones, random_rois=self.settings.random_rois)
 
-    def refine(self, image: np.ndarray, coarse: BoneProbabilities, windows: Sequence[Window] | None = None) -> Outcome:
-        """The second stage alone, on anyone's coarse probabilities of the picture.
+    def refine(
+        self, image: np.ndarray, coarse: BoneProbabilities, rois: Sequence[RegionOfInterest] | None = None
+    ) -> MethodResult:
+        """The second stage alone, on anyone's coarse probabilities of the image.
 
         Parameters
         ----------
-        windows: those that it reads, from `for_bones`; by default all that it was made for.
+        rois: those that it reads, from `for_bones`; by default all that it was made for.
 
         Raises
         ------
         HandboneError: this method has no refiner.
         """
-        chosen = self.windows if windows is None else windows
+        chosen = self.rois if rois is None else rois
         if self.refine_stage is None:
             raise HandboneError("there is no refiner", remedy="give a run folder whose weights have both stages")
         masks = coarse.threshold(self.threshold)
-        outcome = Outcome(coarse, coarse, seconds={"crop": 0.0, "refine": 0.0, "merge": 0.0})
-        for window in chosen:
-            outcome = self._refine(image, masks, outcome, window)
+        outcome = MethodResult(coarse, coarse, seconds={"roi": 0.0, "refine": 0.0, "merge": 0.0})
+        for roi in chosen:
+            outcome = self._refine(image, masks, outcome, roi)
         return outcome
 
-    def _refine(self, image: np.ndarray, masks: BoneMasks, so_far: Outcome, window: Window) -> Outcome:
+    def _refine(self, image: np.ndarray, masks: BoneMasks, so_far: MethodResult, roi: RegionOfInterest) -> MethodResult:
         times = [time.perf_counter()]
-        where = window.place(masks)
+        where = roi.place(masks)
         times.append(time.perf_counter())
         refined = predict_refined(
             self.refine_stage.predictor,
             image,
             where.frame,
-            bones=window.returned,
+            bones=roi.returned,
             coarse=masks if self.settings.coarse_channels else None,
-            flip=self.flip and self.settings.either_side,
+            flip=self.flip and self.settings.flip_safe,
             views=self._views,
         )
-        if self.first.find_hand is not None:
-            refined = tidy(refined)
+        if self.coarse_settings.find_hand is not None:
+            refined = postprocess(refined)
         times.append(time.perf_counter())
         merged = merge(
             so_far.final,
             refined,
             where.frame,
             self.settings.merge,
-            bones=window.returned,
+            bones=roi.returned,
             threshold=self.threshold,
             may_add=where.fallback != "whole",
             gate=self.settings.gate,
-            region=window.name,
+            roi=roi.name,
             plausible=self._plausible,
         )
         times.append(time.perf_counter())
-        taken = dict(zip(("crop", "refine", "merge"), np.diff(times).tolist(), strict=True))
+        taken = dict(zip(("roi", "refine", "merge"), np.diff(times).tolist(), strict=True))
         return replace(
             so_far,
             final=merged.probabilities,
-            frames={**so_far.frames, window.name: where},
+            frames={**so_far.frames, roi.name: where},
             decisions=[*so_far.decisions, *merged.decisions],
             seconds={step: so_far.seconds[step] + taken[step] for step in taken},
         )
@@ -281,8 +283,8 @@ class TwoStage:
             return None
         return self.prior_stage.agreement(probabilities, self.threshold)
 
-    def prompt(self, image: np.ndarray, outcome: Outcome) -> Outcome:
-        """The third stage alone, on an outcome of the others; in the refiner's first window, where there is one.
+    def prompt(self, image: np.ndarray, outcome: MethodResult) -> MethodResult:
+        """The third stage alone, on an outcome of the others; in the refiner's first ROI, where there is one.
 
         Raises
         ------
@@ -296,7 +298,7 @@ class TwoStage:
         return replace(
             outcome,
             final=merged.probabilities,
-            frames=outcome.frames or {PROMPT_WINDOW: where},
+            frames=outcome.frames or {PROMPT_ROI: where},
             seconds={**outcome.seconds, "prompt": time.perf_counter() - start},
             answers=prompted.answers,
             prompt_decisions=merged.decisions,
@@ -305,7 +307,7 @@ class TwoStage:
 
 def _load_stage(path: Path, stage: str, precision: str) -> tuple[Stage, dict[str, Any]]:
     card = read_card(path)
-    # A refiner reads a window of any bones; what counts is that the two are not confused.
+    # A refiner reads an ROI of any bones; what counts is that the two are not confused.
     if (card.stage == "coarse") != (stage == "coarse"):
         what = f"these are weights of the stage '{card.stage}', where those of the {stage} network are needed"
         raise HandboneError(what, where=path, remedy="give the run folder, which holds both stages")

@@ -27,7 +27,7 @@ def prepare(threads: int | None = None) -> bool:
     -------
     Whether the memory thresholds were set (only glibc has them).
     """
-    # Threads of torch's operators that spin while they wait starve the very worker that loads the next picture: with
+    # Threads of torch's operators that spin while they wait starve the very worker that loads the next image: with
     # one other busy process on two cores a training step takes four times as long, with short spinning two and a half
     # times. GNU's OpenMP reads this when torch is imported.
     os.environ.setdefault("GOMP_SPINCOUNT", "10000")

@@ -33,7 +33,7 @@ def check(what: str) -> Iterator[Check]:
         yield from _check_folder(path)
     elif path.exists() or any(separator in what for separator in "/\\"):
         raise HandboneError(
-            "is no folder", where=what, remedy="give the folder that holds the package's pyproject.toml"
+            "is not a folder", where=what, remedy="give the folder that holds the package's pyproject.toml"
         )
     else:
         packages = discovery.installed()
@@ -99,6 +99,6 @@ def _own_tests(python: Path, source: Path) -> Check:
 
 
 def _surroundings(folder: Path) -> dict[str, str]:
-    """The environment without what a person set about plugins, and with a place of its own for settings."""
+    """The environment without what a user set about plugins, and with a place of its own for settings."""
     others = {name: value for name, value in os.environ.items() if name not in (discovery.ONLY, STRICT)}
     return {**others, "HANDBONE_CONFIG": str(folder / "config"), "COLUMNS": "200"}

@@ -28,7 +28,7 @@ def copy_source(source: Path, folder: Path) -> Path:
     HandboneError: the folder is no package.
     """
     if not (source / "pyproject.toml").is_file():
-        raise HandboneError("there is no pyproject.toml, so this is no package", where=source)
+        raise HandboneError("there is no pyproject.toml, so this is not a package", where=source)
     return Path(shutil.copytree(source, folder, ignore=_NOT_COPIED, symlinks=True))
 
 

@@ -11,10 +11,10 @@ from handbone.plugins import PluginManager
 
 _SMALLEST = (
     "refine=false",
-    "phantom.train=4",
-    "phantom.test=1",
+    "synthetic.train=4",
+    "synthetic.test=1",
     "coarse.size=64",
-    "coarse.train.rise=[]",
+    "coarse.train.progressive_resizing=[]",
     "coarse.train.epochs=1",
 )
 
@@ -35,7 +35,7 @@ class TinyHand:
 
 @pytest.fixture(scope="session")
 def tiny_hand() -> TinyHand:
-    """A drawn hand with its masks, the same one every time."""
+    """A synthetic hand with its masks, the same one every time."""
     from handbone.synthetic import draw_hand
 
     drawn = draw_hand(3, size=256)
@@ -48,7 +48,7 @@ def tiny_hand() -> TinyHand:
 def tiny_run(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The folder of a finished run of the recipe `tiny`, made as small as it gets: one network, one epoch.
 
-    Its outlines are useless; its files are all there. Takes some seconds, once a session; copy it to change it.
+    Its contours are useless; its files are all there. Takes some seconds, once a session; copy it to change it.
     """
     from handbone.networks import runtime
     from handbone.runs.engine import open_run

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from handbone.core.errors import HandboneError
-from handbone.core.files import whole_folder
+from handbone.core.files import atomic_dir
 from handbone.plugins.hooks import API_VERSION
 
 TEMPLATE = Path(__file__).parent / "template"
@@ -38,7 +38,7 @@ class PackageName:
         proposal = f"{_PREFIX}{plain}"
         remedy = f"did you mean {proposal!r}?" if _NAME.fullmatch(proposal) else "such as 'handbone-mine'"
         wanted = "'handbone-' and lower-case words that begin with a letter, joined by '-'"
-        raise HandboneError(f"{text!r} is no name for a plugin: {wanted}", remedy=remedy)
+        raise HandboneError(f"{text!r} is not a valid plugin name: {wanted}", remedy=remedy)
 
     @property
     def module(self) -> str:
@@ -73,7 +73,7 @@ def write_package(name: str, parent: Path) -> Path:
         raise HandboneError(
             "the folder exists already", where=folder, remedy="choose another name or --output, or remove it"
         )
-    with whole_folder(folder) as temporary:
+    with atomic_dir(folder) as temporary:
         for path, text in rendered(names).items():
             (temporary / path).parent.mkdir(parents=True, exist_ok=True)
             (temporary / path).write_text(text, encoding="utf-8", newline="\n")

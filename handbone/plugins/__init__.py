@@ -18,7 +18,7 @@ from handbone.plugins.specs import (
     WeightsSpec,
     WriterSpec,
 )
-from handbone.plugins.writing import PredictedPicture, Writer
+from handbone.plugins.writing import PredictedImage, Writer
 
 if TYPE_CHECKING:
     from handbone.recipe.table import NoSettings, Table
@@ -33,7 +33,7 @@ __all__ = [
     "NoSettings",
     "OptimiserSpec",
     "PluginManager",
-    "PredictedPicture",
+    "PredictedImage",
     "Prompter",
     "PrompterSpec",
     "Prompts",

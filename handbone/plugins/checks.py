@@ -74,10 +74,10 @@ def guarded(what: str) -> Iterator[None]:
     except (KeyboardInterrupt, UnfitError):
         raise
     except BaseException as error:  # a plugin may fail in any way, and must not take the rest down
-        raise UnfitError(f"{what}: {told(error)}", last_lines(error)) from error
+        raise UnfitError(f"{what}: {error_text(error)}", last_lines(error)) from error
 
 
-def told(error: BaseException) -> str:
+def error_text(error: BaseException) -> str:
     """An error in one line, with its type, because the text of many (KeyError) says little alone."""
     text = " ".join(str(error).split())
     text = text if len(text) <= _LONGEST else f"{text[:_LONGEST]}..."
@@ -118,7 +118,7 @@ def check_api(module: Any) -> None:
     """Refuse a module that says it was written for other hooks than these."""
     written_for = getattr(module, "HANDBONE_API", API_VERSION)
     if not isinstance(written_for, int):
-        raise UnfitError(f"its HANDBONE_API is {written_for!r}, which is no whole number")
+        raise UnfitError(f"its HANDBONE_API is {written_for!r}, which is not a whole number")
     if written_for > API_VERSION:
         newer = f"was written for version {written_for} of the plugin hooks, and this handbone has {API_VERSION}"
         raise UnfitError(f"{newer}; pip install --upgrade handbone")
@@ -138,7 +138,7 @@ def _implementations(plugin: Any) -> Iterator[Implementation]:
             continue
         hook = options.get("specname") or name
         if hook not in manager.hook.__dict__:
-            raise UnfitError(f"its {hook} is no hook; {_nearest(hook, manager.hook.__dict__)}")
+            raise UnfitError(f"its {hook} is not a hook; {_nearest(hook, manager.hook.__dict__)}")
         if options.get("wrapper") or options.get("hookwrapper"):
             raise UnfitError(f"its {hook} is a wrapper around other plugins, which handbone does not allow")
         function = getattr(plugin, name)
@@ -179,7 +179,7 @@ def _call(implementation: Implementation) -> list[Spec]:
         raise UnfitError(f"its {hook} gave {_shown(given)}, and not a list of {wanted.__name__}")
     for spec in given:
         if not isinstance(spec, wanted):
-            raise UnfitError(f"its {hook} gave {_shown(spec)}, which is no {wanted.__name__}")
+            raise UnfitError(f"its {hook} gave {_shown(spec)}, which is not a {wanted.__name__}")
         _check_spec(spec)
     return list(given)
 
@@ -196,7 +196,7 @@ def _check_spec(spec: Spec) -> None:
     if not isinstance(spec.summary, str):
         raise UnfitError(f"{what} has no text as summary, but {_shown(spec.summary)}")
     if not callable(spec.build):
-        raise UnfitError(f"{what} cannot be built: its build is {_shown(spec.build)}, which is no function")
+        raise UnfitError(f"{what} cannot be built: its build is {_shown(spec.build)}, which is not a function")
     if spec.name in _RESERVED.get(spec.kind, ()):
         raise UnfitError(f"{what} has a name that handbone keeps for itself")
     if not isinstance(spec, CommandSpec):
@@ -208,7 +208,9 @@ def _check_settings(what: str, settings: Any) -> None:
     from handbone.recipe.table import Table
 
     if not isinstance(settings, type) or not issubclass(settings, Table):
-        raise UnfitError(f"{what} has settings that are no subclass of handbone.plugins.Table, but {_shown(settings)}")
+        raise UnfitError(
+            f"{what} has settings that are not a subclass of handbone.plugins.Table, but {_shown(settings)}"
+        )
     for name, field in settings.model_fields.items():
         if field.is_required():
             raise UnfitError(f"{what} has a setting without a default, {name!r}")

@@ -6,13 +6,13 @@ Written down here, so that the help of the whole need not import every command; 
 #: Name to (module below `handbone.cli`, first sentence of its help), in the order of the help.
 COMMANDS: dict[str, tuple[str, str]] = {
     "run": ("run", "Train, predict, refine, merge, evaluate and report, as the recipe says."),
-    "compare": ("compare", "Run recipes one after the other and compare what they score on the same pictures."),
+    "compare": ("compare", "Run recipes one after the other and compare what they score on the same images."),
     "predict": (
         "predict",
         "Outline the 29 bones of radiographs: PNG, JPEG or TIFF of any size, 8 or 16 bit, grey or colour.",
     ),
     "refine": ("refine", "Read the wrist, or other bones, again at full resolution, and keep what is credible."),
-    "ensemble": ("ensemble", "Join several predictions of the same pictures into one, bone by bone."),
+    "ensemble": ("ensemble", "Join several predictions of the same images into one, bone by bone."),
     "export": ("export", "Write the masks of a run, of predictions or of a contest CSV in another format."),
     "adapt": ("adapt", "Fit weights to your own radiographs, without labels."),
     "data": ("data", "Check, summarise and draw data."),

@@ -1,4 +1,4 @@
-"""The plugins that a person switched off: names in one small file, so that they are not even imported."""
+"""The plugins that a user switched off: names in one small file, so that they are not even imported."""
 
 import json
 import os
@@ -15,7 +15,7 @@ def plain(name: str) -> str:
 
 
 def config_folder() -> Path:
-    """The folder of a person's settings: what the variable HANDBONE_CONFIG says, else the user's config folder."""
+    """The folder of a user's settings: what the variable HANDBONE_CONFIG says, else the user's config folder."""
     if told := os.environ.get("HANDBONE_CONFIG"):
         return Path(told).expanduser()
     import platformdirs
@@ -42,7 +42,7 @@ def names() -> set[str]:
         return set()
     except (ValueError, TypeError, KeyError):
         remedy = "delete the file; all plugins are enabled without it"
-        raise HandboneError("is no list of disabled plugins", where=path(), remedy=remedy) from None
+        raise HandboneError("is not a list of disabled plugins", where=path(), remedy=remedy) from None
 
 
 def switch(name: str, *, on: bool) -> bool:

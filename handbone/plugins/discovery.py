@@ -65,7 +65,7 @@ def find(name: str, packages: Iterable[Package], *, where: str | None = None) ->
 
 
 def installed() -> tuple[Package, ...]:
-    """Every installed plugin, in the order of names, with what a person said about using it.
+    """Every installed plugin, in the order of names, with what a user said about using it.
 
     Raises
     ------

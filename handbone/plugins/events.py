@@ -5,19 +5,19 @@ import sys
 from typing import Any
 
 from handbone.core.errors import HandboneError
-from handbone.plugins.checks import told
+from handbone.plugins.checks import error_text
 from handbone.plugins.manager import is_strict, registry
 
-#: The event that a picture has been outlined.
+#: The event that an image has been outlined.
 PREDICTION_MADE = "handbone_prediction_made"
 
 
-def wanted(event: str) -> bool:
+def has_listeners(event: str) -> bool:
     """Whether any plugin listens to an event, for arguments that take time to work out."""
     return any(listener.hook == event for listener, _, _ in registry().events)
 
 
-def fire(event: str, **arguments: Any) -> None:
+def notify(event: str, **arguments: Any) -> None:
     """Call every plugin that listens, with those arguments that it names; to be called by the first process only.
 
     A plugin that fails is told in one line on stderr the first time, and the work goes on. What it prints goes to
@@ -35,13 +35,13 @@ def fire(event: str, **arguments: Any) -> None:
             with contextlib.redirect_stdout(sys.stderr):
                 listener.function(**{name: arguments[name] for name in listener.arguments})
         except (Exception, SystemExit) as error:  # a plugin may fail in any way, and must not take the run down
-            sentence = f"plugin {package} {version}: its {event} failed: {told(error)}"
+            sentence = f"plugin {package} {version}: its {event} failed: {error_text(error)}"
             if is_strict():
                 raise HandboneError(sentence, remedy="mend or disable it, or unset HANDBONE_STRICT_PLUGINS") from error
-            _tell_once(manager.told, (event, package), sentence)
+            _report_once(manager.notified, (event, package), sentence)
 
 
-def _tell_once(known: set[tuple[str, str]], failure: tuple[str, str], sentence: str) -> None:
+def _report_once(known: set[tuple[str, str]], failure: tuple[str, str], sentence: str) -> None:
     from handbone.core.progress import console
 
     if failure not in known:

@@ -119,7 +119,7 @@ def handbone_writers() -> list[WriterSpec]:
 
     >>> @hookimpl
     ... def handbone_writers():
-    ...     return [WriterSpec(name="dicom_seg", summary="DICOM SEG, one a picture", build=build_writer)]
+    ...     return [WriterSpec(name="dicom_seg", summary="DICOM SEG, one an image", build=build_writer)]
     """
 
 
@@ -195,22 +195,22 @@ def handbone_step_finished(step: str, folder: Path, seconds: float) -> None:
 
 
 @hookspec
-def handbone_epoch_ended(stage: str, epoch: int, figures: Mapping[str, float]) -> None:
+def handbone_epoch_ended(stage: str, epoch: int, metrics: Mapping[str, float]) -> None:
     """A network (`stage` is "coarse" or "refiner") has seen epoch number `epoch`, from 0, and been validated.
 
-    `figures` is its new row of `history.csv`, such as loss, validation Dice and learning rate.
+    `metrics` is its new row of `history.csv`, such as loss, validation Dice and learning rate.
 
     >>> @hookimpl
-    ... def handbone_epoch_ended(stage, epoch, figures):
-    ...     tracker.log({f"{stage}/{name}": value for name, value in figures.items()}, step=epoch)
+    ... def handbone_epoch_ended(stage, epoch, metrics):
+    ...     tracker.log({f"{stage}/{name}": value for name, value in metrics.items()}, step=epoch)
     """
 
 
 @hookspec
 def handbone_prediction_made(image_name: str, masks: "BoneMasks", confidence: Mapping[str, float]) -> None:
-    """The picture `image_name` has been outlined with `masks`, by a run or by `handbone predict`.
+    """The image `image_name` has been outlined with `masks`, by a run or by `handbone predict`.
 
-    `confidence` maps the names of the bones that were found to the chance that their mask is right, in [0, 1].
+    `confidence` maps the names of the bones that were found to the probability that their mask is right, in [0, 1].
 
     >>> @hookimpl
     ... def handbone_prediction_made(image_name, masks):

@@ -5,13 +5,13 @@ import re
 from dataclasses import dataclass
 from typing import Any
 
-from handbone.plugins.checks import Contents, UnfitError, check_api, examine, guarded, told
+from handbone.plugins.checks import Contents, UnfitError, check_api, error_text, examine, guarded
 from handbone.plugins.disabled import plain
 from handbone.plugins.discovery import Package
 
 
 @dataclass(frozen=True)
-class Problem:
+class PluginProblem:
     """A plugin that was left out, and why.
 
     Parameters
@@ -53,10 +53,10 @@ def _import(package: Package, entry: Any) -> Any:
         if isinstance(cause, ModuleNotFoundError) and cause.name:
             raise UnfitError(_missing(package, entry.module, cause.name), error.details) from cause
         if isinstance(cause, ImportError) and (cause.name or "").partition(".")[0] == "handbone":
-            reason = f"was written for another version of handbone ({told(cause)}); pip install --upgrade"
+            reason = f"was written for another version of handbone ({error_text(cause)}); pip install --upgrade"
             raise UnfitError(f"{reason} {package.name}", error.details) from cause
         if isinstance(cause, SystemExit):
-            raise UnfitError(f"ends the program while it is imported ({told(cause)})", error.details) from cause
+            raise UnfitError(f"ends the program while it is imported ({error_text(cause)})", error.details) from cause
         raise
 
 

@@ -12,9 +12,9 @@ from handbone.plugins import discovery
 from handbone.plugins.checks import HOOK_OF_KIND, Implementation, UnfitError, examine
 from handbone.plugins.disabled import plain
 from handbone.plugins.discovery import Package
-from handbone.plugins.loading import Problem, load
-from handbone.plugins.promises import kept
+from handbone.plugins.loading import PluginProblem, load
 from handbone.plugins.specs import Spec
+from handbone.plugins.validated import validated
 
 if TYPE_CHECKING:
     from handbone.recipe.schema import Choice
@@ -60,13 +60,13 @@ class PluginManager:
     problems: the plugins that were left out because something is wrong with them.
     packages: every installed plugin, disabled and broken ones among them; empty without `entry_points`.
     events: functions that plugins registered for events, with their package and version.
-    told: failures of events that were told already, as (event, package).
+    notified: failures of events that were reported already, as (event, package).
     """
 
     def __init__(self, *, entry_points: bool = True):
-        self.problems: list[Problem] = []
+        self.problems: list[PluginProblem] = []
         self.events: list[tuple[Implementation, str, str]] = []
-        self.told: set[tuple[str, str]] = set()
+        self.notified: set[tuple[str, str]] = set()
         self.packages: tuple[Package, ...] = discovery.installed() if entry_points else ()
         self._loaded: dict[str, str] = {}
         self._plugins: list[Provided] = []
@@ -85,10 +85,10 @@ class PluginManager:
         try:
             contents = gather()
         except UnfitError as error:
-            self.problems.append(Problem(package, version, str(error), error.details))
+            self.problems.append(PluginProblem(package, version, str(error), error.details))
             return
         self._loaded[package] = version
-        self._plugins += [Provided(kept(spec, package, version), package, version) for spec in contents.specs]
+        self._plugins += [Provided(validated(spec, package, version), package, version) for spec in contents.specs]
         self.events += [(event, package, version) for event in contents.events]
         self.__dict__.pop("_by_name", None)
 
@@ -158,7 +158,7 @@ class PluginManager:
         ----------
         kind: such as "model", "loss", "ensembler", "optimiser", "scheduler", "prompter".
         where: the recipe's file or key, for errors.
-        decide: what a person writes to say which of two packages is meant, with {name} and {package}.
+        decide: what a user writes to say which of two packages is meant, with {name} and {package}.
 
         Raises
         ------

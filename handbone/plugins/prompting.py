@@ -41,7 +41,7 @@ class Prompts:
     def __len__(self) -> int:
         return len(self.boxes_xyxy)
 
-    def part(self, first: int, last: int) -> "Prompts":
+    def rows(self, first: int, last: int) -> "Prompts":
         """The questions from `first` to before `last`."""
         rows = slice(first, last)
         masks = None if self.masks is None else self.masks[rows]

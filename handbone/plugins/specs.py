@@ -33,7 +33,7 @@ class Spec:
     Parameters
     ----------
     name: what a recipe calls it; lower case.
-    summary: one line for people.
+    summary: one line for users.
     settings: pydantic model of the keys that a recipe may write beside the name; its fields have defaults.
     build: makes the thing. Heavy packages are imported inside it, so that naming a thing costs nothing.
     """
@@ -68,9 +68,9 @@ class LossSpec(Spec):
 
 @dataclass(frozen=True, kw_only=True)
 class EnsemblerSpec(Spec):
-    """A way of joining predictions: a function from member name -> BoneProbabilities of one picture to one of those.
+    """A way of joining predictions: a function from member name -> BoneProbabilities of one image to one of those.
 
-    It is called picture by picture with members of one size; masks from foreign files come as probabilities of 0 and 1.
+    It is called image by image with members of one size; masks from foreign files come as probabilities of 0 and 1.
     """
 
     kind = "ensembler"
@@ -119,15 +119,15 @@ class PrompterSpec(Spec):
 class ReaderSpec(Spec):
     """A file format of radiographs: a function from a file's path to a `handbone.core.radiograph.Radiograph`.
 
-    It raises `HandboneError` where the file is no such picture. No name or other data of a person's leaves the file.
+    It raises `HandboneError` where the file is no such image. No name or other data of a patient's leaves the file.
 
     Parameters
     ----------
     extensions: lower case with the dot, as (".dcm", ".dicom").
     recognises: tells from a file's first 512 bytes whether it is of this format. It is asked about files whose
         extension no reader has.
-    header: size and number of pictures of a file, without decoding it. A reader that has it is called as
-        `read(path, frame)` for the second and further pictures of a file; without it a file holds one picture.
+    header: size and number of images of a file, without decoding it. A reader that has it is called as
+        `read(path, frame)` for the second and further images of a file; without it a file holds one image.
     """
 
     kind = "reader"
@@ -159,7 +159,7 @@ class WeightsSpec(Spec):
 
 @dataclass(frozen=True, kw_only=True)
 class MetricSpec(Spec):
-    """A figure of each bone: a function from true and predicted masks of one picture to (29,) float64, NaN: unknown.
+    """A metric of each bone: a function from true and predicted masks of one image to (29,) float64, NaN: unknown.
 
     Parameters
     ----------

@@ -10,16 +10,16 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True, eq=False)
-class PredictedPicture:
-    """One picture with its masks.
+class PredictedImage:
+    """One image with its masks.
 
     Parameters
     ----------
     name: the file's base name, by which results are joined.
     path: the file that was outlined; None where it is not at hand (masks from a CSV alone).
-    masks: in the picture's own pixels.
-    confidence: name of each bone that was found to the chance that its mask is right; empty where unknown.
-    stem: what to call files of this picture: its name, without the extension where no other picture has the same then.
+    masks: in the image's own pixels.
+    confidence: name of each bone that was found to the probability that its mask is right; empty where unknown.
+    stem: what to call files of this image: its name, without the extension where no other image has the same then.
     """
 
     name: str
@@ -34,15 +34,15 @@ class PredictedPicture:
 
 
 class Writer(Protocol):
-    """Writes masks into the folder that it was built for, one picture after the other, with no more memory for many."""
+    """Writes masks into the folder that it was built for, one image after the other, with no more memory for many."""
 
-    def write(self, picture: PredictedPicture) -> None:
-        """Write or append one picture's masks.
+    def write(self, image: PredictedImage) -> None:
+        """Write or append one image's masks.
 
         Raises
         ------
-        HandboneError: this picture cannot be written in this format; nothing of it is.
+        HandboneError: this image cannot be written in this format; nothing of it is.
         """
 
     def close(self) -> None:
-        """Finish files that hold several pictures; called once, after the last picture."""
+        """Finish files that hold several images; called once, after the last image."""

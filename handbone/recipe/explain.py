@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from handbone.recipe.dump import value_text
-from handbone.recipe.layers import DEFAULT, Origin
+from handbone.recipe.layers import DEFAULT, KeyOrigin
 from handbone.recipe.load import LoadedRecipe
 from handbone.recipe.schema import Choice, Off, Table
 
@@ -16,7 +16,7 @@ class Row:
     table: str
     key: str
     value: str
-    origin: Origin
+    origin: KeyOrigin
     meaning: str
 
     @property
@@ -25,16 +25,16 @@ class Row:
         return self.origin != DEFAULT
 
 
-def rows(loaded: LoadedRecipe, *, phantom: bool = False) -> list[Row]:
+def rows(loaded: LoadedRecipe, *, synthetic: bool = False) -> list[Row]:
     """Every key of a recipe in the schema's order.
 
     Parameters
     ----------
-    phantom: explain the recipe as it is where the phantom set is used.
+    synthetic: explain the recipe as it is where the synthetic set is used.
     """
-    recipe = loaded.for_phantom() if phantom else loaded.recipe
+    recipe = loaded.for_synthetic() if synthetic else loaded.recipe
     return [
-        Row(table, key, value, loaded.origin(key, phantom=phantom), meaning)
+        Row(table, key, value, loaded.origin(key, synthetic=synthetic), meaning)
         for table, key, value, meaning in _values(recipe, ())
     ]
 

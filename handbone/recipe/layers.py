@@ -1,7 +1,7 @@
 """How recipes are laid over each other, and where every value came from.
 
 The layers of a recipe, each over the one before: the defaults of `schema`, the recipes that it extends, the recipe
-itself, its `[when_phantom]` table where the phantom set is used, and the `--set` words of the command line.
+itself, its `[when_synthetic]` table where the synthetic set is used, and the `--set` words of the command line.
 """
 
 import functools
@@ -16,7 +16,7 @@ from handbone.recipe.schema import Choice, Off, Recipe, Table
 
 
 @dataclass(frozen=True)
-class Origin:
+class KeyOrigin:
     """Where a value was written: a line of a file, or a word of the command line."""
 
     file: Path | None = None
@@ -36,7 +36,7 @@ class Origin:
         return f"{self.file.name}:{self.line}" if self.file and self.line else str(self)
 
 
-DEFAULT = Origin()
+DEFAULT = KeyOrigin()
 
 
 _NOTHING = object()
@@ -53,13 +53,13 @@ def _at(data: Any, path: KeyPath) -> Any:
 
 
 @dataclass(frozen=True)
-class Layer:
+class RecipeLayer:
     """Tables as read from TOML, and the origin of each key in them."""
 
     data: dict[str, Any]
-    origins: dict[KeyPath, Origin] = field(default_factory=dict)
+    origins: dict[KeyPath, KeyOrigin] = field(default_factory=dict)
 
-    def origin(self, path: KeyPath) -> Origin:
+    def origin(self, path: KeyPath) -> KeyOrigin:
         """The origin of a value: its own, or the nearest one of what it contains or of a table that contains it."""
         if path in self.origins:
             return self.origins[path]
@@ -85,35 +85,35 @@ def table_at(model: type[Table] | None, key: str) -> type[Table] | None:
 
 
 def _row_of(model: type[Table], key: str) -> type[Table] | None:
-    """The class of the tables in a list (`[[refine.regions]]`); None for lists of anything else."""
+    """The class of the tables in a list (`[[refine.extra_rois]]`); None for lists of anything else."""
     items = typing.get_args(model.model_fields[key].annotation)
     return next((kind for kind in items if isinstance(kind, type) and issubclass(kind, Table)), None)
 
 
 @functools.cache
-def defaults() -> Layer:
+def defaults() -> RecipeLayer:
     """What holds where a recipe says nothing."""
     recipe = Recipe(name="default").model_dump(by_alias=True, exclude_none=True)
     del recipe["name"]
-    return Layer(recipe)
+    return RecipeLayer(recipe)
 
 
-def merged(base: Layer, over: Layer, *, wakes: bool = True) -> Layer:
+def merged(base: RecipeLayer, over: RecipeLayer, *, reenables: bool = True) -> RecipeLayer:
     """Lay one layer over another: tables are joined key by key, everything else is replaced.
 
     A choice that gives a name replaces the inherited choice with all its settings (they belong to the thing named
     before); one without a name changes settings of the inherited one. A table that was switched off (`refine = false`)
-    is switched on again by `true`, with its defaults, and if it `wakes`, by any key in it.
+    is switched on again by `true`, with its defaults, and if it `reenables`, by any key in it.
     """
     replaced: list[KeyPath] = []
-    data = _merged(Recipe, base.data, over.data, (), replaced, wakes)
+    data = _merged(Recipe, base.data, over.data, (), replaced, reenables)
     kept = {
         path: origin for path, origin in base.origins.items() if not any(path[: len(gone)] == gone for gone in replaced)
     }
     # A choice's name alone ("cosine") is its name's origin too.
     names = {(*path, "name"): origin for path, origin in over.origins.items() if isinstance(_at(over.data, path), str)}
-    spelled = {path: origin for path, origin in names.items() if Layer(data).holds(path)}
-    return Layer(data, kept | over.origins | spelled)
+    normalised = {path: origin for path, origin in names.items() if RecipeLayer(data).holds(path)}
+    return RecipeLayer(data, kept | over.origins | normalised)
 
 
 def _merged(
@@ -122,15 +122,15 @@ def _merged(
     over: dict[str, Any],
     path: KeyPath,
     replaced: list[KeyPath],
-    wakes: bool,
+    reenables: bool,
 ) -> dict[str, Any]:
     result = dict(base)
     for key, value in over.items():
         here, held, start = (*path, key), table_at(model, key), base.get(key)
         switched_off = held is not None and start is False
-        if switched_off and isinstance(value, dict) and not wakes:
+        if switched_off and isinstance(value, dict) and not reenables:
             continue
-        value = _spelled_out(model, key, value)
+        value = _normalised(model, key, value)
         if not isinstance(value, dict):
             replaced.append(here)
             result[key] = value
@@ -141,11 +141,11 @@ def _merged(
         elif not isinstance(start, dict):
             start = _default_table(here) if switched_off else {}
             replaced.append(here)
-        result[key] = _merged(held, start, value, here, replaced, wakes)
+        result[key] = _merged(held, start, value, here, replaced, reenables)
     return result
 
 
-def _spelled_out(model: type[Table] | None, key: str, value: Any) -> Any:
+def _normalised(model: type[Table] | None, key: str, value: Any) -> Any:
     """A table's short form as the table: a choice's name alone, or `true` for a table that can be switched off."""
     held = table_at(model, key)
     if held and issubclass(held, Choice) and isinstance(value, str):
@@ -161,23 +161,23 @@ def _default_table(path: KeyPath) -> dict[str, Any]:
     return dict(here) if isinstance(here, dict) else {}
 
 
-def assigned(base: Layer, path: tuple[str, ...], value: Any, origin: Origin) -> Layer:
+def assigned(base: RecipeLayer, path: tuple[str, ...], value: Any, origin: KeyOrigin) -> RecipeLayer:
     """Put one value at one path, as `--set` does: a table given as the value replaces the whole table."""
     data = dict(base.data)
     here, model = data, Recipe
     for depth, key in enumerate(path[:-1], start=1):
-        inner = _spelled_out(model, key, here.get(key))
+        inner = _normalised(model, key, here.get(key))
         model = table_at(model, key)
         here[key] = dict(inner) if isinstance(inner, dict) else _default_table(path[:depth])
         here = here[key]
-    last = _spelled_out(model, path[-1], value)
+    last = _normalised(model, path[-1], value)
     if value is True and last == {}:
         last = here.get(path[-1]) or _default_table(path)
     here[path[-1]] = last
     kept = {key: held for key, held in base.origins.items() if key[: len(path)] != path}
     # The tables on the way count as touched too: a mistake that shows only in their keys together points here.
     touched = [path[:depth] for depth in range(1, len(path))] + _paths_in(last, path)
-    return Layer(data, kept | dict.fromkeys(touched, origin))
+    return RecipeLayer(data, kept | dict.fromkeys(touched, origin))
 
 
 def _paths_in(value: Any, path: KeyPath) -> list[KeyPath]:

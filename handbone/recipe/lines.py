@@ -46,7 +46,7 @@ class _Walk:
 
     def _skip(self, pattern: re.Pattern[str]) -> re.Match[str]:
         match = pattern.match(self.text, self.at)
-        assert match, f"{pattern.pattern!r} is not at {self.at}: the text is no valid TOML"
+        assert match, f"{pattern.pattern!r} is not at {self.at}: the text is not valid TOML"
         self.at = match.end()
         return match
 

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from handbone.core.errors import HandboneError
-from handbone.recipe.layers import Layer, Origin, assigned
+from handbone.recipe.layers import KeyOrigin, RecipeLayer, assigned
 
 # What starts like a TOML string, list or table, and fails as one, is a slip of the pen and no bare word.
 _MEANT_AS_TOML = re.compile(r"""["'\[{]""")
@@ -21,9 +21,9 @@ class Override:
     value: Any
     text: str
 
-    def on(self, layer: Layer) -> Layer:
+    def on(self, layer: RecipeLayer) -> RecipeLayer:
         """Assign the value in a layer."""
-        return assigned(layer, self.path, self.value, Origin(override=self.text))
+        return assigned(layer, self.path, self.value, KeyOrigin(override=self.text))
 
 
 def parse_override(text: str) -> Override:
@@ -40,7 +40,7 @@ def parse_override(text: str) -> Override:
     """
     key, equals, value = text.partition("=")
     if not equals or not key.strip() or not value.strip():
-        raise HandboneError("this is no setting", where=f"--set {text}", remedy=_EXAMPLE)
+        raise HandboneError("this is not a setting", where=f"--set {text}", remedy=_EXAMPLE)
     return Override(_path(key.strip(), text), _value(value.strip(), text), text)
 
 
@@ -54,7 +54,7 @@ def _path(key: str, text: str) -> tuple[str, ...]:
         [(name, table)] = table.items()
         path.append(name)
     if table != 0:
-        raise HandboneError(f"{key!r} is no key", where=f"--set {text}", remedy=_EXAMPLE)
+        raise HandboneError(f"{key!r} is not a key", where=f"--set {text}", remedy=_EXAMPLE)
     return tuple(path)
 
 
@@ -66,7 +66,7 @@ def _value(value: str, text: str) -> Any:
             remedy = (
                 """quote text inside lists and tables, and the whole word for the shell: 'refine.bones=["wrist"]'"""
             )
-            raise HandboneError("the value is no valid TOML", where=f"--set {text}", remedy=remedy) from None
+            raise HandboneError("the value is not valid TOML", where=f"--set {text}", remedy=remedy) from None
         return value
     # No key takes a date, so what reads like one is a name; a line break could smuggle in a second key.
     simple = len(read) == 1 and isinstance(read["value"], str | int | float | bool | list | dict)

@@ -9,8 +9,9 @@ from pydantic import ValidationError
 
 from handbone.core.errors import HandboneError, suggest
 from handbone.recipe.dump import value_text
-from handbone.recipe.layers import Layer, Origin
+from handbone.recipe.layers import KeyOrigin, RecipeLayer
 from handbone.recipe.lines import KeyPath
+from handbone.recipe.old_keys import OLD_KEYS
 from handbone.recipe.reference import names_in, places_of, takes
 
 
@@ -18,7 +19,7 @@ from handbone.recipe.reference import names_in, places_of, takes
 class Problem:
     """One mistake: where it was written, the key in dotted form, what is wrong and what to do."""
 
-    origin: Origin
+    origin: KeyOrigin
     key: str
     what: str
     remedy: str | None = None
@@ -42,7 +43,7 @@ class RecipeError(HandboneError):
             super().__init__(f"{len(self.problems)} mistakes in the recipe:{listed}")
 
 
-def problems_in(error: ValidationError, layer: Layer) -> list[Problem]:
+def problems_in(error: ValidationError, layer: RecipeLayer) -> list[Problem]:
     """Pydantic's findings as problems, one a key."""
     found: dict[KeyPath, Problem] = {}
     for detail in error.errors(include_url=False):
@@ -55,7 +56,7 @@ def problems_in(error: ValidationError, layer: Layer) -> list[Problem]:
     ]
 
 
-def _written_path(detail: Any, layer: Layer) -> KeyPath:
+def _written_path(detail: Any, layer: RecipeLayer) -> KeyPath:
     """The part of pydantic's location that is written in the recipe, without its names of union members."""
     location = tuple(detail["loc"])
     if detail["type"] == "missing":
@@ -65,7 +66,7 @@ def _written_path(detail: Any, layer: Layer) -> KeyPath:
     return location
 
 
-def _problem(detail: Any, path: KeyPath, layer: Layer) -> Problem:
+def _problem(detail: Any, path: KeyPath, layer: RecipeLayer) -> Problem:
     key, origin = dotted(path), layer.origin(path)
     if detail["type"] == "extra_forbidden":
         return Problem(origin, key, f"unknown key {str(path[-1])!r}{_in_table(path[:-1])}", nearest(path))
@@ -87,6 +88,8 @@ def _problem(detail: Any, path: KeyPath, layer: Layer) -> Problem:
 def nearest(path: KeyPath) -> str:
     """What to write instead of an unknown key: a near name in its table, the table it belongs to, or the choice."""
     name, known = str(path[-1]), names_in(path[:-1])
+    if (today := OLD_KEYS.get(name)) in known:
+        return f"did you mean {today!r}?"
     if difflib.get_close_matches(name.lower(), [k.lower() for k in known], n=1, cutoff=0.6):
         return suggest(name, known)
     elsewhere = places_of(name)

@@ -8,14 +8,14 @@ from pathlib import Path
 from typing import Any
 
 from handbone.core.errors import UnknownNameError, suggest
-from handbone.recipe.layers import Layer, Origin
+from handbone.recipe.layers import KeyOrigin, RecipeLayer
 from handbone.recipe.lines import KeyPath, key_lines
 from handbone.recipe.problems import Problem, RecipeError
 from handbone.recipe.store import builtin_recipes
 
 # They say what one file is; a recipe that extends it is another one, with a run folder of its own.
 _NOT_INHERITED = ("name", "summary")
-_NOT_IN_PHANTOM = ("name", "extends", "when_phantom")
+_NOT_IN_SYNTHETIC = ("name", "extends", "when_synthetic")
 
 
 @dataclass(frozen=True)
@@ -23,8 +23,8 @@ class Chain:
     """A recipe's file and those that it extends, nearest first, and their tables in the order of laying."""
 
     files: tuple[Path, ...]
-    layers: tuple[Layer, ...]
-    phantom_layers: tuple[Layer, ...]
+    layers: tuple[RecipeLayer, ...]
+    synthetic_layers: tuple[RecipeLayer, ...]
 
 
 def find_recipe(path_or_name: str | Path) -> Path:
@@ -43,7 +43,7 @@ def find_recipe(path_or_name: str | Path) -> Path:
     if path.parent == Path() and path.stem in known and path.suffix == ".toml":
         return shown(known[path.stem])
     if path.stem in known:
-        raise RecipeError([Problem(Origin(path), "", "there is no such file", f"did you mean {path.stem!r}?")])
+        raise RecipeError([Problem(KeyOrigin(path), "", "there is no such file", f"did you mean {path.stem!r}?")])
     raise UnknownNameError("recipe", str(path_or_name), known)
 
 
@@ -55,30 +55,30 @@ def read_chain(path: Path) -> Chain:
     RecipeError: for files that cannot be read, are no TOML, or extend each other in a circle.
     """
     files: list[Path] = []
-    layers: list[Layer] = []
-    phantom_layers: list[Layer] = []
+    layers: list[RecipeLayer] = []
+    synthetic_layers: list[RecipeLayer] = []
     step: Path | None = path
     while step is not None:
         files.append(step)
-        layer, phantom, step = _read(step, files)
+        layer, synthetic, step = _read(step, files)
         layers.append(layer)
-        phantom_layers.append(phantom)
+        synthetic_layers.append(synthetic)
     for inherited in layers[1:]:
         for key in _NOT_INHERITED:
             inherited.data.pop(key, None)
             inherited.origins.pop((key,), None)
     layers[0].data.setdefault("name", re.sub(r"[^A-Za-z0-9_.-]+", "-", path.stem).lstrip("_.-") or "recipe")
-    return Chain(tuple(files), tuple(reversed(layers)), tuple(reversed(phantom_layers)))
+    return Chain(tuple(files), tuple(reversed(layers)), tuple(reversed(synthetic_layers)))
 
 
 def shown(path: Path) -> Path:
-    """A path as a person would write it: relative where it lies in the current folder."""
+    """A path as a user would write it: relative where it lies in the current folder."""
     absolute = Path(os.path.abspath(path))
     return absolute.relative_to(Path.cwd()) if absolute.is_relative_to(Path.cwd()) else absolute
 
 
-def _read(path: Path, chain: list[Path]) -> tuple[Layer, Layer, Path | None]:
-    """One file's tables, its `[when_phantom]` table, and the file that it extends."""
+def _read(path: Path, chain: list[Path]) -> tuple[RecipeLayer, RecipeLayer, Path | None]:
+    """One file's tables, its `[when_synthetic]` table, and the file that it extends."""
     text = _text_of(path)
     try:
         data = tomllib.loads(text)
@@ -86,22 +86,26 @@ def _read(path: Path, chain: list[Path]) -> tuple[Layer, Layer, Path | None]:
         raise _no_toml(path, str(error)) from None
     lines = key_lines(text)
     extends = _extended(path, data.pop("extends", None), lines, chain)
-    phantom = data.pop("when_phantom", {})
+    synthetic = data.pop("when_synthetic", {})
     problems = [
-        Problem(Origin(path, lines["when_phantom", key]), key, f"{key!r} cannot stand in [when_phantom]")
-        for key in _NOT_IN_PHANTOM
-        if isinstance(phantom, dict) and key in phantom
+        Problem(KeyOrigin(path, lines["when_synthetic", key]), key, f"{key!r} cannot stand in [when_synthetic]")
+        for key in _NOT_IN_SYNTHETIC
+        if isinstance(synthetic, dict) and key in synthetic
     ]
-    if not isinstance(phantom, dict):
-        problems.append(Problem(Origin(path, lines["when_phantom",]), "when_phantom", "when_phantom takes a table"))
+    if not isinstance(synthetic, dict):
+        problems.append(
+            Problem(KeyOrigin(path, lines["when_synthetic",]), "when_synthetic", "when_synthetic takes a table")
+        )
     if problems:
         raise RecipeError(problems)
-    return _layer(data, path, lines, ()), _layer(phantom, path, lines, ("when_phantom",)), extends
+    return _layer(data, path, lines, ()), _layer(synthetic, path, lines, ("when_synthetic",)), extends
 
 
-def _layer(data: dict[str, Any], path: Path, lines: dict[KeyPath, int], below: KeyPath) -> Layer:
+def _layer(data: dict[str, Any], path: Path, lines: dict[KeyPath, int], below: KeyPath) -> RecipeLayer:
     start = len(below)
-    return Layer(data, {k[start:]: Origin(path, line) for k, line in lines.items() if k[:start] == below and k[start:]})
+    return RecipeLayer(
+        data, {k[start:]: KeyOrigin(path, line) for k, line in lines.items() if k[:start] == below and k[start:]}
+    )
 
 
 def _text_of(path: Path) -> str:
@@ -109,24 +113,24 @@ def _text_of(path: Path) -> str:
         # Windows' editor puts a byte order mark in front, which TOML does not allow; line ends become \n.
         return path.read_text(encoding="utf-8-sig")
     except UnicodeDecodeError:
-        raise RecipeError([Problem(Origin(path), "", "this is no text in UTF-8", "save it as UTF-8")]) from None
+        raise RecipeError([Problem(KeyOrigin(path), "", "this file is not UTF-8 text", "save it as UTF-8")]) from None
     except OSError as error:
-        raise RecipeError([Problem(Origin(path), "", f"cannot be read ({error.strerror})")]) from None
+        raise RecipeError([Problem(KeyOrigin(path), "", f"cannot be read ({error.strerror})")]) from None
 
 
 def _no_toml(path: Path, message: str) -> RecipeError:
     """tomllib's complaint with the line moved to where ours stand."""
     place = re.search(r" \(at line (\d+), column (\d+)\)$", message)
-    origin = Origin(path, int(place[1])) if place else Origin(path)
+    origin = KeyOrigin(path, int(place[1])) if place else KeyOrigin(path)
     what = message[: place.start()] if place else message.removesuffix(" (at end of document)")
     column = f", column {place[2]}" if place else ""
-    return RecipeError([Problem(origin, "", f"no valid TOML: {what[:1].lower()}{what[1:]}{column}")])
+    return RecipeError([Problem(origin, "", f"not valid TOML: {what[:1].lower()}{what[1:]}{column}")])
 
 
 def _extended(path: Path, extends: Any, lines: dict[KeyPath, int], chain: list[Path]) -> Path | None:
     if extends is None:
         return None
-    origin = Origin(path, lines["extends",])
+    origin = KeyOrigin(path, lines["extends",])
     if not isinstance(extends, str):
         raise RecipeError([Problem(origin, "extends", 'extends takes one path or name as text ("two_stage.toml")')])
     beside, known = path.parent / Path(extends).expanduser(), builtin_recipes()

@@ -13,7 +13,7 @@ from handbone.recipe.schema import Choice, Off, Recipe, Table
 #: Keys of a recipe's file that are used up in reading it.
 FILE_KEYS = {
     "extends": ("text", "the recipe that this one changes: a path relative to this file, or a built-in name"),
-    "when_phantom": ("table", "the same tables again, with what holds instead where the phantom set is used"),
+    "when_synthetic": ("table", "the same tables again, with what holds instead where the synthetic set is used"),
 }
 
 _TYPES = {"integer": "whole number", "number": "number", "boolean": "true or false", "string": "text"}
@@ -95,7 +95,7 @@ def sections_of(table: str = "") -> tuple[Section, ...]:
     ------
     UnknownNameError: for a table that recipes do not have.
     """
-    name = table.strip("[]").removeprefix("when_phantom").strip(".")
+    name = table.strip("[]").removeprefix("when_synthetic").strip(".")
     found = tuple(s for s in sections() if not name or any(f"{n}.".startswith(f"{name}.") for n in s.names))
     if not found:
         raise UnknownNameError("table", table, [name for section in sections() for name in section.names])

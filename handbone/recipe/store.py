@@ -9,7 +9,7 @@ _PACKAGE = Path(__file__).parents[1]
 
 def builtin_recipes() -> dict[str, Path]:
     """Every built-in recipe's name and TOML file, in the order of their names."""
-    # A wheel carries them inside the package; in a checkout they lie at the top, where people look for them.
+    # A wheel carries them inside the package; in a checkout they lie at the top, where users look for them.
     for folder in (_PACKAGE / "recipes", _PACKAGE.parent / "recipes"):
         found = sorted(folder.glob("*.toml"))
         if found:

@@ -1,7 +1,7 @@
-"""One picture's case in the report: the radiograph once, and every stage's outlines above it as SVG paths.
+"""One image's case in the report: the radiograph once, and every stage's contours above it as SVG paths.
 
-Vector outlines stay thin at any zoom, name themselves under the pointer, can be switched off, and take a fraction of
-the bytes of three painted pictures.
+Vector contours stay thin at any zoom, name themselves under the pointer, can be switched off, and take a fraction of
+the bytes of three painted images.
 """
 
 import base64
@@ -14,8 +14,8 @@ import numpy as np
 from handbone.anatomy import BONES, CARPALS, COUNT
 from handbone.core.bone_masks import BoneMasks
 from handbone.core.frame import Frame
+from handbone.report.contours import contours, svg_path
 from handbone.report.labels import Label, place_labels
-from handbone.report.outlines import outlines, svg_path
 from handbone.report.overlay import as_grey
 
 # Of a panel's width, about 400 pixels on a page: names this high are still read.
@@ -24,8 +24,8 @@ _JPEG_QUALITY = 82
 
 
 @dataclass(frozen=True)
-class Layer:
-    """One stage's outlines in a shot: (bone index, SVG path) each."""
+class ShotLayer:
+    """One stage's contours in a shot: (bone index, SVG path) each."""
 
     stage: str
     paths: tuple[tuple[int, str], ...]
@@ -33,23 +33,23 @@ class Layer:
 
 @dataclass(frozen=True)
 class Shot:
-    """The radiograph as seen by one camera (the whole hand, or the wrist) with the outlines of each stage."""
+    """The radiograph as seen by one camera (the whole hand, or the wrist) with the contours of each stage."""
 
     title: str
     size_hw: tuple[int, int]
-    picture_uri: str
-    layers: tuple[Layer, ...]
-    truth: tuple[tuple[int, str], ...]
+    image_uri: str
+    layers: tuple[ShotLayer, ...]
+    ground_truth: tuple[tuple[int, str], ...]
     labels: tuple[Label, ...]
     text_px: float
-    window: str
+    roi: str
 
 
 @dataclass(frozen=True)
-class CasePicture:
+class CaseImage:
     """A case of the report, already drawn: small, whatever the size of the radiograph.
 
-    `image_name` joins it with the metrics; `caption` is one sentence beside it, such as why the window fell back.
+    `image_name` joins it with the metrics; `caption` is one sentence beside it, such as why the ROI fell back.
     """
 
     image_name: str
@@ -62,29 +62,29 @@ def draw_case(
     image: np.ndarray,
     stages: Sequence[tuple[str, BoneMasks]],
     *,
-    truth: BoneMasks | None = None,
-    window: Frame | None = None,
+    ground_truth: BoneMasks | None = None,
+    roi: Frame | None = None,
     caption: str = "",
     size: int = 900,
-) -> CasePicture:
-    """Draw a picture for the report.
+) -> CaseImage:
+    """Draw an image for the report.
 
     Parameters
     ----------
-    image_name: the picture's name in the metrics.
+    image_name: the image's name in the metrics.
     image: (H, W) float32 in [0, 1] or uint8.
-    stages: (name, masks) in the order of the columns, such as coarse and merged; masks in the picture's frame.
-    truth: the true masks, where known.
-    window: the frame that the refiner read; it is outlined in the whole picture. The wrist is shown around it.
+    stages: (name, masks) in the order of the columns, such as coarse and merged; masks in the image's frame.
+    ground_truth: the true masks, where known.
+    roi: the frame that the refiner read; it is outlined in the whole image. The wrist is shown around it.
     size: largest side in pixels of the embedded radiograph.
     """
     grey = as_grey(image)
-    known = [truth] if truth is not None else []
-    shots = [_shot("hand", grey, stages, truth, _fit(grey.shape, size), window, size)]
-    wrist = _wrist_view(known + [masks for _, masks in reversed(stages)], window, size)
+    known = [ground_truth] if ground_truth is not None else []
+    shots = [_shot("hand", grey, stages, ground_truth, _fit(grey.shape, size), roi, size)]
+    wrist = _wrist_view(known + [masks for _, masks in reversed(stages)], roi, size)
     if wrist:
-        shots.append(_shot("wrist", grey, stages, truth, wrist, None, size))
-    return CasePicture(image_name, caption, tuple(shots))
+        shots.append(_shot("wrist", grey, stages, ground_truth, wrist, None, size))
+    return CaseImage(image_name, caption, tuple(shots))
 
 
 def _fit(size_hw: tuple[int, int], size: int) -> Frame:
@@ -92,11 +92,11 @@ def _fit(size_hw: tuple[int, int], size: int) -> Frame:
     return Frame.letterbox(size_hw, (max(1, round(size_hw[0] * scale)), max(1, round(size_hw[1] * scale))))
 
 
-def _wrist_view(candidates: Sequence[BoneMasks], window: Frame | None, size: int) -> Frame | None:
-    """The wrist as it stands in the picture, neither turned nor mirrored, so that it can be found in the whole hand."""
-    if window is not None:
-        side = max(window.size_hw) / window.scale
-        return Frame.around(tuple(window.corners_xy.mean(0)), side, round(0.8 * size))
+def _wrist_view(candidates: Sequence[BoneMasks], roi: Frame | None, size: int) -> Frame | None:
+    """The wrist as it stands in the image, neither turned nor mirrored, so that it can be found in the whole hand."""
+    if roi is not None:
+        side = max(roi.size_hw) / roi.scale
+        return Frame.around(tuple(roi.corners_xy.mean(0)), side, round(0.8 * size))
     for masks in candidates:
         seen = [bone for bone in CARPALS if masks.present()[bone]]
         if seen:
@@ -106,42 +106,42 @@ def _wrist_view(candidates: Sequence[BoneMasks], window: Frame | None, size: int
     return None
 
 
-def _shot(title, grey, stages, truth, view: Frame, window: Frame | None, size: int) -> Shot:
-    def paths(rings_by_bone) -> tuple[tuple[int, str], ...]:
-        shown = {b: [r for r in rings if _meets(r, view.size_hw)] for b, rings in rings_by_bone.items()}
+def _shot(title, grey, stages, ground_truth, view: Frame, roi: Frame | None, size: int) -> Shot:
+    def paths(polygons_by_bone) -> tuple[tuple[int, str], ...]:
+        shown = {b: [r for r in polygons if _meets(r, view.size_hw)] for b, polygons in polygons_by_bone.items()}
         # Large bones first, so that small ones that lie on them stay within reach of the pointer.
-        order = sorted((b for b, rings in shown.items() if rings), key=lambda b: -_extent(shown[b]))
+        order = sorted((b for b, polygons in shown.items() if polygons), key=lambda b: -_extent(shown[b]))
         return tuple((bone, svg_path(shown[bone])) for bone in order)
 
     # The carpals are named in the wrist's own shot; there is no room for them beside the whole hand.
     named = set(range(COUNT)) - (set(CARPALS) if title == "hand" else set())
-    labelled = outlines(truth if truth is not None else stages[-1][1], view)
+    labelled = contours(ground_truth if ground_truth is not None else stages[-1][1], view)
     text_px = _TEXT_SHARE * view.size_hw[1]
     return Shot(
         title=title,
         size_hw=view.size_hw,
-        picture_uri=jpeg_uri(view.warp(grey)),
-        layers=tuple(Layer(name, paths(outlines(masks, view))) for name, masks in stages),
-        truth=paths(outlines(truth, view)) if truth is not None else (),
+        image_uri=jpeg_uri(view.warp(grey)),
+        layers=tuple(ShotLayer(name, paths(contours(masks, view))) for name, masks in stages),
+        ground_truth=paths(contours(ground_truth, view)) if ground_truth is not None else (),
         labels=tuple(place_labels(labelled, view.size_hw, text_px, named)),
         text_px=text_px,
-        window=_polygon(view.to_grid(window.corners_xy)) if window is not None else "",
+        roi=_polygon(view.to_grid(roi.corners_xy)) if roi is not None else "",
     )
 
 
 def jpeg_uri(grey: np.ndarray) -> str:
-    """A grey picture (h, w) uint8 as a JPEG data URI."""
+    """A grey image (h, w) uint8 as a JPEG data URI."""
     _, encoded = cv2.imencode(".jpg", grey, [cv2.IMWRITE_JPEG_QUALITY, _JPEG_QUALITY, cv2.IMWRITE_JPEG_OPTIMIZE, 1])
     return "data:image/jpeg;base64," + base64.b64encode(encoded.tobytes()).decode("ascii")
 
 
-def _meets(ring: np.ndarray, size_hw: tuple[int, int]) -> bool:
-    low, high = ring.min(0), ring.max(0)
+def _meets(polygon: np.ndarray, size_hw: tuple[int, int]) -> bool:
+    low, high = polygon.min(0), polygon.max(0)
     return bool((high >= 0).all() and low[0] < size_hw[1] and low[1] < size_hw[0])
 
 
-def _extent(rings: list[np.ndarray]) -> float:
-    return max(float(np.prod(ring.max(0) - ring.min(0))) for ring in rings)
+def _extent(polygons: list[np.ndarray]) -> float:
+    return max(float(np.prod(polygon.max(0) - polygon.min(0))) for polygon in polygons)
 
 
 def _polygon(points: np.ndarray) -> str:

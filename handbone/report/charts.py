@@ -24,7 +24,7 @@ _CSS = {
 
 
 def spread_chart(rows: pd.DataFrame, stages: list[str]) -> str:
-    """One row a bone, one dot a picture: how Dice spreads in the first and the last stage; the mean is a bar."""
+    """One row a bone, one dot an image: how Dice spreads in the first and the last stage; the mean is a bar."""
     from matplotlib.figure import Figure
 
     shown = list(dict.fromkeys([stages[0], stages[-1]]))
@@ -48,7 +48,7 @@ def spread_chart(rows: pd.DataFrame, stages: list[str]) -> str:
     axes.set(xlim=(floor - 0.01, 1.004), ylim=(len(bones) - 0.5, -0.5))
     axes.set_yticks(range(len(bones)), [SHORT_NAMES[INDEX[bone]] for bone in bones])
     _plain(axes, grid="x")
-    return _inline(figure, "spread", "Dice of every picture, by bone")
+    return _inline(figure, "spread", "Dice of every image, by bone")
 
 
 def learning_chart(name: str, history: pd.DataFrame) -> str:
@@ -83,7 +83,7 @@ def drawable(history: pd.DataFrame) -> bool:
 
 
 def group_means(rows: pd.DataFrame, value: str = "dice") -> pd.DataFrame:
-    """Means by bone group (rows) and stage (columns): over pictures first, then over the group's bones."""
+    """Means by bone group (rows) and stage (columns): over images first, then over the group's bones."""
     by_bone = rows.groupby(["bone", "stage"], sort=False)[value].mean().unstack("stage")
     members: Mapping[str, tuple[str, ...]] = {
         g: GROUPS[g] for g in ("all", "carpals", "metacarpals", "phalanges", "forearm")

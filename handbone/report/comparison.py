@@ -4,7 +4,7 @@ import math
 from collections.abc import Sequence
 from pathlib import Path
 
-from handbone.core.files import whole_file, write_text
+from handbone.core.files import atomic_file, write_text
 from handbone.evaluation.comparison import WORSE, Cell, Comparison, Line
 from handbone.report import numbers
 
@@ -13,41 +13,41 @@ _POSES = {"straight": "#0b7d8c", "bent": "#c2410c", "unknown": "#59626e"}
 
 
 def write_comparison(comparison: Comparison, folder: Path) -> None:
-    """Write compare.csv, compare.md and, where any recipe has figures, compare.png."""
-    with whole_file(folder / TABLE_FILE) as temporary:
+    """Write compare.csv, compare.md and, where any recipe has metrics, compare.png."""
+    with atomic_file(folder / TABLE_FILE) as temporary:
         comparison.table().to_csv(temporary, index=False, float_format="%.6g")
     write_text(folder / MARKDOWN_FILE, to_markdown(comparison))
     (folder / CHART_FILE).unlink(missing_ok=True)
-    if comparison.figures:
+    if comparison.metrics:
         draw_chart(comparison, folder / CHART_FILE)
 
 
-def figure_columns(comparison: Comparison) -> list[str]:
-    """The columns of the table of figures."""
-    return ["recipe", "hands", *(numbers.title_of(figure) for figure in comparison.figures)]
+def metric_columns(comparison: Comparison) -> list[str]:
+    """The columns of the table of metrics."""
+    return ["recipe", "hands", *(numbers.title_of(metric) for metric in comparison.metrics)]
 
 
 def figure_rows(comparison: Comparison, line: Line) -> list[list[list[str]]]:
-    """A line of the table of figures as rows, one a pose; a cell is a list of short texts, see `cell_texts`."""
+    """A line of the table of metrics as rows, one a pose; a cell is a list of short texts, see `cell_texts`."""
     if not line.cells:
-        return [[[line.name], ["failed"], *([numbers.NOTHING] for _ in comparison.figures)]]
+        return [[[line.name], ["failed"], *([numbers.NOTHING] for _ in comparison.metrics)]]
     return [
-        [[line.name if number == 0 else ""], [pose], *(cell_texts(f, cells[f]) for f in comparison.figures)]
+        [[line.name if number == 0 else ""], [pose], *(cell_texts(f, cells[f]) for f in comparison.metrics)]
         for number, (pose, cells) in enumerate(line.cells.items())
     ]
 
 
-def cell_texts(figure: str, cell: Cell) -> list[str]:
+def cell_texts(metric: str, cell: Cell) -> list[str]:
     """ "0.912 ±0.002", "0.901 to 0.923", and but in the first line "+0.010", "+0.004 to +0.016"."""
-    spread = f" ±{numbers.value_text(figure, cell.spread)}" if len(cell.seeds) > 1 else ""
-    texts = [numbers.value_text(figure, cell.mean.mean) + spread, numbers.range_text(figure, cell.mean)]
+    spread = f" ±{numbers.value_text(metric, cell.spread)}" if len(cell.seeds) > 1 else ""
+    texts = [numbers.value_text(metric, cell.mean.mean) + spread, numbers.range_text(metric, cell.mean)]
     if cell.change is not None:
-        texts += [numbers.change_text(figure, cell.change.mean), numbers.change_range_text(figure, cell.change)]
+        texts += [numbers.change_text(metric, cell.change.mean), numbers.change_range_text(metric, cell.change)]
     return [text for text in texts if text]
 
 
 #: The columns of the table of what each recipe took.
-COST_COLUMNS = ("recipe", "pictures seen", "megapixels", "training", "a picture", "made worse")
+COST_COLUMNS = ("recipe", "images seen", "megapixels", "training", "an image", "made worse")
 
 
 def cost_row(line: Line) -> list[str]:
@@ -62,8 +62,8 @@ def cost_row(line: Line) -> list[str]:
 def explanation(comparison: Comparison) -> str:
     """What the tables' numbers are, in sentences."""
     counts = "; ".join(
-        f"{pose}: {pictures} picture{'s' * (pictures != 1)} of {people} {'person' if people == 1 else 'people'}"
-        for pose, (pictures, people) in comparison.poses.items()
+        f"{pose}: {images} image{'s' * (images != 1)} of {patients} {'patient_id' if patients == 1 else 'patients'}"
+        for pose, (images, patients) in comparison.poses.items()
     )
     cells = [cell for line in comparison.lines for found in line.cells.values() for cell in found.values()]
     spread = (
@@ -72,17 +72,17 @@ def explanation(comparison: Comparison) -> str:
         else ""
     )
     return (
-        f"Carpals, mean over pictures and then over bones ({counts}).{spread} Below a mean stands its 95 % interval, "
-        "people drawn again and again; then the difference to the first recipe on the same pictures and its interval. "
-        f"Made worse: share of the pictures' carpals that lost more than {WORSE:g} Dice in the second stage."
+        f"Carpals, mean over images and then over bones ({counts}).{spread} Below a mean stands its 95 % interval, "
+        "patients drawn again and again; then the difference to the first recipe on the same images and its interval. "
+        f"Made worse: share of the images' carpals that lost more than {WORSE:g} Dice in the second stage."
     )
 
 
 def to_markdown(comparison: Comparison) -> str:
     """Both tables as Markdown, with what their numbers are and what failed below them."""
-    figures = [row for line in comparison.lines for row in figure_rows(comparison, line)]
-    parts = [_table(figure_columns(comparison), 2, [["<br>".join(texts) for texts in row] for row in figures])]
-    if comparison.figures:
+    metrics = [row for line in comparison.lines for row in figure_rows(comparison, line)]
+    parts = [_table(metric_columns(comparison), 2, [["<br>".join(texts) for texts in row] for row in metrics])]
+    if comparison.metrics:
         parts += [_table(COST_COLUMNS, 1, [cost_row(line) for line in comparison.lines]), explanation(comparison)]
     parts += [f"{line.name} failed: {error}" for line in comparison.lines for error in line.errors]
     return "\n\n".join(parts) + "\n"
@@ -95,14 +95,14 @@ def _table(head: Sequence[str], texts: int, rows: Sequence[Sequence[str]]) -> st
 
 
 def draw_chart(comparison: Comparison, path: Path) -> None:
-    """A panel a figure: each recipe's mean as a dot with its interval over people, single seeds as small dots."""
+    """A panel a figure: each recipe's mean as a dot with its interval over patients, single seeds as small dots."""
     from matplotlib.figure import Figure
 
     lines = [line for line in comparison.lines if line.cells]
-    wide = 2.6 * len(comparison.figures)
+    wide = 2.6 * len(comparison.metrics)
     figure = Figure(figsize=(2.2 + wide, 1.0 + 0.55 * len(lines)), layout="constrained")
-    panels = figure.subplots(1, len(comparison.figures), sharey=True, squeeze=False)[0]
-    for name, axes in zip(comparison.figures, panels, strict=True):
+    panels = figure.subplots(1, len(comparison.metrics), sharey=True, squeeze=False)[0]
+    for name, axes in zip(comparison.metrics, panels, strict=True):
         for place, line in enumerate(lines):
             for number, (pose, cells) in enumerate(line.cells.items()):
                 cell, height = cells[name], place + 0.16 * (2 * number - len(line.cells) + 1)
@@ -121,5 +121,5 @@ def draw_chart(comparison: Comparison, path: Path) -> None:
     for pose in comparison.poses:
         panels[0].plot([], [], "o-", color=_POSES[pose], label=pose)
     figure.legend(loc="outside lower right", ncols=len(comparison.poses), frameon=False, fontsize=9)
-    with whole_file(path) as temporary:
+    with atomic_file(path) as temporary:
         figure.savefig(temporary, dpi=150, format="png")

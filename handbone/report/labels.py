@@ -1,4 +1,4 @@
-"""Bones' short names on a picture: placed beside the bones so that they collide with nothing."""
+"""Bones' short names on an image: placed beside the bones so that they collide with nothing."""
 
 from collections.abc import Collection
 from dataclasses import dataclass
@@ -10,7 +10,7 @@ from PIL import Image, ImageDraw, ImageFont
 from handbone.anatomy import BONES
 
 _PARTS = {"distal phalanx": "DP", "middle phalanx": "MP", "proximal phalanx": "PP", "metacarpal": "MC"}
-_DIGITS = ("thumb", "index", "middle", "ring", "little")
+_DIGITS = ("thumb", "index", "middle", "polygon", "little")
 
 
 def _short(title: str, name: str) -> str:
@@ -50,7 +50,7 @@ def font(height_px: float) -> ImageFont.FreeTypeFont:
 
 
 def place_labels(
-    rings_by_bone: dict[int, list[np.ndarray]],
+    polygons_by_bone: dict[int, list[np.ndarray]],
     size_hw: tuple[int, int],
     text_px: float,
     bones: Collection[int] | None = None,
@@ -59,7 +59,7 @@ def place_labels(
 
     Parameters
     ----------
-    rings_by_bone: outlines (n, 2) in the view's pixels.
+    polygons_by_bone: contours (n, 2) in the view's pixels.
     size_hw: the view's height and width.
     text_px: height of the text.
     bones: which of them get a name; all by default.
@@ -68,16 +68,16 @@ def place_labels(
     least free space around them choose first.
     """
     height, width = size_hw
-    table = cv2.integral(_covered(rings_by_bone, size_hw))
+    table = cv2.integral(_covered(polygons_by_bone, size_hw))
     face = font(text_px)
-    named = rings_by_bone.keys() if bones is None else rings_by_bone.keys() & set(bones)
-    outlines = {bone: np.vstack(rings_by_bone[bone]) for bone in sorted(named)}
-    outlines = {bone: ring[_visible(ring, width, height)] for bone, ring in outlines.items()}
-    outlines = {bone: ring for bone, ring in outlines.items() if len(ring)}
+    named = polygons_by_bone.keys() if bones is None else polygons_by_bone.keys() & set(bones)
+    contours = {bone: np.vstack(polygons_by_bone[bone]) for bone in sorted(named)}
+    contours = {bone: polygon[_visible(polygon, width, height)] for bone, polygon in contours.items()}
+    contours = {bone: polygon for bone, polygon in contours.items() if len(polygon)}
     candidates = {}
-    for bone, ring in outlines.items():
+    for bone, polygon in contours.items():
         size = (face.getlength(SHORT_NAMES[bone]) + 0.7 * text_px, 1.35 * text_px)
-        candidates[bone] = _candidates(ring, size, table, (width, height))
+        candidates[bone] = _candidates(polygon, size, table, (width, height))
     placed: list[Label] = []
     for bone in sorted(candidates, key=lambda b: -candidates[b][0][0] if candidates[b] else 0.0):
         label = _best(bone, candidates[bone], placed, text_px)
@@ -86,30 +86,30 @@ def place_labels(
     return placed
 
 
-def _covered(rings_by_bone: dict[int, list[np.ndarray]], size_hw: tuple[int, int]) -> np.ndarray:
+def _covered(polygons_by_bone: dict[int, list[np.ndarray]], size_hw: tuple[int, int]) -> np.ndarray:
     cover = np.zeros(size_hw, np.uint8)
-    for rings in rings_by_bone.values():
-        cv2.fillPoly(cover, [np.round(ring).astype(np.int32) for ring in rings], 1)
+    for polygons in polygons_by_bone.values():
+        cv2.fillPoly(cover, [np.round(polygon).astype(np.int32) for polygon in polygons], 1)
     return cover
 
 
-def _visible(ring: np.ndarray, width: int, height: int) -> np.ndarray:
-    return (ring[:, 0] >= 0) & (ring[:, 1] >= 0) & (ring[:, 0] < width) & (ring[:, 1] < height)
+def _visible(polygon: np.ndarray, width: int, height: int) -> np.ndarray:
+    return (polygon[:, 0] >= 0) & (polygon[:, 1] >= 0) & (polygon[:, 0] < width) & (polygon[:, 1] < height)
 
 
-def _candidates(ring, size, table, picture_wh) -> list[tuple[float, tuple[int, int, int, int], tuple[float, float]]]:
+def _candidates(polygon, size, table, image_wh) -> list[tuple[float, tuple[int, int, int, int], tuple[float, float]]]:
     """Boxes beside a bone, cheapest first: (cost, box, tip); near is cheap, on top of bone is dear."""
     turns = np.arange(_DIRECTIONS) * 2 * np.pi / _DIRECTIONS
     directions = np.stack([np.cos(turns), np.sin(turns)], axis=1)
-    # In each direction the outline's point farthest to that side, among those near the ray from the bone's middle.
-    offsets = ring - (ring.min(0) + ring.max(0)) / 2
+    # In each direction the contour's point farthest to that side, among those near the ray from the bone's middle.
+    offsets = polygon - (polygon.min(0) + polygon.max(0)) / 2
     along, across = offsets @ directions.T, np.abs(offsets @ np.stack([-directions[:, 1], directions[:, 0]]))
-    tips = ring[np.argmax(along - 2.0 * across, axis=0)]
+    tips = polygon[np.argmax(along - 2.0 * across, axis=0)]
     distances = np.array(_DISTANCES)
     reach = distances[None] * size[1] + 0.5 * (np.abs(directions) @ size)[:, None]
     middles = tips[:, None] + reach[..., None] * directions[:, None]
     boxes = np.round(np.concatenate([middles - np.divide(size, 2), middles + np.divide(size, 2)], axis=-1)).astype(int)
-    inside = (boxes[..., :2] >= 2).all(-1) & (boxes[..., 2:] <= np.array(picture_wh) - 2).all(-1)
+    inside = (boxes[..., :2] >= 2).all(-1) & (boxes[..., 2:] <= np.array(image_wh) - 2).all(-1)
     kept, (turn, far) = boxes[inside], np.nonzero(inside)
     left, top, right, bottom = kept.T
     bone = table[bottom, right] - table[top, right] - table[bottom, left] + table[top, left]
@@ -164,7 +164,7 @@ def _passes(a, b, box) -> bool:
 
 
 def draw_labels(canvas: np.ndarray, labels: list[Label], text_px: float) -> np.ndarray:
-    """The picture (h, w, 3) uint8 with the labels and their leader lines on it."""
+    """The image (h, w, 3) uint8 with the labels and their leader lines on it."""
     image = Image.fromarray(canvas).convert("RGBA")
     layer = Image.new("RGBA", image.size)
     draw, face = ImageDraw.Draw(layer), font(text_px)

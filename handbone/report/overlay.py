@@ -1,4 +1,4 @@
-"""Bones drawn on a radiograph: thin outlines, the bone's texture still visible, small names beside the bones."""
+"""Bones drawn on a radiograph: thin contours, the bone's texture still visible, small names beside the bones."""
 
 from collections.abc import Sequence
 
@@ -10,8 +10,8 @@ from handbone.anatomy import BONES
 from handbone.core.bone_masks import BoneMasks
 from handbone.core.errors import ShapeError
 from handbone.core.frame import Frame
+from handbone.report.contours import contours, dashes
 from handbone.report.labels import draw_labels, font, full_name, place_labels
-from handbone.report.outlines import dashes, outlines
 
 _WHITE = (255, 255, 255)
 # Of the fixed-point coordinates that OpenCV draws with.
@@ -22,7 +22,7 @@ def draw_overlay(
     image: np.ndarray,
     masks: BoneMasks,
     *,
-    truth: BoneMasks | None = None,
+    ground_truth: BoneMasks | None = None,
     view: Frame | None = None,
     outline: bool = True,
     fill_alpha: float = 0.12,
@@ -36,13 +36,13 @@ def draw_overlay(
     ----------
     image: (H, W) float32 in [0, 1] or uint8.
     masks: the bones to draw, on the same grid.
-    truth: drawn as white dashed outlines above the bones.
-    view: what part of the picture to show, how turned and how large; the whole picture at its own size by default.
-    outline: whether each bone gets an outline; its width grows with the view.
+    ground_truth: drawn as white dashed contours above the bones.
+    view: what part of the image to show, how turned and how large; the whole image at its own size by default.
+    outline: whether each bone gets a contour; its width grows with the view.
     fill_alpha: how much of the bone's colour lies on its area, 0 to 1.
     names: short names beside the bones (MC3, Capitate), placed so that they don't collide.
     bones: indices of the bones to draw; all by default.
-    doubtful: indices of bones whose outlines are dashed.
+    doubtful: indices of bones whose contours are dashed.
 
     Returns
     -------
@@ -50,27 +50,31 @@ def draw_overlay(
     """
     grey = as_grey(image)
     if tuple(masks.size_hw) != grey.shape:
-        raise ShapeError("the masks of an overlay", f"{grey.shape} of the picture", tuple(masks.size_hw))
+        raise ShapeError("the masks of an overlay", f"{grey.shape} of the image", tuple(masks.size_hw))
     if view:
         grey = view.warp(grey)
     canvas = np.repeat(grey[..., None], 3, axis=2)
     width = line_width(canvas.shape[:2])
-    rings = _chosen(outlines(masks, view), bones)
-    for bone, bone_rings in rings.items():
+    polygons = _chosen(contours(masks, view), bones)
+    for bone, bone_polygons in polygons.items():
         if fill_alpha > 0:
-            _fill(canvas, bone_rings, BONES[bone].colour, fill_alpha)
+            _fill(canvas, bone_polygons, BONES[bone].colour, fill_alpha)
     if outline:
-        for bone, bone_rings in rings.items():
+        for bone, bone_polygons in polygons.items():
             solid = bone not in doubtful
-            lines = bone_rings if solid else [p for ring in bone_rings for p in dashes(ring, 5.0 * width, 3.0 * width)]
+            lines = (
+                bone_polygons
+                if solid
+                else [p for polygon in bone_polygons for p in dashes(polygon, 5.0 * width, 3.0 * width)]
+            )
             _stroke(canvas, lines, BONES[bone].colour, width, closed=solid)
-    if truth is not None:
-        for truth_rings in _chosen(outlines(truth, view), bones).values():
-            pieces = [piece for ring in truth_rings for piece in dashes(ring, 4.0 * width, 3.5 * width)]
+    if ground_truth is not None:
+        for ground_truth_polygons in _chosen(contours(ground_truth, view), bones).values():
+            pieces = [piece for polygon in ground_truth_polygons for piece in dashes(polygon, 4.0 * width, 3.5 * width)]
             _stroke(canvas, pieces, _WHITE, 0.8 * width, closed=False)
     if names:
         text_px = text_height(canvas.shape[:2])
-        canvas = draw_labels(canvas, place_labels(rings, grey.shape, text_px), text_px)
+        canvas = draw_labels(canvas, place_labels(polygons, grey.shape, text_px), text_px)
     return canvas
 
 
@@ -79,7 +83,7 @@ def panel(
     *,
     title: str = "",
     bones: Sequence[int] = (),
-    truth: bool = False,
+    ground_truth: bool = False,
 ) -> np.ndarray:
     """Overlays of one height side by side under their captions, with a legend of the bones at the right.
 
@@ -88,7 +92,7 @@ def panel(
     columns: (caption, (h, w, 3) uint8) from left to right.
     title: a line above all.
     bones: indices in the legend; without any there is none.
-    truth: whether the legend explains the white dashed outline.
+    ground_truth: whether the legend explains the white dashed outline.
     """
     height = columns[0][1].shape[0]
     for caption, overlay in columns:
@@ -96,7 +100,7 @@ def panel(
             raise ShapeError(f"the overlay {caption!r}", f"({height}, w, 3)", overlay.shape)
     text = max(12.0, text_height((height, height)))
     gap, head = round(0.7 * text), round((3.4 if title else 1.9) * text)
-    legend = _legend(bones, truth, height, text)
+    legend = _legend(bones, ground_truth, height, text)
     parts = [overlay for _, overlay in columns] + ([legend] if legend is not None else [])
     sheet = np.full((head + height + gap, gap + sum(p.shape[1] + gap for p in parts), 3), 16, np.uint8)
     x, places = gap, []
@@ -114,7 +118,7 @@ def panel(
 
 
 def as_grey(image: np.ndarray) -> np.ndarray:
-    """A picture (H, W), float in [0, 1] or uint8, as (H, W) uint8."""
+    """An image (H, W), float in [0, 1] or uint8, as (H, W) uint8."""
     if image.ndim != 2:
         raise ShapeError("a radiograph", "(H, W)", image.shape)
     if image.dtype == np.uint8:
@@ -123,24 +127,24 @@ def as_grey(image: np.ndarray) -> np.ndarray:
 
 
 def line_width(size_hw: tuple[int, int]) -> float:
-    """Width in pixels of an outline that looks equally thin at any size of the picture."""
+    """Width in pixels of a contour that looks equally thin at any size of the image."""
     return max(1.1, 0.0016 * max(size_hw))
 
 
 def text_height(size_hw: tuple[int, int]) -> float:
-    """Height in pixels of the bones' names; small, but readable when the whole picture fills a screen."""
+    """Height in pixels of the bones' names; small, but readable when the whole image fills a screen."""
     return max(10.0, 0.0135 * max(size_hw))
 
 
-def _chosen(rings: dict[int, list[np.ndarray]], bones: Sequence[int] | None) -> dict[int, list[np.ndarray]]:
-    return rings if bones is None else {bone: rings[bone] for bone in bones if bone in rings}
+def _chosen(polygons: dict[int, list[np.ndarray]], bones: Sequence[int] | None) -> dict[int, list[np.ndarray]]:
+    return polygons if bones is None else {bone: polygons[bone] for bone in bones if bone in polygons}
 
 
-def _fill(canvas: np.ndarray, rings: list[np.ndarray], colour: tuple[int, int, int], alpha: float) -> None:
+def _fill(canvas: np.ndarray, polygons: list[np.ndarray], colour: tuple[int, int, int], alpha: float) -> None:
     def draw(cover: np.ndarray, points: list[np.ndarray], finer: int) -> None:
         cv2.fillPoly(cover, points, 255, cv2.LINE_AA, _FRACTION_BITS)
 
-    _blend(canvas, rings, colour, alpha, 1.0, 1, draw)
+    _blend(canvas, polygons, colour, alpha, 1.0, 1, draw)
 
 
 def _stroke(canvas, lines: list[np.ndarray], colour: tuple[int, int, int], width: float, *, closed: bool) -> None:
@@ -176,10 +180,10 @@ def _blend(canvas, lines: list[np.ndarray], colour, alpha: float, margin: float,
     part[rows, columns] = np.round(part[rows, columns] * (1 - weight) + np.asarray(colour, np.float32) * weight)
 
 
-def _legend(bones: Sequence[int], truth: bool, height: int, text: float) -> np.ndarray | None:
+def _legend(bones: Sequence[int], ground_truth: bool, height: int, text: float) -> np.ndarray | None:
     if not bones:
         return None
-    rows = len(bones) + (1 if truth else 0)
+    rows = len(bones) + (1 if ground_truth else 0)
     step = min(1.75 * text, height / (rows + 0.5))
     size = min(text, 0.72 * step)
     face = font(size)
@@ -187,12 +191,12 @@ def _legend(bones: Sequence[int], truth: bool, height: int, text: float) -> np.n
     width = round(max(face.getlength(t) for _, t in entries) + 3.4 * size)
     image = Image.new("RGB", (width, height), (16, 16, 16))
     draw = ImageDraw.Draw(image)
-    if truth:
+    if ground_truth:
         y = 0.7 * step
         for x in np.arange(0.3, 2.2, 0.7) * size:
             draw.line([(x, y), (x + 0.4 * size, y)], fill=_WHITE, width=max(1, round(size / 9)))
-        draw.text((2.8 * size, y), "truth", font=face, fill=(225, 228, 232), anchor="lm")
-    for row, (colour, label) in enumerate(entries, start=1 if truth else 0):
+        draw.text((2.8 * size, y), "ground_truth", font=face, fill=(225, 228, 232), anchor="lm")
+    for row, (colour, label) in enumerate(entries, start=1 if ground_truth else 0):
         y = (row + 0.7) * step
         chip = [0.3 * size, y - 0.35 * size, 2.1 * size, y + 0.35 * size]
         faint = tuple(round(0.35 * c) for c in colour)

@@ -15,9 +15,9 @@ import handbone
 from handbone.anatomy import BONES, INDEX
 from handbone.core.files import write_text
 from handbone.report import charts, numbers
-from handbone.report.cases import CasePicture, colour_of
-from handbone.report.figures import Figures
+from handbone.report.cases import CaseImage, colour_of
 from handbone.report.labels import SHORT_NAMES, full_name
+from handbone.report.page_metrics import PageMetrics
 
 
 def write_report(
@@ -25,7 +25,7 @@ def write_report(
     *,
     title: str,
     rows: pd.DataFrame | None = None,
-    cases: Sequence[CasePicture] = (),
+    cases: Sequence[CaseImage] = (),
     histories: Mapping[str, pd.DataFrame] | None = None,
     frames: Sequence[Mapping[str, Any]] = (),
     decisions: Sequence[Mapping[str, Any]] = (),
@@ -42,31 +42,31 @@ def write_report(
     ----------
     path: the HTML file.
     title: the run's name.
-    rows: the metrics: one row per image_name, bone and stage (see `Figures`).
-    cases: pictures from `draw_case`; the worst is shown first.
+    rows: the metrics: one row per image_name, bone and stage (see `PageMetrics`).
+    cases: images from `draw_case`; the worst is shown first.
     histories: by network, one row an epoch: `epoch` and columns with `loss`, `dice` or `score` in their names.
-    frames: one per picture: `image_name`, and `fallback`, `reason` and `mirrored` of its frame decision.
-    decisions: one per picture and bone of the gate: `image_name`, `bone`, `used`, `reason`, `agreement`.
-    failures: (picture, reason) of what was skipped.
-    notes: sentences that stand right below the result, such as that the pictures are phantoms.
-    lower_is_better: further metrics in `rows` of which this is true.
+    frames: one per image: `image_name`, and `fallback`, `reason` and `mirrored` of its frame decision.
+    decisions: one per image and bone of the gate: `image_name`, `bone`, `used`, `reason`, `agreement`.
+    failures: (image, reason) of what was skipped.
+    notes: sentences that stand right below the result, such as that the images are synthetic hands.
+    lower_is_better: extra metrics in `rows` of which this is true.
     facts: further tiles, label to value, such as {"training": "14 min"}.
     recipe: the resolved recipe as TOML.
     environment: versions, device, seed.
     """
-    figures = Figures(rows, lower_is_better) if rows is not None and len(rows) else None
+    metrics = PageMetrics(rows, lower_is_better) if rows is not None and len(rows) else None
     names = [case.image_name for case in cases]
-    ordered = figures.order(names) if figures else names
+    ordered = metrics.order(names) if metrics else names
     by_name = {case.image_name: case for case in cases}
     page = _template().render(
         title=title,
         written=datetime.now(UTC).strftime("%d %B %Y, %H:%M UTC"),
         version=handbone.__version__,
-        figures=figures,
-        tiles=_tiles(figures, failures, facts or {}),
-        table=figures.table() if figures else None,
-        spread=Markup(charts.spread_chart(figures.rows, figures.stages)) if figures else "",
-        cases=[(by_name[name], figures.case(name) if figures else None) for name in ordered],
+        metrics=metrics,
+        tiles=_tiles(metrics, failures, facts or {}),
+        table=metrics.table() if metrics else None,
+        spread=Markup(charts.spread_chart(metrics.rows, metrics.stages)) if metrics else "",
+        cases=[(by_name[name], metrics.case(name) if metrics else None) for name in ordered],
         learning=_learning(histories or {}),
         frames=_frames(frames),
         gate=_gate(decisions),
@@ -110,23 +110,23 @@ def _number(value: Any, digits: int = 1) -> str:
     return "–" if value is None or pd.isna(value) else f"{value:.{digits}f}"
 
 
-def _tiles(figures: Figures | None, failures: Sequence, facts: Mapping[str, str]) -> list[tuple[str, str, str]]:
+def _tiles(metrics: PageMetrics | None, failures: Sequence, facts: Mapping[str, str]) -> list[tuple[str, str, str]]:
     """(label, value, small print) each."""
     tiles = []
-    if figures:
+    if metrics:
         for label, group in (("Dice, all bones", "all"), ("Dice, carpals", "carpals")):
-            first, last = (figures.groups.loc[group, stage] for stage in (figures.first, figures.last))
-            small = f"{figures.first} {_dice(first)}, {_signed(last - first)}" if figures.two_stages else ""
+            first, last = (metrics.groups.loc[group, stage] for stage in (metrics.first, metrics.last))
+            small = f"{metrics.first} {_dice(first)}, {_signed(last - first)}" if metrics.two_stages else ""
             tiles.append((label, _dice(last), small))
-        last_rows = figures.rows[figures.rows["stage"] == figures.last]
-        if figures.nsd_column:
-            tolerance = figures.nsd_column.removeprefix("nsd_").removesuffix("px")
-            nsd = charts.group_means(last_rows, figures.nsd_column).loc["all", figures.last]
+        last_rows = metrics.rows[metrics.rows["stage"] == metrics.last]
+        if metrics.nsd_column:
+            tolerance = metrics.nsd_column.removeprefix("nsd_").removesuffix("px")
+            nsd = charts.group_means(last_rows, metrics.nsd_column).loc["all", metrics.last]
             tiles.append(("NSD", _dice(nsd), f"outline within {tolerance} px"))
         if "hd95_px" in last_rows:
-            hd95 = charts.group_means(last_rows, "hd95_px").loc["all", figures.last]
-            tiles.append(("HD95", f"{_number(hd95)} px", "95th percentile of the outline"))
-        tiles.append(("Pictures", str(figures.pictures), f"{len(failures)} skipped" if failures else "none skipped"))
+            hd95 = charts.group_means(last_rows, "hd95_px").loc["all", metrics.last]
+            tiles.append(("HD95", f"{_number(hd95)} px", "95th percentile of the contour"))
+        tiles.append(("Images", str(metrics.images), f"{len(failures)} skipped" if failures else "none skipped"))
     return tiles + [(label, str(value), "") for label, value in facts.items()]
 
 
@@ -140,7 +140,7 @@ def _frames(frames: Sequence[Mapping[str, Any]]) -> dict[str, Any] | None:
         return None
     counts = Counter(frame["fallback"] for frame in frames)
     return {
-        "pictures": len(frames),
+        "images": len(frames),
         "counts": counts,
         "mirrored": sum(bool(frame.get("mirrored")) for frame in frames),
         "fell_back": [frame for frame in frames if frame["fallback"] != "none"],
@@ -165,6 +165,6 @@ def _gate(decisions: Sequence[Mapping[str, Any]]) -> dict[str, Any] | None:
 
 
 def _kind(reason: str) -> str:
-    """A reason without its figures, so that equal ones can be counted."""
+    """A reason without its metrics, so that equal ones can be counted."""
     words = ("" if any(c.isdigit() for c in word) else word for word in reason.split())
     return " ".join(word for word in words if word) or "no reason given"

@@ -7,16 +7,16 @@ from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from handbone.core.files import whole_file, write_text
+from handbone.core.files import atomic_file, write_text
 from handbone.core.progress import console
 from handbone.data.dataset import Dataset, open_dataset
-from handbone.plugins.events import fire
+from handbone.plugins.events import notify
 from handbone.recipe.dump import to_toml
 from handbone.recipe.load import load_recipe
-from handbone.recipe.schema import PHANTOM, Data, Recipe
+from handbone.recipe.schema import SYNTHETIC, Data, Recipe
 from handbone.runs.checks import check_recipe
 from handbone.runs.data_digest import data_digest
-from handbone.runs.folder import RunFolder, fingerprint
+from handbone.runs.folder import RunFolder, fingerprint_of
 from handbone.runs.load_run import MANIFEST
 from handbone.runs.manifest import peak_memory_gb, write_manifest
 from handbone.runs.plan import PlannedStep, Result
@@ -30,38 +30,38 @@ class Run:
 
     recipe: Recipe
     folder: RunFolder
-    phantom: bool
+    synthetic: bool
     dataset: Dataset | None
 
     def plan(self) -> tuple[PlannedStep, ...]:
         """The steps in order, each with its fingerprint: of its settings and of the steps it builds on."""
         source = None if self.dataset is None else data_digest(self.dataset)
-        marks: dict[str, str] = {}
+        fingerprints: dict[str, str] = {}
         planned = []
         for step in STEPS:
-            if not step.needed(self.recipe, self.phantom):
+            if not step.needed(self.recipe, self.synthetic):
                 continue
-            inputs = {name: marks[name] for name in step.inputs if name in marks}
+            inputs = {name: fingerprints[name] for name in step.inputs if name in fingerprints}
             value = [step.name, step.revision, step.settings(self.recipe), inputs or source]
-            marks[step.name] = mark = fingerprint(value)
-            planned.append(PlannedStep(step, mark, self.folder.state(step.name, mark)))
+            fingerprints[step.name] = fingerprint = fingerprint_of(value)
+            planned.append(PlannedStep(step, fingerprint, self.folder.state(step.name, fingerprint)))
         return tuple(planned)
 
     def estimate_memory(self) -> dict[str, float]:
         """Gigabytes that training each network is expected to hold; builds the networks, so it takes seconds."""
         from handbone.runs.memory import training_memory_gb
 
-        networks = {step.name: step.trains(self.recipe) for step in STEPS if step.needed(self.recipe, self.phantom)}
+        networks = {step.name: step.trains(self.recipe) for step in STEPS if step.needed(self.recipe, self.synthetic)}
         return {name: training_memory_gb(network) for name, network in networks.items() if network is not None}
 
     def execute(self, plan: Sequence[PlannedStep]) -> Result:
         """Carry out what the plan leaves to do, publish the results at the top of the folder, and say what came out."""
         with self.folder.locked(), self._told():
             # Since the plan was made, another process may have done a step, or redone it otherwise.
-            plan = [replace(each, state=self.folder.state(each.step.name, each.mark)) for each in plan]
+            plan = [replace(each, state=self.folder.state(each.step.name, each.fingerprint)) for each in plan]
             self._clear_results()
             write_text(self.folder.path / "recipe.toml", to_toml(self.recipe))
-            context = Context(self.recipe, self.folder, self.phantom, self.dataset)
+            context = Context(self.recipe, self.folder, self.synthetic, self.dataset)
             for number, planned in enumerate(plan, start=1):
                 self._carry_out(context, planned, f"{number}/{len(plan)}")
             return self._publish(context, plan)
@@ -70,25 +70,25 @@ class Run:
     def _told(self) -> Iterator[None]:
         """Tell plugins that the run begins, and how it ends."""
         known = {"recipe": self.recipe, "folder": self.folder.path}
-        fire("handbone_run_started", **known)
+        notify("handbone_run_started", **known)
         try:
             yield
         except BaseException as error:
-            fire("handbone_run_ended", **known, error=error)
+            notify("handbone_run_ended", **known, error=error)
             raise
-        fire("handbone_run_ended", **known, error=None)
+        notify("handbone_run_ended", **known, error=None)
 
     def follow(self, plan: Sequence[PlannedStep]) -> None:
         """What a further process of the same run does: its share of the trainings, and nothing else."""
-        context = Context(self.recipe, self.folder, self.phantom, self.dataset)
+        context = Context(self.recipe, self.folder, self.synthetic, self.dataset)
         for planned in plan:
-            name, mark = planned.step.name, planned.mark
+            name, fingerprint = planned.step.name, planned.fingerprint
             network = planned.step.trains(self.recipe)
             if network is not None and (network.train.devices, network.train.nodes) != (1, 1):
-                wait_until(lambda n=name, m=mark: self.folder.state(n, m) in ("continued", "reused"), name)
-                if self.folder.state(name, mark) == "continued":
-                    planned.step.work(context, self.folder.part(name))
-            wait_until(lambda n=name, m=mark: self.folder.state(n, m) == "reused", name)
+                wait_until(lambda n=name, m=fingerprint: self.folder.state(n, m) in ("continued", "reused"), name)
+                if self.folder.state(name, fingerprint) == "continued":
+                    planned.step.work(context, self.folder.workdir(name))
+            wait_until(lambda n=name, m=fingerprint: self.folder.state(n, m) == "reused", name)
 
     def _clear_results(self) -> None:
         """Remove what an earlier recipe published, so that no file at the top is older than its neighbours.
@@ -107,21 +107,21 @@ class Run:
             return
         console.print(f"[bold]{count} {step.summary}[/bold]")
         known = {"step": step.name, "folder": self.folder.path}
-        fire("handbone_step_started", **known)
-        with self.folder.work_on(step.name, planned.mark) as part:
-            step.work(context, part)
-        fire("handbone_step_finished", **known, seconds=self.folder.seconds(step.name))
+        notify("handbone_step_started", **known)
+        with self.folder.work_on(step.name, planned.fingerprint) as workdir:
+            step.work(context, workdir)
+        notify("handbone_step_finished", **known, seconds=self.folder.seconds(step.name))
 
     def _publish(self, context: Context, plan: Sequence[PlannedStep]) -> Result:
         for planned in plan:
             for source, target in planned.step.publishes:
                 made = self.folder.step(planned.step.name) / source
                 if made.exists():  # the refiner's weights are not, in a run without one
-                    with whole_file(self.folder.path / target) as temporary:
+                    with atomic_file(self.folder.path / target) as temporary:
                         shutil.copyfile(made, temporary)
         seconds = {planned.step.name: self.folder.seconds(planned.step.name) for planned in plan}
-        result = Result(self.folder.path, context.figures(), seconds, peak_memory_gb(), context.problems())
-        write_manifest(self.folder.path / MANIFEST, self.recipe, plan, result, phantom=self.phantom)
+        result = Result(self.folder.path, context.metrics(), seconds, peak_memory_gb(), context.problems())
+        write_manifest(self.folder.path / MANIFEST, self.recipe, plan, result, synthetic=self.synthetic)
         return result
 
 
@@ -134,14 +134,14 @@ def open_run(recipe: str, overrides: Sequence[str], output: Path | None) -> Run:
     """
     loaded = load_recipe(recipe, overrides)
     settings = loaded.recipe
-    phantom = settings.data.path == PHANTOM
-    # A phantom stands in for the default folder only: a mistyped path must not train on drawings.
+    synthetic = settings.data.path == SYNTHETIC
+    # A synthetic set stands in for the default folder only: a mistyped path must not train on drawings.
     if settings.data.path == Data().path and not Path(settings.data.path).exists():
-        phantom = True
-        console.print(f"There is no folder {settings.data.path}/: using a phantom set with its own budget.")
-    if phantom:
-        settings = loaded.for_phantom()
+        synthetic = True
+        console.print(f"There is no folder {settings.data.path}/: using a synthetic set with its own budget.")
+    if synthetic:
+        settings = loaded.for_synthetic()
     check_recipe(settings, where=str(loaded.path))
-    dataset = None if phantom else open_dataset(settings.data)
+    dataset = None if synthetic else open_dataset(settings.data)
     folder = RunFolder(output or Path(os.environ.get("HANDBONE_RUNS", "runs")) / settings.name)
-    return Run(settings, folder, phantom, dataset)
+    return Run(settings, folder, synthetic, dataset)

@@ -20,7 +20,7 @@ State = Literal["new", "reused", "continued", "redone"]
 _RECORD = "step.json"
 
 
-def fingerprint(value: Any) -> str:
+def fingerprint_of(value: Any) -> str:
     """16 hexadecimal digits of the sha256 of a JSON value with sorted keys."""
     text = json.dumps(value, sort_keys=True, default=str, ensure_ascii=False)
     return hashlib.sha256(text.encode()).hexdigest()[:16]
@@ -36,15 +36,15 @@ class RunFolder:
         """Where a step's whole results lie."""
         return self.path / "steps" / name
 
-    def part(self, name: str) -> Path:
+    def workdir(self, name: str) -> Path:
         """Where a step works until it is whole."""
         return self.path / "steps" / f".{name}.part"
 
-    def state(self, name: str, mark: str) -> State:
+    def state(self, name: str, fingerprint: str) -> State:
         """What running the step with this fingerprint would mean."""
-        if _record(self.step(name)).get("fingerprint") == mark:
+        if _record(self.step(name)).get("fingerprint") == fingerprint:
             return "reused"
-        if _record(self.part(name)).get("fingerprint") == mark:
+        if _record(self.workdir(name)).get("fingerprint") == fingerprint:
             return "continued"
         return "redone" if self.step(name).exists() else "new"
 
@@ -52,7 +52,7 @@ class RunFolder:
         """How long the step took when it was made."""
         return _record(self.step(name)).get("seconds", 0.0)
 
-    def take_over(self, name: str, mark: str, other: "RunFolder") -> bool:
+    def link_from(self, name: str, fingerprint: str, other: "RunFolder") -> bool:
         """Make a step's results those that another run has made from the same, by a link to them.
 
         Returns
@@ -60,7 +60,7 @@ class RunFolder:
         Whether this run has them now and had not before. False where the other run has none, where this one has
         begun the step itself, and on systems without links.
         """
-        if self.state(name, mark) in ("reused", "continued") or other.state(name, mark) != "reused":
+        if self.state(name, fingerprint) in ("reused", "continued") or other.state(name, fingerprint) != "reused":
             return False
         link = self.step(name)
         _remove(link)
@@ -74,24 +74,24 @@ class RunFolder:
         return True
 
     @contextmanager
-    def work_on(self, name: str, mark: str) -> Iterator[Path]:
+    def work_on(self, name: str, fingerprint: str) -> Iterator[Path]:
         """The folder to work in; becomes the step's folder when the block succeeds.
 
         What an interrupted block left is there again if the fingerprint is the same, so that a step can continue.
         """
-        part, whole = self.part(name), self.step(name)
-        if _record(part).get("fingerprint") != mark:
-            shutil.rmtree(part, ignore_errors=True)
-            part.mkdir(parents=True)
-            write_json(part / _RECORD, {"step": name, "fingerprint": mark, "seconds": 0.0})
-        record, start = _record(part), time.monotonic()
+        workdir, whole = self.workdir(name), self.step(name)
+        if _record(workdir).get("fingerprint") != fingerprint:
+            shutil.rmtree(workdir, ignore_errors=True)
+            workdir.mkdir(parents=True)
+            write_json(workdir / _RECORD, {"step": name, "fingerprint": fingerprint, "seconds": 0.0})
+        record, start = _record(workdir), time.monotonic()
         try:
-            yield part
+            yield workdir
         finally:
             # What an interrupted attempt took counts too.
-            write_json(part / _RECORD, {**record, "seconds": round(record["seconds"] + time.monotonic() - start, 1)})
+            write_json(workdir / _RECORD, {**record, "seconds": round(record["seconds"] + time.monotonic() - start, 1)})
         _remove(whole)
-        move(part, whole)
+        move(workdir, whole)
 
     @contextmanager
     def locked(self) -> Iterator[None]:

@@ -20,23 +20,23 @@ def is_finished_run(folder: Path) -> bool:
 
 
 def finished_run(folder: Path) -> Context:
-    """A finished run with its recipe, its pictures and what its steps left.
+    """A finished run with its recipe, its images and what its steps left.
 
     Raises
     ------
-    HandboneError: no finished run there, or its pictures are gone.
+    HandboneError: no finished run there, or its images are gone.
     """
     if not is_finished_run(folder):
         remedy = "give the folder of a run that 'handbone run' has finished"
         raise HandboneError("there is no finished run", where=folder, remedy=remedy)
-    phantom = json.loads((folder / MANIFEST).read_text(encoding="utf-8"))["data"] == "phantom"
+    synthetic = json.loads((folder / MANIFEST).read_text(encoding="utf-8"))["data"] == "synthetic"
     recipe = load_recipe(folder / "recipe.toml").recipe
-    drawn = RunFolder(folder).step("phantom") / "set"
-    data = Data(path=str(drawn), layout="contest") if phantom else recipe.data
+    drawn = RunFolder(folder).step("synthetic") / "set"
+    data = Data(path=str(drawn), layout="contest") if synthetic else recipe.data
     if not Path(data.path).exists():
         remedy = "give the same command in the folder in which the run was made"
-        raise HandboneError("the run's pictures are not there", where=data.path, remedy=remedy)
-    return Context(recipe, RunFolder(folder), phantom, open_dataset(data))
+        raise HandboneError("the run's images are not there", where=data.path, remedy=remedy)
+    return Context(recipe, RunFolder(folder), synthetic, open_dataset(data))
 
 
 def latest_run() -> Path:

@@ -64,7 +64,7 @@ def environment() -> dict:
     }
 
 
-def write_manifest(path: Path, recipe: Recipe, plan: Sequence[PlannedStep], result: Result, *, phantom: bool) -> None:
+def write_manifest(path: Path, recipe: Recipe, plan: Sequence[PlannedStep], result: Result, *, synthetic: bool) -> None:
     """Write `manifest.json` for a finished run."""
     weights = sorted((path.parent / "weights").glob("*.safetensors"))
     write_json(
@@ -73,13 +73,13 @@ def write_manifest(path: Path, recipe: Recipe, plan: Sequence[PlannedStep], resu
             "recipe": recipe.name,
             "finished": datetime.now(UTC).isoformat(timespec="seconds"),
             "seed": recipe.seed,
-            "data": "phantom" if phantom else "own",
+            "data": "synthetic" if synthetic else "own",
             "environment": environment(),
             "plugins": provenance(registry()),
-            "steps": {p.step.name: {"fingerprint": p.mark, "state": p.state} for p in plan},
+            "steps": {p.step.name: {"fingerprint": p.fingerprint, "state": p.state} for p in plan},
             "seconds": {name: round(value, 1) for name, value in result.seconds.items()},
             "peak_memory_gb": None if result.peak_memory_gb is None else round(result.peak_memory_gb, 2),
-            "figures": result.figures,
+            "metrics": result.metrics,
             "weights": {file.name: sha256_of(file) for file in weights},
             "problems": result.problems,
         },

@@ -32,7 +32,7 @@ def training_memory_gb(network: Network) -> float:
         module(image)
     parameters = sum(p.numel() for p in module.parameters()) * 4
     train = network.train
-    pixels = max(train.size_at(e, network.size) ** 2 * train.batch_at(e) for e in range(train.epochs))
+    pixels = max(train.size_at(e, network.size) ** 2 * train.batch_size_at(e) for e in range(train.epochs))
     activations = sum(saved.values()) / 2 * pixels / _PROBE**2
     # Weights, gradients and Adam's two moments; gradients of activations peak at about a third of what is saved.
     return _BASE_GB + (4 * parameters + 1.35 * activations) / 1e9

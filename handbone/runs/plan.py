@@ -12,16 +12,16 @@ class PlannedStep:
     """A step of a run, its fingerprint, and what running it would mean."""
 
     step: Step
-    mark: str
+    fingerprint: str
     state: State
 
 
 @dataclass(frozen=True)
 class Result:
-    """What a run left: headline figures, files and the pictures that could not be used."""
+    """What a run left: headline metrics, files and the images that could not be used."""
 
     folder: Path
-    figures: dict
+    metrics: dict
     seconds: dict[str, float]
     peak_memory_gb: float | None
     problems: list[dict] = field(default_factory=list)

@@ -23,7 +23,7 @@ _HEAD, _BASE, _ANYWHERE = (0.04, 0.16), (0.9, 0.98), (0.1, 0.9)
 
 @dataclass(frozen=True, eq=False)
 class Ageing:
-    """What age did to a person.
+    """What age did to a patient.
 
     Parameters
     ----------
@@ -38,7 +38,7 @@ class Ageing:
 
 
 def draw_ageing(rng: np.random.Generator, shape: Shape) -> Ageing:
-    """A random old hand of a person who had this shape when young."""
+    """A random old hand of a user who had this shape when young."""
     rheumatism = float(rng.uniform(0.3, 1.0)) if rng.random() < _RHEUMATOID else 0.0
     shape = _crowded_carpals(rng, shape, rng.uniform(0.3, 1.0) if rheumatism else rng.uniform(0.0, 0.4))
     shape = _narrow_joints(rng, shape)

@@ -125,14 +125,14 @@ def add_skeleton(
     mirrored: bool = False,
     absent: tuple[int, ...] = (),
 ) -> dict[int, tuple[np.ndarray, tuple[int, int]]]:
-    """Add every bone's attenuation to `total` (H, W) float32 and return each bone's mask and its corner in the picture.
+    """Add every bone's attenuation to `total` (H, W) float32 and return each bone's mask and its corner in the image.
 
     points: per bone (n, 3), x and y in pixels, z in millimetres. ends_px: (29, 2, 2) the bones' two ends.
     growth: size of the hand relative to an adult's. plates: (29,) how open the growth plates are.
     mirrored: whether the points are those of a left hand. absent: bones to leave out.
     """
     skeleton = load_skeleton()
-    # As fine as the picture: a finer pattern, read at each pixel's centre, would turn into white noise.
+    # As fine as the image: a finer pattern, read at each pixel's centre, would turn into white noise.
     level = int(np.clip(np.floor(np.log2(CELLS / px_per_mm) + 0.5), 0, 4))
     long, web = (
         trabecular_pattern(int(rng.integers(PATTERNS // 2)) + first, tissue.looks, level)
@@ -206,11 +206,11 @@ def flesh(thickness: np.ndarray, tissue: Tissue, rng: np.random.Generator) -> np
 def _solid(mask: np.ndarray) -> np.ndarray:
     """A mask (h, w) without pinholes, hair-thin clefts and crumbs."""
     closed = cv2.morphologyEx(mask.astype(np.uint8), cv2.MORPH_CLOSE, np.ones((3, 3), np.uint8))
-    outlines, _ = cv2.findContours(closed, cv2.RETR_EXTERNAL, cv2.CHAIN_APPROX_NONE)
+    contours, _ = cv2.findContours(closed, cv2.RETR_EXTERNAL, cv2.CHAIN_APPROX_NONE)
     solid = np.zeros_like(closed)
-    if outlines:
-        areas = [cv2.contourArea(outline) for outline in outlines]
-        kept = [o for o, area in zip(outlines, areas, strict=True) if area >= 0.02 * max(areas)]
+    if contours:
+        areas = [cv2.contourArea(outline) for outline in contours]
+        kept = [o for o, area in zip(contours, areas, strict=True) if area >= 0.02 * max(areas)]
         cv2.drawContours(solid, kept, -1, 1, -1)
     return solid.astype(bool)
 

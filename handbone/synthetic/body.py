@@ -1,4 +1,4 @@
-"""One person's hand in one pose: bones scaled and bent out of true, hung on their joints, turned to the detector."""
+"""One patient's hand in one pose: bones scaled and bent out of true, hung on their joints, turned to the detector."""
 
 from dataclasses import dataclass, field, replace
 
@@ -12,7 +12,7 @@ from handbone.synthetic.skeleton import CAPITATE, FOREARM, PLACED, PROXIMAL_ROW,
 
 @dataclass(frozen=True, eq=False)
 class Shape:
-    """How a person's bones differ from the skeleton's.
+    """How a patient's bones differ from the skeleton's.
 
     Parameters
     ----------
@@ -53,7 +53,7 @@ class Pose:
     sway: (29,) of each bone against its parent in the detector's plane, positive towards the thumb.
     bend: the hand against the forearm, positive away from the thumb. extension: the same towards the back of the hand.
     pronation: Radius and Ulna about the forearm's axis. tilt, turn: the whole limb out of the detector's plane,
-        about the picture's x axis and about its y axis.
+        about the image's x axis and about its y axis.
     """
 
     flexion: np.ndarray = field(default_factory=lambda: np.zeros(anatomy.COUNT))
@@ -109,7 +109,7 @@ def _physis_share(index: int, cap: float) -> float:
 
 
 def pose_body(shape: Shape, pose: Pose) -> Body:
-    """The bones of a person of this shape in this pose."""
+    """The bones of a patient of this shape in this pose."""
     skeleton = load_skeleton()
     shape = bent_shape(shape, pose.bend)
     grown, pivots, along = [], np.empty((anatomy.COUNT, 3)), []
@@ -163,7 +163,7 @@ def _places(shape: Shape) -> np.ndarray:
 
 
 def _deform(index: int, local: np.ndarray, share: np.ndarray, shape: Shape) -> np.ndarray:
-    """Points (n, 3) in the bone's own frame, grown to a person's shape."""
+    """Points (n, 3) in the bone's own frame, grown to a patient's shape."""
     local = with_margins(index, local, shape.margins)
     first, second, bow, arch = shape.waves[index]
     widen = 1 + first * np.cos(np.pi * share) + second * np.cos(2 * np.pi * share)
@@ -194,7 +194,7 @@ def _deform(index: int, local: np.ndarray, share: np.ndarray, shape: Shape) -> n
 
 
 def _young_end(index: int, local: np.ndarray, share: np.ndarray, shape: Shape) -> tuple[np.ndarray, np.ndarray]:
-    """Points (n, 3) whose growing end is as high as a person's, and the factor (n,) of its width."""
+    """Points (n, 3) whose growing end is as high as a patient's, and the factor (n,) of its width."""
     end = growing_end(index)
     inside = (share if end == 0 else 1 - share) * load_skeleton().length[index]
     narrow = 1 + (shape.epiphysis[index] - 1) / (1 + np.exp(np.clip((inside - physis(index)) / 0.25, -30, 30)))
@@ -245,7 +245,7 @@ def _motions(shape: Shape, pose: Pose, pivots: np.ndarray) -> np.ndarray:
 
 
 def _rolled(index: int, axis: np.ndarray, shape: Shape) -> np.ndarray:
-    """A joint's axis, turned as its bone is about itself; bones without a second axis get the picture's normal."""
+    """A joint's axis, turned as its bone is about itself; bones without a second axis get the image's normal."""
     if not axis.any():
         return np.array([0.0, 0.0, -1.0])
     frame = load_skeleton().frame[index]

@@ -1,7 +1,7 @@
 """Makes `assets/hand.npz` from the MyoHand model of `myo-sim` (`python -m handbone.synthetic.build_assets`).
 
 Nobody who uses handbone needs this or `myo-sim`: the file that it writes is part of handbone. Coordinates are those
-of a right hand on the detector as its picture shows it: x to the right (towards the little finger), y down (towards
+of a right hand on the detector as its image shows it: x to the right (towards the little finger), y down (towards
 the elbow), z towards the X-ray tube (dorsal), millimetres, origin at the centre of the capitate, all joints at zero.
 
 Taken as they are: 25 meshes and the finger joints. Mended: the pisiform (inner surfaces: its outermost surface is
@@ -18,7 +18,7 @@ from scipy.ndimage import gaussian_filter
 
 from handbone import anatomy
 from handbone.core.errors import HandboneError
-from handbone.core.files import whole_file
+from handbone.core.files import atomic_file
 from handbone.synthetic.forearm import loft_radius, loft_ulna, sphere_faces
 
 ASSET = Path(__file__).parent / "assets" / "hand.npz"
@@ -27,9 +27,9 @@ _FINGERS = {"index": "2", "middle": "3", "ring": "4", "little": "5"}
 _PARTS = {"distal phalanx": "distph", "middle phalanx": "midph", "proximal phalanx": "proxph", "metacarpal": "mc"}
 _THUMB = {"distal phalanx": "thumbdist", "proximal phalanx": "thumbprox", "metacarpal": "1mc"}
 
-# The picture's x points away from the thumb: one axis changes sign, and of rotation axes (pseudovectors) the others.
-_TO_PICTURE = np.array([-1.0, 1.0, 1.0])
-_AXIS_TO_PICTURE = np.array([1.0, -1.0, -1.0])
+# The image's x points away from the thumb: one axis changes sign, and of rotation axes (pseudovectors) the others.
+_TO_IMAGE = np.array([-1.0, 1.0, 1.0])
+_AXIS_TO_IMAGE = np.array([1.0, -1.0, -1.0])
 
 
 def mesh_name(bone: anatomy.Bone) -> str:
@@ -121,7 +121,7 @@ def read_chain(path: Path) -> dict[str, dict]:
     def walk(body, origin, parent):
         mesh = next(g.get("mesh") for g in body.findall("geom") if g.get("mesh")).removesuffix("_r")
         joints = [
-            (_numbers(joint.get("axis")) * _AXIS_TO_PICTURE, np.degrees(_numbers(joint.get("range"))))
+            (_numbers(joint.get("axis")) * _AXIS_TO_IMAGE, np.degrees(_numbers(joint.get("range"))))
             for joint in body.findall("joint")
         ]
         found[mesh] = {"origin": origin, "joints": joints, "parent": parent}
@@ -149,7 +149,7 @@ def build(models: Path) -> dict[str, np.ndarray]:
     meshes["5distph"] = ((ring[0] - low[0]) * size + low[1], ring[1])
 
     centre = chain["capitate"]["origin"] + meshes["capitate"][0].mean(0)
-    placed = {n: ((v + chain[n]["origin"] - centre) * _TO_PICTURE, f) for n, (v, f) in meshes.items()}
+    placed = {n: ((v + chain[n]["origin"] - centre) * _TO_IMAGE, f) for n, (v, f) in meshes.items()}
     placed["radius"], placed["ulna"] = loft_radius(), loft_ulna()
 
     arrays: dict[str, list] = {k: [] for k in ("vertices", "faces", "depth", "scale", "counts")}
@@ -168,7 +168,7 @@ def build(models: Path) -> dict[str, np.ndarray]:
     axes, limits = np.zeros((29, 2, 3)), np.zeros((29, 2, 2))
     parent = np.full(29, -1)
     for index, name in enumerate(names[:27]):
-        anchor[index] = (chain[name]["origin"] - centre) * _TO_PICTURE
+        anchor[index] = (chain[name]["origin"] - centre) * _TO_IMAGE
         for k, (axis, bounds) in enumerate(chain[name]["joints"] if index < 19 else ()):
             axes[index, k], limits[index, k] = axis, bounds
         if chain[name]["parent"] in names and index < 19:
@@ -192,7 +192,7 @@ def main() -> None:
     if spec is None:
         raise HandboneError("the package myo-sim is not installed", remedy="pip install myo-sim")
     arrays = build(Path(spec.origin).parent / "models")
-    with whole_file(ASSET) as temporary:
+    with atomic_file(ASSET) as temporary:
         np.savez_compressed(temporary, **arrays)
 
 

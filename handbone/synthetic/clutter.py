@@ -179,7 +179,7 @@ def _along_an_axis(image, profile, rng) -> None:
 
 
 def _panel(image, rng) -> None:
-    """A side of the picture that is darker or brighter from a sharp or soft line on."""
+    """A side of the image that is darker or brighter from a sharp or soft line on."""
     height, width = image.shape
     upright = rng.random() < 0.5
     count = height if upright else width

@@ -41,7 +41,7 @@ class Modes:
 
 @dataclass(frozen=True, eq=False)
 class Deformation:
-    """How a person's bones are bent out of the skeleton's shape.
+    """How a patient's bones are bent out of the skeleton's shape.
 
     Parameters
     ----------
@@ -103,7 +103,7 @@ def bone_sizes() -> np.ndarray:
 
 @lru_cache(maxsize=anatomy.COUNT)
 def _visible(index: int) -> np.ndarray:
-    """(n, 3) vertices in the bone's frame, in millimetres from its base; of the forearm, those a picture shows."""
+    """(n, 3) vertices in the bone's frame, in millimetres from its base; of the forearm, those an image shows."""
     skeleton = load_skeleton()
     local = (skeleton.vertices[index] - skeleton.base[index]) @ skeleton.frame[index].T
     return local[local[:, 1] < local[:, 1].min() + _VISIBLE_FOREARM_MM] if index in FOREARM else local

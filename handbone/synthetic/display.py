@@ -73,7 +73,7 @@ def _processed(grey: np.ndarray, look: Look) -> np.ndarray:
 
 
 def _stored(grey: np.ndarray, look: Look) -> np.ndarray:
-    """What becomes of the picture on its way to whoever reads it."""
+    """What becomes of the image on its way to whoever reads it."""
     if look.clahe:
         grey = clahe(grey, look.clahe)
     grey = reduced(grey, look.scale)

@@ -1,9 +1,10 @@
 """Fits the drawn adults to real hands and writes `assets/proportions.json` (`python -m handbone.synthetic.fit`).
 
-Every figure of a bone answers to one parameter of it: its place to the shift, its angle to the turn, its length, width
-and area to scale and waist, and the spread of each figure to the parameter's spread. So a fixed ensemble of people and
-poses is drawn again and again, and each parameter takes a damped step by what its figure lacks, in straight and in bent
-wrists. Between the steps, the wanted places move a little, within real hands' spread, to where the overlaps agree.
+Every measurement of a bone answers to one parameter of it: its place to the shift, its angle to the turn, its length,
+width and area to scale and waist, and the spread of each measurement to the parameter's spread. So a fixed ensemble of
+patients and poses is drawn again and again, and each parameter takes a damped step by what its measurement lacks, in
+straight and in bent wrists. Between the steps, the wanted places move a little, within real hands' spread, to where the
+overlaps agree.
 """
 
 from dataclasses import dataclass, replace
@@ -12,22 +13,22 @@ import numpy as np
 
 from handbone import anatomy
 from handbone.core.bone_masks import BoneMasks
+from handbone.synthetic.contours import hand_contours
 from handbone.synthetic.fit_carpals import fit_carpal
 from handbone.synthetic.fit_overlaps import moves_for_overlaps
-from handbone.synthetic.measure import POSES, bone_figures, reference
-from handbone.synthetic.outlines import hand_outlines
-from handbone.synthetic.people import draw_person, draw_pose
+from handbone.synthetic.measure import POSES, bone_measurements, reference
+from handbone.synthetic.patients import draw_patient, draw_pose
 from handbone.synthetic.population import FINGERS, PARAMETERS, PROPORTIONS, Population, load_population
 from handbone.synthetic.skeleton import FOREARM, PLACED, PROXIMAL_ROW, load_skeleton
 
-_HANDS, _SIZE = 40, 1024  # hands of each pose, and their pictures' side
+_HANDS, _SIZE = 40, 1024  # hands of each pose, and their images' side
 _UNIT = anatomy.INDEX["finger-11"]
 _UNIT_MM = 56.0  # length of the mean third metacarpal
 _DAMPING = 0.7
 _CARPALS = list(anatomy.CARPALS)
 _ULNA = FOREARM[1]
 _HUNG = [i for i in range(anatomy.COUNT) if i not in PLACED]
-_JOINT_STD = 0.25  # millimetres by which people's joint spaces differ
+_JOINT_STD = 0.25  # millimetres by which patients's joint spaces differ
 _MOST_SWAY = 9.0
 _TOUCH = 0.002  # share of a phalanx that covers the next where real ones are not known to overlap
 _WIDTH, _LENGTH, _X, _Y, _TURN = range(len(PARAMETERS))
@@ -45,23 +46,23 @@ def _widest() -> np.ndarray:
 
 
 def draw_ensemble(population: Population) -> dict[str, list[BoneMasks]]:
-    """The same people and poses of this population at every call, by pose."""
+    """The same patients and poses of this population at every call, by pose."""
     hands: dict[str, list[BoneMasks]] = {pose: [] for pose in POSES}
     for pose, drawn in hands.items():
         for number in range(_HANDS):
             rng = np.random.default_rng([91, POSES.index(pose), number])
-            person = draw_person(rng, "contest", population=population)
-            posed = draw_pose(rng, "contest", bent=pose == "bent", population=population)
-            drawn.append(hand_outlines(person, posed, rng, size=_SIZE))
+            patient = draw_patient(rng, "upright_adult", population=population)
+            posed = draw_pose(rng, "upright_adult", bent=pose == "bent", population=population)
+            drawn.append(hand_contours(patient, posed, rng, size=_SIZE))
     return hands
 
 
 @dataclass(frozen=True, eq=False)
 class Lack:
-    """What drawn hands lack to agree with real ones, straight wrists first.
+    """What synthetic hands lack to agree with real ones, straight wrists first.
 
-    mean, variance: (2, 29, 6) of the figures behind `PARAMETERS` and of the area, the first two and the last as ln; a
-    forearm's place is that of its end; 0 where real hands say nothing. bend: (2,) mean degrees of the wrist.
+    mean, variance: (2, 29, 6) of the measurements behind `PARAMETERS` and of the area, the first two and the last as
+    ln; a forearm's place is that of its end; 0 where real hands say nothing. bend: (2,) mean degrees of the wrist.
     """
 
     mean: np.ndarray
@@ -70,19 +71,19 @@ class Lack:
 
 
 def lack_of(hands: dict[str, list[BoneMasks]]) -> Lack:
-    """Compare drawn hands with the reference."""
+    """Compare synthetic hands with the reference."""
     real, keys = reference(), ("wid", "len", "x", "y", "angle", "area")
     mean, variance, bend = np.zeros((2, anatomy.COUNT, 6)), np.zeros((2, anatomy.COUNT, 6)), np.zeros(2)
     for p, pose in enumerate(POSES):
-        rows = [bone_figures(masks) for masks in hands[pose]]
+        rows = [bone_measurements(masks) for masks in hands[pose]]
         bend[p] = np.mean([row["wrist", "bend"] for row in rows])
         for index, column in np.ndindex(mean.shape[1:]):
             name, key = anatomy.NAMES[index], keys[column]
-            figure = f"tip_{key}" if index in FOREARM and key in "xy" else key
-            if (name, figure, pose) not in real.index:
+            measurement = f"tip_{key}" if index in FOREARM and key in "xy" else key
+            if (name, measurement, pose) not in real.index:
                 continue
-            wanted, std = real.loc[(name, figure, pose), ["mean", "std"]]
-            values = np.array([row[name, figure] for row in rows])
+            wanted, std = real.loc[(name, measurement, pose), ["mean", "std"]]
+            values = np.array([row[name, measurement] for row in rows])
             if key == "angle":
                 values = (values - wanted + 90) % 180 - 90 + wanted
             if key in ("wid", "len", "area"):
@@ -127,7 +128,7 @@ def _without_inherited(angles: np.ndarray) -> np.ndarray:
 
 
 def _spreads(population: Population, lack: np.ndarray) -> dict[str, np.ndarray]:
-    """New spreads between people and between poses, from the variance (2, 29, 6) that the figures lack."""
+    """New spreads between patients and between poses, from the variance (2, 29, 6) that the measurements lack."""
     lack = 0.5 * lack[:, :, : len(PARAMETERS)]
     lack[:, :, [_X, _Y]] *= _UNIT_MM**2
     variance = population.std**2 + lack.mean(0)
@@ -175,7 +176,8 @@ def blank() -> Population:
     """The skeleton as it comes, but for the carpals' own shapes, with a little variation."""
     count = anatomy.COUNT
     mean = np.zeros((count, len(PARAMETERS)))
-    # MyoHand's third metacarpal, the unit of all figures, is long for its hand: shortened, the others stay as they are.
+    # MyoHand's third metacarpal, the unit of all measurements, is long for its hand: shortened, the others stay as they
+    # are.
     mean[_UNIT, _LENGTH] = np.log(0.87)
     drift, waist = np.zeros((count, len(PARAMETERS))), np.zeros(count)
     for index in _CARPALS:

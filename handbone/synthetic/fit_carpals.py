@@ -1,6 +1,6 @@
 """How wide, long and turned each carpal has to be for its silhouette to agree with real ones.
 
-Carpals are round: a small change of shape turns their axis far, so that steps by what each figure lacks would not
+Carpals are round: a small change of shape turns their axis far, so that steps by what each measurement lacks would not
 settle. Here a bone's length, width, area and angle, in straight and in bent wrists, are weighed at once against how far
 it leaves the skeleton's shape (Nelder and Mead, Computer Journal 1965).
 """
@@ -9,7 +9,7 @@ import numpy as np
 from scipy.optimize import minimize
 
 from handbone import anatomy
-from handbone.synthetic.measure import POSES, axis_figures, reference
+from handbone.synthetic.measure import POSES, axis_measurements, reference
 from handbone.synthetic.render import box_of, ray_lengths
 from handbone.synthetic.rigid import rotation
 from handbone.synthetic.skeleton import PROXIMAL_ROW, load_skeleton
@@ -19,7 +19,7 @@ _PX = 240  # pixels of the unit
 _BENDS = (2.8, 41.7)  # mean degrees of real straight and bent wrists
 #: Usual departures from the skeleton: ln(width), ln(length), degrees, waist; and what a bent wrist adds to the first 3.
 _USUAL = np.array([0.12, 0.12, 14.0, 0.06, 0.06, 0.08, 14.0])
-_FIGURES = ("angle", "len", "wid", "area")
+_MEASUREMENTS = ("angle", "len", "wid", "area")
 
 
 def fit_carpal(index: int, unit_mm: float) -> tuple[np.ndarray, np.ndarray, float]:
@@ -31,11 +31,11 @@ def fit_carpal(index: int, unit_mm: float) -> tuple[np.ndarray, np.ndarray, floa
         values = departures * _USUAL
         for pose, bend, share in zip(POSES, _BENDS, (0.0, 1.0), strict=True):
             width, length, turn = values[:3] + share * values[4:]
-            found = silhouette_figures(index, width, length, turn, values[3], bend, unit_mm)
-            for figure in _FIGURES:
-                mean, std = real.loc[(figure, pose), ["mean", "std"]]
-                lack = found[figure] - mean
-                lack = (lack + 90) % 180 - 90 if figure == "angle" else lack
+            found = silhouette_measurements(index, width, length, turn, values[3], bend, unit_mm)
+            for measurement in _MEASUREMENTS:
+                mean, std = real.loc[(measurement, pose), ["mean", "std"]]
+                lack = found[measurement] - mean
+                lack = (lack + 90) % 180 - 90 if measurement == "angle" else lack
                 total += 4 * (lack / std) ** 2
         return total
 
@@ -46,10 +46,10 @@ def fit_carpal(index: int, unit_mm: float) -> tuple[np.ndarray, np.ndarray, floa
     return values[:3] - slope * _BENDS[0], slope, float(values[3])
 
 
-def silhouette_figures(
+def silhouette_measurements(
     index: int, width: float, length: float, turn: float, waist: float, bend: float, unit_mm: float
 ) -> dict[str, float]:
-    """Angle, length, width and area, as `measure.bone_figures` gives them, of one carpal in a hand bent so far.
+    """Angle, length, width and area, as `measure.bone_measurements` gives them, of one carpal in a hand bent so far.
 
     width, length: ln of factors. turn: degrees towards the thumb. unit_mm: length of the third metacarpal.
     """
@@ -66,5 +66,5 @@ def silhouette_figures(
     points = points * (_PX / unit_mm) + _PX
     mask = ray_lengths(points, skeleton.faces[index], box_of(points, (2 * _PX, 2 * _PX))) > 0
     pixels = np.argwhere(mask)[:, ::-1].astype(np.float64)
-    # The frame's x axis points to the thumb and its y axis to the fingertip, the picture's the other way.
-    return axis_figures(-pixels / _PX, _PX) | {"area": len(pixels) / _PX**2}
+    # The frame's x axis points to the thumb and its y axis to the fingertip, the image's the other way.
+    return axis_measurements(-pixels / _PX, _PX) | {"area": len(pixels) / _PX**2}

@@ -56,7 +56,7 @@ _FOREARM_CLOSES = {FOREARM[0]: 16.8, FOREARM[1]: 16.3}
 
 @dataclass(frozen=True, eq=False)
 class Growth:
-    """How a young person's bones differ from a grown person's.
+    """How a young patient's bones differ from a grown patient's.
 
     Parameters
     ----------
@@ -79,7 +79,8 @@ class Growth:
 
 
 def draw_age(rng: np.random.Generator) -> float:
-    """A random age in years as the wide variety holds them: 18 stands for every adult, ages from 50 on are old hands.
+    """A random age in years as the diverse variety holds them: 18 stands for every adult, ages from 50 on are old
+    hands.
 
     One in eight is under five, one in ten old, four in ten are children of five and more.
     """

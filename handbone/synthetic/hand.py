@@ -13,9 +13,9 @@ from handbone.synthetic.clutter import add_clutter, mark_detector
 from handbone.synthetic.display import to_grey
 from handbone.synthetic.growth import infancy
 from handbone.synthetic.look import draw_look, draw_texture
-from handbone.synthetic.people import Person, Variety, draw_person, draw_pose
+from handbone.synthetic.patients import Patient, Variety, draw_patient, draw_pose
 from handbone.synthetic.posture import personal_pose
-from handbone.synthetic.scene import add_markers, add_ring, add_sesamoids, collimation, cover_parts, top_strip
+from handbone.synthetic.scene import add_markers, add_polygon, add_sesamoids, collimation, cover_parts, top_strip
 from handbone.synthetic.skeleton import FOREARM
 from handbone.synthetic.texture import Looks
 from handbone.synthetic.tissue import add_folds, add_nails, skin_parts, soft_tissue
@@ -26,11 +26,11 @@ _TUBE = 1000.0  # millimetres from the X-ray tube to the detector
 
 
 @dataclass(frozen=True, eq=False)
-class PhantomHand:
+class SyntheticHand:
     """A drawn radiograph.
 
     image: (H, W) uint8, or uint16 with 65535 as white. masks: of all bones, exact. side: of the hand, "L" or "R".
-    bend_degrees: of the wrist, as drawn. meta: age and what else a reader of the picture may ask.
+    bend_degrees: of the wrist, as drawn. meta: age and what else a reader of the image may ask.
     """
 
     image: np.ndarray
@@ -44,47 +44,47 @@ def draw_hand(
     seed: int | np.random.Generator,
     *,
     size: int = 2048,
-    variety: Variety = "contest",
+    variety: Variety = "upright_adult",
     bent: bool | None = None,
     side: str | None = None,
-    person: Person | None = None,
+    patient: Patient | None = None,
     bits: Literal[8, 16] = 8,
     looks: Looks = "training",
-) -> PhantomHand:
-    """Draw a hand; the same seed gives the same picture.
+) -> SyntheticHand:
+    """Draw a hand; the same seed gives the same image.
 
     Parameters
     ----------
-    seed: of the picture's randomness.
-    size: height and width in pixels; pictures of the "wide" variety may be cut to less.
-    variety: "contest" for upright adult hands as in the contest, "wide" for any age, turn, crop and look.
+    seed: of the image's randomness.
+    size: height and width in pixels; images of the "diverse" variety may be cut to less.
+    variety: "upright_adult" for upright adult hands as in the contest, "diverse" for any age, turn, crop and look.
     bent: whether the wrist is bent; when not given by chance, in half of the upright adults and a quarter of the rest.
     side: "L" or "R"; by chance when not given.
-    person: whose hand; a random person when not given.
-    bits: of a pixel, 8 or 16; both give the same picture.
+    patient: whose hand; a random patient when not given.
+    bits: of a pixel, 8 or 16; both give the same image.
     looks: "held_out" for processing and trabeculae that no training sees, to judge and calibrate networks on.
     """
     rng = np.random.default_rng(seed)
     side = side or ("L" if rng.random() < 0.5 else "R")
-    bent = bool(rng.random() < (0.25 if variety == "wide" else 0.5)) if bent is None else bent
-    person = person or draw_person(rng, variety)
-    pose = personal_pose(rng, draw_pose(rng, variety, bent=bent), person)
-    wide = variety == "wide"
-    body, px_per_mm = place(person, pose, side, size, variety, rng)
+    bent = bool(rng.random() < (0.25 if variety == "diverse" else 0.5)) if bent is None else bent
+    patient = patient or draw_patient(rng, variety)
+    pose = personal_pose(rng, draw_pose(rng, variety, bent=bent), patient)
+    diverse = variety == "diverse"
+    body, px_per_mm = place(patient, pose, side, size, variety, rng)
     ends_px = body.ends[:, :, :2] * px_per_mm
-    attenuation, skin, masks = _exposed(body, person, side, size, px_per_mm, variety, looks, rng)
+    attenuation, skin, masks = _exposed(body, patient, side, size, px_per_mm, variety, looks, rng)
     field = _field(ends_px, size, px_per_mm, variety, rng)
     image = to_grey(attenuation, field, draw_look(rng, variety, looks), rng)
-    if rng.random() < (0.15 if wide else 0.85):
+    if rng.random() < (0.15 if diverse else 0.85):
         top_strip(image, rng)
     window = (0, 0, size, size)
-    if wide:
+    if diverse:
         mark_detector(image, rng)
         cover_parts(image, skin, rng)
         window = crop_window(skin, ends_px, rng)
     left, top, right, bottom = window
-    meta = {"age": round(person.age, 1), "px_per_mm": px_per_mm, "variety": variety, "bent": bent}
-    return PhantomHand(
+    meta = {"age": round(patient.age, 1), "px_per_mm": px_per_mm, "variety": variety, "bent": bent}
+    return SyntheticHand(
         _quantised(image[top:bottom, left:right], bits),
         BoneMasks.from_crops(visible(masks, field, window), (bottom - top, right - left)),
         side,
@@ -95,7 +95,7 @@ def draw_hand(
 
 def _exposed(
     body: Body,
-    person: Person,
+    patient: Patient,
     side: str,
     size: int,
     px_per_mm: float,
@@ -106,7 +106,7 @@ def _exposed(
     """What lies between tube and detector: attenuation and skin distance in millimetres (size, size), and masks."""
     ends_px = body.ends[:, :, :2] * px_per_mm
     attenuation = np.zeros((size, size), np.float32)
-    tissue = draw_tissue(rng, person, variety, looks)
+    tissue = draw_tissue(rng, patient, variety, looks)
     masks = add_skeleton(
         attenuation,
         body,
@@ -114,25 +114,25 @@ def _exposed(
         ends_px,
         px_per_mm,
         tissue,
-        person.growth,
+        patient.growth,
         rng,
-        plates=person.plates,
+        plates=patient.plates,
         mirrored=side == "L",
-        absent=person.absent,
+        absent=patient.absent,
     )
-    wide = variety == "wide"
-    parts = skin_parts(body, person.fullness, person.growth, ulnar=person.ulnar, filled=wide)
+    diverse = variety == "diverse"
+    parts = skin_parts(body, patient.fullness, patient.growth, ulnar=patient.ulnar, filled=diverse)
     skin, thickness = soft_tissue(*parts, (size, size), px_per_mm)
-    if wide:
+    if diverse:
         add_folds(thickness, ends_px, px_per_mm, rng)
-        add_nails(thickness, ends_px, px_per_mm * person.growth, rng)
+        add_nails(thickness, ends_px, px_per_mm * patient.growth, rng)
     attenuation += flesh(thickness, tissue, rng)
-    if person.age > 11:
-        add_sesamoids(attenuation, ends_px, px_per_mm, person.growth, 2.2 * tissue.marrow, rng)
+    if patient.age > 11:
+        add_sesamoids(attenuation, ends_px, px_per_mm, patient.growth, 2.2 * tissue.marrow, rng)
     if rng.random() < 0.04:
-        phalanx = int(rng.choice([1, 4, 5, 8, 9, 12, 13, 16, 17] if wide else [5, 9, 13, 17]))
-        add_ring(attenuation, *ends_px[phalanx], px_per_mm * person.growth, rng)
-    if wide:
+        phalanx = int(rng.choice([1, 4, 5, 8, 9, 12, 13, 16, 17] if diverse else [5, 9, 13, 17]))
+        add_polygon(attenuation, *ends_px[phalanx], px_per_mm * patient.growth, rng)
+    if diverse:
         add_clutter(attenuation, skin, ends_px, px_per_mm, rng)
     add_markers(attenuation, skin, side, px_per_mm, rng, variety)
     return attenuation, skin, masks
@@ -149,44 +149,44 @@ def _pixels(vertices: np.ndarray, px_per_mm: float) -> np.ndarray:
     return points
 
 
-def draw_tissue(rng: np.random.Generator, person: Person, variety: Variety, looks: Looks = "training") -> Tissue:
+def draw_tissue(rng: np.random.Generator, patient: Patient, variety: Variety, looks: Looks = "training") -> Tissue:
     """Random attenuation; children's bones hold less mineral and show growth plates, young adults their scars."""
-    youth = max(0.0, (18 - person.age) / 12)
-    wide = variety == "wide"
-    kilovolts = rng.uniform(0.5, 1.4) if wide else rng.uniform(0.85, 1.15)
-    mineral = np.exp(rng.normal(0, 0.15)) * (1 - 0.25 * youth) * person.mineral
+    youth = max(0.0, (18 - patient.age) / 12)
+    diverse = variety == "diverse"
+    kilovolts = rng.uniform(0.5, 1.4) if diverse else rng.uniform(0.85, 1.15)
+    mineral = np.exp(rng.normal(0, 0.15)) * (1 - 0.25 * youth) * patient.mineral
     return Tissue(
-        soft=0.022 * np.exp(rng.normal(0.1, 0.25) if wide else rng.normal(0, 0.1)),
+        soft=0.022 * np.exp(rng.normal(0.1, 0.25) if diverse else rng.normal(0, 0.1)),
         cortical=0.105 * kilovolts * mineral,
-        marrow=0.021 * kilovolts * mineral * np.exp(rng.normal(0.1, 0.3) if wide else rng.normal(0, 0.15)),
-        cortex=float(np.clip(rng.normal(0.22, 0.035), 0.12, 0.32)) * (1 - 0.1 * youth) * person.cortex,
+        marrow=0.021 * kilovolts * mineral * np.exp(rng.normal(0.1, 0.3) if diverse else rng.normal(0, 0.15)),
+        cortex=float(np.clip(rng.normal(0.22, 0.035), 0.12, 0.32)) * (1 - 0.1 * youth) * patient.cortex,
         trabeculae=float(np.clip(rng.normal(0.3, 0.12), 0.05, 0.7)),
-        openness=float(rng.uniform(0.3, 0.75) * (0.6 + 0.8 * youth)) if person.plates.any() else 0.0,
-        gap=float(rng.uniform(0.55, 0.95)) if person.plates.any() else 0.0,
-        calcified=float(rng.uniform(0.1, 0.9)) if person.plates.any() else 0.0,
-        scar=float(rng.uniform(0, 0.35)) if person.age >= 16 and rng.random() < 0.4 else 0.0,
+        openness=float(rng.uniform(0.3, 0.75) * (0.6 + 0.8 * youth)) if patient.plates.any() else 0.0,
+        gap=float(rng.uniform(0.55, 0.95)) if patient.plates.any() else 0.0,
+        calcified=float(rng.uniform(0.1, 0.9)) if patient.plates.any() else 0.0,
+        scar=float(rng.uniform(0, 0.35)) if patient.age >= 16 and rng.random() < 0.4 else 0.0,
         **draw_texture(rng, variety, looks),
     )
 
 
 def place(
-    person: Person, pose: Pose, side: str, size: int, variety: Variety, rng: np.random.Generator
+    patient: Patient, pose: Pose, side: str, size: int, variety: Variety, rng: np.random.Generator
 ) -> tuple[Body, float]:
-    """The posed body in millimetres from the picture's first pixel, and pixels per millimetre."""
-    body = pose_body(person.shape, pose)
+    """The posed body in millimetres from the image's first pixel, and pixels per millimetre."""
+    body = pose_body(patient.shape, pose)
     unit = float(np.linalg.norm(body.ends[_UNIT, 0] - body.ends[_UNIT, 1]))
-    if variety == "contest":
-        unit_px = np.clip(rng.normal(0.2191, 0.0134), 0.18, 0.26) * size
+    if variety == "upright_adult":
+        mc3_length_px = np.clip(rng.normal(0.2191, 0.0134), 0.18, 0.26) * size
         turn = rng.normal(0, 2.5)
     else:
-        unit_px = rng.uniform(0.13 - 0.04 * infancy(person.age) ** 0.5, 0.28) * size
+        mc3_length_px = rng.uniform(0.13 - 0.04 * infancy(patient.age) ** 0.5, 0.28) * size
         turn = rng.uniform(-60, 60) if rng.random() < 0.5 else rng.normal(0, 10)
-    # A child's hand fills as much of its picture as an adult's; what differs is the size of everything around it.
-    px_per_mm = unit_px / (unit * person.growth)
+    # A child's hand fills as much of its image as an adult's; what differs is the size of everything around it.
+    px_per_mm = mc3_length_px / (unit * patient.growth)
     flip = -1.0 if side == "L" else 1.0
     angle = np.deg2rad(turn)
     linear = (
-        person.growth
+        patient.growth
         * np.array([[np.cos(angle), -np.sin(angle)], [np.sin(angle), np.cos(angle)]])
         @ np.diag([flip, 1.0])
     )
@@ -196,7 +196,7 @@ def place(
         # A cone of rays from the tube above the hand's middle: what lies higher appears larger.
         grow = _TUBE / (_TUBE - (points[..., 2:] - floor))
         flat = (points[..., :2] - [0.0, -40.0]) * grow
-        return np.concatenate([flat @ linear.T, points[..., 2:] * person.growth], -1)
+        return np.concatenate([flat @ linear.T, points[..., 2:] * patient.growth], -1)
 
     vertices, ends = [project(v) for v in body.vertices], project(body.ends)
     offset = _offset(vertices, ends, size / px_per_mm, variety, rng)
@@ -205,15 +205,15 @@ def place(
 
 
 def _offset(vertices, ends, side_mm: float, variety: Variety, rng: np.random.Generator) -> np.ndarray:
-    """(3,) millimetres that bring the hand into the picture."""
+    """(3,) millimetres that bring the hand into the image."""
     hand = np.vstack([v[::7, :2] for v in vertices[:27]])
     low, high = hand.min(0), hand.max(0)
     wrist = ends[anatomy.INDEX["Capitate"]].mean(0)[0]
-    if variety == "contest":
+    if variety == "upright_adult":
         middle = 0.55 * (low[0] + high[0]) / 2 + 0.45 * wrist
         x = side_mm * (0.5 + rng.normal(0, 0.025)) - middle
         x = np.clip(x, 0.05 * side_mm - low[0], 0.95 * side_mm - high[0])
-        # A fifth of the picture's height is left to the forearm at least.
+        # A fifth of the image's height is left to the forearm at least.
         y = min(side_mm * rng.uniform(0.085, 0.145) - low[1], 0.8 * side_mm - ends[FOREARM[0], 0, 1])
         return np.array([x, max(y, 0.02 * side_mm - low[1]), 0.0])
     span = high - low
@@ -226,10 +226,10 @@ def _offset(vertices, ends, side_mm: float, variety: Variety, rng: np.random.Gen
 
 
 def _field(ends_px: np.ndarray, size: int, px_per_mm: float, variety: Variety, rng) -> np.ndarray | None:
-    """The collimated field, aligned with the limb or with the picture; it hides where the model's forearm stops."""
+    """The collimated field, aligned with the limb or with the image; it hides where the model's forearm stops."""
     stop = ends_px[list(FOREARM), 1].mean(0)
     shows_stop = bool((stop > -0.05 * size).all() and (stop < 1.05 * size).all())
-    if not shows_stop and rng.random() > (0.06 if variety == "contest" else 0.5):
+    if not shows_stop and rng.random() > (0.06 if variety == "upright_adult" else 0.5):
         return None
     wrist = ends_px[anatomy.INDEX["Capitate"]].mean(0)
     axis = stop - wrist

@@ -1,11 +1,11 @@
-"""How a picture is taken and processed, drawn at random: looks for training, and looks that training never has."""
+"""How an image is taken and processed, drawn at random: looks for training, and looks that training never has."""
 
 from dataclasses import dataclass, replace
 from typing import Literal
 
 import numpy as np
 
-from handbone.synthetic.people import Variety
+from handbone.synthetic.patients import Variety
 from handbone.synthetic.texture import EXPONENTS, Looks
 
 
@@ -16,18 +16,18 @@ class Look:
     Parameters
     ----------
     scatter: share of the light that reaches a place from its surroundings. blur: focal spot and detector, in pixels of
-        a 2048 picture. quantum: standard deviation of the light's noise where nothing lies in its way, in a 2048
-        picture; it grows with the root of the light. mottle: share of it that the scintillator spreads.
+        a 2048 image. quantum: standard deviation of the light's noise where nothing lies in its way, in a 2048
+        image; it grows with the root of the light. mottle: share of it that the scintillator spreads.
     grain: power of the noise that has a power law's spectrum, as of white noise with this standard deviation in a
-        2048 picture, as a share of the range from black to white. exponent: of its amplitude.
+        2048 image, as a share of the range from black to white. exponent: of its amplitude.
     black, white: grey values of the free background and of the densest bone. gamma: of the curve between.
-    halos: unsharp masks, (width in pixels of a 2048 picture, strength) each. processing: what comes beside them.
+    halos: unsharp masks, (width in pixels of a 2048 image, strength) each. processing: what comes beside them.
     heel: fall of the background from one side to the other.
     inverted: whether bone is dark. beyond: grey value outside the collimated field. edge: how much brighter the field's
         edge is. groove: how much brighter it is on its inner side than on its outer one. clahe: clip limit of local
         contrast equalisation, 0 for none.
     raw_jpeg, jpeg: quality before and after the software's work, 0 for none. raw_scale, scale: share of its size to
-        which the picture is reduced, and enlarged again, before and after.
+        which the image is reduced, and enlarged again, before and after.
     """
 
     scatter: float
@@ -54,12 +54,12 @@ class Look:
 
 
 def draw_look(rng: np.random.Generator, variety: Variety, looks: Looks = "training") -> Look:
-    """A random look: that of the contest's pictures, or of anything.
+    """A random look: that of the contest's images, or of anything.
 
     Held out of training are two kinds of processing: contrast of a Laplacian pyramid, and a sigmoid's compressed tones
     with smoothed noise. A network or a gate that was fitted to unsharp masks is judged and calibrated on them.
     """
-    look = _upright(rng) if variety == "contest" else _any(rng)
+    look = _upright(rng) if variety == "upright_adult" else _any(rng)
     if looks == "held_out":
         kind = "pyramid" if rng.random() < 0.5 else "compressed"
         look = replace(look, halos=(), clahe=0.0, processing=kind)
@@ -71,13 +71,13 @@ def draw_texture(rng: np.random.Generator, variety: Variety, looks: Looks = "tra
 
     Held out of training is a texture of trabeculae: see `trabecular_pattern`.
     """
-    wide = variety == "wide"
+    diverse = variety == "diverse"
     return {
         "porosity": float(rng.uniform(0.02, 0.1)),
         "rough": float(rng.uniform(0.02, 0.12)),
-        "vary": float(rng.uniform(0.06, 0.15) if wide else rng.uniform(0.05, 0.09)),
+        "vary": float(rng.uniform(0.06, 0.15) if diverse else rng.uniform(0.05, 0.09)),
         "slope": float(rng.uniform(0.02, 0.1)),
-        "flesh": float(np.exp(rng.normal(np.log(0.008 if wide else 0.022), 0.3))),
+        "flesh": float(np.exp(rng.normal(np.log(0.008 if diverse else 0.022), 0.3))),
         "flesh_exponent": float(rng.choice(EXPONENTS[3:])),
         "looks": looks,
     }
@@ -135,7 +135,7 @@ def _halos(rng: np.random.Generator, strongest: float) -> tuple[tuple[float, flo
 def _noise(
     rng: np.random.Generator, halos: tuple[tuple[float, float], ...], spread: float, *, quantum: float, grain: float
 ) -> dict[str, float]:
-    """Noise of all kinds, held to `spectra.reference`; software that sharpens much gets pictures that bear it."""
+    """Noise of all kinds, held to `spectra.reference`; software that sharpens much gets images that bear it."""
     louder = 1 + sum(strength for _, strength in halos)
     return {
         "quantum": float(np.exp(rng.normal(np.log(quantum), 0.45 * spread))) / louder,

@@ -1,6 +1,6 @@
-"""Real adults as figures: the mean hand, what the wrist's bend changes in it, and how people and poses differ.
+"""Real adults as measurements: the mean hand, what the wrist's bend changes in it, and how patients and poses differ.
 
-`handbone.synthetic.fit` finds the figures and writes `assets/proportions.json`.
+`handbone.synthetic.fit` finds the measurements and writes `assets/proportions.json`.
 """
 
 import json
@@ -25,7 +25,7 @@ PALM_DOWN = np.zeros(anatomy.COUNT)
 PALM_DOWN[:3] = (45.0, 40.0, 15.0)
 PALM_DOWN[11:14], PALM_DOWN[15:18] = -20.0, -28.0
 
-#: Shares of the variance of width, length and turn that all bones of a person have in common.
+#: Shares of the variance of width, length and turn that all bones of a patient have in common.
 _COMMON = {"width": 0.5, "length": 0.15, "turn": 0.0}
 #: Neighbours lie off their usual places together: the distance in millimetres over which, and the share that is not so.
 _REACH, _ALONE = 18.0, 0.12
@@ -33,12 +33,12 @@ _REACH, _ALONE = 18.0, 0.12
 
 @dataclass(frozen=True, eq=False)
 class Population:
-    """Figures of adults.
+    """Measurements of adults.
 
     Parameters
     ----------
     mean: (29, 5) of `PARAMETERS` where the wrist is straight. drift: (29, 5) what each degree of bend adds.
-    std: (29, 5) standard deviations between people. waist: (29,) mean second wave of a bone's width.
+    std: (29, 5) standard deviations between patients. waist: (29,) mean second wave of a bone's width.
     sway: (29, 2) standard deviations in degrees between poses of a straight and of a bent wrist; fingers only.
     """
 
@@ -57,7 +57,7 @@ class Population:
         return Shape(scale, shift, waves, PALM_DOWN.copy(), turn=self.mean[:, 4].copy(), drift=self.drift.copy())
 
     def draw(self, rng: np.random.Generator) -> np.ndarray:
-        """(29, 5) how one person's parameters differ from the mean."""
+        """(29, 5) how one patient's parameters differ from the mean."""
         count = anatomy.COUNT
         sides = rng.standard_normal((2, count)) @ _neighbourly().T
         columns = {"x": sides[0], "y": sides[1]}
@@ -97,7 +97,7 @@ class Population:
 
 @lru_cache(maxsize=1)
 def load_population() -> Population:
-    """The figures in the package."""
+    """The measurements in the package."""
     table = json.loads(PROPORTIONS.read_text(encoding="utf-8"))
     rows = [table[name] for name in anatomy.NAMES]
     return Population(

@@ -1,4 +1,4 @@
-"""How a person's age and joints change the pose in which the hand lies on the detector."""
+"""How a patient's age and joints change the pose in which the hand lies on the detector."""
 
 from dataclasses import replace
 
@@ -6,16 +6,16 @@ import numpy as np
 
 from handbone.synthetic.body import Pose
 from handbone.synthetic.growth import infancy
-from handbone.synthetic.people import Person
+from handbone.synthetic.patients import Patient
 
 _FINGERS = ((3, 4, 5), (7, 8, 9), (11, 12, 13), (15, 16, 17))  # distal, middle and proximal phalanx
 
 
-def personal_pose(rng: np.random.Generator, pose: Pose, person: Person) -> Pose:
-    """The pose as this person takes it: infants curl their fingers, rheumatoid fingers drift away from the thumb."""
-    if person.rheumatism:
-        return _drifting(rng, pose, person.rheumatism)
-    if rng.random() < 0.7 * infancy(person.age) ** 0.5:
+def personal_pose(rng: np.random.Generator, pose: Pose, patient: Patient) -> Pose:
+    """The pose as this patient takes it: infants curl their fingers, rheumatoid fingers drift away from the thumb."""
+    if patient.rheumatism:
+        return _drifting(rng, pose, patient.rheumatism)
+    if rng.random() < 0.7 * infancy(patient.age) ** 0.5:
         return _curled(rng, pose)
     return pose
 

@@ -1,4 +1,4 @@
-"""What vendors' software does to a picture: unsharp masks, and the two kinds that are kept out of training."""
+"""What vendors' software does to an image: unsharp masks, and the two kinds that are kept out of training."""
 
 import math
 
@@ -7,7 +7,7 @@ import numpy as np
 
 
 def unsharp(grey: np.ndarray, halos: tuple[tuple[float, float], ...]) -> np.ndarray:
-    """Add to a picture (H, W) what it differs by from blurred copies of itself.
+    """Add to an image (H, W) what it differs by from blurred copies of itself.
 
     halos: (standard deviation in pixels, strength) each; they leave halos along strong edges.
     """
@@ -29,7 +29,7 @@ def _blurred(image: np.ndarray, sigma: float) -> np.ndarray:
 
 def pyramid_contrast(grey: np.ndarray, power: float = 0.7, levels: int = 7) -> np.ndarray:
     """Raise weak detail over strong at every scale (Vuylsteke and Schoeters 1994, multiscale image contrast
-    amplification): the layers of a Laplacian pyramid of a picture (H, W) pass through sign(x) |x| ** power.
+    amplification): the layers of a Laplacian pyramid of an image (H, W) pass through sign(x) |x| ** power.
 
     Held out of training looks: for judging and calibrating alone.
     """
@@ -47,7 +47,7 @@ def pyramid_contrast(grey: np.ndarray, power: float = 0.7, levels: int = 7) -> n
 
 
 def compressed_tones(grey: np.ndarray, steep: float = 5.0) -> np.ndarray:
-    """Smooth fine noise in a picture (H, W) and show it through a sigmoid, strong in the middle and flat at both ends.
+    """Smooth fine noise in an image (H, W) and show it through a sigmoid, strong in the middle and flat at both ends.
 
     A median, then small detail less a threshold (soft shrinkage, Donoho 1995). Held out of training looks: for judging
     and calibrating alone.
@@ -61,7 +61,7 @@ def compressed_tones(grey: np.ndarray, steep: float = 5.0) -> np.ndarray:
 
 
 def reduced(grey: np.ndarray, share: float) -> np.ndarray:
-    """A picture (H, W) that was once stored at a share of its size."""
+    """An image (H, W) that was once stored at a share of its size."""
     if share >= 1:
         return grey
     small = cv2.resize(grey, None, fx=share, fy=share, interpolation=cv2.INTER_AREA)

@@ -12,7 +12,7 @@ import numpy as np
 
 @numba.njit(cache=True, nogil=True)
 def _add_depths(lengths, points, faces, left, top):
-    """Add the signed depth of every face to `lengths` (h, w), whose first pixel is the picture's (left, top)."""
+    """Add the signed depth of every face to `lengths` (h, w), whose first pixel is the image's (left, top)."""
     height, width = lengths.shape
     for face in range(faces.shape[0]):
         a, b, c = faces[face, 0], faces[face, 1], faces[face, 2]
@@ -58,7 +58,7 @@ def _crossing(ax, ay, bx, by, row):
 
 
 def box_of(points: np.ndarray, size_hw: tuple[int, int], margin: int = 2) -> tuple[int, int, int, int]:
-    """The half-open box (left, top, right, bottom) of points (n, 2+) in a picture; empty boxes are (0, 0, 0, 0)."""
+    """The half-open box (left, top, right, bottom) of points (n, 2+) in an image; empty boxes are (0, 0, 0, 0)."""
     low, high = np.floor(points[:, :2].min(0)).astype(int), np.ceil(points[:, :2].max(0)).astype(int)
     left, top = np.maximum(low - margin, 0)
     right, bottom = min(high[0] + margin + 1, size_hw[1]), min(high[1] + margin + 1, size_hw[0])
@@ -72,9 +72,9 @@ def ray_lengths(points: np.ndarray, faces: np.ndarray, box_xyxy: tuple[int, int,
 
     Parameters
     ----------
-    points: (n, 3) float64, x and y in pixels of the picture, z in the unit that the lengths shall have.
+    points: (n, 3) float64, x and y in pixels of the image, z in the unit that the lengths shall have.
     faces: (m, 3) integer, all turned outwards or all turned inwards.
-    box_xyxy: half-open box of the picture to fill.
+    box_xyxy: half-open box of the image to fill.
 
     Returns
     -------

@@ -1,16 +1,16 @@
-"""What else is on a radiograph: markers, tags, rings, collimation, strips."""
+"""What else is on a radiograph: markers, tags, polygons, collimation, strips."""
 
 import cv2
 import numpy as np
 
-from handbone.synthetic.people import Variety
+from handbone.synthetic.patients import Variety
 
 _FONTS = (cv2.FONT_HERSHEY_SIMPLEX, cv2.FONT_HERSHEY_DUPLEX, cv2.FONT_HERSHEY_COMPLEX)
 _LETTERS = np.array(list("ABCDEFGHJKLMNPRSTVW"))
 
 
 def free_spot(skin: np.ndarray, rng: np.random.Generator, reach: int) -> tuple[int, int] | None:
-    """A random pixel (x, y) at least about `reach` pixels from the skin and the picture's edge, if one is found."""
+    """A random pixel (x, y) at least about `reach` pixels from the skin and the image's edge, if one is found."""
     height, width = skin.shape
     if min(height, width) <= 2 * reach + 2:
         return None
@@ -26,17 +26,17 @@ def add_markers(
     attenuation: np.ndarray, skin: np.ndarray, side: str, px_per_mm: float, rng: np.random.Generator, variety: Variety
 ) -> None:
     """Add lead letters, their tags and a step wedge where the hand is not, to an attenuation (H, W)."""
-    wide = variety == "wide"
-    if rng.random() < (0.85 if wide else 0.6):
+    diverse = variety == "diverse"
+    if rng.random() < (0.85 if diverse else 0.6):
         size = rng.uniform(8, 16) * px_per_mm
         spot = free_spot(skin, rng, int(size * 1.2))
         if spot:
             letters = side + ("" if rng.random() < 0.5 else "\n" + "".join(rng.choice(_LETTERS, rng.integers(1, 4))))
-            angle = rng.normal(0, 25) if wide else rng.normal(0, 6)
-            _stamp(attenuation, letters, spot, size, angle, rng, tag=rng.random() < (0.7 if wide else 0.3))
-    if wide and rng.random() < 0.2:
+            angle = rng.normal(0, 25) if diverse else rng.normal(0, 6)
+            _stamp(attenuation, letters, spot, size, angle, rng, tag=rng.random() < (0.7 if diverse else 0.3))
+    if diverse and rng.random() < 0.2:
         _wedge(attenuation, skin, px_per_mm, rng)
-    if wide and rng.random() < 0.12:
+    if diverse and rng.random() < 0.12:
         _wire(attenuation, rng, px_per_mm)
 
 
@@ -97,7 +97,7 @@ def _wire(attenuation, rng, px_per_mm) -> None:
     attenuation += layer
 
 
-def add_ring(attenuation: np.ndarray, tip: np.ndarray, root: np.ndarray, px_per_mm: float, rng) -> None:
+def add_polygon(attenuation: np.ndarray, tip: np.ndarray, root: np.ndarray, px_per_mm: float, rng) -> None:
     """Put a metal ring on a proximal phalanx that runs from `root` to `tip` (pixels)."""
     along = (tip - root) / max(1e-6, np.linalg.norm(tip - root))
     middle = root + rng.uniform(0.35, 0.6) * (tip - root)
@@ -174,7 +174,7 @@ def cover_parts(image: np.ndarray, skin: np.ndarray, rng: np.random.Generator) -
 
 
 def _bright_corner(image: np.ndarray, skin: np.ndarray, rng: np.random.Generator) -> None:
-    """One side of the picture beyond the detector or under a shutter; it covers no part of the limb."""
+    """One side of the image beyond the detector or under a shutter; it covers no part of the limb."""
     height, width = image.shape
     angle = rng.integers(4) * np.pi / 2 + rng.normal(0, 0.35)
     x = (np.arange(width, dtype=np.float32) - width / 2) * np.float32(np.cos(angle))
@@ -190,7 +190,7 @@ def _bright_corner(image: np.ndarray, skin: np.ndarray, rng: np.random.Generator
 
 
 def top_strip(image: np.ndarray, rng: np.random.Generator) -> None:
-    """The bright strip at the upper edge that many of these pictures have."""
+    """The bright strip at the upper edge that many of these images have."""
     size = image.shape[0]
     height = max(1, int(size * rng.uniform(0.004, 0.03)))
     level = rng.uniform(0.55, 1.0)

@@ -79,7 +79,7 @@ def load_skeleton() -> Skeleton:
 
 
 def _frame_of(index: int, vertices: np.ndarray) -> np.ndarray:
-    """(3, 3) rows side, long, depth. Carpals lie in the picture's plane, long bones follow their shaft."""
+    """(3, 3) rows side, long, depth. Carpals lie in the image's plane, long bones follow their shaft."""
     centred = vertices - vertices.mean(0)
     if index in FOREARM:
         return np.eye(3)

@@ -1,6 +1,6 @@
-"""Power spectra of bone and soft tissue, and how drawn pictures agree with real ones in them.
+"""Power spectra of bone and soft tissue, and how drawn images agree with real ones in them.
 
-Networks that never saw grain or trabeculae take them for edges, so a drawn picture's power is held to that of real
+Networks that never saw grain or trabeculae take them for edges, so a drawn image's power is held to that of real
 radiographs, octave by octave. `assets/spectra.json` holds aggregates of real radiographs and nothing else.
 """
 
@@ -17,7 +17,7 @@ from handbone.core.bone_masks import BoneMasks
 
 _REFERENCE = Path(__file__).parent / "assets" / "spectra.json"
 _UNIT = anatomy.INDEX["finger-11"]
-_LENGTH = 420  # pixels of the third metacarpal in a picture as it is measured
+_LENGTH = 420  # pixels of the third metacarpal in an image as it is measured
 _PATCH = 42
 #: Cycles per length of the third metacarpal at which each octave begins and ends.
 BANDS = ((15, 30), (30, 60), (60, 120), (120, 200))
@@ -39,7 +39,7 @@ def band_levels(image: np.ndarray, masks: BoneMasks) -> pd.Series:
 
     Returns
     -------
-    Indexed as `LEVELS`; NaN where the picture is too coarse for an octave, or shows too little of a tissue.
+    Indexed as `LEVELS`; NaN where the image is too coarse for an octave, or shows too little of a tissue.
     """
     levels = pd.Series(np.nan, index=pd.MultiIndex.from_tuples(LEVELS))
     if not masks.present()[_UNIT]:
@@ -63,7 +63,7 @@ def _length(mask: np.ndarray) -> float:
 
 
 def _normalised(image: np.ndarray, masks: BoneMasks, scale: float) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """The picture at the measured size, (h, w) float32, where its bones are, and where soft tissue is between them."""
+    """The image at the measured size, (h, w) float32, where its bones are, and where soft tissue is between them."""
     bones, palm = np.zeros(masks.size_hw, np.uint8), []
     for index in np.flatnonzero(masks.present()).tolist():
         left, top, right, bottom = masks.boxes_xyxy[index]
@@ -101,13 +101,13 @@ def _octaves(patches: np.ndarray) -> np.ndarray:
     power = np.abs(np.fft.fft2(flat.T.reshape(patches.shape) * window)) ** 2 / (window**2).sum()
     across = np.fft.fftfreq(_PATCH, 1 / _LENGTH)
     radius = np.hypot(across[:, None], across)
-    rings = [power[:, (radius >= low) & (radius < high)].mean(1) for low, high in BANDS]
-    return np.log10(np.median(rings, axis=1) + 1e-12)
+    polygons = [power[:, (radius >= low) & (radius < high)].mean(1) for low, high in BANDS]
+    return np.log10(np.median(polygons, axis=1) + 1e-12)
 
 
 @lru_cache(maxsize=1)
 def reference() -> pd.DataFrame:
-    """Real radiographs: rows as `LEVELS`, columns mean and std of the levels over pictures."""
+    """Real radiographs: rows as `LEVELS`, columns mean and std of the levels over images."""
     table = json.loads(_REFERENCE.read_text(encoding="utf-8"))["levels"]
     rows = {(tissue, band): table[tissue][band] for tissue, band in LEVELS}
     return pd.DataFrame.from_dict(rows, orient="index", columns=["mean", "std"])

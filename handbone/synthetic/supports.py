@@ -24,7 +24,7 @@ def add_support(
 
 
 class _Limb:
-    """The picture in the limb's own coordinates.
+    """The image in the limb's own coordinates.
 
     along, across: (H, W) float32 millimetres from the wrist's middle towards the fingertips and to one side.
     up, side: (2,) the same directions in pixels. knuckle: millimetres from the wrist to the knuckles.

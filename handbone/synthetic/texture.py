@@ -6,7 +6,7 @@ from typing import Literal
 import cv2
 import numpy as np
 
-#: Whether a picture may train networks, or shows what training never had, to judge and calibrate them on.
+#: Whether an image may train networks, or shows what training never had, to judge and calibrate them on.
 Looks = Literal["training", "held_out"]
 
 #: Exponents of the amplitude's power law, a tile each: 0 is white, real bone and soft tissue have 0.7 to 1.1.
@@ -40,7 +40,7 @@ def _power_law(rng: np.random.Generator, side: int, exponent: float, lowest: flo
 
 
 def spread(tile: np.ndarray, size_hw: tuple[int, int], rng: np.random.Generator) -> np.ndarray:
-    """A picture (H, W) covered with a tile from a random place on, mirrored at random; not to be written to."""
+    """An image (H, W) covered with a tile from a random place on, mirrored at random; not to be written to."""
     height, width = size_hw
     y, x = rng.integers(0, tile.shape)
     ways = rng.choice((-1, 1), 2)
@@ -50,7 +50,7 @@ def spread(tile: np.ndarray, size_hw: tuple[int, int], rng: np.random.Generator)
 
 
 def grain(size_hw: tuple[int, int], exponent: float, rng: np.random.Generator) -> np.ndarray:
-    """Noise (H, W) float32 with the power, per length of the hand, that `grain_tile` has in a picture of 2048."""
+    """Noise (H, W) float32 with the power, per length of the hand, that `grain_tile` has in an image of 2048."""
     return spread(grain_tile(exponent), size_hw, rng) * np.float32((size_hw[0] / 2048) ** (1 - exponent))
 
 

@@ -1,4 +1,4 @@
-"""Soft tissue: a smooth union of tapered capsules around the bones, as an outline and a thickness."""
+"""Soft tissue: a smooth union of tapered capsules around the bones, as a contour and a thickness."""
 
 import cv2
 import numba
@@ -10,9 +10,9 @@ from handbone.synthetic.body import Body
 # Millimetres from a bone's axis to the skin, at its end towards the elbow and at its tip, for the middle finger.
 _PHALANX_RADII = {"distal": (7.9, 6.9), "middle": (9.0, 8.0), "proximal": (10.6, 9.3)}
 _THUMB_RADII = {"distal": (10.0, 8.4), "proximal": (12.2, 10.4)}
-_DIGIT_SIZE = {"thumb": 1.0, "index": 0.98, "middle": 1.0, "ring": 0.95, "little": 0.86}
+_DIGIT_SIZE = {"thumb": 1.0, "index": 0.98, "middle": 1.0, "polygon": 0.95, "little": 0.86}
 _DISTAL = (0, 3, 7, 11, 15)  # the bones that carry nails
-_GRID = 8  # pixels of the picture per cell in which distances are computed
+_GRID = 8  # pixels of the image per cell in which distances are computed
 
 
 def skin_parts(
@@ -20,7 +20,7 @@ def skin_parts(
 ) -> tuple[np.ndarray, np.ndarray]:
     """Capsules (n, 7): start x, y, radius, end x, y, radius, half thickness; and each one's digit (n,), 0 for the palm.
 
-    fullness: how thick the flesh is, 1 in an average person. growth: size of the hand relative to an adult's.
+    fullness: how thick the flesh is, 1 in an average patient. growth: size of the hand relative to an adult's.
     ulnar: millimetres of flesh beyond the least on the little finger's side of palm and forearm.
     filled: whether muscle fills the spaces between the metacarpals and between the forearm's bones.
     """
@@ -120,14 +120,14 @@ def soft_tissue(
 ) -> tuple[np.ndarray, np.ndarray]:
     """Skin distance in millimetres (H, W) float32, negative inside, and ray length in millimetres (H, W) float32.
 
-    parts, digits: from `skin_parts`, in millimetres from the picture's first pixel.
+    parts, digits: from `skin_parts`, in millimetres from the image's first pixel.
     """
     rows, columns = -(-size_hw[0] // _GRID) + 3, -(-size_hw[1] // _GRID) + 3
     step = _GRID / px_per_mm
     distance, half = _distances(parts, digits, -step, -step, step, rows, columns, 7.0)
     matrix = np.array([[_GRID, 0.0, -_GRID], [0.0, _GRID, -_GRID]])
     shape = size_hw[::-1]
-    # OpenCV's cubic does not keep a slope straight: its outline would be scalloped.
+    # OpenCV's cubic does not keep a slope straight: its contour would be scalloped.
     distance = cv2.warpAffine(distance, matrix, shape, flags=cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
     half = cv2.warpAffine(half, matrix, shape, flags=cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
     return distance, _lengths(distance, half)
@@ -168,7 +168,7 @@ def add_folds(thickness: np.ndarray, ends_px: np.ndarray, px_per_mm: float, rng:
 def add_nails(thickness: np.ndarray, ends_px: np.ndarray, px_per_mm: float, rng: np.random.Generator) -> None:
     """Lay nails over the fingertips: half a millimetre more in the ray lengths (H, W), seen best at their edges.
 
-    ends_px: (29, 2, 2) each bone's tip and root in pixels; px_per_mm: of the person's own hand.
+    ends_px: (29, 2, 2) each bone's tip and root in pixels; px_per_mm: of the patient's own hand.
     """
     shows = rng.uniform(0.0, 1.2)
     for bone in _DISTAL:
@@ -186,7 +186,7 @@ def add_nails(thickness: np.ndarray, ends_px: np.ndarray, px_per_mm: float, rng:
 
 
 def _raise(thickness: np.ndarray, outline: np.ndarray, height_mm: float, edge_px: float) -> None:
-    """Add a plate inside an outline (n, 2) in pixels, a little thicker along its edge where rays cross it slantwise."""
+    """Add a plate inside a contour (n, 2) in pixels, a little thicker along its edge where rays cross it slantwise."""
     part, inside = _filled(outline, 3 * edge_px + 2, thickness)
     if part is None:
         return
@@ -198,7 +198,7 @@ def _raise(thickness: np.ndarray, outline: np.ndarray, height_mm: float, edge_px
 def _filled(
     outline: np.ndarray, margin: float, thickness: np.ndarray
 ) -> tuple[np.ndarray, np.ndarray] | tuple[None, None]:
-    """The part of a picture (H, W) around an outline (n, 2), and uint8 coverage inside it; None where little shows."""
+    """The part of an image (H, W) around a contour (n, 2), and uint8 coverage inside it; None where little shows."""
     height, width = thickness.shape
     left, top = np.clip(outline.min(0) - margin, 0, [width, height]).astype(int)
     right, bottom = np.clip(outline.max(0) + margin, 0, [width, height]).astype(int)

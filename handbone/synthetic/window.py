@@ -1,4 +1,4 @@
-"""Which part of a drawn scene becomes the picture, and what of the bones can be seen in it."""
+"""Which part of a drawn scene becomes the image, and what of the bones can be seen in it."""
 
 import numpy as np
 

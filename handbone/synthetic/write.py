@@ -1,4 +1,4 @@
-"""A set of phantom radiographs on disk, in the contest's layout."""
+"""A set of synthetic radiographs on disk, in the contest layout."""
 
 import concurrent.futures
 import contextlib
@@ -15,24 +15,24 @@ import numpy as np
 
 from handbone import anatomy
 from handbone.core.errors import HandboneError
-from handbone.core.files import whole_folder
+from handbone.core.files import atomic_dir
 from handbone.core.progress import track
-from handbone.synthetic.hand import PhantomHand, draw_hand
-from handbone.synthetic.people import Variety, draw_person
+from handbone.synthetic.hand import SyntheticHand, draw_hand
+from handbone.synthetic.patients import Variety, draw_patient
 from handbone.synthetic.texture import Looks
 
-#: Share of people whose hands are bent at the wrist, as in the contest.
+#: Share of patients whose hands are bent at the wrist, as in the contest.
 BENT_SHARE = {"train": 0.12, "test": 0.58}
 _FIRST_IMAGE = 1661130828152
 
 
 @dataclass(frozen=True)
 class _Task:
-    """One picture to draw and where it goes."""
+    """One image to draw and where it goes."""
 
     folder: Path
-    part: str
-    person: int
+    split: str
+    patient: int
     side: str
     bent: bool
     size: int
@@ -44,7 +44,7 @@ class _Task:
     @property
     def name(self) -> str:
         """Base name without extension; numbers look like the contest's time stamps."""
-        number = _FIRST_IMAGE + 10_007 * (2 * self.person + (self.side == "L"))
+        number = _FIRST_IMAGE + 10_007 * (2 * self.patient + (self.side == "L"))
         return f"image{number}_{self.side}"
 
 
@@ -55,7 +55,7 @@ def write_contest_set(
     test: int,
     size: int = 2048,
     seed: int = 0,
-    variety: Variety = "contest",
+    variety: Variety = "upright_adult",
     test_bent: float = BENT_SHARE["test"],
     test_spread: float = 1.0,
     looks: Looks = "training",
@@ -67,12 +67,12 @@ def write_contest_set(
     Parameters
     ----------
     folder: must not exist yet; it appears only when it is whole.
-    train, test: number of pictures in each part; the two hands of a person share a folder and a part.
-    size: height and width of the pictures.
+    train, test: number of images in each part; the two hands of a patient share a folder and a part.
+    size: height and width of the images.
     seed: the same seed gives the same bytes, whatever the number of workers.
     variety: see `draw_hand`.
-    test_bent: share of test people whose wrists are bent.
-    test_spread: times the usual variation from person to person, in test people alone.
+    test_bent: share of test patients whose wrists are bent.
+    test_spread: times the usual variation from patient to patient, in test patients alone.
     looks: see `draw_hand`.
     progress: whether to show a bar.
     workers: processes to draw with; by default one per core, four at most.
@@ -84,15 +84,15 @@ def write_contest_set(
     folder = Path(folder)
     if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
         raise HandboneError("the folder already exists", where=folder, remedy="name a new one, or remove it first")
-    with whole_folder(folder) as temporary:
+    with atomic_dir(folder) as temporary:
         shares = BENT_SHARE | {"test": test_bent}
         tasks = [
-            replace(task, spread=test_spread if task.part == "test" else 1.0, looks=looks)
+            replace(task, spread=test_spread if task.split == "test" else 1.0, looks=looks)
             for task in _tasks(temporary, {"train": train, "test": test}, size, seed, variety, shares)
         ]
-        for part in ("train", "test"):
+        for split in ("train", "test"):
             for kind in ("DCM", "outputs_json"):
-                (temporary / part / kind).mkdir(parents=True)
+                (temporary / split / kind).mkdir(parents=True)
         workers = workers or min(4, os.cpu_count() or 1)
         with contextlib.ExitStack() as stack:
             if workers > 1 and len(tasks) > 3:
@@ -102,7 +102,7 @@ def write_contest_set(
                 done = pool.map(_draw, tasks)
             else:
                 done = map(_draw, tasks)
-            for _ in track(done, "drawing phantoms", len(tasks)) if progress else done:
+            for _ in track(done, "drawing synthetic hands", len(tasks)) if progress else done:
                 pass
     return folder
 
@@ -116,50 +116,52 @@ def _tasks(
     shares: Mapping[str, float] = BENT_SHARE,
 ) -> list[_Task]:
     tasks, first = [], 0
-    for part, count in counts.items():
-        people = math.ceil(count / 2)
-        share = shares[part]
-        bent = np.zeros(people, bool)
-        # At least one bent hand where there are a few people, so that small sets show the pose too.
-        bent[: max(round(share * people), 1 if people >= 4 and share else 0)] = True
+    for split, count in counts.items():
+        patients = math.ceil(count / 2)
+        share = shares[split]
+        bent = np.zeros(patients, bool)
+        # At least one bent hand where there are a few patients, so that small sets show the pose too.
+        bent[: max(round(share * patients), 1 if patients >= 4 and share else 0)] = True
         np.random.default_rng([seed, first, 1]).shuffle(bent)
         for number in range(count):
-            person = number // 2
-            tasks.append(_Task(folder, part, first + person, "RL"[number % 2], bool(bent[person]), size, seed, variety))
-        first += people
+            patient = number // 2
+            tasks.append(
+                _Task(folder, split, first + patient, "RL"[number % 2], bool(bent[patient]), size, seed, variety)
+            )
+        first += patients
     return tasks
 
 
 def _draw(task: _Task) -> None:
-    person = draw_person(np.random.default_rng([task.seed, task.person, 2]), task.variety, spread=task.spread)
-    rng = np.random.default_rng([task.seed, task.person, 3 + (task.side == "L")])
+    patient = draw_patient(np.random.default_rng([task.seed, task.patient, 2]), task.variety, spread=task.spread)
+    rng = np.random.default_rng([task.seed, task.patient, 3 + (task.side == "L")])
     hand = draw_hand(
-        rng, size=task.size, variety=task.variety, bent=task.bent, side=task.side, person=person, looks=task.looks
+        rng, size=task.size, variety=task.variety, bent=task.bent, side=task.side, patient=patient, looks=task.looks
     )
-    identity = f"ID{task.person + 1:03d}"
-    picture = task.folder / task.part / "DCM" / identity / f"{task.name}.png"
-    labels = task.folder / task.part / "outputs_json" / identity / f"{task.name}.json"
-    picture.parent.mkdir(parents=True, exist_ok=True)
+    identity = f"ID{task.patient + 1:03d}"
+    image = task.folder / task.split / "DCM" / identity / f"{task.name}.png"
+    labels = task.folder / task.split / "outputs_json" / identity / f"{task.name}.json"
+    image.parent.mkdir(parents=True, exist_ok=True)
     labels.parent.mkdir(parents=True, exist_ok=True)
-    if not cv2.imwrite(str(picture), hand.image, [cv2.IMWRITE_PNG_COMPRESSION, 2]):
-        raise HandboneError("cannot write the picture", where=picture, remedy="is there room on the disk?")
+    if not cv2.imwrite(str(image), hand.image, [cv2.IMWRITE_PNG_COMPRESSION, 2]):
+        raise HandboneError("cannot write the image", where=image, remedy="is there room on the disk?")
     labels.write_text(json.dumps(annotation(hand, f"{task.name}.png", identity)), encoding="utf-8")
 
 
-def annotation(hand: PhantomHand, filename: str, identity: str) -> dict:
-    """A hand's outlines as the contest's annotation files hold them."""
+def annotation(hand: SyntheticHand, filename: str, identity: str) -> dict:
+    """A hand's contours as the contest's annotation files hold them."""
     height, width = hand.masks.size_hw
     annotations = [
         {
             "id": f"{filename}-{anatomy.NAMES[index]}-{number}",
             "type": "poly_seg",
             "attributes": {},
-            "points": ring.tolist(),
+            "points": polygon.tolist(),
             "label": anatomy.NAMES[index],
         }
-        for index, rings in hand.masks.rings().items()
-        for number, ring in enumerate(rings)
-        if len(ring) > 2
+        for index, polygons in hand.masks.polygons().items()
+        for number, polygon in enumerate(polygons)
+        if len(polygon) > 2
     ]
     return {
         "annotations": annotations,
@@ -167,7 +169,7 @@ def annotation(hand: PhantomHand, filename: str, identity: str) -> dict:
         "file_id": filename.partition(".")[0],
         "filename": filename,
         "parent_path": f"/{identity}",
-        "last_modifier_id": "handbone-phantom",
+        "last_modifier_id": "handbone-synthetic hand",
         "metadata": {"height": height, "width": width},
         "last_workers": [],
     }

@@ -9,7 +9,7 @@ import torch
 
 from handbone.core import files
 from handbone.core.progress import console, progress_bar
-from handbone.plugins.events import fire
+from handbone.plugins.events import notify
 from handbone.training.frameworks import Callback, TorchCheckpointIO, WeightAveraging, lightning
 from handbone.training.module import NetworkTraining
 from handbone.weights.network_file import WeightsCard, save_weights
@@ -105,12 +105,12 @@ class History(Callback):
         self.rows.append(dict(zip(HISTORY_COLUMNS, map(str, values), strict=True)))
         pl_module.log_dict({"train_loss": pl_module.train_loss, "lr": pl_module.rate})
         if trainer.is_global_zero:
-            with files.whole_file(self._path) as temporary, open(temporary, "w", newline="", encoding="utf-8") as file:
+            with files.atomic_file(self._path) as temporary, open(temporary, "w", newline="", encoding="utf-8") as file:
                 writer = csv.DictWriter(file, HISTORY_COLUMNS)
                 writer.writeheader()
                 writer.writerows(self.rows)
-            figures = {name: float(value) for name, value in self.rows[-1].items() if name != "epoch" and value}
-            fire("handbone_epoch_ended", stage=self._stage, epoch=epoch, figures=figures)
+            metrics = {name: float(value) for name, value in self.rows[-1].items() if name != "epoch" and value}
+            notify("handbone_epoch_ended", stage=self._stage, epoch=epoch, metrics=metrics)
 
 
 def read_history(path: Path) -> list[dict[str, str]]:
@@ -138,7 +138,7 @@ class Bar(Callback):
         self._bar, self._task, self._note, self._start = progress_bar(), None, "", 0.0
 
     def _cost(self, first: int, last: int) -> float:
-        """Work of epochs from `first` to before `last`, in pictures of the full size; validation has no backward."""
+        """Work of epochs from `first` to before `last`, in images of the full size; validation has no backward."""
         train = sum(self._costs[first:last]) * self._module.samples
         return train + sum(self._module.validates(e) for e in range(first, last)) * self._validation / 3
 
@@ -158,7 +158,7 @@ class Bar(Callback):
         note = self._note
         if console.is_terminal and pl_module.device.type == "cpu":
             # On a GPU reading the loss would make every step wait for the one before.
-            seen = min(pl_module.samples, (batch_idx + 1) * pl_module.settings.batch_at(epoch))
+            seen = min(pl_module.samples, (batch_idx + 1) * pl_module.settings.batch_size_at(epoch))
             loss = float(pl_module.loss_sum) / seen
             note = f"epoch {epoch + 1}/{self._epochs} loss {loss:.3f} {self._note}"
         self._bar.update(self._task, advance=self._costs[epoch] * len(batch["name"]), note=note)
@@ -205,5 +205,5 @@ class WholeCheckpoints(TorchCheckpointIO):
 
     def save_checkpoint(self, checkpoint: dict[str, Any], path: Any, storage_options: Any = None) -> None:
         """Write a checkpoint, whole or not at all."""
-        with files.whole_file(Path(path)) as temporary:
+        with files.atomic_file(Path(path)) as temporary:
             torch.save(checkpoint, temporary)

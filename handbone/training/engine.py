@@ -72,12 +72,12 @@ def fit(
     Raises
     ------
     HandboneError: an unknown name or wrong setting, a logger or device that is missing, or a loss that is lost.
-    KeyboardInterrupt: the person stopped it; at most the current epoch is lost.
+    KeyboardInterrupt: the patient stopped it; at most the current epoch is lost.
     """
     if not len(train) or not len(validation):
         raise HandboneError(
-            f"{description}: {len(train)} pictures for training and {len(validation)} for validation",
-            remedy="both need at least one; add people or change the split",
+            f"{description}: {len(train)} images for training and {len(validation)} for validation",
+            remedy="both need at least one; add patients or change the split",
         )
     runtime.prepare()
     folder = Path(folder)
@@ -113,7 +113,7 @@ def _fingerprint(network: Network, *others: Any) -> dict[str, Any]:
 
 
 def _claim(folder: Path, fingerprint: Any) -> dict[str, Any] | None:
-    """Make the folder this training's own. Returns the result's figures when the training is already through."""
+    """Make the folder this training's own. Returns the result's metrics when the training is already through."""
     state = folder / "fit.json"
     known = json.loads(state.read_text(encoding="utf-8")) if state.is_file() else {}
     if known.get("fingerprint") == fingerprint:
@@ -149,7 +149,7 @@ def _train(
     history = History(folder / "history.csv", first_epoch, card.get("stage", ""))
     with quiet():
         trainer = make_trainer(settings, folder, description)
-        sampler = EpochSampler(len(train), rounds=settings.repeats, seed=seed, world=trainer.world_size)
+        sampler = EpochSampler(len(train), rounds=settings.samples_per_image, seed=seed, world=trainer.world_size)
         path = start_file(network, in_channels, card.get("stage", ""))
         module = NetworkTraining(
             built(network, in_channels, path),

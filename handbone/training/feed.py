@@ -1,4 +1,4 @@
-"""From a stage's datasets to batches: who reads which picture in which epoch, at which size, in which process."""
+"""From a stage's datasets to batches: who reads which image in which epoch, at which size, in which process."""
 
 import os
 import shutil
@@ -29,7 +29,7 @@ class StageDataset(Protocol):
     def __getitem__(self, index: int) -> dict[str, Any]: ...
 
     def at_size(self, size: int) -> "StageDataset":
-        """The same pictures on a grid of another size."""
+        """The same images on a grid of another size."""
 
     def set_epoch(self, epoch: int) -> None:
         """Choose the random changes: an item is a function of (epoch, index)."""
@@ -44,7 +44,7 @@ class EpochSampler(Sampler[tuple[int, int, int]]):
 
     Parameters
     ----------
-    count: pictures. rounds: how often an epoch goes through them. epoch: the first epoch.
+    count: images. rounds: how often an epoch goes through them. epoch: the first epoch.
     rank, world: this process among all.
     """
 
@@ -90,14 +90,14 @@ class EpochView(Dataset):
         if size not in self._at:
             self._at[size] = self._dataset.at_size(size)
         dataset = self._at[size]
-        dataset.set_epoch(epoch * self._settings.repeats + turn)
+        dataset.set_epoch(epoch * self._settings.samples_per_image + turn)
         return dataset[index]
 
 
 class ValidationView(Dataset):
-    """A stage's validation set read by place; places behind the last picture are padding, with `counted` False.
+    """A stage's validation set read by place; places behind the last image are padding, with `counted` False.
 
-    Processes that wait for each other need equal shares, but no picture may count twice.
+    Processes that wait for each other need equal shares, but no image may count twice.
     """
 
     def __init__(self, dataset: StageDataset):
@@ -115,7 +115,7 @@ class Feed(lightning.LightningDataModule):
 
     Parameters
     ----------
-    size: the full grid's side; earlier epochs may have a smaller one by `settings.rise`.
+    size: the full grid's side; earlier epochs may have a smaller one by `settings.progressive_resizing`.
     first_epoch: where training starts or goes on.
     """
 
@@ -140,25 +140,25 @@ class Feed(lightning.LightningDataModule):
         epoch = max(self._first_epoch, trainer.current_epoch)
         sampler = EpochSampler(
             len(self._train),
-            rounds=settings.repeats,
+            rounds=settings.samples_per_image,
             seed=self._seed,
             epoch=epoch,
             rank=trainer.global_rank,
             world=trainer.world_size,
         )
         view = EpochView(self._train, settings, size=self._size)
-        return self._loader(view, sampler, settings.batch_at(epoch))
+        return self._loader(view, sampler, settings.batch_size_at(epoch))
 
     def val_dataloader(self) -> DataLoader:
-        """Every picture once, one by one, at the full size, shared among the processes."""
+        """Every image once, one by one, at the full size, shared among the processes."""
         trainer, count = self.trainer, len(self._validation)
         places = range(-(-count // trainer.world_size) * trainer.world_size)
         view = ValidationView(self._validation.at_size(self._size))
         return self._loader(view, _share(places, trainer.global_rank, trainer.world_size), 1)
 
     def _loader(self, dataset: Any, sampler: Any, batch: int) -> DataLoader:
-        picture = self._size**2 * (anatomy.COUNT + 4 * self._in_channels)
-        workers = worker_count(self._settings.workers, batch * picture, self.trainer.world_size)
+        image = self._size**2 * (anatomy.COUNT + 4 * self._in_channels)
+        workers = worker_count(self._settings.workers, batch * image, self.trainer.world_size)
         if workers:
             # A forked worker finds OpenCV's threads gone, and even its asking for one thread would wait for them for
             # ever. So they end here, before the fork; workers are parallel enough.
@@ -191,7 +191,7 @@ def worker_count(wanted: int | None, batch_bytes: int, processes: int = 1) -> in
         overflow, which kills a worker with a bus error, the training process reads the data itself.
     """
     share = max(1, runtime.cores() // max(1, processes))
-    # Where the network itself runs on the cores, a picture of 1024 costs a fiftieth of its step: workers would only
+    # Where the network itself runs on the cores, an image of 1024 costs a fiftieth of its step: workers would only
     # compete for the cores, and each would hold a copy of what the training process had in memory (2.6 GB at 1024).
     workers = wanted if wanted is not None else (min(8, share - 1) if torch.cuda.is_available() else 0)
     shared_memory = Path("/dev/shm")

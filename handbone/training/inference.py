@@ -1,4 +1,4 @@
-"""A trained network as a function from a picture to logits."""
+"""A trained network as a function from an image to logits."""
 
 import contextlib
 from pathlib import Path
@@ -14,7 +14,7 @@ from handbone.weights.network_file import WeightsCard, load_weights
 
 
 class Predictor:
-    """Runs a network on single pictures, in the fastest way that this machine has.
+    """Runs a network on single images, in the fastest way that this machine has.
 
     Parameters
     ----------
@@ -46,12 +46,12 @@ class Predictor:
 
     @torch.inference_mode()
     def logits(self, image: np.ndarray, *, flip: bool = False) -> np.ndarray:
-        """Logits of one picture.
+        """Logits of one image.
 
         Parameters
         ----------
         image: (C, H, W) float32, the radiograph in [0, 1] and, for some refiners, 29 probabilities.
-        flip: also read the mirrored picture and average the two logits.
+        flip: also read the mirrored image and average the two logits.
 
         Returns
         -------

@@ -13,11 +13,11 @@ from handbone.training.frameworks import lightning
 
 
 class DiceSums:
-    """Per bone, the areas of overlap, prediction and truth over a whole validation set.
+    """Per bone, the areas of overlap, prediction and ground truth over a whole validation set.
 
-    The score is the Dice of these sums, mean over the bones that the truth has. Probabilities count from 0.5, coverage
-    from one half. Summing before dividing judges small parts of a bone at a picture's edge by their area, and needs no
-    convention for empty masks.
+    The score is the Dice of these sums, mean over the bones that the ground truth has. Probabilities count from 0.5,
+    coverage from one half. Summing before dividing judges small parts of a bone at an image's edge by their area, and
+    needs no convention for empty masks.
     """
 
     def __init__(self, bones: int, device: torch.device | str = "cpu"):
@@ -31,7 +31,7 @@ class DiceSums:
 
     @property
     def per_bone(self) -> Tensor:
-        """(C,) Dice, NaN for a bone that no picture has."""
+        """(C,) Dice, NaN for a bone that no image has."""
         shared, predicted, true = self.sums
         return torch.where(true > 0, 2 * shared / (predicted + true), torch.nan)
 
@@ -46,10 +46,10 @@ class NetworkTraining(lightning.LightningModule):
 
     Parameters
     ----------
-    network: maps pictures (N, C, H, W) to logits (N, 29, H, W).
+    network: maps images (N, C, H, W) to logits (N, 29, H, W).
     settings: the recipe's `train` table.
     size: the full grid's side.
-    samples: pictures of an epoch for this process, repeats included.
+    samples: images of an epoch for this process, repeats included.
     trained: whether the network's batch norms have good statistics from the start.
     """
 
@@ -61,7 +61,10 @@ class NetworkTraining(lightning.LightningModule):
         self.network = network
         self.loss = build_loss(settings.loss)
         self.settings, self._full_size, self.samples, self._seed = settings, size, samples, seed
-        steps = [-(-samples // (settings.batch_at(e) * settings.accumulate)) for e in range(settings.epochs)]
+        steps = [
+            -(-samples // (settings.batch_size_at(e) * settings.accumulate_grad_batches))
+            for e in range(settings.epochs)
+        ]
         # Schedules count in epochs of equal length; rounded up, so that none starts anew before the end.
         self.steps_per_epoch = -(-sum(steps) // settings.epochs)
         self.dice: DiceSums | None = None
@@ -81,16 +84,16 @@ class NetworkTraining(lightning.LightningModule):
         Scores of smaller sizes would not compare, and cost time.
         """
         last = epoch + 1 == self.settings.epochs
-        return last or (self.settings.rise_at(epoch) is None and (epoch + 1) % self.settings.validate_every == 0)
+        return last or (self.settings.resizing_at(epoch) is None and (epoch + 1) % self.settings.validate_every == 0)
 
     def _begin_epoch(self) -> None:
         # Not in on_train_epoch_start, which lightning leaves out in the first epoch of a restart. The seed frees what
         # is random inside the network from the epochs before.
         torch.manual_seed(self._seed * 1_000_003 + self.current_epoch)
         self.loss_sum = torch.zeros((), dtype=torch.float64 if self.device.type != "mps" else None, device=self.device)
-        known = self._trained or self.settings.rise_at(0) is not None
-        if self.settings.keep_norm and known and self.settings.rise_at(self.current_epoch) is None:
-            # A single picture's own statistics differ from the running ones that inference uses: trained with them, a
+        known = self._trained or self.settings.resizing_at(0) is not None
+        if self.settings.freeze_batchnorm and known and self.settings.resizing_at(self.current_epoch) is None:
+            # A single image's own statistics differ from the running ones that inference uses: trained with them, a
             # network at 256 scored .80 instead of .89.
             for part in self.network.modules():
                 if isinstance(part, nn.modules.batchnorm._BatchNorm):
@@ -99,7 +102,7 @@ class NetworkTraining(lightning.LightningModule):
         self.trainer.check_val_every_n_epoch = 1 if validates else self.settings.epochs + 1
 
     def training_step(self, batch: dict[str, Any], batch_index: int) -> Tensor:
-        """The loss, weighted so that accumulated batches count by their pictures."""
+        """The loss, weighted so that accumulated batches count by their images."""
         if batch_index == 0:
             self._begin_epoch()
         image, target = batch["image"], batch["target"]
@@ -109,12 +112,12 @@ class NetworkTraining(lightning.LightningModule):
         self.loss_sum += loss.detach() * len(image)
         return loss * self._share(batch_index, len(image))
 
-    def _share(self, batch_index: int, pictures: int) -> float:
-        # Lightning divides by `accumulate` even where an epoch ends early or with a smaller batch.
-        accumulate, batch = self.settings.accumulate, self.settings.batch_at(self.current_epoch)
+    def _share(self, batch_index: int, images: int) -> float:
+        # Lightning divides by `accumulate_grad_batches` even where an epoch ends early or with a smaller batch.
+        accumulate, batch = self.settings.accumulate_grad_batches, self.settings.batch_size_at(self.current_epoch)
         first = batch_index // accumulate * accumulate
         together = min((first + accumulate) * batch, self.samples) - first * batch
-        return pictures * accumulate / together
+        return images * accumulate / together
 
     def on_train_epoch_end(self) -> None:
         """Advance the schedule, and stop where the loss is lost, in every process where it is lost in one.
@@ -127,13 +130,13 @@ class NetworkTraining(lightning.LightningModule):
         if not self.trainer.strategy.reduce_boolean_decision(bool(torch.isfinite(self.loss_sum)), all=True):
             raise HandboneError(
                 f"the loss is not finite in epoch {self.current_epoch + 1}",
-                remedy="lower train.lr, set train.clip, or train.precision = '32'",
+                remedy="lower train.lr, set train.gradient_clip_norm, or train.precision = '32'",
             )
         self.step_schedule("epoch")
 
     @property
     def train_loss(self) -> float:
-        """Mean loss of the pictures of the current epoch."""
+        """Mean loss of the images of the current epoch."""
         return float(self.loss_sum) / self.samples
 
     def on_validation_epoch_start(self) -> None:
@@ -141,7 +144,7 @@ class NetworkTraining(lightning.LightningModule):
         self.dice = None
 
     def validation_step(self, batch: dict[str, Any], batch_index: int) -> None:
-        """Count one batch of validation pictures."""
+        """Count one batch of validation images."""
         logits = self.network(batch["image"].contiguous(memory_format=torch.channels_last))
         if self.dice is None:
             self.dice = DiceSums(logits.shape[1], logits.device)

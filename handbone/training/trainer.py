@@ -37,14 +37,14 @@ def make_trainer(settings: Train, folder: Path, description: str) -> lightning.T
             strategy=settings.strategy,
             precision=_precision(settings.precision),
             max_epochs=settings.epochs,
-            accumulate_grad_batches=settings.accumulate,
-            gradient_clip_val=settings.clip,
+            accumulate_grad_batches=settings.accumulate_grad_batches,
+            gradient_clip_val=settings.gradient_clip_norm,
             logger=_loggers(settings, folder, description) or False,
             plugins=[WholeCheckpoints()],
             default_root_dir=folder,
             use_distributed_sampler=False,
             # Lightning counts an epoch's batches only when it loads the data.
-            reload_dataloaders_every_n_epochs=int(any(step.batch for step in settings.rise)),
+            reload_dataloaders_every_n_epochs=int(any(step.batch_size for step in settings.progressive_resizing)),
             num_sanity_val_steps=0,
             log_every_n_steps=1,
             enable_progress_bar=False,
@@ -122,7 +122,7 @@ def _need(package: str) -> None:
 
 @contextlib.contextmanager
 def quiet() -> Iterator[None]:
-    """Without lightning's tips and warnings, about which a person who runs a recipe can do nothing."""
+    """Without lightning's tips and warnings, about which a user who runs a recipe can do nothing."""
     loggers = [logging.getLogger(name) for name in ("lightning.pytorch", "lightning.fabric")]
     levels = [logger.level for logger in loggers]
     for logger in loggers:

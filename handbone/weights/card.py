@@ -1,4 +1,4 @@
-"""What a set of weights says of itself: card.json for programs, MODEL_CARD.md for people."""
+"""What a set of weights says of itself: card.json for programs, MODEL_CARD.md for users."""
 
 import json
 import re
@@ -38,9 +38,9 @@ class SetCard(Table):
     Parameters
     ----------
     name: what recipes and commands call the set.
-    summary: one line for people. licence: SPDX identifier of the weights' licence.
+    summary: one line for users. licence: SPDX identifier of the weights' licence.
     data: what it was trained on. recipe: the recipe that trained it, as TOML.
-    figures: measured quality, name to number or to further figures.
+    metrics: measured quality, name to number or to extra metrics.
     limits: sentences that say where it is not to be trusted.
     files: "coarse.safetensors", for both stages "refiner.safetensors", and "prior.safetensors" of an anatomical prior.
     handbone: version that made the set. created: date, YYYY-MM-DD.
@@ -53,7 +53,7 @@ class SetCard(Table):
     licence: str = "not stated"
     data: str = "Not stated."
     recipe: str = ""
-    figures: dict[str, Any] = Field(default_factory=dict)
+    metrics: dict[str, Any] = Field(default_factory=dict)
     limits: tuple[str, ...] = ()
     files: dict[Literal["coarse.safetensors", "refiner.safetensors", "prior.safetensors"], FileFacts]
     handbone: str = handbone.__version__
@@ -61,7 +61,7 @@ class SetCard(Table):
 
     @property
     def shown_limits(self) -> tuple[str, ...]:
-        """The limits for people, among them that it is no medical device, whoever made the set."""
+        """The limits for users, among them that it is no medical device, whoever made the set."""
         said = any("not a medical device" in limit for limit in self.limits)
         return self.limits if said else (*self.limits, "It is not a medical device, and no one has tested it as one.")
 
@@ -153,7 +153,7 @@ def network_of(path: Path, stage: str) -> str:
 
 
 def model_card(card: SetCard) -> str:
-    """MODEL_CARD.md: what the card says, for people."""
+    """MODEL_CARD.md: what the card says, for users."""
     import jinja2
 
     environment = jinja2.Environment(
@@ -163,13 +163,13 @@ def model_card(card: SetCard) -> str:
         keep_trailing_newline=True,
         undefined=jinja2.StrictUndefined,
     )
-    return environment.get_template("model_card.md.jinja").render(card=card, figures=flat(card.figures))
+    return environment.get_template("model_card.md.jinja").render(card=card, metrics=flat(card.metrics))
 
 
-def flat(figures: Mapping[str, Any], prefix: str = "") -> list[tuple[str, str]]:
-    """(name, value) rows of figures, nested ones with their names joined by commas."""
+def flat(metrics: Mapping[str, Any], prefix: str = "") -> list[tuple[str, str]]:
+    """(name, value) rows of metrics, nested ones with their names joined by commas."""
     rows: list[tuple[str, str]] = []
-    for name, value in figures.items():
+    for name, value in metrics.items():
         title = f"{prefix}{name}"
         if isinstance(value, Mapping):
             rows += flat(value, f"{title}, ")

@@ -6,7 +6,7 @@ import tempfile
 from pathlib import Path
 
 from handbone.core.errors import HandboneError
-from handbone.core.files import whole_folder
+from handbone.core.files import atomic_dir
 from handbone.weights import sets
 from handbone.weights.archive import unpack
 from handbone.weights.card import CARD_FILE, STAGE_FILES, check_name, is_name, network_of, seal
@@ -59,7 +59,7 @@ def fetch(
         found = read_set(folder)
         chosen = found.name if name is None else name
         _check_free(chosen, overwrite)
-        with whole_folder(root / chosen) as place:
+        with atomic_dir(root / chosen) as place:
             for path in folder.iterdir():
                 os.replace(path, place / path.name)
     return read_set(root / chosen)
@@ -69,7 +69,7 @@ def _checked_digest(sha256: str) -> str:
     digest = sha256.strip().lower().removeprefix("sha256:")
     if not re.fullmatch("[0-9a-f]{64}", digest):
         remedy = "give the 64 hexadecimal digits that the publisher states"
-        raise HandboneError(f"{sha256!r} is no sha256", remedy=remedy)
+        raise HandboneError(f"{sha256!r} is not a SHA-256 digest", remedy=remedy)
     return digest
 
 

@@ -1,4 +1,4 @@
-"""The weights files behind what a person names: a run, a folder, a file, or a set."""
+"""The weights files behind what a user names: a run, a folder, a file, or a set."""
 
 from pathlib import Path
 

@@ -14,7 +14,7 @@ from handbone.core import files
 from handbone.core.errors import HandboneError
 from handbone.plugins import registry
 from handbone.recipe.schema import Choice, Table
-from handbone.weights.origin import Origin, as_made, origin_of
+from handbone.weights.origin import WeightsOrigin, as_made, origin_of
 
 _KEY = "handbone"
 
@@ -29,7 +29,7 @@ class WeightsCard(Table):
     size: side of the square grid that it was trained on, in pixels.
     stage: "coarse" or "refiner".
     bones: names of its output channels, in order.
-    extra: what the stage needs beside (window, merging).
+    extra: what the stage needs beside (ROI, merging).
     training: summary of how it was trained.
     plugin: the package that provides the network, where that is not handbone itself.
     """
@@ -44,7 +44,7 @@ class WeightsCard(Table):
     extra: dict[str, Any] = Field(default_factory=dict)
     training: dict[str, Any] = Field(default_factory=dict)
     handbone: str = handbone.__version__
-    plugin: Origin | None = None
+    plugin: WeightsOrigin | None = None
 
     @property
     def network(self) -> str:
@@ -114,7 +114,7 @@ def save_weights(path: Path, module: nn.Module, card: WeightsCard, *, half: bool
     # Weights of handbone's own networks stay byte for byte what they were before there were plugins.
     absent = {"plugin"} if card.plugin is None else None
     text = json.dumps(card.model_dump(mode="json", by_alias=True, exclude=absent), sort_keys=True, ensure_ascii=False)
-    with files.whole_file(Path(path)) as temporary:
+    with files.atomic_file(Path(path)) as temporary:
         temporary.write_bytes(save(state, metadata={_KEY: text}))
     return Path(path)
 
@@ -145,7 +145,7 @@ def read_card(path: Path) -> WeightsCard:
         with safe_open(path, framework="pt") as file:
             text = (file.metadata() or {}).get(_KEY)
     except (SafetensorError, OSError) as error:
-        raise HandboneError(f"is no whole .safetensors file ({error})", where=path) from error
+        raise HandboneError(f"is not a complete .safetensors file ({error})", where=path) from error
     if text is None:
         raise HandboneError(
             "has no card of handbone",

@@ -9,23 +9,23 @@ from handbone.plugins.manager import BUILTIN
 from handbone.recipe.schema import Choice, Table
 
 
-class Origin(Table):
+class WeightsOrigin(Table):
     """The plugin that provides a network: its package and the version with which the weights were made."""
 
     package: str
     version: str
 
 
-def origin_of(kind: str, model: Choice) -> Origin | None:
+def origin_of(kind: str, model: Choice) -> WeightsOrigin | None:
     """Who provides a "model" or "prompter"; None where that is handbone itself, or where nothing has the name."""
     try:
         provided = registry().provider(kind, model)
     except HandboneError:
         return None
-    return None if provided.package == BUILTIN else Origin(package=provided.package, version=provided.version)
+    return None if provided.package == BUILTIN else WeightsOrigin(package=provided.package, version=provided.version)
 
 
-def as_made(kind: str, model: Choice, origin: Origin | None, *, where: str | Path) -> Choice:
+def as_made(kind: str, model: Choice, origin: WeightsOrigin | None, *, where: str | Path) -> Choice:
     """The choice that gives the network with which weights were made, also where another package has its name now.
 
     Raises

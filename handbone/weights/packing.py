@@ -7,13 +7,13 @@ from pathlib import Path
 from typing import Any
 
 from handbone.core.errors import HandboneError
-from handbone.core.files import whole_folder
+from handbone.core.files import atomic_dir
 from handbone.weights.card import CARD_FILE, MODEL_CARD_FILE, STAGE_FILES, check_name, seal
 from handbone.weights.finding import find_prior, find_weights
 from handbone.weights.sets import WeightsSet, read_set
 
 _DATA = {
-    "phantom": "Phantoms that handbone drew; no real radiograph.",
+    "synthetic": "Synthetic hands that handbone drew; no real radiograph.",
     "own": "Radiographs of whoever trained it; not described further.",
 }
 # A path of the packer's machine, in quotes: only its last part says something to others.
@@ -26,7 +26,7 @@ def pack(
     *,
     name: str,
     summary: str = "",
-    figures: Mapping[str, Any] | None = None,
+    metrics: Mapping[str, Any] | None = None,
     limits: Sequence[str] = (),
     data: str | None = None,
     licence: str = "Apache-2.0",
@@ -39,7 +39,7 @@ def pack(
     run: a run's folder, a folder of weights, or the weights file of a coarse network alone.
     folder: where the set is written; its last part should be `name`, by which it is found once it lies among others.
     name: lower-case letters, digits, '_', '-' and '.'.
-    figures: measured quality, name to number or to further figures; by default those of the run's manifest.
+    metrics: measured quality, name to number or to extra metrics; by default those of the run's manifest.
     limits: sentences that say where the weights are not to be trusted.
     data: what they were trained on; by default what the run's manifest says.
     licence: SPDX identifier of the weights' licence.
@@ -57,7 +57,7 @@ def pack(
     coarse, refiner = find_weights(run)
     prior = find_prior(run)
     manifest = _manifest(_beside(coarse, "manifest.json"))
-    with whole_folder(folder) as temporary:
+    with atomic_dir(folder) as temporary:
         for stage, source in (("coarse", coarse), ("refiner", refiner), ("prior", prior)):
             if source is not None:
                 module, card = load_weights(source)
@@ -69,7 +69,7 @@ def pack(
             licence=licence,
             data=data or _DATA.get(manifest.get("data", ""), "Not stated."),
             recipe=_recipe(_beside(coarse, "recipe.toml")),
-            figures=dict(manifest.get("figures", {}) if figures is None else figures),
+            metrics=dict(manifest.get("metrics", {}) if metrics is None else metrics),
             limits=tuple(limits),
         )
     return read_set(folder)
@@ -106,7 +106,7 @@ def _manifest(path: Path | None) -> dict[str, Any]:
         return json.loads(path.read_text(encoding="utf-8"))
     except ValueError as error:
         remedy = "run the recipe again, which writes it anew"
-        raise HandboneError(f"is no JSON ({error})", where=path, remedy=remedy) from None
+        raise HandboneError(f"is not valid JSON ({error})", where=path, remedy=remedy) from None
 
 
 def _recipe(path: Path | None) -> str:

@@ -45,13 +45,13 @@ class WeightsSet:
 
     @property
     def summary(self) -> str:
-        """One line for people."""
+        """One line for users."""
         return self.card.summary
 
     @property
-    def figures(self) -> dict[str, Any]:
-        """Measured quality, name to number or to further figures."""
-        return self.card.figures
+    def metrics(self) -> dict[str, Any]:
+        """Measured quality, name to number or to extra metrics."""
+        return self.card.metrics
 
     @property
     def licence(self) -> str:
@@ -155,7 +155,7 @@ def read_set(folder: str | Path) -> WeightsSet:
 
 
 def resolve(name_or_path: str | Path) -> Path:
-    """What a person named: a file or folder that exists goes before a set of that name, whose folder is given.
+    """What a user named: a file or folder that exists goes before a set of that name, whose folder is given.
 
     Raises
     ------

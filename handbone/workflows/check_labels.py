@@ -1,4 +1,4 @@
-"""A dataset's labels against what trained weights see in the same pictures, one picture after the other."""
+"""A dataset's labels against what trained weights see in the same images, one image after the other."""
 
 from collections.abc import Iterable
 from dataclasses import dataclass, field
@@ -10,44 +10,44 @@ from handbone import anatomy
 from handbone.core.bone_masks import BoneMasks
 from handbone.core.errors import HandboneError
 from handbone.core.findings import SEVERITIES, Finding
-from handbone.core.polygons import Rings
+from handbone.core.polygons import Polygons
 from handbone.core.progress import track
 from handbone.core.samples import Sample, relative_to
 from handbone.data.audit.label_errors import LabelError, compare_labels
 from handbone.data.dataset import Dataset
-from handbone.formats.image_files import read_picture
+from handbone.formats.image_files import read_image
 
 if TYPE_CHECKING:
-    from handbone.method.two_stage import Outcome, TwoStage
+    from handbone.method.two_stage import MethodResult, TwoStage
 
 _REMEDY = {
-    "swapped": "look at the picture and exchange the labels",
-    "shifted": "look at the picture and move or redraw the outline",
+    "swapped": "look at the image and exchange the labels",
+    "shifted": "look at the image and move or redraw the contour",
     "missing": "outline the bone if it is visible",
-    "doubled": "look at the picture and remove or relabel one outline",
-    "extra": "look at the picture and remove or relabel the outline",
-    "odd-outline": "look at the picture and redraw the outline where it is wrong",
-    "not-judged": "look at the picture yourself, or give weights that were trained on pictures like it",
+    "doubled": "look at the image and remove or relabel one contour",
+    "extra": "look at the image and remove or relabel the contour",
+    "odd-outline": "look at the image and redraw the contour where it is wrong",
+    "not-judged": "look at the image yourself, or give weights that were trained on images like it",
 }
 
 
 @dataclass(frozen=True, eq=False)
 class LabelCheck:
-    """What the weights found in the labels of one picture; a few kilobytes, whatever the picture's size.
+    """What the weights found in the labels of one image; a few kilobytes, whatever the image's size.
 
     Parameters
     ----------
-    sample: the picture.
-    file: where to correct it, as findings name it: its annotation, or the picture where many share an annotation.
+    sample: the image.
+    file: where to correct it, as findings name it: its annotation, or the image where many share an annotation.
     errors: the worst first.
-    seen: outlines (n, 2) int32 of the bones that the errors name, as the weights see them.
-    problem: why it was not compared, where the picture or its annotation cannot be read.
+    seen: contours (n, 2) int32 of the bones that the errors name, as the weights see them.
+    problem: why it was not compared, where the image or its annotation cannot be read.
     """
 
     sample: Sample
     file: str
     errors: tuple[LabelError, ...] = ()
-    seen: Rings = field(default_factory=dict)
+    seen: Polygons = field(default_factory=dict)
     problem: Finding | None = None
 
     @property
@@ -74,26 +74,26 @@ class LabelCheck:
 
 
 def check_labels(dataset: Dataset, method: "TwoStage") -> list[LabelCheck]:
-    """Outline the bones of every labelled picture and compare the labels with that.
+    """Outline the bones of every labelled image and compare the labels with that.
 
     Parameters
     ----------
-    dataset: of any layout; pictures without labels are passed over.
+    dataset: of any layout; images without labels are passed over.
     method: trained networks. They err, too: what they find is a reason to look, not a verdict.
 
     Returns
     -------
-    One check a labelled picture, the worst first; those that cannot be read are last, with their problem. Pictures and
+    One check a labelled image, the worst first; those that cannot be read are last, with their problem. Images and
     masks are not kept.
 
     Raises
     ------
-    HandboneError: no picture has labels.
+    HandboneError: no image has labels.
     """
     samples = dataset.labelled()
     if not samples:
-        remedy = "give a folder whose pictures have annotations"
-        raise HandboneError("no picture there has labels to compare", where=dataset.root, remedy=remedy)
+        remedy = "give a folder whose images have annotations"
+        raise HandboneError("no image there has labels to compare", where=dataset.root, remedy=remedy)
     checks = [_check(dataset, sample, method) for sample in track(samples, "Comparing labels")]
     return sorted(checks, key=lambda check: (check.problem is not None, -check.severity, check.sample.name))
 
@@ -110,23 +110,23 @@ def _check(dataset: Dataset, sample: Sample, method: "TwoStage") -> LabelCheck:
     image, annotation = (relative_to(path, dataset.root) for path in (sample.image, sample.annotation))
     file = annotation if sample.key is None else image
     try:
-        picture = read_picture(sample.image, invert=dataset.invert)
+        radiograph = read_image(sample.image, invert=dataset.invert)
     except HandboneError as error:
-        return LabelCheck(sample, file, problem=_unread("unreadable-picture", image, error))
+        return LabelCheck(sample, file, problem=_unread("unreadable-image", image, error))
     try:
-        rings = dataset.labels(sample).rings
+        polygons = dataset.labels(sample).polygons
     except HandboneError as error:
         return LabelCheck(sample, file, problem=_unread("unreadable-annotation", annotation, error))
-    outcome = method.predict(picture.image)
+    outcome = method.predict(radiograph.image)
     masks = outcome.final.threshold(method.threshold)
-    errors = compare_labels(rings, masks, _confidence(outcome, masks))
+    errors = compare_labels(polygons, masks, _confidence(outcome, masks))
     named = {bone for error in errors for bone in error.bones}
-    seen = {bone: outlines for bone, outlines in masks.rings().items() if bone in named} if named else {}
+    seen = {bone: contours for bone, contours in masks.polygons().items() if bone in named} if named else {}
     return LabelCheck(sample, file, tuple(errors), seen)
 
 
-def _confidence(outcome: "Outcome", masks: BoneMasks) -> np.ndarray:
-    """(29,) the calibrated chance that each mask is right, else the mean probability inside it."""
+def _confidence(outcome: "MethodResult", masks: BoneMasks) -> np.ndarray:
+    """(29,) the calibrated probability that each mask is right, else the mean probability inside it."""
     if outcome.presence is not None:
         return np.where(masks.present(), outcome.presence, 0.0)
     from handbone.method.confidence import confidences

@@ -1,4 +1,4 @@
-"""Several recipes one after the other, each as `handbone run` does it, and what they score on the same pictures."""
+"""Several recipes one after the other, each as `handbone run` does it, and what they score on the same images."""
 
 import itertools
 import re
@@ -13,14 +13,14 @@ import pandas as pd
 from handbone.core.errors import HandboneError
 from handbone.core.files import write_text
 from handbone.core.progress import console
-from handbone.evaluation.comparison import Comparison, Score, compare_scores, same_pictures
+from handbone.evaluation.comparison import Comparison, Score, compare_scores, same_images
 from handbone.recipe.read import find_recipe
 from handbone.recipe.schema import Network, Recipe
 from handbone.report.comparison import write_comparison
 from handbone.runs.context import Context
 from handbone.runs.engine import Run, open_run
 from handbone.runs.folder import RunFolder
-from handbone.runs.steps.evaluate import judged
+from handbone.runs.steps.evaluate import headline_rows
 
 _SEED = re.compile(r"_seed\d+$")
 
@@ -106,12 +106,12 @@ def _on_one_device(recipe: Recipe) -> Recipe:
 def compare(entries: Sequence[Entry], output: Path) -> Comparison:
     """Run every recipe, or what is left to do of it, and write `compare.csv`, `compare.md` and `compare.png`.
 
-    What several recipes make from the same (phantoms, coarse networks) is made once. A recipe that fails keeps its line
-    with the reason, and the others go on.
+    What several recipes make from the same (synthetic hands, coarse networks) is made once. A recipe that fails keeps
+    its line with the reason, and the others go on.
 
     Raises
     ------
-    KeyboardInterrupt: the person stopped it; the same call goes on where it was.
+    KeyboardInterrupt: the patient stopped it; the same call goes on where it was.
     """
     scores: dict[str, list[Score]] = {entry.line: [] for entry in entries}
     errors: dict[str, list[str]] = {entry.line: [] for entry in entries}
@@ -125,10 +125,10 @@ def compare(entries: Sequence[Entry], output: Path) -> Comparison:
         try:
             score = _score(entry.run, folders)
             reference = reference or (entry.name, score.rows)
-            if not same_pictures(reference[1], score.rows):
+            if not same_images(reference[1], score.rows):
                 raise HandboneError(
-                    f"it scored other pictures than {reference[0]}",
-                    remedy="give both recipes the same data, phantom seed and split",
+                    f"it scored other images than {reference[0]}",
+                    remedy="give both recipes the same data, synthetic seed and split",
                 )
         except Exception as error:
             # Whatever it is, a night's other recipes must not be lost to it.
@@ -145,18 +145,18 @@ def compare(entries: Sequence[Entry], output: Path) -> Comparison:
 def _score(run: Run, folders: Sequence[RunFolder]) -> Score:
     with run.folder.locked():
         for planned, other in itertools.product(run.plan(), folders):
-            run.folder.take_over(planned.step.name, planned.mark, other)
+            run.folder.link_from(planned.step.name, planned.fingerprint, other)
     run.execute(run.plan())
-    context = Context(run.recipe, run.folder, run.phantom, run.dataset)
-    rows = judged(pd.read_csv(run.folder.step("evaluation") / "metrics.csv", dtype={"person": str}))
+    context = Context(run.recipe, run.folder, run.synthetic, run.dataset)
+    rows = headline_rows(pd.read_csv(run.folder.step("evaluation") / "metrics.csv", dtype={"patient_id": str}))
     if not len(rows):
-        raise HandboneError("no picture has labels to compare with", where=run.recipe.data.path)
+        raise HandboneError("no image has labels to compare with", where=run.recipe.data.path)
     networks = {"coarse": run.recipe.coarse, "refiner": run.recipe.refine}
     trained = {step: network for step, network in networks.items() if network is not None and network.train.epochs}
     seen = [_seen(context, step, network) for step, network in trained.items()]
     return Score(
         rows,
-        seen=sum(pictures for pictures, _ in seen),
+        seen=sum(images for images, _ in seen),
         megapixels=sum(pixels for _, pixels in seen) / 1e6,
         minutes=sum(run.folder.seconds(step) for step in trained) / 60,
         seconds=_seconds(context),
@@ -164,18 +164,18 @@ def _score(run: Run, folders: Sequence[RunFolder]) -> Score:
 
 
 def _seen(context: Context, step: str, network: Network) -> tuple[int, int]:
-    """Pictures that a network was trained on, each as often as it came, and the pixels of them that it read."""
+    """Images that a network was trained on, each as often as it came, and the pixels of them that it read."""
     sizes = pd.read_csv(context.folder.step(step) / "history.csv")["size"]
-    drawn = context.recipe.phantom.stream if context.phantom else 0
-    epoch = network.train.repeats * (drawn or len(context.read("pictures", "parts.json")["train"]))
+    drawn = context.recipe.synthetic.stream if context.synthetic else 0
+    epoch = network.train.samples_per_image * (drawn or len(context.read("images", "splits.json")["train"]))
     return len(sizes) * epoch, int((sizes**2).sum()) * epoch
 
 
 def _seconds(context: Context) -> float:
-    """Time to predict a picture; the median, which a pause of the machine does not change."""
-    parts = context.read("pictures", "parts.json")
-    names = [*parts["validation"], *parts["test"]]
-    records = [context.read("predictions", f"pictures/{name}.json") for name in names]
+    """Time to predict an image; the median, which a pause of the machine does not change."""
+    splits = context.read("images", "splits.json")
+    names = [*splits["validation"], *splits["test"]]
+    records = [context.read("predictions", f"images/{name}.json") for name in names]
     return float(np.median([sum(record["seconds"].values()) for record in records]))
 
 

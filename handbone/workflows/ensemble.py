@@ -1,4 +1,4 @@
-"""Several predictions to one: joined by names, picture by picture, with as little in memory as one picture takes."""
+"""Several predictions to one: joined by names, image by image, with as little in memory as one image takes."""
 
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
@@ -10,7 +10,7 @@ from handbone import __version__
 from handbone.anatomy import COUNT, NAMES
 from handbone.core.bone_probabilities import BoneProbabilities
 from handbone.core.errors import HandboneError, UnknownNameError
-from handbone.core.files import whole_folder, write_json
+from handbone.core.files import atomic_dir, write_json
 from handbone.core.progress import track
 from handbone.evaluation.metrics import dice_contest
 from handbone.formats.contest_csv import PredictionsWriter
@@ -28,7 +28,7 @@ RECORD_FILE = "ensemble.json"
 Missing = Literal["refuse", "skip", "without"]
 Join = Callable[[Mapping[str, BoneProbabilities]], BoneProbabilities]
 
-# The one method that is no ensembler: it needs the runs' validation figures to choose by.
+# The one method that is no ensembler: it needs the runs' validation metrics to choose by.
 BEST = "best"
 # What decides between two packages with a method of one name.
 _DECIDE = "--set from={package}"
@@ -37,7 +37,7 @@ _TRIED = (0.5, *(t for t in np.round(np.arange(0.25, 0.76, 0.05), 2).tolist() if
 
 
 def resolve(name: str, settings: dict[str, Any], members: Sequence[Member]) -> tuple[str, dict[str, Any]]:
-    """What is joined by: `best` becomes class_wise, each bone from the run that did best on validation pictures.
+    """What is joined by: `best` becomes class_wise, each bone from the run that did best on validation images.
 
     Raises
     ------
@@ -50,7 +50,7 @@ def resolve(name: str, settings: dict[str, Any], members: Sequence[Member]) -> t
         raise HandboneError(what, where="--set", remedy="class_wise is told its choices")
     others = [member.name for member in members if not isinstance(member, RunMember)]
     if others:
-        what = f"there are no validation figures of {', '.join(others)}"
+        what = f"there are no validation metrics of {', '.join(others)}"
         raise HandboneError(what, remedy=f"{BEST!r} joins runs only; use mean, vote or class_wise")
     choices = best_of({m.name: m.bone_scores() for m in members if isinstance(m, RunMember)})
     return "class_wise", {"choices": choices, "from": BUILTIN}
@@ -74,35 +74,35 @@ def method_names() -> list[str]:
     return sorted({BEST, *(provided.spec.name for provided in installed_plugins().provided("ensembler"))})
 
 
-def common_pictures(members: Sequence[Member], missing: Missing) -> list[str]:
-    """The pictures to join, sorted.
+def common_images(members: Sequence[Member], missing: Missing) -> list[str]:
+    """The images to join, sorted.
 
     Raises
     ------
-    HandboneError: members that don't cover the same pictures, where that is refused; nothing in common.
+    HandboneError: members that don't cover the same images, where that is refused; nothing in common.
     """
     covers = {member.name: set(member.names) for member in members}
     every, shared = set.union(*covers.values()), set.intersection(*covers.values())
     if missing == "refuse" and every != shared:
         name = min(covers, key=lambda n: len(covers[n]))
         absent = sorted(every - covers[name])
-        what = f"{name} lacks {len(absent)} of {len(every)} pictures, {absent[0]} for one"
-        raise HandboneError(what, remedy="--missing skip leaves such pictures out, --missing without joins the others")
+        what = f"{name} lacks {len(absent)} of {len(every)} images, {absent[0]} for one"
+        raise HandboneError(what, remedy="--missing skip leaves such images out, --missing without joins the others")
     chosen = every if missing == "without" else shared
     if not chosen:
-        raise HandboneError("no picture is in all members", remedy="pictures join by their file names")
+        raise HandboneError("no image is in all members", remedy="images join by their file names")
     return sorted(chosen)
 
 
 def check_absent(missing: Missing, method: str, settings: dict[str, Any]) -> None:
-    """Refuse to join without members that the method's settings name: a picture that lacks one could not be joined.
+    """Refuse to join without members that the method's settings name: an image that lacks one could not be joined.
 
     Raises
     ------
     HandboneError: `--missing without` beside weights, choices or the best member.
     """
     if missing == "without" and (method == BEST or settings.keys() & {"weights", "choices", "otherwise"}):
-        what = f"the settings of {method!r} name members that some pictures may lack"
+        what = f"the settings of {method!r} name members that some images may lack"
         raise HandboneError(what, where="--missing without", remedy="use --missing skip, or leave those settings out")
 
 
@@ -111,7 +111,7 @@ def join_members(
     join: Join,
     folder: Path,
     *,
-    pictures: Sequence[str],
+    images: Sequence[str],
     sizes: dict[str, tuple[int, int]],
     thresholds: np.ndarray,
     facts: dict[str, Any],
@@ -121,25 +121,25 @@ def join_members(
 
     Parameters
     ----------
-    thresholds: (29,) probability from which a pixel belongs to each bone. sizes: of pictures that were measured.
+    thresholds: (29,) probability from which a pixel belongs to each bone. sizes: of images that were measured.
     by_runs: (29,) shares of the votes and the members' weights, where files are joined by counting; see `counted`.
     """
-    with whole_folder(folder) as temporary, PredictionsWriter(temporary / TABLE) as table:
+    with atomic_dir(folder) as temporary, PredictionsWriter(temporary / TABLE) as table:
         covers = {member.name: set(member.names) for member in members}
-        for picture in track(pictures, "Joining"):
-            here = [member for member in members if picture in covers[member.name]]
-            size = size_of(picture, here, sizes)
+        for image in track(images, "Joining"):
+            here = [member for member in members if image in covers[member.name]]
+            size = size_of(image, here, sizes)
             if by_runs is not None:
-                table.write_cells(picture, _vote(here, picture, size, *by_runs))
+                table.write_cells(image, _vote(here, image, size, *by_runs))
                 continue
-            joined = join({member.name: member.probabilities(picture, size) for member in here})
-            table.write(picture, joined.threshold(thresholds))
+            joined = join({member.name: member.probabilities(image, size) for member in here})
+            table.write(image, joined.threshold(thresholds))
         record = {
             "handbone": __version__,
             "plugins": provenance(registry()),
             **facts,
             "members": {member.name: len(member.names) for member in members},
-            "pictures": len(pictures),
+            "images": len(images),
             "thresholds": dict(zip(NAMES, np.round(thresholds, 3).tolist(), strict=True)),
             "not_a_medical_device": True,
         }
@@ -165,13 +165,13 @@ def counted(
 
 def _vote(
     members: Sequence[FileMember],
-    picture: str,
+    image: str,
     size_hw: tuple[int, int],
     at_least: np.ndarray,
     weights: dict[str, float],
 ) -> list[str]:
     """The 29 run lengths on which enough of the members agree."""
-    cells = [member.cells(picture) for member in members]
+    cells = [member.cells(image) for member in members]
     shares = [weights[member.name] for member in members]
     try:
         return [
@@ -179,30 +179,30 @@ def _vote(
         ]
     except HandboneError as error:
         for member in members:
-            member.probabilities(picture, size_hw)
+            member.probabilities(image, size_hw)
         raise error
 
 
 def fit_thresholds(members: Sequence[Member], join: Join) -> tuple[np.ndarray, int]:
-    """(29,) the thresholds with the highest mean Dice on validation pictures, and how many pictures these were.
+    """(29,) the thresholds with the highest mean Dice on validation images, and how many images these were.
 
-    Each picture is joined from those runs only that did not learn from it, so that folds may be mixed.
+    Each image is joined from those runs only that did not learn from it, so that folds may be mixed.
 
     Raises
     ------
-    HandboneError: no run among the members has labelled validation pictures.
+    HandboneError: no run among the members has labelled validation images.
     """
     runs = [member for member in members if isinstance(member, RunMember)]
     unseen: dict[str, list[RunMember]] = {}
     for run in runs:
-        for picture in run.validation():
-            unseen.setdefault(picture, []).append(run)
+        for image in run.validation():
+            unseen.setdefault(image, []).append(run)
     if not unseen:
-        raise HandboneError("no member has labelled validation pictures", remedy="thresholds are fitted on runs only")
+        raise HandboneError("no member has labelled validation images", remedy="thresholds are fitted on runs only")
     total = np.zeros((len(_TRIED), COUNT))
-    for picture, seers in track(sorted(unseen.items()), "Fitting thresholds"):
-        said = {run.name: run.probabilities(picture, (0, 0)) for run in seers}
+    for image, seers in track(sorted(unseen.items()), "Fitting thresholds"):
+        said = {run.name: run.probabilities(image, (0, 0)) for run in seers}
         joined = join(said) if len(said) == len(members) else BoneProbabilities.mean(list(said.values()))
-        truth = seers[0].truth(picture)
-        total += [dice_contest(truth, joined.threshold(threshold)) for threshold in _TRIED]
+        ground_truth = seers[0].ground_truth(image)
+        total += [dice_contest(ground_truth, joined.threshold(threshold)) for threshold in _TRIED]
     return np.array(_TRIED)[total.argmax(0)], len(unseen)

@@ -1,4 +1,4 @@
-"""Doubtful labels as a folder: a table, a picture each, and one HTML page that needs no other file, worst first."""
+"""Doubtful labels as a folder: a table, an image each, and one HTML page that needs no other file, worst first."""
 
 import base64
 import csv
@@ -15,37 +15,37 @@ from handbone.anatomy import BONES, NAMES
 from handbone.core.bone_masks import BoneMasks
 from handbone.core.box import Box
 from handbone.core.errors import HandboneError
-from handbone.core.files import whole_folder
+from handbone.core.files import atomic_dir
 from handbone.core.frame import Frame
 from handbone.core.progress import track
 from handbone.data.dataset import Dataset
-from handbone.formats.image_files import read_picture
+from handbone.formats.image_files import read_image
 from handbone.report.labels import SHORT_NAMES
 from handbone.report.overlay import draw_overlay, panel
 from handbone.workflows.check_labels import LabelCheck
 
 PAGE_FILE, TABLE_FILE = "labels.html", "label_errors.csv"
-_PANEL = 760  # pixels, of each of a picture's two panels
-_ROOM, _LEAST_VIEW = 1.35, 0.22  # around the bones concerned; of the picture's larger side
+_PANEL = 760  # pixels, of each of an image's two panels
+_ROOM, _LEAST_VIEW = 1.35, 0.22  # around the bones concerned; of the image's larger side
 _JPEG_QUALITY = 82
 
 
 @dataclass(frozen=True)
 class _Case:
-    """A doubtful picture on the page; its image is read from its file when the page is written."""
+    """A doubtful image on the page; its image is read from its file when the page is written."""
 
     check: LabelCheck
-    picture: Path
+    image: Path
 
     @property
     def source(self) -> str:
-        done, data = cv2.imencode(".jpg", cv2.imread(str(self.picture)), [cv2.IMWRITE_JPEG_QUALITY, _JPEG_QUALITY])
+        done, data = cv2.imencode(".jpg", cv2.imread(str(self.image)), [cv2.IMWRITE_JPEG_QUALITY, _JPEG_QUALITY])
         assert done
         return f"data:image/jpeg;base64,{base64.b64encode(data.tobytes()).decode()}"
 
     @property
     def bones(self) -> str:
-        """The bones by their names in files, with those in the picture."""
+        """The bones by their names in files, with those in the image."""
         return ", ".join(f"{NAMES[b]} ({_aside(b)})" if _aside(b) else NAMES[b] for b in self.check.bones)
 
 
@@ -56,12 +56,12 @@ def require_free(folder: Path) -> None:
 
 
 def write_label_page(checks: Sequence[LabelCheck], dataset: Dataset, folder: Path, *, weights: str = "") -> Path:
-    """Write `labels.html`, `label_errors.csv` and a PNG a doubtful picture into a new folder, whole or not at all.
+    """Write `labels.html`, `label_errors.csv` and a PNG a doubtful image into a new folder, whole or not at all.
 
     Parameters
     ----------
     checks: from `check_labels`, the worst first.
-    dataset: their pictures, which are read again one by one.
+    dataset: their images, which are read again one by one.
     folder: is made.
     weights: the name of the weights, for the page.
 
@@ -71,12 +71,12 @@ def write_label_page(checks: Sequence[LabelCheck], dataset: Dataset, folder: Pat
 
     Raises
     ------
-    HandboneError: the folder exists and holds something, or a picture is gone.
+    HandboneError: the folder exists and holds something, or an image is gone.
     """
     folder = Path(folder)
     require_free(folder)
     doubtful = [check for check in checks if check.bones]
-    with whole_folder(folder) as temporary:
+    with atomic_dir(folder) as temporary:
         _write_table(checks, temporary / TABLE_FILE)
         cases = []
         for rank, check in enumerate(track(doubtful, "Drawing"), start=1):
@@ -92,7 +92,7 @@ def write_label_page(checks: Sequence[LabelCheck], dataset: Dataset, folder: Pat
             not_judged=[check for check in checks if check.errors and not check.bones],
             unread=[check.problem for check in checks if check.problem],
         )
-        # One picture of the page at a time in memory.
+        # One image of the page at a time in memory.
         page.dump(str(temporary / PAGE_FILE), encoding="utf-8")
     return folder / PAGE_FILE
 
@@ -121,20 +121,23 @@ def _write_table(checks: Sequence[LabelCheck], path: Path) -> None:
 
 def _draw(check: LabelCheck, dataset: Dataset) -> np.ndarray:
     """(h, w, 3) uint8, RGB: the labels and what the weights see of the bones concerned, side by side."""
-    image = read_picture(check.sample.image, invert=dataset.invert).image
-    rings = dataset.labels(check.sample).rings
-    labels = BoneMasks.from_rings({bone: rings[bone] for bone in check.bones if bone in rings}, image.shape)
-    seen = BoneMasks.from_rings(check.seen, image.shape)
+    image = read_image(check.sample.image, invert=dataset.invert).image
+    polygons = dataset.labels(check.sample).polygons
+    labels = BoneMasks.from_polygons({bone: polygons[bone] for bone in check.bones if bone in polygons}, image.shape)
+    seen = BoneMasks.from_polygons(check.seen, image.shape)
     view = _view(Box.around([*labels.boxes_xyxy.tolist(), *seen.boxes_xyxy.tolist()]), image.shape)
     columns = [
-        ("labels (white, dashed: the weights)", draw_overlay(image, labels, truth=seen, view=view, fill_alpha=0.06)),
+        (
+            "labels (white, dashed: the weights)",
+            draw_overlay(image, labels, ground_truth=seen, view=view, fill_alpha=0.06),
+        ),
         ("what the weights see", draw_overlay(image, seen, view=view, fill_alpha=0.06)),
     ]
     return panel(columns, title=check.sample.name, bones=check.bones)
 
 
 def _view(box: Box, size_hw: tuple[int, int]) -> Frame:
-    """A square around a box (half-open) with some room, no larger than the picture and inside it where it can be."""
+    """A square around a box (half-open) with some room, no larger than the image and inside it where it can be."""
     low, high = np.array(box[:2]), np.array(box[2:])
     side = float(np.clip(_ROOM * (high - low).max(), _LEAST_VIEW * max(size_hw), max(size_hw)))
     width_height = np.array(size_hw[::-1])

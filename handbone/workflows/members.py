@@ -13,7 +13,7 @@ from handbone.core.bone_masks import BoneMasks
 from handbone.core.bone_probabilities import BoneProbabilities
 from handbone.core.errors import HandboneError
 from handbone.formats.contest_csv_index import PredictionsIndex
-from handbone.formats.image_files import is_picture, picture_size_hw
+from handbone.formats.image_files import image_size_hw, is_image
 from handbone.runs.load_run import TABLE, finished_run, is_finished_run
 from handbone.runs.steps.predict import load_prediction
 from handbone.workflows.prediction_file import CONTEST_HW, FileMember
@@ -22,21 +22,21 @@ from handbone.workflows.prediction_file import CONTEST_HW, FileMember
 class Member(Protocol):
     """One of the predictions that are joined.
 
-    name: what settings call it. names: its pictures.
+    name: what settings call it. names: its images.
     """
 
     name: str
     names: list[str]
 
-    def size_hw(self, picture: str) -> tuple[int, int] | None:
-        """The picture's height and width, where the member knows them."""
+    def size_hw(self, image: str) -> tuple[int, int] | None:
+        """The image's height and width, where the member knows them."""
 
-    def probabilities(self, picture: str, size_hw: tuple[int, int]) -> BoneProbabilities:
-        """What it says of a picture of that size."""
+    def probabilities(self, image: str, size_hw: tuple[int, int]) -> BoneProbabilities:
+        """What it says of an image of that size."""
 
 
 class RunMember:
-    """A finished run: its merged probabilities, of the pictures in its prediction file."""
+    """A finished run: its merged probabilities, of the images in its prediction file."""
 
     def __init__(self, name: str, folder: Path):
         self.name, self.folder = name, folder
@@ -44,31 +44,31 @@ class RunMember:
         self.names = PredictionsIndex(folder / TABLE).names
         self._samples = {sample.name: sample for sample in self.context.dataset.samples}
 
-    def size_hw(self, picture: str) -> tuple[int, int] | None:
-        return self._load(picture).size_hw
+    def size_hw(self, image: str) -> tuple[int, int] | None:
+        return self._load(image).size_hw
 
-    def probabilities(self, picture: str, size_hw: tuple[int, int]) -> BoneProbabilities:
-        return self._load(picture)
+    def probabilities(self, image: str, size_hw: tuple[int, int]) -> BoneProbabilities:
+        return self._load(image)
 
     def validation(self) -> list[str]:
-        """Its validation pictures, on which it did not learn."""
-        return [sample.name for sample in self.context.parts["validation"] if sample.annotation is not None]
+        """Its validation images, on which it did not learn."""
+        return [sample.name for sample in self.context.splits["validation"] if sample.annotation is not None]
 
-    def truth(self, picture: str) -> BoneMasks:
-        """The labels of one of its pictures."""
-        return self.context.dataset.labels(self._samples[picture]).masks()
+    def ground_truth(self, image: str) -> BoneMasks:
+        """The labels of one of its images."""
+        return self.context.dataset.labels(self._samples[image]).masks()
 
     def bone_scores(self) -> np.ndarray:
-        """(29,) mean Dice of its final masks on validation pictures; NaN for bones that none of them shows."""
+        """(29,) mean Dice of its final masks on validation images; NaN for bones that none of them shows."""
         rows = pd.read_csv(self.folder / "metrics.csv")
-        rows = rows[(rows["part"] == "validation") & ~rows["both_empty"].astype(bool)]
+        rows = rows[(rows["split"] == "validation") & ~rows["both_empty"].astype(bool)]
         last = rows[rows["stage"] == rows["stage"].iloc[-1]] if len(rows) else rows
         return last.groupby("bone")["dice"].mean().reindex(NAMES).to_numpy()
 
-    def _load(self, picture: str) -> BoneProbabilities:
-        if picture not in self._samples:
-            raise HandboneError("the run's data set has no picture of this name any more", where=picture)
-        return load_prediction(self.context, self._samples[picture]).merged
+    def _load(self, image: str) -> BoneProbabilities:
+        if image not in self._samples:
+            raise HandboneError("the run's data set has no image of this name any more", where=image)
+        return load_prediction(self.context, self._samples[image]).merged
 
 
 def open_members(words: Sequence[str]) -> list[Member]:
@@ -89,29 +89,29 @@ def open_members(words: Sequence[str]) -> list[Member]:
         elif path.is_file() or (path / TABLE).is_file():
             members[name] = FileMember(name, path if path.is_file() else path / TABLE)
         else:
-            remedy = "give a run's folder, a folder that 'handbone predict' wrote, or a CSV in the contest's format"
+            remedy = "give a run's folder, a folder that 'handbone predict' wrote, or a CSV in the contest format"
             raise HandboneError("there are no predictions", where=path, remedy=remedy)
     if len(members) < 2:
-        raise HandboneError(f"{len(members)} member is no ensemble", remedy="give two or more")
+        raise HandboneError(f"{len(members)} member is not an ensemble", remedy="give two or more")
     return list(members.values())
 
 
-def picture_sizes(folder: Path | None) -> dict[str, tuple[int, int]]:
-    """Base name to height and width of every picture in a folder; nothing without a folder."""
+def image_sizes(folder: Path | None) -> dict[str, tuple[int, int]]:
+    """Base name to height and width of every image in a folder; nothing without a folder."""
     sizes = {}
     for path in sorted(folder.rglob("*")) if folder else ():
-        if is_picture(path):
-            # A picture that cannot be read has no size to tell; the members may know it.
+        if is_image(path):
+            # An image that cannot be read has no size to tell; the members may know it.
             with contextlib.suppress(HandboneError):
-                sizes[path.name] = picture_size_hw(path)
+                sizes[path.name] = image_size_hw(path)
     return sizes
 
 
-def size_of(picture: str, members: Iterable[Member], sizes: dict[str, tuple[int, int]]) -> tuple[int, int]:
-    """Height and width of a picture: as measured, as a member knows, or the contest's."""
-    if picture in sizes:
-        return sizes[picture]
-    return next((size for member in members if (size := member.size_hw(picture))), CONTEST_HW)
+def size_of(image: str, members: Iterable[Member], sizes: dict[str, tuple[int, int]]) -> tuple[int, int]:
+    """Height and width of an image: as measured, as a member knows, or the contest's."""
+    if image in sizes:
+        return sizes[image]
+    return next((size for member in members if (size := member.size_hw(image))), CONTEST_HW)
 
 
 def _named(word: str) -> tuple[str, Path]:

@@ -13,7 +13,7 @@ from handbone.method.quality_control import Flag, flags
 from handbone.method.several_hands import OneHand, predict_hands
 from handbone.method.two_stage import TwoStage
 
-#: Which hands of a picture are outlined: the one that shows best, or each.
+#: Which hands of an image are outlined: the one that shows best, or each.
 Hands = Literal["one", "all"]
 
 
@@ -65,13 +65,13 @@ def _outlined(method: TwoStage, radiograph: Radiograph, hand: OneHand, *, every:
     found = [Flag(remark.rule, (), remark.message) for remark in radiograph.remarks]
     if hand.others and not every:
         another = "another hand" if hand.others == 1 else f"{hand.others} more hands"
-        found.append(Flag("second-hand", (), f"the picture shows {another}; --hands all outlines each"))
+        found.append(Flag("second-hand", (), f"the image shows {another}; --hands all outlines each"))
     found += _other_side(radiograph, hand)
     return Outlined(radiograph, hand, masks, found + flags(hand.outcome, masks))
 
 
 def _other_side(radiograph: Radiograph, hand: OneHand) -> list[Flag]:
-    """What the file says of the side, where the bones lie as in the other hand and the picture shows no more hands."""
+    """What the file says of the side, where the bones lie as in the other hand and the image shows no more hands."""
     seen = "" if hand.outcome.hand is None else hand.outcome.hand.side
     said = radiograph.laterality
     if hand.others or not (seen and said) or seen == said:
@@ -82,5 +82,5 @@ def _other_side(radiograph: Radiograph, hand: OneHand) -> list[Flag]:
 
 
 def names_of_hands(name: str, count: int) -> list[str]:
-    """What the results of a picture's hands are called: as the picture, or NAME#1, NAME#2 where there are several."""
+    """What the results of an image's hands are called: as the image, or NAME#1, NAME#2 where there are several."""
     return [name] if count == 1 else [f"{name}#{number}" for number in range(1, count + 1)]

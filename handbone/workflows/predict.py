@@ -1,4 +1,4 @@
-"""Pictures of any kind to overlays, masks in the contest's format, and a record of how each came about."""
+"""Images of any kind to overlays, masks in the contest format, and a record of how each came about."""
 
 import traceback
 from collections.abc import Mapping, Sequence
@@ -13,81 +13,83 @@ import numpy as np
 from handbone.anatomy import INDEX, NAMES
 from handbone.core.bone_masks import BoneMasks
 from handbone.core.errors import HandboneError
-from handbone.core.files import whole_file, write_json, write_text
+from handbone.core.files import atomic_file, write_json, write_text
 from handbone.core.progress import console, track
 from handbone.formats.contest_csv import PredictionsWriter
-from handbone.formats.image_files import Invert, read_picture
+from handbone.formats.image_files import Invert, read_image
 from handbone.method.confidence import confidence_of
 from handbone.method.several_hands import MOST_HANDS
 from handbone.method.two_stage import TwoStage
-from handbone.plugins import PredictedPicture
-from handbone.plugins.events import PREDICTION_MADE, fire
+from handbone.plugins import PredictedImage
+from handbone.plugins.events import PREDICTION_MADE, notify
 from handbone.report.overlay import draw_overlay
-from handbone.workflows.kept import KeptPictures, resumable_folder
 from handbone.workflows.outlining import Hands, Outlined, names_of_hands, outline
 from handbone.workflows.outputs import RECORD_FILE, TABLE_FILE, file_stems
-from handbone.workflows.records import PictureRecord, predictions_json
+from handbone.workflows.records import ImageRecord, predictions_json
+from handbone.workflows.stored_results import StoredResults, resumable_folder
 from handbone.workflows.writers import Maker, Writers
 
 ERRORS = "errors"
 
 
-def predict_pictures(
-    pictures: Sequence[Path],
+def predict_images(
+    images: Sequence[Path],
     method: TwoStage,
     folder: Path,
     *,
-    mark: str,
+    fingerprint: str,
     facts: dict[str, Any] | None = None,
     writers: Mapping[str, Maker] | None = None,
     invert: Invert = "auto",
     hands: Hands = "one",
     earlier: Path | None = None,
-) -> list[PictureRecord]:
-    """Outline the bones of pictures and write the output folder, whole or not at all.
+) -> list[ImageRecord]:
+    """Outline the bones of images and write the output folder, whole or not at all.
 
-    Each picture's result is kept as soon as it is there, in a folder beside the output's. After an interruption the
-    same call goes on where it was. A picture that fails, in whatever way, is left out and listed.
+    Each image's result is kept as soon as it is there, in a folder beside the output's. After an interruption the
+    same call goes on where it was. An image that fails, in whatever way, is left out and listed.
 
     Parameters
     ----------
-    pictures: files with different base names, in the order in which they are written.
+    images: files with different base names, in the order in which they are written.
     method: the trained networks; its threshold makes the masks.
-    folder: gets `overlays/STEM.png`, `pictures/NAME.json`, `predictions.csv`, `predictions.json` and, for failures that
+    folder: gets `overlays/STEM.png`, `images/NAME.json`, `predictions.csv`, `predictions.json` and, for failures that
         nobody foresaw, `errors/STEM.txt`; replaced if it exists.
-    mark: of the method and its settings, see `prediction_mark`.
+    fingerprint: of the method and its settings, see `prediction_fingerprint`.
     facts: further entries for `predictions.json`.
     writers: name of each further format, which gets a folder of that name, to what makes its writer.
-    invert: whether pictures are turned round, see `read_picture`.
-    hands: "all" gives each hand of a picture a result of its own, NAME#1 and so on.
+    invert: whether images are turned round, see `read_image`.
+    hands: "all" gives each hand of an image a result of its own, NAME#1 and so on.
     earlier: a folder of earlier predictions, whose results need not be made again where they are of the same mark.
 
     Returns
     -------
-    One record a picture, or a hand; those that failed have an `error`.
+    One record an image, or a hand; those that failed have an `error`.
 
     Raises
     ------
     HandboneError: another process is at work on the same folder.
     """
-    stems = file_stems(pictures)
-    with resumable_folder(folder) as part:
-        kept = KeptPictures(part, mark)
-        kept.clean((name, stems_of(stems, name)) for path in pictures for name in _possible_names(path.name, hands))
-        before = KeptPictures(earlier, mark) if earlier else None
-        records = _outline(pictures, method, invert, hands, kept, before, stems)
+    stems = file_stems(images)
+    with resumable_folder(folder) as workdir:
+        kept = StoredResults(workdir, fingerprint)
+        kept.clean((name, stems_of(stems, name)) for path in images for name in _possible_names(path.name, hands))
+        before = StoredResults(earlier, fingerprint) if earlier else None
+        records = _outline(images, method, invert, hands, kept, before, stems)
         listed = list(records.values())
         _join(listed, kept, writers or {}, stems)
-        write_json(part / RECORD_FILE, predictions_json(listed, method, {**(facts or {}), "fingerprint": mark}))
+        write_json(
+            workdir / RECORD_FILE, predictions_json(listed, method, {**(facts or {}), "fingerprint": fingerprint})
+        )
     return listed
 
 
 def stems_of(stems: Mapping[str, str], name: str) -> str:
-    """What files made from a result are called: as those of its picture, and by the number of its hand."""
-    picture, sign, number = name, "", ""
+    """What files made from a result are called: as those of its image, and by the number of its hand."""
+    image, sign, number = name, "", ""
     if name not in stems:
-        picture, sign, number = name.rpartition("#")
-    return f"{stems[picture]}{sign}{number}"
+        image, sign, number = name.rpartition("#")
+    return f"{stems[image]}{sign}{number}"
 
 
 def _possible_names(name: str, hands: Hands) -> list[str]:
@@ -95,21 +97,21 @@ def _possible_names(name: str, hands: Hands) -> list[str]:
 
 
 def _outline(
-    pictures: Sequence[Path],
+    images: Sequence[Path],
     method: TwoStage,
     invert: Invert,
     hands: Hands,
-    kept: KeptPictures,
-    before: KeptPictures | None,
+    kept: StoredResults,
+    before: StoredResults | None,
     stems: Mapping[str, str],
-) -> dict[str, PictureRecord]:
+) -> dict[str, ImageRecord]:
     """The record of each result by its name; results that are not kept yet are made and kept."""
-    records: dict[str, PictureRecord] = {}
+    records: dict[str, ImageRecord] = {}
     done = 0
     # Drawing and compressing an overlay takes as long as a network: a second thread does it meanwhile.
     with ThreadPoolExecutor(1) as drawing:
-        pending: list[tuple[PictureRecord, Future]] = []
-        for path in track(pictures, "Outlining bones"):
+        pending: list[tuple[ImageRecord, Future]] = []
+        for path in track(images, "Outlining bones"):
             try:
                 key = kept.key(path)
                 known = _known(path.name, key, kept, before, stems)
@@ -117,83 +119,83 @@ def _outline(
                     records.update({record.name: replace(record, path=str(path)) for record in known})
                     done += 1
                     continue
-                found = outline(method, read_picture(path, invert=invert), invert=invert, hands=hands)
+                found = outline(method, read_image(path, invert=invert), invert=invert, hands=hands)
                 names = names_of_hands(path.name, len(found))
                 made = [_record(name, path, one, len(found)) for name, one in zip(names, found, strict=True)]
-            except Exception as error:  # one picture must not cost the others
+            except Exception as error:  # one image must not cost the others
                 records[path.name] = _failed(path, error, kept.folder / ERRORS / f"{stems[path.name]}.txt")
                 continue
             _finish(pending, records, kept, stems)
             for record, one in zip(made, found, strict=True):
                 records[record.name] = record
-                fire(PREDICTION_MADE, image_name=record.name, masks=one.masks, confidence=dict(record.confidence))
+                notify(PREDICTION_MADE, image_name=record.name, masks=one.masks, confidence=dict(record.confidence))
                 stem = stems_of(stems, record.name)
                 work = drawing.submit(_keep, kept, stem, key, one.radiograph.image, one.masks, record)
                 pending.append((record, work))
         _finish(pending, records, kept, stems)
     if done:
-        console.print(f"{done} of {len(pictures)} pictures were outlined before", highlight=False)
+        console.print(f"{done} of {len(images)} images were outlined before", highlight=False)
     return records
 
 
 def _known(
-    name: str, key: str, kept: KeptPictures, before: KeptPictures | None, stems: Mapping[str, str]
-) -> list[PictureRecord]:
-    """The records of a picture's results, one a hand, if all of them are kept; else none."""
+    name: str, key: str, kept: StoredResults, before: StoredResults | None, stems: Mapping[str, str]
+) -> list[ImageRecord]:
+    """The records of an image's results, one a hand, if all of them are kept; else none."""
     for first in (name, f"{name}#1"):
         result = _find(first, key, kept, before, stems)
         if result is None:
             continue
         names = [name] if first == name else names_of_hands(name, result["record"]["hands"])
         found = [_find(each, key, kept, before, stems) for each in names]
-        return [PictureRecord(**each["record"]) for each in found if each] if all(found) else []
+        return [ImageRecord(**each["record"]) for each in found if each] if all(found) else []
     return []
 
 
 def _find(
-    name: str, key: str, kept: KeptPictures, before: KeptPictures | None, stems: Mapping[str, str]
+    name: str, key: str, kept: StoredResults, before: StoredResults | None, stems: Mapping[str, str]
 ) -> dict[str, Any] | None:
     stem = stems_of(stems, name)
-    return kept.find(name, stem, key) or (kept.take_over(before, name, stem, key) if before else None)
+    return kept.find(name, stem, key) or (kept.copy_from(before, name, stem, key) if before else None)
 
 
-def _keep(kept: KeptPictures, stem: str, key: str, image: np.ndarray, masks: BoneMasks, record: PictureRecord) -> None:
-    """Draw a picture's overlay and keep its result."""
+def _keep(kept: StoredResults, stem: str, key: str, image: np.ndarray, masks: BoneMasks, record: ImageRecord) -> None:
+    """Draw an image's overlay and keep its result."""
     doubtful = sorted({INDEX[bone] for flag in record.flags for bone in flag["bones"]})
     _write_overlay(kept.overlay(stem), image, masks, doubtful)
     kept.keep(record.name, stem, key, {"record": asdict(record), "rle": masks.to_rle()})
 
 
 def _finish(
-    pending: list[tuple[PictureRecord, Future]],
-    records: dict[str, PictureRecord],
-    kept: KeptPictures,
+    pending: list[tuple[ImageRecord, Future]],
+    records: dict[str, ImageRecord],
+    kept: StoredResults,
     stems: Mapping[str, str],
 ) -> None:
     """Wait until results are kept; one that cannot be drawn has failed."""
     for record, work in pending:
         try:
             work.result()
-        except OSError:  # a full disk is not the picture's fault
+        except OSError:  # a full disk is not the image's fault
             raise
-        except Exception as error:  # one picture must not cost the others
+        except Exception as error:  # one image must not cost the others
             trace = kept.folder / ERRORS / f"{stems_of(stems, record.name)}.txt"
             records[record.name] = replace(_failed(Path(record.path), error, trace), name=record.name)
     pending.clear()
 
 
-def _failed(path: Path, error: Exception, trace: Path) -> PictureRecord:
-    """The record of a picture that failed; what nobody foresaw is kept for a report of the fault."""
+def _failed(path: Path, error: Exception, trace: Path) -> ImageRecord:
+    """The record of an image that failed; what nobody foresaw is kept for a report of the fault."""
     if isinstance(error, HandboneError):
-        return PictureRecord(path.name, str(path), error=str(error))
+        return ImageRecord(path.name, str(path), error=str(error))
     write_text(trace, "".join(traceback.format_exception(error)))
     first = (str(error).strip().splitlines() or [""])[0]
     what = f"{path}: {type(error).__name__}: {first}; {ERRORS}/{trace.name} has the whole message"
-    return PictureRecord(path.name, str(path), error=what)
+    return ImageRecord(path.name, str(path), error=what)
 
 
 def _join(
-    records: Sequence[PictureRecord], kept: KeptPictures, writers: Mapping[str, Maker], stems: Mapping[str, str]
+    records: Sequence[ImageRecord], kept: StoredResults, writers: Mapping[str, Maker], stems: Mapping[str, str]
 ) -> None:
     """Write kept results as one table and in further formats; says in the records what could not be written."""
     done = [record for record in records if record.error is None]
@@ -205,16 +207,16 @@ def _join(
             if writers:
                 masks = BoneMasks.from_rle(cells, record.size_hw)
                 stem, path = stems_of(stems, record.name), Path(record.path)
-                picture = PredictedPicture(record.name, path, masks, dict(record.confidence), stem)
-                record.unwritten.update(opened.write(picture))
+                image = PredictedImage(record.name, path, masks, dict(record.confidence), stem)
+                record.unwritten.update(opened.write(image))
     failed = opened.close()
     for record in done:
         record.unwritten.update(failed)
 
 
-def _record(name: str, path: Path, one: Outlined, hands: int) -> PictureRecord:
+def _record(name: str, path: Path, one: Outlined, hands: int) -> ImageRecord:
     outcome, radiograph = one.hand.outcome, one.radiograph
-    return PictureRecord(
+    return ImageRecord(
         name=name,
         path=str(path),
         size_hw=radiograph.size_hw,
@@ -224,7 +226,7 @@ def _record(name: str, path: Path, one: Outlined, hands: int) -> PictureRecord:
         orientation=radiograph.orientation,
         hand=outcome.hand.to_json() if outcome.hand else None,
         hands=max(hands, 1 + one.hand.others) if one.is_hand else 0,
-        region=tuple(one.hand.region) if one.hand.others else None,
+        roi=tuple(one.hand.roi) if one.hand.others else None,
         confidence=confidence_of(outcome, one.masks),
         location=outcome.location.to_json() if outcome.location else None,
         frames={name: frame.to_json() for name, frame in outcome.frames.items()},
@@ -241,5 +243,5 @@ def _write_overlay(path: Path, image: np.ndarray, masks: BoneMasks, doubtful: Se
     overlay = draw_overlay(image, masks, doubtful=doubtful)
     done, data = cv2.imencode(".png", overlay[..., ::-1], [cv2.IMWRITE_PNG_COMPRESSION, 2])
     assert done
-    with whole_file(path) as temporary:
+    with atomic_file(path) as temporary:
         temporary.write_bytes(data.tobytes())

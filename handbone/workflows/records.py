@@ -10,24 +10,24 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True)
-class PictureRecord:
-    """What became of one picture.
+class ImageRecord:
+    """What became of one image.
 
     Parameters
     ----------
-    name, path: of the picture.
+    name, path: of the image.
     error: why there is no result; None where there is one.
-    size_hw: the picture's height and width.
+    size_hw: the image's height and width.
     inverted: whether it showed bones dark and was turned round.
     spacing_mm: from row to row and from column to column, where the file says so. spacing_source: what in it does.
-    frame: "shown": masks lie in the picture as viewers show it, turned as its EXIF tag says. orientation: that tag, 1
+    frame: "shown": masks lie in the image as viewers show it, turned as its EXIF tag says. orientation: that tag, 1
         to 8; 1: it is stored as it is shown.
     hand: what speaks for a hand, see `handbone.method.hands.HandEvidence`; None without a result.
-    hands: how many hands the picture shows. region: the part of it, (left, top, right, bottom), that holds this one.
-    confidence: bone name to the chance that its mask is right, where the weights were calibrated for that, else to the
-        mean probability inside its mask; bones that were not found have no entry.
-    location: where the hand was found and how the picture was turned for that; None where it was not looked for.
-    frames: where the second stage looked, by the window's name, with fallback and reason; empty without one.
+    hands: how many hands the image shows. region: the part of it, (left, top, right, bottom), that holds this one.
+    confidence: bone name to the probability that its mask is right, where the weights were calibrated for that, else to
+        the mean probability inside its mask; bones that were not found have no entry.
+    location: where the hand was found and how the image was turned for that; None where it was not looked for.
+    frames: where the second stage looked, by the ROI's name, with fallback and reason; empty without one.
     decisions: one for each bone that the second stage may change.
     answers: what a prompted network said, one for each bone that it was asked for.
     prompt_decisions: one for each bone that the prompted network may change.
@@ -61,7 +61,7 @@ class PictureRecord:
     seconds: dict[str, float] = field(default_factory=dict)
 
 
-def predictions_json(records: list[PictureRecord], method: "TwoStage", facts: dict[str, Any]) -> dict[str, Any]:
+def predictions_json(records: list[ImageRecord], method: "TwoStage", facts: dict[str, Any]) -> dict[str, Any]:
     """Everything known about predictions, as JSON values."""
     return {
         "handbone": __version__,
@@ -71,10 +71,10 @@ def predictions_json(records: list[PictureRecord], method: "TwoStage", facts: di
         "tta": "turned" in method.views,
         "views": list(method.views),
         "not_a_medical_device": True,
-        "pictures": [asdict(record) for record in records],
+        "images": [asdict(record) for record in records],
     }
 
 
-def shows_hand(record: PictureRecord) -> bool:
-    """Whether a picture was read and a hand is claimed in it."""
+def shows_hand(record: ImageRecord) -> bool:
+    """Whether an image was read and a hand is claimed in it."""
     return record.error is None and record.hand is not None and bool(record.hand["found"])

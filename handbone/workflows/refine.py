@@ -13,13 +13,13 @@ import pandas as pd
 from handbone import __version__
 from handbone.anatomy import NAMES
 from handbone.core.bone_masks import BoneMasks
-from handbone.core.files import whole_file, whole_folder, write_json
+from handbone.core.files import atomic_dir, atomic_file, write_json
 from handbone.core.frame import Frame
 from handbone.core.progress import track
 from handbone.formats.contest_csv import PredictionsWriter
 from handbone.method.merge import Decision
-from handbone.method.roi import Window
-from handbone.method.two_stage import Outcome, TwoStage
+from handbone.method.roi import RegionOfInterest
+from handbone.method.two_stage import MethodResult, TwoStage
 from handbone.report.overlay import draw_overlay, panel
 from handbone.runs.load_run import TABLE
 from handbone.workflows.outputs import overlay_names
@@ -27,15 +27,15 @@ from handbone.workflows.refine_sources import Item, Source
 
 RECORD_FILE, DECISIONS_FILE, OVERLAYS = "refinement.json", "decisions.csv", "overlays"
 _OVERLAY_PX = 900
-# Of the refiner's window, so that what lies around it shows too.
+# Of the refiner's ROI, so that what lies around it shows too.
 _CONTEXT = 1.15
 
 
 @dataclass(frozen=True)
 class Refined:
-    """What became of one picture.
+    """What became of one image.
 
-    name: of the picture. error: why it stayed as it was. frames: where the refiner looked, by the window's name.
+    name: of the image. error: why it stayed as it was. frames: where the refiner looked, by the ROI's name.
     decisions: one for each bone that could change. seconds: time taken by each step. inverted: whether the file shows
     bones dark and was turned round; None where it was not read here.
     """
@@ -49,20 +49,20 @@ class Refined:
 
 
 def refine_predictions(
-    source: Source, method: TwoStage, windows: Sequence[Window], folder: Path, *, facts: dict[str, Any]
+    source: Source, method: TwoStage, rois: Sequence[RegionOfInterest], folder: Path, *, facts: dict[str, Any]
 ) -> list[Refined]:
-    """Refine every picture of a source and write the output folder, whole or not at all.
+    """Refine every image of a source and write the output folder, whole or not at all.
 
     Rows of bones that don't change are written as they came, letter by letter.
 
     Parameters
     ----------
-    method: the refiner. windows: what it reads, from `TwoStage.for_bones`.
-    folder: gets `predictions.csv`, `decisions.csv`, `refinement.json` and an overlay a picture; replaced if it exists.
+    method: the refiner. rois: what it reads, from `TwoStage.for_bones`.
+    folder: gets `predictions.csv`, `decisions.csv`, `refinement.json` and an overlay an image; replaced if it exists.
     facts: further entries for `refinement.json`.
     """
     records, overlays = [], overlay_names(source.names)
-    with whole_folder(folder) as temporary, PredictionsWriter(temporary / TABLE) as table:
+    with atomic_dir(folder) as temporary, PredictionsWriter(temporary / TABLE) as table:
         with ThreadPoolExecutor(1) as drawing:
             pending: Future | None = None
             for item in track(iter(source), "Refining", total=len(source.names)):
@@ -71,10 +71,10 @@ def refine_predictions(
                     records.append(Refined(item.name, error=item.error))
                     continue
                 try:
-                    outcome = method.refine(item.image, item.coarse, windows)
+                    outcome = method.refine(item.image, item.coarse, rois)
                     if method.prompt_stage is not None:
                         outcome = method.prompt(item.image, outcome)
-                except Exception as error:  # one picture must not cost the others
+                except Exception as error:  # one image must not cost the others
                     first = (str(error).strip().splitlines() or [""])[0]
                     table.write_cells(item.name, item.cells)
                     records.append(Refined(item.name, error=f"{item.name}: {type(error).__name__}: {first}"))
@@ -88,21 +88,21 @@ def refine_predictions(
                 pending = drawing.submit(_draw, path, item, outcome, before, after)
             if pending is not None:
                 pending.result()
-        with whole_file(temporary / DECISIONS_FILE) as part:
+        with atomic_file(temporary / DECISIONS_FILE) as part:
             decisions_table(records).to_csv(part, index=False)
         write_json(temporary / RECORD_FILE, refinement_json(records, method, facts))
     return records
 
 
 def decisions_table(records: Sequence[Refined]) -> pd.DataFrame:
-    """Every decision of every picture as a row; windows with their fallback and its reason stand beside it."""
+    """Every decision of every image as a row; ROIs with their fallback and its reason stand beside it."""
     rows = []
     for record in records:
         for decision in record.decisions:
-            # The prompted network has no window of its own: it looks where the refiner first does.
-            frame = record.frames.get(decision["region"]) or next(iter(record.frames.values()))
-            window = {key: frame[key] for key in ("fallback", "degrees", "mirrored")} | {"window": frame["reason"]}
-            rows.append({"image_name": record.name, **decision, **window})
+            # The prompted network has no ROI of its own: it looks where the refiner first does.
+            frame = record.frames.get(decision["roi"]) or next(iter(record.frames.values()))
+            roi = {key: frame[key] for key in ("fallback", "degrees", "mirrored")} | {"roi_reason": frame["reason"]}
+            rows.append({"image_name": record.name, **decision, **roi})
     return pd.DataFrame(rows)
 
 
@@ -113,22 +113,22 @@ def refinement_json(records: Sequence[Refined], method: TwoStage, facts: dict[st
         **facts,
         "threshold": method.threshold,
         "not_a_medical_device": True,
-        "pictures": [asdict(record) for record in records],
+        "images": [asdict(record) for record in records],
     }
 
 
-def _cells(item: Item, outcome: Outcome, after: BoneMasks) -> list[str]:
-    """The picture's 29 run lengths, new ones only where a refined mask was used."""
+def _cells(item: Item, outcome: MethodResult, after: BoneMasks) -> list[str]:
+    """The image's 29 run lengths, new ones only where a refined mask was used."""
     used = {decision.bone for decision in _decisions(outcome) if decision.used}
     new = after.to_rle()
     return [new[i] if name in used else item.cells[i] for i, name in enumerate(NAMES)]
 
 
-def _decisions(outcome: Outcome) -> list[Decision]:
+def _decisions(outcome: MethodResult) -> list[Decision]:
     return [*outcome.decisions, *outcome.prompt_decisions]
 
 
-def _record(item: Item, outcome: Outcome) -> Refined:
+def _record(item: Item, outcome: MethodResult) -> Refined:
     return Refined(
         name=item.name,
         frames={name: frame.to_json() for name, frame in outcome.frames.items()},
@@ -138,8 +138,8 @@ def _record(item: Item, outcome: Outcome) -> Refined:
     )
 
 
-def _draw(path: Path, item: Item, outcome: Outcome, before: BoneMasks, after: BoneMasks) -> None:
-    """Before and after, side by side, in the first window's surroundings."""
+def _draw(path: Path, item: Item, outcome: MethodResult, before: BoneMasks, after: BoneMasks) -> None:
+    """Before and after, side by side, in the first ROI's surroundings."""
     frame = next(iter(outcome.frames.values()))
     view = _surroundings(frame.frame)
     bones = [NAMES.index(decision.bone) for decision in outcome.decisions]
@@ -150,11 +150,11 @@ def _draw(path: Path, item: Item, outcome: Outcome, before: BoneMasks, after: Bo
     ]
     title = f"{item.name}: {used} of {len(outcome.decisions)} bones refined"
     if frame.reason:
-        title += f"; {frame.fallback} window, {frame.reason}"
+        title += f"; {frame.fallback} ROI, {frame.reason}"
     sheet = panel(columns, title=title, bones=bones)
     done, data = cv2.imencode(".png", sheet[..., ::-1], [cv2.IMWRITE_PNG_COMPRESSION, 2])
     assert done
-    with whole_file(path) as temporary:
+    with atomic_file(path) as temporary:
         temporary.write_bytes(data.tobytes())
 
 

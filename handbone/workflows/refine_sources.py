@@ -1,4 +1,4 @@
-"""Where coarse predictions to refine come from: a finished run, or anyone's file in the contest's format."""
+"""Where coarse predictions to refine come from: a finished run, or anyone's file in the contest format."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -10,19 +10,19 @@ import numpy as np
 from handbone.core.bone_masks import BoneMasks
 from handbone.core.bone_probabilities import BoneProbabilities
 from handbone.core.errors import HandboneError
-from handbone.formats.contest_csv import picture_names, read_predictions
-from handbone.formats.image_files import Invert, read_picture
+from handbone.formats.contest_csv import image_names, read_predictions
+from handbone.formats.image_files import Invert, read_image
 from handbone.runs.load_run import TABLE, finished_run
 from handbone.runs.steps.predict import load_prediction
-from handbone.workflows.outputs import find_pictures
+from handbone.workflows.outputs import find_images
 
 
 @dataclass(frozen=True, eq=False)
 class Item:
-    """One picture with its coarse prediction.
+    """One image with its coarse prediction.
 
     name: base name. image: float32 (H, W) in [0, 1], bones bright. coarse: what is refined. cells: the 29 run lengths
-    of the prediction file, which stay where nothing is refined. error: why the picture cannot be refined. inverted:
+    of the prediction file, which stay where nothing is refined. error: why the image cannot be refined. inverted:
     whether the file shows bones dark and was turned round; None where a run has read it.
     """
 
@@ -35,7 +35,7 @@ class Item:
 
 
 class Source(Protocol):
-    """Coarse predictions, one picture in memory at a time; `invert` says how pictures are read."""
+    """Coarse predictions, one image in memory at a time; `invert` says how images are read."""
 
     names: list[str]
     invert: Invert
@@ -44,63 +44,63 @@ class Source(Protocol):
 
 
 class ForeignFile:
-    """A prediction file in the contest's format and the folder of its pictures, joined by base name.
+    """A prediction file in the contest format and the folder of its images, joined by base name.
 
     Parameters
     ----------
-    invert: whether pictures are turned round, see `read_picture`.
+    invert: whether images are turned round, see `read_image`.
 
     Raises
     ------
-    HandboneError: a file or folder that cannot be read, or none of whose pictures is there.
+    HandboneError: a file or folder that cannot be read, or none of whose images is there.
     """
 
     def __init__(self, table: Path, images: Path, *, invert: Invert = "auto"):
         self.table, self.invert = table, invert
-        self.names = picture_names(table)
-        self._paths = {path.name: path for path in find_pictures([images])}
+        self.names = image_names(table)
+        self._paths = {path.name: path for path in find_images([images])}
         if not any(name in self._paths for name in self.names):
-            what = f"none of the {len(self.names)} pictures of {table} is in this folder"
-            remedy = f"pictures are found by name, such as {self.names[0]}" if self.names else "the file has no rows"
+            what = f"none of the {len(self.names)} images of {table} is in this folder"
+            remedy = f"images are found by name, such as {self.names[0]}" if self.names else "the file has no rows"
             raise HandboneError(what, where=images, remedy=remedy)
 
     def __iter__(self) -> Iterator[Item]:
         for name, cells in read_predictions(self.table):
             try:
                 if name not in self._paths:
-                    raise HandboneError("there is no picture of this name", where=name, remedy="add it to --images")
-                picture = read_picture(self._paths[name], invert=self.invert)
-                image = picture.image
+                    raise HandboneError("there is no image of this name", where=name, remedy="add it to --images")
+                radiograph = read_image(self._paths[name], invert=self.invert)
+                image = radiograph.image
                 try:
                     masks = BoneMasks.from_rle(cells, image.shape)
                 except HandboneError as error:
                     height, width = image.shape
-                    what = f"its run lengths don't fit the picture of {width} x {height} ({error})"
+                    what = f"its run lengths don't fit the image of {width} x {height} ({error})"
                     raise HandboneError(what, where=name) from None
-                yield Item(name, cells, image, BoneProbabilities.from_masks(masks), inverted=picture.inverted)
+                yield Item(name, cells, image, BoneProbabilities.from_masks(masks), inverted=radiograph.inverted)
             except HandboneError as error:
                 yield Item(name, cells, error=str(error))
 
 
 class RunSource:
-    """The pictures in a finished run's prediction file, with the coarse probabilities that the run left.
+    """The images in a finished run's prediction file, with the coarse probabilities that the run left.
 
     Raises
     ------
-    HandboneError: no finished run there, or its pictures are gone.
+    HandboneError: no finished run there, or its images are gone.
     """
 
     def __init__(self, folder: Path):
         self.folder, self.context = folder, finished_run(folder)
         self.invert: Invert = self.context.dataset.invert
-        self.names = picture_names(folder / TABLE)
+        self.names = image_names(folder / TABLE)
 
     def __iter__(self) -> Iterator[Item]:
         samples = {sample.name: sample for sample in self.context.dataset.samples}
         for name, cells in read_predictions(self.folder / TABLE):
             try:
                 if name not in samples:
-                    raise HandboneError("the run's data set has no picture of this name any more", where=name)
+                    raise HandboneError("the run's data set has no image of this name any more", where=name)
                 coarse = load_prediction(self.context, samples[name]).coarse
                 yield Item(name, cells, self.context.cache.image(samples[name].image), coarse)
             except HandboneError as error:

@@ -6,17 +6,19 @@ from pathlib import Path
 from typing import Any
 
 from handbone.core.errors import HandboneError, UnknownNameError
-from handbone.plugins import PredictedPicture, Writer, registry
+from handbone.plugins import PredictedImage, Writer, registry
 from handbone.recipe.schema import Choice
 
 #: Makes a writer for a folder that exists.
 Maker = Callable[[Path], Writer]
 
 
-def writer_maker(name: str, settings: Mapping[str, Any], *, where: str, decide: str = "--set from={package}") -> Maker:
+def writer_factory(
+    name: str, settings: Mapping[str, Any], *, where: str, decide: str = "--set from={package}"
+) -> Maker:
     """The registered writer of a name with its settings.
 
-    decide: what a person writes to choose between two packages, see `PluginManager.get`.
+    decide: what a user writes to choose between two packages, see `PluginManager.get`.
 
     Raises
     ------
@@ -26,21 +28,23 @@ def writer_maker(name: str, settings: Mapping[str, Any], *, where: str, decide: 
     return lambda folder: spec.build(checked, folder=folder)
 
 
-def writer_makers(names: Iterable[str], settings: Mapping[str, Any]) -> dict[str, Maker]:
+def writer_factories(names: Iterable[str], settings: Mapping[str, Any]) -> dict[str, Maker]:
     """The writers that `--write` names, with the settings of each by its name.
 
     Raises
     ------
-    UnknownNameError, HandboneError: as `writer_maker`, or settings of a writer that is not asked for.
+    UnknownNameError, HandboneError: as `writer_factory`, or settings of a writer that is not asked for.
     """
     names = list(dict.fromkeys(names))
     for name, values in settings.items():
         if name not in names:
             raise UnknownNameError("writer", name, names, where="--set")
         if not isinstance(values, dict):
-            raise HandboneError(f"{name!r} has settings, but is none", where="--set", remedy=f"write {name}.KEY=VALUE")
+            raise HandboneError(
+                f"{name!r} has settings, but is not a chosen format", where="--set", remedy=f"write {name}.KEY=VALUE"
+            )
     decide = "--set {name}.from={package}"
-    return {name: writer_maker(name, settings.get(name, {}), where="--write", decide=decide) for name in names}
+    return {name: writer_factory(name, settings.get(name, {}), where="--write", decide=decide) for name in names}
 
 
 class Writers:
@@ -48,16 +52,16 @@ class Writers:
     the predictions.
     """
 
-    def __init__(self, makers: Mapping[str, Maker], folder: Path):
+    def __init__(self, factories: Mapping[str, Maker], folder: Path):
         self._folder = folder
         self._open: dict[str, Writer] = {}
-        for name, make in makers.items():
+        for name, make in factories.items():
             (folder / name).mkdir()
             self._open[name] = make(folder / name)
 
-    def write(self, picture: PredictedPicture) -> dict[str, str]:
-        """Hand a picture to all; gives the names of those that could not write it, with the reason."""
-        return self._each(lambda writer: writer.write(picture))
+    def write(self, image: PredictedImage) -> dict[str, str]:
+        """Hand an image to all; gives the names of those that could not write it, with the reason."""
+        return self._each(lambda writer: writer.write(image))
 
     def close(self) -> dict[str, str]:
         """Finish all; gives the names of those that failed, of which nothing stays."""

@@ -1,8 +1,8 @@
-"""Five files of 29 masks of 2048 x 2048 joined for one picture, beside decoding to full arrays with numpy."""
+"""Five files of 29 masks of 2048 x 2048 joined for one image, beside decoding to full arrays with numpy."""
 
 import numpy as np
 import pytest
-from test_bench_masks import PICTURE, masks, rings  # noqa: F401
+from test_bench_masks import IMAGE, masks, polygons  # noqa: F401
 
 from handbone.anatomy import COUNT
 from handbone.core.bone_masks import BoneMasks
@@ -17,26 +17,26 @@ def texts(masks):  # noqa: F811
 
 
 def test_vote_of_five(benchmark, texts):
-    benchmark.group = "five files, one picture"
+    benchmark.group = "five files, one image"
 
-    benchmark(lambda: [vote_runs(of_bone, [1] * 5, 0.5, PICTURE) for of_bone in zip(*texts, strict=True)])
+    benchmark(lambda: [vote_runs(of_bone, [1] * 5, 0.5, IMAGE) for of_bone in zip(*texts, strict=True)])
 
 
 def test_vote_of_five_on_pixels(benchmark, texts):
-    benchmark.group = "five files, one picture"
+    benchmark.group = "five files, one image"
 
     def join():
-        members = {str(i): BoneProbabilities.from_masks(BoneMasks.from_rle(t, PICTURE)) for i, t in enumerate(texts)}
+        members = {str(i): BoneProbabilities.from_masks(BoneMasks.from_rle(t, IMAGE)) for i, t in enumerate(texts)}
         return vote(members).threshold().to_rle()
 
     benchmark(join)
 
 
 def test_vote_of_five_plainly(benchmark, texts):
-    benchmark.group = "five files, one picture"
+    benchmark.group = "five files, one image"
 
     def decode(text):
-        flat = np.zeros(PICTURE[0] * PICTURE[1], np.uint8)
+        flat = np.zeros(IMAGE[0] * IMAGE[1], np.uint8)
         for start, length in np.array(text.split(), int).reshape(-1, 2):
             flat[start - 1 : start - 1 + length] = 1
         return flat

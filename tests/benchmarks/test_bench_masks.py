@@ -1,4 +1,4 @@
-"""Speed of the mask operations on a picture of 2048 x 2048, each beside the plain way that it replaces.
+"""Speed of the mask operations on an image of 2048 x 2048, each beside the plain way that it replaces.
 
 `pytest tests/benchmarks --benchmark-only --benchmark-group-by=group` shows the pairs. Ratios carry over to other
 machines, times do not.
@@ -20,62 +20,62 @@ from handbone.core.rasterise import coverage
 from handbone.evaluation.metrics import dice_contest, hd95
 from handbone.formats.contest_csv import read_predictions
 
-PICTURE = (2048, 2048)
-FRAME = Frame.letterbox(PICTURE, (1024, 1024))
+IMAGE = (2048, 2048)
+FRAME = Frame.letterbox(IMAGE, (1024, 1024))
 
 
 @pytest.fixture(scope="module")
-def rings():
+def polygons():
     """29 overlapping ellipses of about the area and length of bones."""
     rng = np.random.default_rng(0)
     angle = np.linspace(0, 2 * np.pi, 60, endpoint=False)
-    rings = {}
+    polygons = {}
     for index in range(COUNT):
         length, width, turn = rng.uniform(60, 180), rng.uniform(35, 70), rng.uniform(0, np.pi)
         x, y = width * np.cos(angle), length * np.sin(angle)
         turned = np.column_stack([x * np.cos(turn) - y * np.sin(turn), x * np.sin(turn) + y * np.cos(turn)])
-        rings[index] = [np.rint(turned + rng.uniform(250, 1800, 2))]
-    return rings
+        polygons[index] = [np.rint(turned + rng.uniform(250, 1800, 2))]
+    return polygons
 
 
 @pytest.fixture(scope="module")
-def masks(rings):
-    return BoneMasks.from_rings(rings, PICTURE)
+def masks(polygons):
+    return BoneMasks.from_polygons(polygons, IMAGE)
 
 
 @pytest.fixture(scope="module")
-def logits(rings):
-    return np.stack([cv2.GaussianBlur(p, (0, 0), 1.5) for p in coverage(rings, FRAME)]) * np.float32(18 / 255) - 9
+def logits(polygons):
+    return np.stack([cv2.GaussianBlur(p, (0, 0), 1.5) for p in coverage(polygons, FRAME)]) * np.float32(18 / 255) - 9
 
 
-def test_fill(benchmark, rings):
+def test_fill(benchmark, polygons):
     benchmark.group = "29 polygons to masks"
-    benchmark(BoneMasks.from_rings, rings, PICTURE)
+    benchmark(BoneMasks.from_polygons, polygons, IMAGE)
 
 
-def test_fill_plainly(benchmark, rings):
+def test_fill_plainly(benchmark, polygons):
     benchmark.group = "29 polygons to masks"
 
     def plain():
-        masks = np.zeros((COUNT, *PICTURE), np.uint8)
-        for index, [ring] in rings.items():
-            cv2.fillPoly(masks[index], [ring.astype(np.int32)], 1)
+        masks = np.zeros((COUNT, *IMAGE), np.uint8)
+        for index, [polygon] in polygons.items():
+            cv2.fillPoly(masks[index], [polygon.astype(np.int32)], 1)
         return masks
 
     benchmark(plain)
 
 
-def test_targets(benchmark, rings):
+def test_targets(benchmark, polygons):
     benchmark.group = "29 polygons to targets at 1024"
-    benchmark(coverage, rings, FRAME)
+    benchmark(coverage, polygons, FRAME)
 
 
-def test_targets_plainly(benchmark, rings):
+def test_targets_plainly(benchmark, polygons):
     benchmark.group = "29 polygons to targets at 1024"
 
     def plain():
-        for [ring] in rings.values():
-            mask = cv2.fillPoly(np.zeros(PICTURE, np.uint8), [ring.astype(np.int32)], 255)
+        for [polygon] in polygons.values():
+            mask = cv2.fillPoly(np.zeros(IMAGE, np.uint8), [polygon.astype(np.int32)], 255)
             cv2.resize(mask, FRAME.size_hw[::-1], interpolation=cv2.INTER_AREA)
 
     benchmark(plain)
@@ -103,19 +103,19 @@ def test_run_lengths_plainly(benchmark, masks):
 
 def test_run_lengths_back(benchmark, masks):
     benchmark.group = "29 run lengths to masks"
-    benchmark(BoneMasks.from_rle, masks.to_rle(), PICTURE)
+    benchmark(BoneMasks.from_rle, masks.to_rle(), IMAGE)
 
 
 def test_logits_to_masks(benchmark, logits):
     benchmark.group = "29 planes of 1024 to masks of 2048"
-    benchmark(lambda: BoneProbabilities.from_grid_logits(logits, FRAME, PICTURE).threshold())
+    benchmark(lambda: BoneProbabilities.from_grid_logits(logits, FRAME, IMAGE).threshold())
 
 
 def test_logits_to_masks_plainly(benchmark, logits):
     benchmark.group = "29 planes of 1024 to masks of 2048"
 
     def plain():
-        upsampled = (cv2.resize(plane, PICTURE[::-1], interpolation=cv2.INTER_LINEAR) for plane in logits)
+        upsampled = (cv2.resize(plane, IMAGE[::-1], interpolation=cv2.INTER_LINEAR) for plane in logits)
         return [1 / (1 + np.exp(-plane)) >= 0.5 for plane in upsampled]
 
     benchmark.pedantic(plain, rounds=3)
@@ -132,22 +132,22 @@ def test_dice_plainly(benchmark, masks):
     benchmark.pedantic(lambda: [2 * (m & m).sum() / (m.sum() + m.sum()) for m in dense], rounds=3)
 
 
-def test_hd95(benchmark, rings, masks):
+def test_hd95(benchmark, polygons, masks):
     benchmark.group = "HD95 of 29 masks"
-    moved = BoneMasks.from_rings({index: [ring + 3] for index, [ring] in rings.items()}, PICTURE)
+    moved = BoneMasks.from_polygons({index: [polygon + 3] for index, [polygon] in polygons.items()}, IMAGE)
     benchmark(hd95, masks, moved)
 
 
 def test_save_probabilities(benchmark, logits, tmp_path):
-    benchmark.group = "probabilities of a picture to disk"
-    benchmark(BoneProbabilities.from_grid_logits(logits, FRAME, PICTURE).save, tmp_path / "hand.npz")
+    benchmark.group = "probabilities of an image to disk"
+    benchmark(BoneProbabilities.from_grid_logits(logits, FRAME, IMAGE).save, tmp_path / "hand.npz")
 
 
 @pytest.fixture(scope="module")
 def tables(masks, tmp_path_factory):
-    """Prediction files of 40 pictures of 29 masks: sorted by picture, by class, and shuffled."""
+    """Prediction files of 40 images of 29 masks: sorted by image, by class, and shuffled."""
     texts = masks.to_rle()
-    rows = [f"{picture}.png,{NAMES[bone]},{texts[bone]}\n" for picture in range(40) for bone in range(COUNT)]
+    rows = [f"{image}.png,{NAMES[bone]},{texts[bone]}\n" for image in range(40) for bone in range(COUNT)]
     orders = {
         "sorted": rows,
         "by class": [row for bone in range(COUNT) for row in rows[bone::COUNT]],
@@ -161,15 +161,15 @@ def tables(masks, tmp_path_factory):
 
 @pytest.mark.parametrize("order", ["sorted", "by class", "shuffled"])
 def test_read_a_prediction_file(benchmark, tables, order):
-    benchmark.group = "a prediction file of 40 pictures"
+    benchmark.group = "a prediction file of 40 images"
     benchmark(lambda: sum(len(cells) for _, cells in read_predictions(tables / f"{order}.csv")))
 
 
 def test_read_a_sorted_prediction_file_plainly(benchmark, tables):
-    benchmark.group = "a prediction file of 40 pictures"
+    benchmark.group = "a prediction file of 40 images"
 
     def plain():
-        """One pass, which only a file that is sorted by picture allows."""
+        """One pass, which only a file that is sorted by image allows."""
         with open(tables / "sorted.csv", newline="", encoding="utf-8") as file:
             rows = csv.reader(file)
             next(rows)

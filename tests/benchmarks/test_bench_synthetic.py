@@ -1,4 +1,4 @@
-"""Speed of drawing hands, as pictures a second on one core, and of their soft tissue beside the plain way.
+"""Speed of drawing hands, as images a second on one core, and of their soft tissue beside the plain way.
 
 `pytest tests/benchmarks --benchmark-only --benchmark-group-by=group` shows them. Ratios carry over to other machines,
 times do not.
@@ -11,13 +11,13 @@ import pytest
 
 from handbone.synthetic import draw_hand
 from handbone.synthetic.body import Pose, pose_body
-from handbone.synthetic.people import average_person
+from handbone.synthetic.patients import average_patient
 from handbone.synthetic.tissue import skin_parts, soft_tissue
 
 SIDE, PX_PER_MM = 512, 2.0
 
 
-@pytest.mark.parametrize("variety", ["contest", "wide"])
+@pytest.mark.parametrize("variety", ["upright_adult", "diverse"])
 @pytest.mark.parametrize("size", [512, 1024])
 def test_draw(benchmark, variety, size):
     benchmark.group = f"one hand at {size}"
@@ -27,7 +27,7 @@ def test_draw(benchmark, variety, size):
 
 @pytest.fixture(scope="module")
 def parts():
-    body = pose_body(average_person().shape, Pose())
+    body = pose_body(average_patient().shape, Pose())
     capsules, digits = skin_parts(body, 1.0, 1.0)
     capsules[:, [0, 1, 3, 4]] += 128 - capsules[:, [0, 1, 3, 4]].mean()
     return capsules, digits

@@ -35,7 +35,7 @@ def test_check_exits_with_0_for_notes_and_with_1_for_errors(contest):
 
 def test_check_as_json_names_every_file(contest):
     content = json.loads(run("check", contest, "--json").stdout)
-    assert content["pictures"] == 9 and content["layout"] == "contest"
+    assert content["images"] == 9 and content["layout"] == "contest"
     sizes = [f for f in content["findings"] if f["rule"] == "metadata-size"]
     assert len({f["file"] for f in sizes}) == 8 and set(sizes[0]) == {"severity", "rule", "file", "message", "remedy"}
 
@@ -53,7 +53,7 @@ def test_summary_writes_a_page_that_needs_no_other_file(contest, tmp_path):
     result = run("summary", contest, "-o", tmp_path / "out")
     assert result.exit_code == 0, result.output
     page = (tmp_path / "out/summary.html").read_text()
-    assert "Both hands of a person" in page and "odd.png: Lunate z" in page
+    assert "Both hands of a patient" in page and "odd.png: Lunate z" in page
     assert "http" not in page and 'src="data:image/' in page
     assert len(pd.read_csv(tmp_path / "out/bones.csv")) == 29
     for name in ("areas.png", "pose.png", "overlaps.png", "outlier-odd.jpg", "hand-image_1661130828130.jpg"):
@@ -64,9 +64,9 @@ def test_summary_writes_a_page_that_needs_no_other_file(contest, tmp_path):
 
 def test_summary_as_json_has_all_tables(contest):
     content = json.loads(run("summary", contest, "--json").stdout)
-    assert len(content["bones"]) == 29 and len(content["pictures"]) == 9 and len(content["people"]) == 5
-    person = next(p for p in content["people"] if p["person"] == "ID003")
-    assert person["thumbs"] == "left, right" and person["bend_first"] > 25
+    assert len(content["bones"]) == 29 and len(content["images"]) == 9 and len(content["patients"]) == 5
+    patient_id = next(p for p in content["patients"] if p["patient_id"] == "ID003")
+    assert patient_id["thumbs"] == "left, right" and patient_id["bend_first"] > 25
     assert next(o for o in content["overlaps"] if o["bone"] == "Triquetrum" and o["other"] == "Pisiform")["hands"] == 1
 
 
@@ -76,7 +76,7 @@ def test_a_broken_file_is_named_left_out_and_told_by_the_exit_code(contest):
     assert result.exit_code == 1 and "image_1661130828120.json" in result.output
 
 
-def test_pictures_alone_can_be_summarised(tmp_path):
+def test_images_alone_can_be_summarised(tmp_path):
     folder = tmp_path / "plain"
     folder.mkdir()
     cv2.imwrite(str(folder / "a.png"), draw(toy_hand()))
@@ -98,14 +98,14 @@ def test_overlaps_and_areas_agree_with_brute_force(contest):
     assert pair["overlap"].item() == pytest.approx(sum(shares) / len(shares))
 
 
-def test_phantom_draws_a_set_that_check_finds_sound(tmp_path):
-    result = run("phantom", "--count", 2, "--test", 2, "--seed", 1, "--size", 128, "-o", tmp_path / "ph", "--json")
+def test_synthetic_draws_a_set_that_check_finds_sound(tmp_path):
+    result = run("draw", "--count", 2, "--test", 2, "--seed", 1, "--size", 128, "-o", tmp_path / "ph", "--json")
     assert result.exit_code == 0, result.output
     assert json.loads(result.stdout)["train"] == 2
     assert run("check", tmp_path / "ph").exit_code == 0
 
 
-def test_a_person_may_know_better_whether_pictures_are_inverted(contest, tmp_path):
+def test_a_patient_may_know_better_whether_images_are_inverted(contest, tmp_path):
     def inverted(*options):
         findings = json.loads(run("check", contest, "--json", *options).stdout)["findings"]
         return sum(finding["rule"] == "inverted" for finding in findings)

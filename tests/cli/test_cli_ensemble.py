@@ -1,4 +1,4 @@
-"""`handbone ensemble` on foreign files: any order of rows, missing pictures, other sizes, mistakes."""
+"""`handbone ensemble` on foreign files: any order of rows, missing images, other sizes, mistakes."""
 
 import csv
 import json
@@ -22,28 +22,30 @@ pytestmark = pytest.mark.slow
 
 app = typer.Typer()
 app.command()(ensemble.command)
-PICTURES = ("a.png", "b.png", "c, d.png")
+IMAGES = ("a.png", "b.png", "c, d.png")
 
 
 def masks(seed, size=2048):
-    rng, rings = np.random.default_rng(seed), {}
+    rng, polygons = np.random.default_rng(seed), {}
     for bone in range(29):
         if rng.random() < 0.9:  # the others are empty cells
             x, y = rng.uniform(0.2, 0.8, 2) * size
             axes = tuple(int(v) for v in rng.uniform(0.02, 0.06, 2) * size)
-            rings[bone] = [cv2.ellipse2Poly((int(x), int(y)), axes, int(rng.uniform(0, 180)), 0, 360, 6).astype(float)]
-    return BoneMasks.from_rings(rings, (size, size))
+            polygons[bone] = [
+                cv2.ellipse2Poly((int(x), int(y)), axes, int(rng.uniform(0, 180)), 0, 360, 6).astype(float)
+            ]
+    return BoneMasks.from_polygons(polygons, (size, size))
 
 
-def write(path, seed, pictures=PICTURES, size=2048):
+def write(path, seed, images=IMAGES, size=2048):
     with PredictionsWriter(path) as table:
-        for number, picture in enumerate(pictures):
-            table.write(picture, masks(100 * number + seed % 2, size))
+        for number, image in enumerate(images):
+            table.write(image, masks(100 * number + seed % 2, size))
     return path
 
 
 def shuffled(path):
-    """The same file with columns, classes and pictures in another order, and a column more."""
+    """The same file with columns, classes and images in another order, and a column more."""
     with open(path, newline="") as file:
         rows = list(csv.DictReader(file))
     rows = sorted(rows, key=lambda row: (row["image_name"], row["class"]), reverse=True)
@@ -70,7 +72,7 @@ def test_files_join_by_names_whatever_their_order(files, tmp_path):
     for number, (name, rles) in enumerate(read_predictions(out / "predictions.csv")):
         first, second = masks(100 * number), masks(100 * number + 1)
         got = BoneMasks.from_rle(rles, (2048, 2048))
-        assert name == sorted(PICTURES)[number]
+        assert name == sorted(IMAGES)[number]
         for bone in range(29):
             votes = 2 * first.mask(bone).astype(int) + second.mask(bone)
             assert np.array_equal(got.mask(bone), votes >= 2)
@@ -86,17 +88,17 @@ def test_an_index_reads_what_the_stream_reads(files):
         assert {name: index.cells(name) for name in reversed(index.names)} == streamed
 
 
-def test_members_that_lack_pictures_are_refused_unless_told_how(files, tmp_path):
-    fewer = write(tmp_path / "fewer.csv", 1, PICTURES[:2])
+def test_members_that_lack_images_are_refused_unless_told_how(files, tmp_path):
+    fewer = write(tmp_path / "fewer.csv", 1, IMAGES[:2])
     out = tmp_path / "out"
-    assert "fewer lacks 1 of 3 pictures, c, d.png" in str(call(files[0], fewer, "-o", out).exception)
+    assert "fewer lacks 1 of 3 images, c, d.png" in str(call(files[0], fewer, "-o", out).exception)
     assert not out.exists()
     for missing, count in (("skip", 2), ("without", 3)):
         assert call(files[0], fewer, "-o", out, "--missing", missing, "--overwrite").exit_code == 0
         assert len(list(read_predictions(out / "predictions.csv"))) == count
 
 
-def test_pictures_of_another_size_are_measured(tmp_path):
+def test_images_of_another_size_are_measured(tmp_path):
     one, two = (write(tmp_path / f"{n}.csv", n, ("a.png",), size=300) for n in (0, 1))
     (tmp_path / "images").mkdir()
     cv2.imwrite(str(tmp_path / "images" / "a.png"), np.zeros((300, 300), np.uint8))
@@ -112,11 +114,11 @@ def test_pictures_of_another_size_are_measured(tmp_path):
         (["--method", "mode"], "choose one of: best, class_wise, mean, vote"),
         (["--method", "besst"], "did you mean 'best'"),
         (["--method", "best", "--set", "weights.one=2"], "'best' has no settings, but weights came"),
-        (["--method", "best"], "no validation figures"),
+        (["--method", "best"], "no validation metrics"),
         (["--set", "weights.four=2"], "four"),
         (["--method", "vote", "--set", "at_leest=1"], "did you mean 'at_least'"),
-        (["--missing", "without", "--set", "weights.one=2"], "some pictures may lack"),
-        (["--fit-thresholds"], "no member has labelled validation pictures"),
+        (["--missing", "without", "--set", "weights.one=2"], "some images may lack"),
+        (["--fit-thresholds"], "no member has labelled validation images"),
     ],
 )
 def test_mistakes_are_answered_before_anything_is_written(files, tmp_path, more, words):
@@ -144,7 +146,7 @@ def test_bad_members_are_named(files, tmp_path):
     [
         ("nan", "'nan' in the run lengths is not a whole number of pixels; an empty mask is an empty text", True),
         ("1 2 3", "have 3 numbers, but need pairs", True),
-        ("4194304 2", "leaves the picture of 2048 x 2048 pixels", True),
+        ("4194304 2", "leaves the image of 2048 x 2048 pixels", True),
         (None, "has no row for Lunate; write a row with an empty rle for a bone that is not seen", False),
         ("Lunatic", "unknown class 'Lunatic'; did you mean 'Lunate'?", False),
     ],

@@ -30,11 +30,11 @@ MODEL = Choice(name="unet", encoder="mobilenet_v2", encoder_weights=None)
 
 
 def masks(seed, size):
-    random, rings = np.random.default_rng(seed), {}
+    random, polygons = np.random.default_rng(seed), {}
     for bone in range(0, 29, 3):
         centre, axes = random.uniform(0.3, 0.7, 2) * size, random.uniform(0.05, 0.2, 2) * size
-        rings[bone] = [cv2.ellipse2Poly(centre.astype(int).tolist(), axes.astype(int).tolist(), 30, 0, 360, 9)]
-    return BoneMasks.from_rings(rings, (size, size))
+        polygons[bone] = [cv2.ellipse2Poly(centre.astype(int).tolist(), axes.astype(int).tolist(), 30, 0, 360, 9)]
+    return BoneMasks.from_polygons(polygons, (size, size))
 
 
 @pytest.fixture
@@ -62,13 +62,13 @@ def test_a_contest_csv_becomes_pngs(table, tmp_path):
     result = call(table, "--format", "png", "-o", out, "--images", tmp_path / "images", "--json")
     assert result.exit_code == 0, result.output
     assert json.loads(result.stdout) == json.loads((out / "export.json").read_text())
-    assert json.loads(result.stdout)["pictures"] == 3
-    # Two pictures that differ in their extension only keep it.
+    assert json.loads(result.stdout)["images"] == 3
+    # Two images that differ in their extension only keep it.
     for number, folder in enumerate(("a", "b.png", "b.tif")):
         assert read_png(out / folder) == masks(number, 90)
 
 
-def test_pictures_without_a_known_size_are_in_the_contests_frame(tmp_path):
+def test_images_without_a_known_size_are_in_the_contests_frame(tmp_path):
     with PredictionsWriter(tmp_path / "mine.csv") as writer:
         writer.write("a.png", masks(0, 2048))
     assert call(tmp_path / "mine.csv", "-f", "contest_csv", "-o", tmp_path / "out").exit_code == 0
@@ -103,25 +103,25 @@ def test_mistakes_are_answered_before_anything_is_written(table, tmp_path, more,
 def test_masks_that_do_not_fit_leave_nothing(table, tmp_path):
     cv2.imwrite(str(tmp_path / "images" / "b.tif"), np.zeros((30, 30), np.uint8))
     result = call(table, "-f", "png", "-o", tmp_path / "out", "--images", tmp_path / "images")
-    assert "leaves the picture of 30 x 30 pixels" in str(result.exception)
+    assert "leaves the image of 30 x 30 pixels" in str(result.exception)
     assert sorted(path.name for path in tmp_path.iterdir()) == ["images", "mine.csv"]
     assert "there are no predictions" in str(call(tmp_path / "nowhere", "-f", "png", "-o", tmp_path / "out").exception)
 
 
 class Fussy:
-    """A plugin whose writer refuses some pictures, and breaks on others."""
+    """A plugin whose writer refuses some images, and breaks on others."""
 
     @hookimpl
     def handbone_writers(self):
         return [WriterSpec(name="fussy", summary="refuses b", build=lambda settings, *, folder: self.writer(folder))]
 
     def writer(self, folder):
-        def write(picture):
-            if picture.name.startswith("b"):
-                raise HandboneError("I take no b", where=picture.name)
-            if picture.name.startswith("c"):
+        def write(image):
+            if image.name.startswith("b"):
+                raise HandboneError("I take no b", where=image.name)
+            if image.name.startswith("c"):
                 raise ZeroDivisionError("oh")
-            (folder / picture.stem).write_text(f"{picture.path.name} {sorted(picture.confidence)[:1]}")
+            (folder / image.stem).write_text(f"{image.path.name} {sorted(image.confidence)[:1]}")
 
         return types.SimpleNamespace(write=write, close=lambda: None)
 
@@ -133,7 +133,7 @@ def plugins(monkeypatch):
     monkeypatch.setattr(handbone.workflows.writers, "registry", lambda: manager)
 
 
-def test_a_picture_that_a_format_refuses_stops_an_export(table, plugins, tmp_path):
+def test_an_image_that_a_format_refuses_stops_an_export(table, plugins, tmp_path):
     result = call(table, "-f", "fussy", "-o", tmp_path / "out", "--images", tmp_path / "images")
     assert "b.png: I take no b" in str(result.exception) and not (tmp_path / "out").exists()
 
@@ -145,8 +145,8 @@ def weights(tmp_path_factory, one_thread):
 
 
 @pytest.fixture
-def pictures(tmp_path):
-    folder = tmp_path / "pictures"
+def images(tmp_path):
+    folder = tmp_path / "images"
     folder.mkdir()
     grey = cv2.GaussianBlur(np.random.default_rng(0).random((100, 80), np.float32), (0, 0), 9)
     grey = cv2.normalize(grey, None, 0, 255, cv2.NORM_MINMAX).astype(np.uint8)
@@ -155,10 +155,10 @@ def pictures(tmp_path):
     return folder
 
 
-def test_predict_writes_further_formats_beside_the_table(pictures, weights, tmp_path):
+def test_predict_writes_further_formats_beside_the_table(images, weights, tmp_path):
     out = tmp_path / "out"
     more = ("--write", "coco", "--write", "png", "--set", "coco.segmentation=polygon")
-    result = call(pictures, "-o", out, "-w", weights, *more, app=predicting)
+    result = call(images, "-o", out, "-w", weights, *more, app=predicting)
     assert result.exit_code == 0, result.output
     for name, cells in read_predictions(out / "predictions.csv"):
         assert read_png(out / "png" / name.removesuffix(".png")) == BoneMasks.from_rle(cells, (100, 80))
@@ -169,13 +169,13 @@ def test_predict_writes_further_formats_beside_the_table(pictures, weights, tmp_
     assert json.loads((tmp_path / "again" / "annotations.json").read_text()) == content
 
 
-def test_what_a_format_cannot_take_is_listed_and_the_rest_goes_on(pictures, weights, plugins, tmp_path):
+def test_what_a_format_cannot_take_is_listed_and_the_rest_goes_on(images, weights, plugins, tmp_path):
     out = tmp_path / "out"
-    result = call(pictures, "-o", out, "-w", weights, "--write", "fussy", app=predicting)
-    assert result.exit_code == 1 and "3 of 3 pictures outlined" in result.output
+    result = call(images, "-o", out, "-w", weights, "--write", "fussy", app=predicting)
+    assert result.exit_code == 1 and "3 of 3 images outlined" in result.output
     assert "not written as fussy: b.png: I take no b" in " ".join(result.output.split())
     record = json.loads((out / "predictions.json").read_text())
-    reasons = {p["name"]: p["unwritten"].get("fussy") for p in record["pictures"]}
+    reasons = {p["name"]: p["unwritten"].get("fussy") for p in record["images"]}
     assert reasons["a.png"] is None and reasons["b.png"] == "b.png: I take no b"
     assert "the writer 'fussy' of handbone-fussy 3.1 cannot write c.png (ZeroDivisionError: oh)" in reasons["c.png"]
     assert [path.name for path in (out / "fussy").iterdir()] == ["a"]
@@ -190,8 +190,8 @@ def test_what_a_format_cannot_take_is_listed_and_the_rest_goes_on(pictures, weig
         (["--write", "coco", "--set", "coco=1"], "write coco.KEY=VALUE"),
     ],
 )
-def test_predict_refuses_unknown_formats_before_any_work(pictures, weights, tmp_path, more, words):
-    result = call(pictures, "-o", tmp_path / "out", "-w", weights, *more, app=predicting)
+def test_predict_refuses_unknown_formats_before_any_work(images, weights, tmp_path, more, words):
+    result = call(images, "-o", tmp_path / "out", "-w", weights, *more, app=predicting)
     assert words in str(result.exception) and not (tmp_path / "out").exists()
 
 

@@ -1,4 +1,4 @@
-"""Every command's --json: one JSON value on standard output, whose numbers are numbers and whose truths are truths."""
+"""Every command's --json: one JSON value on standard output, whose numbers are numbers and booleans booleans."""
 
 import shutil
 
@@ -25,9 +25,9 @@ pytestmark = pytest.mark.usefixtures("one_thread")
 
 @pytest.fixture(scope="module")
 def home(tmp_path_factory):
-    """Small weights of both stages, pictures, and two contest files of them; a picture that is none beside."""
+    """Small weights of both stages, images, and two contest files of them; an image that is none beside."""
     folder = tmp_path_factory.mktemp("home")
-    settings = RefinerSettings(roams=True).model_dump(mode="json")
+    settings = RefinerSettings(random_rois=True).model_dump(mode="json")
     for stage, extra in (("coarse", {}), ("refiner", {"refiner": settings})):
         torch.manual_seed(3)
         network = build_network(MODEL, 1)
@@ -44,7 +44,7 @@ def home(tmp_path_factory):
                 cv2.imwrite(str(folder / "images" / f"{seed}.png"), hand.image)
                 table.write(f"{seed}.png", hand.masks)
     shutil.copytree(folder / "images", folder / "broken")
-    (folder / "broken" / "2.png").write_bytes(b"no picture")
+    (folder / "broken" / "2.png").write_bytes(b"no image")
     return folder
 
 
@@ -63,7 +63,7 @@ def call(home, words, monkeypatch):
         ("refine --coarse a.csv --images images -w weights -o refined", 0),
         ("ensemble one=a.csv two=b.csv --images images -o joined --method vote", 0),
         ("export a.csv --format png --images images -o exported", 0),
-        ("data phantom -o drawn --count 2 --size 128", 0),
+        ("data draw -o drawn --count 2 --size 128", 0),
         ("data check images", 0),
         ("data check broken", 1),
         ("data summary images", 0),
@@ -96,7 +96,7 @@ def test_a_recipe_s_values_are_those_of_its_keys(home, monkeypatch, read_json):
 def test_records_on_disk_have_the_same_types(home, monkeypatch, read_json):
     for command in ("predict images -o one -w weights", "refine --coarse a.csv --images images -w weights -o two"):
         assert call(home, command, monkeypatch).exit_code == 0
-    decisions = read_json((home / "two" / "refinement.json").read_text())["pictures"][0]["decisions"]
+    decisions = read_json((home / "two" / "refinement.json").read_text())["images"][0]["decisions"]
     assert all(isinstance(decision["elsewhere"], bool) and isinstance(decision["used"], bool) for decision in decisions)
     for path in home.glob("*/*.json"):
         read_json(path.read_text(encoding="utf-8"))
@@ -107,5 +107,5 @@ def test_what_json_does_not_know_is_a_number_or_is_refused(tmp_path, read_json):
     value = {"a": np.float32(0.5), "b": np.bool_(False), "c": np.arange(3), "d": tmp_path, "e": frame, "f": np.int64(7)}
     written = read_json(write_json(tmp_path / "a.json", value).read_text())
     assert written == {"a": 0.5, "b": False, "c": [0, 1, 2], "d": str(tmp_path), "e": frame.to_json(), "f": 7}
-    with pytest.raises(TypeError, match="object is no JSON value"):
+    with pytest.raises(TypeError, match="object is not a JSON value"):
         json_value(object())

@@ -1,4 +1,4 @@
-"""`handbone predict` through the real command, with small untrained networks and files as people bring them."""
+"""`handbone predict` through the real command, with small untrained networks and files as users bring them."""
 
 import csv
 import json
@@ -49,15 +49,15 @@ def run_folder(tmp_path_factory):
 
 
 @pytest.fixture
-def pictures(tmp_path):
-    folder = tmp_path / "pictures"
+def images(tmp_path):
+    folder = tmp_path / "images"
     (folder / "more").mkdir(parents=True)
     grey = cv2.GaussianBlur(np.random.default_rng(0).random((150, 110), np.float32), (0, 0), 9)
     grey = cv2.normalize(grey, None, 0, 1, cv2.NORM_MINMAX)
     cv2.imwrite(str(folder / "b_eight.jpg"), (255 * grey).astype(np.uint8))
     cv2.imwrite(str(folder / "more" / "a_sixteen.png"), (4095 * grey).astype(np.uint16))
     cv2.imwrite(str(folder / "colour.tif"), cv2.merge([(255 * grey[:90]).astype(np.uint8)] * 3))
-    (folder / "notes.txt").write_text("not a picture")
+    (folder / "notes.txt").write_text("not an image")
     return folder
 
 
@@ -65,47 +65,47 @@ def call(*arguments):
     return CliRunner().invoke(app, [str(a) for a in arguments])
 
 
-def test_pictures_of_all_kinds_become_overlays_a_table_and_a_record(pictures, run_folder, tmp_path):
+def test_images_of_all_kinds_become_overlays_a_table_and_a_record(images, run_folder, tmp_path):
     out = tmp_path / "out"
-    result = call(pictures, "-o", out, "--weights", run_folder)
+    result = call(images, "-o", out, "--weights", run_folder)
     assert result.exit_code == 0, result.output
     names = ["a_sixteen.png", "b_eight.jpg", "colour.tif"]
     rows = list(read_predictions(out / "predictions.csv"))
     assert [name for name, _ in rows] == names
     record = json.loads((out / "predictions.json").read_text())
-    assert [p["name"] for p in record["pictures"]] == names and record["second_stage"]
-    for (name, rles), picture in zip(rows, record["pictures"], strict=True):
-        size_hw = tuple(picture["size_hw"])
+    assert [p["name"] for p in record["images"]] == names and record["second_stage"]
+    for (name, rles), image in zip(rows, record["images"], strict=True):
+        size_hw = tuple(image["size_hw"])
         masks = BoneMasks.from_rle(rles, size_hw)
         overlay = cv2.imread(str(out / "overlays" / f"{name.split('.')[0]}.png"))
         assert overlay.shape[:2] == size_hw
-        assert set(picture["confidence"]) == {NAMES[b] for b in np.flatnonzero(masks.present())}
-        assert all(0.5 <= c <= 1 for c in picture["confidence"].values())
-        assert len(picture["decisions"]) == 8 and picture["frames"]["wrist"]["fallback"] in ("none", "wider", "whole")
-        assert {"coarse", "refine", "merge"} <= set(picture["seconds"])
+        assert set(image["confidence"]) == {NAMES[b] for b in np.flatnonzero(masks.present())}
+        assert all(0.5 <= c <= 1 for c in image["confidence"].values())
+        assert len(image["decisions"]) == 8 and image["frames"]["wrist"]["fallback"] in ("none", "wider", "whole")
+        assert {"coarse", "refine", "merge"} <= set(image["seconds"])
 
 
-def test_a_broken_picture_is_named_skipped_and_listed(pictures, run_folder, tmp_path):
-    broken = pictures / "cut.png"
-    broken.write_bytes((pictures / "more" / "a_sixteen.png").read_bytes()[:300])
+def test_a_broken_image_is_named_skipped_and_listed(images, run_folder, tmp_path):
+    broken = images / "cut.png"
+    broken.write_bytes((images / "more" / "a_sixteen.png").read_bytes()[:300])
     out = tmp_path / "out"
-    result = call(pictures, "-o", out, "--weights", run_folder)
+    result = call(images, "-o", out, "--weights", run_folder)
     assert result.exit_code == 1
     assert "cut.png" in result.output and "3 of 4" in result.output
     record = json.loads((out / "predictions.json").read_text())
-    assert [p["name"] for p in record["pictures"] if p["error"]] == ["cut.png"]
+    assert [p["name"] for p in record["images"] if p["error"]] == ["cut.png"]
     assert "cut.png" not in dict(read_predictions(out / "predictions.csv"))
 
 
-def test_json_for_programs_and_one_stage_alone(pictures, run_folder, tmp_path):
+def test_json_for_programs_and_one_stage_alone(images, run_folder, tmp_path):
     weights = run_folder / "weights" / "coarse.safetensors"
     options = ("--json", "--flip-tta", "--threshold", "0.3")
-    result = call(pictures / "colour.tif", "-o", tmp_path / "out", "--weights", weights, *options)
+    result = call(images / "colour.tif", "-o", tmp_path / "out", "--weights", weights, *options)
     assert result.exit_code == 0
     record = json.loads(result.stdout)
     assert record == json.loads((tmp_path / "out" / "predictions.json").read_text())
     assert record["threshold"] == 0.3 and record["flip_tta"] and not record["second_stage"]
-    assert record["pictures"][0]["frames"] == {} and record["pictures"][0]["decisions"] == []
+    assert record["images"][0]["frames"] == {} and record["images"][0]["decisions"] == []
 
 
 @pytest.mark.parametrize(
@@ -118,28 +118,28 @@ def test_json_for_programs_and_one_stage_alone(pictures, run_folder, tmp_path):
         (("--views", "none"), []),
     ],
 )
-def test_views_are_recorded(options, views, pictures, run_folder, tmp_path):
+def test_views_are_recorded(options, views, images, run_folder, tmp_path):
     weights = run_folder / "weights" / "coarse.safetensors"
-    assert call(pictures / "colour.tif", "-o", tmp_path / "out", "--weights", weights, *options).exit_code == 0
+    assert call(images / "colour.tif", "-o", tmp_path / "out", "--weights", weights, *options).exit_code == 0
     record = json.loads((tmp_path / "out" / "predictions.json").read_text())
     assert record["views"] == views and record["tta"] == ("turned" in views)
 
 
-def test_unknown_views_are_named(pictures, run_folder, tmp_path):
-    result = call(pictures, "-o", tmp_path / "out", "--weights", run_folder, "--views", "gama")
+def test_unknown_views_are_named(images, run_folder, tmp_path):
+    result = call(images, "-o", tmp_path / "out", "--weights", run_folder, "--views", "gama")
     assert result.exit_code == 1 and "'gama'" in str(result.exception) and not (tmp_path / "out").exists()
 
 
-def test_results_are_not_overwritten_unasked_nor_other_things_ever(pictures, run_folder, tmp_path):
+def test_results_are_not_overwritten_unasked_nor_other_things_ever(images, run_folder, tmp_path):
     out = tmp_path / "out"
     out.mkdir()
-    ask = (pictures / "colour.tif", "-o", out, "--weights", run_folder)
+    ask = (images / "colour.tif", "-o", out, "--weights", run_folder)
     assert call(*ask).exit_code == 0
     assert "already" in str(call(*ask).exception)
     assert call(*ask, "--overwrite").exit_code == 0
     (tmp_path / "thesis").mkdir()
     (tmp_path / "thesis" / "chapter.txt").write_text("years of work")
-    result = call(pictures / "colour.tif", "-o", tmp_path / "thesis", "--weights", run_folder, "--overwrite")
+    result = call(images / "colour.tif", "-o", tmp_path / "thesis", "--weights", run_folder, "--overwrite")
     assert "something else" in str(result.exception)
     assert (tmp_path / "thesis" / "chapter.txt").read_text() == "years of work"
 
@@ -152,47 +152,47 @@ def test_results_are_not_overwritten_unasked_nor_other_things_ever(pictures, run
         (lambda folder: folder / "twice", "same base name"),
     ],
 )
-def test_wrong_paths_are_explained_before_any_work(make, words, pictures, run_folder, tmp_path):
-    (pictures / "empty").mkdir()
+def test_wrong_paths_are_explained_before_any_work(make, words, images, run_folder, tmp_path):
+    (images / "empty").mkdir()
     for name in ("one", "two"):
-        (pictures / "twice" / name).mkdir(parents=True)
-        (pictures / "twice" / name / "x.png").write_bytes(b"")
-    result = call(make(pictures), "-o", tmp_path / "out", "--weights", run_folder)
+        (images / "twice" / name).mkdir(parents=True)
+        (images / "twice" / name / "x.png").write_bytes(b"")
+    result = call(make(images), "-o", tmp_path / "out", "--weights", run_folder)
     assert result.exit_code == 1 and words in str(result.exception)
     assert not (tmp_path / "out").exists()
 
 
-def test_overlays_of_pictures_that_differ_in_their_extension_only():
+def test_overlays_of_images_that_differ_in_their_extension_only():
     names = overlay_names([Path("a.jpg"), Path("x/a.tif"), Path("b.c.tif")])
     assert names == {"a.jpg": "a.jpg.png", "a.tif": "a.tif.png", "b.c.tif": "b.c.png"}
 
 
-def test_a_refiners_weights_alone_are_refused(pictures, run_folder, tmp_path):
+def test_a_refiners_weights_alone_are_refused(images, run_folder, tmp_path):
     weights = run_folder / "weights" / "refiner.safetensors"
-    result = call(pictures, "-o", tmp_path / "out", "--weights", weights)
+    result = call(images, "-o", tmp_path / "out", "--weights", weights)
     assert "stage 'refiner'" in str(result.exception)
 
 
-def test_the_table_has_a_confidence_a_bone_and_the_record_what_to_look_at_again(pictures, run_folder, tmp_path):
+def test_the_table_has_a_confidence_a_bone_and_the_record_what_to_look_at_again(images, run_folder, tmp_path):
     folder = tmp_path / "calibrated"
     presence = {"coefficients": [0.0, 1.0, 0.0, -1.0, -1.0]}
     save(folder / "coarse.safetensors", "coarse", bias=-9, coarse={"find_hand": 64, "presence": presence})
     out = tmp_path / "out"
-    result = call(pictures / "b_eight.jpg", "-o", out, "--weights", folder, "--tta")
-    assert result.exit_code == 1 and "0 of 1 pictures outlined, 1 without a hand" in result.output
+    result = call(images / "b_eight.jpg", "-o", out, "--weights", folder, "--tta")
+    assert result.exit_code == 1 and "0 of 1 images outlined, 1 without a hand" in result.output
     record = json.loads((out / "predictions.json").read_text())
-    picture = record["pictures"][0]
+    image = record["images"][0]
     with open(out / "predictions.csv", encoding="utf-8", newline="") as file:
         rows = list(csv.DictReader(file))
     assert [row["class"] for row in rows] == list(NAMES)
     for row in rows:
-        assert bool(row["rle"]) == (row["class"] in picture["confidence"])
-        assert float(row["confidence"]) == picture["confidence"].get(row["class"], 0.0)
+        assert bool(row["rle"]) == (row["class"] in image["confidence"])
+        assert float(row["confidence"]) == image["confidence"].get(row["class"], 0.0)
     assert record["tta"] and record["not_a_medical_device"]
     # An untrained network sees no hand: that is said, with every look that was tried.
-    assert picture["location"]["looks"] == 8 and not picture["location"]["found"]
-    assert {"no-hand"} <= {flag["rule"] for flag in picture["flags"]}
-    assert all(chance >= 0.5 for chance in picture["confidence"].values())
+    assert image["location"]["looks"] == 8 and not image["location"]["found"]
+    assert {"no-hand"} <= {flag["rule"] for flag in image["flags"]}
+    assert all(probability >= 0.5 for probability in image["confidence"].values())
 
 
 @pytest.fixture
@@ -207,7 +207,7 @@ def light_box(tmp_path):
     return tmp_path / "boxes"
 
 
-def test_a_person_may_know_better_whether_pictures_are_inverted(light_box, tmp_path):
+def test_a_patient_may_know_better_whether_images_are_inverted(light_box, tmp_path):
     weights = save(tmp_path / "blind.safetensors", "coarse", bias=-9)
 
     def predicted(invert):
@@ -216,7 +216,7 @@ def test_a_person_may_know_better_whether_pictures_are_inverted(light_box, tmp_p
         record = json.loads((tmp_path / invert / "predictions.json").read_text())
         assert record["invert"] == invert
         overlay = cv2.imread(str(tmp_path / invert / "overlays" / "box.png"))
-        return result.output, {p["name"]: p["inverted"] for p in record["pictures"]}, overlay[75, 5].mean()
+        return result.output, {p["name"]: p["inverted"] for p in record["images"]}, overlay[75, 5].mean()
 
     said, inverted, border = predicted("auto")
     assert inverted == {"box.png": True, "sound.png": False} and border < 100

@@ -1,4 +1,4 @@
-"""`handbone predict` loses nothing: failures cost their own picture alone, and what was interrupted goes on."""
+"""`handbone predict` loses nothing: failures cost their own image alone, and what was interrupted goes on."""
 
 import json
 import os
@@ -19,12 +19,12 @@ from typer.testing import CliRunner
 from handbone.anatomy import NAMES
 from handbone.cli import predict
 from handbone.core import files
-from handbone.formats.image_files import read_picture
+from handbone.formats.image_files import read_image
 from handbone.method.settings import RefinerSettings
 from handbone.method.two_stage import TwoStage
 from handbone.recipe.schema import Choice
 from handbone.weights.network_file import WeightsCard, build_network, save_weights
-from handbone.workflows.kept import resumable_folder
+from handbone.workflows.stored_results import resumable_folder
 
 app = typer.Typer()
 app.command()(predict.command)
@@ -58,8 +58,8 @@ def draw(path, seed):
 
 
 @pytest.fixture
-def pictures(tmp_path):
-    folder = tmp_path / "pictures"
+def images(tmp_path):
+    folder = tmp_path / "images"
     folder.mkdir()
     for seed, name in enumerate(("a.png", "b.png", "c.png")):
         draw(folder / name, seed)
@@ -68,7 +68,7 @@ def pictures(tmp_path):
 
 @pytest.fixture
 def asked(monkeypatch):
-    """The mean grey of every picture that the networks were asked for, and what happens then."""
+    """The mean grey of every image that the networks were asked for, and what happens then."""
 
     class Asked(list):
         fails = None
@@ -110,20 +110,20 @@ class Killed(BaseException):
     """Nothing that a program could catch and go on."""
 
 
-def test_one_picture_that_fails_costs_no_other_and_is_tried_again(pictures, weights, tmp_path, asked):
-    second = read_picture(pictures / "b.png").image.mean()
+def test_one_image_that_fails_costs_no_other_and_is_tried_again(images, weights, tmp_path, asked):
+    second = read_image(images / "b.png").image.mean()
 
     def fail(image):
         if abs(image.mean() - second) < 1e-4:
             raise RuntimeError("the network is dizzy\nin many lines")
 
     asked.fails = fail
-    command = (pictures, "-o", tmp_path / "out", "--weights", weights, "--write", "coco")
+    command = (images, "-o", tmp_path / "out", "--weights", weights, "--write", "coco")
     result = call(*command)
-    assert result.exit_code == 1 and "2 of 3 pictures outlined" in result.output
-    assert f"failed {pictures / 'b.png'}: RuntimeError: the network is dizzy; errors/b.txt" in result.output
+    assert result.exit_code == 1 and "2 of 3 images outlined" in result.output
+    assert f"failed {images / 'b.png'}: RuntimeError: the network is dizzy; errors/b.txt" in result.output
     record = json.loads((tmp_path / "out" / "predictions.json").read_text())
-    assert [bool(picture["error"]) for picture in record["pictures"]] == [False, True, False]
+    assert [bool(radiograph["error"]) for radiograph in record["images"]] == [False, True, False]
     assert "in many lines" in (tmp_path / "out" / "errors" / "b.txt").read_text()
     assert (tmp_path / "out" / "predictions.csv").read_text().count("\n") == 1 + 2 * len(NAMES)
     assert len(json.loads((tmp_path / "out" / "coco" / "annotations.json").read_text())["images"]) == 2
@@ -132,13 +132,13 @@ def test_one_picture_that_fails_costs_no_other_and_is_tried_again(pictures, weig
     asked.clear()
     result = call(*command)
     assert result.exit_code == 0 and asked == [pytest.approx(second, abs=1e-4)], "only the one that failed"
-    assert call(pictures, "-o", tmp_path / "straight", *command[3:]).exit_code == 0
+    assert call(images, "-o", tmp_path / "straight", *command[3:]).exit_code == 0
     assert content(tmp_path / "out") == content(tmp_path / "straight")
     assert "already" in str(call(*command).exception), "what is done is not done again unasked"
 
 
-def test_a_picture_that_cannot_be_drawn_has_failed_and_a_full_disk_is_nobodys_fault(
-    pictures, weights, tmp_path, monkeypatch
+def test_an_image_that_cannot_be_drawn_has_failed_and_a_full_disk_is_nobodys_fault(
+    images, weights, tmp_path, monkeypatch
 ):
     from handbone.workflows import predict
 
@@ -146,21 +146,21 @@ def test_a_picture_that_cannot_be_drawn_has_failed_and_a_full_disk_is_nobodys_fa
         raise ValueError("too wide")
 
     monkeypatch.setattr(predict, "draw_overlay", too_wide)
-    result = call(pictures, "-o", tmp_path / "out", "--weights", weights)
+    result = call(images, "-o", tmp_path / "out", "--weights", weights)
     assert result.exit_code == 1 and "0 of 3" in result.output and result.output.count("ValueError: too wide") == 3
 
     def full(*_, **__):
         raise OSError(28, "No space left on device")
 
     monkeypatch.setattr(predict, "draw_overlay", full)
-    result = call(pictures, "-o", tmp_path / "full", "--weights", weights)
+    result = call(images, "-o", tmp_path / "full", "--weights", weights)
     assert isinstance(result.exception, OSError) and not (tmp_path / "full").exists()
 
 
-def test_interrupted_at_any_file_it_goes_on_and_ends_in_the_same_bytes(pictures, weights, tmp_path, asked, monkeypatch):
-    (pictures / "c.png").unlink()
+def test_interrupted_at_any_file_it_goes_on_and_ends_in_the_same_bytes(images, weights, tmp_path, asked, monkeypatch):
+    (images / "c.png").unlink()
     ask = ("--weights", weights, "--write", "coco")
-    assert call(pictures, "-o", tmp_path / "straight", *ask).exit_code == 0
+    assert call(images, "-o", tmp_path / "straight", *ask).exit_code == 0
     straight = content(tmp_path / "straight")
     replace, left = os.replace, 0
 
@@ -176,23 +176,23 @@ def test_interrupted_at_any_file_it_goes_on_and_ends_in_the_same_bytes(pictures,
         with monkeypatch.context() as patched:
             patched.setattr(files.os, "replace", interrupted)
             try:
-                call(pictures, "-o", out, *ask)
+                call(images, "-o", out, *ask)
                 break
             except Killed:
                 assert not out.exists()
         asked.clear()
-        assert call(pictures, "-o", out, *ask).exit_code == 0
+        assert call(images, "-o", out, *ask).exit_code == 0
         assert content(out) == straight and not out.with_name(f".{out.name}.part").exists()
         assert len(asked) <= max(0, 2 - number // 2), "what was kept is not made again"
     assert number > 5
 
 
-def test_killed_it_goes_on_and_ends_in_the_same_bytes(pictures, weights, tmp_path):
+def test_killed_it_goes_on_and_ends_in_the_same_bytes(images, weights, tmp_path):
     for seed in range(3, 40):
-        draw(pictures / f"{seed}.png", seed)
-    ask = (str(pictures), "--weights", str(weights), "-o")
+        draw(images / f"{seed}.png", seed)
+    ask = (str(images), "--weights", str(weights), "-o")
     process = subprocess.Popen([HANDBONE, "predict", *ask, "killed"], cwd=tmp_path, stderr=subprocess.DEVNULL)
-    kept, deadline = tmp_path / ".killed.part" / "pictures", time.monotonic() + 120
+    kept, deadline = tmp_path / ".killed.part" / "images", time.monotonic() + 120
     while len(list(kept.glob("[!.]*.json")) if kept.exists() else ()) < 3:
         assert process.poll() is None and time.monotonic() < deadline
         time.sleep(0.01)
@@ -201,14 +201,14 @@ def test_killed_it_goes_on_and_ends_in_the_same_bytes(pictures, weights, tmp_pat
     assert not (tmp_path / "killed").exists()
     done = subprocess.run([HANDBONE, "predict", *ask, "killed"], cwd=tmp_path, capture_output=True, text=True)
     assert done.returncode == 0, done.stderr
-    assert "of 40 pictures were outlined before" in done.stderr
+    assert "of 40 images were outlined before" in done.stderr
     assert subprocess.run([HANDBONE, "predict", *ask, "straight"], cwd=tmp_path, capture_output=True).returncode == 0
     assert content(tmp_path / "killed") == content(tmp_path / "straight")
 
 
 @pytest.fixture
-def interrupted(pictures, weights, tmp_path, asked):
-    """Two pictures of three are kept, for `out`; gives the weights, which may be changed."""
+def interrupted(images, weights, tmp_path, asked):
+    """Two images of three are kept, for `out`; gives the weights, which may be changed."""
     mine = Path(shutil.copytree(weights, tmp_path / "mine"))
 
     def stop(image):
@@ -216,11 +216,11 @@ def interrupted(pictures, weights, tmp_path, asked):
             raise KeyboardInterrupt
 
     asked.fails = stop
-    stopped = call(pictures, "-o", tmp_path / "out", "--weights", mine)
+    stopped = call(images, "-o", tmp_path / "out", "--weights", mine)
     assert stopped.exit_code == 130 and "The same command continues" in stopped.output
     asked.fails = None
     asked.clear()
-    assert len(list((tmp_path / ".out.part" / "pictures").glob("*.json"))) == 2
+    assert len(list((tmp_path / ".out.part" / "images").glob("*.json"))) == 2
     return mine
 
 
@@ -236,50 +236,50 @@ def interrupted(pictures, weights, tmp_path, asked):
         (("--invert", "yes"), 0),
     ],
 )
-def test_other_settings_use_nothing_of_what_was_kept(pictures, tmp_path, interrupted, asked, options, reused):
-    assert call(pictures, "-o", tmp_path / "out", "--weights", interrupted, *options).exit_code == 0
+def test_other_settings_use_nothing_of_what_was_kept(images, tmp_path, interrupted, asked, options, reused):
+    assert call(images, "-o", tmp_path / "out", "--weights", interrupted, *options).exit_code == 0
     assert len(asked) == 3 - reused
-    assert call(pictures, "-o", tmp_path / "straight", "--weights", interrupted, *options).exit_code == 0
+    assert call(images, "-o", tmp_path / "straight", "--weights", interrupted, *options).exit_code == 0
     assert content(tmp_path / "out") == content(tmp_path / "straight")
 
 
-def test_other_weights_in_the_same_file_use_nothing_of_what_was_kept(pictures, tmp_path, interrupted, asked):
+def test_other_weights_in_the_same_file_use_nothing_of_what_was_kept(images, tmp_path, interrupted, asked):
     other = make_weights(tmp_path / "other", seed=4)
     shutil.copy(other / "refiner.safetensors", interrupted / "refiner.safetensors")
-    assert call(pictures, "-o", tmp_path / "out", "--weights", interrupted).exit_code == 0 and len(asked) == 3
+    assert call(images, "-o", tmp_path / "out", "--weights", interrupted).exit_code == 0 and len(asked) == 3
     renamed = shutil.copytree(interrupted, tmp_path / "renamed")
-    assert call(pictures, "-o", tmp_path / "straight", "--weights", renamed).exit_code == 0
+    assert call(images, "-o", tmp_path / "straight", "--weights", renamed).exit_code == 0
     one, other = content(tmp_path / "out"), content(tmp_path / "straight")
     assert one.pop(Path("predictions.json"))["weights"] != other.pop(Path("predictions.json"))["weights"]
     assert one == other
 
 
-def test_a_picture_that_was_changed_in_place_is_outlined_again(pictures, tmp_path, interrupted, asked):
-    path = pictures / "a.png"
+def test_an_image_that_was_changed_in_place_is_outlined_again(images, tmp_path, interrupted, asked):
+    path = images / "a.png"
     before = path.stat()
     grey = cv2.imread(str(path), cv2.IMREAD_GRAYSCALE)
     cv2.imwrite(str(path), grey[::-1])
     data = path.read_bytes()
     path.write_bytes(data + bytes(max(0, before.st_size - len(data))))
     os.utime(path, ns=(before.st_atime_ns, before.st_mtime_ns))
-    assert call(pictures, "-o", tmp_path / "out", "--weights", interrupted).exit_code == 0
+    assert call(images, "-o", tmp_path / "out", "--weights", interrupted).exit_code == 0
     assert len(asked) == 2, "the changed one and the one that was left"
 
 
-def test_an_overlay_of_another_command_is_drawn_again(pictures, tmp_path, interrupted, asked):
+def test_an_overlay_of_another_command_is_drawn_again(images, tmp_path, interrupted, asked):
     shutil.copy(tmp_path / ".out.part" / "overlays" / "b.png", tmp_path / ".out.part" / "overlays" / "a.png")
-    assert call(pictures, "-o", tmp_path / "out", "--weights", interrupted).exit_code == 0
-    assert call(pictures, "-o", tmp_path / "straight", "--weights", interrupted).exit_code == 0
+    assert call(images, "-o", tmp_path / "out", "--weights", interrupted).exit_code == 0
+    assert call(images, "-o", tmp_path / "straight", "--weights", interrupted).exit_code == 0
     assert content(tmp_path / "out") == content(tmp_path / "straight")
 
 
-def test_fewer_pictures_leave_nothing_of_the_others(pictures, tmp_path, interrupted):
-    assert call(pictures / "c.png", "-o", tmp_path / "out", "--weights", interrupted).exit_code == 0
+def test_fewer_images_leave_nothing_of_the_others(images, tmp_path, interrupted):
+    assert call(images / "c.png", "-o", tmp_path / "out", "--weights", interrupted).exit_code == 0
     assert {path.stem for path in (tmp_path / "out").rglob("*") if path.is_file()} == {"c", "c.png", "predictions"}
 
 
-def test_results_stay_until_those_that_replace_them_are_whole(pictures, weights, tmp_path, asked):
-    command = (pictures, "-o", tmp_path / "out", "--weights", weights)
+def test_results_stay_until_those_that_replace_them_are_whole(images, weights, tmp_path, asked):
+    command = (images, "-o", tmp_path / "out", "--weights", weights)
     assert call(*command).exit_code == 0
     before = content(tmp_path / "out")
 
@@ -298,7 +298,7 @@ def test_results_stay_until_those_that_replace_them_are_whole(pictures, weights,
     assert call(*command, "--overwrite").exit_code == 0 and len(asked) == 3, "all are replaced"
 
 
-def test_two_commands_do_not_fill_one_folder(pictures, weights, tmp_path):
+def test_two_commands_do_not_fill_one_folder(images, weights, tmp_path):
     with resumable_folder(tmp_path / "out"):
-        result = call(pictures, "-o", tmp_path / "out", "--weights", weights)
+        result = call(images, "-o", tmp_path / "out", "--weights", weights)
     assert "another handbone process" in str(result.exception)

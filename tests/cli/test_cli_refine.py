@@ -32,7 +32,7 @@ def weights(tmp_path_factory):
     """Untrained networks whose refiner is always taken."""
     folder = tmp_path_factory.mktemp("weights")
     open_gate = {"min_agreement": 0.0, "area_ratio": [0.0, 1e9], "max_shift": 1e9}
-    settings = RefinerSettings(roams=True, merge=open_gate).model_dump(mode="json")
+    settings = RefinerSettings(random_rois=True, merge=open_gate).model_dump(mode="json")
     for stage, extra in (("coarse", {}), ("refiner", {"refiner": settings})):
         card = WeightsCard(model=MODEL, in_channels=1, size=64, stage=stage, extra=extra)
         torch.manual_seed(3)
@@ -47,7 +47,7 @@ def weights(tmp_path_factory):
 
 @pytest.fixture(scope="module")
 def foreign(tmp_path_factory):
-    """Another team's predictions of three pictures, in two folders."""
+    """Another team's predictions of three images, in two folders."""
     folder = tmp_path_factory.mktemp("foreign")
     (folder / "images" / "more").mkdir(parents=True)
     with PredictionsWriter(folder / "theirs.csv") as table:
@@ -85,7 +85,7 @@ def test_anyones_predictions_come_back_with_only_those_bones_changed(foreign, we
     assert json.loads((out / "refinement.json").read_text())["classes"] == classes
 
 
-def test_a_picture_that_is_missing_broken_or_of_another_size_keeps_its_rows_and_is_named(foreign, weights, tmp_path):
+def test_an_image_that_is_missing_broken_or_of_another_size_keeps_its_rows_and_is_named(foreign, weights, tmp_path):
     images = tmp_path / "images"
     images.mkdir()
     (images / "a.png").write_bytes((foreign / "images" / "a.png").read_bytes())
@@ -94,8 +94,8 @@ def test_a_picture_that_is_missing_broken_or_of_another_size_keeps_its_rows_and_
     out = tmp_path / "out"
     result = call("--coarse", foreign / "theirs.csv", "--images", images, "-w", weights, "-o", out, "--json")
     assert result.exit_code == 1
-    errors = {p["name"]: p["error"] for p in json.loads(result.stdout)["pictures"]}
-    assert errors["a.png"] is None and "256 x 100" in errors["b.png"] and "no picture of this name" in errors["c.png"]
+    errors = {p["name"]: p["error"] for p in json.loads(result.stdout)["images"]}
+    assert errors["a.png"] is None and "256 x 100" in errors["b.png"] and "no image of this name" in errors["c.png"]
     before, after = dict(read_predictions(foreign / "theirs.csv")), dict(read_predictions(out / "predictions.csv"))
     assert before["b.png"] == after["b.png"] and before["c.png"] == after["c.png"]
 
@@ -116,18 +116,18 @@ def test_mistakes_are_answered_in_a_sentence(foreign, weights, tmp_path, monkeyp
     (tmp_path / "other").mkdir()
     cv2.imwrite(str(tmp_path / "other" / "z.png"), np.zeros((64, 64), np.uint8))
     given = ("--coarse", foreign / "theirs.csv", "--images", tmp_path / "other", *out)
-    assert "none of the 3 pictures" in str(call(*given).exception)
+    assert "none of the 3 images" in str(call(*given).exception)
     assert "Capitat" in str(call("--classes", "Capitat", *given).exception)
     assert not (tmp_path / "out").exists()
 
 
-def test_a_person_may_know_better_whether_pictures_are_inverted(foreign, weights, tmp_path):
+def test_a_patient_may_know_better_whether_images_are_inverted(foreign, weights, tmp_path):
     given = ("--coarse", foreign / "theirs.csv", "--images", foreign / "images", "-w", weights)
     for invert, turned in (("auto", False), ("yes", True), ("no", False)):
         result = call(*given, "-o", tmp_path / invert, "--invert", invert)
         assert result.exit_code == 0, result.output
         record = json.loads((tmp_path / invert / "refinement.json").read_text())
-        assert record["invert"] == invert and {p["inverted"] for p in record["pictures"]} == {turned}
+        assert record["invert"] == invert and {p["inverted"] for p in record["images"]} == {turned}
     results = [(tmp_path / invert / "predictions.csv").read_bytes() for invert in ("auto", "yes", "no")]
     assert results[0] == results[2] != results[1]
     dark = tmp_path / "dark"
@@ -138,12 +138,12 @@ def test_a_person_may_know_better_whether_pictures_are_inverted(foreign, weights
     assert result.exit_code == 0 and result.output.count("turned round") == 3
 
 
-def test_a_run_has_read_its_pictures_already(tmp_path):
+def test_a_run_has_read_its_images_already(tmp_path):
     result = call("--run", tmp_path, "--invert", "no")
     assert result.exit_code == 2 and "data.invert" in result.output
 
 
-def test_a_picture_that_fails_keeps_its_rows_and_costs_no_other(foreign, weights, tmp_path, monkeypatch):
+def test_an_image_that_fails_keeps_its_rows_and_costs_no_other(foreign, weights, tmp_path, monkeypatch):
     plain, asked = TwoStage.refine, []
 
     def refine_but_one(self, *arguments):
@@ -156,7 +156,7 @@ def test_a_picture_that_fails_keeps_its_rows_and_costs_no_other(foreign, weights
     given = ("--coarse", foreign / "theirs.csv", "--images", foreign / "images", "-w", weights)
     result = call(*given, "-o", tmp_path / "out", "--json")
     assert result.exit_code == 1
-    errors = [picture["error"] for picture in json.loads(result.stdout)["pictures"]]
+    errors = [image["error"] for image in json.loads(result.stdout)["images"]]
     assert errors == [None, "b.png: RuntimeError: the network is dizzy", None]
     before, after = (dict(read_predictions(p)) for p in (foreign / "theirs.csv", tmp_path / "out/predictions.csv"))
     assert before["b.png"] == after["b.png"] and before["a.png"] != after["a.png"]

@@ -29,7 +29,7 @@ def test_run_lengths_there_and_back(dense):
 
 
 @given(dense_masks())
-def test_figures_agree_with_the_dense_masks(dense):
+def test_metrics_agree_with_the_dense_masks(dense):
     masks = BoneMasks.from_dense(dense)
     flat = dense.reshape(COUNT, -1).astype(int)
     assert np.array_equal(masks.intersections(), flat @ flat.T)
@@ -46,50 +46,50 @@ def test_figures_agree_with_the_dense_masks(dense):
 @settings(deadline=None)
 @given(st.lists(points, min_size=1, max_size=3))
 def test_polygons_are_filled_as_the_contest_fills_them(polygons):
-    masks = BoneMasks.from_rings({5: [np.array(p, float) for p in polygons]}, (40, 50))
+    masks = BoneMasks.from_polygons({5: [np.array(p, float) for p in polygons]}, (40, 50))
     assert np.array_equal(masks.mask(5), contest_mask(polygons, (40, 50)))
 
 
 def test_a_hand_is_filled_as_the_contest_fills_it():
-    rings = hand_of_blobs(512)
-    masks = BoneMasks.from_rings(rings, (512, 480))
-    for index, polygons in rings.items():
-        assert np.array_equal(masks.mask(index), contest_mask(polygons, (512, 480)))
+    polygons = hand_of_blobs(512)
+    masks = BoneMasks.from_polygons(polygons, (512, 480))
+    for index, own in polygons.items():
+        assert np.array_equal(masks.mask(index), contest_mask(own, (512, 480)))
 
 
 def test_overlapping_polygons_of_one_bone_leave_no_hole():
     square = np.array([[2, 2], [10, 2], [10, 10], [2, 10]])
-    masks = BoneMasks.from_rings({0: [square, square + 4]}, (20, 20))
+    masks = BoneMasks.from_polygons({0: [square, square + 4]}, (20, 20))
     assert masks.mask(0)[7, 7]
     assert masks.areas()[0] == 9 * 9 * 2 - 5 * 5
 
 
-def test_polygons_outside_the_picture_or_without_points_are_absent():
+def test_polygons_outside_the_image_or_without_points_are_absent():
     far = np.array([[100.0, 100], [120, 100], [120, 120]])
-    masks = BoneMasks.from_rings({0: [far], 1: [np.empty((0, 2))], 2: []}, (20, 20))
+    masks = BoneMasks.from_polygons({0: [far], 1: [np.empty((0, 2))], 2: []}, (20, 20))
     assert not masks.present().any()
     assert masks == BoneMasks.from_dense(np.zeros((COUNT, 20, 20), bool))
 
 
-def test_outlines_give_the_masks_back():
-    masks = BoneMasks.from_rings(hand_of_blobs(300, seed=3), (300, 280))
-    assert BoneMasks.from_rings(masks.rings(), masks.size_hw) == masks
+def test_contours_give_the_masks_back():
+    masks = BoneMasks.from_polygons(hand_of_blobs(300, seed=3), (300, 280))
+    assert BoneMasks.from_polygons(masks.polygons(), masks.size_hw) == masks
 
 
-def test_outlines_fill_holes_and_keep_several_parts():
+def test_contours_fill_holes_and_keep_several_parts():
     dense = np.zeros((COUNT, 30, 30), bool)
     dense[4, 2:12, 2:12] = True
     dense[4, 5:8, 5:8] = False
     dense[4, 20:25, 20:28] = True
-    rings = BoneMasks.from_dense(dense).rings()
+    polygons = BoneMasks.from_dense(dense).polygons()
     dense[4, 5:8, 5:8] = True
-    assert list(rings) == [4]
-    assert len(rings[4]) == 2
-    assert BoneMasks.from_rings(rings, (30, 30)) == BoneMasks.from_dense(dense)
+    assert list(polygons) == [4]
+    assert len(polygons[4]) == 2
+    assert BoneMasks.from_polygons(polygons, (30, 30)) == BoneMasks.from_dense(dense)
 
 
 def test_replace_changes_only_the_given_bones():
-    masks = BoneMasks.from_rings(hand_of_blobs(128), (128, 128))
+    masks = BoneMasks.from_polygons(hand_of_blobs(128), (128, 128))
     dense = masks.dense()
     dense[7] = np.eye(128, dtype=bool)
     dense[9] = False
@@ -107,7 +107,7 @@ def test_masks_do_not_change_with_the_array_they_came_from():
 
 
 def test_values_are_equal_by_content():
-    one = BoneMasks.from_rings({0: [np.array([[1, 1], [4, 1], [4, 4]])]}, (8, 8))
+    one = BoneMasks.from_polygons({0: [np.array([[1, 1], [4, 1], [4, 4]])]}, (8, 8))
     assert one == BoneMasks.from_rle(one.to_rle(), (8, 8))
     assert one != BoneMasks.from_rle(one.to_rle(), (9, 8))
     assert one != one.replace({1: np.eye(8, dtype=bool)})
@@ -118,9 +118,9 @@ def test_values_are_equal_by_content():
     ("make", "words"),
     [
         (lambda: BoneMasks.from_dense(np.zeros((8, 8, 29), bool)), r"\(29, H, W\), but came as \(8, 8, 29\)"),
-        (lambda: BoneMasks.from_rings({0: [np.zeros((3, 3))]}, (8, 8)), r"finger-1 must have the shape \(n, 2\)"),
-        (lambda: BoneMasks.from_rings({0: [np.full((3, 2), np.nan)]}, (8, 8)), "finger-1 has a point"),
-        (lambda: BoneMasks.from_rings({29: [np.ones((3, 2))]}, (8, 8)), "no bone number 29"),
+        (lambda: BoneMasks.from_polygons({0: [np.zeros((3, 3))]}, (8, 8)), r"finger-1 must have the shape \(n, 2\)"),
+        (lambda: BoneMasks.from_polygons({0: [np.full((3, 2), np.nan)]}, (8, 8)), "finger-1 has a point"),
+        (lambda: BoneMasks.from_polygons({29: [np.ones((3, 2))]}, (8, 8)), "no bone number 29"),
         (lambda: BoneMasks.from_rle([""] * 28, (8, 8)), r"\(29,\), but came as \(28,\)"),
     ],
 )
@@ -132,7 +132,7 @@ def test_wrong_input_is_named(make, words):
 def test_malformed_run_lengths_name_the_bone():
     texts = [""] * COUNT
     texts[INDEX["Lunate"]] = "60 9"
-    with pytest.raises(HandboneError, match=r"^Lunate: the run '60 9' leaves the picture"):
+    with pytest.raises(HandboneError, match=r"^Lunate: the run '60 9' leaves the image"):
         BoneMasks.from_rle(texts, (8, 8))
 
 
@@ -144,5 +144,5 @@ def test_a_replaced_mask_of_another_size_is_refused():
 
 def test_the_contest_fill_includes_the_outline():
     square = np.array([[2, 2], [5, 2], [5, 5], [2, 5]])
-    assert BoneMasks.from_rings({0: [square]}, (9, 9)).areas()[0] == 16
+    assert BoneMasks.from_polygons({0: [square]}, (9, 9)).areas()[0] == 16
     assert cv2.contourArea(square.astype(np.float32)) == 9

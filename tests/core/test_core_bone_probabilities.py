@@ -19,17 +19,17 @@ from handbone.core.rasterise import coverage
 QUANTISED, FLOOR = 0.5 / 255 + 1e-6, 4.5 / 255 + 1e-6
 
 
-def logits_like_a_network(rings, frame: Frame) -> np.ndarray:
+def logits_like_a_network(polygons, frame: Frame) -> np.ndarray:
     """Logits from -9 to 9 that change over a few pixels, with noise."""
     noise = np.random.default_rng(0).normal(-9, 0.3, frame.size_hw).astype(np.float32)
-    soft = np.stack([cv2.GaussianBlur(plane, (0, 0), 1.5) for plane in coverage(rings, frame)])
+    soft = np.stack([cv2.GaussianBlur(plane, (0, 0), 1.5) for plane in coverage(polygons, frame)])
     return noise + soft * np.float32(18 / 255)
 
 
-def naive_dense(logits: np.ndarray, frame: Frame, picture_hw) -> np.ndarray:
-    """Every plane interpolated at every pixel of the picture, then the sigmoid; 0 outside the grid."""
-    y, x = np.mgrid[: picture_hw[0], : picture_hw[1]]
-    places = frame.to_grid(np.column_stack([x.ravel(), y.ravel()])).reshape(*picture_hw, 2).astype(np.float32)
+def naive_dense(logits: np.ndarray, frame: Frame, image_hw) -> np.ndarray:
+    """Every plane interpolated at every pixel of the image, then the sigmoid; 0 outside the grid."""
+    y, x = np.mgrid[: image_hw[0], : image_hw[1]]
+    places = frame.to_grid(np.column_stack([x.ravel(), y.ravel()])).reshape(*image_hw, 2).astype(np.float32)
     u, v = places[..., 0], places[..., 1]
     rows, columns = frame.size_hw
     inside = (u >= -0.5) & (u <= columns - 0.5) & (v >= -0.5) & (v <= rows - 0.5)
@@ -41,7 +41,7 @@ FRAMES = {
     "letterbox": Frame.letterbox((400, 360), (200, 200)),
     "turned and mirrored": Frame.around((190, 210), 240, 160, degrees=33, mirrored=True),
     "native": Frame.around((190, 210), 128, 128),
-    "leaving the picture": Frame.around((20, 390), 200, 128, degrees=-15),
+    "leaving the image": Frame.around((20, 390), 200, 128, degrees=-15),
 }
 
 
@@ -67,7 +67,7 @@ def test_a_finer_grid_is_averaged_down():
     assert 2 * (found & expected).sum() / (found.sum() + expected.sum()) > 0.99
 
 
-def test_bones_cut_by_the_picture_s_edge_stay_whole_up_to_it():
+def test_bones_cut_by_the_image_s_edge_stay_whole_up_to_it():
     logits = np.full((COUNT, 64, 64), -9, np.float32)
     logits[27, 40:, 20:40] = 9
     masks = BoneProbabilities.from_grid_logits(logits, Frame.letterbox((128, 128), (64, 64)), (128, 128)).threshold()
@@ -84,7 +84,7 @@ def test_nothing_is_said_outside_the_frame():
     assert (dense[cv2.erode(inside, np.ones((5, 5))) == 1] > 0.99).all()
 
 
-def test_a_frame_beside_the_picture_gives_nothing():
+def test_a_frame_beside_the_image_gives_nothing():
     found = BoneProbabilities.from_grid_logits(
         np.full((COUNT, 32, 32), 9, np.float32), Frame.around((-500, 50), 32, 32), (64, 64)
     )
@@ -162,7 +162,7 @@ def test_mean_of_several():
     assert BoneProbabilities.mean(several[:1]) == several[0]
 
 
-def test_pictures_of_other_sizes_are_refused():
+def test_images_of_other_sizes_are_refused():
     one, other = random_probabilities(1), random_probabilities(2, (41, 50))
     with pytest.raises(ShapeError, match=r"\(40, 50\), but came as \(41, 50\)"):
         BoneProbabilities.mean([one, other])
@@ -185,12 +185,14 @@ def test_save_and_load(tmp_path):
 
 
 def test_a_hand_of_2048_takes_less_than_half_a_megabyte(tmp_path):
-    rings = hand_of_blobs(2048)
+    polygons = hand_of_blobs(2048)
     frame = Frame.letterbox((2048, 2048), (1024, 1024))
-    found = BoneProbabilities.from_grid_logits(logits_like_a_network(rings, frame), frame, (2048, 2048))
+    found = BoneProbabilities.from_grid_logits(logits_like_a_network(polygons, frame), frame, (2048, 2048))
     assert found.save(tmp_path / "hand.npz").stat().st_size < 500_000
-    truth, masks = BoneMasks.from_rings(rings, (2048, 2048)), found.threshold()
-    assert (2 * np.count_nonzero(masks.mask(5) & truth.mask(5)) / (masks.areas() + truth.areas())[5]) > 0.98
+    ground_truth, masks = BoneMasks.from_polygons(polygons, (2048, 2048)), found.threshold()
+    assert (
+        2 * np.count_nonzero(masks.mask(5) & ground_truth.mask(5)) / (masks.areas() + ground_truth.areas())[5]
+    ) > 0.98
 
 
 @pytest.mark.parametrize("keep", [0, 40, 0.5, 0.99])
@@ -206,11 +208,11 @@ def test_files_of_another_kind_are_named(tmp_path):
     with pytest.raises(HandboneError, match=r"none\.npz: there is no such file"):
         BoneProbabilities.load(tmp_path / "none.npz")
     np.savez(tmp_path / "other.npz", a=np.arange(3))
-    with pytest.raises(HandboneError, match="is no file of bone probabilities"):
+    with pytest.raises(HandboneError, match="is not a file of bone probabilities"):
         BoneProbabilities.load(tmp_path / "other.npz")
     # A pickle must not be read, whatever it holds.
     np.savez(tmp_path / "pickle.npz", size_hw=np.array([{}], object), boxes_xyxy=0, pixels=0)
-    with pytest.raises(HandboneError, match="is no file of bone probabilities"):
+    with pytest.raises(HandboneError, match="is not a file of bone probabilities"):
         BoneProbabilities.load(tmp_path / "pickle.npz")
     np.savez(
         tmp_path / "box.npz",
@@ -218,5 +220,5 @@ def test_files_of_another_kind_are_named(tmp_path):
         boxes_xyxy=np.full((29, 4), [0, 0, 9, 9]),
         pixels=np.zeros(29 * 81, np.uint8),
     )
-    with pytest.raises(HandboneError, match="leaves the picture of 4 x 4"):
+    with pytest.raises(HandboneError, match="leaves the image of 4 x 4"):
         BoneProbabilities.load(tmp_path / "box.npz")

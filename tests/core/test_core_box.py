@@ -12,16 +12,16 @@ SIDE = 9
 
 @st.composite
 def boxes(draw):
-    """A box in a picture of 9 x 9, sometimes without pixels."""
+    """A box in an image of 9 x 9, sometimes without pixels."""
     left, right = sorted((draw(st.integers(0, SIDE)), draw(st.integers(0, SIDE))))
     top, bottom = sorted((draw(st.integers(0, SIDE)), draw(st.integers(0, SIDE))))
     return Box(left, top, right, bottom)
 
 
 def pixels(box):
-    picture = np.zeros((SIDE, SIDE), bool)
-    picture[box[1] : box[3], box[0] : box[2]] = True
-    return picture
+    image = np.zeros((SIDE, SIDE), bool)
+    image[box[1] : box[3], box[0] : box[2]] = True
+    return image
 
 
 @given(boxes(), boxes())
@@ -44,9 +44,9 @@ def test_the_box_around_boxes_is_the_smallest(several):
 
 @given(boxes(), boxes())
 def test_a_box_shows_its_part_of_others_and_zeros_beside_it(box, at):
-    picture = np.arange(1, SIDE * SIDE + 1).reshape(SIDE, SIDE)
-    part = picture[at.top : at.bottom, at.left : at.right]
-    wanted = np.where(pixels(at), picture, 0)[box.top : box.bottom, box.left : box.right]
+    image = np.arange(1, SIDE * SIDE + 1).reshape(SIDE, SIDE)
+    part = image[at.top : at.bottom, at.left : at.right]
+    wanted = np.where(pixels(at), image, 0)[box.top : box.bottom, box.left : box.right]
     assert np.array_equal(box.cut(part, at), wanted)
 
 

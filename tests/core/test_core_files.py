@@ -8,21 +8,21 @@ from pathlib import Path
 import pytest
 
 from handbone.core.errors import HandboneError, suggest
-from handbone.core.files import sha256_of, whole_file, whole_folder, write_json
+from handbone.core.files import atomic_dir, atomic_file, sha256_of, write_json
 
 
 def test_failed_write_leaves_the_old_file_and_nothing_else(tmp_path):
     target = tmp_path / "result.csv"
     target.write_text("old")
-    with pytest.raises(OSError, match="full"), whole_file(target) as temporary:
+    with pytest.raises(OSError, match="full"), atomic_file(target) as temporary:
         temporary.write_text("half")
         raise OSError("disk full")
     assert target.read_text() == "old"
     assert list(tmp_path.iterdir()) == [target]
 
 
-def test_whole_file_replaces_and_can_be_read_by_others(tmp_path):
-    with whole_file(tmp_path / "deep" / "result.csv") as temporary:
+def test_atomic_file_replaces_and_can_be_read_by_others(tmp_path):
+    with atomic_file(tmp_path / "deep" / "result.csv") as temporary:
         temporary.write_text("new")
     written = tmp_path / "deep" / "result.csv"
     assert written.read_text() == "new"
@@ -31,9 +31,9 @@ def test_whole_file_replaces_and_can_be_read_by_others(tmp_path):
 
 def test_failed_folder_leaves_the_old_one(tmp_path):
     folder = tmp_path / "set"
-    with whole_folder(folder) as temporary:
+    with atomic_dir(folder) as temporary:
         (temporary / "a").write_text("1")
-    with pytest.raises(KeyboardInterrupt), whole_folder(folder) as temporary:
+    with pytest.raises(KeyboardInterrupt), atomic_dir(folder) as temporary:
         (temporary / "b").write_text("2")
         raise KeyboardInterrupt
     assert [path.name for path in folder.iterdir()] == ["a"]
@@ -63,11 +63,11 @@ def told(monkeypatch, tmp_path):
 
 @pytest.mark.skipif(not Path("/proc/self/fd").exists(), reason="needs Linux's /proc to see which file is synced")
 def test_content_is_on_the_disk_before_the_name_and_the_name_when_all_is_done(told, tmp_path):
-    with whole_file(tmp_path / "a.csv") as temporary:
+    with atomic_file(tmp_path / "a.csv") as temporary:
         temporary.write_text("new")
     assert told == [("synced", temporary.name), ("replaced", temporary.name, "a.csv"), ("synced", ".")]
     told.clear()
-    with whole_folder(tmp_path / "set") as temporary:
+    with atomic_dir(tmp_path / "set") as temporary:
         (temporary / "deep").mkdir()
         (temporary / "deep" / "a").write_text("1")
     name = temporary.name
@@ -84,9 +84,9 @@ def test_modes_follow_the_umask_which_nobody_touches(tmp_path, umask, monkeypatc
         with monkeypatch.context() as patched:
             # It belongs to the whole process: another thread's files would be open to all meanwhile.
             patched.setattr(os, "umask", None)
-            with whole_file(tmp_path / "a.csv") as temporary:
+            with atomic_file(tmp_path / "a.csv") as temporary:
                 temporary.write_text("new")
-            with whole_folder(tmp_path / "set"):
+            with atomic_dir(tmp_path / "set"):
                 pass
     finally:
         os.umask(before)

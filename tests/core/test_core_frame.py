@@ -1,4 +1,4 @@
-"""Frames: picture to grid and back, exactly, whatever the turn, scale or mirror."""
+"""Frames: image to grid and back, exactly, whatever the turn, scale or mirror."""
 
 import json
 
@@ -24,7 +24,7 @@ FRAMES = st.builds(
 @given(FRAMES, st.lists(st.tuples(st.floats(-500, 3000), st.floats(-500, 3000)), min_size=1, max_size=8))
 def test_points_come_back_where_they_were(frame, points):
     points = np.array(points)
-    assert np.abs(frame.to_picture(frame.to_grid(points)) - points).max() < 0.05
+    assert np.abs(frame.to_image(frame.to_grid(points)) - points).max() < 0.05
 
 
 @given(FRAMES)
@@ -33,7 +33,7 @@ def test_json_round_trip(frame):
 
 
 @given(st.integers(1, 3000), st.integers(1, 3000), st.sampled_from([64, 1024]))
-def test_letterbox_holds_the_whole_picture_centred_at_its_aspect_ratio(height, width, size):
+def test_letterbox_holds_the_whole_image_centred_at_its_aspect_ratio(height, width, size):
     frame = Frame.letterbox((height, width), (size, size))
     corners = frame.to_grid(np.array([[-0.5, -0.5], [width - 0.5, height - 0.5]]))
     assert corners.min() >= -0.5 - 1e-6
@@ -57,30 +57,30 @@ def test_mirrored_window_swaps_left_and_right():
 
 
 def test_whole_pixel_window_is_a_slice():
-    picture = np.random.default_rng(0).random((60, 80), np.float32)
+    image = np.random.default_rng(0).random((60, 80), np.float32)
     frame = Frame.around((39.5, 29.5), 32, 32)
-    assert frame.warp(picture) == pytest.approx(picture[14:46, 24:56], abs=1e-6)
+    assert frame.warp(image) == pytest.approx(image[14:46, 24:56], abs=1e-6)
     box = (30, 20, 50, 40)
-    assert frame.unwarp(frame.warp(picture), (60, 80), box_xyxy=box) == pytest.approx(picture[20:40, 30:50], abs=1e-6)
+    assert frame.unwarp(frame.warp(image), (60, 80), box_xyxy=box) == pytest.approx(image[20:40, 30:50], abs=1e-6)
 
 
 def test_shrinking_averages_areas_instead_of_skipping_pixels():
-    picture = np.zeros((64, 64), np.float32)
-    picture[::4] = 1
-    shrunk = Frame.letterbox((64, 64), (16, 16)).warp(picture)
+    image = np.zeros((64, 64), np.float32)
+    image[::4] = 1
+    shrunk = Frame.letterbox((64, 64), (16, 16)).warp(image)
     assert shrunk == pytest.approx(np.full((16, 16), 0.25), abs=1e-6)
 
 
 def test_warp_lands_where_points_land():
-    picture = np.zeros((200, 300), np.float32)
-    cv2.circle(picture, (180, 90), 6, 1.0, -1)
+    image = np.zeros((200, 300), np.float32)
+    cv2.circle(image, (180, 90), 6, 1.0, -1)
     frame = Frame.around((160.0, 100.0), 120, 240, degrees=-50, mirrored=True)
-    grid = frame.warp(picture)
+    grid = frame.warp(image)
     ys, xs = np.nonzero(grid > 0.5)
     assert [xs.mean(), ys.mean()] == pytest.approx(frame.to_grid(np.array([[180.0, 90.0]]))[0], abs=0.2)
 
 
-def test_outside_of_the_picture_is_the_border_value():
+def test_outside_of_the_image_is_the_border_value():
     frame = Frame.around((0.0, 0.0), 20, 20)
     grid = frame.warp(np.ones((50, 50), np.float32), border=0.25)
     assert grid[0, 0] == 0.25
@@ -100,7 +100,7 @@ def test_wrong_shape_is_quoted():
 
 
 @pytest.mark.parametrize(("side", "averaged"), [(100, True), (180, True), (220, True), (228, False), (300, False)])
-def test_a_picture_is_averaged_by_area_below_three_quarters_of_its_size(side, averaged):
+def test_an_image_is_averaged_by_area_below_three_quarters_of_its_size(side, averaged):
     """Four pixels a sample, as warpAffine takes, skip what lies between them; near full size they blur less."""
     noise = np.random.default_rng(0).random((300, 300), np.float32)
     frame = Frame.letterbox(noise.shape, (side, side))

@@ -12,11 +12,11 @@ from handbone.core.errors import HandboneError
 from handbone.core.frame import Frame
 from handbone.core.rasterise import coverage
 
-PICTURE = (512, 512)
+IMAGE = (512, 512)
 
 
 def averaged_over_area(mask: np.ndarray, frame: Frame, samples: int) -> np.ndarray:
-    """The share of each grid pixel that a mask of the picture covers, by brute force."""
+    """The share of each grid pixel that a mask of the image covers, by brute force."""
     rows, columns = frame.size_hw
     x = (np.arange(columns * samples) + 0.5) / samples - 0.5
     y = (np.arange(rows * samples) + 0.5) / samples - 0.5
@@ -35,11 +35,11 @@ def soft_dice(a: np.ndarray, b: np.ndarray) -> float:
 
 @pytest.mark.parametrize("shrink", [2, 4, 8])
 def test_a_letterbox_target_is_the_averaged_contest_mask(shrink):
-    rings = hand_of_blobs(PICTURE[0])
-    frame = Frame.letterbox(PICTURE, (PICTURE[0] // shrink, PICTURE[1] // shrink))
-    targets = coverage(rings, frame) / 255
+    polygons = hand_of_blobs(IMAGE[0])
+    frame = Frame.letterbox(IMAGE, (IMAGE[0] // shrink, IMAGE[1] // shrink))
+    targets = coverage(polygons, frame) / 255
     for index in range(0, COUNT, 4):
-        mask = contest_mask(rings[index], PICTURE).astype(float)
+        mask = contest_mask(polygons[index], IMAGE).astype(float)
         expected = cv2.resize(mask, frame.size_hw[::-1], interpolation=cv2.INTER_AREA)
         # At 2 the lattices differ by half a sample along slanted edges; from 4 on they are the same.
         assert np.abs(targets[index] - expected).max() < (0.4 if shrink == 2 else 0.003)
@@ -53,28 +53,28 @@ def test_targets_of_turned_windows_agree_without_bias(scale, degrees):
     agreement, excess = [], []
     for index in range(12):
         centre = rng.uniform(80, 120, 2)
-        ring = blob(centre, 24, rng)
-        # No two windows lie alike on the picture's grid.
+        polygon = blob(centre, 24, rng)
+        # No two windows lie alike on the image's grid.
         middle = tuple(centre + rng.uniform(-1, 1, 2))
         frame = Frame.around(middle, 120, round(120 * scale), degrees=degrees, mirrored=index % 2 == 1)
-        target = coverage({index: [ring]}, frame)[index] / 255
-        mask = contest_mask([ring], (200, 200))
+        target = coverage({index: [polygon]}, frame)[index] / 255
+        mask = contest_mask([polygon], (200, 200))
         expected = averaged_over_area(mask, frame, samples=6 if scale < 2 else 3)
         agreement.append(soft_dice(target, expected))
         excess.append((target.sum() - expected.sum()) / frame.scale**2)
-    # What is missing to 1 is the stairs of the contest's own mask, half a picture pixel high.
+    # What is missing to 1 is the stairs of the contest's own mask, half an image pixel high.
     assert np.mean(agreement) > 0.99
-    # Per pixel of an outline of about 230 pixels.
+    # Per pixel of a contour of about 230 pixels.
     assert abs(np.mean(excess)) / 230 < 0.03
 
 
 def test_targets_keep_what_nearest_neighbour_loses():
-    rings = hand_of_blobs(1024, seed=2)
+    polygons = hand_of_blobs(1024, seed=2)
     frame = Frame.letterbox((1024, 1024), (256, 256))
-    targets = coverage(rings, frame)
+    targets = coverage(polygons, frame)
     averaged, nearest = [], []
     for index in range(0, COUNT, 3):
-        mask = contest_mask(rings[index], (1024, 1024))
+        mask = contest_mask(polygons[index], (1024, 1024))
         small = cv2.resize(mask.astype(np.uint8), (256, 256), interpolation=cv2.INTER_NEAREST)
         for plane, scores in ((targets[index] / 255, averaged), (small.astype(float), nearest)):
             again = cv2.resize(plane, (1024, 1024), interpolation=cv2.INTER_LINEAR) >= 0.5
@@ -86,34 +86,34 @@ def test_targets_keep_what_nearest_neighbour_loses():
 @settings(deadline=None, max_examples=40)
 @given(st.floats(-60, 120), st.floats(-60, 120), st.floats(10, 60), st.integers(0, 99))
 def test_polygons_partly_outside_are_clipped_not_dropped(x, y, radius, seed):
-    ring = blob((x, y), radius, np.random.default_rng(seed))
-    whole = coverage({0: [ring + 200]}, size_hw=(464, 464), outline=1.0)[0]
-    window = coverage({0: [ring]}, size_hw=(64, 64), outline=1.0)[0]
+    polygon = blob((x, y), radius, np.random.default_rng(seed))
+    whole = coverage({0: [polygon + 200]}, size_hw=(464, 464), outline=1.0)[0]
+    window = coverage({0: [polygon]}, size_hw=(64, 64), outline=1.0)[0]
     # Of the nine samples a pixel, OpenCV moves a few where it clips a line at the border of what it draws on.
     difference = np.abs(window.astype(int) - whole[200:264, 200:264])
     assert difference.max() < 128
     assert difference.sum() <= 255 * 6
 
 
-def test_a_ring_around_the_whole_grid_covers_all_of_it():
-    ring = np.array([[-500.0, -500], [900, -500], [900, 900], [-500, 900]])
-    assert (coverage({3: [ring]}, size_hw=(40, 30), outline=0.5)[3] == 255).all()
+def test_a_polygon_around_the_whole_grid_covers_all_of_it():
+    polygon = np.array([[-500.0, -500], [900, -500], [900, 900], [-500, 900]])
+    assert (coverage({3: [polygon]}, size_hw=(40, 30), outline=0.5)[3] == 255).all()
 
 
-def test_grid_points_and_picture_points_agree():
-    rings = hand_of_blobs(PICTURE[0], seed=1)
+def test_grid_points_and_image_points_agree():
+    polygons = hand_of_blobs(IMAGE[0], seed=1)
     frame = Frame.around((250, 260), 300, 128, degrees=20, mirrored=True)
-    moved = {index: [frame.to_grid(ring) for ring in polygons] for index, polygons in rings.items()}
+    moved = {index: [frame.to_grid(polygon) for polygon in polygons] for index, polygons in polygons.items()}
     from_grid = coverage(moved, size_hw=frame.size_hw, outline=frame.scale)
-    assert np.array_equal(coverage(rings, frame), from_grid)
+    assert np.array_equal(coverage(polygons, frame), from_grid)
 
 
 def test_orientation_and_repeated_points_do_not_matter():
-    ring = blob((60, 60), 25, np.random.default_rng(0))
+    polygon = blob((60, 60), 25, np.random.default_rng(0))
     frame = Frame.letterbox((128, 128), (96, 96))
-    expected = coverage({0: [ring]}, frame)[0].astype(int)
-    assert np.abs(coverage({0: [ring[::-1]]}, frame)[0] - expected).max() <= 60
-    assert np.array_equal(coverage({0: [np.repeat(ring, 2, axis=0)]}, frame)[0], expected)
+    expected = coverage({0: [polygon]}, frame)[0].astype(int)
+    assert np.abs(coverage({0: [polygon[::-1]]}, frame)[0] - expected).max() <= 60
+    assert np.array_equal(coverage({0: [np.repeat(polygon, 2, axis=0)]}, frame)[0], expected)
 
 
 def test_several_polygons_of_a_bone_are_joined():
@@ -124,8 +124,8 @@ def test_several_polygons_of_a_bone_are_joined():
 
 
 def test_an_outline_of_zero_keeps_the_polygon_s_own_area():
-    ring = np.array([[10.0, 10], [30, 10], [30, 30], [10, 30]])
-    assert coverage({0: [ring]}, size_hw=(64, 64), outline=0)[0].sum() / 255 == pytest.approx(20 * 20, rel=0.02)
+    polygon = np.array([[10.0, 10], [30, 10], [30, 30], [10, 30]])
+    assert coverage({0: [polygon]}, size_hw=(64, 64), outline=0)[0].sum() / 255 == pytest.approx(20 * 20, rel=0.02)
 
 
 def test_absent_bones_are_empty_and_thin_ones_are_not():
@@ -138,10 +138,10 @@ def test_absent_bones_are_empty_and_thin_ones_are_not():
     assert not target[[0, 1]].any()
 
 
-@pytest.mark.parametrize("ring", [np.ones((3, 3)), np.ones(6), np.full((3, 2), np.inf)])
-def test_wrong_polygons_are_named(ring):
+@pytest.mark.parametrize("polygon", [np.ones((3, 3)), np.ones(6), np.full((3, 2), np.inf)])
+def test_wrong_polygons_are_named(polygon):
     with pytest.raises(HandboneError, match="a polygon of finger-3"):
-        coverage({2: [ring]}, size_hw=(8, 8), outline=1.0)
+        coverage({2: [polygon]}, size_hw=(8, 8), outline=1.0)
 
 
 def test_a_grid_without_scale_is_refused():

@@ -33,7 +33,7 @@ def test_decode_gives_the_mask_back(mask):
 
 
 @given(small_masks(), st.integers(0, 5), st.integers(0, 5), st.integers(0, 5), st.integers(0, 5))
-def test_a_part_is_encoded_as_in_the_whole_picture(part, left, top, right, bottom):
+def test_a_part_is_encoded_as_in_the_whole_image(part, left, top, right, bottom):
     rows, columns = part.shape
     whole = np.zeros((top + rows + bottom, left + columns + right), bool)
     whole[top : top + rows, left : left + columns] = part
@@ -71,10 +71,10 @@ def test_pairs_may_come_in_any_order_and_touch():
         ("1 x", "'x'"),
         ("1 2.5", "'2.5'"),
         ("1 99999999999999999999", "not a whole number"),
-        ("0 3", "'0 3' leaves the picture"),
-        ("-4 3", "'-4 3' leaves the picture"),
-        ("11 3", "'11 3' leaves the picture of 4 x 3"),
-        ("1 9223372036854775807", "leaves the picture"),
+        ("0 3", "'0 3' leaves the image"),
+        ("-4 3", "'-4 3' leaves the image"),
+        ("11 3", "'11 3' leaves the image of 4 x 3"),
+        ("1 9223372036854775807", "leaves the image"),
         ("1 0", "length 0"),
         ("1 -2", "length -2"),
         ("1 3 3 2", "'1 3' and '3 2' overlap"),
@@ -87,7 +87,7 @@ def test_malformed_text_says_what_is_wrong(text, words):
     assert words in str(error.value)
 
 
-def test_a_part_outside_the_picture_is_refused():
+def test_a_part_outside_the_image_is_refused():
     with pytest.raises(ShapeError, match="fits into it"):
         rle.encode(np.ones((2, 2), bool), size_hw=(4, 4), offset_xy=(3, 0))
     with pytest.raises(ShapeError, match=r"\(29, 2, 2\)"):

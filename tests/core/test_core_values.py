@@ -64,5 +64,5 @@ def test_no_value_compares_arrays_field_by_field():
     found = list(values_with_arrays())
     assert len(found) > 15
     generated = [each.__qualname__ for each in found if each.__dataclass_params__.eq]
-    assert not generated, "a comparison of these would ask for the truth of an array"
+    assert not generated, "a comparison of these would ask for the ground truth of an array"
     assert not [each.__qualname__ for each in found if each.__hash__ is None]

@@ -1,11 +1,11 @@
-"""Outlines move exactly with the picture, whatever the change."""
+"""Contours move exactly with the image, whatever the change."""
 
 import numpy as np
 import pytest
 from data_toys import toy_hand
 
 from handbone.anatomy import INDEX
-from handbone.core.polygons import ring_centroids_xy
+from handbone.core.polygons import polygon_centroids_xy
 from handbone.core.rasterise import coverage
 from handbone.data.augment import Augmenter
 from handbone.data.bend import Bend, Wrist
@@ -19,22 +19,22 @@ STILL = {
 
 
 def dense_hand(**hand):
-    """Outlines of a toy hand with 120 vertices each, so that straight edges follow a bend."""
-    outlines = {}
+    """Contours of a toy hand with 120 vertices each, so that straight edges follow a bend."""
+    contours = {}
     for index, points in enumerate(toy_hand(size=SIZE, **hand).values()):
         closed = np.vstack([points, points[:1]])
         t = np.linspace(0, len(points), 120, endpoint=False)
-        ring = np.column_stack([np.interp(t, np.arange(len(closed)), closed[:, i]) for i in (0, 1)])
-        outlines[index] = [ring.astype(np.float32)]
-    return outlines
+        polygon = np.column_stack([np.interp(t, np.arange(len(closed)), closed[:, i]) for i in (0, 1)])
+        contours[index] = [polygon.astype(np.float32)]
+    return contours
 
 
-RINGS = dense_hand()
-BONES = coverage(RINGS, size_hw=(SIZE, SIZE), outline=1).max(0).astype(np.float32) / 255
+POLYGONS = dense_hand()
+BONES = coverage(POLYGONS, size_hw=(SIZE, SIZE), outline=1).max(0).astype(np.float32) / 255
 
 
-def changed(seed=0, rings=RINGS, image=BONES, **settings):
-    return Augmenter(Augment(**{**STILL, **settings}))(image, rings, seed)
+def changed(seed=0, polygons=POLYGONS, image=BONES, **settings):
+    return Augmenter(Augment(**{**STILL, **settings}))(image, polygons, seed)
 
 
 @pytest.mark.parametrize(
@@ -59,23 +59,23 @@ def changed(seed=0, rings=RINGS, image=BONES, **settings):
     ids=lambda settings: "+".join(k for k in settings if "probability" not in k),
 )
 @pytest.mark.parametrize("seed", range(4))
-def test_the_picture_and_the_outlines_agree(settings, seed):
-    image, rings = changed(seed, **settings)
-    shown, redrawn = image > 0.5, coverage(rings, size_hw=(SIZE, SIZE), outline=1).max(0) > 127
+def test_the_image_and_the_contours_agree(settings, seed):
+    image, polygons = changed(seed, **settings)
+    shown, redrawn = image > 0.5, coverage(polygons, size_hw=(SIZE, SIZE), outline=1).max(0) > 127
     assert (shown & redrawn).sum() / (shown | redrawn).sum() > 0.93  # half a pixel off gives 0.91
     assert np.abs(image - BONES).mean() > 0.005
-    assert [len(rings[b][0]) for b in rings] == [120] * 29
+    assert [len(polygons[b][0]) for b in polygons] == [120] * 29
 
 
 def test_no_change_leaves_all_as_it_is():
-    image, rings = changed()
+    image, polygons = changed()
     np.testing.assert_array_equal(image, BONES)
-    np.testing.assert_array_equal(rings[5][0], RINGS[5][0])
+    np.testing.assert_array_equal(polygons[5][0], POLYGONS[5][0])
 
 
 def test_the_same_seed_gives_the_same_change_and_another_one_another():
     full = Augmenter(Augment(elastic=0.5))
-    (first, a), (again, b), (other, c) = (full(BONES, RINGS, np.random.default_rng(s)) for s in (3, 3, 4))
+    (first, a), (again, b), (other, c) = (full(BONES, POLYGONS, np.random.default_rng(s)) for s in (3, 3, 4))
     np.testing.assert_array_equal(first, again)
     np.testing.assert_array_equal(a[11][0], b[11][0])
     assert not np.array_equal(first, other) and not np.array_equal(a[11][0], c[11][0])
@@ -85,16 +85,16 @@ def test_changes_are_drawn_independently_of_each_other():
     augmenter = Augmenter(Augment(**{**STILL, "flip": 0.5, "invert": 0.5}))
     seen = set()
     for seed in range(40):
-        image, rings = augmenter(BONES, RINGS, seed)
-        seen.add((bool(rings[0][0][0, 0] != RINGS[0][0][0, 0]), bool(image.mean() > 0.5)))
+        image, polygons = augmenter(BONES, POLYGONS, seed)
+        seen.add((bool(polygons[0][0][0, 0] != POLYGONS[0][0][0, 0]), bool(image.mean() > 0.5)))
     assert len(seen) == 4
 
 
-def test_values_stay_in_range_and_outlines_stay_under_photometric_changes():
+def test_values_stay_in_range_and_contours_stay_under_photometric_changes():
     for seed in range(5):
-        image, rings = changed(seed, brightness=0.5, contrast=0.5, gamma=0.5, noise=0.2, blur=1, invert=0.5)
+        image, polygons = changed(seed, brightness=0.5, contrast=0.5, gamma=0.5, noise=0.2, blur=1, invert=0.5)
         assert image.dtype == np.float32 and image.min() >= 0 and image.max() <= 1
-        np.testing.assert_array_equal(rings[3][0], RINGS[3][0])
+        np.testing.assert_array_equal(polygons[3][0], POLYGONS[3][0])
 
 
 def textured(seed=0):
@@ -104,14 +104,14 @@ def textured(seed=0):
 
 
 @pytest.mark.parametrize("key", ["grain", "clahe", "sharpen", "halo"])
-def test_looks_of_real_pictures_leave_outlines_and_are_off_by_default(key):
+def test_looks_of_real_images_leave_contours_and_are_off_by_default(key):
     assert getattr(Augment(), key) == 0
     before = textured()
     after = [changed(seed, image=before, **{key: 0.05 if key == "grain" else 1}) for seed in range(8)]
     assert sum(not np.array_equal(image, before) for image, _ in after) >= (2 if key == "grain" else 8)
-    for image, rings in after:
+    for image, polygons in after:
         assert image.dtype == np.float32 and image.min() >= 0 and image.max() <= 1
-        np.testing.assert_array_equal(rings[3][0], RINGS[3][0])
+        np.testing.assert_array_equal(polygons[3][0], POLYGONS[3][0])
     again, _ = changed(7, image=before, **{key: 0.05 if key == "grain" else 1})
     np.testing.assert_array_equal(again, after[7][0])
 
@@ -150,25 +150,25 @@ def test_clahe_raises_weak_contrast():
     assert changed(0, image=faint, clahe=1)[0].std() > 1.3 * faint.std()
 
 
-def test_outlines_beyond_the_picture_are_neither_dropped_nor_clipped():
-    crop = {b: [r - np.float32([60, 120]) for r in rings] for b, rings in RINGS.items()}
-    _, moved = changed(1, rings=crop, image=BONES[120:184, 60:124].copy(), rotate=90, probability=1)
+def test_contours_beyond_the_image_are_neither_dropped_nor_clipped():
+    crop = {b: [r - np.float32([60, 120]) for r in polygons] for b, polygons in POLYGONS.items()}
+    _, moved = changed(1, polygons=crop, image=BONES[120:184, 60:124].copy(), rotate=90, probability=1)
     assert all(len(moved[b][0]) == 120 for b in crop)
     assert min(m[0].min() for m in moved.values()) < -20
 
 
-def test_further_outlines_move_along():
-    rings = RINGS | {29 + b: r for b, r in RINGS.items()}
-    _, moved = changed(2, rings=rings, rotate=20, probability=1, wrist_bend=60, wrist_bend_probability=1)
-    for bone in RINGS:
+def test_further_contours_move_along():
+    polygons = POLYGONS | {29 + b: r for b, r in POLYGONS.items()}
+    _, moved = changed(2, polygons=polygons, rotate=20, probability=1, wrist_bend=60, wrist_bend_probability=1)
+    for bone in POLYGONS:
         np.testing.assert_array_equal(moved[bone][0], moved[29 + bone][0])
 
 
-def test_a_picture_without_a_wrist_is_not_bent():
-    fingers = {b: RINGS[b] for b in range(6)}
-    _, moved = changed(0, rings=fingers, wrist_bend=60, wrist_bend_probability=1)
+def test_an_image_without_a_wrist_is_not_bent():
+    fingers = {b: POLYGONS[b] for b in range(6)}
+    _, moved = changed(0, polygons=fingers, wrist_bend=60, wrist_bend_probability=1)
     np.testing.assert_array_equal(moved[0][0], fingers[0][0])
-    image, none = changed(0, rings={}, wrist_bend=60, wrist_bend_probability=1)
+    image, none = changed(0, polygons={}, wrist_bend=60, wrist_bend_probability=1)
     np.testing.assert_array_equal(image, BONES)
     assert none == {}
 
@@ -176,7 +176,7 @@ def test_a_picture_without_a_wrist_is_not_bent():
 @pytest.mark.parametrize("mirrored", [False, True])
 @pytest.mark.parametrize("degrees", [-55, -30, 30, 60])
 def test_a_bend_turns_the_hand_and_leaves_the_forearm(degrees, mirrored):
-    centroids = ring_centroids_xy(dense_hand(mirrored=mirrored))
+    centroids = polygon_centroids_xy(dense_hand(mirrored=mirrored))
     bend = Bend(Wrist.find(centroids), np.deg2rad(degrees))
     moved = bend.move(centroids)
     metacarpal, radius = INDEX["finger-11"], INDEX["Radius"]
@@ -190,7 +190,7 @@ def test_a_bend_turns_the_hand_and_leaves_the_forearm(degrees, mirrored):
 
 
 def test_the_inverse_of_a_bend_is_exact():
-    wrist = Wrist.find(ring_centroids_xy(RINGS))
+    wrist = Wrist.find(polygon_centroids_xy(POLYGONS))
     bend = Bend(wrist, np.deg2rad(58), shift_x=7)
     x, y = bend.sources((SIZE, SIZE))
     back = bend.move(np.column_stack([x.ravel(), y.ravel()]))
@@ -204,11 +204,11 @@ def test_a_bent_hand_is_bent_further_only_as_far_as_no_sector_folds():
     assert angles[0] == pytest.approx(-60) and 0 < angles[1] < 25
 
 
-def test_bends_mostly_take_the_fingers_away_from_the_thumb_and_stay_in_the_picture():
-    rings, away = dense_hand(), 0
+def test_bends_mostly_take_the_fingers_away_from_the_thumb_and_stay_in_the_image():
+    polygons, away = dense_hand(), 0
     augmenter = Augmenter(Augment(**{**STILL, "wrist_bend": 60, "wrist_bend_probability": 1}))
     for seed in range(60):
-        _, moved = augmenter(BONES, rings, seed)
+        _, moved = augmenter(BONES, polygons, seed)
         fingertip = moved[INDEX["finger-8"]][0].mean(0)
         away += fingertip[0] - moved[INDEX["Capitate"]][0].mean(0)[0] > 0  # the thumb is on the left
         assert min(m[0][:, 0].min() for m in moved.values()) > -1

@@ -31,7 +31,7 @@ def blocks(*languages: str) -> list[Block]:
 
 
 def sentences(text: str) -> list[str]:
-    """The sentences of a document's prose: no blocks, tables, comments or pictures; link targets are no words."""
+    """The sentences of a document's prose: no blocks, tables, comments or images; link targets are no words."""
     text = re.sub(r"<!--.*?-->", "", _BLOCK.sub("", text), flags=re.DOTALL)
     text = re.sub(r"!?\[([^\]]*)\]\([^)]*\)", r"\1", text)
     text = "\n".join("" if line.startswith(("|", "#")) else line for line in text.splitlines())

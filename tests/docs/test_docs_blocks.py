@@ -1,4 +1,4 @@
-"""What the documents tell people to type is right: commands parse, recipes validate, Python compiles."""
+"""What the documents tell users to type is right: commands parse, recipes validate, Python compiles."""
 
 import re
 import shlex
@@ -72,7 +72,7 @@ def test_sentences_are_short(path):
     assert not long
 
 
-def test_the_readme_is_short_and_shows_a_picture_first():
+def test_the_readme_is_short_and_shows_an_image_first():
     text = (ROOT / "README.md").read_text(encoding="utf-8")
     assert len(text.splitlines()) <= 120
     assert text.startswith("![")

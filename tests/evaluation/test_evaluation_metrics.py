@@ -21,7 +21,7 @@ def only(plane: np.ndarray, bone: int = 0) -> BoneMasks:
 
 
 def boundary_points(plane: np.ndarray) -> np.ndarray:
-    """(n, 2) pixels with an upper, lower, left or right neighbour, or the picture's edge, outside the mask."""
+    """(n, 2) pixels with an upper, lower, left or right neighbour, or the image's edge, outside the mask."""
     points = []
     for row, column in zip(*np.nonzero(plane), strict=True):
         for there in ((row - 1, column), (row + 1, column), (row, column - 1), (row, column + 1)):
@@ -97,7 +97,7 @@ def test_boundary_iou_sees_what_dice_hides():
 
 
 @given(planes, planes)
-def test_metrics_do_not_know_which_is_the_truth(a, b):
+def test_metrics_do_not_know_which_is_the_ground_truth(a, b):
     one, other = only(a), only(b)
     for metric in (dice_contest, hd95, boundary_iou, lambda x, y: nsd(x, y, 1.0)):
         assert np.array_equal(metric(one, other), metric(other, one), equal_nan=True)
@@ -115,9 +115,9 @@ def test_a_square_moved_by_two_pixels():
     assert nsd(only(a), only(b), 1.0)[0] == pytest.approx(1 - 2 * 36 / 152)
 
 
-def test_pictures_of_other_sizes_are_refused():
+def test_images_of_other_sizes_are_refused():
     for metric in (dice_contest, hd95, boundary_iou, lambda x, y: nsd(x, y, 1.0)):
-        with pytest.raises(ShapeError, match=r"\(4, 4\) like the truth's, but came as \(4, 5\)"):
+        with pytest.raises(ShapeError, match=r"\(4, 4\) like the ground truth's, but came as \(4, 5\)"):
             metric(only(np.ones((4, 4), bool)), only(np.ones((4, 5), bool)))
 
 

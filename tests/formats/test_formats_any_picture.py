@@ -1,4 +1,4 @@
-"""One picture in every kind of file: the same grey comes out, as viewers show it; what cannot be read is named."""
+"""One image in every kind of file: the same grey comes out, as viewers show it; what cannot be read is named."""
 
 import struct
 import zlib
@@ -13,7 +13,7 @@ from tiff_files import write_tiff
 from handbone.core.errors import HandboneError
 from handbone.core.orientation import to_shown, to_stored
 from handbone.formats.brightness import stretched
-from handbone.formats.image_files import check_pixels, frames_of, read_picture, size_of, split_frame, stem_of
+from handbone.formats.image_files import check_pixels, frames_of, read_image, size_of, split_frame, stem_of
 
 GREY = draw(toy_hand())[:240]
 REFERENCE = GREY / np.float32(255)
@@ -71,26 +71,26 @@ KINDS = {
 
 
 @pytest.mark.parametrize("name", KINDS)
-def test_a_picture_is_the_same_in_every_kind_of_file(tmp_path, name):
+def test_an_image_is_the_same_in_every_kind_of_file(tmp_path, name):
     write, bits = KINDS[name]
     write(tmp_path / name)
-    picture = read_picture(tmp_path / name)
-    assert picture.bits == bits and not picture.inverted and size_of(tmp_path / name) == GREY.shape
+    radiograph = read_image(tmp_path / name)
+    assert radiograph.bits == bits and not radiograph.inverted and size_of(tmp_path / name) == GREY.shape
     loss = 0.03 if name.endswith((".jpg", ".jfif")) else 1e-4
-    np.testing.assert_allclose(picture.image, REFERENCE, atol=loss)
-    assert picture.image.dtype == np.float32
+    np.testing.assert_allclose(radiograph.image, REFERENCE, atol=loss)
+    assert radiograph.image.dtype == np.float32
 
 
 @pytest.mark.parametrize("mode", ["png", "tif"])
 def test_one_bit_is_black_and_white(tmp_path, mode):
     P.convert("1").save(tmp_path / f"a.{mode}")
-    picture = read_picture(tmp_path / f"a.{mode}")
-    assert picture.bits == 1 and set(np.unique(picture.image)) == {0.0, 1.0}
+    radiograph = read_image(tmp_path / f"a.{mode}")
+    assert radiograph.bits == 1 and set(np.unique(radiograph.image)) == {0.0, 1.0}
 
 
 @pytest.mark.parametrize("orientation", ORIENTATIONS)
 @pytest.mark.parametrize("name", ["a.jpg", "a.png", "a.tif", "a.webp", "deep.tif", "colour.tif", "float.tif"])
-def test_a_turned_picture_is_read_as_viewers_show_it(tmp_path, name, orientation):
+def test_a_turned_image_is_read_as_viewers_show_it(tmp_path, name, orientation):
     stored, path = np.ascontiguousarray(to_stored(GREY, orientation)), tmp_path / name
     if name == "deep.tif":
         write_tiff(path, stored.astype(np.uint16), t274=orientation)
@@ -103,10 +103,10 @@ def test_a_turned_picture_is_read_as_viewers_show_it(tmp_path, name, orientation
         exif[274] = orientation
         options = {"a.jpg": {"quality": 99}, "a.webp": {"lossless": True}}.get(name, {})
         Image.fromarray(stored).save(path, exif=exif, **options)
-    picture = read_picture(path)
-    np.testing.assert_allclose(picture.image, REFERENCE, atol=0.03)
-    assert picture.orientation == orientation and picture.stored_size_hw == stored.shape
-    assert size_of(path) == picture.size_hw == GREY.shape
+    radiograph = read_image(path)
+    np.testing.assert_allclose(radiograph.image, REFERENCE, atol=0.03)
+    assert radiograph.orientation == orientation and radiograph.stored_size_hw == stored.shape
+    assert size_of(path) == radiograph.size_hw == GREY.shape
 
 
 @pytest.mark.parametrize("orientation", ORIENTATIONS)
@@ -120,34 +120,34 @@ def test_masks_are_turned_back_to_the_stored_frame(orientation):
 
 
 @pytest.mark.parametrize("name", ["a.tif", "a.gif", "a.webp"])
-def test_several_pictures_of_a_file_have_a_number_each(tmp_path, name):
+def test_several_images_of_a_file_have_a_number_each(tmp_path, name):
     others = [P.transpose(Image.Transpose.FLIP_TOP_BOTTOM), P.transpose(Image.Transpose.FLIP_LEFT_RIGHT)]
     options = {"lossless": True} if name == "a.webp" else {}
     P.save(tmp_path / name, save_all=True, append_images=others, **options)
     frames = list(frames_of(tmp_path / name))
     assert [path.name for path in frames] == [f"{name}#1", f"{name}#2", f"{name}#3"]
     for path, expected in zip(frames, (GREY, GREY[::-1], GREY[:, ::-1]), strict=True):
-        np.testing.assert_allclose(read_picture(path).image, expected / 255, atol=0.01)
+        np.testing.assert_allclose(read_image(path).image, expected / 255, atol=0.01)
         assert size_of(path) == GREY.shape and stem_of(path) == f"a{path.name[-2:]}"
-    with pytest.raises(HandboneError, match="it holds 3 pictures, and no picture 4"):
-        read_picture(tmp_path / f"{name}#4")
+    with pytest.raises(HandboneError, match="it holds 3 images, and no image 4"):
+        read_image(tmp_path / f"{name}#4")
 
 
-def test_a_file_with_one_picture_is_its_own_frame(tmp_path):
+def test_a_file_with_one_image_is_its_own_frame(tmp_path):
     P.save(tmp_path / "a.png")
     assert list(frames_of(tmp_path / "a.png")) == [tmp_path / "a.png"]
     P.save(tmp_path / "hand#2.png")
     (tmp_path / "hand#2.png").rename(tmp_path / "hand#2")
     assert split_frame(tmp_path / "hand#2") == (tmp_path / "hand#2", 1)
-    assert read_picture(tmp_path / "hand#2").size_hw == GREY.shape
+    assert read_image(tmp_path / "hand#2").size_hw == GREY.shape
 
 
-def test_reduced_copies_in_a_tiff_are_no_pictures_of_their_own(tmp_path):
+def test_reduced_copies_in_a_tiff_are_no_images_of_their_own(tmp_path):
     small = P.resize((64, 60))
     P.save(tmp_path / "a.tif", save_all=True, append_images=[small], tiffinfo={254: 1})
-    # Pillow writes the tag to all pages: then nothing tells which is the picture, and the first one is.
+    # Pillow writes the tag to all pages: then nothing tells which is the image, and the first one is.
     assert [path.name for path in frames_of(tmp_path / "a.tif")] == ["a.tif"]
-    assert read_picture(tmp_path / "a.tif").size_hw == GREY.shape
+    assert read_image(tmp_path / "a.tif").size_hw == GREY.shape
 
 
 @pytest.mark.parametrize("kind", [np.float32, np.float64])
@@ -155,7 +155,7 @@ def test_values_that_are_no_numbers_are_black_and_have_no_say(tmp_path, kind):
     values = GREY.astype(kind) / 7 - 3
     values[:20, :20], values[:20, 20:40], values[:20, 40:60] = np.nan, np.inf, -np.inf
     values[:20, 60:80] = -3.4e38  # "no data"
-    image = read_picture(write_tiff(tmp_path / "a.tif", values)).image
+    image = read_image(write_tiff(tmp_path / "a.tif", values)).image
     assert not image[:20, :80].any()
     np.testing.assert_allclose(image[20:], REFERENCE[20:], atol=1e-4)
 
@@ -163,14 +163,14 @@ def test_values_that_are_no_numbers_are_black_and_have_no_say(tmp_path, kind):
 def test_a_transparent_grey_value_is_black(tmp_path):
     values = np.where(GREY < 10, 60000, GREY.astype(np.uint16) * 200).astype(np.uint16)
     Image.fromarray(values).save(tmp_path / "a.png", transparency=60000)
-    image = read_picture(tmp_path / "a.png").image
+    image = read_image(tmp_path / "a.png").image
     assert not image[GREY < 10].any() and image.max() == 1
 
 
 @pytest.mark.parametrize("name", ["a.png", "a.tif", "a.jpg", "a.webp", "a.bmp"])
-def test_pictures_of_too_many_pixels_are_refused_by_their_header(tmp_path, name):
+def test_images_of_too_many_pixels_are_refused_by_their_header(tmp_path, name):
     P.save(tmp_path / name)
-    for refuse in (check_pixels, lambda path, limit: read_picture(path, max_pixels=limit)):
+    for refuse in (check_pixels, lambda path, limit: read_image(path, max_pixels=limit)):
         with pytest.raises(HandboneError, match=rf"{name}: it has 256 x 240 pixels, and at most .* --max-pixels"):
             refuse(tmp_path / name, 60_000)
     check_pixels(tmp_path / name, GREY.size)
@@ -190,13 +190,13 @@ def test_a_tiny_file_that_claims_gigabytes_is_refused_without_taking_them(tmp_pa
     assert size_of(tmp_path / "a.png") == (side, side) or side == 100_000
     monkeypatch.setattr(Image.Image, "load", None)  # nothing is decoded
     with pytest.raises(HandboneError, match=r"a\.png: it (claims|has) \d+ x \d+ pixels"):
-        read_picture(tmp_path / "a.png")
+        read_image(tmp_path / "a.png")
 
 
 def test_the_limit_of_pillow_does_not_count_and_is_put_back(tmp_path, monkeypatch):
     monkeypatch.setattr(Image, "MAX_IMAGE_PIXELS", 1000)
     P.save(tmp_path / "a.png")
-    assert read_picture(tmp_path / "a.png").size_hw == GREY.shape
+    assert read_image(tmp_path / "a.png").size_hw == GREY.shape
     assert Image.MAX_IMAGE_PIXELS == 1000
 
 
@@ -207,15 +207,15 @@ def test_a_jpeg_that_is_cut_and_ended_again_is_refused(tmp_path, options):
     noise = cv2.GaussianBlur(np.random.default_rng(0).integers(0, 255, (300, 300, 3), np.uint8), (0, 0), 3)
     path = tmp_path / "a.jpg"
     Image.fromarray(noise).save(path, quality=90, **options)
-    assert read_picture(path).size_hw == (300, 300)
+    assert read_image(path).size_hw == (300, 300)
     data = path.read_bytes()
     path.write_bytes(data + b"trailing bytes, as cameras leave them")
-    assert read_picture(path).size_hw == (300, 300)
+    assert read_image(path).size_hw == (300, 300)
     start = data.rfind(b"\xff\xda") + 20
     for cut in range(start, len(data) - 8, (len(data) - start) // 25):
         path.write_bytes(data[:cut].rstrip(b"\xff") + b"\xff\xd9")
         with pytest.raises(HandboneError, match=r"a\.jpg: "):
-            read_picture(path)
+            read_image(path)
 
 
 @pytest.mark.parametrize("name", ["lzw.tif", "deflated.tif", "grey.png"])
@@ -228,19 +228,19 @@ def test_what_a_decoder_complains_of_is_refused(tmp_path, name):
         data[place] ^= 0x5A
     (tmp_path / name).write_bytes(data)
     with pytest.raises(HandboneError, match=rf"{name}: its pixels cannot be decoded"):
-        read_picture(tmp_path / name)
+        read_image(tmp_path / name)
 
 
 @pytest.mark.parametrize("compression", [34712, 65000, 7777])
 def test_a_coding_that_nothing_knows_is_named_and_not_read_as_black(tmp_path, compression):
     path = write_tiff(tmp_path / "a.tif", GREY, t259=compression)
     with pytest.raises(HandboneError, match=rf"a\.tif: this is a TIFF file .* compression {compression} "):
-        read_picture(path)
+        read_image(path)
 
 
 HEADS = {
-    "a HEIC picture": b"\0\0\0\x18ftypheic\0\0\0\0mif1heic",
-    "an AVIF picture": b"\0\0\0\x18ftypavif\0\0\0\0",
+    "a HEIC image": b"\0\0\0\x18ftypheic\0\0\0\0mif1heic",
+    "an AVIF image": b"\0\0\0\x18ftypavif\0\0\0\0",
     "a web page": b"\n<!DOCTYPE html>\n<html><body>Please log in</body></html>",
     "a pointer to a file in Git LFS": b"version https://git-lfs.github.com/spec/v1\noid sha256:4d7a\nsize 12345\n",
     "a PDF document": b"%PDF-1.7\n%\xe2\xe3\xcf\xd3",
@@ -256,10 +256,10 @@ HEADS = {
 
 
 @pytest.mark.parametrize("kind", HEADS)
-def test_what_is_no_picture_is_told_by_its_first_bytes_whatever_its_name(tmp_path, kind):
+def test_what_is_no_image_is_told_by_its_first_bytes_whatever_its_name(tmp_path, kind):
     for name in ("a.png", "b.jpg", "c.tif", "d"):
         (tmp_path / name).write_bytes(HEADS[kind])
-        for read in (read_picture, size_of):
+        for read in (read_image, size_of):
             with pytest.raises(HandboneError, match=rf"{name}: this is {kind}.*; \w+"):
                 read(tmp_path / name)
 
@@ -270,7 +270,7 @@ def test_a_jpeg_of_12_bits_says_what_reads_it(tmp_path):
     data[data.find(b"\xff\xc0") + 4] = 12
     (tmp_path / "a.jpg").write_bytes(data)
     with pytest.raises(HandboneError, match=r"a\.jpg: this is JPEG of 12 bits.*handbone-dicom\[compressed\]"):
-        read_picture(tmp_path / "a.jpg")
+        read_image(tmp_path / "a.jpg")
 
 
 def test_an_empty_file_a_folder_and_nothing_are_told_apart(tmp_path):
@@ -278,14 +278,14 @@ def test_an_empty_file_a_folder_and_nothing_are_told_apart(tmp_path):
     (tmp_path / "folder.png").mkdir()
     for name, words in (("empty.png", "is empty"), ("folder.png", "cannot be read"), ("none.png", "No such file")):
         with pytest.raises(HandboneError, match=rf"{name}: .*{words}"):
-            read_picture(tmp_path / name)
+            read_image(tmp_path / name)
 
 
 AFFINE = [(1, 0), (0.5, 0), (0.5, 100), (1 / 16, 0), (200, 0), (13, 5000), (256, 0)]
 
 
 @pytest.mark.parametrize(("scale", "offset"), AFFINE)
-def test_brightness_is_the_pictures_own_and_not_its_files(scale, offset):
+def test_brightness_is_the_images_own_and_not_its_files(scale, offset):
     base = GREY.astype(np.float64) * scale + offset
     np.testing.assert_allclose(stretched(base), REFERENCE, atol=1e-5)
     np.testing.assert_allclose(stretched(-base), 1 - REFERENCE, atol=1e-5)
@@ -294,7 +294,7 @@ def test_brightness_is_the_pictures_own_and_not_its_files(scale, offset):
             np.testing.assert_allclose(stretched(np.rint(base).astype(kind)), REFERENCE, atol=1.1 / (255 * scale))
 
 
-def test_a_picture_that_fills_its_range_keeps_its_values():
+def test_an_image_that_fills_its_range_keeps_its_values():
     np.testing.assert_array_equal(stretched(GREY), GREY / np.float32(255))
 
 

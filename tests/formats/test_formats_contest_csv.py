@@ -13,11 +13,11 @@ from masks_toys import hand_of_blobs
 from handbone.anatomy import COUNT, NAMES
 from handbone.core.bone_masks import BoneMasks
 from handbone.core.errors import HandboneError
-from handbone.formats.contest_csv import COLUMNS, PredictionsWriter, picture_names, read_predictions
+from handbone.formats.contest_csv import COLUMNS, PredictionsWriter, image_names, read_predictions
 
 
 def masks_of(seed: int) -> BoneMasks:
-    masks = BoneMasks.from_rings(hand_of_blobs(64, seed), (64, 64))
+    masks = BoneMasks.from_polygons(hand_of_blobs(64, seed), (64, 64))
     return masks.replace({seed: np.zeros((64, 64), bool)})
 
 
@@ -38,7 +38,7 @@ def test_pandas_reads_what_the_contest_wants(tmp_path):
     assert table["rle"][COUNT + 1] == masks_of(0).to_rle()[1]
 
 
-def test_what_is_written_is_read_back_picture_by_picture(tmp_path):
+def test_what_is_written_is_read_back_image_by_image(tmp_path):
     names = ["z.png", "ä_L.png", "image_with_many_.png"]
     write(tmp_path / "p.csv", names)
     found = {name: BoneMasks.from_rle(texts, (64, 64)) for name, texts in read_predictions(tmp_path / "p.csv")}
@@ -56,7 +56,7 @@ def test_a_failure_leaves_the_earlier_file(tmp_path):
     assert [p.name for p in tmp_path.iterdir()] == ["p.csv"]
 
 
-def test_a_picture_cannot_be_written_twice(tmp_path):
+def test_an_image_cannot_be_written_twice(tmp_path):
     with pytest.raises(HandboneError, match=r"'a\.png' is predicted twice"):
         write(tmp_path / "p.csv", ["a.png", "a.png"])
     assert not list(tmp_path.iterdir())
@@ -86,7 +86,7 @@ def test_confidences_need_their_column(tmp_path):
         predictions.write("a.png", masks_of(0), [0.5] * COUNT)
 
 
-def test_no_pictures_give_a_header_alone(tmp_path):
+def test_no_images_give_a_header_alone(tmp_path):
     write(tmp_path / "p.csv", [])
     assert (tmp_path / "p.csv").read_text() == "image_name,class,rle\n"
     assert list(read_predictions(tmp_path / "p.csv")) == []
@@ -111,7 +111,7 @@ def test_rows_may_come_in_any_order(tmp_path_factory, count, random, quoted):
         )
     wanted = {name: [f"{i + 1} {j + 1}" for j in range(COUNT)] for i, name in enumerate(names)}
     assert dict(read_predictions(path)) == wanted
-    assert picture_names(path) == list(dict.fromkeys(name for name, _, _ in rows))
+    assert image_names(path) == list(dict.fromkeys(name for name, _, _ in rows))
 
 
 def test_rows_that_are_sorted_by_class_are_read_and_mistakes_in_them_are_on_their_line(tmp_path):
@@ -129,11 +129,11 @@ def test_rows_that_are_sorted_by_class_are_read_and_mistakes_in_them_are_on_thei
 def test_names_with_line_breaks_and_odd_characters_are_read_back(tmp_path):
     names = ["a\nb.png", 'quote".png', "next\u2028line.png", "tab\t.png"]
     write(tmp_path / "p.csv", names)
-    assert sorted(picture_names(tmp_path / "p.csv")) == sorted(names)
+    assert sorted(image_names(tmp_path / "p.csv")) == sorted(names)
 
 
-def test_no_more_than_a_picture_is_in_memory(tmp_path):
-    """40 pictures of 3 MB each, rows sorted by class."""
+def test_no_more_than_an_image_is_in_memory(tmp_path):
+    """40 images of 3 MB each, rows sorted by class."""
     noise = " ".join(f"{2 * i + 1} 1" for i in range(10_000))
     names = [f"{i:02}.png" for i in range(40)]
     with open(tmp_path / "p.csv", "w", encoding="utf-8") as file:

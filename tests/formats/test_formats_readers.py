@@ -14,13 +14,13 @@ import handbone.plugins
 from handbone.core.errors import HandboneError
 from handbone.core.radiograph import Radiograph
 from handbone.data.audit.check import check_dataset
-from handbone.data.cache import PictureCache
+from handbone.data.cache import ImageCache
 from handbone.data.dataset import open_dataset
-from handbone.formats.image_files import is_picture, picture_size_hw, read_picture, stem_of
+from handbone.formats.image_files import image_size_hw, is_image, read_image, stem_of
 from handbone.plugins import PluginManager, ReaderSpec, hookimpl
 from handbone.recipe.schema import Data
-from handbone.workflows.members import picture_sizes
-from handbone.workflows.outputs import file_stems, find_pictures
+from handbone.workflows.members import image_sizes
+from handbone.workflows.outputs import file_stems, find_images
 
 MAGIC = b"RAWHAND"
 GREY = draw(toy_hand())
@@ -73,24 +73,24 @@ def write_raw(path: Path, values=GREY) -> Path:
     return path
 
 
-def test_files_of_a_plugins_extension_are_pictures_like_any_other(plugins, tmp_path):
+def test_files_of_a_plugins_extension_are_images_like_any_other(plugins, tmp_path):
     path = write_raw(tmp_path / "hands" / "a.RAW", GREY[:200])
     cv2.imwrite(str(tmp_path / "hands" / "b.png"), GREY)
     (tmp_path / "hands" / "notes.txt").write_text("no hand")
-    assert [p.name for p in find_pictures([tmp_path / "hands"])] == ["a.RAW", "b.png"]
-    picture = read_picture(path)
-    assert picture.size_hw == picture_size_hw(path) == (200, 256) and picture.spacing_mm == (0.14, 0.15)
-    np.testing.assert_array_equal(PictureCache(tmp_path / "cache").open(path), GREY[:200])
-    assert picture_sizes(tmp_path / "hands") == {"a.RAW": (200, 256), "b.png": (256, 256)}
-    assert read_picture(tmp_path / "hands" / "b.png").spacing_mm is None
+    assert [p.name for p in find_images([tmp_path / "hands"])] == ["a.RAW", "b.png"]
+    image = read_image(path)
+    assert image.size_hw == image_size_hw(path) == (200, 256) and image.spacing_mm == (0.14, 0.15)
+    np.testing.assert_array_equal(ImageCache(tmp_path / "cache").open(path), GREY[:200])
+    assert image_sizes(tmp_path / "hands") == {"a.RAW": (200, 256), "b.png": (256, 256)}
+    assert read_image(tmp_path / "hands" / "b.png").spacing_mm is None
 
 
 def test_files_without_a_known_extension_are_known_by_their_first_bytes(plugins, tmp_path):
     named = [write_raw(tmp_path / name) for name in ("1.2.840.113.1", "1.2.840.113.2", "IM0001")]
     (tmp_path / "README").write_text("about these hands")
-    assert find_pictures([tmp_path]) == named
-    assert read_picture(named[0]).size_hw == GREY.shape
-    assert not is_picture(tmp_path / "README")
+    assert find_images([tmp_path]) == named
+    assert read_image(named[0]).size_hw == GREY.shape
+    assert not is_image(tmp_path / "README")
     assert [stem_of(path) for path in named] == ["1.2.840.113.1", "1.2.840.113.2", "IM0001"]
     assert file_stems([*named, "a.raw", "x.png", "y/x.tif"]) == {
         **{path.name: path.name for path in named},
@@ -103,28 +103,28 @@ def test_files_without_a_known_extension_are_known_by_their_first_bytes(plugins,
 def test_a_file_that_nobody_knows_is_tried_by_the_built_in_reader(plugins, tmp_path):
     assert cv2.imwrite(str(tmp_path / "a.png"), GREY)
     (tmp_path / "a.png").rename(tmp_path / "a.scan")
-    assert read_picture(tmp_path / "a.scan").size_hw == picture_size_hw(tmp_path / "a.scan") == GREY.shape
+    assert read_image(tmp_path / "a.scan").size_hw == image_size_hw(tmp_path / "a.scan") == GREY.shape
     (tmp_path / "text").write_text("no hand")
     with pytest.raises(HandboneError, match="text: this is a text file"):
-        read_picture(tmp_path / "text")
+        read_image(tmp_path / "text")
     with pytest.raises(HandboneError, match=r"nowhere: cannot be read"):
-        read_picture(tmp_path / "nowhere")
+        read_image(tmp_path / "nowhere")
 
 
 def test_a_dicom_without_its_plugin_says_which_one_reads_it(tmp_path):
     (tmp_path / "x").write_bytes(bytes(128) + b"DICM" + bytes(400))
     with pytest.raises(HandboneError, match=r"x: this is a DICOM file; pip install handbone-dicom"):
-        read_picture(tmp_path / "x")
+        read_image(tmp_path / "x")
 
 
 def test_two_readers_of_an_extension_matter_only_where_such_a_file_is_read(plugins, tmp_path):
     plugins.register(Tiffs(), package="handbone-tiffs", version="2.0")
     for name in ("a.png", "b.tif"):
         cv2.imwrite(str(tmp_path / name), GREY)
-    assert read_picture(tmp_path / "a.png").size_hw == GREY.shape
-    assert [path.name for path in find_pictures([tmp_path])] == ["a.png", "b.tif"]
+    assert read_image(tmp_path / "a.png").size_hw == GREY.shape
+    assert [path.name for path in find_images([tmp_path])] == ["a.png", "b.tif"]
     with pytest.raises(HandboneError, match=r"b\.tif: this file can be read by handbone and handbone-tiffs; disable"):
-        read_picture(tmp_path / "b.tif")
+        read_image(tmp_path / "b.tif")
 
 
 def test_a_plugin_that_fails_on_first_bytes_is_named(tmp_path, monkeypatch):
@@ -133,10 +133,10 @@ def test_a_plugin_that_fails_on_first_bytes_is_named(tmp_path, monkeypatch):
     monkeypatch.setattr(handbone.plugins, "registry", lambda: manager)
     (tmp_path / "x").write_text("no hand")
     with pytest.raises(HandboneError, match=r"reader 'raw' of handbone-raw 1\.0 fails.*IndexError"):
-        read_picture(tmp_path / "x")
+        read_image(tmp_path / "x")
 
 
-def test_the_contest_layout_pairs_such_pictures_with_their_annotations(plugins, tmp_path):
+def test_the_contest_layout_pairs_such_images_with_their_annotations(plugins, tmp_path):
     for name in ("1.2.840.1", "1.2.840.2.raw", "plain"):
         path = write_hand(tmp_path, "train", "ID001", name)
         write_raw(path.with_name(name))
@@ -145,25 +145,25 @@ def test_the_contest_layout_pairs_such_pictures_with_their_annotations(plugins, 
     (annotations / "1.2.840.2.raw.json").rename(annotations / "1.2.840.2.json")
     dataset = open_dataset(Data(path=str(tmp_path)))
     assert [s.name for s in dataset.labelled("train")] == ["1.2.840.1", "1.2.840.2.raw", "plain"]
-    assert all(len(dataset.labels(sample).rings) == 29 for sample in dataset.samples)
+    assert all(len(dataset.labels(sample).polygons) == 29 for sample in dataset.samples)
     assert {f.rule for f in check_dataset(dataset) if f.severity == "error"} == set()
 
 
-def test_people_of_pictures_named_by_numbers_are_told_apart(plugins, tmp_path):
+def test_patients_of_images_named_by_numbers_are_told_apart(plugins, tmp_path):
     for name in ("1.2.840.1", "1.2.840.2", "hand_L.raw", "hand_R.raw"):
         write_raw(tmp_path / name)
     (tmp_path / "broken.raw").write_bytes(b"cut")
     dataset = open_dataset(Data(path=str(tmp_path)))
-    assert {s.name: s.person for s in dataset.samples} == {
+    assert {s.name: s.patient_id for s in dataset.samples} == {
         **{name: name for name in ("1.2.840.1", "1.2.840.2")},
         **{name: "hand" for name in ("hand_L.raw", "hand_R.raw")},
         "broken.raw": "broken",
     }
-    assert "broken.raw" in json.dumps([f.to_json() for f in check_dataset(dataset) if f.rule == "unreadable-picture"])
+    assert "broken.raw" in json.dumps([f.to_json() for f in check_dataset(dataset) if f.rule == "unreadable-image"])
 
 
 def test_a_new_version_of_a_reader_decodes_anew(plugins, tmp_path, monkeypatch):
-    path, cache = write_raw(tmp_path / "a.raw"), PictureCache(tmp_path / "cache")
+    path, cache = write_raw(tmp_path / "a.raw"), ImageCache(tmp_path / "cache")
     cache.open(path)
     newer = PluginManager(entry_points=False)
     newer.register(Raw(), package="handbone-raw", version="2.0")
@@ -172,6 +172,6 @@ def test_a_new_version_of_a_reader_decodes_anew(plugins, tmp_path, monkeypatch):
     assert len(list((tmp_path / "cache").rglob("*.npy"))) == 2
 
 
-def test_importing_the_pictures_module_loads_no_plugin():
+def test_importing_the_images_module_loads_no_plugin():
     code = "import sys, handbone.formats.image_files; sys.exit('handbone.plugins' in sys.modules)"
     subprocess.run([sys.executable, "-c", code], check=True, timeout=60)

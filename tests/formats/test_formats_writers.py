@@ -17,23 +17,23 @@ from handbone.core.bone_masks import BoneMasks
 from handbone.core.errors import HandboneError
 from handbone.data.dataset import open_dataset
 from handbone.formats.contest_csv import read_predictions
-from handbone.plugins import PredictedPicture, registry
+from handbone.plugins import PredictedImage, registry
 from handbone.recipe.schema import Choice, Data
 
-PICTURES = {"a.png": ragged_masks(1), "b 손.png": ragged_masks(2, (31, 80)), "c.png": ragged_masks(3, share=0.0)}
+IMAGES = {"a.png": ragged_masks(1), "b 손.png": ragged_masks(2, (31, 80)), "c.png": ragged_masks(3, share=0.0)}
 
 
-def write(folder, format, pictures, **settings):
+def write(folder, format, images, **settings):
     spec, checked = registry().get("writer", Choice(name=format, **settings))
     folder.mkdir(parents=True, exist_ok=True)
     writer = spec.build(checked, folder=folder)
-    for name, masks in pictures.items():
-        writer.write(PredictedPicture(name, None, masks, {"Lunate": 0.75}, Path(name).stem))
+    for name, masks in images.items():
+        writer.write(PredictedImage(name, None, masks, {"Lunate": 0.75}, Path(name).stem))
     writer.close()
 
 
 def coco_masks(path):
-    """Masks of a COCO file by picture, as pycocotools decodes them."""
+    """Masks of a COCO file by image, as pycocotools decodes them."""
     coco = COCO(str(path))
     found = {}
     for number, image in coco.imgs.items():
@@ -45,13 +45,13 @@ def coco_masks(path):
 
 
 def test_coco_run_lengths_are_the_same_masks_for_pycocotools(tmp_path):
-    write(tmp_path, "coco", PICTURES)
-    assert coco_masks(tmp_path / "annotations.json") == PICTURES
+    write(tmp_path, "coco", IMAGES)
+    assert coco_masks(tmp_path / "annotations.json") == IMAGES
 
 
 def test_coco_polygons_fill_to_the_same_masks_but_for_holes(tmp_path):
-    write(tmp_path, "coco", PICTURES, segmentation="polygon")
-    assert coco_masks(tmp_path / "annotations.json") == {n: without_holes(m) for n, m in PICTURES.items()}
+    write(tmp_path, "coco", IMAGES, segmentation="polygon")
+    assert coco_masks(tmp_path / "annotations.json") == {n: without_holes(m) for n, m in IMAGES.items()}
 
 
 @settings(deadline=None)
@@ -65,14 +65,14 @@ def test_coco_holds_masks_of_any_shape(seed, height, width, segmentation):
 
 
 def test_coco_says_what_its_format_wants(tmp_path):
-    write(tmp_path, "coco", PICTURES)
+    write(tmp_path, "coco", IMAGES)
     content = json.loads((tmp_path / "annotations.json").read_text(encoding="utf-8"))
     assert [c["name"] for c in content["categories"]] == list(NAMES)
     assert [c["id"] for c in content["categories"]] == list(range(1, 30))
     ids = [a["id"] for a in content["annotations"]]
-    assert ids == list(range(1, 1 + sum(int(m.present().sum()) for m in PICTURES.values())))
+    assert ids == list(range(1, 1 + sum(int(m.present().sum()) for m in IMAGES.values())))
     for annotation in content["annotations"]:
-        masks = PICTURES[content["images"][annotation["image_id"] - 1]["file_name"]]
+        masks = IMAGES[content["images"][annotation["image_id"] - 1]["file_name"]]
         bone = annotation["category_id"] - 1
         left, top, width, height = annotation["bbox"]
         assert annotation["area"] == masks.areas()[bone] and not annotation["iscrowd"]
@@ -82,7 +82,7 @@ def test_coco_says_what_its_format_wants(tmp_path):
 
 @pytest.mark.parametrize("segmentation", ["rle", "polygon"])
 def test_handbone_reads_its_own_coco_files(tmp_path, segmentation):
-    filled = {name: without_holes(masks) for name, masks in PICTURES.items() if masks.present().any()}
+    filled = {name: without_holes(masks) for name, masks in IMAGES.items() if masks.present().any()}
     write(tmp_path, "coco", filled, segmentation=segmentation)
     for name, masks in filled.items():
         done, data = cv2.imencode(".png", np.zeros(masks.size_hw, np.uint8))
@@ -93,9 +93,9 @@ def test_handbone_reads_its_own_coco_files(tmp_path, segmentation):
     assert {sample.name: dataset.labels(sample).masks() for sample in dataset.samples} == filled
 
 
-def test_png_holds_a_black_and_white_picture_a_bone(tmp_path):
-    write(tmp_path, "png", PICTURES)
-    for name, masks in PICTURES.items():
+def test_png_holds_a_black_and_white_image_a_bone(tmp_path):
+    write(tmp_path, "png", IMAGES)
+    for name, masks in IMAGES.items():
         files = {path.stem: path for path in (tmp_path / Path(name).stem).iterdir()}
         assert set(files) == set(NAMES)
         read = {bone: cv2.imdecode(np.fromfile(path, np.uint8), cv2.IMREAD_UNCHANGED) for bone, path in files.items()}
@@ -104,10 +104,10 @@ def test_png_holds_a_black_and_white_picture_a_bone(tmp_path):
 
 
 def test_the_contests_file_has_its_three_columns(tmp_path):
-    write(tmp_path, "contest_csv", dict(reversed(PICTURES.items())))
+    write(tmp_path, "contest_csv", dict(reversed(IMAGES.items())))
     path = tmp_path / "predictions.csv"
     assert path.read_text(encoding="utf-8").splitlines()[0] == "image_name,class,rle"
-    assert list(read_predictions(path)) == [(name, PICTURES[name].to_rle()) for name in sorted(PICTURES)]
+    assert list(read_predictions(path)) == [(name, IMAGES[name].to_rle()) for name in sorted(IMAGES)]
 
 
 def test_unknown_writers_and_settings_get_a_suggestion():

@@ -14,7 +14,7 @@ SIZE = 256
 def toy_hand(*, size: int = SIZE, mirrored: bool = False, bend: float = 0.0) -> dict[str, np.ndarray]:
     """29 ellipses where the bones of a hand lie, fingers upwards; the hand turns about the Capitate."""
     unit = 0.2
-    outlines = {}
+    contours = {}
 
     def put(name: str, xy: tuple[float, float], length: float, width: float, turns: bool = True) -> None:
         t = np.linspace(0, 2 * np.pi, 40, endpoint=False)
@@ -24,7 +24,7 @@ def toy_hand(*, size: int = SIZE, mirrored: bool = False, bend: float = 0.0) -> 
         points = points @ turn.T
         if mirrored:
             points[:, 0] *= -1
-        outlines[name] = (points + np.array([0.5, 0.68])) * size
+        contours[name] = (points + np.array([0.5, 0.68])) * size
 
     rows = {"metacarpal": (-0.75, 1.0, 0.23), "proximal": (-1.55, 0.65, 0.2), "middle": (-2.05, 0.4, 0.17)}
     rows["distal"] = (-2.4, 0.28, 0.15)
@@ -47,23 +47,23 @@ def toy_hand(*, size: int = SIZE, mirrored: bool = False, bend: float = 0.0) -> 
         put(name, (x, y), length, width)
     put("Radius", (-0.15, 1.0), 1.1, 0.45, turns=False)
     put("Ulna", (0.4, 1.02), 1.05, 0.24, turns=False)
-    return {name: outlines[name] for name in anatomy.NAMES}
+    return {name: contours[name] for name in anatomy.NAMES}
 
 
-def draw(outlines: dict[str, np.ndarray], size: int = SIZE) -> np.ndarray:
-    """A grey picture with bright bones, a bright strip at the top and a dark background, from 0 to 255."""
-    picture = np.full((size, size), 8, np.uint8)
-    for points in outlines.values():
-        cv2.fillPoly(picture, [np.rint(points).astype(np.int32)], 180)
-    picture[: max(1, size // 100)] = 250
-    return cv2.normalize(cv2.GaussianBlur(picture, (0, 0), 1.0), None, 0, 255, cv2.NORM_MINMAX)
+def draw(contours: dict[str, np.ndarray], size: int = SIZE) -> np.ndarray:
+    """A grey image with bright bones, a bright strip at the top and a dark background, from 0 to 255."""
+    image = np.full((size, size), 8, np.uint8)
+    for points in contours.values():
+        cv2.fillPoly(image, [np.rint(points).astype(np.int32)], 180)
+    image[: max(1, size // 100)] = 250
+    return cv2.normalize(cv2.GaussianBlur(image, (0, 0), 1.0), None, 0, 255, cv2.NORM_MINMAX)
 
 
-def annotation(outlines, *, filename: str, shuffle: int | None = 0) -> dict:
+def annotation(contours, *, filename: str, shuffle: int | None = 0) -> dict:
     """A file as the contest's tool writes it: wrong size, a name that ends in .jpg, no order."""
     entries = [
         {"id": f"a{i}", "type": "poly_seg", "attributes": {}, "points": np.asarray(p).tolist(), "label": n}
-        for i, (n, p) in enumerate(outlines)
+        for i, (n, p) in enumerate(contours)
     ]
     if shuffle is not None:
         np.random.default_rng(shuffle).shuffle(entries)
@@ -79,14 +79,14 @@ def annotation(outlines, *, filename: str, shuffle: int | None = 0) -> dict:
     }
 
 
-def write_hand(root: Path, part: str, person: str, name: str, outlines=None, *, labelled=True, **hand) -> Path:
-    """One picture with R = G = B and its annotation in the contest's layout; gives the picture's path."""
-    outlines = outlines if outlines is not None else list(toy_hand(**hand).items())
-    image = root / part / "DCM" / person / f"{name}.png"
+def write_hand(root: Path, split: str, patient_id: str, name: str, contours=None, *, labelled=True, **hand) -> Path:
+    """One image with R = G = B and its annotation in the contest layout; gives the image's path."""
+    contours = contours if contours is not None else list(toy_hand(**hand).items())
+    image = root / split / "DCM" / patient_id / f"{name}.png"
     image.parent.mkdir(parents=True, exist_ok=True)
-    cv2.imwrite(str(image), cv2.cvtColor(draw(dict(outlines)), cv2.COLOR_GRAY2BGR))
+    cv2.imwrite(str(image), cv2.cvtColor(draw(dict(contours)), cv2.COLOR_GRAY2BGR))
     if labelled:
-        path = root / part / "outputs_json" / person / f"{name}.json"
+        path = root / split / "outputs_json" / patient_id / f"{name}.json"
         path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_text(json.dumps(annotation(outlines, filename=f"{name}.jpg")))
+        path.write_text(json.dumps(annotation(contours, filename=f"{name}.jpg")))
     return image

@@ -38,7 +38,7 @@ def blob(centre_xy, radius: float, rng: np.random.Generator, vertices: int = 40)
 
 
 def hand_of_blobs(size: int, seed: int = 0) -> dict[int, list[np.ndarray]]:
-    """29 overlapping blobs of about the sizes that bones have in a picture of `size`."""
+    """29 overlapping blobs of about the sizes that bones have in an image of `size`."""
     rng = np.random.default_rng(seed)
     places = rng.uniform(0.12 * size, 0.88 * size, (COUNT, 2))
     return {i: [blob(places[i], rng.uniform(0.018, 0.04) * size, rng)] for i in range(COUNT)}

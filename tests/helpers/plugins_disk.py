@@ -108,7 +108,7 @@ BAD = {
     ),
     "bad-unknown": (
         HEAD + "@hookimpl\ndef handbone_model():\n    return []\n",
-        "its handbone_model is no hook; did you mean 'handbone_models'?",
+        "its handbone_model is not a hook; did you mean 'handbone_models'?",
     ),
     "bad-unmarked": (
         HEAD + "def handbone_models():\n    return []\n",
@@ -145,7 +145,7 @@ BAD = {
     "bad-settings": (
         HEAD + "@hookimpl\ndef handbone_losses():\n"
         "    return [LossSpec(name='a', summary='', build=print, settings=dict)]\n",
-        "its loss 'a' has settings that are no subclass of handbone.plugins.Table",
+        "its loss 'a' has settings that are not a subclass of handbone.plugins.Table",
     ),
     "bad-default": (
         HEAD + "class S(Table):\n    size: int\n\n\n"

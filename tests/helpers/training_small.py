@@ -1,4 +1,4 @@
-"""A small network, small pictures and one training with everything switched on; run as a script by the kill test."""
+"""A small network, small images and one training with everything switched on; run as a script by the kill test."""
 
 import sys
 import time
@@ -76,7 +76,9 @@ class Squares:
 
 
 def small_network(model="small", size=32, **train):
-    return Network(size=size, model=Choice(name=model), train=Train(**{"workers": 0, "lr": 0.03, "batch": 2, **train}))
+    return Network(
+        size=size, model=Choice(name=model), train=Train(**{"workers": 0, "lr": 0.03, "batch_size": 2, **train})
+    )
 
 
 def fit_small(folder, network=None, *, train=None, seed=3, **changes):
@@ -98,10 +100,10 @@ def fit_small(folder, network=None, *, train=None, seed=3, **changes):
 
 EVERYTHING = {
     "epochs": 6,
-    "rise": [{"size": 64, "share": 0.34}],
+    "progressive_resizing": [{"size": 64, "share": 0.34}],
     "ema": 0.8,
-    "accumulate": 2,
-    "repeats": 2,
+    "accumulate_grad_batches": 2,
+    "samples_per_image": 2,
     "patience": 5,
     "encoder_lr_factor": 0.5,
 }

@@ -27,9 +27,9 @@ def write_run(folder, *, refiner=True):
     if refiner:
         settings = RefinerSettings().model_dump(mode="json")
         save(folder / "weights" / "refiner.safetensors", "refiner", seed=1, refiner=settings)
-    manifest = {"data": "phantom", "figures": {"all": {"coarse": 0.91, "merged": 0.93}}}
+    manifest = {"data": "synthetic", "metrics": {"all": {"coarse": 0.91, "merged": 0.93}}}
     (folder / "manifest.json").write_text(json.dumps(manifest))
-    (folder / "recipe.toml").write_text('name = "small"\n\n[data]\npath = "/home/someone/private/pictures"\n')
+    (folder / "recipe.toml").write_text('name = "small"\n\n[data]\npath = "/home/someone/private/images"\n')
     return folder
 
 

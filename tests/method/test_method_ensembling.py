@@ -170,27 +170,27 @@ def test_a_tie_of_decimal_weights_is_one_half():
 
 
 class Context:
-    """A run's pictures: two of each part, one of each without labels."""
+    """A run's images: two of each part, one of each without labels."""
 
-    parts = {
+    splits = {
         part: [SimpleNamespace(name=f"{part}-{n}", annotation="labels" if n else None) for n in (0, 1)]
         for part in ("train", "validation", "test")
     }
 
 
-def test_thresholds_are_fitted_on_validation_pictures_alone():
-    """On the pictures that a network has learned from every threshold looks good."""
+def test_thresholds_are_fitted_on_validation_images_alone():
+    """On the images that a network has learned from every threshold looks good."""
     run = object.__new__(RunMember)
     run.name, run.context, asked = "one", Context(), []
 
-    def probabilities(picture, size_hw):
-        asked.append(picture)
+    def probabilities(image, size_hw):
+        asked.append(image)
         values = np.zeros((COUNT, 1, 4), np.float32)
         values[:, 0] = (0.9, 0.6, 0.35, 0.0)
         return BoneProbabilities.from_dense(values)
 
     run.probabilities = probabilities
-    run.truth = lambda picture: BoneMasks.from_dense(np.full((COUNT, 1, 4), [True, True, True, False]))
+    run.ground_truth = lambda image: BoneMasks.from_dense(np.full((COUNT, 1, 4), [True, True, True, False]))
     assert run.validation() == ["validation-1"]
     thresholds, count = fit_thresholds([run], soft_mean)
     assert asked == ["validation-1"] and count == 1

@@ -1,70 +1,72 @@
-"""The calibrated gate: harm stays rare on pictures that it has not seen, and gains stay."""
+"""The calibrated gate: degradation stays rare on images that it has not seen, and gains stay."""
 
 import numpy as np
 import pytest
 
 from handbone.anatomy import CARPALS, COUNT, INDEX
 from handbone.method.calibration import gate, logistic
-from handbone.method.calibration.gate import Gate, Trial, verdict
-from handbone.method.evidence import Evidence
+from handbone.method.calibration.gate import CalibrationSample, Gate, accept
+from handbone.method.evidence import MergeEvidence
 from handbone.method.merge import Decision
 from handbone.recipe import schema
 
 LUNATE, PISIFORM = INDEX["Lunate"], INDEX["Pisiform"]
 
 
-def pictures(count, seed, *, worse=0.3):
+def images(count, seed, *, worse=0.3):
     """Refined carpals that gain, but lose where they disagree with the coarse mask, the pisiform more often."""
     rng = np.random.default_rng(seed)
     outcomes = []
-    for picture in range(count):
+    for image in range(count):
         for bone in CARPALS:
             bad = rng.random() < worse * (2 if bone == PISIFORM else 0.3)
             agreement = rng.beta(6, 4) if bad else rng.beta(60, 3)
             after = rng.beta(8, 4) if bad else rng.beta(60, 3)
             gain = rng.normal(-0.05, 0.02) if bad else rng.normal(0.02, 0.008)
             shift = rng.exponential(0.1 if bad else 0.02)
-            outcomes.append(Trial(picture, bone, Evidence(agreement, 1.0, shift, 0.9, after), gain))
+            outcomes.append(CalibrationSample(image, bone, MergeEvidence(agreement, 1.0, shift, 0.9, after), gain))
     return outcomes
 
 
-def test_harm_is_rare_and_gain_stays_on_pictures_that_were_not_calibrated_on():
-    fitted = Gate.fit(pictures(80, seed=0), 80)
-    fresh = pictures(300, seed=1)
-    used = [outcome for outcome in fresh if fitted.harm(outcome.bone, outcome.evidence) <= fitted.limit]
-    harmed = sum(outcome.gain < -gate.HARM for outcome in used)
-    assert harmed <= gate.RARE * 300 * COUNT
+def test_degradation_is_rare_and_gain_stays_on_images_that_were_not_calibrated_on():
+    fitted = Gate.fit(images(80, seed=0), 80)
+    fresh = images(300, seed=1)
+    used = [outcome for outcome in fresh if fitted.degradation(outcome.bone, outcome.evidence) <= fitted.threshold]
+    degraded = sum(outcome.gain < -gate.DEGRADATION for outcome in used)
+    assert degraded <= gate.RARE * 300 * COUNT
     best = sum(max(outcome.gain, 0) for outcome in fresh)
     assert sum(outcome.gain for outcome in used) > 0.8 * best
-    everything = sum(outcome.gain < -gate.HARM for outcome in fresh)
-    assert everything > 3 * max(harmed, 1)
+    everything = sum(outcome.gain < -gate.DEGRADATION for outcome in fresh)
+    assert everything > 3 * max(degraded, 1)
 
 
-def test_where_refining_always_harms_the_gate_stays_shut():
-    outcomes = [Trial(o.patient, o.bone, o.evidence, -0.1) for o in pictures(30, seed=2)]
+def test_where_refining_always_degrades_the_gate_stays_shut():
+    outcomes = [CalibrationSample(o.patient, o.bone, o.evidence, -0.1) for o in images(30, seed=2)]
     fitted = Gate.fit(outcomes, 30)
-    assert not any(fitted.harm(o.bone, o.evidence) <= fitted.limit for o in outcomes)
+    assert not any(fitted.degradation(o.bone, o.evidence) <= fitted.threshold for o in outcomes)
 
 
-def test_where_refining_never_harms_it_stays_open():
-    outcomes = [Trial(o.patient, o.bone, o.evidence, 0.02) for o in pictures(30, seed=3)]
+def test_where_refining_never_degrades_it_stays_open():
+    outcomes = [CalibrationSample(o.patient, o.bone, o.evidence, 0.02) for o in images(30, seed=3)]
     fitted = Gate.fit(outcomes, 30)
-    assert all(fitted.harm(o.bone, o.evidence) <= fitted.limit + 1e-6 for o in outcomes)
+    assert all(fitted.degradation(o.bone, o.evidence) <= fitted.threshold + 1e-6 for o in outcomes)
 
 
 def test_it_survives_json_and_says_the_chance():
-    fitted = Gate.fit(pictures(40, seed=4), 40)
+    fitted = Gate.fit(images(40, seed=4), 40)
     assert Gate.model_validate_json(fitted.model_dump_json()) == fitted
-    doubtful = Evidence(0.55, 1.1, 0.2, 0.9, 0.5)
-    used, reason, harm = verdict(PISIFORM, doubtful, schema.Merge(), fitted, may_add=True)
-    assert not used and harm > fitted.limit and "chance" in reason
-    used, reason, harm = verdict(LUNATE, Evidence(0.97, 1.0, 0.01, 0.9, 0.97), schema.Merge(), fitted, may_add=True)
-    assert used and reason == "credible" and harm <= fitted.limit
+    doubtful = MergeEvidence(0.55, 1.1, 0.2, 0.9, 0.5)
+    used, reason, degradation = accept(PISIFORM, doubtful, schema.Merge(), fitted, may_add=True)
+    assert not used and degradation > fitted.threshold and "probability" in reason
+    used, reason, degradation = accept(
+        LUNATE, MergeEvidence(0.97, 1.0, 0.01, 0.9, 0.97), schema.Merge(), fitted, may_add=True
+    )
+    assert used and reason == "credible" and degradation <= fitted.threshold
 
 
 def test_fixed_limits_hold_beside_it():
-    fitted = Gate.fit([Trial(o.patient, o.bone, o.evidence, 0.02) for o in pictures(30, seed=5)], 30)
-    used, reason, _ = verdict(LUNATE, Evidence(0.9, 3.0, 0.0, 0.9, 0.95), schema.Merge(), fitted, may_add=True)
+    fitted = Gate.fit([CalibrationSample(o.patient, o.bone, o.evidence, 0.02) for o in images(30, seed=5)], 30)
+    used, reason, _ = accept(LUNATE, MergeEvidence(0.9, 3.0, 0.0, 0.9, 0.95), schema.Merge(), fitted, may_add=True)
     assert not used and "area" in reason
 
 
@@ -73,37 +75,37 @@ def test_the_regression_finds_known_coefficients():
     table = rng.normal(0, 1, (20000, 2))
     happened = rng.random(20000) < 1 / (1 + np.exp(-(0.5 + 2 * table[:, 0] - table[:, 1])))
     assert logistic.fit(table, happened, 0.0) == pytest.approx((0.5, 2.0, -1.0), abs=0.08)
-    assert logistic.chance((0.0, 1.0), np.array([[0.0], [2.0]])) == pytest.approx([0.5, 0.8808], abs=1e-4)
+    assert logistic.probability((0.0, 1.0), np.array([[0.0], [2.0]])) == pytest.approx([0.5, 0.8808], abs=1e-4)
 
 
-def certain(limit, *, constant=-10.5):
-    """A gate that gives every mask the same chance of harm: 1 / (1 + exp(10.5)) = 2.75e-5."""
-    return Gate(coefficients=(constant, *[0.0] * (4 + COUNT)), limit=limit, pictures=50)
+def certain(threshold, *, intercept=-10.5):
+    """A gate that gives every mask the same probability of degradation: 1 / (1 + exp(10.5)) = 2.75e-5."""
+    return Gate(coefficients=(intercept, *[0.0] * (4 + COUNT)), threshold=threshold, images=50)
 
 
-CREDIBLE = Evidence(0.97, 1.0, 0.01, 0.9, 0.97)
+CREDIBLE = MergeEvidence(0.97, 1.0, 0.01, 0.9, 0.97)
 
 
 def test_chances_are_compared_as_they_are_not_as_they_are_shown():
-    used, reason, harm = verdict(LUNATE, CREDIBLE, schema.Merge(), certain(0.0), may_add=True)
-    assert not used and "chance 2.8e-05 > 0" in reason
-    assert harm == pytest.approx(1 / (1 + np.exp(10.5)), rel=1e-6)
-    assert verdict(LUNATE, CREDIBLE, schema.Merge(), certain(harm), may_add=True)[0]
-    assert not verdict(LUNATE, CREDIBLE, schema.Merge(), certain(np.nextafter(harm, 0)), may_add=True)[0]
+    used, reason, degradation = accept(LUNATE, CREDIBLE, schema.Merge(), certain(0.0), may_add=True)
+    assert not used and "probability 2.8e-05 > 0" in reason
+    assert degradation == pytest.approx(1 / (1 + np.exp(10.5)), rel=1e-6)
+    assert accept(LUNATE, CREDIBLE, schema.Merge(), certain(degradation), may_add=True)[0]
+    assert not accept(LUNATE, CREDIBLE, schema.Merge(), certain(np.nextafter(degradation, 0)), may_add=True)[0]
 
 
 def test_a_record_shows_the_chance_with_four_digits():
-    decision = Decision("Lunate", True, "credible", CREDIBLE, harm=0.01234567)
-    assert decision.to_json()["harm"] == 0.0123
-    assert Decision("Lunate", True, "credible", CREDIBLE).to_json()["harm"] is None
+    decision = Decision("Lunate", True, "credible", CREDIBLE, degradation=0.01234567)
+    assert decision.to_json()["degradation"] == 0.0123
+    assert Decision("Lunate", True, "credible", CREDIBLE).to_json()["degradation"] is None
 
 
-def test_the_limit_that_was_found_lets_its_own_trial_pass():
-    """A limit that is rounded down shuts out the very mask whose chance it is."""
+def test_the_threshold_that_was_found_lets_its_own_sample_pass():
+    """A threshold that is rounded down shuts out the very mask whose probability it is."""
     for seed in range(8):
-        outcomes = pictures(40, seed=seed)
+        outcomes = images(40, seed=seed)
         table = np.array([gate.features(o.bone, o.evidence) for o in outcomes])
-        assert Gate.fit(outcomes, 40).limit in out_of_fold(table, outcomes)
+        assert Gate.fit(outcomes, 40).threshold in out_of_fold(table, outcomes)
 
 
 def _ridge(table):
@@ -112,61 +114,61 @@ def _ridge(table):
 
 
 def out_of_fold(table, outcomes):
-    """Chances of each fifth of the pictures, from the other four."""
-    harmed = np.array([o.gain < -gate.HARM for o in outcomes])
+    """Chances of each fifth of the images, from the other four."""
+    degraded = np.array([o.gain < -gate.DEGRADATION for o in outcomes])
     fold = np.array([o.patient % 5 for o in outcomes])
     return np.concatenate(
         [
-            logistic.chance(logistic.fit(table[fold != k], harmed[fold != k], _ridge(table)), table[fold == k])
+            logistic.probability(logistic.fit(table[fold != k], degraded[fold != k], _ridge(table)), table[fold == k])
             for k in range(5)
         ]
     )
 
 
 def with_gains(gain_of, count=40, seed=11):
-    return [Trial(o.patient, o.bone, o.evidence, gain_of(o)) for o in pictures(count, seed=seed)]
+    return [CalibrationSample(o.patient, o.bone, o.evidence, gain_of(o)) for o in images(count, seed=seed)]
 
 
-def test_a_small_loss_is_no_harm_and_a_larger_one_is():
-    """What falls by less than 0.005 Dice is not seen by an eye; a gate that calls it harm stays shut."""
+def test_a_small_loss_is_no_degradation_and_a_larger_one_is():
+    """What falls by less than 0.005 Dice is not seen by an eye; a gate that calls it degradation stays shut."""
     small = Gate.fit(with_gains(lambda o: 0.02 if o.gain > 0 else -0.004), 40)
-    assert small.harmed == 0
+    assert small.degraded == 0
     outcomes = with_gains(lambda o: 0.02)
-    assert all(small.harm(o.bone, o.evidence) <= small.limit + 1e-6 for o in outcomes)
+    assert all(small.degradation(o.bone, o.evidence) <= small.threshold + 1e-6 for o in outcomes)
     large = Gate.fit(with_gains(lambda o: 0.02 if o.gain > 0 else -0.006), 40)
-    assert not all(large.harm(o.bone, o.evidence) <= large.limit + 1e-6 for o in outcomes)
+    assert not all(large.degradation(o.bone, o.evidence) <= large.threshold + 1e-6 for o in outcomes)
 
 
-def test_less_harm_is_allowed_on_the_pictures_at_hand_than_on_those_to_come():
-    """Six tenths of the half percent: harm is drawn at random, so that the limit is always reached."""
+def test_less_degradation_is_allowed_on_the_images_at_hand_than_on_those_to_come():
+    """Six tenths of the half percent: degradation is drawn at random, so that the threshold is always reached."""
     rng = np.random.default_rng(0)
     outcomes = with_gains(lambda o: -0.01 if rng.random() < 0.05 else 0.02, count=100)
-    harmed = sum(o.gain < 0 for o in outcomes)
+    degraded = sum(o.gain < 0 for o in outcomes)
     allowed = 0.6 * 0.005 * 100 * COUNT
-    assert harmed > 2 * allowed
-    assert 0.002 < harmed_below_the_limit(outcomes, 100) <= 0.6 * 0.005
+    assert degraded > 2 * allowed
+    assert 0.002 < degraded_below_the_threshold(outcomes, 100) <= 0.6 * 0.005
 
 
-def harmed_below_the_limit(outcomes, count):
-    """Share of all (picture, bone) pairs that are harmed on the rows by which the limit was chosen."""
+def degraded_below_the_threshold(outcomes, count):
+    """Share of all (image, bone) pairs that are degraded on the rows by which the threshold was chosen."""
     table = np.array([gate.features(o.bone, o.evidence) for o in outcomes])
     order = np.argsort([o.patient % 5 for o in outcomes], kind="stable")
-    lost = np.array([outcomes[row].gain < -gate.HARM for row in order])
-    used = out_of_fold(table, outcomes) <= Gate.fit(outcomes, count).limit
+    lost = np.array([outcomes[row].gain < -gate.DEGRADATION for row in order])
+    used = out_of_fold(table, outcomes) <= Gate.fit(outcomes, count).threshold
     return float((lost & used).sum() / (count * COUNT))
 
 
 def test_what_the_gate_is_said_to_bring_is_not_read_off_the_rows_that_chose_its_limit():
-    """Where nothing can be learned, a limit chosen on some rows looks better there than on the next ones."""
+    """Where nothing can be learned, a threshold chosen on some rows looks better there than on the next ones."""
     chosen, told = [], []
     for seed in range(12):
         rng = np.random.default_rng(seed)
         outcomes = [
-            Trial(o.patient, o.bone, o.evidence, -0.05 if rng.random() < 0.1 else 0.02)
-            for o in pictures(30, seed=seed, worse=0.0)
+            CalibrationSample(o.patient, o.bone, o.evidence, -0.05 if rng.random() < 0.1 else 0.02)
+            for o in images(30, seed=seed, worse=0.0)
         ]
-        chosen.append(harmed_below_the_limit(outcomes, 30))
-        told.append(Gate.fit(outcomes, 30).harmed)
+        chosen.append(degraded_below_the_threshold(outcomes, 30))
+        told.append(Gate.fit(outcomes, 30).degraded)
     assert max(chosen) <= 0.6 * 0.005 < max(told)
     assert np.mean(told) > 1.4 * np.mean(chosen)
 
@@ -179,29 +181,29 @@ def test_both_hands_of_a_patient_are_left_out_together():
         assert not set(patients[left]) & set(patients[kept]) and (left ^ kept).all()
 
 
-def test_the_gate_is_judged_on_pictures_that_it_was_not_fitted_on():
-    """Every picture has harm of its own, known by a mark that no other picture has: nothing can be learned from it."""
+def test_the_gate_is_judged_on_images_that_it_was_not_fitted_on():
+    """Every image has a degradation of its own, with a mark that no other image has: nothing can be learned from it."""
     rng = np.random.default_rng(1)
     outcomes = []
-    for picture in range(40):
+    for image in range(40):
         sign = rng.choice([-1, 1])
         for bone in CARPALS:
             side = rng.choice([-1, 1])
-            evidence = Evidence(0.9, float(np.exp(side * 0.5)), 0.1, 0.9, 0.9 if side == sign else 0.7)
-            outcomes.append(Trial(picture, bone, evidence, rng.choice([-0.05, 0.02])))
+            evidence = MergeEvidence(0.9, float(np.exp(side * 0.5)), 0.1, 0.9, 0.9 if side == sign else 0.7)
+            outcomes.append(CalibrationSample(image, bone, evidence, rng.choice([-0.05, 0.02])))
     fitted = Gate.fit(outcomes, 40)
     table = np.array([gate.features(o.bone, o.evidence) for o in outcomes])
-    harmed = np.array([o.gain < -gate.HARM for o in outcomes])
-    seen = logistic.chance(logistic.fit(table, harmed, _ridge(table)), table)
-    assert fitted.limit not in seen, "a chance of the fit to all pictures would be one that knows them"
+    degraded = np.array([o.gain < -gate.DEGRADATION for o in outcomes])
+    seen = logistic.probability(logistic.fit(table, degraded, _ridge(table)), table)
+    assert fitted.threshold not in seen, "a probability of the fit to all images would be one that knows them"
 
 
-def test_all_masks_of_a_picture_are_left_out_together():
-    """Bones of a picture fail together: each of five fits leaves out six whole pictures of thirty."""
+def test_all_masks_of_an_image_are_left_out_together():
+    """Bones of an image fail together: each of five fits leaves out six whole images of thirty."""
     outcomes = []
-    for picture in range(30):
-        gain = -0.1 if picture % 2 else 0.09
-        outcomes += [Trial(picture, bone, Evidence(0.9, 1.0, 0.1, 0.9, 0.9), gain) for bone in CARPALS]
+    for image in range(30):
+        gain = -0.1 if image % 2 else 0.09
+        outcomes += [CalibrationSample(image, bone, MergeEvidence(0.9, 1.0, 0.1, 0.9, 0.9), gain) for bone in CARPALS]
     counted = []
     fit = logistic.fit
 
@@ -213,7 +215,7 @@ def test_all_masks_of_a_picture_are_left_out_together():
     with patch.context() as patched:
         patched.setattr(gate.logistic, "fit", fitted)
         Gate.fit(outcomes, 30)
-    per_picture = len(CARPALS)
-    assert all(rows % per_picture == 0 for rows in counted) and max(counted) == 30 * per_picture
-    assert counted.count(24 * per_picture) == 10, "five for the limit, five for what the gate brings"
-    assert min(counted) >= 19 * per_picture, "a limit within a fold comes from fits without a fifth of its pictures"
+    per_image = len(CARPALS)
+    assert all(rows % per_image == 0 for rows in counted) and max(counted) == 30 * per_image
+    assert counted.count(24 * per_image) == 10, "five for the threshold, five for what the gate brings"
+    assert min(counted) >= 19 * per_image, "a threshold within a fold comes from fits without a fifth of its images"

@@ -11,7 +11,7 @@ from handbone.method.confidence import confidence_of
 from handbone.method.hands import claimed, hand_found, weigh_hand
 from handbone.method.locate import Location
 from handbone.method.quality_control import flags
-from handbone.method.two_stage import Outcome
+from handbone.method.two_stage import MethodResult
 
 SIZE = 512
 HAND = {"unit": 110.0, "at": np.array([256.0, 330.0])}
@@ -87,7 +87,7 @@ def test_a_bone_where_this_hand_cannot_have_it_is_not_claimed():
     assert hand.found and hand.outliers == ("Ulna",)
     left = claimed(bones, hand).threshold(0.5).present()
     assert not left[INDEX["Ulna"]] and left.sum() == COUNT - 1
-    outcome = Outcome(bones, claimed(bones, hand), hand=hand)
+    outcome = MethodResult(bones, claimed(bones, hand), hand=hand)
     masks = outcome.final.threshold(0.5)
     said = [flag for flag in flags(outcome, masks) if "Ulna" in flag.bones]
     assert [flag.rule for flag in said] == ["not-of-this-hand"]
@@ -114,7 +114,7 @@ def test_a_bone_is_as_sure_as_its_hand_is(calibrated):
     hand = weigh_hand(bones, 0.5, at(0.0))
     assert 0.5 < hand.probability < 0.99
     presence = np.full(COUNT, 0.9) if calibrated else None
-    outcome = Outcome(bones, bones, hand=hand, presence=presence)
+    outcome = MethodResult(bones, bones, hand=hand, presence=presence)
     masks = bones.threshold(0.5)
     values = confidence_of(outcome, masks)
     assert set(values) == {NAMES[bone] for bone in np.flatnonzero(masks.present())}
@@ -124,7 +124,7 @@ def test_a_bone_is_as_sure_as_its_hand_is(calibrated):
 def test_without_a_hand_that_is_all_that_is_said():
     bones = seen(scattered(9))
     hand = weigh_hand(bones, 0.5, at(0.2))
-    outcome = Outcome(bones, claimed(bones, hand), hand=hand, location=at(0.2))
+    outcome = MethodResult(bones, claimed(bones, hand), hand=hand, location=at(0.2))
     [flag] = flags(outcome, outcome.final.threshold(0.5))
     assert flag.rule == "no-hand" and not flag.bones
     assert confidence_of(outcome, outcome.final.threshold(0.5)) == {}

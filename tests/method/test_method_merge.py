@@ -32,7 +32,7 @@ def merged_with(refined, coarse=None, bones=(LUNATE,), frame=WINDOW, settings=GA
     return coarse, merge(coarse, probabilities(refined), frame, settings, bones=bones)
 
 
-def test_a_credible_mask_replaces_the_coarse_one_inside_the_window_only():
+def test_a_credible_mask_replaces_the_coarse_one_inside_the_roi_only():
     coarse, merged = merged_with({LUNATE: (102, 100, 15, 1.0), RADIUS: (90, 130, 20, 1.0)})
     (decision,) = merged.decisions
     assert decision.bone == "Lunate" and decision.used and decision.evidence.agreement > 0.9
@@ -83,7 +83,7 @@ def test_overlaps_between_bones_survive():
     assert np.count_nonzero(masks.mask(LUNATE) & masks.mask(CAPITATE)) > 400
 
 
-def test_the_paste_fades_without_a_step_across_the_windows_edge():
+def test_the_paste_fades_without_a_step_across_the_rois_edge():
     coarse = probabilities({RADIUS: (100, 100, 90, 0.6)})
     _, merged = merged_with({RADIUS: (100, 100, 90, 1.0)}, coarse, bones=(RADIUS,), settings=schema.Merge(feather=0.25))
     row = merged.probabilities.dense()[RADIUS, 100, 15:185]
@@ -104,7 +104,7 @@ def test_the_weight_is_one_inside_and_zero_at_the_edge(degrees):
     assert dense.sum() == pytest.approx(80 * 80 * 0.81, rel=0.03)
 
 
-def test_a_window_off_the_pictures_edge():
+def test_a_roi_off_the_images_edge():
     coarse = probabilities({LUNATE: (190, 190, 15, 0.9)})
     _, merged = merged_with({LUNATE: (189, 190, 15, 1.0)}, coarse, frame=Frame.around((195, 195), 120, 60))
     assert merged.decisions[0].used
@@ -114,11 +114,11 @@ def test_a_window_off_the_pictures_edge():
     assert not merged.decisions[0].used and np.array_equal(merged.probabilities.dense(), coarse.dense())
 
 
-def test_masks_are_compared_where_the_window_has_its_say_and_nowhere_else():
-    """Towards its edge the window fades: what the refiner sees there is hardly used, and must not decide."""
+def test_masks_are_compared_where_the_roi_has_its_say_and_nowhere_else():
+    """Towards its edge the ROI fades: what the refiner sees there is hardly used, and must not decide."""
     settings = schema.Merge(feather=0.3)
     coarse = probabilities({LUNATE: (100, 100, 15, 0.9)})
-    # The window reaches from 40 to 160; it has less than half a say outside of 58 to 142.
+    # The ROI reaches from 40 to 160; it has less than half a say outside of 58 to 142.
     for x, seen in ((53, False), (147, False), (64, True), (136, True)):
         refined = probabilities({LUNATE: (100, 100, 15, 1.0)}).dense()
         refined[LUNATE, 96:105, x - 2 : x + 3] = 1.0

@@ -3,14 +3,14 @@
 import numpy as np
 import pytest
 import torch
-from stages_hands import DiscReader, disc_picture, hand_points
+from stages_hands import DiscReader, disc_image, hand_points
 
 from handbone.anatomy import CARPALS, COUNT, INDEX, NAMES
 from handbone.core.bone_probabilities import BoneProbabilities
 from handbone.core.errors import HandboneError
 from handbone.method.calibration.gate import Gate
 from handbone.method.prompt import PromptSettings, PromptStage, predict_prompted
-from handbone.method.roi_placement import wrist_frame
+from handbone.method.roi_placement import place_roi
 from handbone.method.settings import RefinerSettings
 from handbone.method.two_stage import Stage, TwoStage
 from handbone.recipe import schema
@@ -19,10 +19,10 @@ from handbone.recipe.schema import Choice
 CAPITATE, LUNATE = INDEX["Capitate"], INDEX["Lunate"]
 
 
-def picture():
+def radiograph():
     points = hand_points(unit=260.0, at=np.array([520.0, 900.0]), noise=0.0, degrees=10.0)
     points[INDEX["Pisiform"]] += 0.3 * (points[INDEX["Pisiform"]] - points[CAPITATE])
-    return disc_picture(points, (1300, 1100), 9)
+    return disc_image(points, (1300, 1100), 9)
 
 
 class Oracle:
@@ -69,33 +69,33 @@ def current(image, misses=()):
     return TwoStage(Stage(DiscReader(shrinks=2, misses=misses), 1024)).predict(image).coarse
 
 
-def test_the_window_is_embedded_once_and_masks_come_back_in_the_pictures_pixels():
-    image, truth = picture()
+def test_the_roi_is_embedded_once_and_masks_come_back_in_the_images_pixels():
+    image, ground_truth = radiograph()
     before = current(image)
-    frame = wrist_frame(before.threshold(), schema.Crop(), 512).frame
+    frame = place_roi(before.threshold(), schema.Roi(), 512).frame
     oracle = Oracle()
     prompted = predict_prompted(oracle, image, frame, before, bones=range(COUNT), settings=settings())
     assert oracle.embedded == 1 and sum(map(len, oracle.asked)) == len(prompted.answers) > 8
     assert max(map(len, oracle.asked)) == 8
     after = prompted.probabilities.threshold()
     for bone in CARPALS:
-        assert dice(after, truth, bone) > max(0.85, dice(before.threshold(), truth, bone) + 0.1)
+        assert dice(after, ground_truth, bone) > max(0.85, dice(before.threshold(), ground_truth, bone) + 0.1)
     answer = next(a for a in prompted.answers if a.bone == "Capitate")
     assert answer.candidate == 0 and answer.predicted_iou == pytest.approx(0.7) and 0.3 < answer.agreement < 0.9
 
 
 def test_the_networks_own_estimate_alone_would_take_the_whole_grid():
-    image, _ = picture()
+    image, _ = radiograph()
     before = current(image)
-    frame = wrist_frame(before.threshold(), schema.Crop(), 512).frame
+    frame = place_roi(before.threshold(), schema.Roi(), 512).frame
     prompted = predict_prompted(Oracle(), image, frame, before, bones=[CAPITATE], settings=settings(iou_weight=1.0))
     assert prompted.answers[0].candidate == 1
 
 
 def test_bones_without_a_mask_are_not_asked_for_and_nothing_is_embedded_for_nothing():
-    image, _ = picture()
+    image, _ = radiograph()
     before = current(image, misses=(CAPITATE,))
-    frame = wrist_frame(before.threshold(), schema.Crop(), 512).frame
+    frame = place_roi(before.threshold(), schema.Roi(), 512).frame
     prompted = predict_prompted(Oracle(), image, frame, before, bones=CARPALS, settings=settings())
     assert {a.bone for a in prompted.answers} == {NAMES[bone] for bone in CARPALS if bone != CAPITATE}
     assert not prompted.probabilities.threshold().present()[CAPITATE]
@@ -106,7 +106,7 @@ def test_bones_without_a_mask_are_not_asked_for_and_nothing_is_embedded_for_noth
 
 
 def test_as_a_third_stage_it_changes_its_own_bones_and_says_so_apart_from_the_refiner():
-    image, truth = picture()
+    image, ground_truth = radiograph()
     stages = Stage(DiscReader(shrinks=1), 1024), Stage(DiscReader(shrinks=1), 512)
     method = TwoStage(*stages, RefinerSettings(), prompts=stage(Oracle(), bones=("Capitate", "Lunate")))
     outcome = method.predict(image)
@@ -115,26 +115,26 @@ def test_as_a_third_stage_it_changes_its_own_bones_and_says_so_apart_from_the_re
     assert all(d.used for d in outcome.prompt_decisions)
     assert [d.bone for d in outcome.decisions] == [NAMES[bone] for bone in CARPALS]
     assert outcome.frames == plain.frames
-    assert list(outcome.seconds) == ["coarse", "crop", "refine", "merge", "prompt"]
+    assert list(outcome.seconds) == ["coarse", "roi", "refine", "merge", "prompt"]
     final, before = outcome.final.threshold(), plain.final.threshold()
     for bone in range(COUNT):
         if bone in (CAPITATE, LUNATE):
-            assert dice(final, truth, bone) > dice(before, truth, bone)
+            assert dice(final, ground_truth, bone) > dice(before, ground_truth, bone)
         else:
             assert np.array_equal(final.crops[bone], before.crops[bone])
 
 
-def test_without_a_refiner_it_finds_its_own_window():
-    image, truth = picture()
+def test_without_a_refiner_it_finds_its_own_roi():
+    image, ground_truth = radiograph()
     outcome = TwoStage(Stage(DiscReader(shrinks=1), 1024), prompts=stage(Oracle())).predict(image)
     assert (
         outcome.frames["prompt"].fallback == "none" and outcome.decisions == [] and len(outcome.prompt_decisions) == 8
     )
-    assert dice(outcome.final.threshold(), truth, CAPITATE) > 0.85
+    assert dice(outcome.final.threshold(), ground_truth, CAPITATE) > 0.85
 
 
 def test_the_gate_refuses_nonsense():
-    image, _ = picture()
+    image, _ = radiograph()
     outcome = TwoStage(Stage(DiscReader(), 1024), prompts=stage(Oracle(nonsense=True), iou_weight=1.0)).predict(image)
     assert outcome.final == outcome.coarse
     assert [d.used for d in outcome.prompt_decisions] == [False] * 8
@@ -144,18 +144,18 @@ def test_the_gate_refuses_nonsense():
 
 
 def test_an_answer_has_to_agree_more_than_a_refined_mask():
-    image, _ = picture()
+    image, _ = radiograph()
     outcome = TwoStage(Stage(DiscReader(shrinks=1), 1024), prompts=stage(Oracle(), min_agreement=0.97)).predict(image)
     assert not any(d.used for d in outcome.prompt_decisions)
     assert "agrees too little" in outcome.prompt_decisions[0].reason and "< 0.97" in outcome.prompt_decisions[0].reason
 
 
 def test_the_calibrated_gate_decides_beside_the_limits():
-    image, _ = picture()
-    everything_harms = Gate(coefficients=(9.0,) + (0.0,) * (4 + COUNT), limit=0.5, pictures=10)
-    nothing_harms = everything_harms.model_copy(update={"coefficients": (-9.0,) + (0.0,) * (4 + COUNT)})
+    image, _ = radiograph()
+    everything_degrades = Gate(coefficients=(9.0,) + (0.0,) * (4 + COUNT), threshold=0.5, images=10)
+    nothing_degrades = everything_degrades.model_copy(update={"coefficients": (-9.0,) + (0.0,) * (4 + COUNT)})
     used = {}
-    for name, gate in (("shut", everything_harms), ("open", nothing_harms), ("limits", None)):
+    for name, gate in (("shut", everything_degrades), ("open", nothing_degrades), ("limits", None)):
         prompts = PromptStage(Oracle(), PromptSettings(prompt=settings(min_agreement=0.5), gate=gate))
         outcome = TwoStage(Stage(DiscReader(shrinks=1), 1024), prompts=prompts).predict(image)
         used[name] = [d.used for d in outcome.prompt_decisions]
@@ -164,6 +164,6 @@ def test_the_calibrated_gate_decides_beside_the_limits():
 
 def test_settings_survive_json():
     made = schema.Prompt(prompter=Choice(name="segment_anything", checkpoint="a.pth"), bones=("thumb",), tune={})
-    recipe = schema.Recipe(name="x", prompt=made, crop=schema.Crop(window=700))
+    recipe = schema.Recipe(name="x", prompt=made, roi=schema.Roi(size_px=700))
     kept = PromptSettings.from_recipe(recipe, "id")
     assert PromptSettings.model_validate(kept.model_dump(mode="json", by_alias=True)) == kept

@@ -11,7 +11,7 @@ from handbone.anatomy import CARPALS, COUNT, INDEX
 from handbone.core.bone_masks import BoneMasks
 from handbone.core.bone_probabilities import BoneProbabilities
 from handbone.core.frame import Frame
-from handbone.method.perturb import spoil
+from handbone.method.perturb import perturb
 from handbone.method.prompt_inputs import ask, core_points, points_beside, seen_on_grid
 from handbone.recipe import schema
 from handbone.recipe.schema import Choice
@@ -133,29 +133,29 @@ def test_a_grid_sees_what_the_whole_warped_plane_shows(degrees, mirrored):
         seen = seen_on_grid(current, frame)
         assert seen.size_hw == (size, size)
         whole = np.stack([frame.warp(plane) for plane in current.dense()])
-        # Area averaging of a cut-out and of the whole picture lay their pixels differently.
+        # Area averaging of a cut-out and of the whole image lay their pixels differently.
         assert seen.dense() == pytest.approx(whole, abs=0.03 if side < 2 * size else 0.25)
 
 
 def test_spoilt_masks_are_as_wrong_as_coarse_ones():
-    truth = discs(Capitate=(48, 40, 15), Lunate=(30, 70, 12), Hamate=(90, 40, 14))
-    masks, dices = truth.threshold(), []
+    ground_truth = discs(Capitate=(48, 40, 15), Lunate=(30, 70, 12), Hamate=(90, 40, 14))
+    masks, dices = ground_truth.threshold(), []
     for seed in range(30):
-        spoilt = spoil(truth, np.random.default_rng(seed)).threshold()
-        assert set(np.flatnonzero(spoilt.present())) <= {CAPITATE, LUNATE, HAMATE}
+        perturbed = perturb(ground_truth, np.random.default_rng(seed)).threshold()
+        assert set(np.flatnonzero(perturbed.present())) <= {CAPITATE, LUNATE, HAMATE}
         for bone in (CAPITATE, LUNATE):
-            a, b = masks.mask(bone), spoilt.mask(bone)
+            a, b = masks.mask(bone), perturbed.mask(bone)
             dices.append(2 * (a & b).sum() / (a.sum() + b.sum()))
     assert 0.9 < np.mean(dices) < 0.97 and min(dices) > 0.7
-    again = [spoil(truth, np.random.default_rng(3)) for _ in range(2)]
+    again = [perturb(ground_truth, np.random.default_rng(3)) for _ in range(2)]
     assert again[0] == again[1]
 
 
 def test_without_strength_masks_are_only_softened():
-    truth = discs(Capitate=(48, 40, 15), Hamate=(95, 40, 20))
-    soft = spoil(truth, np.random.default_rng(0), 0.0)
+    ground_truth = discs(Capitate=(48, 40, 15), Hamate=(95, 40, 20))
+    soft = perturb(ground_truth, np.random.default_rng(0), 0.0)
     for bone in (CAPITATE, HAMATE):
-        assert np.array_equal(soft.threshold().mask(bone), truth.threshold().mask(bone))
+        assert np.array_equal(soft.threshold().mask(bone), ground_truth.threshold().mask(bone))
     assert len(np.unique(soft.crops[CAPITATE])) > 10
     full = BoneProbabilities.from_dense(np.ones((COUNT, 32, 32)))
-    assert spoil(full, np.random.default_rng(0)).threshold() == BoneMasks.from_dense(np.ones((COUNT, 32, 32)))
+    assert perturb(full, np.random.default_rng(0)).threshold() == BoneMasks.from_dense(np.ones((COUNT, 32, 32)))

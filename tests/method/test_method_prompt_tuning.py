@@ -8,9 +8,9 @@ from prompters_small import SIZE, write_checkpoint
 from handbone.anatomy import INDEX, NAMES
 from handbone.core.errors import HandboneError
 from handbone.core.frame import Frame
-from handbone.data.grid_dataset import LabelledPicture
+from handbone.data.grid_dataset import LabelledImage
 from handbone.method.prompt import PROMPTER_FILE, PromptSettings, PromptStage
-from handbone.method.prompt_embeddings import EmbeddingCache, embed_windows
+from handbone.method.prompt_embeddings import EmbeddingCache, embed_rois
 from handbone.method.prompt_tuning import Tuning
 from handbone.method.refine import RefineDataset
 from handbone.networks.prompters import build_prompter, choose
@@ -28,62 +28,62 @@ def checkpoint(tmp_path):
     return tmp_path / "small.pth"
 
 
-def picture(number):
+def image(number):
     """Two bright squares on black."""
     x, y = 30 + 10 * number, 40
     corners = np.array([[0, 0], [40, 0], [40, 40], [0, 40]], np.float32)
     image = np.zeros((200, 200), np.uint8)
     image[y : y + 41, x : x + 41] = image[y + 60 : y + 101, x : x + 41] = 220
-    rings = {INDEX["Capitate"]: [corners + np.float32([x, y])], INDEX["Lunate"]: [corners + np.float32([x, y + 60])]}
-    return LabelledPicture(f"{number}.png", lambda: image, (200, 200), rings)
+    polygons = {INDEX["Capitate"]: [corners + np.float32([x, y])], INDEX["Lunate"]: [corners + np.float32([x, y + 60])]}
+    return LabelledImage(f"{number}.png", lambda: image, (200, 200), polygons)
 
 
-def windows(prompter, folder, count=4):
+def rois(prompter, folder, count=4):
     data = RefineDataset(
-        [picture(0), picture(1)], lambda _: Frame.around((90, 95), 190, SIZE), size=SIZE, jitter=1.0, seed=3
+        [image(0), image(1)], lambda _: Frame.around((90, 95), 190, SIZE), size=SIZE, jitter=1.0, seed=3
     )
-    return embed_windows(data, count, prompter, EmbeddingCache(folder), "windows")
+    return embed_rois(data, count, prompter, EmbeddingCache(folder), "rois")
 
 
 def prompt(checkpoint, **tune):
     return schema.Prompt(
-        prompter=choose(str(checkpoint)), bones=BONES, tune=schema.Tune(**{"lr": 2e-3, "batch": 2, **tune})
+        prompter=choose(str(checkpoint)), bones=BONES, tune=schema.Tune(**{"lr": 2e-3, "batch_size": 2, **tune})
     )
 
 
 def run(checkpoint, folder, **tune):
     prompter, settings = build_prompter(choose(str(checkpoint))), prompt(checkpoint, **tune)
-    made = windows(prompter, folder / "cache")
+    made = rois(prompter, folder / "cache")
     stage = PromptStage(prompter, PromptSettings(prompt=settings, encoder_id=prompter.encoder_id))
     (folder / "part").mkdir(exist_ok=True)
-    return Tuning(prompter, settings, 7).run(made, made[:2], folder / "part", stage.save)
+    return Tuning(prompter, settings, 7).run(made, made[:2], folder / "split", stage.save)
 
 
 def test_a_tuned_decoder_answers_better_than_before(checkpoint, tmp_path):
     prompter = build_prompter(choose(str(checkpoint)))
-    made = windows(prompter, tmp_path / "cache")
+    made = rois(prompter, tmp_path / "cache")
     tuning = Tuning(prompter, prompt(checkpoint), 7)
-    before = float(tuning.window_loss(made[0], (0, 0, 0)).detach())
+    before = float(tuning.roi_loss(made[0], (0, 0, 0)).detach())
     summary = run(checkpoint, tmp_path, epochs=40, lr=5e-3)
-    tuned = PromptStage.from_path(tmp_path / "part" / "weights.safetensors")
-    after = float(Tuning(tuned.prompter, prompt(checkpoint), 7).window_loss(made[0], (0, 0, 0)).detach())
+    tuned = PromptStage.from_path(tmp_path / "split" / "weights.safetensors")
+    after = float(Tuning(tuned.prompter, prompt(checkpoint), 7).roi_loss(made[0], (0, 0, 0)).detach())
     assert after < 0.8 * before
     assert summary["val_dice"] > summary["val_dice_before"] + 0.1
     assert 0.85 < summary["val_dice_masks"] < 1
-    rows = (tmp_path / "part" / "history.csv").read_text().splitlines()
+    rows = (tmp_path / "split" / "history.csv").read_text().splitlines()
     assert len(rows) == 41 and rows[0] == "epoch,train_loss,val_dice,lr,seconds,size"
     for name, value in tuned.prompter.encoder.state_dict().items():
         assert torch.equal(value, prompter.encoder.state_dict()[name])
 
 
-def test_windows_are_embedded_once_and_found_again(checkpoint, tmp_path, monkeypatch):
+def test_rois_are_embedded_once_and_found_again(checkpoint, tmp_path, monkeypatch):
     prompter = build_prompter(choose(str(checkpoint)))
-    first = windows(prompter, tmp_path / "cache")
-    assert len({window.embedding for window in first}) == 4 and np.load(first[0].embedding).dtype == np.float16
-    assert first[0].truth.size_hw == (prompter.mask_size,) * 2
-    assert [NAMES[b] for b in np.flatnonzero(first[0].truth.threshold().present())] == ["Capitate", "Lunate"]
+    first = rois(prompter, tmp_path / "cache")
+    assert len({roi.embedding for roi in first}) == 4 and np.load(first[0].embedding).dtype == np.float16
+    assert first[0].ground_truth.size_hw == (prompter.mask_size,) * 2
+    assert [NAMES[b] for b in np.flatnonzero(first[0].ground_truth.threshold().present())] == ["Capitate", "Lunate"]
     monkeypatch.setattr(type(prompter), "embed", lambda *_: pytest.fail("embedded again"))
-    assert [w.embedding for w in windows(prompter, tmp_path / "cache")] == [w.embedding for w in first]
+    assert [w.embedding for w in rois(prompter, tmp_path / "cache")] == [w.embedding for w in first]
 
 
 def test_an_interrupted_tuning_goes_on_and_ends_like_one_that_was_not(checkpoint, tmp_path, monkeypatch):
@@ -102,18 +102,18 @@ def test_an_interrupted_tuning_goes_on_and_ends_like_one_that_was_not(checkpoint
         patch.setattr(Tuning, "_epoch", stops)
         run(checkpoint, broken, epochs=3)
     run(checkpoint, broken, epochs=3)
-    ends = [torch.load(f / "part" / "last.ckpt", weights_only=True)["decoder"] for f in (straight, broken)]
+    ends = [torch.load(f / "split" / "last.ckpt", weights_only=True)["decoder"] for f in (straight, broken)]
     assert all(torch.equal(ends[0][name], ends[1][name]) for name in ends[0])
 
 
 def test_a_tuning_that_only_spoils_keeps_the_decoder_as_it_came(checkpoint, tmp_path):
     run(checkpoint, tmp_path, epochs=8)
-    tuned = PromptStage.from_path(tmp_path / "part" / "weights.safetensors")
+    tuned = PromptStage.from_path(tmp_path / "split" / "weights.safetensors")
     better = tmp_path / "better"
     better.mkdir()
-    made = windows(tuned.prompter, tmp_path / "cache")
+    made = rois(tuned.prompter, tmp_path / "cache")
     before = {name: value.clone() for name, value in tuned.prompter.decoder.state_dict().items()}
-    wild = Tuning(tuned.prompter, prompt(checkpoint, lr=5.0, epochs=1, clip=False), 7)
+    wild = Tuning(tuned.prompter, prompt(checkpoint, lr=5.0, epochs=1, gradient_clip_norm=False), 7)
     summary = wild.run(made, made[:2], better, tuned.save)
     assert summary["epoch"] == 0 and summary["val_dice"] == summary["val_dice_before"]
     kept = PromptStage.from_path(better / "weights.safetensors").prompter.decoder.state_dict()
@@ -122,7 +122,7 @@ def test_a_tuning_that_only_spoils_keeps_the_decoder_as_it_came(checkpoint, tmp_
 
 def test_saved_stages_come_back_and_other_encoders_are_refused(checkpoint, tmp_path):
     prompter = build_prompter(choose(str(checkpoint)))
-    settings = PromptSettings(prompt=prompt(checkpoint), crop=schema.Crop(window=700), encoder_id=prompter.encoder_id)
+    settings = PromptSettings(prompt=prompt(checkpoint), roi=schema.Roi(size_px=700), encoder_id=prompter.encoder_id)
     with torch.no_grad():
         prompter.decoder.iou_token.weight.fill_(0.5)
     path = PromptStage(prompter, settings).save(tmp_path / PROMPTER_FILE)

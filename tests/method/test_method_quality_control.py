@@ -1,4 +1,4 @@
-"""Which bones to believe: the calibrated chance, and anatomy checks."""
+"""Which bones to believe: the calibrated probability, and anatomy checks."""
 
 import numpy as np
 import pytest
@@ -10,9 +10,9 @@ from handbone.core.frame import Frame
 from handbone.method.calibration.presence import Presence, features
 from handbone.method.locate import Location
 from handbone.method.quality_control import flags
-from handbone.method.roi_placement import FrameDecision
+from handbone.method.roi_placement import RoiPlacement
 from handbone.method.settings import CoarseSettings
-from handbone.method.two_stage import Outcome, Stage, TwoStage
+from handbone.method.two_stage import MethodResult, Stage, TwoStage
 from handbone.synthetic import draw_hand
 
 LUNATE, SCAPHOID = INDEX["Lunate"], INDEX["Scaphoid"]
@@ -32,11 +32,11 @@ def rules(outcome, masks):
 
 
 def test_a_whole_hand_raises_nothing(hand):
-    assert flags(Outcome(sure(hand), sure(hand)), hand) == []
+    assert flags(MethodResult(sure(hand), sure(hand)), hand) == []
 
 
 def test_each_kind_of_doubt_is_named(hand):
-    outcome = Outcome(sure(hand), sure(hand))
+    outcome = MethodResult(sure(hand), sure(hand))
     gone = hand.replace({LUNATE: np.zeros(hand.size_hw, bool)})
     assert [f.bones for f in flags(outcome, gone) if f.rule == "missing"] == [("Lunate",)]
     twice = hand.replace({LUNATE: hand.mask(SCAPHOID)})
@@ -48,15 +48,15 @@ def test_each_kind_of_doubt_is_named(hand):
     assert "swapped-labels" in rules(outcome, swapped)
 
 
-def test_a_lost_hand_and_a_lost_window_are_said(hand):
+def test_a_lost_hand_and_a_lost_roi_are_said(hand):
     frame = Frame.letterbox(hand.size_hw, (64, 64))
-    outcome = Outcome(
+    outcome = MethodResult(
         sure(hand),
         sure(hand),
-        {"wrist": FrameDecision(frame, "whole", "no bones")},
+        {"wrist": RoiPlacement(frame, "whole", "no bones")},
         location=Location(frame, False, 0.1),
     )
-    assert rules(outcome, hand) == {"no-hand", "window"}
+    assert rules(outcome, hand) == {"no-hand", "roi"}
 
 
 def test_unlikely_masks_are_left_out_and_said(hand):
@@ -68,7 +68,7 @@ def test_unlikely_masks_are_left_out_and_said(hand):
         def logits(self, image, flip=False):
             return np.log((faint + 1e-4) / (1 - faint + 1e-4))
 
-    method = TwoStage(Stage(Reader(), 384), first=CoarseSettings(presence=presence))
+    method = TwoStage(Stage(Reader(), 384), coarse_settings=CoarseSettings(presence=presence))
     outcome = method.predict(np.zeros(hand.size_hw, np.float32))
     masks = outcome.final.threshold()
     assert not masks.present()[LUNATE] and masks.present().sum() == COUNT - 1
@@ -78,14 +78,17 @@ def test_unlikely_masks_are_left_out_and_said(hand):
 
 def test_the_chance_is_learnt_from_right_and_wrong_masks():
     rng = np.random.default_rng(0)
-    truth = np.array([0.5, 1.2, 0.0, -0.8, -0.5])
+    ground_truth = np.array([0.5, 1.2, 0.0, -0.8, -0.5])
     rows = rng.normal(0, 1, (4000, 4))
-    chance = 1 / (1 + np.exp(-(truth[0] + rows @ truth[1:])))
+    probability = 1 / (1 + np.exp(-(ground_truth[0] + rows @ ground_truth[1:])))
     fitted = Presence.fit(
-        [(part, right) for part, right in zip(np.split(rows, 8), np.split(rng.random(4000) < chance, 8), strict=True)]
+        [
+            (part, right)
+            for part, right in zip(np.split(rows, 8), np.split(rng.random(4000) < probability, 8), strict=True)
+        ]
     )
-    assert np.abs(np.array(fitted.coefficients) - truth).max() < 0.15
-    # All right, as on easy pictures: finite, and sure.
+    assert np.abs(np.array(fitted.coefficients) - ground_truth).max() < 0.15
+    # All right, as on easy images: finite, and sure.
     easy = Presence.fit([(rows[:100], np.ones(100, bool))])
     assert np.isfinite(easy.coefficients).all()
 

@@ -2,7 +2,7 @@
 
 import numpy as np
 import pytest
-from stages_hands import DiscReader, disc_picture, hand_points
+from stages_hands import DiscReader, disc_image, hand_points
 
 from handbone.anatomy import CARPALS, COUNT
 from handbone.core.bone_masks import BoneMasks
@@ -52,9 +52,9 @@ def test_logits_of_one_grid_are_averaged_before_the_sigmoid():
     assert came[32, 32] == pytest.approx(1 / (1 + np.exp(-np.mean(logits))), abs=1 / 255)
 
 
-def test_turned_views_lie_around_the_same_middle_and_vote_in_the_picture():
+def test_turned_views_lie_around_the_same_middle_and_vote_in_the_image():
     points = hand_points(unit=300.0, at=np.array([520.0, 900.0]), noise=0.0, degrees=10)
-    image, truth = disc_picture(points, (1300, 1100), 9)
+    image, ground_truth = disc_image(points, (1300, 1100), 9)
     seen = []
 
     def logits(frame, view):
@@ -64,8 +64,8 @@ def test_turned_views_lie_around_the_same_middle_and_vote_in_the_picture():
     frame = Frame.letterbox(image.shape, (1024, 1024))
     masks = tta_mean(frame, image.shape, views_of(["turned"]), logits).threshold()
     assert len(seen) == 5 and len({frame.matrix.tobytes() for frame in seen}) == 5
-    assert np.allclose([f.to_picture([[511.5, 511.5]])[0] for f in seen], [549.5, 649.5])
-    assert np.abs(masks.centroids_xy() - truth.centroids_xy()).max() < 1.5
+    assert np.allclose([f.to_image([[511.5, 511.5]])[0] for f in seen], [549.5, 649.5])
+    assert np.abs(masks.centroids_xy() - ground_truth.centroids_xy()).max() < 1.5
 
 
 def test_only_the_radiograph_gets_brighter_for_the_refiner_not_the_coarse_masks():
@@ -82,15 +82,15 @@ def test_only_the_radiograph_gets_brighter_for_the_refiner_not_the_coarse_masks(
 
 def test_looks_that_find_the_hand_are_taken_once():
     points = hand_points(unit=300.0, at=np.array([520.0, 900.0]), noise=0.0, degrees=10)
-    image, _ = disc_picture(points, (1300, 1100), 9)
+    image, _ = disc_image(points, (1300, 1100), 9)
     reader = DiscReader()
-    _, place = predict_located(reader, image, 1024, look_size=1024, views=views_of(["turned"]))
-    assert place.found and len(reader.seen) == place.looks + 5
+    _, place = predict_located(reader, image, 1024, pass_size=1024, views=views_of(["turned"]))
+    assert place.found and len(reader.seen) == place.passes + 5
 
 
 def test_both_stages_take_the_views_that_are_named():
     points = hand_points(unit=300.0, at=np.array([520.0, 900.0]), noise=0.0, degrees=10)
-    image, _ = disc_picture(points, (1300, 1100), 9)
+    image, _ = disc_image(points, (1300, 1100), 9)
     coarse, refiner = DiscReader(), DiscReader()
     method = TwoStage(Stage(coarse, 1024), Stage(refiner, 512), views=["turned"])
     method.predict(image)

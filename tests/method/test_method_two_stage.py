@@ -2,7 +2,7 @@
 
 import numpy as np
 import pytest
-from stages_hands import DiscReader, disc_picture, hand_points
+from stages_hands import DiscReader, disc_image, hand_points
 
 from handbone.anatomy import CARPALS, COUNT, INDEX, NAMES
 from handbone.core.bone_probabilities import BoneProbabilities
@@ -16,12 +16,12 @@ from handbone.weights import find_weights
 CAPITATE = INDEX["Capitate"]
 
 
-def picture(**more):
-    """A hand of discs that don't touch, in a picture that is not square."""
+def radiograph(**more):
+    """A hand of discs that don't touch, in an image that is not square."""
     points = hand_points(**({"unit": 260.0, "at": np.array([520.0, 900.0]), "noise": 0.0, "degrees": 10.0} | more))
     # Where the pisiform lies on the triquetrum, one disc would hide the other.
     points[INDEX["Pisiform"]] += 0.3 * (points[INDEX["Pisiform"]] - points[INDEX["Capitate"]])
-    return disc_picture(points, (1300, 1100), 9)
+    return disc_image(points, (1300, 1100), 9)
 
 
 def dice(one, other, bone):
@@ -38,39 +38,39 @@ def method(coarse=None, refiner=None, **settings):
     return TwoStage(*stages, RefinerSettings(**settings))
 
 
-def test_coarse_masks_come_back_in_the_pictures_own_pixels():
-    image, truth = picture()
+def test_coarse_masks_come_back_in_the_images_own_pixels():
+    image, ground_truth = radiograph()
     masks = predict_coarse(DiscReader(), image, 1024).threshold(0.5)
     assert masks.size_hw == image.shape
-    assert min(dice(masks, truth, bone) for bone in range(COUNT)) > 0.9
+    assert min(dice(masks, ground_truth, bone) for bone in range(COUNT)) > 0.9
 
 
 @pytest.mark.parametrize("mirrored", [False, True])
 @pytest.mark.parametrize("degrees", [0, -40])
 def test_the_second_stage_sharpens_its_own_bones_and_leaves_the_others(degrees, mirrored):
-    image, truth = picture(degrees=degrees, mirrored=mirrored)
+    image, ground_truth = radiograph(degrees=degrees, mirrored=mirrored)
     outcome = method().predict(image)
     before, after = outcome.coarse.threshold(0.5), outcome.final.threshold(0.5)
     assert wrist(outcome).fallback == "none" and wrist(outcome).mirrored is mirrored
     assert [d.bone for d in outcome.decisions] == [NAMES[b] for b in CARPALS]
     for bone in range(COUNT):
         if bone in CARPALS:
-            assert dice(after, truth, bone) > max(0.93, dice(before, truth, bone) + 0.05)
+            assert dice(after, ground_truth, bone) > max(0.93, dice(before, ground_truth, bone) + 0.05)
         else:
             assert np.array_equal(after.crops[bone], before.crops[bone])
-    assert set(outcome.seconds) == {"coarse", "crop", "refine", "merge"}
+    assert set(outcome.seconds) == {"coarse", "roi", "refine", "merge"}
 
 
 def test_a_capitate_that_the_coarse_network_missed_is_found_by_the_refiner_and_costs_nobody():
-    image, truth = picture()
+    image, ground_truth = radiograph()
     outcome = method(coarse=DiscReader(misses=(CAPITATE,))).predict(image)
     after = outcome.final.threshold(0.5)
     assert wrist(outcome).fallback == "none" and wrist(outcome).missing == ("Capitate",)
-    assert min(dice(after, truth, bone) for bone in CARPALS) > 0.93
+    assert min(dice(after, ground_truth, bone) for bone in CARPALS) > 0.93
 
 
-def test_without_any_coarse_mask_the_refiner_reads_the_whole_picture():
-    image, _ = picture()
+def test_without_any_coarse_mask_the_refiner_reads_the_whole_image():
+    image, _ = radiograph()
     outcome = method(coarse=DiscReader(misses=range(COUNT))).predict(image)
     assert wrist(outcome).fallback == "whole" and wrist(outcome).reason
     # At that size it knows no bones: it adds none.
@@ -78,14 +78,14 @@ def test_without_any_coarse_mask_the_refiner_reads_the_whole_picture():
 
 
 def test_a_refiner_that_finds_nothing_changes_nothing():
-    image, _ = picture()
+    image, _ = radiograph()
     outcome = method(refiner=DiscReader(misses=range(COUNT))).predict(image)
     assert outcome.final == outcome.coarse
     assert not any(decision.used for decision in outcome.decisions)
 
 
-def test_coarse_masks_reach_the_refiner_as_channels_in_its_window():
-    image, _ = picture()
+def test_coarse_masks_reach_the_refiner_as_channels_in_its_roi():
+    image, _ = radiograph()
     refiner = DiscReader()
     method(refiner=refiner, coarse=DiscReader(), coarse_channels=True).predict(image)
     (seen,) = refiner.seen
@@ -97,10 +97,10 @@ def test_coarse_masks_reach_the_refiner_as_channels_in_its_window():
 
 
 def test_the_second_stage_takes_anyones_coarse_masks():
-    image, truth = picture()
+    image, ground_truth = radiograph()
     foreign = np.zeros((COUNT, *image.shape), np.float32)
     for bone in range(COUNT):
-        foreign[bone] = truth.mask(bone)
+        foreign[bone] = ground_truth.mask(bone)
     outcome = method().refine(image, BoneProbabilities.from_dense(foreign))
     assert all(decision.used for decision in outcome.decisions)
     with pytest.raises(HandboneError, match="no refiner"):
@@ -108,16 +108,16 @@ def test_the_second_stage_takes_anyones_coarse_masks():
 
 
 def test_one_stage_alone():
-    image, _ = picture()
+    image, _ = radiograph()
     outcome = TwoStage(Stage(DiscReader(), 512)).predict(image)
     assert outcome.final is outcome.coarse and outcome.frames == {} and outcome.decisions == []
 
 
 def test_settings_survive_json():
-    recipe = schema.Recipe(name="x", crop=schema.Crop(window=700, anchors=("wrist",)), merge=schema.Merge(feather=0.2))
+    recipe = schema.Recipe(name="x", roi=schema.Roi(size_px=700, anchors=("wrist",)), merge=schema.Merge(feather=0.2))
     settings = RefinerSettings.from_recipe(recipe)
     assert RefinerSettings.model_validate(settings.model_dump(mode="json")) == settings
-    assert settings.crop.window == 700
+    assert settings.roi.size_px == 700
 
 
 def test_weights_are_found_in_runs_folders_and_files(tmp_path):
@@ -135,8 +135,8 @@ def test_weights_are_found_in_runs_folders_and_files(tmp_path):
         find_weights(tmp_path / "nothing")
 
 
-@pytest.mark.parametrize(("flip", "either_side"), [(True, True), (True, False), (False, True)])
-def test_a_refiner_that_knows_one_side_alone_is_not_shown_the_mirror_image(flip, either_side):
+@pytest.mark.parametrize(("flip", "flip_safe"), [(True, True), (True, False), (False, True)])
+def test_a_refiner_that_knows_one_side_alone_is_not_shown_the_mirror_image(flip, flip_safe):
     class Noting(DiscReader):
         def logits(self, image, flip=False):
             flips.append(flip)
@@ -144,15 +144,15 @@ def test_a_refiner_that_knows_one_side_alone_is_not_shown_the_mirror_image(flip,
 
     flips = []
     coarse, refiner = Stage(DiscReader(shrinks=1), 1024), Stage(Noting(), 512)
-    TwoStage(coarse, refiner, RefinerSettings(either_side=either_side), flip=flip).predict(picture()[0])
-    assert flips == [flip and either_side]
+    TwoStage(coarse, refiner, RefinerSettings(flip_safe=flip_safe), flip=flip).predict(radiograph()[0])
+    assert flips == [flip and flip_safe]
 
 
 @pytest.mark.parametrize(
-    ("flip", "mirror", "either_side"), [(0.5, True, True), (0.0, True, False), (0.0, False, True), (0.5, False, True)]
+    ("flip", "mirror", "flip_safe"), [(0.5, True, True), (0.0, True, False), (0.0, False, True), (0.5, False, True)]
 )
-def test_a_refiner_knows_both_sides_where_it_was_shown_both(flip, mirror, either_side):
-    """Its training mirrors windows at random, or the window is never turned to the one side."""
+def test_a_refiner_knows_both_sides_where_it_was_shown_both(flip, mirror, flip_safe):
+    """Its training mirrors ROIs at random, or the ROI is never turned to the one side."""
     refine = schema.Refine(augment=schema.Augment(flip=flip))
-    recipe = schema.Recipe(name="r", refine=refine, crop=schema.Crop(mirror=mirror))
-    assert RefinerSettings.from_recipe(recipe).either_side is either_side
+    recipe = schema.Recipe(name="r", refine=refine, roi=schema.Roi(mirror=mirror))
+    assert RefinerSettings.from_recipe(recipe).flip_safe is flip_safe

@@ -28,7 +28,7 @@ def test_every_architecture_of_smp_has_its_name():
     "name",
     ["unet", "unetplusplus", "manet", "linknet", "fpn", "pspnet", "deeplabv3", "deeplabv3plus", "pan", "upernet"],
 )
-def test_architectures_train_on_one_picture(name):
+def test_architectures_train_on_one_image(name):
     network = build(name, encoder="resnet18", encoder_weights="none").train()
     size = 128 if name == "pan" else 64
     logits = network(torch.rand(1, 1, size, size))
@@ -45,7 +45,7 @@ def test_transformers_build():
         assert dpt(torch.rand(1, 1, 64, 64)).shape == (1, 29, 64, 64)
 
 
-def test_torchvision_deeplab_trains_on_one_picture():
+def test_torchvision_deeplab_trains_on_one_image():
     network = build("deeplabv3_resnet101", encoder_weights="none", in_channels=30).train()
     assert network(torch.rand(1, 30, 64, 64)).shape == (1, 29, 64, 64)
 
@@ -103,17 +103,17 @@ def test_packaged_imagenet_weights_are_tf_efficientnet_lite0():
             assert torch.allclose(ours, theirs, atol=1e-4, rtol=1e-4)
 
 
-def test_a_grey_picture_gives_the_features_of_three_equal_channels():
+def test_a_grey_image_gives_the_features_of_three_equal_channels():
     from handbone.networks.architectures.smp import smp
 
     network = build("unet", encoder="tf_efficientnet_lite0", encoder_weights="imagenet").eval()
     encoder = smp.encoders.get_encoder("tu-tf_efficientnet_lite0", weights=None).eval()
     own = encoder.model.state_dict()
     encoder.model.load_state_dict({k: v for k, v in packaged_lite0().items() if k in own})
-    picture = torch.rand(1, 1, 64, 64)
+    image = torch.rand(1, 1, 64, 64)
     with torch.inference_mode():
-        grey = network.encoder((picture - network.mean) / network.deviation)[-1]
-        colour = encoder(((picture - 0.5) / 0.5).expand(1, 3, 64, 64))[-1]
+        grey = network.encoder((image - network.mean) / network.deviation)[-1]
+        colour = encoder(((image - 0.5) / 0.5).expand(1, 3, 64, 64))[-1]
     assert torch.allclose(grey, colour, atol=1e-4)
 
 
@@ -121,10 +121,10 @@ def test_further_channels_start_without_influence():
     torch.manual_seed(0)
     one = build("unet", encoder="tf_efficientnet_lite0", encoder_weights="imagenet").eval()
     many = build("unet", encoder="tf_efficientnet_lite0", encoder_weights="imagenet", in_channels=30).eval()
-    picture, coarse = torch.rand(1, 1, 64, 64), torch.rand(1, 29, 64, 64)
+    image, coarse = torch.rand(1, 1, 64, 64), torch.rand(1, 29, 64, 64)
     with torch.inference_mode():
-        features = one.encoder((picture - one.mean) / one.deviation)[-1]
-        joined = torch.cat([picture, coarse], dim=1)
+        features = one.encoder((image - one.mean) / one.deviation)[-1]
+        joined = torch.cat([image, coarse], dim=1)
         assert torch.allclose(many.encoder((joined - many.mean) / many.deviation)[-1], features, atol=1e-5)
 
 

@@ -44,12 +44,12 @@ def test_the_answers_are_those_of_segment_anythings_own_predictor(prompter, with
     from segment_anything import SamPredictor
 
     rng = np.random.default_rng(0)
-    picture = rng.integers(0, 256, (SIZE, SIZE), np.uint8)
+    image = rng.integers(0, 256, (SIZE, SIZE), np.uint8)
     mask = rng.normal(0, 3, (1, 1, MASK_SIZE, MASK_SIZE)).astype(np.float32) if with_mask else None
     theirs = SamPredictor(small_sam())
-    theirs.set_image(np.repeat(picture[..., None], 3, axis=2))
+    theirs.set_image(np.repeat(image[..., None], 3, axis=2))
     asked = prompts(mask)
-    embedding = prompter.embed((picture / 255).astype(np.float32))
+    embedding = prompter.embed((image / 255).astype(np.float32))
     with torch.no_grad():
         logits, iou = prompter.candidates(embedding, asked)
     assert torch.allclose(embedding, theirs.get_image_embedding(), atol=1e-4)
@@ -76,7 +76,7 @@ def test_many_bones_at_once_are_answered_like_each_alone(prompter):
     embedding = prompter.embed(rng.random((SIZE, SIZE), np.float32))
     with torch.no_grad():
         logits, iou = prompter.candidates(embedding, both)
-        alone = [prompter.candidates(embedding, both.part(row, row + 1)) for row in range(2)]
+        alone = [prompter.candidates(embedding, both.rows(row, row + 1)) for row in range(2)]
     assert logits.shape == (2, 4, MASK_SIZE, MASK_SIZE) and iou.shape == (2, 4)
     assert torch.allclose(logits, torch.cat([each[0] for each in alone]), atol=1e-4)
 
@@ -110,7 +110,7 @@ def test_shapes_tell_the_official_models_apart():
 
 def test_an_unknown_file_is_named_and_its_encoder_has_an_id_of_its_own(checkpoint, tmp_path, capsys):
     first = load_sam(checkpoint)
-    assert "small.pth is none of segment-anything's three files" in capsys.readouterr().err
+    assert "small.pth is not one of segment-anything's three files" in capsys.readouterr().err
     assert (first.size, first.mask_size) == (SIZE, MASK_SIZE)
     write_checkpoint(tmp_path / "other.pth", seed=1)
     assert load_sam(tmp_path / "other.pth").encoder_id != first.encoder_id == load_sam(checkpoint).encoder_id

@@ -109,22 +109,22 @@ def test_coarse_probabilities_change_the_logits_but_not_the_embedding():
     network = build(in_channels=30).eval()
     seen = []
     network.encoder.register_forward_hook(lambda module, given, came: seen.append(came))
-    pictures = torch.cat([grey(), torch.rand(2, 29, SIZE, SIZE)], dim=1)
+    images = torch.cat([grey(), torch.rand(2, 29, SIZE, SIZE)], dim=1)
     with torch.inference_mode():
-        with_coarse = network(pictures)
-        pictures[:, 1:] = 0
-        assert not torch.allclose(network(pictures), with_coarse)
+        with_coarse = network(images)
+        images[:, 1:] = 0
+        assert not torch.allclose(network(images), with_coarse)
     assert torch.equal(*seen)
 
 
-def test_fine_detail_reaches_the_outlines():
+def test_fine_detail_reaches_the_contours():
     # The embedding has a value for 16 pixels: what changes within them comes through the stem at full resolution.
     network = build().eval()
     nn.init.zeros_(network.encoder.neck[-1].weight)
-    picture = torch.zeros(1, 1, SIZE, SIZE)
-    picture[..., 64, 64] = 1
+    image = torch.zeros(1, 1, SIZE, SIZE)
+    image[..., 64, 64] = 1
     with torch.inference_mode():
-        apart = (network(picture) - network(torch.zeros_like(picture))).abs().amax(1)[0]
+        apart = (network(image) - network(torch.zeros_like(image))).abs().amax(1)[0]
     assert apart[60:69, 60:69].max() > 0 and apart[64, 64] > 4 * apart[:32].max()
 
 
@@ -148,16 +148,16 @@ def test_a_tuned_encoder_learns_at_its_own_rate(checkpoint):
     assert rates == {0.1, 0.05}
 
 
-def test_a_few_steps_learn_a_picture(checkpoint):
+def test_a_few_steps_learn_an_image(checkpoint):
     torch.manual_seed(0)
     network = build(encoder_weights=str(checkpoint), freeze_encoder=True).train()
-    picture = grey()[:1]
-    target = (nn.functional.avg_pool2d(picture, 9, stride=1, padding=4) > 0.5).float().expand(-1, 29, -1, -1)
+    image = grey()[:1]
+    target = (nn.functional.avg_pool2d(image, 9, stride=1, padding=4) > 0.5).float().expand(-1, 29, -1, -1)
     optimiser = torch.optim.AdamW([p for p in network.parameters() if p.requires_grad], lr=3e-3)
     losses = []
     for _ in range(25):
         optimiser.zero_grad()
-        loss = nn.functional.binary_cross_entropy_with_logits(network(picture), target)
+        loss = nn.functional.binary_cross_entropy_with_logits(network(image), target)
         loss.backward()
         optimiser.step()
         losses.append(loss.item())

@@ -152,7 +152,7 @@ def test_a_plugin_that_cannot_be_used_says_where_it_ends(tmp_path, code, what, r
     assert [each["what"] for each in failed] == [what] and reason in failed[0]["reasons"][0]
 
 
-def test_an_installed_plugin_is_checked_by_name_and_a_table_is_for_people(tmp_path):
+def test_an_installed_plugin_is_checked_by_name_and_a_table_is_for_patients(tmp_path):
     write_plugin(tmp_path, "handbone-good", GOOD)
     done = handbone("plugins", "check", "handbone-good", site=tmp_path)
     assert done.returncode == 0, done.stdout + done.stderr
@@ -162,7 +162,7 @@ def test_an_installed_plugin_is_checked_by_name_and_a_table_is_for_people(tmp_pa
     assert done.returncode == 1 and "did you mean 'handbone-good'?" in done.stderr
     assert "nor is there a folder handbone-goood" in done.stderr
     done = handbone("plugins", "check", "./nowhere", site=tmp_path)
-    assert done.returncode == 1 and "is no folder" in done.stderr
+    assert done.returncode == 1 and "is not a folder" in done.stderr
     done = handbone("plugins", "check", ".", site=tmp_path)
     assert done.returncode == 1 and "there is no pyproject.toml" in done.stderr
 

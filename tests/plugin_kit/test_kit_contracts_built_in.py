@@ -20,7 +20,7 @@ from handbone.plugin_kit.contracts import (
     WriterContract,
 )
 from handbone.plugin_kit.contracts.running import run_contract
-from handbone.plugin_kit.contracts.toys import write_toy_picture
+from handbone.plugin_kit.contracts.toys import write_toy_image
 from handbone.plugins import registry
 
 pytestmark = pytest.mark.slow
@@ -77,13 +77,13 @@ class TestClassWise(EnsemblerContract):
     settings = {"choices": {"wrist": "a"}}
 
 
-class TestPictures(ReaderContract):
+class TestImages(ReaderContract):
     plugin = handbone.formats.hooks
-    name = "picture"
+    name = "image"
 
     @pytest.fixture(autouse=True)
     def _sample(self, tmp_path):
-        type(self).sample = write_toy_picture(tmp_path / "sample.png")
+        type(self).sample = write_toy_image(tmp_path / "sample.png")
 
 
 class TestSegmentAnything(PrompterContract):

@@ -62,7 +62,7 @@ def test_a_folder_that_exists_is_left_alone(tmp_path):
     ],
 )
 def test_names_that_could_not_be_packages_are_refused(name, remedy):
-    with pytest.raises(HandboneError, match="is no name for a plugin") as error:
+    with pytest.raises(HandboneError, match="is not a valid plugin name") as error:
         PackageName.of(name)
     assert remedy in str(error.value)
 

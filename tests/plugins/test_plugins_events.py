@@ -44,8 +44,8 @@ def handbone_step_finished(step, seconds, *, quick=False):
 
 
 @hookimpl
-def handbone_epoch_ended(stage, epoch, figures):
-    note(event="epoch_ended", stage=stage, epoch=epoch, figures=dict(figures))
+def handbone_epoch_ended(stage, epoch, metrics):
+    note(event="epoch_ended", stage=stage, epoch=epoch, metrics=dict(metrics))
 
 
 @hookimpl
@@ -108,7 +108,7 @@ def run(tmp_path_factory):
 
 def test_a_run_works_with_every_bad_plugin_installed(run):
     site, done = run
-    assert json.loads(done.stdout)["figures"]
+    assert json.loads(done.stdout)["metrics"]
     assert (site / "runs/tiny/report.html").exists()
     assert done.stderr.count("is left out:") >= 20
 
@@ -116,14 +116,14 @@ def test_a_run_works_with_every_bad_plugin_installed(run):
 def test_events_tell_the_course_of_a_run(run):
     site, _ = run
     diary = [json.loads(line) for line in (site / "diary.jsonl").read_text().splitlines()]
-    steps = ["phantom", "pictures", "coarse", "predictions", "evaluation", "report"]
+    steps = ["synthetic", "images", "coarse", "predictions", "evaluation", "report"]
     assert diary[0] == {"event": "run_started", "recipe": "tiny", "folder": "tiny"}
     assert diary[-1] == {"event": "run_ended", "error": None, "recipe": "tiny"}
     for event in ("step_started", "step_finished"):
         assert [entry["step"] for entry in diary if entry["event"] == event] == steps
     epochs = [entry for entry in diary if entry["event"] == "epoch_ended"]
     assert [(entry["stage"], entry["epoch"]) for entry in epochs] == [("coarse", 0), ("coarse", 1)]
-    assert {"train_loss", "val_dice", "lr"} <= set(epochs[-1]["figures"])
+    assert {"train_loss", "val_dice", "lr"} <= set(epochs[-1]["metrics"])
     made = [entry for entry in diary if entry["event"] == "prediction_made"]
     assert len(made) == 4 and {tuple(entry["size"]) for entry in made} == {(256, 256)}
     order = [entry.get("step", entry["event"]) for entry in diary]
@@ -163,7 +163,7 @@ def test_a_spec_that_lies_ends_the_run_and_the_event_says_so(run, tmp_path):
     words = ("--set", "coarse.train.loss=liar", "-o", str(tmp_path / "failing"))
     done = handbone(*TINY, *words, site=site, HANDBONE_PLUGINS="handbone-diary,handbone-liar")
     assert done.returncode == 1 and "Traceback" not in done.stderr
-    sentence = "the loss 'liar' of handbone-liar 4.0 gives no scalar tensor, but a tensor of the shape (2, 29"
+    sentence = "the loss 'liar' of handbone-liar 4.0 does not return a scalar tensor, but a tensor of the shape (2, 29"
     assert sentence in done.stderr
     diary = [json.loads(line) for line in (site / "diary.jsonl").read_text().splitlines()[before:]]
     assert diary[-1]["event"] == "run_ended" and sentence in diary[-1]["error"]
@@ -188,10 +188,10 @@ def test_strict_plugins_stop_a_run(monkeypatch):
     plugins = PluginManager(entry_points=False)
     plugins.register(Failing(), package="handbone-failing", version="3")
     monkeypatch.setattr(events, "registry", lambda: plugins)
-    assert events.wanted("handbone_step_started") and not events.wanted("handbone_run_ended")
-    events.fire("handbone_step_started", step="coarse", folder=None)
+    assert events.has_listeners("handbone_step_started") and not events.has_listeners("handbone_run_ended")
+    events.notify("handbone_step_started", step="coarse", folder=None)
     monkeypatch.setenv("HANDBONE_STRICT_PLUGINS", "1")
     with pytest.raises(
         HandboneError, match="handbone-failing 3: its handbone_step_started failed: RuntimeError: coarse"
     ):
-        events.fire("handbone_step_started", step="coarse", folder=None)
+        events.notify("handbone_step_started", step="coarse", folder=None)

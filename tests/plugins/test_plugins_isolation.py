@@ -54,7 +54,7 @@ def test_the_good_one_works_beside_them(plugins, site):
     assert (done.returncode, done.stdout) == (0, "said hello\n")
 
 
-def test_list_and_info_are_for_people_too(site):
+def test_list_and_info_are_for_patients_too(site):
     done = handbone("plugins", "list", site=site)
     assert done.returncode == 0
     assert "bad-exit" in done.stdout and "ends the program" in done.stdout

@@ -74,8 +74,8 @@ def refusal(site, **variables):
 def test_a_weights_file_names_the_plugin_of_its_network(site):
     done = handbone("weights", "info", "coarse.safetensors", "--json", site=site)
     assert json.loads(done.stdout)["files"][0]["plugin"] == {"package": "handbone-net", "version": "1.5"}
-    people = handbone("weights", "info", "coarse.safetensors", site=site).stdout
-    assert "handbone-net 1.5" in people
+    patients = handbone("weights", "info", "coarse.safetensors", site=site).stdout
+    assert "handbone-net 1.5" in patients
 
 
 def test_weights_without_their_plugin_say_what_to_install_or_enable(site, tmp_path):
@@ -112,7 +112,7 @@ def test_a_plugins_set_is_listed_and_used_by_name(site):
     assert "handbone-net" in handbone("weights", "list", site=site).stdout
     done = handbone("weights", "info", "children", "--json", site=site)
     assert done.returncode == 0 and json.loads(done.stdout)["verified"]
-    done = handbone("data", "phantom", "--count", "1", "--size", "128", "-o", "hands", site=site)
+    done = handbone("data", "draw", "--count", "1", "--size", "128", "-o", "hands", site=site)
     assert done.returncode == 0, done.stderr
     done = handbone("predict", "hands", "-w", "children", "-o", "out", site=site)
     assert done.returncode == 0, done.stderr

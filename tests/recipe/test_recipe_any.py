@@ -12,7 +12,7 @@ from handbone.recipe.load import load_recipe
 from handbone.recipe.reference import sections
 
 names = sorted(
-    {name for s in sections() for table in s.names for name in table.split(".")} | {"extends", "when_phantom"}
+    {name for s in sections() for table in s.names for name in table.split(".")} | {"extends", "when_synthetic"}
 )
 names += sorted({key.name for section in sections() for key in section.keys})
 keys = st.sampled_from(names) | st.text(max_size=3)
@@ -31,7 +31,7 @@ def test_any_two_files(document, other, tmp_path):
     (tmp_path / "base.toml").write_text(tomlkit.dumps(document), encoding="utf-8", newline="")
     (tmp_path / "own.toml").write_text(tomlkit.dumps({**other, "extends": "base.toml"}), encoding="utf-8", newline="")
     with contextlib.suppress(HandboneError):
-        explain.rows(load_recipe(tmp_path / "own.toml"), phantom=True)
+        explain.rows(load_recipe(tmp_path / "own.toml"), synthetic=True)
 
 
 @quiet

@@ -38,8 +38,8 @@ def test_show_in_every_form(handbone):
     assert "contest.toml:" in text and "--set split.folds=3" in text and "[coarse.train]" in text
     assert "weight_decay" in text and "weight_decay" not in handbone("show", "contest", "--changed")
     assert tomllib.loads(handbone("show", "contest", "--toml"))["coarse"]["train"]["epochs"] == 60
-    shown = json.loads(handbone("show", "two_stage", "--phantom", "--json"))
-    assert shown["recipe"]["coarse"]["train"]["epochs"] == load_recipe("two_stage").for_phantom().coarse.train.epochs
+    shown = json.loads(handbone("show", "two_stage", "--synthetic", "--json"))
+    assert shown["recipe"]["coarse"]["train"]["epochs"] == load_recipe("two_stage").for_synthetic().coarse.train.epochs
     assert {"key", "value", "from", "meaning"} == set(shown["keys"][0])
 
 
@@ -67,13 +67,13 @@ def test_validate_reports_every_recipe_and_fails_when_one_is_wrong(handbone, tmp
     text = handbone("validate", "tiny", "bad.toml", "nothing", code=1)
     assert "bad.toml, line 1: unknown key 'sed'; did you mean 'seed'?" in text
     assert "unknown recipe 'nothing'" in text and "2 mistakes" in text
-    verdicts = json.loads(handbone("validate", "tiny", "bad.toml", "--json", code=1))
-    assert [verdict["valid"] for verdict in verdicts] == [True, False]
-    assert [(p["line"], p["key"]) for p in verdicts[1]["problems"]] == [(1, "sed"), (4, "split.fols")]
+    checks = json.loads(handbone("validate", "tiny", "bad.toml", "--json", code=1))
+    assert [check["valid"] for check in checks] == [True, False]
+    assert [(p["line"], p["key"]) for p in checks[1]["problems"]] == [(1, "sed"), (4, "split.fols")]
 
 
 def test_keys(handbone):
     text = handbone("keys", "coarse.train")
-    assert "[coarse.train], [refine.train]" in text and "validations without gain" in text and "[crop]" not in text
+    assert "[coarse.train], [refine.train]" in text and "validations without gain" in text and "[roi]" not in text
     assert json.loads(handbone("keys", "--json"))["properties"]["coarse"]
     assert handbone("keys", "--markdown").startswith("### Top of the file")

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from handbone.core.errors import HandboneError
 from handbone.recipe.dump import to_toml
 from handbone.recipe.load import load_recipe
-from handbone.recipe.schema import Augment, Choice, Coarse, Data, LossTerm, Recipe, Refine, Rise, Train
+from handbone.recipe.schema import Augment, Choice, Coarse, Data, LossTerm, ProgressiveSize, Recipe, Refine, Train
 
 
 def reloaded(recipe, folder):
@@ -21,13 +21,13 @@ def reloaded(recipe, folder):
 def test_a_resolved_recipe_loads_again_to_an_equal_one(name, tmp_path):
     loaded = load_recipe(name)
     assert reloaded(loaded.recipe, tmp_path) == loaded.recipe
-    assert reloaded(loaded.for_phantom(), tmp_path) == loaded.for_phantom()
+    assert reloaded(loaded.for_synthetic(), tmp_path) == loaded.for_synthetic()
 
 
 def test_a_resolved_recipe_needs_no_other_file_and_says_every_key():
     data = tomllib.loads(to_toml(load_recipe("contest").recipe))
     assert "extends" not in data and data["name"] == "contest"
-    assert data["coarse"]["train"]["accumulate"] == 1 and data["merge"]["max_shift"] == 0.25
+    assert data["coarse"]["train"]["accumulate_grad_batches"] == 1 and data["merge"]["max_shift"] == 0.25
 
 
 texts = st.text(max_size=8)
@@ -45,11 +45,11 @@ losses = st.builds(
 trains = st.builds(
     Train,
     epochs=st.integers(3, 9),
-    rise=st.sampled_from([(), (Rise(size=64, share=0.3),)]),
+    progressive_resizing=st.sampled_from([(), (ProgressiveSize(size=64, share=0.3),)]),
     loss=st.lists(losses, min_size=1, max_size=2).map(tuple),
     optimiser=choices,
     lr=st.floats(1e-9, 1e3),
-    clip=st.none() | st.floats(0.1, 9),
+    gradient_clip_norm=st.none() | st.floats(0.1, 9),
     ema=st.none() | st.floats(0.1, 0.9),
     workers=st.none() | st.integers(0, 3),
 )

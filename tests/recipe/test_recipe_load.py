@@ -5,7 +5,7 @@ import pytest
 from handbone.core.errors import HandboneError, UnknownNameError
 from handbone.recipe.load import load_recipe
 from handbone.recipe.problems import RecipeError
-from handbone.recipe.schema import Recipe, Rise, Train
+from handbone.recipe.schema import ProgressiveSize, Recipe, Train
 from handbone.recipe.store import builtin_recipe, builtin_recipes
 
 
@@ -31,11 +31,11 @@ def test_built_in_recipes_are_valid_and_named_after_their_files(name):
 
 def test_recipes_that_are_compared_differ_in_their_method_alone():
     folder = builtin_recipe("tiny").parent / "compare"
-    loaded = {path.stem: load_recipe(path).for_phantom() for path in folder.glob("[!_]*.toml")}
+    loaded = {path.stem: load_recipe(path).for_synthetic() for path in folder.glob("[!_]*.toml")}
     assert len(loaded) >= 5
     first = loaded["1_single_1024"]
     for name, recipe in loaded.items():
-        assert (recipe.data, recipe.phantom, recipe.split) == (first.data, first.phantom, first.split), name
+        assert (recipe.data, recipe.synthetic, recipe.split) == (first.data, first.synthetic, first.split), name
         assert recipe.summary and recipe.coarse.weights == "zero_shot"
         trained = [network for network in (recipe.coarse, recipe.refine) if network and network.train.epochs]
         assert len(trained) == (name != "2_shipped_512"), name
@@ -48,7 +48,7 @@ def test_recipes_that_are_compared_differ_in_their_method_alone():
 
 def test_the_contest_recipe_has_the_contests_budget():
     train = load_recipe("contest").recipe.coarse.train
-    assert (train.epochs, train.batch, train.lr, train.validate_every) == (60, 4, 1e-4, 5)
+    assert (train.epochs, train.batch_size, train.lr, train.validate_every) == (60, 4, 1e-4, 5)
     assert [term.name for term in train.loss] == ["dice", "iou"]
     assert train.scheduler.name == "warm_restarts"
 
@@ -115,56 +115,57 @@ def test_a_choice_with_a_name_starts_afresh_and_one_without_changes_the_inherite
 
 
 def test_false_switches_off_and_true_or_a_key_on_again(folder):
-    write("off.toml", "refine = false\n[coarse.train]\nclip = false\nema = 0.9")
+    write("off.toml", "refine = false\n[coarse.train]\ngradient_clip_norm = false\nema = 0.9")
     off = load_recipe("off.toml").recipe
-    assert off.refine is None and off.coarse.train.clip is None and off.coarse.train.ema == 0.9
-    write("on.toml", 'extends = "off.toml"\n[refine]\nsize = 256\n[coarse.train]\nclip = 2\nema = false')
+    assert off.refine is None and off.coarse.train.gradient_clip_norm is None and off.coarse.train.ema == 0.9
+    write("on.toml", 'extends = "off.toml"\n[refine]\nsize = 256\n[coarse.train]\ngradient_clip_norm = 2\nema = false')
     on = load_recipe("on.toml").recipe
     assert on.refine.size == 256 and on.refine.bones == ("wrist",)
-    assert on.coarse.train.clip == 2.0 and on.coarse.train.ema is None
+    assert on.coarse.train.gradient_clip_norm == 2.0 and on.coarse.train.ema is None
     write("true.toml", 'extends = "off.toml"\nrefine = true')
     assert load_recipe("true.toml").recipe.refine == Recipe(name="x").refine
 
 
-def test_when_phantom_is_laid_over_the_recipe_only_for_the_phantom(folder):
+def test_when_synthetic_is_laid_over_the_recipe_only_for_the_synthetic(folder):
     write(
         "base.toml",
-        "[coarse.train]\nepochs = 30\n[when_phantom.coarse.train]\nepochs = 2\n[when_phantom.refine]\nsize = 64",
+        "[coarse.train]\nepochs = 30\n[when_synthetic.coarse.train]\nepochs = 2\n[when_synthetic.refine]\nsize = 64",
     )
     loaded = load_recipe("base.toml")
     assert loaded.recipe.coarse.train.epochs == 30
-    assert loaded.for_phantom().coarse.train.epochs == 2
-    assert loaded.for_phantom().coarse.train.lr == loaded.recipe.coarse.train.lr
-    assert loaded.when_phantom == {"coarse": {"train": {"epochs": 2}}, "refine": {"size": 64}}
+    assert loaded.for_synthetic().coarse.train.epochs == 2
+    assert loaded.for_synthetic().coarse.train.lr == loaded.recipe.coarse.train.lr
+    assert loaded.when_synthetic == {"coarse": {"train": {"epochs": 2}}, "refine": {"size": 64}}
     write(
-        "own.toml", 'extends = "base.toml"\nrefine = false\n[coarse.train]\nlr = 0.5\n[when_phantom.phantom]\ntrain = 4'
+        "own.toml",
+        'extends = "base.toml"\nrefine = false\n[coarse.train]\nlr = 0.5\n[when_synthetic.synthetic]\ntrain = 4',
     )
-    phantom = load_recipe("own.toml").for_phantom()
-    assert (phantom.coarse.train.epochs, phantom.coarse.train.lr, phantom.phantom.train) == (2, 0.5, 4)
-    assert phantom.refine is None, "the inherited budget brought back a refiner that the recipe leaves out"
+    synthetic = load_recipe("own.toml").for_synthetic()
+    assert (synthetic.coarse.train.epochs, synthetic.coarse.train.lr, synthetic.synthetic.train) == (2, 0.5, 4)
+    assert synthetic.refine is None, "the inherited budget brought back a refiner that the recipe leaves out"
 
 
-def test_mistakes_in_when_phantom_show_at_load(folder):
-    write("a.toml", "[when_phantom.coarse.train]\nepocs = 2\n[when_phantom]\nname = 'x'")
-    with pytest.raises(RecipeError, match=r"a\.toml, line 4: 'name' cannot stand in \[when_phantom\]"):
+def test_mistakes_in_when_synthetic_show_at_load(folder):
+    write("a.toml", "[when_synthetic.coarse.train]\nepocs = 2\n[when_synthetic]\nname = 'x'")
+    with pytest.raises(RecipeError, match=r"a\.toml, line 4: 'name' cannot stand in \[when_synthetic\]"):
         load_recipe("a.toml")
-    write("a.toml", "[when_phantom.coarse.train]\nepocs = 2")
+    write("a.toml", "[when_synthetic.coarse.train]\nepocs = 2")
     with pytest.raises(
         RecipeError, match=r"a\.toml, line 2: unknown key 'epocs' in \[coarse.train\]; did you mean 'epochs'"
     ):
         load_recipe("a.toml")
-    write("a.toml", "when_phantom = 3")
-    with pytest.raises(RecipeError, match="when_phantom takes a table"):
+    write("a.toml", "when_synthetic = 3")
+    with pytest.raises(RecipeError, match="when_synthetic takes a table"):
         load_recipe("a.toml")
 
 
-def test_overrides_win_over_files_and_phantom_and_later_ones_over_earlier(folder):
-    write("a.toml", "[coarse.train]\nepochs = 30\n[when_phantom.coarse.train]\nepochs = 2\nlr = 0.1")
+def test_overrides_win_over_files_and_synthetic_and_later_ones_over_earlier(folder):
+    write("a.toml", "[coarse.train]\nepochs = 30\n[when_synthetic.coarse.train]\nepochs = 2\nlr = 0.1")
     loaded = load_recipe(
-        "a.toml", ["coarse.train.epochs=3", "coarse.train.epochs=4", "when_phantom.coarse.train.lr=0.2"]
+        "a.toml", ["coarse.train.epochs=3", "coarse.train.epochs=4", "when_synthetic.coarse.train.lr=0.2"]
     )
-    assert loaded.recipe.coarse.train.epochs == loaded.for_phantom().coarse.train.epochs == 4
-    assert loaded.recipe.coarse.train.lr == 1e-3 and loaded.for_phantom().coarse.train.lr == 0.2
+    assert loaded.recipe.coarse.train.epochs == loaded.for_synthetic().coarse.train.epochs == 4
+    assert loaded.recipe.coarse.train.lr == 1e-3 and loaded.for_synthetic().coarse.train.lr == 0.2
 
 
 @pytest.mark.parametrize(
@@ -231,10 +232,10 @@ def test_names_and_paths_that_lead_nowhere(folder):
 @pytest.mark.parametrize(
     ("content", "message"),
     [
-        (b"seed = 3\nlr = = 3\n", r"a\.toml, line 2: no valid TOML: .*column 6"),
-        (b"seed = 3\nseed = 4\n", r"a\.toml, line 2: no valid TOML: cannot overwrite a value"),
-        (b'name = "open', r"a\.toml.*: no valid TOML"),
-        (b"name = '\xff\xfe'", r"a\.toml: this is no text in UTF-8; save it as UTF-8"),
+        (b"seed = 3\nlr = = 3\n", r"a\.toml, line 2: not valid TOML: .*column 6"),
+        (b"seed = 3\nseed = 4\n", r"a\.toml, line 2: not valid TOML: cannot overwrite a value"),
+        (b'name = "open', r"a\.toml.*: not valid TOML"),
+        (b"name = '\xff\xfe'", r"a\.toml: this file is not UTF-8 text; save it as UTF-8"),
     ],
 )
 def test_files_that_are_no_toml(folder, content, message):
@@ -243,16 +244,22 @@ def test_files_that_are_no_toml(folder, content, message):
         load_recipe("a.toml")
 
 
-def test_files_of_a_windows_editor_are_read(folder):
+def test_files_of_a_rois_editor_are_read(folder):
     (folder / "a.toml").write_bytes(b"\xef\xbb\xbfseed = 3\r\n[coarse]\r\nsizes = 64\r\n")
     with pytest.raises(RecipeError, match=r"a\.toml, line 3: unknown key 'sizes' in \[coarse\]; did you mean 'size'"):
         load_recipe("a.toml")
 
 
 def test_every_number_of_epochs_ends_at_the_full_size():
-    shares = [Rise(size=64, share=0.1), Rise(size=128, share=0.2), Rise(size=256, share=0.6)]
-    assert [Train(epochs=10, rise=shares).size_at(e, 512) for e in range(10)] == [64] + [128] * 2 + [256] * 6 + [512]
+    shares = [
+        ProgressiveSize(size=64, share=0.1),
+        ProgressiveSize(size=128, share=0.2),
+        ProgressiveSize(size=256, share=0.6),
+    ]
+    assert [Train(epochs=10, progressive_resizing=shares).size_at(e, 512) for e in range(10)] == [64] + [128] * 2 + [
+        256
+    ] * 6 + [512]
     for epochs in range(1, 40):
-        sizes = [Train(epochs=epochs, rise=shares).size_at(e, 512) for e in range(epochs)]
+        sizes = [Train(epochs=epochs, progressive_resizing=shares).size_at(e, 512) for e in range(epochs)]
         assert sizes == sorted(sizes)
         assert sizes[-1] == 512

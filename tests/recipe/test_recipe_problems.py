@@ -23,9 +23,9 @@ def test_all_mistakes_at_once_in_the_order_of_the_file(mistakes):
     text = """
 [coarse.train]
 epoch = 3
-batch = "4"
-clip = -1
-rise = [{ size = 512, share = 0.1 },
+batch_size = "4"
+gradient_clip_norm = -1
+progressive_resizing = [{ size = 512, share = 0.1 },
         { size = 100, shares = 0.2 }]
 devices = 0
 [predict]
@@ -35,11 +35,12 @@ bones = ["carpal"]
 """
     assert mistakes(text) == [
         "line 3: unknown key 'epoch' in [coarse.train]; did you mean 'epochs'?",
-        'line 4: coarse.train.batch takes a whole number, at least 1, but came as "4"',
-        "line 5: coarse.train.clip takes a number, above 0, or false to switch it off, but came as -1",
-        "line 7: coarse.train.rise[1].size takes a whole number from 32 to 4096, in steps of 32, but came as 100",
-        "line 7: the key 'share' is missing in [coarse.train.rise[1]]",
-        "line 7: unknown key 'shares' in [coarse.train.rise[1]]; did you mean 'share'?",
+        'line 4: coarse.train.batch_size takes a whole number, at least 1, but came as "4"',
+        "line 5: coarse.train.gradient_clip_norm takes a number, above 0, or false to switch it off, but came as -1",
+        "line 7: coarse.train.progressive_resizing[1].size takes a whole number from 32 to 4096, in steps of 32, "
+        "but came as 100",
+        "line 7: the key 'share' is missing in [coarse.train.progressive_resizing[1]]",
+        "line 7: unknown key 'shares' in [coarse.train.progressive_resizing[1]]; did you mean 'share'?",
         'line 8: coarse.train.devices takes a whole number, at least 1, or "auto", but came as 0',
         'line 10: predict.precision takes "auto" or "32" or "bf16", but came as "bf17"; did you mean \'bf16\'?',
         "line 12: refine.bones: unknown bone or group 'carpal'; did you mean 'carpals'?",
@@ -69,12 +70,15 @@ bones = ["carpal"]
         ("[coarse]\nmodel = 3", "coarse.model takes a name, or table with name and settings, but came as 3"),
         ("[split]\nfold = 5", "line 1: split: fold 5 does not exist"),
         (
-            "[coarse.train]\nrise = [{ size = 64, share = 0.5 }, { size = 96, share = 0.5 }]",
-            "line 1: coarse.train: the shares of rise add up to 1 and",
+            "[coarse.train]\nprogressive_resizing = [{ size = 64, share = 0.5 }, { size = 96, share = 0.5 }]",
+            "line 1: coarse.train: the shares of progressive_resizing add up to 1 and",
         ),
-        ("[refine]\nsize = 64\ntrain.rise = [{ size = 64, share = 0.3 }]", "not smaller than the size 64"),
+        (
+            "[refine]\nsize = 64\ntrain.progressive_resizing = [{ size = 64, share = 0.3 }]",
+            "not below the size 64",
+        ),
         ("[merge]\narea_ratio = [2, 1]", "merge.area_ratio: needs a smaller and a larger number"),
-        ("[crop]\nanchors = ['hand']", "crop.anchors: unknown bone or group 'hand'"),
+        ("[roi]\nanchors = ['hand']", "roi.anchors: unknown bone or group 'hand'"),
         ("[data.class_map]\na = 'capitate'", "unknown bone 'capitate'; did you mean 'Capitate'?"),
         ("name = 'a/b'", "name is 'a/b'; use letters, digits"),
     ],
@@ -87,7 +91,8 @@ def test_one_mistake_reads_as_one_sentence(mistakes, text, message):
 def test_words_of_the_command_line_are_blamed_for_their_own_mistakes(mistakes):
     assert mistakes("seed = 1", "train.epochs=3", "seed=x") == [
         '--set seed=x: seed takes a whole number, at least 0, but came as "x"',
-        "--set train.epochs=3: unknown key 'train'; did you mean 'coarse.train' or 'refine.train' or 'phantom.train'?",
+        "--set train.epochs=3: unknown key 'train'; "
+        "did you mean 'coarse.train' or 'refine.train' or 'synthetic.train'?",
     ]
     folds = "[split]\nfold = 2"
     assert mistakes(folds, "split.folds=2") == [

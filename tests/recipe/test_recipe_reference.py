@@ -27,7 +27,7 @@ def test_every_table_and_key_says_what_it_is():
 
 def test_tables_can_be_asked_for_alone():
     assert [section.names for section in reference.sections_of("coarse.train")] == [("coarse.train", "refine.train")]
-    assert len(reference.sections_of("[when_phantom.coarse]")) == 3
+    assert len(reference.sections_of("[when_synthetic.coarse]")) == 3
     with pytest.raises(UnknownNameError, match=r"did you mean 'coarse\.train'"):
         reference.sections_of("coarse.trian")
 
@@ -35,7 +35,7 @@ def test_tables_can_be_asked_for_alone():
 def test_explained_rows_carry_value_origin_and_meaning(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     Path("a.toml").write_text(
-        "[coarse.train]\nscheduler = 'plateau'\n[when_phantom.coarse.train]\nepochs = 2\n", encoding="utf-8"
+        "[coarse.train]\nscheduler = 'plateau'\n[when_synthetic.coarse.train]\nepochs = 2\n", encoding="utf-8"
     )
     loaded = load_recipe("a.toml", ["refine=false"])
     rows = {row.key: row for row in explain.rows(loaded)}
@@ -45,6 +45,6 @@ def test_explained_rows_carry_value_origin_and_meaning(tmp_path, monkeypatch):
     assert (rows["refine"].value, rows["refine"].origin.short) == ("false", "--set refine=false")
     assert not rows["coarse.train.lr"].changed and rows["coarse.train.lr"].meaning
     assert not any(key.startswith("refine.") for key in rows)
-    phantom = {row.key: row for row in explain.rows(loaded, phantom=True)}
-    assert (phantom["coarse.train.epochs"].value, phantom["coarse.train.epochs"].origin.line) == ("2", 4)
+    synthetic = {row.key: row for row in explain.rows(loaded, synthetic=True)}
+    assert (synthetic["coarse.train.epochs"].value, synthetic["coarse.train.epochs"].origin.line) == ("2", 4)
     assert not rows["coarse.train.epochs"].changed

@@ -12,8 +12,8 @@ from handbone import anatomy
 from handbone.core.bone_masks import BoneMasks
 from handbone.core.errors import ShapeError
 from handbone.core.frame import Frame
+from handbone.report.contours import contours, dashes, svg_path
 from handbone.report.labels import SHORT_NAMES, full_name, place_labels
-from handbone.report.outlines import dashes, outlines, svg_path
 from handbone.report.overlay import draw_overlay, line_width, panel
 
 CAPITATE = anatomy.INDEX["Capitate"]
@@ -66,12 +66,12 @@ def test_only_the_bone_and_its_outline_are_touched_and_its_texture_stays():
 def test_the_outline_is_thin_and_in_the_bones_colour():
     overlay = draw_overlay(np.zeros((200, 200), np.float32), disc(), names=False, fill_alpha=0).astype(float)
     colour = np.array(anatomy.BONES[CAPITATE].colour)
-    ring = overlay[100, 30:50]
-    assert np.abs(ring[ring.sum(1).argmax()] - colour).max() < 40
-    assert (ring.sum(1) > 0.5 * colour.sum()).sum() <= 2
+    polygon = overlay[100, 30:50]
+    assert np.abs(polygon[polygon.sum(1).argmax()] - colour).max() < 40
+    assert (polygon.sum(1) > 0.5 * colour.sum()).sum() <= 2
 
 
-def test_the_outline_grows_with_the_picture():
+def test_the_outline_grows_with_the_image():
     assert line_width((2048, 2048)) == pytest.approx(4 * line_width((512, 512)), rel=0.4)
     small, large = (
         draw_overlay(np.zeros((s, s), np.float32), disc(s, s // 4), names=False, fill_alpha=0) for s in (700, 1400)
@@ -80,9 +80,9 @@ def test_the_outline_grows_with_the_picture():
     assert lit[1] == pytest.approx(lit[0], rel=0.25)
 
 
-def test_truth_is_a_white_dashed_line():
+def test_ground_truth_is_a_white_dashed_line():
     image = np.zeros((400, 400), np.float32)
-    overlay = draw_overlay(image, disc(400, 40), truth=disc(400, 150), names=False)
+    overlay = draw_overlay(image, disc(400, 40), ground_truth=disc(400, 150), names=False)
     angles = np.linspace(0, 2 * np.pi, 3000, endpoint=False)
     around = overlay[np.round(200 + 150 * np.sin(angles)).astype(int), np.round(200 + 150 * np.cos(angles)).astype(int)]
     white = around.min(1) > 150
@@ -100,9 +100,9 @@ def test_a_view_shows_the_same_bones_turned_and_enlarged():
 
 
 @pytest.mark.parametrize("image", [np.zeros((64, 64), np.uint8), np.ones((64, 64), np.float32)])
-def test_a_picture_without_bones_stays_as_it_is(image):
+def test_an_image_without_bones_stays_as_it_is(image):
     nothing = BoneMasks.from_dense(np.zeros((anatomy.COUNT, 64, 64), bool))
-    overlay = draw_overlay(image, nothing, truth=nothing)
+    overlay = draw_overlay(image, nothing, ground_truth=nothing)
     assert overlay.shape == (64, 64, 3) and overlay.dtype == np.uint8
     assert (overlay == (0 if image.dtype == np.uint8 else 255)).all()
 
@@ -112,17 +112,17 @@ def test_masks_of_another_size_are_refused_with_both_sizes():
         draw_overlay(np.zeros((100, 100), np.float32), disc())
 
 
-def test_names_neither_collide_nor_leave_the_picture_and_every_bone_has_one():
+def test_names_neither_collide_nor_leave_the_image_and_every_bone_has_one():
     size = 900
-    labels = place_labels(outlines(hand(size)), (size, size), 12.0)
+    labels = place_labels(contours(hand(size)), (size, size), 12.0)
     assert {label.bone for label in labels} == set(range(anatomy.COUNT))
     for a, b in itertools.combinations((label.box for label in labels), 2):
         assert a[2] <= b[0] or b[2] <= a[0] or a[3] <= b[1] or b[3] <= a[1]
     assert all(x0 >= 0 and y0 >= 0 and x1 <= size and y1 <= size for x0, y0, x1, y1 in (lb.box for lb in labels))
 
 
-def test_a_picture_too_small_for_names_gets_as_many_as_fit():
-    labels = place_labels(outlines(hand(96)), (96, 96), 12.0)
+def test_an_image_too_small_for_names_gets_as_many_as_fit():
+    labels = place_labels(contours(hand(96)), (96, 96), 12.0)
     assert len(labels) < anatomy.COUNT
     assert draw_overlay(np.zeros((96, 96), np.float32), hand(96)).shape == (96, 96, 3)
 
@@ -143,27 +143,27 @@ def test_smoothing_keeps_the_area_and_holes_remain():
     plane = np.zeros((anatomy.COUNT, 300, 300), np.uint8)
     cv2.circle(plane[CAPITATE], (150, 150), 100, 1, -1)
     cv2.circle(plane[CAPITATE], (150, 150), 40, 0, -1)
-    rings = outlines(BoneMasks.from_dense(plane.astype(bool)))[CAPITATE]
-    areas = sorted(cv2.contourArea(ring.astype(np.float32)) for ring in rings)
-    # Outlines run through pixel centres: half a pixel inside the bone, and inside the bone around a hole too.
+    polygons = contours(BoneMasks.from_dense(plane.astype(bool)))[CAPITATE]
+    areas = sorted(cv2.contourArea(polygon.astype(np.float32)) for polygon in polygons)
+    # Contours run through pixel centres: half a pixel inside the bone, and inside the bone around a hole too.
     assert areas == [pytest.approx(np.pi * 41**2, rel=0.05), pytest.approx(np.pi * 100**2, rel=0.02)]
 
 
-def test_dashes_divide_a_ring_evenly():
+def test_dashes_divide_a_polygon_evenly():
     angles = np.linspace(0, 2 * np.pi, 200, endpoint=False)
-    ring = 50 * np.stack([np.cos(angles), np.sin(angles)], axis=1)
-    pieces = dashes(ring, 6, 4)
+    polygon = 50 * np.stack([np.cos(angles), np.sin(angles)], axis=1)
+    pieces = dashes(polygon, 6, 4)
     lengths = [np.hypot(*np.diff(piece, axis=0).T).sum() for piece in pieces]
     assert len(pieces) == round(2 * np.pi * 50 / 10)
     assert lengths == pytest.approx([2 * np.pi * 50 / len(pieces) * 0.6] * len(pieces), rel=0.01)
 
 
 def test_an_svg_path_stays_within_its_tolerance():
-    ring = outlines(disc())[CAPITATE][0]
-    d = svg_path([ring])
+    polygon = contours(disc())[CAPITATE][0]
+    d = svg_path([polygon])
     points = np.array([p.split(",") for p in d.removeprefix("M").removesuffix("Z").split()], float) - 0.5
-    assert len(points) < len(ring) / 4
-    distances = [abs(cv2.pointPolygonTest(points.astype(np.float32), p, True)) for p in ring.tolist()]
+    assert len(points) < len(polygon) / 4
+    distances = [abs(cv2.pointPolygonTest(points.astype(np.float32), p, True)) for p in polygon.tolist()]
     assert max(distances) < 0.5
 
 
@@ -171,7 +171,7 @@ def test_a_panel_holds_all_columns_and_the_legend():
     overlays = [draw_overlay(texture(200), disc(), names=False)] * 2
     without = panel([("coarse", overlays[0]), ("merged", overlays[1])])
     with_legend = panel(
-        [("coarse", overlays[0]), ("merged", overlays[1])], title="a", bones=range(anatomy.COUNT), truth=True
+        [("coarse", overlays[0]), ("merged", overlays[1])], title="a", bones=range(anatomy.COUNT), ground_truth=True
     )
     assert with_legend.shape[1] > without.shape[1] > 400
     with pytest.raises(ShapeError, match="merged"):
@@ -186,9 +186,9 @@ def test_drawing_needs_neither_torch_nor_matplotlib():
 
 def test_a_bone_without_a_name_is_still_kept_free():
     size = 900
-    rings = outlines(hand(size))
+    polygons = contours(hand(size))
     ulna = anatomy.INDEX["Ulna"]
-    (label,) = place_labels(rings, (size, size), 12.0, [ulna])
+    (label,) = place_labels(polygons, (size, size), 12.0, [ulna])
     assert label.bone == ulna
     left, top, right, bottom = label.box
     assert not hand(size).dense()[:, top:bottom, left:right].any()

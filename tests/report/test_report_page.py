@@ -14,8 +14,8 @@ from handbone.core.bone_masks import BoneMasks
 from handbone.core.frame import Frame
 from handbone.evaluation.headlines import headlines
 from handbone.report.cases import draw_case
-from handbone.report.figures import Figures
 from handbone.report.page import write_report
+from handbone.report.page_metrics import PageMetrics
 
 EVIL = 'x"><script>alert(1)</script> & <b>.png'
 _VOID = {"meta", "link", "br", "img", "input"}
@@ -49,16 +49,16 @@ class Reader(HTMLParser):
             self.text += data
 
 
-def metrics(pictures=("a.png", "b.png", "c.png"), stages=("coarse", "merged")) -> pd.DataFrame:
+def metrics(images=("a.png", "b.png", "c.png"), stages=("coarse", "merged")) -> pd.DataFrame:
     draw = np.random.default_rng(0)
     rows = []
-    for number, picture in enumerate(pictures):
+    for number, image in enumerate(images):
         for bone in anatomy.BONES:
             start = draw.uniform(0.8, 0.9) - 0.1 * (number == 1)
             for place, stage in enumerate(stages):
                 dice = start + 0.05 * place * (bone.index in anatomy.CARPALS)
                 pose = "bent" if number == 1 else "straight"
-                rows.append((picture, bone.name, stage, dice, dice - 0.1, 4.0, pose))
+                rows.append((image, bone.name, stage, dice, dice - 0.1, 4.0, pose))
     return pd.DataFrame(rows, columns=["image_name", "bone", "stage", "dice", "nsd_2px", "hd95_px", "pose"])
 
 
@@ -70,11 +70,11 @@ def masks(size: int, radius: float) -> BoneMasks:
     return BoneMasks.from_dense(planes.astype(bool))
 
 
-def case(name: str, *, truth: bool = True, size: int = 200):
+def case(name: str, *, ground_truth: bool = True, size: int = 200):
     image = np.random.default_rng(1).uniform(0, 1, (size, size)).astype(np.float32)
-    window = Frame.around((0.5 * size, 0.6 * size), 0.5 * size, 128, degrees=20, mirrored=True)
+    roi = Frame.around((0.5 * size, 0.6 * size), 0.5 * size, 128, degrees=20, mirrored=True)
     stages = [("coarse", masks(size, 0.05)), ("merged", masks(size, 0.06))]
-    return draw_case(name, image, stages, truth=masks(size, 0.06) if truth else None, window=window, size=size)
+    return draw_case(name, image, stages, ground_truth=masks(size, 0.06) if ground_truth else None, roi=roi, size=size)
 
 
 @pytest.fixture(scope="module")
@@ -95,7 +95,7 @@ def full_page(tmp_path_factory) -> str:
             {"image_name": EVIL, "bone": "Lunate", "used": False, "reason": f"agreement 0.3 {EVIL}", "agreement": 0.3},
         ],
         failures=[(EVIL, f"cut short {EVIL}")],
-        notes=[f"These are phantoms {EVIL}"],
+        notes=[f"These are synthetic hands {EVIL}"],
         facts={"Run": f"17 min {EVIL}"},
         recipe=f'name = "two_stage" # {EVIL}',
         environment={"torch": "2.13", EVIL: EVIL},
@@ -137,47 +137,50 @@ def test_the_result_stands_first_in_words(full_page):
     for part in (rows, carpals):
         for stage in ("coarse", "merged"):
             assert f"{part[part['stage'] == stage]['dice'].mean():.3f}" in text.split("worst first")[0]
-    assert "On 3 pictures" in text
+    assert "On 3 images" in text
     assert "8 bones gain" in text
     assert "not a medical device" in text
 
 
-def test_the_worst_picture_comes_first_and_those_without_figures_last(full_page):
+def test_the_worst_image_comes_first_and_those_without_metrics_last(full_page):
     places = [full_page.index(f"<h3>{name}") for name in ("x&#34;", "a.png", "unscored.png")]
     assert places == sorted(places)
 
 
-def test_pictures_are_embedded_once_and_small(full_page, tmp_path):
+def test_images_are_embedded_once_and_small(full_page, tmp_path):
     assert full_page.count("data:image/jpeg") == 3 * 2
     noise = np.random.default_rng(0).normal(0.5, 0.02, (2048, 2048)).astype(np.float32)
-    truth = masks(2048, 0.07)
+    ground_truth = masks(2048, 0.07)
     many = [
-        draw_case(f"{i}.png", noise, [("coarse", truth), ("merged", truth)], truth=truth, size=900) for i in range(2)
+        draw_case(
+            f"{i}.png", noise, [("coarse", ground_truth), ("merged", ground_truth)], ground_truth=ground_truth, size=900
+        )
+        for i in range(2)
     ]
     path = write_report(tmp_path / "report.html", title="t", cases=many)
     assert path.stat().st_size < 2 / 16 * 10e6
 
 
-def test_a_run_without_labels_shows_outlines_and_claims_nothing(tmp_path):
-    page = write_report(tmp_path / "r.html", title="own pictures", cases=[case("a.png", truth=False)]).read_text()
+def test_a_run_without_labels_shows_contours_and_claims_nothing(tmp_path):
+    page = write_report(tmp_path / "r.html", title="own images", cases=[case("a.png", ground_truth=False)]).read_text()
     reader = Reader(page)
-    assert "no figures" in reader.text
+    assert "no metrics" in reader.text
     assert "Dice 0" not in page
     assert sum(a.get("class") == "panel" for _, a in reader.elements) == 4
 
 
-def test_a_coarse_run_has_one_column_of_figures(tmp_path):
+def test_a_coarse_run_has_one_column_of_metrics(tmp_path):
     rows = metrics(stages=("coarse",))
     text = Reader(write_report(tmp_path / "r.html", title="coarse only", rows=rows).read_text()).text
     assert "the coarse masks reach a mean Dice of" in text
     assert "change" not in text
 
 
-def test_intervals_stand_beside_the_means_where_people_are_known(tmp_path):
+def test_intervals_stand_beside_the_means_where_patients_are_known(tmp_path):
     rows = metrics(("a.png", "b.png", "c.png", "d.png"))
     plain = write_report(tmp_path / "plain.html", title="t", rows=rows).read_text("utf-8")
     assert "By pose" in plain and "percentile bootstrap" not in plain
-    rows["person"] = rows["image_name"].str[0]
+    rows["patient_id"] = rows["image_name"].str[0]
     page = write_report(tmp_path / "r.html", title="t", rows=rows).read_text("utf-8")
     text = Reader(page).text
     assert "percentile bootstrap" in text and "NSD 2 px" in text and "HD95 px" in text
@@ -185,11 +188,11 @@ def test_intervals_stand_beside_the_means_where_people_are_known(tmp_path):
     straight = carpals[carpals["pose"] == "straight"]["dice"].mean()
     assert f"{straight:.3f}" in text.split("percentile bootstrap")[1]
     assert "+0.050" in text and 'class="up">+0.050' in page
-    # One bent hand: a figure, and no interval.
+    # One bent hand: a metric, and no interval.
     assert "nan" not in text
-    rows["person"] = "a"
+    rows["patient_id"] = "a"
     text = Reader(write_report(tmp_path / "one.html", title="t", rows=rows).read_text("utf-8")).text
-    assert "none here: pictures of 1 person" in text
+    assert "none here: images of 1 patient" in text
 
 
 def test_a_missing_mask_does_not_break_the_page(tmp_path):
@@ -199,30 +202,30 @@ def test_a_missing_mask_does_not_break_the_page(tmp_path):
     assert "nan" not in text
 
 
-def test_group_means_are_means_over_pictures_then_bones():
+def test_group_means_are_means_over_images_then_bones():
     rows = metrics()
     rows = rows.drop(rows[(rows["bone"] == "Ulna") & (rows["image_name"] != "a.png")].index)
     merged = rows[rows["stage"] == "merged"]
     per_bone = [merged[merged["bone"] == bone]["dice"].mean() for bone in anatomy.NAMES]
-    assert Figures(rows).groups.loc["all", "merged"] == pytest.approx(np.mean(per_bone))
+    assert PageMetrics(rows).groups.loc["all", "merged"] == pytest.approx(np.mean(per_bone))
 
 
 def test_losses_are_told_as_plainly_as_gains():
     rows = metrics()
     rows.loc[(rows["stage"] == "merged") & (rows["bone"] == "Lunate"), "dice"] -= 0.2
-    words = " ".join(Figures(rows).words())
+    words = " ".join(PageMetrics(rows).words())
     assert "7 bones gain" in words
     assert "1 bone loses, Lunate (-0.150)" in words
 
 
-def test_further_metrics_stand_with_intervals_and_are_coloured_by_which_way_is_up(tmp_path):
+def test_extra_metrics_stand_with_intervals_and_are_coloured_by_which_way_is_up(tmp_path):
     rows = metrics().assign(pose="straight")
-    rows["person"] = rows["image_name"]
+    rows["patient_id"] = rows["image_name"]
     rows["kept"] = np.where(rows["stage"] == "coarse", 0.5, 0.75)
     rows["lost"] = np.where(rows["stage"] == "coarse", 0.5, 0.75)
     gain = headlines(rows)[0].change["kept"]
-    figures = Figures(rows, lower_is_better=["lost"])
-    assert (figures.verdict("kept", gain), figures.verdict("lost", gain)) == ("up", "down")
-    assert figures.verdict("hd95_px", gain) == "down"
+    shown = PageMetrics(rows, lower_is_better=["lost"])
+    assert (shown.direction("kept", gain), shown.direction("lost", gain)) == ("up", "down")
+    assert shown.direction("hd95_px", gain) == "down"
     page = write_report(tmp_path / "report.html", title="x", rows=rows, lower_is_better=["lost"]).read_text("utf-8")
     assert re.search(r"<th[^>]*>kept</th>", page) and re.search(r'class="down">\+0\.250', page)

@@ -34,22 +34,22 @@ def done(monkeypatch):
 
         return work
 
-    pictures = leave("pictures", problems_json=[])
-    evaluation = leave("evaluation", figures_json={}, predictions_csv="")
+    images = leave("images", problems_json=[])
+    evaluation = leave("evaluation", headlines_json={}, predictions_csv="")
     published = (("predictions.csv", "predictions.csv"),)
     monkeypatch.setattr(
         runs,
         "STEPS",
         (
-            Step("pictures", "Read", pictures, settings=lambda r: None),
-            Step("evaluation", "Score", evaluation, lambda r: r.seed, inputs=("pictures",), publishes=published),
+            Step("images", "Read", images, settings=lambda r: None),
+            Step("evaluation", "Score", evaluation, lambda r: r.seed, inputs=("images",), publishes=published),
         ),
     )
     return worked
 
 
 def run_in(folder, seed=7):
-    return Run(Recipe(name="small", seed=seed), RunFolder(folder), phantom=True, dataset=None)
+    return Run(Recipe(name="small", seed=seed), RunFolder(folder), synthetic=True, dataset=None)
 
 
 def finish(run):
@@ -102,9 +102,9 @@ def test_a_manifest_without_predictions_is_no_finished_run(tmp_path, done, monke
 def test_what_another_process_did_between_plan_and_lock_is_not_done_again(tmp_path, done):
     plan = run_in(tmp_path).plan()
     finish(run_in(tmp_path))
-    assert done == ["pictures", "evaluation"]
+    assert done == ["images", "evaluation"]
     run_in(tmp_path).execute(plan)
-    assert done == ["pictures", "evaluation"]
+    assert done == ["images", "evaluation"]
 
 
 def test_what_another_process_redid_otherwise_is_done_again(tmp_path, done):
@@ -112,13 +112,13 @@ def test_what_another_process_redid_otherwise_is_done_again(tmp_path, done):
     plan = run_in(tmp_path).plan()
     finish(run_in(tmp_path, seed=8))
     run_in(tmp_path).execute(plan)
-    assert done == ["pictures", "evaluation", "evaluation", "evaluation"]
+    assert done == ["images", "evaluation", "evaluation", "evaluation"]
     states = json.loads((tmp_path / "manifest.json").read_text())["steps"]
     assert states["evaluation"]["state"] == "redone"
 
 
 @pytest.mark.parametrize("invert", ["auto", "yes", "no"])
-def test_a_recipe_may_know_better_whether_pictures_are_inverted(tmp_path, invert):
+def test_a_recipe_may_know_better_whether_images_are_inverted(tmp_path, invert):
     grey = np.full((64, 64), 220, np.uint8)
     grey[:, 20:44] = 30
     (tmp_path / "data").mkdir()
@@ -152,9 +152,9 @@ def plain(tmp_path_factory):
 
 
 def marks(folder, *overrides):
-    """The fingerprint of each step of the recipe `tiny` on phantoms."""
-    opened = runs.open_run("tiny", ["data.path=phantom", *overrides], folder)
-    return {planned.step.name: planned.mark for planned in opened.plan()}
+    """The fingerprint of each step of the recipe `tiny` on synthetic hands."""
+    opened = runs.open_run("tiny", ["data.path=synthetic", *overrides], folder)
+    return {planned.step.name: planned.fingerprint for planned in opened.plan()}
 
 
 LAST = {"predictions", "evaluation", "report"}
@@ -163,12 +163,12 @@ LAST = {"predictions", "evaluation", "report"}
 @pytest.mark.parametrize(
     ("override", "redone"),
     [
-        ("phantom.seed=5", {"phantom", "pictures", "coarse", "frames", "refiner", *LAST}),
-        ("split.seed=5", {"pictures", "coarse", "frames", "refiner", *LAST}),
+        ("synthetic.seed=5", {"synthetic", "images", "coarse", "frames", "refiner", *LAST}),
+        ("split.seed=5", {"images", "coarse", "frames", "refiner", *LAST}),
         ("coarse.train.lr=0.5", {"coarse", "frames", "refiner", *LAST}),
-        ("crop.window=700", {"frames", "refiner", *LAST}),
+        ("roi.size_px=700", {"frames", "refiner", *LAST}),
         ("predict.find_hand=64", {"frames", "refiner", *LAST}),
-        ("crop.jitter=0.25", {"refiner", *LAST}),
+        ("roi.jitter=0.25", {"refiner", *LAST}),
         ("refine.train.lr=0.5", {"refiner", *LAST}),
         ("merge.feather=0.3", LAST),
         ("evaluate.nsd_tolerances_px=[7]", {"evaluation", "report"}),
@@ -177,4 +177,4 @@ LAST = {"predictions", "evaluation", "report"}
 )
 def test_a_key_redoes_the_steps_that_depend_on_it_and_no_other(tmp_path, plain, override, redone):
     changed = marks(tmp_path, override)
-    assert {name for name, mark in changed.items() if mark != plain[name]} == redone
+    assert {name for name, fingerprint in changed.items() if fingerprint != plain[name]} == redone

@@ -3,12 +3,12 @@
 import pytest
 
 from handbone.core.errors import HandboneError
-from handbone.runs.folder import RunFolder, fingerprint
+from handbone.runs.folder import RunFolder, fingerprint_of
 
 
 def test_fingerprint_depends_on_values_not_on_their_order():
-    assert fingerprint({"a": 1, "b": [1, 2]}) == fingerprint({"b": [1, 2], "a": 1})
-    assert fingerprint({"a": 1}) != fingerprint({"a": 2})
+    assert fingerprint_of({"a": 1, "b": [1, 2]}) == fingerprint_of({"b": [1, 2], "a": 1})
+    assert fingerprint_of({"a": 1}) != fingerprint_of({"a": 2})
 
 
 def test_step_is_new_then_reused_then_redone_when_its_inputs_change(tmp_path):

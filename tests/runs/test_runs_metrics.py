@@ -1,4 +1,4 @@
-"""Further metrics that a recipe names: checked before any work, and part of an evaluation's fingerprint."""
+"""Extra metrics that a recipe names: checked before any work, and part of an evaluation's fingerprint."""
 
 import pytest
 

@@ -1,9 +1,9 @@
-"""The coarse stage can learn: four small phantoms by heart, through the same engine, targets and store as any run."""
+"""The coarse stage overfits four small synthetic hands, with the same engine, targets and store as any run."""
 
 import numpy as np
 import pytest
 
-from handbone.data.grid_dataset import LabelledPicture
+from handbone.data.grid_dataset import LabelledImage
 from handbone.evaluation.metrics import dice_contest
 from handbone.method.coarse import CoarseDataset, predict_coarse
 from handbone.recipe.schema import Choice, Coarse, Train
@@ -15,18 +15,18 @@ pytestmark = pytest.mark.slow
 SIZE = 192
 
 
-def test_four_phantoms_are_learned_to_a_dice_above_95(tmp_path):
+def test_four_synthetic_hands_are_learned_to_a_dice_above_95(tmp_path):
     hands = [draw_hand(seed, size=SIZE) for seed in range(4)]
-    pictures = [
-        LabelledPicture(f"hand{n}.png", lambda h=hand: h.image, hand.masks.size_hw, hand.masks.rings())
+    images = [
+        LabelledImage(f"hand{n}.png", lambda h=hand: h.image, hand.masks.size_hw, hand.masks.polygons())
         for n, hand in enumerate(hands)
     ]
     network = Coarse(
         size=SIZE,
         model=Choice(name="unet", encoder="resnet18", encoder_weights="none"),
-        train=Train(epochs=4, repeats=35, batch=4, lr=3e-3, workers=0, precision="32"),
+        train=Train(epochs=4, samples_per_image=35, batch_size=4, lr=3e-3, workers=0, precision="32"),
     )
-    data = CoarseDataset(pictures, size=SIZE)
+    data = CoarseDataset(images, size=SIZE)
     result = fit(
         network=network,
         in_channels=1,

@@ -22,7 +22,7 @@ prompter = { name = "segment_anything", checkpoint = "small.pth" }
 bones = ["wrist", "metacarpals"]
 
 [prompt.tune]
-windows = 4
+rois = 4
 validation = 2
 epochs = 2
 """
@@ -59,7 +59,7 @@ def test_a_run_tunes_the_decoder_and_predicts_with_it(home):
     assert list(pd.read_csv(run / "steps/prompter/history.csv")["epoch"]) == [1, 2]
     assert set(pd.read_csv(run / "metrics.csv")["stage"]) == {"coarse", "merged"}
     assert "Mask decoder" in (run / "report.html").read_text(encoding="utf-8")
-    record = json.loads(next((run / "steps/predictions/pictures").glob("*.json")).read_text())
+    record = json.loads(next((run / "steps/predictions/images").glob("*.json")).read_text())
     assert len(record["prompt_decisions"]) == 13 and len(record["decisions"]) == 8
     assert len(list((home / "cache" / "embeddings").rglob("*.npy"))) == 6
 
@@ -87,16 +87,16 @@ def test_a_calibrated_gate_is_learned_for_prompted_masks_too(home):
     learned = json.loads((home / "runs/gated/steps/calibration/prompt_gate.json").read_text())
     card = read_card(home / "runs/gated/weights/prompter.safetensors")
     assert card.extra["prompt"]["gate"] == learned
-    assert learned is None or learned["pictures"] == 10
+    assert learned is None or learned["images"] == 10
 
 
 def test_the_runs_weights_predict_again_with_all_three_stages(home):
-    made = handbone("data", "phantom", "--count", "1", "--seed", "9", "--size", "256", "-o", "new", folder=home)
+    made = handbone("data", "draw", "--count", "1", "--seed", "9", "--size", "256", "-o", "new", folder=home)
     assert made.returncode == 0, made.stderr
     done = handbone("predict", "new", "-w", "runs/mine", "-o", "out", "--json", folder=home)
     assert done.returncode == 0, done.stderr
-    (picture, *_) = json.loads(done.stdout)["pictures"]
-    assert "prompt" in picture["seconds"] and len(picture["prompt_decisions"]) == 13
+    (image, *_) = json.loads(done.stdout)["images"]
+    assert "prompt" in image["seconds"] and len(image["prompt_decisions"]) == 13
 
 
 @pytest.mark.parametrize(
@@ -119,7 +119,7 @@ def test_refine_prompts_a_checkpoint_after_the_refiner(home):
     done = handbone("refine", "--classes", "wrist", "--sam", "small.pth", "-o", "prompted", folder=home)
     assert done.returncode == 0, done.stderr
     decisions = pd.read_csv(home / "prompted/decisions.csv")
-    assert set(decisions["region"]) == {"wrist", "prompt"}
+    assert set(decisions["roi"]) == {"wrist", "prompt"}
     assert json.loads((home / "prompted/refinement.json").read_text())["sam"] == "small.pth"
     missing = handbone("refine", "--sam", "sam_vit_b.pth", "-o", "other", folder=home)
     assert missing.returncode == 1 and "there is no such checkpoint" in missing.stderr

@@ -1,4 +1,4 @@
-"""The whole method through the real command line, on phantoms small enough for seconds."""
+"""The whole method through the real command line, on synthetic hands small enough for seconds."""
 
 import csv
 import json
@@ -21,7 +21,7 @@ HANDBONE = (str(Path(sys.executable).with_name("handbone")),)
 
 
 def handbone(*words: str, folder: Path, **more) -> subprocess.CompletedProcess:
-    """Run the command line in `folder`, as a person would."""
+    """Run the command line in `folder`, as a user would."""
     return subprocess.run(
         [*HANDBONE, *words], cwd=folder, capture_output=True, text=True, env=surroundings(folder), **more
     )
@@ -48,11 +48,11 @@ def test_run_leaves_everything_that_is_promised(home):
     for file in ("coarse.safetensors", "refiner.safetensors"):
         assert (run / "weights" / file).stat().st_size > 100_000
     manifest = json.loads((run / "manifest.json").read_text())
-    assert manifest["data"] == "phantom"
+    assert manifest["data"] == "synthetic"
     assert manifest["seed"] == 7
     assert manifest["environment"]["packages"]["torch"]
     assert set(manifest["seconds"]) == {
-        "phantom", "pictures", "coarse", "frames", "refiner", "predictions", "evaluation", "report",
+        "synthetic", "images", "coarse", "frames", "refiner", "predictions", "evaluation", "report",
     }  # fmt: skip
     text = (run / "manifest.json").read_text() + (run / "recipe.toml").read_text()
     assert str(home) not in text, "no paths of the user's"
@@ -64,15 +64,15 @@ def test_predictions_are_in_the_contests_format(home):
     names = sorted({row["image_name"] for row in rows})
     assert [row["image_name"] for row in rows] == [name for name in names for _ in NAMES]
     assert [row["class"] for row in rows] == list(NAMES) * len(names)
-    test = home / "runs/tiny/steps/phantom/set/test/DCM"
+    test = home / "runs/tiny/steps/synthetic/set/test/DCM"
     assert names == sorted(path.name for path in test.rglob("*.png"))
 
 
-def test_metrics_have_a_row_for_each_picture_bone_and_stage(home):
+def test_metrics_have_a_row_for_each_image_bone_and_stage(home):
     rows = pd.read_csv(home / "runs/tiny/metrics.csv")
     assert not rows.duplicated(["image_name", "bone", "stage"]).any()
     assert set(rows["stage"]) == {"coarse", "merged"}
-    assert set(rows["part"]) == {"validation", "test"}
+    assert set(rows["split"]) == {"validation", "test"}
     assert rows["dice"].between(0, 1).all()
 
 
@@ -101,7 +101,7 @@ def test_the_best_run_gives_each_bone(home):
     other = home / "others" / "other"
     shutil.copytree(home / "runs/tiny", other)
     rows = pd.read_csv(other / "metrics.csv")
-    rows.loc[rows["part"] == "validation", "dice"] = 0.0
+    rows.loc[rows["split"] == "validation", "dice"] = 0.0
     rows.loc[rows["bone"] == "Lunate", "dice"] = 1.0
     rows.loc[rows["bone"] == "Lunate", "both_empty"] = False
     rows.to_csv(other / "metrics.csv", index=False)
@@ -114,11 +114,11 @@ def test_the_best_run_gives_each_bone(home):
     assert (home / "joined/predictions.csv").read_bytes() == (home / "runs/tiny/predictions.csv").read_bytes()
     fitted = handbone("ensemble", *words[:2], "-o", "fitted", "--fit-thresholds", "--json", folder=home)
     assert fitted.returncode == 0, fitted.stderr
-    validation = set(rows[rows["part"] == "validation"]["image_name"])
+    validation = set(rows[rows["split"] == "validation"]["image_name"])
     assert json.loads(fitted.stdout)["thresholds_fitted_on"] == len(validation) > 0
 
 
-def test_further_metrics_cost_an_evaluation_and_a_report_alone(home):
+def test_extra_metrics_cost_an_evaluation_and_a_report_alone(home):
     done = handbone("run", "tiny", "--set", 'evaluate.metrics=["iou", "assd_px"]', folder=home)
     assert done.returncode == 0, done.stderr
     assert done.stderr.count(": reused") == 6
@@ -141,10 +141,14 @@ def test_refine_takes_the_latest_run(home):
     assert before.equals(after)
     assert json.loads((home / "refined/refinement.json").read_text())["weights"].endswith("tiny")
     unknown = handbone("refine", "--classes", "fingers", "-o", "fingers", folder=home)
-    assert unknown.returncode == 1 and "refine.roam" in unknown.stderr and not (home / "fingers").exists()
+    assert (
+        unknown.returncode == 1
+        and "refine.random_roi_probability" in unknown.stderr
+        and not (home / "fingers").exists()
+    )
 
 
-def test_a_gate_is_calibrated_on_pictures_that_no_network_saw(home):
+def test_a_gate_is_calibrated_on_images_that_no_network_saw(home):
     changes = ("--set", "merge.gate=calibrated", "--set", "predict.calibrate=10")
     done = handbone("run", "tiny", *changes, "--json", folder=home)
     assert done.returncode == 0, done.stderr
@@ -154,17 +158,17 @@ def test_a_gate_is_calibrated_on_pictures_that_no_network_saw(home):
 
 
 def test_two_regions_in_one_recipe(home):
-    regions = 'refine.regions=[{name="tips", bones=["finger-4", "finger-8"]}]'
-    changes = ("--set", "merge.gate=calibrated", "--set", regions, "--set", "refine.roam=0.5")
+    regions = 'refine.extra_rois=[{name="tips", bones=["finger-4", "finger-8"]}]'
+    changes = ("--set", "merge.gate=calibrated", "--set", regions, "--set", "refine.random_roi_probability=0.5")
     done = handbone("run", "tiny", *changes, folder=home)
     assert done.returncode == 0 and "too few to calibrate the gate" in done.stderr
-    records = [json.loads(p.read_text()) for p in (home / "runs/tiny/steps/predictions/pictures").glob("*.json")]
+    records = [json.loads(p.read_text()) for p in (home / "runs/tiny/steps/predictions/images").glob("*.json")]
     assert all(set(record["frames"]) == {"wrist", "tips"} for record in records)
-    assert {d["region"] for record in records for d in record["decisions"]} == {"wrist", "tips"}
+    assert {d["roi"] for record in records for d in record["decisions"]} == {"wrist", "tips"}
     done = handbone("refine", "--classes", "finger-4,Capitate,Radius", "-o", "three", folder=home)
     assert done.returncode == 0, done.stderr
     decisions = pd.read_csv(home / "three/decisions.csv")
-    assert dict(zip(decisions["bone"], decisions["region"], strict=True)) == {
+    assert dict(zip(decisions["bone"], decisions["roi"], strict=True)) == {
         "finger-4": "tips", "Capitate": "wrist", "Radius": "asked for",
     }  # fmt: skip
 
@@ -220,7 +224,7 @@ def test_killed_run_continues_and_ends_like_one_that_was_not(tmp_path):
 
     done = handbone(*words, folder=broken)
     assert done.returncode == 0, done.stderr
-    assert "phantom radiographs: reused" in done.stderr
+    assert "synthetic radiographs: reused" in done.stderr
     epochs = [pd.read_csv(f / "runs/tiny/steps/coarse/history.csv") for f in (straight, broken)]
     assert list(epochs[0]["epoch"]) == list(epochs[1]["epoch"]) == [1, 2, 3, 4]
     tables = [(f / "runs/tiny/predictions.csv").read_bytes() for f in (straight, broken)]
@@ -264,8 +268,8 @@ def test_ctrl_c_says_how_to_go_on(tmp_path):
     assert "Traceback" not in stderr
 
 
-def test_broken_picture_is_named_and_left_out_and_the_run_ends_with_1(tmp_path):
-    made = handbone("data", "phantom", "--count", "6", "--seed", "3", "--size", "256", "-o", "data", folder=tmp_path)
+def test_broken_image_is_named_and_left_out_and_the_run_ends_with_1(tmp_path):
+    made = handbone("data", "draw", "--count", "6", "--seed", "3", "--size", "256", "-o", "data", folder=tmp_path)
     assert made.returncode == 0, made.stderr
     victim = sorted((tmp_path / "data/train/DCM").rglob("*.png"))[0]
     victim.write_bytes(victim.read_bytes()[:500])
@@ -289,7 +293,7 @@ def test_broken_picture_is_named_and_left_out_and_the_run_ends_with_1(tmp_path):
 
 
 def test_coco_folder_with_a_class_map_is_own_data(tmp_path):
-    made = handbone("data", "phantom", "--count", "8", "--seed", "4", "--size", "256", "-o", "set", folder=tmp_path)
+    made = handbone("data", "draw", "--count", "8", "--seed", "4", "--size", "256", "-o", "set", folder=tmp_path)
     assert made.returncode == 0, made.stderr
     write_coco(tmp_path / "set", tmp_path / "wrists")
     class_map = "".join(f'"{name.lower()} bone" = "{name}"\n' for name in NAMES)
@@ -298,13 +302,13 @@ def test_coco_folder_with_a_class_map_is_own_data(tmp_path):
     done = handbone("run", "mine.toml", folder=tmp_path)
     assert done.returncode == 0, done.stderr
     rows = pd.read_csv(tmp_path / "runs/mine/metrics.csv")
-    assert set(rows["part"]) == {"validation"}
-    assert (rows["truth_area"] > 0).mean() > 0.9
+    assert set(rows["split"]) == {"validation"}
+    assert (rows["ground_truth_area"] > 0).mean() > 0.9
     assert json.loads((tmp_path / "runs/mine/manifest.json").read_text())["data"] == "own"
 
 
 def write_coco(contest: Path, folder: Path) -> None:
-    """The pictures of a contest set as a COCO folder whose classes have other names."""
+    """The images of a contest set as a COCO folder whose classes have other names."""
     coco = {
         "images": [],
         "annotations": [],
@@ -312,9 +316,9 @@ def write_coco(contest: Path, folder: Path) -> None:
     }
     folder.mkdir()
     for number, path in enumerate(sorted(contest.rglob("*.json"))):
-        picture = next(contest.rglob(f"{path.stem}.png"))
-        picture.rename(folder / picture.name)
-        coco["images"].append({"id": number, "file_name": picture.name, "width": 256, "height": 256})
+        image = next(contest.rglob(f"{path.stem}.png"))
+        image.rename(folder / image.name)
+        coco["images"].append({"id": number, "file_name": image.name, "width": 256, "height": 256})
         for annotation in json.loads(path.read_text())["annotations"]:
             flat = [value for point in annotation["points"] for value in point]
             category = NAMES.index(annotation["label"])
@@ -348,12 +352,12 @@ def test_mistakes_are_refused_before_any_work(tmp_path, words, sentence):
     assert not (tmp_path / "runs").exists()
 
 
-def test_pictures_without_labels_are_no_training_set(tmp_path):
-    made = handbone("data", "phantom", "--count", "2", "--seed", "3", "--size", "256", "-o", "set", folder=tmp_path)
+def test_images_without_labels_are_no_training_set(tmp_path):
+    made = handbone("data", "draw", "--count", "2", "--seed", "3", "--size", "256", "-o", "set", folder=tmp_path)
     assert made.returncode == 0, made.stderr
     (tmp_path / "data").mkdir()
-    for picture in (tmp_path / "set").rglob("*.png"):
-        picture.rename(tmp_path / "data" / picture.name)
+    for image in (tmp_path / "set").rglob("*.png"):
+        image.rename(tmp_path / "data" / image.name)
     done = handbone("run", "tiny", "--set", "data.path=data", folder=tmp_path)
     assert done.returncode == 1
     assert "labels to train on" in done.stderr

@@ -1,4 +1,4 @@
-"""`handbone data check --labels` with the shipped weights on drawn hands, some of whose labels a test spoils."""
+"""`handbone data check --labels` with the shipped weights on synthetic hands, some of whose labels a test spoils."""
 
 import json
 
@@ -78,5 +78,5 @@ def test_every_mishap_is_found_and_no_right_label_accused(spoilt, tmp_path):
     for name, bones in wrong.items():
         assert bones <= {bone for error in doubted[name] for bone in error["bones"]}
     assert (out / "labels.html").is_file() and "medical" in (out / "labels.html").read_text(encoding="utf-8")
-    pictures = [cv2.imread(str(path)) for path in out.rglob("*.png")]
-    assert len(pictures) == len(wrong) and all(p is not None for p in pictures)
+    images = [cv2.imread(str(path)) for path in out.rglob("*.png")]
+    assert len(images) == len(wrong) and all(p is not None for p in images)

@@ -28,7 +28,7 @@ def test_they_are_whole_and_small_enough_to_ship():
     shipped.verify()
     assert shipped.origin == "shipped" and set(shipped.files) == {"coarse", "refiner"}
     assert shipped.size_bytes < 40e6
-    assert shipped.licence == "Apache-2.0" and shipped.figures and shipped.card.limits
+    assert shipped.licence == "Apache-2.0" and shipped.metrics and shipped.card.limits
     card = (shipped.folder / "MODEL_CARD.md").read_text(encoding="utf-8")
     assert "medical" in card
 
@@ -39,14 +39,14 @@ def test_every_bone_of_an_adult_is_found_either_side_up(method, side):
     for turns in (0, 2):
         outcome = method.predict(np.ascontiguousarray(np.rot90(as_image(hand), turns)))
         masks = outcome.final.threshold(method.threshold)
-        truth = hand.masks if not turns else type(hand.masks).from_dense(np.rot90(hand.masks.dense(), 2, (1, 2)))
-        dice = dice_contest(truth, masks)
+        ground_truth = hand.masks if not turns else type(hand.masks).from_dense(np.rot90(hand.masks.dense(), 2, (1, 2)))
+        dice = dice_contest(ground_truth, masks)
         assert outcome.location.found and all(f.fallback == "none" for f in outcome.frames.values())
         assert dice.mean() > 0.88 and dice[list(CARPALS)].mean() > 0.85
         assert (outcome.location.thumb == "left") == (side == "R")
 
 
-def test_what_is_not_in_the_picture_is_not_guessed(method):
+def test_what_is_not_in_the_image_is_not_guessed(method):
     hand = draw_hand(5, size=1024, bent=False)
     image = as_image(hand)
     wrist = int(hand.masks.centroids_xy()[CARPALS[2]][1])
@@ -56,7 +56,7 @@ def test_what_is_not_in_the_picture_is_not_guessed(method):
     assert "missing" in {flag.rule for flag in flags(outcome, masks)}
 
 
-def test_a_picture_without_a_hand_has_no_bones(method):
+def test_an_image_without_a_hand_has_no_bones(method):
     noise = np.random.default_rng(0).normal(0.3, 0.05, (700, 500)).astype(np.float32).clip(0, 1)
     outcome = method.predict(noise)
     assert not outcome.location.found

@@ -1,4 +1,4 @@
-"""Metal, casts, other hands and folds change what a picture shows, never what the masks say."""
+"""Metal, casts, other hands and folds change what an image shows, never what the masks say."""
 
 import numpy as np
 import pytest
@@ -33,11 +33,11 @@ def test_nothing_changes_a_mask(kind, monkeypatch):
         for draw in (lambda *_: None, KINDS[kind]):
 
             def add(attenuation, skin, ends, mm, _rng, draw=draw, seed=seed):
-                # Its own randomness: the rest of the picture stays the same.
+                # Its own randomness: the rest of the image stays the same.
                 draw(attenuation, skin, ends, mm, np.random.default_rng(seed))
 
             monkeypatch.setattr("handbone.synthetic.hand.add_clutter", add)
-            hands.append(draw_hand(seed, size=SIZE, variety="wide"))
+            hands.append(draw_hand(seed, size=SIZE, variety="diverse"))
         assert hands[0].masks == hands[1].masks
         changed += not np.array_equal(hands[0].image, hands[1].image)
     assert changed >= 2

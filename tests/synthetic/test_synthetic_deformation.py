@@ -1,4 +1,4 @@
-"""Free-form deformation: smooth, as strong as asked for, shared by neighbours and by both hands of a person."""
+"""Free-form deformation: smooth, as strong as asked for, shared by neighbours and by both hands of a patient."""
 
 from dataclasses import replace
 
@@ -10,14 +10,14 @@ from handbone import anatomy
 from handbone.synthetic.body import Pose, pose_body
 from handbone.synthetic.deformation import bone_sizes, draw_deformation, draw_margin, with_margins
 from handbone.synthetic.hand import draw_hand
-from handbone.synthetic.people import average_person, draw_person
+from handbone.synthetic.patients import average_patient, draw_patient
 from handbone.synthetic.skeleton import PLACED, load_skeleton
 
 SIZE = 256
 
 
 def _surface(index: int) -> np.ndarray:
-    """Vertices in the bone's frame; of the forearm, the part that pictures show."""
+    """Vertices in the bone's frame; of the forearm, the part that images show."""
     skeleton = load_skeleton()
     local = (skeleton.vertices[index] - skeleton.base[index]) @ skeleton.frame[index].T
     return local[local[:, 1] < local[:, 1].min() + 60] if anatomy.NAMES[index] in ("Radius", "Ulna") else local
@@ -40,27 +40,27 @@ def test_every_bone_is_displaced_by_about_the_share_of_its_size():
     assert np.median(found) == pytest.approx(0.04, rel=0.12)
 
 
-@pytest.mark.parametrize(("variety", "low", "high"), [("contest", 0.025, 0.035), ("wide", 0.03, 0.06)])
-def test_people_are_deformed_by_the_share_of_their_variety(variety, low, high):
-    shares = [draw_person(np.random.default_rng(s), variety).shape.deformation.share for s in range(40)]
+@pytest.mark.parametrize(("variety", "low", "high"), [("upright_adult", 0.025, 0.035), ("diverse", 0.03, 0.06)])
+def test_patients_are_deformed_by_the_share_of_their_variety(variety, low, high):
+    shares = [draw_patient(np.random.default_rng(s), variety).shape.deformation.share for s in range(40)]
     assert low <= min(shares) < low + 0.2 * (high - low)
     assert high - 0.2 * (high - low) < max(shares) <= high
-    more = draw_person(np.random.default_rng(0), variety, spread=1.6).shape.deformation.share
+    more = draw_patient(np.random.default_rng(0), variety, spread=1.6).shape.deformation.share
     assert more == pytest.approx(1.6 * shares[0])
 
 
-def test_a_persons_bones_and_masks_are_deformed_by_that_much():
-    person = draw_person(np.random.default_rng(7), "wide", age=18.0)
-    plain = replace(person, shape=replace(person.shape, deformation=None))
-    bodies = [pose_body(each.shape, Pose()) for each in (person, plain)]
+def test_a_patients_bones_and_masks_are_deformed_by_that_much():
+    patient = draw_patient(np.random.default_rng(7), "diverse", age=18.0)
+    plain = replace(patient, shape=replace(patient.shape, deformation=None))
+    bodies = [pose_body(each.shape, Pose()) for each in (patient, plain)]
     for index in range(anatomy.COUNT):
         if anatomy.NAMES[index] in ("Radius", "Ulna"):
             continue
         moved = bodies[0].vertices[index] - bodies[1].vertices[index]
         moved -= moved.mean(0)
         share = np.sqrt((moved**2).sum(1).mean()) / bone_sizes()[index]
-        assert 0.4 < share / person.shape.deformation.share < 2
-    masks = [draw_hand(7, size=512, variety="wide", person=each).masks for each in (person, plain)]
+        assert 0.4 < share / patient.shape.deformation.share < 2
+    masks = [draw_hand(7, size=512, variety="diverse", patient=each).masks for each in (patient, plain)]
     assert masks[0] != masks[1]
 
 
@@ -104,15 +104,15 @@ def test_bones_that_hang_on_a_joint_stay_there():
         assert (np.abs(base).max() < 1e-6) == (index not in PLACED)
 
 
-def test_the_same_person_has_the_same_bones_in_both_hands():
-    again = [draw_person(np.random.default_rng(5), "wide") for _ in range(2)]
-    first, second = (pose_body(person.shape, Pose()).vertices for person in again)
+def test_the_same_patient_has_the_same_bones_in_both_hands():
+    again = [draw_patient(np.random.default_rng(5), "diverse") for _ in range(2)]
+    first, second = (pose_body(patient.shape, Pose()).vertices for patient in again)
     assert all(np.array_equal(a, b) for a, b in zip(first, second, strict=True))
-    other = pose_body(draw_person(np.random.default_rng(6), "wide").shape, Pose()).vertices
+    other = pose_body(draw_patient(np.random.default_rng(6), "diverse").shape, Pose()).vertices
     assert not np.array_equal(first[0], other[0])
 
 
-def test_left_and_right_hand_of_a_person_are_deformed_alike(monkeypatch):
+def test_left_and_right_hand_of_a_patient_are_deformed_alike(monkeypatch):
     seen = []
 
     def watched(shape, pose):
@@ -120,14 +120,14 @@ def test_left_and_right_hand_of_a_person_are_deformed_alike(monkeypatch):
         return pose_body(shape, Pose())
 
     monkeypatch.setattr("handbone.synthetic.hand.pose_body", watched)
-    person = draw_person(np.random.default_rng(2), "contest")
+    patient = draw_patient(np.random.default_rng(2), "upright_adult")
     for seed, side in enumerate("RL"):
-        draw_hand(seed, size=SIZE, person=person, side=side)
-    assert seen[0] is seen[1] is person.shape.deformation
+        draw_hand(seed, size=SIZE, patient=patient, side=side)
+    assert seen[0] is seen[1] is patient.shape.deformation
 
 
-def test_the_average_person_is_not_deformed():
-    assert average_person().shape.deformation is None
+def test_the_average_patient_is_not_deformed():
+    assert average_patient().shape.deformation is None
 
 
 def test_margins_dent_or_raise_the_surface_where_they_are_and_nowhere_else():
@@ -158,8 +158,8 @@ def test_masks_are_the_silhouettes_of_the_meshes(age, monkeypatch):
 
     add_skeleton = hand.add_skeleton
     monkeypatch.setattr(hand, "add_skeleton", watched)
-    person = draw_person(np.random.default_rng(4), "wide", age=age)
-    draw_hand(4, size=512, variety="wide", person=person)
+    patient = draw_patient(np.random.default_rng(4), "diverse", age=age)
+    draw_hand(4, size=512, variety="diverse", patient=patient)
     points, masks = seen[0]
     for index, (mask, (left, top)) in masks.items():
         silhouette = np.zeros((512, 512), np.uint8)

@@ -7,7 +7,7 @@ import pytest
 
 from handbone import anatomy
 from handbone.synthetic import fit
-from handbone.synthetic.fit_carpals import fit_carpal, silhouette_figures
+from handbone.synthetic.fit_carpals import fit_carpal, silhouette_measurements
 from handbone.synthetic.fit_overlaps import moves_for_overlaps
 from handbone.synthetic.measure import POSES, reference
 from handbone.synthetic.population import PARAMETERS, load_population
@@ -52,7 +52,7 @@ def test_a_carpal_gets_the_silhouette_of_real_ones():
     index, unit = anatomy.INDEX["Capitate"], 56.0
     start, slope, waist = fit_carpal(index, unit)
     for pose, bend in zip(POSES, (2.8, 41.7), strict=True):
-        figures = silhouette_figures(index, *(start + slope * bend), waist, bend, unit)
-        for figure, value in figures.items():
-            mean, std = reference().loc[("Capitate", figure, pose), ["mean", "std"]]
-            assert abs(value - mean) < 0.5 * std, figure
+        measurements = silhouette_measurements(index, *(start + slope * bend), waist, bend, unit)
+        for measurement, value in measurements.items():
+            mean, std = reference().loc[("Capitate", measurement, pose), ["mean", "std"]]
+            assert abs(value - mean) < 0.5 * std, measurement

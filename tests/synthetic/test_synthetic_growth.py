@@ -1,4 +1,4 @@
-"""Young hands: bones that are not there yet, carpals that grow, plates that close; worn joints; 16-bit pictures."""
+"""Young hands: bones that are not there yet, carpals that grow, plates that close; worn joints; 16-bit images."""
 
 import numpy as np
 import pytest
@@ -7,7 +7,7 @@ from handbone import anatomy
 from handbone.synthetic.body import Pose, bent_shape, pose_body
 from handbone.synthetic.growth import ONSET, draw_growth
 from handbone.synthetic.hand import draw_hand
-from handbone.synthetic.people import average_person, draw_person
+from handbone.synthetic.patients import average_patient, draw_patient
 from handbone.synthetic.skeleton import FOREARM
 
 SIZE = 256
@@ -16,16 +16,16 @@ WHOLE = (0, 0, SIZE, SIZE)
 
 def _young(seed: int, age: float, **kwargs):
     rng = np.random.default_rng(seed)
-    return draw_hand(rng, size=SIZE, variety="wide", person=draw_person(rng, "wide", age=age), **kwargs)
+    return draw_hand(rng, size=SIZE, variety="diverse", patient=draw_patient(rng, "diverse", age=age), **kwargs)
 
 
 def test_absent_bones_have_no_mask():
     for seed in range(6):
         rng = np.random.default_rng(seed)
-        person = draw_person(rng, "wide", age=6.0)
-        assert anatomy.INDEX["Pisiform"] in person.absent
-        present = draw_hand(rng, size=SIZE, variety="wide", person=person).masks.present()
-        assert not present[list(person.absent)].any()
+        patient = draw_patient(rng, "diverse", age=6.0)
+        assert anatomy.INDEX["Pisiform"] in patient.absent
+        present = draw_hand(rng, size=SIZE, variety="diverse", patient=patient).masks.present()
+        assert not present[list(patient.absent)].any()
 
 
 def test_bones_appear_in_the_order_of_their_ages():
@@ -41,7 +41,7 @@ def test_bones_appear_in_the_order_of_their_ages():
 
 
 def test_carpals_grow_towards_their_neighbours(monkeypatch):
-    # Area over the square of the middle metacarpal's length; the whole hand is in the picture.
+    # Area over the square of the middle metacarpal's length; the whole hand is in the image.
     monkeypatch.setattr("handbone.synthetic.hand._field", lambda *_: None)
     monkeypatch.setattr("handbone.synthetic.hand.crop_window", lambda *_: WHOLE)
     areas = []
@@ -66,7 +66,7 @@ def test_plates_are_open_in_children_and_close_with_the_radius_last():
     late = opened(16.0)
     assert late[FOREARM[0]] > late[[i for i in long if i not in FOREARM]].max()
     assert opened(19.5).max() < 0.05
-    assert not draw_person(np.random.default_rng(1), "contest").plates.any()
+    assert not draw_patient(np.random.default_rng(1), "upright_adult").plates.any()
 
 
 def test_the_ulna_ends_flat_before_its_epiphysis_is_there():
@@ -79,7 +79,7 @@ def test_the_ulna_ends_flat_before_its_epiphysis_is_there():
 
 
 def test_the_plate_lies_between_the_ends_and_nearer_the_growing_one():
-    body = pose_body(draw_person(np.random.default_rng(3), "wide", age=9.0).shape, Pose())
+    body = pose_body(draw_patient(np.random.default_rng(3), "diverse", age=9.0).shape, Pose())
     share = body.physis
     assert np.isnan(share[list(anatomy.CARPALS)]).all()
     fingers = [anatomy.INDEX["finger-7"], anatomy.INDEX["finger-11"]]
@@ -90,7 +90,7 @@ def test_the_plate_lies_between_the_ends_and_nearer_the_growing_one():
 
 
 def test_a_bent_wrist_draws_the_scaphoid_out():
-    shape, index = average_person().shape, anatomy.INDEX["Scaphoid"]
+    shape, index = average_patient().shape, anatomy.INDEX["Scaphoid"]
     long, short = (bent_shape(shape, bend).scale[index, 1] for bend in (45, -15))
     assert short < shape.scale[index, 1] < long
     assert bent_shape(shape, 0.0).scale == pytest.approx(shape.scale)
@@ -98,13 +98,13 @@ def test_a_bent_wrist_draws_the_scaphoid_out():
 
 
 def test_worn_joints_come_in_adults_only():
-    adults = [draw_person(np.random.default_rng(s), "wide", age=18.0).shape.spurs.max() for s in range(40)]
+    adults = [draw_patient(np.random.default_rng(s), "diverse", age=18.0).shape.spurs.max() for s in range(40)]
     assert 0.1 < np.mean(np.array(adults) > 0) < 0.6
-    assert all(draw_person(np.random.default_rng(s), "wide", age=12.0).shape.spurs.max() == 0 for s in range(10))
-    assert all(draw_person(np.random.default_rng(s), "contest").shape.spurs.max() == 0 for s in range(10))
+    assert all(draw_patient(np.random.default_rng(s), "diverse", age=12.0).shape.spurs.max() == 0 for s in range(10))
+    assert all(draw_patient(np.random.default_rng(s), "upright_adult").shape.spurs.max() == 0 for s in range(10))
 
 
-@pytest.mark.parametrize("variety", ["contest", "wide"])
+@pytest.mark.parametrize("variety", ["upright_adult", "diverse"])
 def test_16_bits_agree_with_8_bits_within_rounding(variety):
     for seed in range(3):
         fine = draw_hand(seed, size=SIZE, variety=variety, bits=16)
@@ -114,9 +114,9 @@ def test_16_bits_agree_with_8_bits_within_rounding(variety):
         assert fine.masks == coarse.masks
 
 
-def test_wide_masks_lie_inside_the_picture_and_come_back_for_the_same_seed():
+def test_wide_masks_lie_inside_the_image_and_come_back_for_the_same_seed():
     for seed in range(10):
-        first, second = (draw_hand(seed, size=SIZE, variety="wide") for _ in range(2))
+        first, second = (draw_hand(seed, size=SIZE, variety="diverse") for _ in range(2))
         height, width = first.masks.size_hw
         boxes = first.masks.boxes_xyxy[first.masks.present()]
         assert first.image.shape == (height, width)

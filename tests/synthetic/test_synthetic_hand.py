@@ -1,4 +1,4 @@
-"""Drawn hands: the same seed the same picture, masks that are what the picture shows, and figures of real hands."""
+"""Synthetic hands: one image a seed, masks that are what the image shows, and measurements of real hands."""
 
 import numpy as np
 import pytest
@@ -7,13 +7,13 @@ from handbone import anatomy
 from handbone.core.bone_masks import BoneMasks
 from handbone.data.pose import BENT_DEGREES, bend_degrees
 from handbone.synthetic.hand import draw_hand
-from handbone.synthetic.people import draw_person
+from handbone.synthetic.patients import draw_patient
 
 SIZE = 320
 
 
-@pytest.mark.parametrize("variety", ["contest", "wide"])
-def test_the_same_seed_gives_the_same_picture(variety):
+@pytest.mark.parametrize("variety", ["upright_adult", "diverse"])
+def test_the_same_seed_gives_the_same_image(variety):
     first, second = (draw_hand(11, size=SIZE, variety=variety) for _ in range(2))
     np.testing.assert_array_equal(first.image, second.image)
     assert first.masks == second.masks
@@ -21,7 +21,7 @@ def test_the_same_seed_gives_the_same_picture(variety):
     assert not np.array_equal(first.image, draw_hand(12, size=SIZE, variety=variety).image)
 
 
-def test_pictures_are_8_bit_and_masks_are_of_the_same_size():
+def test_images_are_8_bit_and_masks_are_of_the_same_size():
     hand = draw_hand(3, size=SIZE)
     assert hand.image.dtype == np.uint8
     assert hand.image.shape == hand.masks.size_hw == (SIZE, SIZE)
@@ -37,8 +37,8 @@ def test_all_bones_of_an_adult_are_there_and_brighter_than_the_background():
 
 def test_masks_have_one_piece_and_no_holes():
     masks = draw_hand(5, size=SIZE).masks
-    assert all(len(rings) == 1 for rings in masks.rings().values())
-    assert BoneMasks.from_rings(masks.rings(), masks.size_hw) == masks
+    assert all(len(polygons) == 1 for polygons in masks.polygons().values())
+    assert BoneMasks.from_polygons(masks.polygons(), masks.size_hw) == masks
 
 
 def test_the_sides_mirror_each_other():
@@ -71,12 +71,12 @@ def test_half_of_the_upright_adults_have_bent_wrists_when_nobody_chooses():
 
 
 def test_the_wide_variety_holds_children_and_adults_at_any_turn():
-    ages = [draw_person(np.random.default_rng(seed), "wide").age for seed in range(60)]
+    ages = [draw_patient(np.random.default_rng(seed), "diverse").age for seed in range(60)]
     assert min(ages) < 9
     assert sum(age == 18 for age in ages) > 15
     turns = []
     for seed in range(12):
-        hand = draw_hand(seed, size=128, variety="wide")
+        hand = draw_hand(seed, size=128, variety="diverse")
         capitate, knuckle = (hand.masks.centroids_xy()[anatomy.INDEX[n]] for n in ("Capitate", "finger-11"))
         turns.append(np.degrees(np.arctan2(*(knuckle - capitate) * [1, -1])))
     assert np.nanmax(np.abs(turns)) > 40

@@ -9,7 +9,7 @@ from handbone import anatomy
 from handbone.synthetic.body import Pose, growing_end, physis, pose_body
 from handbone.synthetic.growth import EPIPHYSIS_ONSET, OLD, ONSET, draw_age, draw_growth, infancy
 from handbone.synthetic.hand import draw_hand, place
-from handbone.synthetic.people import average_person, draw_person, draw_pose
+from handbone.synthetic.patients import average_patient, draw_patient, draw_pose
 from handbone.synthetic.posture import personal_pose
 from handbone.synthetic.skeleton import FOREARM
 
@@ -27,9 +27,9 @@ def test_ages_come_in_the_shares_that_are_stated():
     assert (ages < 5).mean() == pytest.approx(0.125, abs=0.02)
     assert (ages >= OLD).mean() == pytest.approx(0.1, abs=0.02)
     assert (ages == 18).mean() == pytest.approx(0.375, abs=0.03)
-    people = [draw_person(np.random.default_rng(seed), "wide") for seed in range(300)]
-    assert np.mean([person.age < 5 for person in people]) == pytest.approx(0.125, abs=0.05)
-    assert all(draw_person(np.random.default_rng(seed), "contest").age == 18 for seed in range(20))
+    patients = [draw_patient(np.random.default_rng(seed), "diverse") for seed in range(300)]
+    assert np.mean([patient.age < 5 for patient in patients]) == pytest.approx(0.125, abs=0.05)
+    assert all(draw_patient(np.random.default_rng(seed), "upright_adult").age == 18 for seed in range(20))
 
 
 def test_carpals_appear_in_order():
@@ -47,10 +47,10 @@ def test_carpals_appear_in_order():
     assert max(one_year[name] for name in order[2:]) < 0.05
 
 
-def test_a_picture_of_a_one_year_old_has_two_carpals_at_most_three():
+def test_an_image_of_a_one_year_old_has_two_carpals_at_most_three():
     for seed in range(8):
-        person = draw_person(np.random.default_rng(seed), "wide", age=1.2)
-        present = draw_hand(seed, size=SIZE, variety="wide", person=person).masks.present()
+        patient = draw_patient(np.random.default_rng(seed), "diverse", age=1.2)
+        present = draw_hand(seed, size=SIZE, variety="diverse", patient=patient).masks.present()
         assert present[list(anatomy.CARPALS)].sum() <= 3
 
 
@@ -80,7 +80,9 @@ def test_without_epiphysis_nothing_lies_beyond_the_shaft():
 
 def test_without_epiphysis_a_wide_gap_follows():
     index = anatomy.INDEX["finger-10"]
-    early, late = (pose_body(draw_person(np.random.default_rng(1), "wide", age=a).shape, Pose()) for a in (1.0, 12.0))
+    early, late = (
+        pose_body(draw_patient(np.random.default_rng(1), "diverse", age=a).shape, Pose()) for a in (1.0, 12.0)
+    )
 
     def gap(body) -> float:
         return body.vertices[index + 1][:, 1].min() - body.vertices[index][:, 1].max()
@@ -89,15 +91,15 @@ def test_without_epiphysis_a_wide_gap_follows():
 
 
 def test_shafts_are_stout_and_flesh_is_plump():
-    def figures(age: float) -> tuple[float, float, float]:
-        people = [draw_person(np.random.default_rng(seed), "wide", age=age) for seed in range(40)]
+    def measurements(age: float) -> tuple[float, float, float]:
+        patients = [draw_patient(np.random.default_rng(seed), "diverse", age=age) for seed in range(40)]
         middle = anatomy.INDEX["finger-11"]
-        width, length, _ = np.mean([np.ptp(pose_body(p.shape, Pose()).vertices[middle], axis=0) for p in people], 0)
-        return width / length, np.mean([p.fullness for p in people]), np.mean([p.cortex for p in people])
+        width, length, _ = np.mean([np.ptp(pose_body(p.shape, Pose()).vertices[middle], axis=0) for p in patients], 0)
+        return width / length, np.mean([p.fullness for p in patients]), np.mean([p.cortex for p in patients])
 
     shafts = [np.mean([growth.scale[11, 0] for growth in _grown(age, 20)]) for age in (1.2, 7.0)]
     assert shafts[0] > 1.08 > 1 > shafts[1]
-    (stout, plump, cortex), (slim, lean, grown_cortex) = figures(1.2), figures(7.0)
+    (stout, plump, cortex), (slim, lean, grown_cortex) = measurements(1.2), measurements(7.0)
     assert stout > 1.12 * slim
     assert plump > 1.12 * lean
     assert cortex < 0.75 * grown_cortex
@@ -105,12 +107,12 @@ def test_shafts_are_stout_and_flesh_is_plump():
 
 def test_infants_curl_their_fingers_and_older_children_do_not():
     def bent(age: float) -> list[float]:
-        person = draw_person(np.random.default_rng(0), "wide", age=age)
+        patient = draw_patient(np.random.default_rng(0), "diverse", age=age)
         turned = []
         for seed in range(80):
             rng = np.random.default_rng(seed)
-            pose = draw_pose(rng, "wide", bent=False)
-            turned.append(np.abs(personal_pose(rng, pose, person).flexion - pose.flexion).max())
+            pose = draw_pose(rng, "diverse", bent=False)
+            turned.append(np.abs(personal_pose(rng, pose, patient).flexion - pose.flexion).max())
         return turned
 
     infants = np.array(bent(1.0))
@@ -119,13 +121,13 @@ def test_infants_curl_their_fingers_and_older_children_do_not():
     assert max(bent(6.0)) == 0
 
 
-def test_an_infants_hand_may_take_a_third_of_the_picture():
+def test_an_infants_hand_may_take_a_third_of_the_image():
     def spans(age: float) -> np.ndarray:
         values = []
         for seed in range(80):
             rng = np.random.default_rng(seed)
-            person = draw_person(rng, "wide", age=age)
-            body, px_per_mm = place(person, Pose(), "R", 1000, "wide", rng)
+            patient = draw_patient(rng, "diverse", age=age)
+            body, px_per_mm = place(patient, Pose(), "R", 1000, "diverse", rng)
             points = np.vstack(body.vertices[:19])[:, :2]
             values.append(np.ptp(points, axis=0).max() * px_per_mm / 1000)
         return np.array(values)
@@ -135,21 +137,21 @@ def test_an_infants_hand_may_take_a_third_of_the_picture():
 
 
 @pytest.mark.parametrize("age", [1.0, 2.0, 3.5])
-def test_masks_of_infants_lie_in_the_picture_and_absent_bones_have_none(age):
+def test_masks_of_infants_lie_in_the_image_and_absent_bones_have_none(age):
     for seed in range(6):
-        person = draw_person(np.random.default_rng(seed), "wide", age=age)
-        masks = draw_hand(seed, size=SIZE, variety="wide", person=person).masks
+        patient = draw_patient(np.random.default_rng(seed), "diverse", age=age)
+        masks = draw_hand(seed, size=SIZE, variety="diverse", patient=patient).masks
         boxes = masks.boxes_xyxy[masks.present()]
         assert boxes.min() >= 0
         assert (boxes[:, 2:] <= masks.size_hw[::-1]).all()
-        assert not masks.present()[list(person.absent)].any()
-        assert all(len(polygons) == 1 for polygons in masks.rings().values() if polygons)
+        assert not masks.present()[list(patient.absent)].any()
+        assert all(len(polygons) == 1 for polygons in masks.polygons().values() if polygons)
 
 
 def test_bases_of_infants_metacarpals_are_flat_and_narrow():
     index = anatomy.INDEX["finger-7"]
-    shape = replace(average_person().shape, blunt=np.ones(anatomy.COUNT))
-    plain, blunt = (pose_body(each, Pose()) for each in (average_person().shape, shape))
+    shape = replace(average_patient().shape, blunt=np.ones(anatomy.COUNT))
+    plain, blunt = (pose_body(each, Pose()) for each in (average_patient().shape, shape))
     base = plain.along[index] > 0.9
     relief, flat = (np.ptp(body.vertices[index][base], axis=0) for body in (plain, blunt))
     assert flat[1] < 0.6 * relief[1]

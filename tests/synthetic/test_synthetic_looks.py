@@ -8,7 +8,7 @@ import pytest
 from handbone.synthetic import display, hand, processing, texture
 from handbone.synthetic.attenuation import Tissue, flesh
 from handbone.synthetic.look import Look, draw_look
-from handbone.synthetic.people import average_person
+from handbone.synthetic.patients import average_patient
 
 PLAIN = Look(scatter=0, blur=0, quantum=0, black=0.1, white=0.9, gamma=1, heel=(0, 0))
 
@@ -37,7 +37,7 @@ def test_grain_follows_its_power_law_and_all_of_it_is_equally_strong_in_the_midd
 
 
 @pytest.mark.parametrize("exponent", [0.0, 0.65, 1.3])
-def test_grain_is_as_strong_in_a_small_picture_as_in_a_large_one_that_was_reduced(exponent):
+def test_grain_is_as_strong_in_a_small_image_as_in_a_large_one_that_was_reduced(exponent):
     rng = np.random.default_rng(0)
     small = np.mean([power_at(texture.grain((512, 512), exponent, rng), 0.05, 0.1) for _ in range(4)])
     # The same cycles per length of a hand are a quarter as many a pixel there, and its pixels are 16 times as many.
@@ -74,7 +74,7 @@ def test_trabeculae_run_along_long_bones_and_form_webs_elsewhere():
         assert ratio > 1.08 if number < texture.PATTERNS // 2 else 0.93 < ratio < 1.07
 
 
-@pytest.mark.parametrize("variety", ["contest", "wide"])
+@pytest.mark.parametrize("variety", ["upright_adult", "diverse"])
 def test_training_never_meets_what_is_held_out(variety):
     rng = np.random.default_rng(0)
     training = [draw_look(rng, variety) for _ in range(200)]
@@ -82,12 +82,12 @@ def test_training_never_meets_what_is_held_out(variety):
     assert {look.processing for look in training} == {"none"}
     assert {look.processing for look in held_out} == {"pyramid", "compressed"}
     assert not any(look.halos or look.clahe for look in held_out)
-    person = average_person()
-    assert hand.draw_tissue(rng, person, variety).looks == "training"
-    assert hand.draw_tissue(rng, person, variety, "held_out").looks == "held_out"
+    patient = average_patient()
+    assert hand.draw_tissue(rng, patient, variety).looks == "training"
+    assert hand.draw_tissue(rng, patient, variety, "held_out").looks == "held_out"
 
 
-def test_held_out_hands_have_the_same_bones_and_another_picture():
+def test_held_out_hands_have_the_same_bones_and_another_image():
     usual, held_out = (hand.draw_hand(4, size=320, looks=looks) for looks in ("training", "held_out"))
     assert usual.masks == held_out.masks
     assert not np.array_equal(usual.image, held_out.image)
@@ -105,9 +105,9 @@ def test_nothing_of_what_is_held_out_is_called_for_training(monkeypatch):
     with pytest.raises(AssertionError):
         texture.trabecular_pattern(0, "held_out")
     for seed in range(6):
-        hand.draw_hand(seed, size=192, variety="wide")
+        hand.draw_hand(seed, size=192, variety="diverse")
         with pytest.raises(AssertionError):
-            hand.draw_hand(seed, size=192, variety="wide", looks="held_out")
+            hand.draw_hand(seed, size=192, variety="diverse", looks="held_out")
 
 
 @pytest.mark.parametrize(

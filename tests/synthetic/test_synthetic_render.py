@@ -8,15 +8,15 @@ from handbone.synthetic.render import box_of, ray_lengths
 from handbone.synthetic.skeleton import load_skeleton
 
 
-def _ball(radius: float, centre, rings: int = 60):
-    latitude = np.arange(1, rings) / rings * np.pi
-    longitude = np.arange(2 * rings) / rings * np.pi
+def _ball(radius: float, centre, polygons: int = 60):
+    latitude = np.arange(1, polygons) / polygons * np.pi
+    longitude = np.arange(2 * polygons) / polygons * np.pi
     x = np.outer(np.sin(latitude), np.cos(longitude))
     z = np.outer(np.sin(latitude), np.sin(longitude))
     y = np.outer(np.cos(latitude), np.ones_like(longitude))
-    ring = np.stack([x, y, z], -1).reshape(-1, 3)
-    points = np.vstack([[[0.0, 1.0, 0.0]], ring, [[0.0, -1.0, 0.0]]])
-    return points * radius + centre, sphere_faces(rings - 1, 2 * rings)
+    polygon = np.stack([x, y, z], -1).reshape(-1, 3)
+    points = np.vstack([[[0.0, 1.0, 0.0]], polygon, [[0.0, -1.0, 0.0]]])
+    return points * radius + centre, sphere_faces(polygons - 1, 2 * polygons)
 
 
 def test_a_ball_is_as_long_as_its_chords():
@@ -54,7 +54,7 @@ def test_shared_edges_leave_no_pinholes_and_count_no_pixel_twice():
     assert np.count_nonzero(lengths) == 100
 
 
-def test_boxes_are_clipped_to_the_picture_or_empty():
+def test_boxes_are_clipped_to_the_image_or_empty():
     assert box_of(np.array([[-50.0, 5.0], [3.2, 8.7]]), (20, 20), margin=0) == (0, 5, 5, 10)
     assert box_of(np.array([[-50.0, 5.0], [-30.0, 8.0]]), (20, 20)) == (0, 0, 0, 0)
 
@@ -76,7 +76,7 @@ def test_every_bone_of_the_asset_is_closed_and_turned_outwards():
 
 
 @pytest.mark.parametrize("loft", [loft_radius, loft_ulna])
-def test_the_forearm_is_closed_and_long_enough_to_leave_a_picture(loft):
+def test_the_forearm_is_closed_and_long_enough_to_leave_an_image(loft):
     vertices, faces = loft()
     assert _open_edges(faces) == 0
     assert np.ptp(vertices[:, 1]) > 200

@@ -1,4 +1,4 @@
-"""Levels of power mean what they say, and those of drawn pictures are those of real ones."""
+"""Levels of power mean what they say, and those of drawn images are those of real ones."""
 
 import cv2
 import numpy as np
@@ -12,7 +12,7 @@ from handbone.synthetic.spectra import BANDS, LEVELS, band_levels, reference
 
 
 def plate_hand(length=420):
-    """Four metacarpals as plates, a plate's width apart, and a picture of them with noise of known power."""
+    """Four metacarpals as plates, a plate's width apart, and an image of them with noise of known power."""
     unit = length / 420
     rectangles = {
         bone: (np.ones((length, round(80 * unit)), bool), (round((60 + 160 * place) * unit), round(40 * unit)))
@@ -52,7 +52,7 @@ def test_brightness_contrast_and_inversion_change_nothing():
         np.testing.assert_allclose(band_levels(other, masks), band_levels(image, masks), atol=1e-3)
 
 
-def test_levels_belong_to_the_hand_not_to_the_picture_and_stop_where_its_pixels_do():
+def test_levels_belong_to_the_hand_not_to_the_image_and_stop_where_its_pixels_do():
     small, large = plate_hand(280), plate_hand(560)
     wave = np.sin(2 * np.pi * np.arange(700 * 560 // 420) * 40 / 560) * 0.02  # 40 cycles per metacarpal
     fine = noisy(large[0], 0.002) + wave[: large[0].shape[1]]
@@ -64,7 +64,7 @@ def test_levels_belong_to_the_hand_not_to_the_picture_and_stop_where_its_pixels_
         assert np.isnan(reduced[tissue, "120-200"]) and not np.isnan(levels[tissue, "120-200"])
 
 
-def test_a_picture_without_the_unit_or_without_soft_tissue_has_no_levels():
+def test_an_image_without_the_unit_or_without_soft_tissue_has_no_levels():
     grey, masks = plate_hand()
     others = {i: (masks.crops[i], tuple(masks.boxes_xyxy[i, :2])) for i in anatomy.METACARPALS[1:]}
     del others[anatomy.INDEX["finger-11"]]
@@ -75,13 +75,13 @@ def test_a_picture_without_the_unit_or_without_soft_tissue_has_no_levels():
     assert levels["soft"].isna().all() and levels["bone"].notna().all()
 
 
-@pytest.mark.parametrize("variety", ["contest", "wide"])
-def test_drawn_pictures_have_the_power_of_real_ones(variety):
+@pytest.mark.parametrize("variety", ["upright_adult", "diverse"])
+def test_drawn_images_have_the_power_of_real_ones(variety):
     hands = [draw_hand(seed, size=2048, variety=variety) for seed in range(24)]
     drawn = pd.DataFrame([band_levels(hand.image, hand.masks) for hand in hands])
     real = reference()
     assert drawn.notna().sum().min() >= 10
-    # Pictures of the wide variety are anything: a few are all noise, hence the median. Few real pictures of two sources
+    # Images of the diverse variety are anything: a few are all noise, hence the median. Few real images of two sources
     # vary less than all that there are, hence at least a factor of 1.6 in power.
     off = (drawn.median() - real["mean"]) / real["std"].clip(lower=0.2)
     assert off.abs().max() < 1, off

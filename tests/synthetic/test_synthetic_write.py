@@ -1,4 +1,4 @@
-"""Phantom sets on disk: the contest's layout, the same bytes for the same seed, and masks that come back exactly."""
+"""Synthetic sets on disk: the contest layout, the same bytes for the same seed, and masks that come back exactly."""
 
 import hashlib
 import json
@@ -15,7 +15,7 @@ from handbone.data.dataset import open_dataset
 from handbone.data.pose import BENT_DEGREES, bend_degrees
 from handbone.recipe.schema import Data
 from handbone.synthetic.hand import draw_hand
-from handbone.synthetic.people import draw_person
+from handbone.synthetic.patients import draw_patient
 from handbone.synthetic.write import annotation, write_contest_set
 
 SIZE = 160
@@ -27,42 +27,42 @@ def _digests(folder: Path) -> dict[str, str]:
 
 
 @pytest.fixture(scope="module")
-def phantom_set(tmp_path_factory) -> Path:
+def synthetic_set(tmp_path_factory) -> Path:
     return write_contest_set(
         tmp_path_factory.mktemp("set") / "data", train=5, test=2, size=SIZE, seed=4, progress=False, workers=1
     )
 
 
-def test_layout(phantom_set):
-    pictures = sorted(phantom_set.glob("*/DCM/ID*/image*.png"))
-    labels = sorted(phantom_set.glob("*/outputs_json/ID*/image*.json"))
-    assert len(pictures) == len(labels) == 7
-    assert len({path.name for path in pictures}) == 7
-    for picture in pictures:
-        part, _, person, _ = picture.relative_to(phantom_set).parts
-        assert (phantom_set / part / "outputs_json" / person / f"{picture.stem}.json").is_file()
+def test_layout(synthetic_set):
+    images = sorted(synthetic_set.glob("*/DCM/ID*/image*.png"))
+    labels = sorted(synthetic_set.glob("*/outputs_json/ID*/image*.json"))
+    assert len(images) == len(labels) == 7
+    assert len({path.name for path in images}) == 7
+    for image in images:
+        split, _, patient, _ = image.relative_to(synthetic_set).parts
+        assert (synthetic_set / split / "outputs_json" / patient / f"{image.stem}.json").is_file()
 
 
-def test_held_out_looks_change_pictures_and_no_labels(phantom_set, tmp_path):
+def test_held_out_looks_change_images_and_no_labels(synthetic_set, tmp_path):
     other = write_contest_set(
         tmp_path / "data", train=2, test=0, size=SIZE, seed=4, looks="held_out", progress=False, workers=1
     )
-    usual, held_out = _digests(phantom_set), _digests(other)
+    usual, held_out = _digests(synthetic_set), _digests(other)
     assert len(held_out) == 4
     for name, digest in held_out.items():
         assert (digest == usual[name]) == name.endswith(".json")
 
 
-def test_both_hands_of_a_person_share_a_folder(phantom_set):
-    first = sorted(path.stem[-2:] for path in (phantom_set / "train/DCM/ID001").iterdir())
+def test_both_hands_of_a_patient_share_a_folder(synthetic_set):
+    first = sorted(path.stem[-2:] for path in (synthetic_set / "train/DCM/ID001").iterdir())
     assert first == ["_L", "_R"]
-    train = {path.name for path in (phantom_set / "train/DCM").iterdir()}
-    test = {path.name for path in (phantom_set / "test/DCM").iterdir()}
+    train = {path.name for path in (synthetic_set / "train/DCM").iterdir()}
+    test = {path.name for path in (synthetic_set / "test/DCM").iterdir()}
     assert not train & test
 
 
-def test_annotations_carry_all_bones_within_the_picture(phantom_set):
-    for path in phantom_set.glob("*/outputs_json/*/*.json"):
+def test_annotations_carry_all_bones_within_the_image(synthetic_set):
+    for path in synthetic_set.glob("*/outputs_json/*/*.json"):
         content = json.loads(path.read_text(encoding="utf-8"))
         assert {a["label"] for a in content["annotations"]} == set(anatomy.NAMES)
         assert all(a["type"] == "poly_seg" and a["attributes"] == {} for a in content["annotations"])
@@ -74,25 +74,25 @@ def test_annotations_carry_all_bones_within_the_picture(phantom_set):
 
 def test_polygons_give_the_masks_back():
     hand = draw_hand(6, size=SIZE)
-    rings: dict[int, list] = {}
+    polygons: dict[int, list] = {}
     for entry in annotation(hand, "image1_R.png", "ID001")["annotations"]:
-        rings.setdefault(anatomy.INDEX[entry["label"]], []).append(np.array(entry["points"]))
-    assert BoneMasks.from_rings(rings, hand.masks.size_hw) == hand.masks
+        polygons.setdefault(anatomy.INDEX[entry["label"]], []).append(np.array(entry["points"]))
+    assert BoneMasks.from_polygons(polygons, hand.masks.size_hw) == hand.masks
 
 
-def test_pictures_can_be_read_and_show_something(phantom_set):
-    for path in phantom_set.glob("*/DCM/*/*.png"):
+def test_images_can_be_read_and_show_something(synthetic_set):
+    for path in synthetic_set.glob("*/DCM/*/*.png"):
         image = cv2.imread(str(path), cv2.IMREAD_UNCHANGED)
         assert image.shape == (SIZE, SIZE)
         assert image.std() > 10
 
 
-def test_same_seed_same_bytes_whatever_the_workers(phantom_set, tmp_path):
+def test_same_seed_same_bytes_whatever_the_workers(synthetic_set, tmp_path):
     again = write_contest_set(tmp_path / "again", train=5, test=2, size=SIZE, seed=4, progress=False, workers=2)
-    assert _digests(again) == _digests(phantom_set)
+    assert _digests(again) == _digests(synthetic_set)
     other = write_contest_set(tmp_path / "other", train=1, test=0, size=SIZE, seed=5, progress=False, workers=1)
     name = "train/DCM/ID001/image1661130828152_R.png"
-    assert _digests(other)[name] != _digests(phantom_set)[name]
+    assert _digests(other)[name] != _digests(synthetic_set)[name]
 
 
 def test_a_folder_with_content_is_refused_and_kept(tmp_path):
@@ -105,20 +105,20 @@ def test_a_folder_with_content_is_refused_and_kept(tmp_path):
 def test_bent_hands_come_in_the_contests_shares():
     from handbone.synthetic.write import _tasks
 
-    tasks = _tasks(Path("x"), {"train": 200, "test": 100}, SIZE, 0, "contest")
-    train = [task.bent for task in tasks if task.part == "train"]
-    test = [task.bent for task in tasks if task.part == "test"]
+    tasks = _tasks(Path("x"), {"train": 200, "test": 100}, SIZE, 0, "upright_adult")
+    train = [task.bent for task in tasks if task.split == "train"]
+    test = [task.bent for task in tasks if task.split == "test"]
     assert np.mean(train) == pytest.approx(0.12, abs=0.01)
     assert np.mean(test) == pytest.approx(0.58, abs=0.01)
 
 
-def test_test_people_can_be_bent_more_seldom_and_differ_more(tmp_path):
+def test_test_patients_can_be_bent_more_seldom_and_differ_more(tmp_path):
     def written(name, **more):
         folder = write_contest_set(
             tmp_path / name, train=2, test=8, size=SIZE, seed=4, progress=False, workers=1, **more
         )
         dataset = open_dataset(Data(path=str(folder)))
-        return {part: [dataset.labels(sample) for sample in dataset.part(part)] for part in ("train", "test")}
+        return {split: [dataset.labels(sample) for sample in dataset.subset(split)] for split in ("train", "test")}
 
     usual, other = written("usual"), written("other", test_bent=0.25, test_spread=1.6)
 
@@ -129,6 +129,8 @@ def test_test_people_can_be_bent_more_seldom_and_differ_more(tmp_path):
     assert all(
         (a.centroids_xy() == b.centroids_xy()).all() for a, b in zip(usual["train"], other["train"], strict=True)
     )
-    people = [draw_person(np.random.default_rng([4, n]), "contest", spread=s).shape for s in (1, 1.6) for n in range(9)]
-    widths = np.log([person.scale[list(anatomy.CARPALS), 0] for person in people]).reshape(2, 9, -1)
+    patients = [
+        draw_patient(np.random.default_rng([4, n]), "upright_adult", spread=s).shape for s in (1, 1.6) for n in range(9)
+    ]
+    widths = np.log([patient.scale[list(anatomy.CARPALS), 0] for patient in patients]).reshape(2, 9, -1)
     assert widths[1].std(0) == pytest.approx(1.6 * widths[0].std(0))

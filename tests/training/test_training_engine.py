@@ -14,7 +14,7 @@ from training_small import EVERYTHING, Squares, fit_small, register_small, small
 
 import handbone
 from handbone.core.errors import HandboneError
-from handbone.recipe.schema import Choice, Rise, Train
+from handbone.recipe.schema import Choice, ProgressiveSize, Train
 from handbone.training import engine, starting, trainer
 from handbone.training.callbacks import AveragedWeights
 from handbone.training.feed import EpochSampler, EpochView, worker_count
@@ -30,7 +30,7 @@ def rows(path):
 
 
 def test_it_learns_and_leaves_what_it_promises(tmp_path, capfd):
-    result = fit_small(tmp_path, epochs=12, repeats=4)
+    result = fit_small(tmp_path, epochs=12, samples_per_image=4)
     table = rows(result.history)
     assert list(table[0]) == ["epoch", "train_loss", "val_dice", "lr", "seconds", "size"]
     assert [row["epoch"] for row in table] == [str(n) for n in range(1, 13)] and result.epochs == 12
@@ -113,10 +113,10 @@ def test_seeds_make_trainings_repeatable(tmp_path):
 
 
 def test_accumulated_batches_equal_the_bigger_batch(tmp_path):
-    # 7 pictures: the last window has fewer batches, and the last batch fewer pictures.
-    common = {"model": "small_without_norm", "epochs": 2, "loss": "bce", "precision": "32", "clip": None}
-    one = fit_small(tmp_path / "one", train=Squares(7), batch=4, **common)
-    many = fit_small(tmp_path / "many", train=Squares(7), batch=2, accumulate=2, **common)
+    # 7 images: the last window has fewer batches, and the last batch fewer images.
+    common = {"model": "small_without_norm", "epochs": 2, "loss": "bce", "precision": "32", "gradient_clip_norm": None}
+    one = fit_small(tmp_path / "one", train=Squares(7), batch_size=4, **common)
+    many = fit_small(tmp_path / "many", train=Squares(7), batch_size=2, accumulate_grad_batches=2, **common)
     ones, manys = load_file(one.weights), load_file(many.weights)
     for name, tensor in ones.items():
         torch.testing.assert_close(manys[name], tensor, atol=1e-5, rtol=1e-4)
@@ -185,9 +185,9 @@ def test_warmup_rises_to_the_full_rate(tmp_path):
     assert [float(row["lr"]) for row in rows(result.history)] == pytest.approx([0.005, 0.01, 0.01, 0.01])
 
 
-def test_one_picture_a_batch_with_pooled_batch_norm(tmp_path):
+def test_one_image_a_batch_with_pooled_batch_norm(tmp_path):
     model = Choice(name="pspnet", encoder="resnet18", encoder_weights="none")
-    network = small_network(epochs=1, batch=1, size=64).model_copy(update={"model": model})
+    network = small_network(epochs=1, batch_size=1, size=64).model_copy(update={"model": model})
     result = fit_small(tmp_path, network, train=Squares(3))
     assert all(t.isfinite().all() for t in load_file(result.weights).values() if t.is_floating_point())
 
@@ -208,8 +208,8 @@ def test_starts_from_a_file_or_a_run(tmp_path):
 
 def test_mistakes_are_one_sentence(tmp_path, monkeypatch):
     with pytest.raises(HandboneError, match="loss is not finite in epoch 1; lower train"):
-        fit_small(tmp_path / "a", epochs=2, lr=1e30, clip=None, warmup=0.0)
-    with pytest.raises(HandboneError, match="0 pictures for training"):
+        fit_small(tmp_path / "a", epochs=2, lr=1e30, gradient_clip_norm=None, warmup=0.0)
+    with pytest.raises(HandboneError, match="0 images for training"):
         fit_small(tmp_path / "b", train=Squares(0), epochs=1)
     monkeypatch.setattr(trainer.importlib.util, "find_spec", lambda name: None)
     with pytest.raises(HandboneError, match=r"pip install 'handbone\[wandb\]'"):
@@ -235,8 +235,8 @@ def test_an_epochs_order_is_new_complete_and_shared_out():
     assert [len(share) for share in shares] == [3, 3] and {key[2] for share in shares for key in share} == set(range(5))
 
 
-def test_every_reading_of_a_picture_is_augmented_anew_at_the_epochs_size():
-    settings = Train(epochs=3, rise=(Rise(size=64, share=0.34),), repeats=2)
+def test_every_reading_of_an_image_is_augmented_anew_at_the_epochs_size():
+    settings = Train(epochs=3, progressive_resizing=(ProgressiveSize(size=64, share=0.34),), samples_per_image=2)
     assert [settings.size_at(epoch, 96) for epoch in range(3)] == [64, 96, 96]
     view = EpochView(Squares(), settings, size=96)
     first, again, second, later = (view[key]["image"] for key in ((0, 0, 1), (0, 0, 1), (0, 1, 1), (1, 0, 1)))
@@ -262,7 +262,7 @@ def test_dice_of_sums():
     logits = torch.full((1, 3, 4, 4), -1.0)
     logits[0, 0, 1:3] = 1.0
     target[0, 1, 0] = 255  # missed
-    logits[0, 2, 0] = 1.0  # a bone that no picture has
+    logits[0, 2, 0] = 1.0  # a bone that no image has
     dice.add(logits, target)
     assert dice.per_bone[:2].tolist() == [0.5, 0.0] and dice.per_bone[2].isnan()
     assert dice.score == 0.25 and DiceSums(2).score == 0.0
@@ -278,10 +278,14 @@ def test_workers_fit_into_shared_memory(monkeypatch):
 def test_the_module_tells_its_steps():
     register_small()
     module = NetworkTraining(
-        build_network(Choice(name="small"), 1), Train(batch=2, accumulate=3), size=32, samples=9, seed=0
+        build_network(Choice(name="small"), 1),
+        Train(batch_size=2, accumulate_grad_batches=3),
+        size=32,
+        samples=9,
+        seed=0,
     )
     assert module.steps_per_epoch == 2
-    # Windows of 3 and 2 batches: 6 and 3 pictures.
+    # Windows of 3 and 2 batches: 6 and 3 images.
     assert [module._share(i, n) for i, n in enumerate((2, 2, 2, 2, 1))] == [1.0, 1.0, 1.0, 2.0, 1.0]
 
 
@@ -295,17 +299,24 @@ def test_settings_that_do_not_matter_are_not_in_the_fingerprint():
 
 @pytest.mark.parametrize(("keep", "steps"), [(True, 2), (False, 2 + 4 + 4)])
 def test_a_rise_has_its_own_batch_and_norms_may_keep_its_statistics(tmp_path, keep, steps):
-    rise = [{"size": 64, "share": 0.34, "batch": 2}]
-    network = small_network(size=96, epochs=3, rise=rise, batch=1, keep_norm=keep, scheduler=Choice(name="cosine"))
+    progressive_resizing = [{"size": 64, "share": 0.34, "batch_size": 2}]
+    network = small_network(
+        size=96,
+        epochs=3,
+        progressive_resizing=progressive_resizing,
+        batch_size=1,
+        freeze_batchnorm=keep,
+        scheduler=Choice(name="cosine"),
+    )
     result = fit_small(tmp_path, network)
-    # Four pictures: two steps of two, then four steps of one in each of two epochs.
+    # Four images: two steps of two, then four steps of one in each of two epochs.
     assert int(load_file(result.weights)["encoder.1.num_batches_tracked"]) == steps
     assert [row["size"] for row in csv.DictReader(result.history.open())] == ["64", "96", "96"]
 
 
 def test_norms_may_keep_the_statistics_of_the_weights_that_a_training_starts_from(tmp_path):
     first = fit_small(tmp_path / "first", small_network(epochs=1))
-    more = {"epochs": 1, "batch": 1, "keep_norm": True}
+    more = {"epochs": 1, "batch_size": 1, "freeze_batchnorm": True}
     second = fit_small(tmp_path / "second", small_network(**more).model_copy(update={"weights": str(first.weights)}))
     tracked = [int(load_file(each.weights)["encoder.1.num_batches_tracked"]) for each in (first, second)]
     assert tracked[0] == tracked[1] > 0

@@ -1,4 +1,4 @@
-"""Several processes train together: shares are equal, no picture counts twice, and a lost loss ends all of them."""
+"""Several processes train together: shares are equal, no image counts twice, and a lost loss ends all of them."""
 
 import csv
 import os
@@ -19,7 +19,7 @@ TIMEOUT = 120
 
 @settings(deadline=None)
 @given(st.integers(1, 7), st.integers(1, 3), st.integers(1, 9))
-def test_every_process_gets_as_many_pictures_and_none_is_left_out(count, rounds, world):
+def test_every_process_gets_as_many_images_and_none_is_left_out(count, rounds, world):
     samplers = [EpochSampler(count, rounds=rounds, seed=1, rank=rank, world=world) for rank in range(world)]
     shares = [list(sampler) for sampler in samplers]
     assert {len(share) for share in shares} == {len(samplers[0])} == {-(-count * rounds // world)}
@@ -29,7 +29,7 @@ def test_every_process_gets_as_many_pictures_and_none_is_left_out(count, rounds,
     assert max(times) - min(times) <= 1
 
 
-def train(folder, processes, pictures, kind="whole"):
+def train(folder, processes, images, kind="whole"):
     """Exit code and error output of each process of a training."""
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
@@ -43,7 +43,7 @@ def train(folder, processes, pictures, kind="whole"):
         "MASTER_ADDR": "127.0.0.1",
         "MASTER_PORT": str(port),
     }
-    command = [sys.executable, str(script), str(folder), str(processes), str(pictures), kind]
+    command = [sys.executable, str(script), str(folder), str(processes), str(images), kind]
     started = [
         subprocess.Popen(command, env={**surroundings, "LOCAL_RANK": str(rank)}, stderr=subprocess.PIPE, text=True)
         for rank in range(processes)
@@ -61,8 +61,8 @@ def scores(folder):
         return [float(row["val_dice"]) for row in csv.DictReader(file)]
 
 
-def test_three_processes_with_one_picture_learn_what_one_process_does(tmp_path):
-    """All read the same picture, so their mean gradient is that of one; the two validation pictures count once each."""
+def test_three_processes_with_one_image_learn_what_one_process_does(tmp_path):
+    """All read the same image, so their mean gradient is that of one; the two validation images count once each."""
     assert [code for code, _ in train(tmp_path / "one", 1, 1)] == [0]
     together = train(tmp_path / "three", 3, 1)
     assert [code for code, _ in together] == [0, 0, 0], together

@@ -1,6 +1,6 @@
 """One process of a small training that several share; run as a script by test_training_ranks.
 
-python training_ranks.py FOLDER PROCESSES PICTURES KIND, with LOCAL_RANK, MASTER_ADDR and MASTER_PORT set.
+python training_ranks.py FOLDER PROCESSES IMAGES KIND, with LOCAL_RANK, MASTER_ADDR and MASTER_PORT set.
 """
 
 import sys
@@ -11,7 +11,7 @@ from handbone.core.errors import HandboneError
 
 
 class WithoutNumbers(Squares):
-    """The second picture is not a number anywhere."""
+    """The second image is not a number anywhere."""
 
     def at_size(self, size):
         return WithoutNumbers(self.count, size)
@@ -22,9 +22,9 @@ class WithoutNumbers(Squares):
 
 
 if __name__ == "__main__":
-    folder, processes, pictures, kind = sys.argv[1], int(sys.argv[2]), int(sys.argv[3]), sys.argv[4]
-    network = small_network(epochs=2, devices=processes, strategy="ddp" if processes > 1 else "auto", batch=1)
+    folder, processes, images, kind = sys.argv[1], int(sys.argv[2]), int(sys.argv[3]), sys.argv[4]
+    network = small_network(epochs=2, devices=processes, strategy="ddp" if processes > 1 else "auto", batch_size=1)
     try:
-        fit_small(folder, network, train={"whole": Squares, "without numbers": WithoutNumbers}[kind](pictures))
+        fit_small(folder, network, train={"whole": Squares, "without numbers": WithoutNumbers}[kind](images))
     except HandboneError as error:
         sys.exit(str(error))

@@ -31,7 +31,7 @@ def test_list(handbone, packed, places):
     text = handbone("list")
     assert all(word in text for word in ("zero_shot", "shipped", "coarse + refiner", "for tests"))
     (entry,) = json.loads(handbone("list", "--json"))
-    assert entry["figures"]["all"]["merged"] == 0.93 and len(entry["files"]["refiner"]["sha256"]) == 64
+    assert entry["metrics"]["all"]["merged"] == 0.93 and len(entry["files"]["refiner"]["sha256"]) == 64
     (places.fetched / "broken").mkdir(parents=True)
     (places.fetched / "broken" / "card.json").write_text("{")
     assert "damaged" in handbone("list", code=1)
@@ -72,22 +72,22 @@ def test_info_of_a_run_and_of_a_file(handbone, run_folder):
 
 
 def test_pack_and_fetch(handbone, run_folder, zipped, tmp_path, places):
-    figures = tmp_path / "figures.json"
-    figures.write_text('{"Dice": 0.5}')
+    metrics = tmp_path / "headlines.json"
+    metrics.write_text('{"Dice": 0.5}')
     out = tmp_path / "mine"
     asked = ("pack", run_folder, out, "--name", "mine", "--summary", "of mine")
-    text = handbone(*asked, "--figures", figures, "--limit", "Adults.", "--limit", "Left hands.")
+    text = handbone(*asked, "--metrics", metrics, "--limit", "Adults.", "--limit", "Left hands.")
     assert text.startswith("mine ") and "MB" in text
     facts = json.loads(handbone("info", out, "--json"))
-    assert facts["limits"] == ["Adults.", "Left hands."] and facts["figures"] == {"Dice": 0.5}
+    assert facts["limits"] == ["Adults.", "Left hands."] and facts["metrics"] == {"Dice": 0.5}
     assert handbone("fetch", zipped[0], "--sha256", zipped[1], "--name", "theirs").startswith("theirs ")
     assert [entry["name"] for entry in json.loads(handbone("list", "--json"))] == ["theirs"]
     handbone("fetch", zipped[0], code=2)
 
 
-@pytest.mark.parametrize(("text", "words"), [("{", "is no JSON"), ("[1]", "holds no object")])
-def test_figures_that_are_none(handbone, run_folder, tmp_path, text, words):
-    (tmp_path / "figures.json").write_text(text)
+@pytest.mark.parametrize(("text", "words"), [("{", "is not valid JSON"), ("[1]", "holds no object")])
+def test_metrics_that_are_none(handbone, run_folder, tmp_path, text, words):
+    (tmp_path / "headlines.json").write_text(text)
     with pytest.raises(HandboneError, match=words):
-        handbone("pack", run_folder, tmp_path / "out", "--name", "mine", "--figures", tmp_path / "figures.json")
+        handbone("pack", run_folder, tmp_path / "out", "--name", "mine", "--metrics", tmp_path / "headlines.json")
     assert not (tmp_path / "out").exists()

@@ -69,7 +69,7 @@ def test_another_digest_keeps_nothing_and_names_both(zipped, places):
     with pytest.raises(HandboneError, match=f"its sha256 is {digest}, not {64 * '0'}; nothing of it was kept"):
         fetch(path, sha256=64 * "0")
     assert nothing_kept(places)
-    with pytest.raises(HandboneError, match="is no sha256; give the 64"):
+    with pytest.raises(HandboneError, match="is not a SHA-256 digest; give the 64"):
         fetch(path, sha256="abc")
 
 
@@ -101,7 +101,7 @@ def test_one_weights_file_becomes_a_set(tmp_path, places):
         fetch(coarse, sha256=sha256_of(coarse))
     text = tmp_path / "page.html"
     text.write_text("<html>not found</html>")
-    with pytest.raises(HandboneError, match=r"page\.html: is no whole \.safetensors"):
+    with pytest.raises(HandboneError, match=r"page\.html: is not a complete \.safetensors"):
         fetch(text, sha256=sha256_of(text))
     assert [p.name for p in places.fetched.iterdir()] == ["their_net"]
 

@@ -26,16 +26,16 @@ def network():
 
 @pytest.fixture
 def card():
-    return WeightsCard(model=MODEL, in_channels=1, size=64, stage="coarse", extra={"crop": {"window": 512.0}})
+    return WeightsCard(model=MODEL, in_channels=1, size=64, stage="coarse", extra={"roi": {"size_px": 512.0}})
 
 
 def test_what_is_saved_is_loaded(tmp_path, network, card):
     path = save_weights(tmp_path / "w.safetensors", network, card)
     loaded, same = load_weights(path)
     assert same == card == read_card(path) and not loaded.training
-    picture = torch.rand(1, 1, 64, 64)
+    image = torch.rand(1, 1, 64, 64)
     with torch.inference_mode():
-        assert torch.equal(loaded(picture), network(picture))
+        assert torch.equal(loaded(image), network(image))
     again = save_weights(tmp_path / "again.safetensors", loaded, card)
     assert again.read_bytes() == path.read_bytes()
 
@@ -57,7 +57,7 @@ def test_mistakes_are_named(tmp_path, network, card):
         load_weights(tmp_path / "missing.safetensors")
     path = save_weights(tmp_path / "w.safetensors", network, card)
     (tmp_path / "cut.safetensors").write_bytes(path.read_bytes()[:5000])
-    with pytest.raises(HandboneError, match=r"cut.safetensors: is no whole"):
+    with pytest.raises(HandboneError, match=r"cut.safetensors: is not a complete"):
         load_weights(tmp_path / "cut.safetensors")
     save_file({"a": torch.zeros(1)}, tmp_path / "foreign.safetensors")
     with pytest.raises(HandboneError, match="no card of handbone"):
@@ -69,15 +69,15 @@ def test_mistakes_are_named(tmp_path, network, card):
 
 def test_predictor_gives_the_networks_logits(tmp_path, network, card):
     predictor = Predictor(save_weights(tmp_path / "w.safetensors", network, card), "32", device="cpu")
-    picture = np.random.default_rng(0).random((1, 64, 64), np.float32)
-    logits = predictor.logits(picture)
+    image = np.random.default_rng(0).random((1, 64, 64), np.float32)
+    logits = predictor.logits(image)
     with torch.inference_mode():
-        expected = network(torch.from_numpy(picture)[None])[0].numpy()
+        expected = network(torch.from_numpy(image)[None])[0].numpy()
     assert logits.dtype == np.float32 and logits.shape == (29, 64, 64)
     np.testing.assert_allclose(logits, expected, atol=1e-4)
-    mirrored = predictor.logits(picture[..., ::-1])[..., ::-1]
-    np.testing.assert_allclose(predictor.logits(picture, flip=True), (logits + mirrored) / 2, atol=1e-4)
-    half = Predictor(network, "bf16", device="cpu").logits(picture)
+    mirrored = predictor.logits(image[..., ::-1])[..., ::-1]
+    np.testing.assert_allclose(predictor.logits(image, flip=True), (logits + mirrored) / 2, atol=1e-4)
+    half = Predictor(network, "bf16", device="cpu").logits(image)
     assert half.dtype == np.float32 and np.abs(half - logits).max() < 0.1 * np.abs(logits).max()
     with pytest.raises(ShapeError, match="came as"):
-        predictor.logits(picture[0])
+        predictor.logits(image[0])

@@ -29,9 +29,9 @@ def test_half_files_load_into_the_same_network_with_rounded_numbers(tmp_path):
         assert torch.equal(tensor, rounded.to(tensor.dtype)), name
     assert stored["core.encoder.model.bn1.num_batches_tracked"].dtype == torch.int64
     assert stored["core.encoder.model.conv_stem.weight"].dtype == torch.half
-    picture = torch.rand(1, 1, 64, 64)
+    image = torch.rand(1, 1, 64, 64)
     with torch.inference_mode():
-        before, after = network.eval()(picture), loaded(picture)
+        before, after = network.eval()(image), loaded(image)
     assert after.dtype == torch.float32
     np.testing.assert_allclose(after, before, atol=0.02 * float(before.abs().max()))
 
@@ -53,9 +53,9 @@ def test_a_packed_run_says_where_it_comes_from(packed, run_folder):
     found = read_set(packed)
     found.verify()
     card = json.loads((packed / "card.json").read_text())
-    assert card["figures"] == {"all": {"coarse": 0.91, "merged": 0.93}} and card["limits"] == ["Untrained."]
+    assert card["metrics"] == {"all": {"coarse": 0.91, "merged": 0.93}} and card["limits"] == ["Untrained."]
     assert "no real radiograph" in card["data"] and 'name = "small"' in card["recipe"]
-    assert "someone" not in card["recipe"] and 'path = "pictures"' in card["recipe"]
+    assert "someone" not in card["recipe"] and 'path = "images"' in card["recipe"]
     for stage, path in found.files.items():
         source = run_folder / "weights" / f"{stage}.safetensors"
         assert read_card(path) == read_card(source) and path.stat().st_size < 0.52 * source.stat().st_size
@@ -73,8 +73,8 @@ def test_a_packed_run_says_where_it_comes_from(packed, run_folder):
 
 def test_a_single_file_is_packed_with_what_its_packer_says(tmp_path):
     file = save(tmp_path / "w.safetensors", "coarse")
-    found = pack(file, tmp_path / "one", name="one", figures={"Dice": 0.5}, data="Drawings.", licence="CC0-1.0")
-    assert list(found.files) == ["coarse"] and found.licence == "CC0-1.0" and found.figures == {"Dice": 0.5}
+    found = pack(file, tmp_path / "one", name="one", metrics={"Dice": 0.5}, data="Drawings.", licence="CC0-1.0")
+    assert list(found.files) == ["coarse"] and found.licence == "CC0-1.0" and found.metrics == {"Dice": 0.5}
     assert found.card.data == "Drawings." and found.card.recipe == "" and found.card.limits == ()
     assert "## Recipe" not in cards.model_card(found.card)
 
@@ -111,6 +111,6 @@ def test_a_run_that_is_not_whole_leaves_nothing(tmp_path):
     with pytest.raises(HandboneError, match="of the stage 'coarse', where those of a refiner"):
         pack(run, tmp_path / "out", name="small")
     (run / "manifest.json").write_text("{")
-    with pytest.raises(HandboneError, match=r"manifest\.json: is no JSON"):
+    with pytest.raises(HandboneError, match=r"manifest\.json: is not valid JSON"):
         pack(run, tmp_path / "out", name="small")
     assert [p.name for p in tmp_path.iterdir() if "out" in p.name] == []

@@ -33,7 +33,7 @@ def test_shipped_and_fetched_sets_are_found_by_their_folders_names(packed, place
     assert [(s.name, s.origin) for s in known()] == [("theirs", "fetched"), ("zero_shot", "shipped")]
     one = find("theirs")
     assert one.files == {s: places.fetched / "theirs" / f"{s}.safetensors" for s in ("coarse", "refiner")}
-    assert (one.summary, one.licence, one.figures["all"]["merged"]) == ("for tests", "Apache-2.0", 0.93)
+    assert (one.summary, one.licence, one.metrics["all"]["merged"]) == ("for tests", "Apache-2.0", 0.93)
     one.verify()
     with pytest.raises(UnknownNameError, match="did you mean 'zero_shot'"):
         find("zeroshot")
@@ -54,7 +54,7 @@ def test_both_stages_are_loaded_by_name(packed, places):
     folder = ship(packed, places)
     assert find_weights("zero_shot") == (folder / "coarse.safetensors", folder / "refiner.safetensors")
     method = TwoStage.from_path("zero_shot")
-    assert method.first.find_hand == 64 and method.refine_stage.size == 64
+    assert method.coarse_settings.find_hand == 64 and method.refine_stage.size == 64
     with pytest.raises(HandboneError, match="no such file"):
         TwoStage.from_path("zero_short")
 

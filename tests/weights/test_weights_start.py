@@ -140,9 +140,9 @@ def test_no_epochs_without_fitting_weights_are_refused_before_any_work(shipped, 
 def test_weights_of_the_radiograph_alone_start_a_network_with_further_channels(shipped, capsys):
     path = shipped / "refiner.safetensors"
     plain, _ = load_weights(path)
-    picture, rest = torch.rand(1, 1, 64, 64), torch.rand(1, 29, 64, 64)
+    image, rest = torch.rand(1, 1, 64, 64), torch.rand(1, 29, 64, 64)
     for weights in (path, "zero_shot"):
         wide = start(in_channels=30, stage="refiner", weights=weights).eval()
         with torch.no_grad():
-            assert torch.allclose(wide(torch.cat([picture, rest], 1)), plain(picture), atol=1e-4)
+            assert torch.allclose(wide(torch.cat([image, rest], 1)), plain(image), atol=1e-4)
     assert capsys.readouterr().err == ""

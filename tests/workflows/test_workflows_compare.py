@@ -1,4 +1,4 @@
-"""Recipes compared through the real command line, on phantoms small enough for seconds."""
+"""Recipes compared through the real command line, on synthetic hands small enough for seconds."""
 
 import json
 import os
@@ -17,12 +17,12 @@ pytestmark = pytest.mark.slow
 
 HANDBONE = Path(sys.executable).with_name("handbone")
 RECIPES = {
-    "_base": 'extends = "tiny"\n[coarse.train]\nepochs = 1\nrise = []\n',
+    "_base": 'extends = "tiny"\n[coarse.train]\nepochs = 1\nprogressive_resizing = []\n',
     "1_single": 'extends = "_base.toml"\nrefine = false\n',
     "2_two": 'extends = "_base.toml"\n',
     "2_two_seed2": 'extends = "2_two.toml"\nseed = 2\n',
     "3_broken": 'extends = "_base.toml"\n[coarse]\nmodel = "unetplusplu"\n',
-    "4_others": 'extends = "1_single.toml"\n[phantom]\nseed = 5\n',
+    "4_others": 'extends = "1_single.toml"\n[synthetic]\nseed = 5\n',
 }
 
 
@@ -52,7 +52,7 @@ def test_every_line_is_told_and_a_failure_stops_no_other(home):
     assert done.returncode == 1
     assert "Traceback" not in done.stderr
     assert "3_broken failed:" in done.stdout and "did you mean 'unetplusplus'" in done.stdout
-    assert "4_others failed: it scored other pictures than 1_single" in done.stdout
+    assert "4_others failed: it scored other images than 1_single" in done.stdout
     table = pd.read_csv(folder / "out/compare.csv").set_index("recipe")
     assert list(table.index) == ["1_single", "2_two", "3_broken", "4_others"]
     assert table["error"].notna().tolist() == [False, False, True, True]
@@ -63,19 +63,19 @@ def test_every_line_is_told_and_a_failure_stops_no_other(home):
     assert table.loc["2_two", f"{pose}_dice_change"] == pytest.approx(
         table.loc["2_two", f"{pose}_dice"] - table.loc["1_single", f"{pose}_dice"], abs=1e-4
     )
-    # One epoch of two pictures; the refiner has one more.
-    assert table.loc[["1_single", "2_two"], "pictures_seen"].tolist() == [2, 4]
+    # One epoch of two images; the refiner has one more.
+    assert table.loc[["1_single", "2_two"], "images_seen"].tolist() == [2, 4]
     sizes = [pd.read_csv(f)["size"] for f in sorted((folder / "out/2_two/steps").glob("*/history.csv"))]
     read = sum(2 * int((size**2).sum()) for size in sizes) / 1e6
     assert table.loc["2_two", "megapixels_seen"] == pytest.approx(read, rel=1e-5)
-    assert (table.loc[["1_single", "2_two"], ["training_minutes", "seconds_per_picture"]] > 0).all(axis=None)
+    assert (table.loc[["1_single", "2_two"], ["training_minutes", "seconds_per_image"]] > 0).all(axis=None)
     for file in ("compare.md", "compare.png", "1_single/report.html", "2_two_seed2/report.html"):
         assert (folder / "out" / file).stat().st_size > 0
 
 
 def test_what_recipes_have_in_common_is_made_once(home):
     steps = {name: home[0] / "out" / name / "steps" for name in ("1_single", "2_two", "2_two_seed2", "4_others")}
-    drawn = {name: (folder / "phantom").resolve() for name, folder in steps.items()}
+    drawn = {name: (folder / "synthetic").resolve() for name, folder in steps.items()}
     assert drawn["1_single"] == drawn["2_two"] == drawn["2_two_seed2"] != drawn["4_others"]
     assert (steps["2_two"] / "coarse").resolve() == (steps["1_single"] / "coarse").resolve()
     assert (steps["2_two_seed2"] / "coarse").resolve().parent == steps["2_two_seed2"].resolve()
@@ -125,17 +125,20 @@ def test_trainings_stay_on_one_device(tmp_path, monkeypatch):
 
 def test_a_step_that_is_taken_over_is_a_link_that_can_go(tmp_path):
     one, other = RunFolder(tmp_path / "one"), RunFolder(tmp_path / "other")
-    with one.work_on("phantom", "mark") as part:
+    with one.work_on("synthetic", "fingerprint") as part:
         (part / "a.txt").write_text("drawn")
-    assert not other.take_over("phantom", "another mark", one)
-    assert other.take_over("phantom", "mark", one) and not other.take_over("phantom", "mark", one)
-    assert other.state("phantom", "mark") == "reused" and (other.step("phantom") / "a.txt").read_text() == "drawn"
+    assert not other.link_from("synthetic", "another fingerprint", one)
+    assert other.link_from("synthetic", "fingerprint", one) and not other.link_from("synthetic", "fingerprint", one)
+    assert (
+        other.state("synthetic", "fingerprint") == "reused"
+        and (other.step("synthetic") / "a.txt").read_text() == "drawn"
+    )
     # Redone here, it stays as it is there.
-    with other.work_on("phantom", "new mark") as part:
+    with other.work_on("synthetic", "new fingerprint") as part:
         (part / "a.txt").write_text("drawn anew")
-    assert (one.step("phantom") / "a.txt").read_text() == "drawn"
-    assert other.state("phantom", "mark") == "redone" and other.take_over("phantom", "mark", one)
+    assert (one.step("synthetic") / "a.txt").read_text() == "drawn"
+    assert other.state("synthetic", "fingerprint") == "redone" and other.link_from("synthetic", "fingerprint", one)
     # Redone there, the link leads to what this run did not ask for, and it does the step itself.
-    with one.work_on("phantom", "new mark"):
+    with one.work_on("synthetic", "new fingerprint"):
         pass
-    assert other.state("phantom", "mark") == "redone"
+    assert other.state("synthetic", "fingerprint") == "redone"

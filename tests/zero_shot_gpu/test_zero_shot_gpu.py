@@ -135,23 +135,23 @@ def test_a_record_holds_the_hand_as_its_frames_say():
         where = places(hands[frame], side, fineness=1, bend=0.0, generator=generator)
         views.append(read_labels(planes[f"{plane}_bits"], index, where, fineness=1))
     assert torch.isfinite(torch.from_numpy(hands["wrist"])).all()
-    # The wrist through either picture is the same wrist.
+    # The wrist through either image is the same wrist.
     whole, fine = views
     assert float(2 * (whole * fine).sum() / (whole + fine).sum()) > 0.85
     centre_xy = hands["centroids_xy"][0, 28]
     assert planes["full_bits"][0, int(centre_xy[1]), int(centre_xy[0])] >> 28 & 1
 
 
-def test_labels_and_pictures_lie_where_the_frame_puts_them():
+def test_labels_and_images_lie_where_the_frame_puts_them():
     hand = draw_hand(5, size=256)
     frame = Frame.around((120.0, 140.0), 110.0, 96, degrees=20.0)
     matrices = frame.inverse_matrix[None]
     where = places(matrices, 96, fineness=1, bend=0.0, generator=torch.Generator())
-    bits, picture = torch.from_numpy(label_bits(hand.masks))[None], torch.from_numpy(hand.image)[None]
+    bits, radiograph = torch.from_numpy(label_bits(hand.masks))[None], torch.from_numpy(hand.image)[None]
     index = torch.zeros(1, dtype=torch.long)
-    image = read_images(picture, index, where, fineness=1)[0, 0].numpy()
+    image = read_images(radiograph, index, where, fineness=1)[0, 0].numpy()
     assert np.abs(image - frame.warp(hand.image) / 255).max() < 0.02
-    rings = {bone: [frame.to_grid(ring) for ring in rings] for bone, rings in hand.masks.rings().items()}
+    rings = {bone: [frame.to_grid(ring) for ring in rings] for bone, rings in hand.masks.polygons().items()}
     expected = torch.from_numpy(coverage(rings, size_hw=(96, 96), outline=frame.scale)).float() / 255
     for fineness in (1, 2):
         where = places(matrices, 96, fineness=fineness, bend=0.0, generator=torch.Generator())

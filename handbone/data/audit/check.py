@@ -15,20 +15,20 @@ from handbone.core.progress import track
 from handbone.core.radiograph import Radiograph
 from handbone.core.samples import Sample, relative_to
 from handbone.data.dataset import Dataset
-from handbone.data.people import find_people, read_people
+from handbone.data.patients import find_patients, read_patients
 from handbone.data.plausible import doubts
 from handbone.data.pose import BENT_DEGREES, bend_degrees, thumb_side
-from handbone.formats.image_files import read_picture
+from handbone.formats.image_files import read_image
 
 _DOUBT_REMEDY = {
-    "swapped-labels": "look at the picture ('handbone data summary' draws it) and exchange wrong labels",
-    "far-apart": "look at the picture and correct the label of one of them",
-    "odd-area": "look at the picture and redraw or relabel the outline where it is wrong",
+    "swapped-labels": "look at the image ('handbone data summary' draws it) and exchange wrong labels",
+    "far-apart": "look at the image and correct the label of one of them",
+    "odd-area": "look at the image and redraw or relabel the contour where it is wrong",
 }
 
 
 @dataclass(frozen=True, eq=False)
-class _Looked:
+class _Inspected:
     """What one sample showed."""
 
     sample: Sample
@@ -39,64 +39,71 @@ class _Looked:
 
 
 def check_dataset(dataset: Dataset) -> list[Finding]:
-    """Read every picture and every label of a dataset and say what was found.
+    """Read every image and every label of a dataset and say what was found.
 
     Returns
     -------
     Findings, errors first, then by rule and file. Files that cannot be read are findings, too.
     """
     with ThreadPoolExecutor() as pool:  # decoding lets other threads run
-        looks = pool.map(lambda sample: _look_at(dataset, sample), dataset.samples)
-        looked = list(track(looks, "Checking", total=len(dataset)))
-    findings = [*dataset.problems, *(f for look in looked for f in look.findings)]
-    findings += [*_sizes(dataset, looked), *_copies(dataset, looked), *_people(dataset, looked), *_poses(looked)]
+        entries = pool.map(lambda sample: _inspect(dataset, sample), dataset.samples)
+        inspected = list(track(entries, "Checking", total=len(dataset)))
+    findings = [*dataset.problems, *(f for entry in inspected for f in entry.findings)]
+    findings += [
+        *_sizes(dataset, inspected),
+        *_copies(dataset, inspected),
+        *_patients(dataset, inspected),
+        *_poses(inspected),
+    ]
     if dataset.layout == "contest":
         findings += _workbook(dataset)
     order = {severity: place for place, severity in enumerate(SEVERITIES)}
     return sorted(findings, key=lambda f: (order[f.severity], f.rule, f.file))
 
 
-def _look_at(dataset: Dataset, sample: Sample) -> _Looked:
+def _inspect(dataset: Dataset, sample: Sample) -> _Inspected:
     file = relative_to(sample.image, dataset.root)
     findings: list[Finding] = []
     digest = size_hw = centroids = None
     try:
-        picture = read_picture(sample.image, invert=dataset.invert)
-        findings += _oddities(picture, file)
-        digest, size_hw = hashlib.sha256(picture.image.tobytes()).hexdigest(), picture.size_hw
+        radiograph = read_image(sample.image, invert=dataset.invert)
+        findings += _oddities(radiograph, file)
+        digest, size_hw = hashlib.sha256(radiograph.image.tobytes()).hexdigest(), radiograph.size_hw
     except HandboneError as error:
-        findings.append(Finding("error", "unreadable-picture", file, error.what, error.remedy or ""))
+        findings.append(Finding("error", "unreadable-image", file, error.what, error.remedy or ""))
     if sample.annotation is not None:
         try:
             labels = dataset.labels(sample)
         except HandboneError as error:
-            # A picture that cannot be read has been said already.
+            # An image that cannot be read has been said already.
             if error.where != str(sample.image):
                 at = relative_to(sample.annotation, dataset.root)
                 findings.append(Finding("error", "unreadable-annotation", at, error.what, error.remedy or ""))
         else:
             findings += labels.problems
             at = relative_to(sample.image if sample.key is not None else sample.annotation, dataset.root)
-            findings += [Finding("warning", d.rule, at, d.message, _DOUBT_REMEDY[d.rule]) for d in doubts(labels.rings)]
+            findings += [
+                Finding("warning", d.rule, at, d.message, _DOUBT_REMEDY[d.rule]) for d in doubts(labels.polygons)
+            ]
             centroids = labels.centroids_xy()
-    return _Looked(sample, tuple(findings), digest, size_hw, centroids)
+    return _Inspected(sample, tuple(findings), digest, size_hw, centroids)
 
 
-def _oddities(picture: Radiograph, file: str) -> list[Finding]:
+def _oddities(radiograph: Radiograph, file: str) -> list[Finding]:
     found = []
-    if picture.inverted:
+    if radiograph.inverted:
         message = "bones are dark on a bright background"
         remedy = "nothing needs doing: it is turned round when read; if that is wrong, use --invert no"
         found.append(Finding("note", "inverted", file, message, remedy))
-    if picture.bits != 8:
-        message, remedy = f"{picture.bits} bits a value", "nothing needs doing: its range is scaled when read"
+    if radiograph.bits != 8:
+        message, remedy = f"{radiograph.bits} bits a value", "nothing needs doing: its range is scaled when read"
         found.append(Finding("note", "bits", file, message, remedy))
     return found
 
 
-def _sizes(dataset: Dataset, looked: Iterable[_Looked]) -> list[Finding]:
-    sized = [look for look in looked if look.size_hw]
-    counts = Counter(look.size_hw for look in sized)
+def _sizes(dataset: Dataset, inspected: Iterable[_Inspected]) -> list[Finding]:
+    sized = [entry for entry in inspected if entry.size_hw]
+    counts = Counter(entry.size_hw for entry in sized)
     if len(counts) < 2 or counts.most_common(1)[0][1] < 0.9 * len(sized):
         return []
     usual = counts.most_common(1)[0][0]
@@ -105,27 +112,27 @@ def _sizes(dataset: Dataset, looked: Iterable[_Looked]) -> list[Finding]:
         Finding(
             "note",
             "unusual-size",
-            relative_to(look.sample.image, dataset.root),
-            f"{look.size_hw[1]} x {look.size_hw[0]} where nearly all others have {usual[1]} x {usual[0]}",
+            relative_to(entry.sample.image, dataset.root),
+            f"{entry.size_hw[1]} x {entry.size_hw[0]} where nearly all others have {usual[1]} x {usual[0]}",
             remedy,
         )
-        for look in sized
-        if look.size_hw != usual
+        for entry in sized
+        if entry.size_hw != usual
     ]
 
 
-def _copies(dataset: Dataset, looked: Iterable[_Looked]) -> list[Finding]:
+def _copies(dataset: Dataset, inspected: Iterable[_Inspected]) -> list[Finding]:
     same: dict[str, list[Sample]] = defaultdict(list)
-    for look in looked:
-        if look.digest:
-            same[look.digest].append(look.sample)
+    for entry in inspected:
+        if entry.digest:
+            same[entry.digest].append(entry.sample)
     remedy = "remove one, so that it cannot be trained on and validated with"
     return [
         Finding(
             "warning",
-            "same-picture",
+            "same-image",
             relative_to(second.image, dataset.root),
-            f"shows the same as {relative_to(first.image, dataset.root)}",
+            f"has the same content as {relative_to(first.image, dataset.root)}",
             remedy,
         )
         for samples in same.values()
@@ -133,39 +140,39 @@ def _copies(dataset: Dataset, looked: Iterable[_Looked]) -> list[Finding]:
     ]
 
 
-def _people(dataset: Dataset, looked: Iterable[_Looked]) -> list[Finding]:
-    by_person: dict[str, list[_Looked]] = defaultdict(list)
-    for look in looked:
-        by_person[look.sample.person].append(look)
+def _patients(dataset: Dataset, inspected: Iterable[_Inspected]) -> list[Finding]:
+    by_patient: dict[str, list[_Inspected]] = defaultdict(list)
+    for entry in inspected:
+        by_patient[entry.sample.patient_id].append(entry)
     found = []
-    for person, looks in by_person.items():
-        parts = {look.sample.part for look in looks}
-        if len(parts) > 1:
-            message, remedy = "has pictures in train and in test", "move them to one part; scores are inflated else"
-            found.append(Finding("error", "person-in-both-parts", person, message, remedy))
-        sides = [thumb_side(look.centroids_xy) for look in looks if look.centroids_xy is not None]
-        if len(looks) == 2 and len(sides) == 2 and sides[0] is not None and sides[0] == sides[1]:
-            message = f"both pictures show a hand with its thumb on the {sides[0]}"
-            remedy = "check that they are the two hands of one person, and that neither picture nor labels are mirrored"
-            found.append(Finding("warning", "same-side-twice", person, message, remedy))
+    for patient_id, entries in by_patient.items():
+        splits = {entry.sample.split for entry in entries}
+        if len(splits) > 1:
+            message, remedy = "has images in train and in test", "move them to one part; scores are inflated else"
+            found.append(Finding("error", "patient-in-both-splits", patient_id, message, remedy))
+        sides = [thumb_side(entry.centroids_xy) for entry in entries if entry.centroids_xy is not None]
+        if len(entries) == 2 and len(sides) == 2 and sides[0] is not None and sides[0] == sides[1]:
+            message = f"both images show a hand with its thumb on the {sides[0]}"
+            remedy = "check that they are the two hands of one patient, and that neither image nor labels are mirrored"
+            found.append(Finding("warning", "same-side-twice", patient_id, message, remedy))
     if dataset.layout == "contest":
-        uneven = sorted(person for person, looks in by_person.items() if len(looks) != 2)
+        uneven = sorted(patient_id for patient_id, entries in by_patient.items() if len(entries) != 2)
         if uneven:
-            message = f"{len(uneven)} of {len(by_person)} people have not two pictures: {_some(uneven)}"
+            message = f"{len(uneven)} of {len(by_patient)} patients have not two images: {_some(uneven)}"
             found.append(Finding("note", "not-two-hands", ".", message, "add the missing hand if there is one"))
-        named = sum(look.sample.side is not None for looks in by_person.values() for look in looks)
+        named = sum(entry.sample.side is not None for entries in by_patient.values() for entry in entries)
         if 0 < named < len(dataset):
             message = f"{named} of {len(dataset)} names end in _R or _L"
-            remedy = "nothing needs doing: sides are read off the picture, not the name"
+            remedy = "nothing needs doing: sides are read off the image, not the name"
             found.append(Finding("note", "side-in-few-names", ".", message, remedy))
     return found
 
 
-def _poses(looked: Iterable[_Looked]) -> list[Finding]:
+def _poses(inspected: Iterable[_Inspected]) -> list[Finding]:
     bends: dict[str, list[float]] = defaultdict(list)
-    for look in looked:
-        if look.centroids_xy is not None and not np.isnan(bend := bend_degrees(look.centroids_xy)):
-            bends[look.sample.part].append(bend)
+    for entry in inspected:
+        if entry.centroids_xy is not None and not np.isnan(bend := bend_degrees(entry.centroids_xy)):
+            bends[entry.sample.split].append(bend)
     shares = {part: float(np.mean(np.array(values) >= BENT_DEGREES)) for part, values in bends.items()}
     if len(shares) < 2 or abs(shares["train"] - shares["test"]) < 0.2:
         return []
@@ -176,17 +183,17 @@ def _poses(looked: Iterable[_Looked]) -> list[Finding]:
 
 
 def _workbook(dataset: Dataset) -> list[Finding]:
-    path = find_people(dataset.root)
+    path = find_patients(dataset.root)
     if path is None:
         return []
     try:
-        table, found = read_people(path)
+        table, found = read_patients(path)
     except HandboneError as error:
-        return [Finding("warning", "unreadable-people", path.name, error.what, error.remedy or "")]
-    without = sorted({s.person for s in dataset.samples} - set(table["person"]))
+        return [Finding("warning", "unreadable-patients", path.name, error.what, error.remedy or "")]
+    without = sorted({s.patient_id for s in dataset.samples} - set(table["patient_id"]))
     if without:
         message = f"no row for {_some(without)}"
-        found.append(Finding("note", "people-missing", path.name, message, "add rows to have figures by age or sex"))
+        found.append(Finding("note", "patients-missing", path.name, message, "add rows to have metrics by age or sex"))
     return found
 
 

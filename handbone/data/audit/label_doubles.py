@@ -1,35 +1,35 @@
-"""Outlines that are there twice: one bone under two names, twice under one name, or two bones under one name."""
+"""Contours that are there twice: one bone under two names, twice under one name, or two bones under one name."""
 
 from itertools import combinations
 
 import numpy as np
 
 from handbone.anatomy import NAMES
-from handbone.data.audit.label_evidence import Evidence, LabelError, figure
+from handbone.data.audit.label_evidence import LabelError, LabelEvidence, two_digits
 from handbone.data.audit.label_overlap import dice, dice_table, part
 
 # Pisiform and Triquetrum, one behind the other in many radiographs, reach a Dice of .78.
 _SAME_OUTLINE = 0.85
-_SAME_RING = 0.6
+_SAME_POLYGON = 0.6
 _LIES_ON, _TOUCHES = 0.5, 0.3
-_HALVES = 0.15  # share of a bone's area below which a second outline is a fragment or an epiphysis
+_HALVES = 0.15  # share of a bone's area below which a second contour is a fragment or an epiphysis
 _APART = 0.3  # parts of one bone are not farther apart, in lengths of the third metacarpal
-_HARMLESS = 0.1  # severity of an outline drawn twice, which changes no mask
+_HARMLESS = 0.1  # severity of a contour drawn twice, which changes no mask
 
 
-def find_doubles(evidence: Evidence) -> tuple[list[LabelError], set[int]]:
-    """Doubled outlines, and the bones whose labels they spoil for any other comparison."""
+def find_doubles(evidence: LabelEvidence) -> tuple[list[LabelError], set[int]]:
+    """Doubled contours, and the bones whose labels they spoil for any other comparison."""
     errors = _two_names(evidence)
     spoilt = {bone for error in errors for bone in error.bones}
-    for bone, rings in evidence.rings.items():
-        if len(rings) > 1 and bone not in spoilt:
-            found = _several_rings(evidence, bone)
+    for bone, polygons in evidence.polygons.items():
+        if len(polygons) > 1 and bone not in spoilt:
+            found = _several_polygons(evidence, bone)
             errors += found
             spoilt |= {b for error in found if error.severity > _HARMLESS for b in error.bones}
     return errors, spoilt
 
 
-def _two_names(evidence: Evidence) -> list[LabelError]:
+def _two_names(evidence: LabelEvidence) -> list[LabelError]:
     found = []
     among = dice_table(evidence.labels, evidence.labels)
     for a, b in np.argwhere(np.triu(among >= _SAME_OUTLINE, 1)).tolist():
@@ -37,40 +37,46 @@ def _two_names(evidence: Evidence) -> list[LabelError]:
         if dice(evidence.predicted, a, evidence.predicted, b) > same - 0.2:
             continue
         right, wrong = (a, b) if evidence.own[a] >= evidence.own[b] else (b, a)
-        message = f"one outline has two names, {NAMES[right]} and {NAMES[wrong]} (Dice {figure(same)} with each other)"
+        message = (
+            f"one contour has two names, {NAMES[right]} and {NAMES[wrong]} (Dice {two_digits(same)} with each other)"
+        )
         if evidence.seen[[a, b]].any():
-            fits = (
-                f"{figure(evidence.own[right])} with {NAMES[right]}, {figure(evidence.own[wrong])} with {NAMES[wrong]}"
-            )
+            fits = ", ".join(f"{two_digits(evidence.own[bone])} with {NAMES[bone]}" for bone in (right, wrong))
             message += f"; by the weights it fits {fits}"
         found.append(LabelError("doubled", (a, b), 1.0 - float(evidence.own[wrong]), message))
     return found
 
 
-def _several_rings(evidence: Evidence, bone: int) -> list[LabelError]:
-    rings, name = evidence.rings[bone], NAMES[bone]
-    masks = [part([ring], bone, evidence.labels.size_hw) for ring in rings]
+def _several_polygons(evidence: LabelEvidence, bone: int) -> list[LabelError]:
+    polygons, name = evidence.polygons[bone], NAMES[bone]
+    masks = [part([polygon], bone, evidence.labels.size_hw) for polygon in polygons]
     twice = max((dice(one, bone, other, bone) for one, other in combinations(masks, 2)), default=0.0)
     found = []
-    if twice >= _SAME_RING:
-        message = f"{name} is outlined {len(rings)} times, twice in one place (Dice {figure(twice)} with each other)"
+    if twice >= _SAME_POLYGON:
+        message = (
+            f"{name} is outlined {len(polygons)} times, twice in one place (Dice {two_digits(twice)} with each other)"
+        )
         found.append(LabelError("doubled", (bone,), _HARMLESS, message))
     areas = [int(mask.areas()[bone]) for mask in masks]
     table = np.array([dice_table(mask, evidence.predicted)[bone] for mask in masks])
-    # Where no outline lies on the bone, the weights may have named it wrongly.
+    # Where no contour lies on the bone, the weights may have named it wrongly.
     found_here = table[:, bone].max() >= _TOUCHES
-    for ring, fits, area in zip(rings, table, areas, strict=True):
+    for polygon, fits, area in zip(polygons, table, areas, strict=True):
         other = int(fits.argmax())
         sure = found_here or evidence.own[other] >= evidence.low > 0
         if other != bone and sure and fits[other] >= max(_LIES_ON, fits[bone] + 0.2):
-            message = f"one of {len(rings)} outlines of {name} lies on {NAMES[other]} (Dice {figure(fits[other])})"
+            message = (
+                f"one of {len(polygons)} contours of {name} lies on {NAMES[other]} (Dice {two_digits(fits[other])})"
+            )
             message += "" if evidence.labelled[other] else ", which has no label"
             found.append(LabelError("doubled", tuple(sorted((bone, other))), float(fits[other]), message))
         elif (
-            found_here and area >= _HALVES * max(areas) and (gap := evidence.gap([ring], bone)) > _APART * evidence.unit
+            found_here
+            and area >= _HALVES * max(areas)
+            and (gap := evidence.gap([polygon], bone)) > _APART * evidence.unit
         ):
             message = (
-                f"one of {len(rings)} outlines of {name} lies {gap:.0f} pixels from where the weights see the bone"
+                f"one of {len(polygons)} contours of {name} lies {gap:.0f} pixels from where the weights see the bone"
             )
             found.append(LabelError("doubled", (bone,), area / sum(areas), message))
     return found

@@ -1,6 +1,6 @@
-"""What is wrong with a picture's labels, by what trained weights see there: swapped, shifted, missing, doubled bones.
+"""What is wrong with an image's labels, by what trained weights see there: swapped, shifted, missing, doubled bones.
 
-The weights err, too. Every threshold is therefore relative to how well they fit the rest of the same picture and to
+The weights err, too. Every threshold is therefore relative to how well they fit the rest of the same image and to
 how sure they are of a bone; where they fit little of a plausible labelling, they are said not to judge it.
 """
 
@@ -11,50 +11,50 @@ import numpy as np
 from handbone import anatomy
 from handbone.anatomy import NAMES
 from handbone.core.bone_masks import BoneMasks
-from handbone.core.polygons import Rings
+from handbone.core.polygons import Polygons
 from handbone.data.audit.label_doubles import find_doubles
-from handbone.data.audit.label_evidence import Evidence, LabelError, figure
+from handbone.data.audit.label_evidence import LabelError, LabelEvidence, two_digits
 from handbone.data.audit.label_overlap import dice, moved
 from handbone.data.audit.label_rules import extra, misplaced, missing
 from handbone.data.audit.label_swaps import Swap, find_swaps, swapped_by_geometry
 
 __all__ = ["LabelError", "compare_labels"]
 
-_ENOUGH = 6  # labels from which a picture's usual fit means something
+_ENOUGH = 6  # labels from which an image's usual fit means something
 _JUDGED = 0.6  # share of the labels that have to fit something
 _WRONGLY_NAMED = 0.3  # share of the labels that the weights may name otherwise than plausible labels do
-_NAMED = 4  # labels that a message names; the picture shows all
+_NAMED = 4  # labels that a message names; the image shows all
 
 
 def compare_labels(
-    labels: Rings | BoneMasks, predicted: BoneMasks, confidence: Mapping[int, float] | np.ndarray
+    labels: Polygons | BoneMasks, predicted: BoneMasks, confidence: Mapping[int, float] | np.ndarray
 ) -> list[LabelError]:
-    """What is wrong with the labels of one picture.
+    """What is wrong with the labels of one image.
 
     Parameters
     ----------
-    labels: bone index to outlines (n, 2) in the picture, or masks of the picture's size (in which an outline drawn
+    labels: bone index to contours (n, 2) in the image, or masks of the image's size (in which a contour drawn
         twice cannot be seen).
     predicted: what the weights see.
     confidence: of each bone, by index or (29,), 0 to 1; bones that are not named count as 0.
 
     Returns
     -------
-    Errors, the worst first. An error of the kind "not-judged" says that the weights cannot judge the picture, and only
+    Errors, the worst first. An error of the kind "not-judged" says that the weights cannot judge the image, and only
     "doubled" may stand beside it.
 
     Raises
     ------
     ShapeError: masks of another size, or confidences that are not of 29 bones.
     """
-    evidence = Evidence.of(labels, predicted, confidence)
+    evidence = LabelEvidence.of(labels, predicted, confidence)
     errors, told = find_doubles(evidence)
-    whole = _whole_picture(evidence)
+    whole = _whole_image(evidence)
     errors += [whole] if whole else _by_bone(evidence, told)
     return sorted(errors, key=lambda error: -error.severity)
 
 
-def _whole_picture(evidence: Evidence) -> LabelError | None:
+def _whole_image(evidence: LabelEvidence) -> LabelError | None:
     """What concerns all labels at once, so that nothing more can be said of single ones."""
     count, fitting = int(evidence.labelled.sum()), int(evidence.fitting.sum())
     if count < _ENOUGH:
@@ -63,15 +63,15 @@ def _whole_picture(evidence: Evidence) -> LabelError | None:
         return error
     if fitting >= _JUDGED * count:
         return None
-    said = f"the weights see only {fitting} of the {count} outlines, under whatever name"
-    swapped = sorted(swapped_by_geometry(evidence.rings))
+    said = f"the weights see only {fitting} of the {count} contours, under whatever name"
+    swapped = sorted(swapped_by_geometry(evidence.polygons))
     if swapped:
         message = f"the labels of {_names(swapped)} look swapped by their places in the hand; {said}"
         return LabelError("swapped", tuple(swapped), float(len(swapped)), message)
     return LabelError("not-judged", (), 0.0, f"{said}, and the labels hang together: the weights cannot judge them")
 
 
-def _all_shifted(evidence: Evidence) -> LabelError | None:
+def _all_shifted(evidence: LabelEvidence) -> LabelError | None:
     both = np.flatnonzero(evidence.labelled & evidence.seen)
     if len(both) < _ENOUGH:
         return None
@@ -82,18 +82,18 @@ def _all_shifted(evidence: Evidence) -> LabelError | None:
         return None
     message = (
         f"all labels lie {abs(offset[0]):.0f} pixels too far {'left' if offset[0] > 0 else 'right'} and "
-        f"{abs(offset[1]):.0f} too far {'up' if offset[1] > 0 else 'down'}: Dice {figure(np.median(here))}, "
-        f"{figure(np.median(there))} when moved"
+        f"{abs(offset[1]):.0f} too far {'up' if offset[1] > 0 else 'down'}: Dice {two_digits(np.median(here))}, "
+        f"{two_digits(np.median(there))} when moved"
     )
     return LabelError("shifted", tuple(both.tolist()), float((there - here).sum()), message)
 
 
-def _by_bone(evidence: Evidence, told: set[int]) -> list[LabelError]:
+def _by_bone(evidence: LabelEvidence, told: set[int]) -> list[LabelError]:
     table = evidence.table.copy()
     for bone in told:
         table[bone] = 0
         table[bone, bone] = evidence.own[bone]
-    swaps, misnamed = find_swaps(evidence.rings, table, evidence.sure, evidence.fit)
+    swaps, misnamed = find_swaps(evidence.polygons, table, evidence.sure, evidence.fit)
     if not swaps and len(misnamed) > _WRONGLY_NAMED * evidence.labelled.sum():
         message = f"the weights name {len(misnamed)} bones otherwise, but the labels hang together better"
         return [LabelError("not-judged", (), 0.0, f"{message}: the weights cannot judge them")]
@@ -104,7 +104,7 @@ def _by_bone(evidence: Evidence, told: set[int]) -> list[LabelError]:
     return [*errors, *(error for error in found if error)]
 
 
-def _swapped(evidence: Evidence, swap: Swap) -> LabelError:
+def _swapped(evidence: LabelEvidence, swap: Swap) -> LabelError:
     best = evidence.table.max(1)
     pairs = sorted(swap.lies_on.items(), key=lambda pair: evidence.own[pair[0]] - evidence.table[pair])
     message = ", ".join(_lies_on(evidence, a, b) for a, b in pairs[: _NAMED if len(pairs) <= _NAMED else 2])
@@ -114,12 +114,12 @@ def _swapped(evidence: Evidence, swap: Swap) -> LabelError:
     return LabelError("swapped", swap.bones, float(loss), message)
 
 
-def _lies_on(evidence: Evidence, label: int, bone: int) -> str:
+def _lies_on(evidence: LabelEvidence, label: int, bone: int) -> str:
     fits = float(evidence.table[label, bone])
     if fits < evidence.low:
         return f"{NAMES[label]}'s label lies where {NAMES[bone]} belongs"
-    with_own = f"Dice {figure(evidence.own[label])} with its own"
-    return f"{NAMES[label]}'s label lies on {NAMES[bone]} ({with_own}, {figure(fits)} with {NAMES[bone]})"
+    with_own = f"Dice {two_digits(evidence.own[label])} with its own"
+    return f"{NAMES[label]}'s label lies on {NAMES[bone]} ({with_own}, {two_digits(fits)} with {NAMES[bone]})"
 
 
 def _names(bones: Sequence[int]) -> str:

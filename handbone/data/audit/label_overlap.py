@@ -1,4 +1,4 @@
-"""How the outlines of two sources lie on each other, bone by bone: the figures behind doubts about labels."""
+"""How the contours of two sources lie on each other, bone by bone: the metrics behind doubts about labels."""
 
 import numpy as np
 
@@ -18,7 +18,7 @@ def dice(masks: BoneMasks, bone: int, others: BoneMasks, other: int) -> float:
 def dice_table(masks: BoneMasks, others: BoneMasks) -> np.ndarray:
     """(29, 29) float64, Dice of each bone of `masks` (row) with each of `others` (column).
 
-    Both are of the same picture. Pairs whose boxes are apart cost nothing.
+    Both are of the same image. Pairs whose boxes are apart cost nothing.
     """
     a, b = masks.boxes_xyxy[:, None], others.boxes_xyxy[None]
     meet = (np.minimum(a[..., 2:], b[..., 2:]) > np.maximum(a[..., :2], b[..., :2])).all(-1)
@@ -32,7 +32,7 @@ def dice_table(masks: BoneMasks, others: BoneMasks) -> np.ndarray:
 def match(table: np.ndarray, least: float) -> dict[int, int]:
     """Which bone of the columns each row lies on: one to one, the best fitting pairs first, none below `least`.
 
-    The bones of one picture overlap little (Dice up to .78 for Pisiform on Triquetrum), so that a right pair is best
+    The bones of one image overlap little (Dice up to .78 for Pisiform on Triquetrum), so that a right pair is best
     in its row and its column: taking the best pairs first is then the optimal assignment.
     """
     left = np.where(table >= least, table + _OWN_BONUS * np.eye(len(table)), -1.0)
@@ -45,11 +45,11 @@ def match(table: np.ndarray, least: float) -> dict[int, int]:
 
 
 def moved(masks: BoneMasks, bone: int, offset_xy: np.ndarray) -> BoneMasks:
-    """One bone alone, moved by whole pixels (x, y); it may leave the picture."""
+    """One bone alone, moved by whole pixels (x, y); it may leave the image."""
     left, top = (masks.boxes_xyxy[bone, :2] + np.rint(offset_xy).astype(int)).tolist()
     return BoneMasks.from_crops({bone: (masks.crops[bone], (left, top))}, masks.size_hw)
 
 
-def part(rings: list[np.ndarray], bone: int, size_hw: tuple[int, int]) -> BoneMasks:
-    """The mask of some outlines (n, 2) of a bone alone."""
-    return BoneMasks.from_rings({bone: rings}, size_hw)
+def part(polygons: list[np.ndarray], bone: int, size_hw: tuple[int, int]) -> BoneMasks:
+    """The mask of some contours (n, 2) of a bone alone."""
+    return BoneMasks.from_polygons({bone: polygons}, size_hw)

@@ -7,10 +7,10 @@ import numpy as np
 from handbone import anatomy
 from handbone.anatomy import INDEX, NAMES
 from handbone.core.bone_masks import shared_area
-from handbone.data.audit.label_evidence import NEIGHBOURS, Evidence, LabelError, figure
+from handbone.data.audit.label_evidence import NEIGHBOURS, LabelError, LabelEvidence, two_digits
 from handbone.data.audit.label_overlap import dice, moved
 
-_LEAST_SURE, _SURE, _VERY_SURE = 0.7, 0.8, 0.9  # of the usual confidence in this picture
+_LEAST_SURE, _SURE, _VERY_SURE = 0.7, 0.8, 0.9  # of the usual confidence in this image
 _CONFIDENT = 0.6  # of a bone without a label, whatever is usual
 _NAMED = 4  # bones that a message names
 _PLAUSIBLE = 1.0  # logarithm of an area's ratio to that in other hands
@@ -22,7 +22,7 @@ _BEHIND = {INDEX["Triquetrum"]: INDEX["Pisiform"], INDEX["Pisiform"]: INDEX["Tri
 _FOREARM = {INDEX[name] for name in anatomy.GROUPS["forearm"]}
 
 
-def missing(evidence: Evidence, bones: Iterable[int]) -> LabelError | None:
+def missing(evidence: LabelEvidence, bones: Iterable[int]) -> LabelError | None:
     """Those of some bones that have no label although the weights surely see them where no other label is."""
     areas = evidence.predicted.areas()
     lost = [
@@ -34,18 +34,18 @@ def missing(evidence: Evidence, bones: Iterable[int]) -> LabelError | None:
         and evidence.confidence[bone] >= _CONFIDENT
         and evidence.hangs_on(bone)
         and not evidence.taken(bone)
-        # The picture's edge cuts the forearm anywhere.
+        # The image's edge cuts the forearm anywhere.
         and (bone in _FOREARM or evidence.stray(bone, areas[bone]) < _PLAUSIBLE)
     ]
     if not lost:
         return None
-    said = ", ".join(f"{NAMES[b]} (confidence {figure(evidence.confidence[b])})" for b in lost[:_NAMED])
+    said = ", ".join(f"{NAMES[b]} (confidence {two_digits(evidence.confidence[b])})" for b in lost[:_NAMED])
     said += f" and {len(lost) - _NAMED} more" if len(lost) > _NAMED else ""
     severity = float(evidence.confidence[lost].sum())
     return LabelError("missing", tuple(lost), severity, f"no label, but the weights see {said}")
 
 
-def misplaced(evidence: Evidence, bone: int) -> LabelError | None:
+def misplaced(evidence: LabelEvidence, bone: int) -> LabelError | None:
     """A label beside its bone, or much larger or smaller than the bone that the weights surely see."""
     own, sure = float(evidence.own[bone]), evidence.sure[bone]
     if not evidence.labelled[bone] or sure < _SURE or own >= evidence.low:
@@ -61,23 +61,23 @@ def misplaced(evidence: Evidence, bone: int) -> LabelError | None:
     if same_shape or (own < 0.2 and sizes >= _ELSEWHERE and sure >= _VERY_SURE):
         message = (
             f"{NAMES[bone]}'s label lies {distance:.0f} pixels ({sizes:.1f} of the bone's size) from where the weights "
-            f"see the bone: Dice {figure(own)}, {figure(there)} when moved there"
+            f"see the bone: Dice {two_digits(own)}, {two_digits(there)} when moved there"
         )
         return LabelError("shifted", (bone,), float(max(there, evidence.fit) - own), message)
     return _odd_outline(evidence, bone, int(evidence.labels.areas()[bone]) / seen_area)
 
 
-def _odd_outline(evidence: Evidence, bone: int, ratio: float) -> LabelError | None:
+def _odd_outline(evidence: LabelEvidence, bone: int, ratio: float) -> LabelError | None:
     areas, seen_areas = evidence.labels.areas(), evidence.predicted.areas()
     likelier = evidence.stray(bone, seen_areas[bone]) < min(evidence.stray(bone, areas[bone]), _PLAUSIBLE)
     if 0.5 <= ratio <= 2 or not likelier or evidence.sure[bone] < _VERY_SURE or bone in _FOREARM:
         return None
     own = float(evidence.own[bone])
-    message = f"{NAMES[bone]}'s label has {ratio:.1f} times the area that the weights see: Dice {figure(own)}"
+    message = f"{NAMES[bone]}'s label has {ratio:.1f} times the area that the weights see: Dice {two_digits(own)}"
     return LabelError("odd-outline", (bone,), float(evidence.fit - own), message)
 
 
-def extra(evidence: Evidence, bone: int) -> LabelError | None:
+def extra(evidence: LabelEvidence, bone: int) -> LabelError | None:
     """A label on another bone that has its own, or far from all neighbours, where the weights see no such bone."""
     if not evidence.labelled[bone] or evidence.seen[bone]:
         return None
@@ -88,7 +88,7 @@ def extra(evidence: Evidence, bone: int) -> LabelError | None:
             place = f"{share:.0%} of {NAMES[bone]}'s label lie on that of {NAMES[other]}"
             message = f"{place}, and the weights see no {NAMES[bone]}"
             return LabelError("extra", (bone,), share, message)
-    gaps = [evidence.gap(evidence.rings[bone], other) for other in NEIGHBOURS[bone] if evidence.seen[other]]
+    gaps = [evidence.gap(evidence.polygons[bone], other) for other in NEIGHBOURS[bone] if evidence.seen[other]]
     if len(gaps) > 1 and min(gaps) > _ALONE * evidence.unit:
         message = (
             f"{NAMES[bone]}'s label lies {min(gaps):.0f} pixels from every neighbour, where the weights see nothing"

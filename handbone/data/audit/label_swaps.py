@@ -12,15 +12,15 @@ from dataclasses import dataclass
 import numpy as np
 
 from handbone import anatomy
-from handbone.core.polygons import Rings
+from handbone.core.polygons import Polygons
 from handbone.data.audit.label_overlap import match
 from handbone.data.plausible import doubts
 
 _LEAST_MATCH = 0.6  # of the usual fit: a label that fits a bone less does not lie on it
 _LEAST_GAIN = 0.12  # mean Dice that the other names gain; Pisiform fits a right Triquetrum up to .78
 _LEAST_SURE = 0.9  # of the weights' usual confidence, where geometry cannot tell
-_WHOLE_FILE = 12  # so many bones in other bones' places are one mishap, not several
-_DIGITS = ("thumb", "index", "middle", "ring", "little")
+_ATOMIC_FILE = 12  # so many bones in other bones' places are one mishap, not several
+_DIGITS = ("thumb", "index", "middle", "polygon", "little")
 _DIGIT = {anatomy.INDEX[name]: digit for digit in _DIGITS for name in anatomy.GROUPS[digit]}
 
 
@@ -41,20 +41,20 @@ class Swap:
         return tuple(sorted({*self.lies_on, *self.lies_on.values()}))
 
 
-def swapped_by_geometry(rings: Rings) -> set[int]:
-    """Bones whose labels look swapped without looking at the picture."""
-    return set().union(*_swapped(rings))
+def swapped_by_geometry(polygons: Polygons) -> set[int]:
+    """Bones whose labels look swapped without looking at the image."""
+    return set().union(*_swapped(polygons))
 
 
-def find_swaps(rings: Rings, table: np.ndarray, sure: np.ndarray, fit: float) -> tuple[list[Swap], set[int]]:
+def find_swaps(polygons: Polygons, table: np.ndarray, sure: np.ndarray, fit: float) -> tuple[list[Swap], set[int]]:
     """Labels in other bones' places.
 
     Parameters
     ----------
-    rings: the labels' outlines.
+    polygons: the labels' contours.
     table: (29, 29) Dice of labels (rows) with what the weights see (columns).
     sure: (29,) the weights' confidence in each bone over their usual one; 0 for bones that they don't see.
-    fit: how well outlines fit in this picture under whatever name, a Dice.
+    fit: how well contours fit in this image under whatever name, a Dice.
 
     Returns
     -------
@@ -64,28 +64,28 @@ def find_swaps(rings: Rings, table: np.ndarray, sure: np.ndarray, fit: float) ->
     seen = {a: b for group in _groups(seen) if _gain(group, table) >= _LEAST_GAIN for a, b in group.items()}
     if not seen:
         return [], set()
-    odd_renamed = _swapped(_renamed(rings, seen))
+    odd_renamed = _swapped(_renamed(polygons, seen))
     lies_on = _put_right(seen, odd_renamed)
     if not lies_on:
         return [], {*seen, *seen.values()}
     if lies_on != seen:
-        odd_renamed = _swapped(_renamed(rings, lies_on))
-    here, there = set().union(*_swapped(rings)), set().union(*odd_renamed)
-    whole_file = len(lies_on) >= _WHOLE_FILE and len(here) > len(there)
+        odd_renamed = _swapped(_renamed(polygons, lies_on))
+    here, there = set().union(*_swapped(polygons)), set().union(*odd_renamed)
+    atomic_file = len(lies_on) >= _ATOMIC_FILE and len(here) > len(there)
     swaps = []
     for swap in map(Swap, _by_digits(_groups(lies_on))):
         odd, still_odd = bool(here.intersection(swap.bones)), bool(there.intersection(swap.bones))
         sure_of_it = float(np.median([sure[b] for b in swap.lies_on.values()])) >= _LEAST_SURE
-        if whole_file or (odd if odd != still_odd else sure_of_it):
+        if atomic_file or (odd if odd != still_odd else sure_of_it):
             swaps.append(swap)
     told = {bone for swap in swaps for bone in swap.bones}
-    if len(told) >= _WHOLE_FILE:
+    if len(told) >= _ATOMIC_FILE:
         swaps = [Swap({a: b for swap in swaps for a, b in swap.lies_on.items()})]
     return swaps, {*seen, *seen.values()} - told
 
 
-def _swapped(rings: Rings) -> list[tuple[int, ...]]:
-    return [doubt.bones for doubt in doubts(rings) if doubt.rule == "swapped-labels"]
+def _swapped(polygons: Polygons) -> list[tuple[int, ...]]:
+    return [doubt.bones for doubt in doubts(polygons) if doubt.rule == "swapped-labels"]
 
 
 def _gain(group: dict[int, int], table: np.ndarray) -> float:
@@ -126,11 +126,11 @@ def _by_digits(groups: list[dict[int, int]]) -> list[dict[int, int]]:
     return list(together.values())
 
 
-def _renamed(rings: Rings, lies_on: dict[int, int]) -> Rings:
+def _renamed(polygons: Polygons, lies_on: dict[int, int]) -> Polygons:
     """The labels under the names that the weights give them; the label at a chain's end gets the name left over."""
-    renamed = {bone: outlines for bone, outlines in rings.items() if bone not in {*lies_on, *lies_on.values()}}
+    renamed = {bone: contours for bone, contours in polygons.items() if bone not in {*lies_on, *lies_on.values()}}
     for group in _groups(lies_on):
         ends, starts = set(group.values()) - set(group), set(group) - set(group.values())
-        closed = group | {end: start for end in ends & set(rings) for start in starts}
-        renamed |= {b: rings[a] for a, b in closed.items()}
+        closed = group | {end: start for end in ends & set(polygons) for start in starts}
+        renamed |= {b: polygons[a] for a, b in closed.items()}
     return renamed

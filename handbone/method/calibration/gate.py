@@ -1,9 +1,11 @@
-"""When a refined mask may replace the earlier one: fixed limits, or the chance of harm, calibrated out of fold.
+"""When a refined mask may replace the earlier one: fixed limits, or the probability of degradation, calibrated out of
+fold.
 
-Harm is a Dice that falls by more than 0.005. A logistic regression on the evidence, with a constant for each bone,
-gives its chance; the limit is the one with the largest gain among those under which harm stays rare. Both are found on
-pictures that the networks have not learned from, the limit with chances that leave each patient out. What the gate is
-said to bring comes from nested folds: of each fold's patients, by a fit and a limit that know none of them.
+Degradation is a Dice that falls by more than 0.005. A logistic regression on the evidence, with a intercept for each
+bone, gives its probability; the threshold is the one with the largest gain among those under which degradation stays
+rare. Both are found on images that the networks have not learned from, the threshold with probabilities that leave each
+patient out. What the gate is
+said to bring comes from nested folds: of each fold's patients, by a fit and a threshold that know none of them.
 """
 
 from collections.abc import Iterator, Sequence
@@ -15,31 +17,31 @@ from pydantic import model_validator
 
 from handbone.anatomy import COUNT, NAMES
 from handbone.method.calibration import logistic
-from handbone.method.evidence import Evidence
+from handbone.method.evidence import MergeEvidence
 from handbone.recipe import schema
 
-#: A fall of Dice that counts as harm, and the share of all (picture, bone) pairs in which it may happen.
-HARM, RARE = 0.005, 0.005
-# What chance leaves open is spent on pictures that have not been seen yet.
+#: A fall of Dice that counts as degradation, and the share of all (image, bone) pairs in which it may happen.
+DEGRADATION, RARE = 0.005, 0.005
+# What chance leaves open is spent on images that have not been seen yet.
 _CAUTION = 0.6
 Feature = Literal["agreement", "area", "shift", "sureness", "prior", "prior_gain"]
 _OF_MASKS: tuple[Feature, ...] = ("agreement", "area", "shift", "sureness")
-# Constants of single bones rest on few pictures: they are drawn to the common one more strongly than slopes are to 0.
+# Intercepts of single bones rest on few images: they are drawn to the common one more strongly than slopes are to 0.
 _BONE_RIDGE = 4.0
 _FOLDS = 5
 
 
 @dataclass(frozen=True)
-class Trial:
-    """What became of one bone of one picture where the refined mask was taken without asking.
+class CalibrationSample:
+    """What became of one bone of one image where the refined mask was taken without asking.
 
-    patient: number of the patient, whose pictures stay together in folds. bone: index.
+    patient: number of the patient, whose images stay together in folds. bone: index.
     gain: Dice with the refined mask less Dice with the earlier one.
     """
 
     patient: int
     bone: int
-    evidence: Evidence
+    evidence: MergeEvidence
     gain: float
 
 
@@ -47,19 +49,19 @@ class Gate(schema.Table):
     """The calibrated gate.
 
     features: their names; weights files from before there was an anatomical prior do not have them.
-    coefficients: of the logistic regression over the features and the 29 bones, the constant first.
-    limit: chance of harm above which the earlier mask stays.
-    pictures: how many it was calibrated on.
-    gain, harmed: mean gain of Dice and share of all (picture, bone) pairs harmed, on patients that neither the
-        coefficients nor the limit knew.
+    coefficients: of the logistic regression over the features and the 29 bones, the intercept first.
+    threshold: probability of degradation above which the earlier mask stays.
+    images: how many it was calibrated on.
+    gain, degraded: mean gain of Dice and share of all (image, bone) pairs degraded, on patients that neither the
+        coefficients nor the threshold knew.
     """
 
     features: tuple[Feature, ...] = _OF_MASKS
     coefficients: tuple[float, ...]
-    limit: float
-    pictures: int
+    threshold: float
+    images: int
     gain: float = 0.0
-    harmed: float = 0.0
+    degraded: float = 0.0
 
     @model_validator(mode="after")
     def _one_each(self) -> Self:
@@ -73,33 +75,35 @@ class Gate(schema.Table):
         """Whether the anatomical prior's agreement is among the features."""
         return "prior" in self.features
 
-    def harm(self, bone: int, evidence: Evidence) -> float:
-        """The chance that the refined mask is worse than the earlier one by more than 0.005 Dice."""
-        return float(logistic.chance(self.coefficients, features(bone, evidence, self.features)[None])[0])
+    def degradation(self, bone: int, evidence: MergeEvidence) -> float:
+        """The probability that the refined mask is worse than the earlier one by more than 0.005 Dice."""
+        return float(logistic.probability(self.coefficients, features(bone, evidence, self.features)[None])[0])
 
     @classmethod
-    def fit(cls, outcomes: Sequence[Trial], pictures: int) -> Self:
-        """From all bones that a refiner may change, on a number of pictures that nothing has learned from."""
+    def fit(cls, outcomes: Sequence[CalibrationSample], images: int) -> Self:
+        """From all bones that a refiner may change, on a number of images that nothing has learned from."""
         judged = all(o.evidence.prior_after is not None for o in outcomes)
         names: tuple[Feature, ...] = (*_OF_MASKS, "prior", "prior_gain") if judged else _OF_MASKS
         ridge = np.concatenate([np.ones(len(names)), np.full(COUNT, _BONE_RIDGE)])
         table = np.array([features(o.bone, o.evidence, names) for o in outcomes])
         gains, patients = np.array([o.gain for o in outcomes]), np.array([o.patient for o in outcomes])
-        harmed = gains < -HARM
-        allowed = _CAUTION * RARE * pictures * COUNT
-        limit = _limit(_out_of_fold(table, harmed, patients, ridge), gains, harmed, allowed=allowed)
+        degraded = gains < -DEGRADATION
+        allowed = _CAUTION * RARE * images * COUNT
+        threshold = _best_threshold(_out_of_fold(table, degraded, patients, ridge), gains, degraded, allowed=allowed)
         used = np.zeros(len(outcomes), bool)
         for left_out, kept in _folds(patients):
-            inner = _out_of_fold(table[kept], harmed[kept], patients[kept], ridge)
-            own = _limit(inner, gains[kept], harmed[kept], allowed=allowed * kept.mean())
-            used[left_out] = logistic.chance(logistic.fit(table[kept], harmed[kept], ridge), table[left_out]) <= own
+            inner = _out_of_fold(table[kept], degraded[kept], patients[kept], ridge)
+            own = _best_threshold(inner, gains[kept], degraded[kept], allowed=allowed * kept.mean())
+            used[left_out] = (
+                logistic.probability(logistic.fit(table[kept], degraded[kept], ridge), table[left_out]) <= own
+            )
         return cls(
             features=names,
-            coefficients=logistic.fit(table, harmed, ridge),
-            limit=limit,
-            pictures=pictures,
+            coefficients=logistic.fit(table, degraded, ridge),
+            threshold=threshold,
+            images=images,
             gain=round(float(gains[used].sum() / len(gains)), 5),
-            harmed=round(float(harmed[used].sum() / (pictures * COUNT)), 5),
+            degraded=round(float(degraded[used].sum() / (images * COUNT)), 5),
         )
 
 
@@ -113,28 +117,30 @@ def _folds(patients: np.ndarray) -> Iterator[tuple[np.ndarray, np.ndarray]]:
             yield left_out, ~left_out if (~left_out).any() else left_out
 
 
-def _out_of_fold(table: np.ndarray, harmed: np.ndarray, patients: np.ndarray, ridge: np.ndarray) -> np.ndarray:
-    """(n,) each row's chance of harm by a fit that knows no row of its patient."""
-    chances = np.empty(len(table))
+def _out_of_fold(table: np.ndarray, degraded: np.ndarray, patients: np.ndarray, ridge: np.ndarray) -> np.ndarray:
+    """(n,) each row's probability of degradation by a fit that knows no row of its patient."""
+    probabilities = np.empty(len(table))
     for left_out, kept in _folds(patients):
-        chances[left_out] = logistic.chance(logistic.fit(table[kept], harmed[kept], ridge), table[left_out])
-    return chances
+        probabilities[left_out] = logistic.probability(
+            logistic.fit(table[kept], degraded[kept], ridge), table[left_out]
+        )
+    return probabilities
 
 
-def _limit(chances: np.ndarray, gains: np.ndarray, harmed: np.ndarray, *, allowed: float) -> float:
-    """The chance up to which refined masks gain most, with no more than so many of them harmful."""
-    order = np.argsort(chances, kind="stable")
-    total = np.where(np.cumsum(harmed[order]) <= allowed, np.cumsum(gains[order]), -np.inf)
+def _best_threshold(probabilities: np.ndarray, gains: np.ndarray, degraded: np.ndarray, *, allowed: float) -> float:
+    """The probability up to which refined masks gain most, with no more than so many of them harmful."""
+    order = np.argsort(probabilities, kind="stable")
+    total = np.where(np.cumsum(degraded[order]) <= allowed, np.cumsum(gains[order]), -np.inf)
     best = int(total.argmax())
-    return float(chances[order[best]]) if total[best] > 0 else 0.0
+    return float(probabilities[order[best]]) if total[best] > 0 else 0.0
 
 
-def features(bone: int, evidence: Evidence, names: Sequence[Feature] = _OF_MASKS) -> np.ndarray:
+def features(bone: int, evidence: MergeEvidence, names: Sequence[Feature] = _OF_MASKS) -> np.ndarray:
     """(n + 29,) the named features, and which bone it is.
 
     Disagreement, change of area, shift, and log odds of the mean probability inside; with an anatomical prior also the
     later mask's disagreement with it, and how much better than the earlier mask it agrees. How sure the earlier network
-    was has no say: of other people's masks it is not known.
+    was has no say: of others' masks it is not known.
     """
     after = np.clip(evidence.after, 0.05, 0.995)
     values = {
@@ -149,32 +155,36 @@ def features(bone: int, evidence: Evidence, names: Sequence[Feature] = _OF_MASKS
     return np.concatenate([[values[name] for name in names], np.arange(COUNT) == bone])
 
 
-def verdict(
-    bone: int, evidence: Evidence, settings: schema.Merge, gate: Gate | None, *, may_add: bool
+def accept(
+    bone: int, evidence: MergeEvidence, settings: schema.Merge, gate: Gate | None, *, may_add: bool
 ) -> tuple[bool, str, float | None]:
-    """Whether the refined mask is used, why, and the chance of harm where it was calibrated.
+    """Whether the refined mask is used, why, and the probability of degradation where it was calibrated.
 
     may_add: whether a bone without an earlier mask may come from the refiner.
     """
     if not evidence.after:
-        found = "the refiner found nothing" if evidence.before else "neither stage found it in the window"
+        found = "the refiner found nothing" if evidence.before else "neither stage found it in the ROI"
         return False, found, None
     if not evidence.before:
         if evidence.elsewhere:
-            return False, "the coarse mask lies outside the window", None
+            return False, "the coarse mask lies outside the ROI", None
         if not may_add:
-            return False, "there was no coarse mask, and no window for the refiner", None
+            return False, "there was no coarse mask, and no ROI for the refiner", None
         return True, "there was no coarse mask", None
     refusal = _refusal(evidence, settings)
     if refusal or gate is None:
         return not refusal, refusal or "credible", None
-    harm = gate.harm(bone, evidence)
-    if harm > gate.limit:
-        return False, f"{NAMES[bone]} may come out worse (chance {harm:.2g} > {gate.limit:.2g})", harm
-    return True, "credible", harm
+    degradation = gate.degradation(bone, evidence)
+    if degradation > gate.threshold:
+        return (
+            False,
+            f"{NAMES[bone]} may come out worse (probability {degradation:.2g} > {gate.threshold:.2g})",
+            degradation,
+        )
+    return True, "credible", degradation
 
 
-def _refusal(evidence: Evidence, settings: schema.Merge) -> str:
+def _refusal(evidence: MergeEvidence, settings: schema.Merge) -> str:
     smallest, largest = settings.area_ratio
     if evidence.agreement < settings.min_agreement:
         return f"agrees too little with the coarse mask (Dice {evidence.agreement:.2f} < {settings.min_agreement:.2f})"

@@ -1,4 +1,4 @@
-"""How likely a bone's mask is right: calibrated on phantoms, some of whose bones are missing, cut or hidden.
+"""How likely a bone's mask is right: calibrated on synthetic hands, some of whose bones are missing, cut or hidden.
 
 A network's probability says how sure it is of pixels, not of a bone. Logistic regression on four features, and on the
 anatomical prior's agreement where there is one, turns what is known of a mask into the probability that it overlaps its
@@ -21,14 +21,14 @@ from handbone.recipe import schema
 
 Feature = Literal["sureness", "margin", "area", "stray", "prior"]
 _OF_MASKS: tuple[Feature, ...] = ("sureness", "margin", "area", "stray")
-# Areas in squares of the third metacarpal's length, straying in usual spreads; beyond these more says nothing.
+# Areas in squares of the third metacarpal's length, distances in usual spreads; beyond these more says nothing.
 _MOST_AREA, _MOST_STRAY = 2.0, 5.0
 # Between these the prior's agreement says something.
 _AGREEMENT = 0.05, 0.99
 
 
 class Presence(schema.Table):
-    """Coefficients of the logistic regression, the constant first, over the columns of `features`.
+    """Coefficients of the logistic regression, the intercept first, over the columns of `features`.
 
     features: names of those columns; weights files from before there was a prior do not name them.
     """
@@ -55,12 +55,12 @@ class Presence(schema.Table):
         agreement: (29,) Dice of each mask with what the prior expects, where that is among the features.
         """
         table, seen = features(probabilities, threshold, agreement if self.needs_prior else None)
-        return np.where(seen, logistic.chance(self.coefficients, table), 0.0)
+        return np.where(seen, logistic.probability(self.coefficients, table), 0.0)
 
     @classmethod
-    def fit(cls, pictures: Iterable[tuple[np.ndarray, np.ndarray]]) -> Self:
-        """From each picture's features (n, 4), or (n, 5) with a prior, and whether each mask was right (n,)."""
-        table, right = (np.concatenate(each) for each in zip(*pictures, strict=True))
+    def fit(cls, images: Iterable[tuple[np.ndarray, np.ndarray]]) -> Self:
+        """From each image's features (n, 4), or (n, 5) with a prior, and whether each mask was right (n,)."""
+        table, right = (np.concatenate(each) for each in zip(*images, strict=True))
         names = _OF_MASKS if table.shape[1] == len(_OF_MASKS) else (*_OF_MASKS, "prior")
         return cls(features=names, coefficients=logistic.fit(table, right))
 
@@ -86,10 +86,10 @@ def features(
         table[bone, 0] = np.log(mean / (1 - mean))
         table[bone, 1] = np.count_nonzero(inside) / np.count_nonzero(crop)
         if fits is not None:
-            area = abs(np.log(areas[bone] / (REFERENCE_AREAS[bone] * fits[0].unit_px ** 2)))
+            area = abs(np.log(areas[bone] / (REFERENCE_AREAS[bone] * fits[0].mc3_length_px ** 2)))
             stray = np.hypot(*(centroids[bone] - fits[0].place(CENTROIDS_XY[[bone]])[0]))
             table[bone, 2] = min(area, _MOST_AREA)
-            table[bone, 3] = min(stray / (SPREAD[bone] * fits[0].unit_px), _MOST_STRAY)
+            table[bone, 3] = min(stray / (SPREAD[bone] * fits[0].mc3_length_px), _MOST_STRAY)
         else:
             table[bone, 2:] = _MOST_AREA, _MOST_STRAY
     if agreement is not None:

@@ -1,1 +1,1 @@
-"""Joining several predictions of one picture into one."""
+"""Joining several predictions of one image into one."""

@@ -20,12 +20,12 @@ def soft_mean(members: Members, weights: Mapping[str, float] | None = None) -> B
 
     Parameters
     ----------
-    members: name to probabilities of one picture.
+    members: name to probabilities of one image.
     weights: name to weight; 1 for members without one.
 
     Raises
     ------
-    HandboneError: for none, pictures of different sizes, or weights without a sum; UnknownNameError for a weight of
+    HandboneError: for none, images of different sizes, or weights without a sum; UnknownNameError for a weight of
         nobody.
     """
     shares = shares_of(members, weights or {})
@@ -86,7 +86,7 @@ def best_of(scores: Mapping[str, np.ndarray]) -> dict[str, str]:
 
     Parameters
     ----------
-    scores: member to (29,) scores, such as its mean Dice on validation pictures; NaN where it was not measured.
+    scores: member to (29,) scores, such as its mean Dice on validation images; NaN where it was not measured.
 
     Raises
     ------
@@ -95,7 +95,7 @@ def best_of(scores: Mapping[str, np.ndarray]) -> dict[str, str]:
     names, table = list(scores), np.array(list(scores.values()), float)
     unknown = [NAMES[bone] for bone in np.flatnonzero(np.isnan(table).all(0))]
     if unknown:
-        remedy = "give members whose validation pictures show it, or another method"
+        remedy = "give members whose validation images show it, or another method"
         raise HandboneError(f"no member was validated on {', '.join(unknown)}", remedy=remedy)
     best = np.nanargmax(table, axis=0)
     return {name: names[best[bone]] for bone, name in enumerate(NAMES)}
@@ -122,16 +122,16 @@ def shares_of(members: Iterable[str], weights: Mapping[str, float]) -> dict[str,
 
 
 def size_of(members: Members) -> tuple[int, int]:
-    """Height and width of the picture that all members predict.
+    """Height and width of the image that all members predict.
 
     Raises
     ------
-    HandboneError: their pictures differ in size.
+    HandboneError: their images differ in size.
     """
     sizes = {name: probabilities.size_hw for name, probabilities in members.items()}
     if len(set(sizes.values())) > 1:
         told = ", ".join(f"{name} {size[1]} x {size[0]}" for name, size in sizes.items())
-        raise HandboneError(f"the members' pictures differ in size ({told})", remedy="predict the same pictures")
+        raise HandboneError(f"the members' images differ in size ({told})", remedy="predict the same images")
     return next(iter(sizes.values()))
 
 

@@ -16,7 +16,7 @@ def vote_runs(texts: Sequence[str], weights: Sequence[float], at_least: float, s
 
     Parameters
     ----------
-    texts: one mask's run lengths of each member, in a picture of size_hw. weights: of the members, as `ballots_of`.
+    texts: one mask's run lengths of each member, in an image of size_hw. weights: of the members, as `ballots_of`.
 
     Raises
     ------

@@ -1,7 +1,7 @@
 """Where the bones lie in a right hand that stands upright: the layout that frames are fitted to.
 
 Lengths are in units of the third metacarpal's length. The origin is the mean of the eight carpals, x grows to the
-little finger's side, y grows towards the forearm (as picture rows do), and the axis of the hand (mean of the carpals to
+little finger's side, y grows towards the forearm (as image rows do), and the axis of the hand (mean of the carpals to
 the mean of the four long metacarpals) points straight up.
 """
 
@@ -9,10 +9,10 @@ import numpy as np
 
 from handbone.anatomy import NAMES
 
-# x, y, and how far the centroid strays once the hand is aligned by its carpals and long metacarpals. From 180 phantom
-# hands of both varieties in all poses (generalised Procrustes analysis; Radius and Ulna in straight wrists of adults).
-# Spreads are 1.8 times those of phantoms and at least 0.05, for the anatomy that phantoms don't have and for the errors
-# of coarse masks. Forearm and fingers stray widely because the wrist bends and fingers spread.
+# x, y, and how far the centroid strays once the hand is aligned by its carpals and long metacarpals. From 180 synthetic
+# hand hands of both varieties in all poses (generalised Procrustes analysis; Radius and Ulna in straight wrists of
+# adults). Spreads are 1.8 times those of synthetic hands and at least 0.05, for the anatomy that synthetic hands don't
+# have and for the errors of coarse masks. Forearm and fingers stray widely because the wrist bends and fingers spread.
 _LAYOUT: dict[str, tuple[float, float, float]] = {
     "finger-1": (-1.38, -0.99, 0.33),
     "finger-2": (-1.12, -0.71, 0.23),
@@ -45,12 +45,12 @@ _LAYOUT: dict[str, tuple[float, float, float]] = {
     "Ulna": (0.35, 0.70, 0.40),
 }
 
-#: (29, 2) centroids in the standard pose, in units of the third metacarpal's length.
+#: (29, 2) centroids in the canonical pose, in units of the third metacarpal's length.
 CENTROIDS_XY = np.array([_LAYOUT[name][:2] for name in NAMES])
 #: (29,) how far each centroid strays, in the same unit.
 SPREAD = np.array([_LAYOUT[name][2] for name in NAMES])
 
 #: A square around the hand, its centre and side in the same unit: from beyond the fingertips to below the wrist, so
-#: that the unit is about a quarter of the side, as in pictures that a hand fills.
+#: that the unit is about a quarter of the side, as in images that a hand fills.
 SQUARE_CENTRE_XY = (-0.08, -0.65)
 SQUARE_SIDE = 4.3

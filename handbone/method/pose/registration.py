@@ -1,7 +1,7 @@
-"""A similarity transform from the standard pose to the bones of a picture, found although some bones are wrong.
+"""A similarity transform from the canonical pose to the bones of an image, found although some bones are wrong.
 
 Points are complex numbers x + iy, so that turning and scaling is one multiplication: p = a t + b, with the mirror image
-of the standard pose as -conj(t).
+of the canonical pose as -conj(t).
 """
 
 from dataclasses import dataclass
@@ -18,42 +18,42 @@ _ROUNDS = 12
 
 @dataclass(frozen=True)
 class PoseFit:
-    """How the standard pose lies in a picture.
+    """How the canonical pose lies in an image.
 
     Parameters
     ----------
     turn: complex a of p = a t + b; its size is the unit's length in pixels, its angle the hand's direction.
-    shift: complex b, the place of the standard pose's origin in the picture.
-    mirrored: whether the mirror image of the standard pose was fitted.
-    agreeing: indices of the bones that lie where the fit expects them.
-    straying: indices of the bones that don't.
+    shift: complex b, the place of the canonical pose's origin in the image.
+    mirrored: whether the mirror image of the canonical pose was fitted.
+    inliers: indices of the bones that lie where the fit expects them.
+    outliers: indices of the bones that don't.
     cost: mean of the bones' robust costs, 0 (all fit perfectly) to 1 (none fits).
     """
 
     turn: complex
     shift: complex
     mirrored: bool
-    agreeing: tuple[int, ...]
-    straying: tuple[int, ...]
+    inliers: tuple[int, ...]
+    outliers: tuple[int, ...]
     cost: float
 
     @property
-    def unit_px(self) -> float:
+    def mc3_length_px(self) -> float:
         """Length of the third metacarpal in pixels."""
         return abs(self.turn)
 
     @property
     def degrees(self) -> float:
-        """Direction of the hand's axis, clockwise from the picture's upward axis."""
+        """Direction of the hand's axis, clockwise from the image's upward axis."""
         return float(np.rad2deg(np.angle(self.turn)))
 
     def place(self, points_xy: np.ndarray) -> np.ndarray:
-        """Points (n, 2) of the standard pose in the picture (n, 2)."""
+        """Points (n, 2) of the canonical pose in the image (n, 2)."""
         placed = self.turn * _complex(points_xy, self.mirrored) + self.shift
         return np.column_stack([placed.real, placed.imag])
 
     def square(self, size: int, *, mirrored: bool = False) -> Frame:
-        """The square of the picture in which the hand stands upright.
+        """The square of the image in which the hand stands upright.
 
         Parameters
         ----------
@@ -61,18 +61,18 @@ class PoseFit:
         mirrored: mirror the grid, too; with that of the fit, every thumb points to the left.
         """
         centre = tuple(self.place(np.array([SQUARE_CENTRE_XY]))[0])
-        return Frame.around(centre, SQUARE_SIDE * self.unit_px, size, degrees=self.degrees, mirrored=mirrored)
+        return Frame.around(centre, SQUARE_SIDE * self.mc3_length_px, size, degrees=self.degrees, mirrored=mirrored)
 
 
 def fit_pose(centroids_xy: np.ndarray, bones: tuple[int, ...]) -> tuple[PoseFit, PoseFit] | None:
-    """The fits of the standard pose and of its mirror image, the better one first; None with fewer than two bones.
+    """The fits of the canonical pose and of its mirror image, the better one first; None with fewer than two bones.
 
     Every pair of bones proposes a transform; the one on which most bones agree is refined by reweighted least squares
     (Tukey's biweight). So a few missing, swapped or misplaced bones don't move the result.
 
     Parameters
     ----------
-    centroids_xy: (29, 2) of the picture, NaN for bones that were not found.
+    centroids_xy: (29, 2) of the image, NaN for bones that were not found.
     bones: indices of the bones to fit.
     """
     seen = np.array([b for b in bones if np.isfinite(centroids_xy[b]).all()], int)
@@ -102,8 +102,8 @@ def _fit(seen: np.ndarray, points: np.ndarray, mirrored: bool) -> PoseFit:
         turn=complex(turn),
         shift=complex(shift),
         mirrored=mirrored,
-        agreeing=tuple(int(b) for b in seen[strays < 1]),
-        straying=tuple(int(b) for b in seen[strays >= 1]),
+        inliers=tuple(int(b) for b in seen[strays < 1]),
+        outliers=tuple(int(b) for b in seen[strays >= 1]),
         cost=float(_cost(strays).mean()),
     )
 

@@ -1,4 +1,4 @@
-"""Masks of a picture in the hand's canonical pose: upright, thumb to the left, in a square around the hand."""
+"""Masks of an image in the hand's canonical pose: upright, thumb to the left, in a square around the hand."""
 
 import numpy as np
 
@@ -13,7 +13,7 @@ SIZE = 256
 
 
 def canonical_frame(masks: BoneMasks) -> Frame | None:
-    """The picture's frame in which the hand stands canonically; None where fewer than two bones were found."""
+    """The image's frame in which the hand stands canonically; None where fewer than two bones were found."""
     fits = fit_pose(masks.centroids_xy(), tuple(range(anatomy.COUNT)))
     if fits is None:
         return None
@@ -43,7 +43,7 @@ def _paste(plane: np.ndarray, crop: np.ndarray, box_xyxy: list[int], frame: Fram
 
 
 def grid_box(box_xyxy: list[int], frame: Frame) -> tuple[int, int, int, int]:
-    """The half-open box of the frame's grid around a box of the picture, cut to the grid."""
+    """The half-open box of the frame's grid around a box of the image, cut to the grid."""
     left, top, right, bottom = box_xyxy
     corners = frame.to_grid(np.array([[left, top], [right, top], [right, bottom], [left, bottom]]))
     height, width = frame.size_hw

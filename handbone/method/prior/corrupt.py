@@ -26,7 +26,7 @@ _UNHURT, _RENAMED = 0.1, 0.35
 _WAVY, _BITTEN, _SPURRED, _LEAKING, _PATCHED, _LOST = 0.6, 0.1, 0.08, 0.06, 0.07, 0.015
 # Crumbs of a hand on average, and shares of hands whose probabilities are soft or faint in places.
 _CRUMBS, _SOFT, _FAINT = 3.0, 0.6, 0.4
-# Limits of the blurred mask between which an outline may run.
+# Limits of the blurred mask between which a contour may run.
 _FAR_OUT, _FAR_IN = 0.2, 0.85
 _PAIRS = sorted((anatomy.INDEX[a], anatomy.INDEX[b]) for a, b in anatomy.NEIGHBOURS)
 
@@ -72,7 +72,7 @@ def _rename(masks: Tensor, hurt: Tensor, generator: torch.Generator) -> Tensor:
 
 
 def _wave(masks: Tensor, hurt: Tensor, generator: torch.Generator) -> None:
-    """Outlines that run too far in or out, or beside the bone."""
+    """Contours that run too far in or out, or beside the bone."""
     hand, bone = _chosen(masks, hurt, _WAVY, generator)
     if not len(hand):
         return
@@ -82,7 +82,7 @@ def _wave(masks: Tensor, hurt: Tensor, generator: torch.Generator) -> None:
     reach = size_of(old).view(-1, 1) * uniform(0.0, 0.1, len(hand), 1, generator=generator) * 2 / side
     shift = torch.randn((len(hand), 2), generator=generator, device=masks.device) * reach
     moved = functional.grid_sample(old[:, None], grid + shift.view(-1, 1, 1, 2), align_corners=True)[:, 0]
-    # A smooth threshold on a blurred mask moves its outline; more for larger bones.
+    # A smooth threshold on a blurred mask moves its contour; more for larger bones.
     limit = 0.5 + 0.17 * smooth_noise(len(hand), 28, side, generator=generator)
     limit += uniform(-0.2, 0.2, len(hand), 1, 1, generator=generator)
     inside = torch.sigmoid(20 * (blurred(moved, 1.8) - limit.clamp(_FAR_OUT, _FAR_IN)))
@@ -101,7 +101,7 @@ def _bite(masks: Tensor, hurt: Tensor, generator: torch.Generator) -> None:
 
 
 def _spur(masks: Tensor, hurt: Tensor, generator: torch.Generator) -> None:
-    """Tongues from the outline into soft tissue or over neighbours."""
+    """Tongues from the contour into soft tissue or over neighbours."""
     hand, bone = _chosen(masks, hurt, _SPURRED, generator)
     if not len(hand):
         return

@@ -42,7 +42,7 @@ def size_of(masks: Tensor) -> Tensor:
 
 
 def outline_points(masks: Tensor, *, generator: torch.Generator) -> tuple[Tensor, Tensor, Tensor]:
-    """A random point on each mask's outline: x (K, 1, 1), y (K, 1, 1), and the outward direction (K, 2) there.
+    """A random point on each mask's contour: x (K, 1, 1), y (K, 1, 1), and the outward direction (K, 2) there.
 
     A mask without pixels gets a random point of its grid.
     """

@@ -8,7 +8,7 @@ from handbone import anatomy
 # What a mask's own name is worth, as Dice: it stays where names fit about equally well.
 _OWN_NAME = 0.15
 # A mask under a wrong name fits the other bone by no less than this, and better than its own by that: the Pisiform lies
-# on the Triquetrum in many hands and fits its outline by up to .65.
+# on the Triquetrum in many hands and fits its contour by up to .65.
 _FIT, _BETTER = 0.55, 0.25
 
 

@@ -59,7 +59,7 @@ def _there(count: int, generator: torch.Generator) -> Tensor:
 
 
 def _visible(count: int, side: int, generator: torch.Generator) -> Tensor:
-    """(count, 1, side, side) of 0 and 1: the picture, cut by a straight edge in some of the hands."""
+    """(count, 1, side, side) of 0 and 1: the image, cut by a straight edge in some of the hands."""
     columns, rows = coordinates(side, generator.device)
     direction = uniform(0, 2 * torch.pi, count, 1, 1, generator=generator)
     # From across the palm (rare) to beyond the fingertips.

@@ -1,4 +1,4 @@
-"""The prior at work on a picture's masks: names put right, each bone judged, spurs and bites mended."""
+"""The prior at work on an image's masks: names put right, each bone judged, spurs and bites mended."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -143,7 +143,7 @@ class PriorStage:
         if frame is None:
             return None
         logits = self._logits(canonical_coverage(probabilities, frame))
-        # Nothing is expected outside of the picture.
+        # Nothing is expected outside of the image.
         inside = frame.warp(np.ones(probabilities.size_hw, np.float32))
         expected = (inside / (1 + np.exp(-np.clip(logits, -30, 30)))).astype(np.float32)
         coverage = canonical_coverage(BoneProbabilities.from_masks(masks), frame)
@@ -168,7 +168,7 @@ class PriorStage:
 
 @dataclass(frozen=True, eq=False)
 class _Seen:
-    """Masks in a picture, their canonical frame, and on its grid the prior's (29, h, w) and theirs, both in [0, 1]."""
+    """Masks in an image, their canonical frame, and on its grid the prior's (29, h, w) and theirs, both in [0, 1]."""
 
     probabilities: BoneProbabilities
     frame: Frame

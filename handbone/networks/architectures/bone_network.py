@@ -7,7 +7,7 @@ from torch import Tensor, nn
 
 from handbone.core.errors import ShapeError
 
-# The mean of ImageNet's three channel means and deviations, for a grey picture that stands for all three.
+# The mean of ImageNet's three channel means and deviations, for a grey image that stands for all three.
 IMAGENET_GREY = (0.449, 0.226)
 
 
@@ -45,7 +45,7 @@ class BoneNetwork(nn.Module):
         return None if self._encoder_name is None else self.core.get_submodule(self._encoder_name)
 
     def forward(self, image: Tensor) -> Tensor:
-        """Logits (N, classes, H, W) of pictures (N, in_channels, H, W) in [0, 1].
+        """Logits (N, classes, H, W) of images (N, in_channels, H, W) in [0, 1].
 
         Raises
         ------
@@ -59,7 +59,7 @@ class BoneNetwork(nn.Module):
 class BatchNormOfAnySize(nn.BatchNorm2d):
     """Batch norm that falls back to its running statistics where a channel has only one value.
 
-    Global pooling (DeepLabV3, PSPNet, PAN) leaves one value a channel and picture, so that a batch of one cannot be
+    Global pooling (DeepLabV3, PSPNet, PAN) leaves one value a channel and image, so that a batch of one cannot be
     normalised by its own statistics and torch refuses it.
     """
 
@@ -81,9 +81,9 @@ def bear_single_values(module: nn.Module) -> nn.Module:
 
 
 def expect_little(head: nn.Module) -> None:
-    """Start every output of a head's last convolution at a probability of 1 %, about what a bone covers of a picture.
+    """Start every output of a head's last convolution at a probability of 1 %, about what a bone covers of an image.
 
-    From 50 %, the first hundreds of steps only learn that most of a picture is no bone (Lin et al. 2017, section 4.1).
+    From 50 %, the first hundreds of steps only learn that most of an image is no bone (Lin et al. 2017, section 4.1).
     """
     last = [part for part in head.modules() if isinstance(part, nn.Conv2d | nn.ConvTranspose2d)][-1]
     nn.init.constant_(last.bias, math.log(0.01 / 0.99))

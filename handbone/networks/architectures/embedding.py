@@ -1,4 +1,4 @@
-"""A light decoder for image encoders of segment-anything's kind, whose embedding is too coarse for outlines."""
+"""A light decoder for image encoders of segment-anything's kind, whose embedding is too coarse for contours."""
 
 from collections.abc import Sequence
 

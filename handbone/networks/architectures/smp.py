@@ -70,7 +70,7 @@ def _create(architecture: str, encoder: str, settings: SmpSettings, *, in_channe
     if settings.encoder_depth is not None:
         arguments["encoder_depth"] = settings.encoder_depth
     if architecture == "dpt":
-        # Else a vision transformer reads pictures of its pretraining's size only.
+        # Else a vision transformer reads images of its pretraining's size only.
         arguments.setdefault("dynamic_img_size", True)
     try:
         return kind(
@@ -100,7 +100,7 @@ def _pretrained(encoder: str, weights: str, core: nn.Module) -> dict:
 
 
 def _grey(encoder: str) -> tuple[float, float]:
-    """Mean and deviation that the encoder's ImageNet weights expect of a grey picture."""
+    """Mean and deviation that the encoder's ImageNet weights expect of a grey image."""
     if not encoder.startswith("tu-"):
         return IMAGENET_GREY
     config = timm.models.get_pretrained_cfg(encoder.removeprefix("tu-"))

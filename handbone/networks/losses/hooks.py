@@ -29,10 +29,10 @@ class FocalSettings(Table):
 
 
 class OutlineSettings(Table):
-    """Settings of the cross-entropy that counts pixels near outlines more."""
+    """Settings of the cross-entropy that counts pixels near contours more."""
 
-    emphasis: float = Field(default=4.0, gt=0, description="how much more a pixel counts that lies near an outline")
-    width: int = Field(default=3, ge=1, le=64, description="pixels on either side of an outline that lie near it")
+    emphasis: float = Field(default=4.0, gt=0, description="how much more a pixel counts that lies near a contour")
+    width: int = Field(default=3, ge=1, le=64, description="pixels on either side of a contour that lie near it")
 
 
 def _build(name: str):
@@ -61,7 +61,7 @@ def handbone_losses() -> list[LossSpec]:
         ),
         LossSpec(
             name="outline_bce",
-            summary="Cross-entropy in which pixels near a bone's outline count more",
+            summary="Cross-entropy in which pixels near a bone's contour count more",
             build=_build("outline_bce"),
             settings=OutlineSettings,
         ),

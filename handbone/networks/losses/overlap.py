@@ -1,7 +1,7 @@
 """Losses that judge the overlap of whole bones.
 
-Sums run per bone over the whole batch, so that a bone that one picture lacks is judged on the others. A bone that no
-picture of the batch has is judged too: its ratio is smooth / (smooth + predicted area), which pulls false bones down
+Sums run per bone over the whole batch, so that a bone that one image lacks is judged on the others. A bone that no
+image of the batch has is judged too: its ratio is smooth / (smooth + predicted area), which pulls false bones down
 and is 0 where nothing is predicted.
 """
 

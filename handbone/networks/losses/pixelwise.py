@@ -41,14 +41,14 @@ class Focal(nn.Module):
 
 
 class OutlineBCE(nn.Module):
-    """Binary cross-entropy in which pixels near a bone's outline count 1 + emphasis times; a weighted mean.
+    """Binary cross-entropy in which pixels near a bone's contour count 1 + emphasis times; a weighted mean.
 
-    A pixel lies near an outline if a square of `width` pixels around it holds both bone and background. The weight
+    A pixel lies near a contour if a square of `width` pixels around it holds both bone and background. The weight
     map is that of U-Net (Ronneberger et al. 2015, eq. 2) without its class balance, as a band of even weight.
 
     Parameters
     ----------
-    emphasis: how much more pixels of the band count. width: pixels on either side of the outline.
+    emphasis: how much more pixels of the band count. width: pixels on either side of the contour.
     """
 
     def __init__(self, emphasis: float = 4.0, width: int = 3):

@@ -37,7 +37,7 @@ class SamShape:
     ----------
     image_size: side in pixels of what the encoder reads. patch: side of a patch.
     width, depth, heads: of the encoder. window: side in patches of its local attention.
-    global_blocks: which of its blocks look at the whole picture.
+    global_blocks: which of its blocks look at the whole image.
     channels: of embeddings. mask_channels: of the mask prompt's inner layer. mlp: width inside the decoder.
     """
 
@@ -88,7 +88,9 @@ def load_sam(checkpoint: str | Path) -> ThreePartPrompter:
     sha256 = sha256_of(path)
     if sha256 not in OFFICIAL:
         console.print(
-            f"{path.name} is none of segment-anything's three files; read by its shapes", markup=False, highlight=False
+            f"{path.name} is not one of segment-anything's three files; read by its shapes",
+            markup=False,
+            highlight=False,
         )
     state = _read(path)
     try:

@@ -16,7 +16,7 @@ _ABSENT = (3, 20)
 
 
 class EnsemblerContract(Contract):
-    """An ensembler joins members' probabilities of one picture and invents nothing.
+    """An ensembler joins members' probabilities of one image and invents nothing.
 
     Parameters
     ----------
@@ -29,7 +29,7 @@ class EnsemblerContract(Contract):
     symmetric: ClassVar[bool] = True
 
     def join(self, members: Members) -> BoneProbabilities:
-        """What the ensembler makes of members; checked to be probabilities of the same picture."""
+        """What the ensembler makes of members; checked to be probabilities of the same image."""
         spec, settings = self._registered()
         joiner: Callable = spec.build(settings)
         want(callable(joiner), "build must give a function of members", f"gave a {type(joiner).__name__}")
@@ -37,7 +37,7 @@ class EnsemblerContract(Contract):
         wanted = "joined members must be BoneProbabilities"
         want(isinstance(came, BoneProbabilities), wanted, f"came as a {type(came).__name__}")
         size = next(iter(members.values())).size_hw
-        want(came.size_hw == size, f"the joined picture must have the members' size {size}", f"came as {came.size_hw}")
+        want(came.size_hw == size, f"the joined image must have the members' size {size}", f"came as {came.size_hw}")
         return came
 
     def three(self) -> dict[str, BoneProbabilities]:
@@ -60,7 +60,7 @@ class EnsemblerContract(Contract):
         _same_masks(joined, agreed.threshold(), "members that agree, overlaps among them,")
 
     def test_empty_masks_stay_empty(self) -> None:
-        """A bone that nobody sees is not invented, in a picture of other bones or of none."""
+        """A bone that nobody sees is not invented, in an image of other bones or of none."""
         joined = self.join(self.three()).threshold()
         invented = [NAMES[bone] for bone in _ABSENT if joined.present()[bone]]
         want(not invented, "a bone that no member sees must stay empty", f"{', '.join(invented)} has pixels")

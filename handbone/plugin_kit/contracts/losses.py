@@ -21,7 +21,7 @@ class LossContract(Contract):
 
     def build(self) -> "nn.Module":
         """The loss as a training builds it."""
-        runtime.prepare(threads=1)  # pictures are small: threads would only wait for each other
+        runtime.prepare(threads=1)  # images are small: threads would only wait for each other
         import torch
 
         spec, settings = self._registered()
@@ -57,12 +57,12 @@ class LossContract(Contract):
         same = torch.equal(logits.detach(), kept[0]) and torch.equal(target, kept[1])
         want(same, "the loss must leave its inputs as they are", "it changed one")
 
-    def test_truth_is_better_than_wrong_masks(self) -> None:
+    def test_ground_truth_is_better_than_wrong_masks(self) -> None:
         """Than the opposite, than nothing, and than the same masks shifted."""
         import torch
 
         target = _discs()
-        truth = float(self.value(_logits(target), target, "the truth"))
+        ground_truth = float(self.value(_logits(target), target, "the ground truth"))
         wrong = {
             "the opposite": 1 - target,
             "nothing": torch.zeros_like(target),
@@ -70,13 +70,17 @@ class LossContract(Contract):
         }
         for case, masks in wrong.items():
             other = float(self.value(_logits(masks), target, case))
-            want(truth < other, f"the truth must have a lower loss than {case}", f"has {truth:.4g} against {other:.4g}")
+            want(
+                ground_truth < other,
+                f"the ground truth must have a lower loss than {case}",
+                f"has {ground_truth:.4g} against {other:.4g}",
+            )
 
     def test_bones_may_lie_on_each_other(self) -> None:
         """Bones overlap in radiographs: every channel is a sigmoid of its own, never one of a softmax."""
         apart = _discs()
         target = apart[:, :1].expand_as(apart).clone()
-        best = float(self.value(_logits(apart), apart, "the truth"))
+        best = float(self.value(_logits(apart), apart, "the ground truth"))
         together = float(self.value(_logits(target), target, "all bones at one place"))
         nothing = float(self.value(_logits(0 * target), target, "nothing"))
         wish = "bones at one place, all found, must have about the lowest loss"
@@ -89,7 +93,7 @@ class LossContract(Contract):
         want(together < one_less, wish, f"it is {together:.4g} and {one_less:.4g}")
 
     def test_it_is_finite_at_the_ends(self) -> None:
-        """Pictures without any bone, full of bone, and logits of a network that is quite sure; gradients too."""
+        """Images without any bone, full of bone, and logits of a network that is quite sure; gradients too."""
         import torch
 
         empty = torch.zeros(1, COUNT, 32, 32)
@@ -101,15 +105,15 @@ class LossContract(Contract):
                 want(finite, f"the gradient of {words} at logits of {strength:g} must be finite", "it is not")
 
     def test_half_precision_around_it_changes_little(self) -> None:
-        """Training calls it on float32 under autocast; sums over a picture overflow in half precision."""
+        """Training calls it on float32 under autocast; sums over an image overflow in half precision."""
         import torch
 
         target = _discs(side=_SIDE, batch=1)
         logits = _logits(target) + torch.randn(target.shape, generator=torch.Generator().manual_seed(0))
-        exact = float(self.value(logits, target, "a large picture"))
+        exact = float(self.value(logits, target, "a large image"))
         for dtype in (torch.bfloat16, torch.float16):
             with torch.autocast("cpu", dtype):
-                came = float(self.value(logits, target, f"a large picture under {dtype} autocast"))
+                came = float(self.value(logits, target, f"a large image under {dtype} autocast"))
             wish = f"the loss under {dtype} autocast must be close to that in float32"
             want(abs(came - exact) <= 0.02 * max(abs(exact), 1e-2), wish, f"it is {came:.4g} instead of {exact:.4g}")
 

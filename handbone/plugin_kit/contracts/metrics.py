@@ -1,4 +1,4 @@
-"""What handbone relies on in a figure of masks."""
+"""What handbone relies on in a metric of masks."""
 
 import numpy as np
 
@@ -9,16 +9,16 @@ from handbone.plugin_kit.contracts.toys import toy_masks
 
 
 class MetricContract(Contract):
-    """A metric maps true and predicted masks of a picture to (29,) float64, NaN where it says nothing."""
+    """A metric maps true and predicted masks of an image to (29,) float64, NaN where it says nothing."""
 
     kind = "metric"
 
-    def figures(self, truth: BoneMasks, predicted: BoneMasks, case: str) -> np.ndarray:
+    def metrics(self, ground_truth: BoneMasks, predicted: BoneMasks, case: str) -> np.ndarray:
         """The metric of a case that is named in complaints; checked for shape and type."""
         spec, settings = self._registered()
         metric = spec.build(settings)
         want(callable(metric), "build must give a function of two masks", f"gave a {type(metric).__name__}")
-        came = metric(truth, predicted)
+        came = metric(ground_truth, predicted)
         want(
             isinstance(came, np.ndarray),
             f"the metric of {case} must be a numpy array",
@@ -28,26 +28,30 @@ class MetricContract(Contract):
         want(came.dtype == np.float64, f"the metric of {case} must be float64", f"came as {came.dtype}")
         return came
 
-    def test_the_truth_is_at_least_as_good_as_other_masks(self) -> None:
+    def test_the_ground_truth_is_at_least_as_good_as_other_masks(self) -> None:
         """Which way is up says `higher_is_better`."""
-        truth = toy_masks(0)
-        same, other = (self.figures(truth, each, "whole masks") for each in (truth, toy_masks(5)))
-        want(bool(np.isfinite(same).all()), "the metric of the truth itself must be finite", f"came as {same}")
+        ground_truth = toy_masks(0)
+        same, other = (self.metrics(ground_truth, each, "whole masks") for each in (ground_truth, toy_masks(5)))
+        want(bool(np.isfinite(same).all()), "the metric of the ground truth itself must be finite", f"came as {same}")
         sign = 1 if self.spec().higher_is_better else -1
-        wish = f"the truth must be at least as good as other masks (higher_is_better = {sign > 0})"
+        wish = f"the ground truth must be at least as good as other masks (higher_is_better = {sign > 0})"
         want(
             bool(np.nanmean(sign * same) >= np.nanmean(sign * other)),
             wish,
             f"{np.nanmean(same):.3g} came against {np.nanmean(other):.3g}",
         )
 
-    def test_empty_masks_are_figures_or_nan(self) -> None:
-        """A bone that the truth, the prediction or both lack must not end the evaluation."""
+    def test_empty_masks_are_metrics_or_nan(self) -> None:
+        """A bone that the ground truth, the prediction or both lack must not end the evaluation."""
         whole, none = toy_masks(), toy_masks(absent=tuple(range(COUNT)))
-        for case, pair in {"no truth": (none, whole), "no prediction": (whole, none), "nothing": (none, none)}.items():
-            self.figures(*pair, case)
+        for case, pair in {
+            "no ground truth": (none, whole),
+            "no prediction": (whole, none),
+            "nothing": (none, none),
+        }.items():
+            self.metrics(*pair, case)
 
     def test_it_is_the_same_twice(self) -> None:
-        """The same masks, the same figures."""
-        one, again = (self.figures(toy_masks(0), toy_masks(1), "two masks") for _ in range(2))
-        want(np.array_equal(one, again, equal_nan=True), "the same masks must give the same figures", "they differ")
+        """The same masks, the same metrics."""
+        one, again = (self.metrics(toy_masks(0), toy_masks(1), "two masks") for _ in range(2))
+        want(np.array_equal(one, again, equal_nan=True), "the same masks must give the same metrics", "they differ")

@@ -18,7 +18,7 @@ _REACH = "gradients must reach every trainable parameter (requires_grad_(False) 
 
 
 class ModelContract(Contract):
-    """A network maps pictures (N, in_channels, H, W) to float32 logits (N, 29, H, W), learns, and can be stored.
+    """A network maps images (N, in_channels, H, W) to float32 logits (N, 29, H, W), learns, and can be stored.
 
     Parameters
     ----------
@@ -34,7 +34,7 @@ class ModelContract(Contract):
 
     def build(self, *, in_channels: int = 1, seed: int = 0) -> "nn.Module":
         """The network as a training builds it."""
-        runtime.prepare(threads=1)  # pictures are small: threads would only wait for each other
+        runtime.prepare(threads=1)  # images are small: threads would only wait for each other
         import torch
 
         from handbone.weights.network_file import without_pretraining
@@ -48,26 +48,26 @@ class ModelContract(Contract):
         want(is_module, "build must give a torch.nn.Module", f"gave a {type(network).__name__}")
         return network
 
-    def pictures(self, *, batch: int = 2, in_channels: int = 1, size_hw: tuple[int, int] | None = None) -> "Tensor":
-        """Random pictures in [0, 1]; the same ones every time."""
+    def images(self, *, batch: int = 2, in_channels: int = 1, size_hw: tuple[int, int] | None = None) -> "Tensor":
+        """Random images in [0, 1]; the same ones every time."""
         import torch
 
         size_hw = size_hw or self.sizes_hw[0]
         return torch.rand(batch, in_channels, *size_hw, generator=torch.Generator().manual_seed(batch))
 
-    def test_logits_have_the_shape_of_the_pictures(self) -> None:
-        """One picture and two, the radiograph alone and with coarse probabilities, several sizes."""
+    def test_logits_have_the_shape_of_the_images(self) -> None:
+        """One image and two, the radiograph alone and with coarse probabilities, several sizes."""
         import torch
 
         for channels in self.in_channels:
             network = self.build(in_channels=channels).eval()
             for size in self.sizes_hw:
                 for batch in (1, 2):
-                    pictures = self.pictures(batch=batch, in_channels=channels, size_hw=size)
-                    before = pictures.clone()
+                    images = self.images(batch=batch, in_channels=channels, size_hw=size)
+                    before = images.clone()
                     with torch.inference_mode():
-                        came = network(pictures)
-                    shown = f"for pictures {tuple(pictures.shape)}"
+                        came = network(images)
+                    shown = f"for images {tuple(images.shape)}"
                     want(
                         isinstance(came, torch.Tensor),
                         f"{shown} a tensor of logits must come",
@@ -75,55 +75,55 @@ class ModelContract(Contract):
                     )
                     wish = f"{shown} logits must have the shape {(batch, COUNT, *size)}"
                     want(came.shape == (batch, COUNT, *size), wish, f"came as {tuple(came.shape)}")
-                    want(torch.equal(pictures, before), "the network must leave its input as it is", "it changed it")
+                    want(torch.equal(images, before), "the network must leave its input as it is", "it changed it")
 
     def test_logits_are_finite_float32_and_no_probabilities(self) -> None:
-        """Also for black and white pictures; a sigmoid at the end would be applied twice."""
+        """Also for black and white images; a sigmoid at the end would be applied twice."""
         import torch
 
         network = self.build().eval()
-        noise = self.pictures(batch=1)
-        for name, picture in {
+        noise = self.images(batch=1)
+        for name, image in {
             "noise": noise,
             "black": torch.zeros_like(noise),
             "white": torch.ones_like(noise),
         }.items():
             with torch.inference_mode():
-                logits = network(picture)
+                logits = network(image)
             want(logits.dtype == torch.float32, "logits must be float32", f"came as {logits.dtype}")
             bad = int((~logits.isfinite()).sum())
-            want(bad == 0, f"logits of a {name} picture must be finite", f"{bad} of {logits.numel()} are not")
+            want(bad == 0, f"logits of a {name} image must be finite", f"{bad} of {logits.numel()} are not")
         want(
             not _is_squashed(network, noise),
             "a network must give logits",
             "its output never leaves [0, 1], as after a sigmoid",
         )
 
-    def test_pictures_of_a_batch_do_not_mix(self) -> None:
-        """In evaluation a picture's logits are the same alone and beside another."""
+    def test_images_of_a_batch_do_not_mix(self) -> None:
+        """In evaluation an image's logits are the same alone and beside another."""
         import torch
 
-        network, pictures = self.build().eval(), self.pictures()
+        network, images = self.build().eval(), self.images()
         with torch.inference_mode():
-            together, alone = network(pictures), torch.cat([network(each[None]) for each in pictures])
+            together, alone = network(images), torch.cat([network(each[None]) for each in images])
         apart = float((together - alone).abs().max())
         limit = 1e-3 * max(1.0, float(together.abs().max()))
         want(
             apart <= limit,
-            "a picture's logits must not depend on its neighbours in the batch",
+            "an image's logits must not depend on its neighbours in the batch",
             f"they differ by {apart:.3g}",
         )
 
     def test_the_same_seed_gives_the_same_network(self) -> None:
-        """And in evaluation the same picture gives the same logits twice."""
+        """And in evaluation the same image gives the same logits twice."""
         import torch
 
-        network, pictures = self.build().eval(), self.pictures()
+        network, images = self.build().eval(), self.images()
         with torch.inference_mode():
-            first, again, other = network(pictures), network(pictures), self.build().eval()(pictures)
+            first, again, other = network(images), network(images), self.build().eval()(images)
         want(
             torch.equal(first, again),
-            "in evaluation the same picture must give the same logits",
+            "in evaluation the same image must give the same logits",
             "they differ the second time",
         )
         want(torch.equal(first, other), "the same seed must give the same network", "its logits differ")
@@ -135,7 +135,7 @@ class ModelContract(Contract):
         idle = [name for name in never_moved if network.get_parameter(name).ndim > 1]
         want(not idle, _REACH, f"that of {_some(idle)} is always zero")
 
-    def test_it_trains_on_a_single_picture(self) -> None:
+    def test_it_trains_on_a_single_image(self) -> None:
         """The last batch of an epoch may hold one; batch norm after global pooling often refuses it."""
         self._train(batch=1)
 
@@ -145,15 +145,15 @@ class ModelContract(Contract):
 
         channels = self.in_channels[-1]
         network = self.build(in_channels=channels).train()
-        pictures = self.pictures(batch=batch, in_channels=channels)
-        target = (self.pictures(batch=batch, in_channels=COUNT) > 0.5).float()
+        images = self.images(batch=batch, in_channels=channels)
+        target = (self.images(batch=batch, in_channels=COUNT) > 0.5).float()
         trainable = {name: value for name, value in network.named_parameters() if value.requires_grad}
         want(bool(trainable), "a network must have trainable parameters", "none asks for a gradient")
         optimiser = torch.optim.AdamW(trainable.values(), lr=1e-3)
         never_moved = set(trainable)
         for _ in range(_STEPS):
             optimiser.zero_grad()
-            torch.nn.functional.binary_cross_entropy_with_logits(network(pictures), target).backward()
+            torch.nn.functional.binary_cross_entropy_with_logits(network(images), target).backward()
             missed = [name for name, value in trainable.items() if value.grad is None]
             want(not missed, _REACH, f"none reaches {_some(missed)}")
             lost = [name for name, value in trainable.items() if not value.grad.isfinite().all()]
@@ -167,9 +167,9 @@ class ModelContract(Contract):
         import torch
 
         network = self.build().train().to(memory_format=torch.channels_last)
-        pictures = self.pictures().contiguous(memory_format=torch.channels_last)
+        images = self.images().contiguous(memory_format=torch.channels_last)
         with torch.autocast("cpu", torch.bfloat16):
-            logits = network(pictures)
+            logits = network(images)
         bad = int((~logits.isfinite()).sum())
         want(bad == 0, "logits under bfloat16 autocast must be finite", f"{bad} of {logits.numel()} are not")
         logits.float().mean().backward()
@@ -180,9 +180,9 @@ class ModelContract(Contract):
 
         from handbone.weights.network_file import WeightsCard, load_state, read_card, save_weights
 
-        network, pictures = self.build(seed=1).train(), self.pictures()
+        network, images = self.build(seed=1).train(), self.images()
         with torch.no_grad():
-            network(pictures)  # running statistics are part of what has to be stored
+            network(images)  # running statistics are part of what has to be stored
         network.eval()
         card = WeightsCard(model=Choice(name=self.name, **self.settings), in_channels=1, size=128, stage="coarse")
         with tempfile.TemporaryDirectory() as folder:
@@ -192,7 +192,7 @@ class ModelContract(Contract):
             other = self.build(seed=2)
             load_state(other, path)
         with torch.inference_mode():
-            same = torch.equal(network(pictures), other.eval()(pictures))
+            same = torch.equal(network(images), other.eval()(images))
         want(
             same,
             "a network filled from a weights file must give the same logits",
@@ -200,13 +200,13 @@ class ModelContract(Contract):
         )
 
 
-def _is_squashed(network: "nn.Module", picture: "Tensor") -> bool:
+def _is_squashed(network: "nn.Module", image: "Tensor") -> bool:
     """Whether the output stays in [0, 1] whatever the weights are."""
     import torch
 
     def inside() -> bool:
         with torch.inference_mode():
-            logits = network(picture)
+            logits = network(image)
         return bool(((logits >= 0) & (logits <= 1)).all())
 
     if not inside():

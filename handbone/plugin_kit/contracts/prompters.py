@@ -99,7 +99,7 @@ class PrompterContract(Contract):
                 answers.append((embedding, prompter.candidates(embedding, _prompts(prompter, 2))[0]))
         for what, values in (("embedding", [a[0] for a in answers]), ("answer", [a[1] for a in answers])):
             same = all(torch.equal(values[0], each) for each in values[1:])
-            want(same, f"the same picture and prompts must give the same {what}", "it differs")
+            want(same, f"the same image and prompts must give the same {what}", "it differs")
 
 
 def _grid(prompter: Prompter) -> np.ndarray:

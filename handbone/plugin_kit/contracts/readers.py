@@ -21,7 +21,7 @@ _HEAD_BYTES = 512
 
 
 class ReaderContract(Contract):
-    """A reader turns a file into a grey picture in [0, 1], or says which file it cannot read.
+    """A reader turns a file into a grey image in [0, 1], or says which file it cannot read.
 
     Parameters
     ----------
@@ -32,14 +32,14 @@ class ReaderContract(Contract):
     sample: ClassVar[str | Path | None] = None
 
     def build(self) -> "Callable[[Path], Radiograph]":
-        """The function from a path to a picture."""
+        """The function from a path to an image."""
         spec, settings = self._registered()
         reader = spec.build(settings)
         want(callable(reader), "build must give a function of a path", f"gave a {type(reader).__name__}")
         return reader
 
     def read(self, path: Path) -> "Radiograph":
-        """A picture; checked to be one."""
+        """An image; checked to be one."""
         from handbone.core.radiograph import Radiograph
 
         came = self.build()(path)
@@ -79,7 +79,7 @@ class ReaderContract(Contract):
         for case, head in {"an empty file": b"", "random bytes": np.random.default_rng(0).bytes(_HEAD_BYTES)}.items():
             want(not recognises(head), f"{case} must not be recognised", "it is taken for one of this format")
 
-    def test_the_picture_is_grey_float32_between_0_and_1(self) -> None:
+    def test_the_image_is_grey_float32_between_0_and_1(self) -> None:
         """(H, W), bones bright."""
         image = self.read(self.whole()).image
         want(isinstance(image, np.ndarray), "the image must be a numpy array", f"is a {type(image).__name__}")
@@ -95,7 +95,7 @@ class ReaderContract(Contract):
         fits = spacing is None or (len(spacing) == 2 and all(np.isfinite(each) and each > 0 for each in spacing))
         want(fits, "spacing_mm must be None or two positive lengths", f"came as {spacing}")
 
-    def test_the_same_file_gives_the_same_picture(self) -> None:
+    def test_the_same_file_gives_the_same_image(self) -> None:
         """Also under another name, with spaces and letters of any language; and the file stays as it is."""
         path = self.whole()
         before, first = sha256_of(path), self.read(path)
@@ -103,11 +103,11 @@ class ReaderContract(Contract):
             renamed = shutil.copy(path, Path(folder) / f"손 Hände 2{path.suffix}")
             again = self.read(Path(renamed))
         same = np.array_equal(first.image, again.image) and first.inverted == again.inverted
-        want(same, "the same file must give the same picture under any name", "it differs")
+        want(same, "the same file must give the same image under any name", "it differs")
         want(sha256_of(path) == before, "a reader must leave the file as it is", "it was changed")
 
     def test_a_cut_file_is_refused_by_name(self) -> None:
-        """A half-copied picture must not be filled up with grey."""
+        """A half-copied image must not be filled up with grey."""
         data = self.whole().read_bytes()
         self._refuses("a file cut to its half", data[: len(data) // 2])
 
@@ -132,7 +132,7 @@ class ReaderContract(Contract):
             except Exception as error:  # whatever came is what the complaint is about
                 want(False, wish, f"a {type(error).__name__} came: {error}")
             else:
-                want(False, wish, f"it was read as a picture of {getattr(came, 'size_hw', '?')}")
+                want(False, wish, f"it was read as an image of {getattr(came, 'size_hw', '?')}")
 
 
 @contextmanager

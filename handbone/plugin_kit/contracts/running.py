@@ -5,7 +5,7 @@ from typing import Literal
 
 from handbone.plugin_kit import contracts
 from handbone.plugin_kit.contracts.contract import Contract, ContractError, NotGivenError
-from handbone.plugins.checks import told
+from handbone.plugins.checks import error_text
 
 #: Kind of spec to the contract that it is held to.
 CONTRACTS: dict[str, type[Contract]] = {
@@ -21,7 +21,7 @@ class Finding:
 
     Parameters
     ----------
-    test: in words, as in "logits have the shape of the pictures".
+    test: in words, as in "logits have the shape of the images".
     reason: why it failed or could not be tried; empty where it passed.
     """
 
@@ -45,5 +45,5 @@ def _run(contract: type[Contract], name: str) -> Finding:
     except ContractError as error:
         return Finding(words, "failed", str(error))
     except (Exception, SystemExit) as error:  # a plugin may fail in any way
-        return Finding(words, "failed", told(error))
+        return Finding(words, "failed", error_text(error))
     return Finding(words, "passed")

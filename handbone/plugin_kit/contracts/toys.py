@@ -1,4 +1,4 @@
-"""Masks, probabilities and pictures that contracts are tried on, drawn in no time."""
+"""Masks, probabilities and images that contracts are tried on, drawn in no time."""
 
 from pathlib import Path
 
@@ -33,7 +33,7 @@ def toy_probabilities(seed: int = 0, *, absent: tuple[int, ...] = ()) -> BonePro
     return BoneProbabilities.from_dense(np.stack([cv2.GaussianBlur(plane, (0, 0), 2.0) for plane in dense]))
 
 
-def write_toy_picture(path: Path) -> Path:
+def write_toy_image(path: Path) -> Path:
     """A grey PNG of SIZE_HW."""
     import cv2
 

@@ -1,39 +1,39 @@
 """What a recipe may say: every table and key, with its type, its limits and its default."""
 
 from handbone.recipe.schema.base import Bones, Choice, Count, Off, Positive, Quoted, Share, Size, Table
-from handbone.recipe.schema.data import PHANTOM, Augment, Data, Phantom, Split
-from handbone.recipe.schema.network import LossTerm, Network, Rise, Train
+from handbone.recipe.schema.data import SYNTHETIC, Augment, Data, Split, Synthetic
+from handbone.recipe.schema.network import LossTerm, Network, ProgressiveSize, Train
 from handbone.recipe.schema.recipe import Coarse, Recipe
 from handbone.recipe.schema.results import Evaluate, Predict, Report, ViewName
-from handbone.recipe.schema.stages import Crop, Merge, Prompt, Refine, Region, Tune
+from handbone.recipe.schema.stages import ExtraRoi, Merge, Prompt, Refine, Roi, Tune
 
 __all__ = [
-    "PHANTOM",
+    "SYNTHETIC",
     "Augment",
     "Bones",
     "Choice",
     "Coarse",
     "Count",
-    "Crop",
     "Data",
     "Evaluate",
+    "ExtraRoi",
     "LossTerm",
     "Merge",
     "Network",
     "Off",
-    "Phantom",
     "Positive",
     "Predict",
+    "ProgressiveSize",
     "Prompt",
     "Quoted",
     "Recipe",
     "Refine",
-    "Region",
     "Report",
-    "Rise",
+    "Roi",
     "Share",
     "Size",
     "Split",
+    "Synthetic",
     "Table",
     "Train",
     "Tune",

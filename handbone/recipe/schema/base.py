@@ -13,7 +13,7 @@ Size = Annotated[int, Field(ge=32, le=4096, multiple_of=32)]
 Positive = Annotated[float, Field(gt=0)]
 Count = Annotated[int, Field(ge=1)]
 Bones = Annotated[tuple[str, ...], Field(min_length=1)]
-# TOML has no null: `clip = false` switches off what a default or an extended recipe has switched on.
+# TOML has no null: `gradient_clip_norm = false` switches off what a default or an extended recipe has switched on.
 Off = BeforeValidator(lambda value: None if value is False else value)
 # Quotes around a number are easily forgotten.
 Quoted = BeforeValidator(lambda value: str(value) if type(value) is int else value)

@@ -14,29 +14,35 @@ class LossTerm(Choice):
     weight: float = Field(default=1.0, gt=0, description="share in the sum")
 
 
-class Rise(Table):
+class ProgressiveSize(Table):
     """Epochs at a smaller size before the full one."""
 
     size: Size = Field(description="side in pixels")
     share: float = Field(gt=0, lt=1, description="share of all epochs at that size")
-    batch: Count | None = Field(default=None, description="pictures a step at that size; default: as at the full size")
+    batch_size: Count | None = Field(
+        default=None, description="images a step at that size; default: as at the full size"
+    )
 
 
 class Train(Table):
     """How a network is trained."""
 
     epochs: int = Field(
-        default=30, ge=0, description="times through the training pictures; 0: the network's weights as they are"
+        default=30, ge=0, description="times through the training images; 0: the network's weights as they are"
     )
-    rise: tuple[Rise, ...] = Field(default=(), description="the first epochs run at smaller sizes")
-    batch: int = Field(default=2, ge=1, description="pictures a step")
-    accumulate: int = Field(default=1, ge=1, description="steps whose gradients are added before the weights change")
-    keep_norm: bool = Field(
+    progressive_resizing: tuple[ProgressiveSize, ...] = Field(
+        default=(), description="the first epochs run at smaller sizes"
+    )
+    batch_size: int = Field(default=2, ge=1, description="images a step")
+    accumulate_grad_batches: int = Field(
+        default=1, ge=1, description="steps whose gradients are added before the weights change"
+    )
+    freeze_batchnorm: bool = Field(
         default=False,
-        description="at the full size batch norm keeps the statistics of the rise, or of the weights it started from",
+        description="batch norm keeps, at the full size, the statistics of the smaller sizes or of the start weights",
     )
-    repeats: int = Field(
-        default=1, ge=1, description="how often an epoch goes through the pictures, each time anew augmented"
+    samples_per_image: int = Field(
+        default=1, ge=1, description="how often an epoch goes through the images, each time anew augmented"
     )
     loss: tuple[LossTerm, ...] = Field(
         default=(LossTerm(name="dice"), LossTerm(name="bce")), min_length=1, description='"dice + 0.5 * bce", or a list'
@@ -44,10 +50,10 @@ class Train(Table):
     optimiser: Choice = Field(default=Choice(name="adamw"), description="what changes the weights")
     lr: float = Field(default=1e-3, gt=0, description="learning rate at its highest")
     encoder_lr_factor: float = Field(default=1.0, ge=0, description="times lr for pretrained encoder weights")
-    weight_decay: float = Field(default=1e-4, ge=0, description="pull of the weights towards 0")
+    weight_decay: float = Field(default=1e-4, ge=0, description="L2 penalty on the weights")
     scheduler: Choice = Field(default=Choice(name="cosine"), description="how the learning rate falls")
     warmup: float = Field(default=0.05, ge=0, lt=1, description="share of all steps in which lr rises from 0")
-    clip: Annotated[Positive | None, Off] = Field(default=1.0, description="largest gradient norm")
+    gradient_clip_norm: Annotated[Positive | None, Off] = Field(default=1.0, description="largest gradient norm")
     ema: Annotated[Annotated[float, Field(gt=0, lt=1)] | None, Off] = Field(
         default=None, description="decay of the averaged weights"
     )
@@ -75,19 +81,19 @@ class Train(Table):
         return (value,) if isinstance(value, dict) else value
 
     @model_validator(mode="after")
-    def _rise_leaves_room(self) -> "Train":
-        risen = sum(step.share for step in self.rise)
-        if risen >= 1:
+    def _sizes_leaves_room(self) -> "Train":
+        smaller = sum(step.share for step in self.progressive_resizing)
+        if smaller >= 1:
             raise ValueError(
-                f"the shares of rise add up to {risen:g} and leave nothing for the full size; "
-                "make them smaller, or leave it out with rise = []"
+                f"the shares of progressive_resizing add up to {smaller:g} and leave nothing for the full size; "
+                "make them smaller, or leave it out with progressive_resizing = []"
             )
         return self
 
-    def rise_at(self, epoch: int) -> Rise | None:
-        """The step of the rise that an epoch, counted from 0, belongs to; None at the full size, as the last one is."""
+    def resizing_at(self, epoch: int) -> ProgressiveSize | None:
+        """The smaller size that an epoch, counted from 0, runs at; None at the full size, as the last one is."""
         end = 0.0
-        for step in self.rise:
+        for step in self.progressive_resizing:
             end += step.share * self.epochs
             # Sums of shares such as 0.1 + 0.2 fall short of whole epochs by rounding only.
             if epoch < int(end + 1e-9):
@@ -96,13 +102,13 @@ class Train(Table):
 
     def size_at(self, epoch: int, full: int) -> int:
         """The grid's side in an epoch, counted from 0, of a network whose full size is `full`."""
-        step = self.rise_at(epoch)
+        step = self.resizing_at(epoch)
         return full if step is None else step.size
 
-    def batch_at(self, epoch: int) -> int:
-        """Pictures a step in an epoch, counted from 0."""
-        step = self.rise_at(epoch)
-        return self.batch if step is None else step.batch or self.batch
+    def batch_size_at(self, epoch: int) -> int:
+        """Images a step in an epoch, counted from 0."""
+        step = self.resizing_at(epoch)
+        return self.batch_size if step is None else step.batch_size or self.batch_size
 
 
 def _parse_term(text: str) -> dict[str, Any]:
@@ -130,11 +136,11 @@ class Network(Table):
     augment: Augment = Augment()
 
     @model_validator(mode="after")
-    def _rise_is_smaller(self) -> "Network":
-        for step in self.train.rise:
+    def _sizes_is_smaller(self) -> "Network":
+        for step in self.train.progressive_resizing:
             if step.size >= self.size:
                 raise ValueError(
-                    f"train.rise has a size of {step.size}, which is not smaller than the size {self.size}"
+                    f"train.progressive_resizing has the size {step.size}, which is not below the size {self.size}"
                 )
         return self
 

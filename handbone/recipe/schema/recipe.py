@@ -5,14 +5,14 @@ from typing import Annotated
 from pydantic import Field, model_validator
 
 from handbone.recipe.schema.base import Off, Table
-from handbone.recipe.schema.data import Data, Phantom, Split
+from handbone.recipe.schema.data import Data, Split, Synthetic
 from handbone.recipe.schema.network import Network
 from handbone.recipe.schema.results import Evaluate, Predict, Report
-from handbone.recipe.schema.stages import Crop, Merge, Prompt, Refine
+from handbone.recipe.schema.stages import Merge, Prompt, Refine, Roi
 
 
 class Coarse(Network):
-    """The network that reads the whole picture."""
+    """The network that reads the whole image."""
 
 
 class Recipe(Table):
@@ -24,10 +24,10 @@ class Recipe(Table):
     summary: str = Field(default="", description="one line for `handbone recipes list`")
     seed: int = Field(default=7, ge=0, description="of everything random, unless a table has its own")
     data: Data = Data()
-    phantom: Phantom = Phantom()
+    synthetic: Synthetic = Synthetic()
     split: Split = Split()
     coarse: Coarse = Coarse()
-    crop: Crop = Crop()
+    roi: Roi = Roi()
     refine: Annotated[Refine | None, Off] = Field(default=Refine(), description="the second stage; false leaves it out")
     merge: Merge = Merge()
     prompt: Annotated[Prompt | None, Off] = Field(
@@ -39,9 +39,9 @@ class Recipe(Table):
 
     @model_validator(mode="after")
     def _streams_have_no_coarse_masks(self) -> "Recipe":
-        if self.phantom.stream and self.refine is not None and self.refine.coarse_channels:
+        if self.synthetic.stream and self.refine is not None and self.refine.coarse_channels:
             raise ValueError(
-                "refine.coarse_channels needs coarse masks of the training pictures, which phantom.stream draws only "
+                "refine.coarse_channels needs coarse masks of the training images, which synthetic.stream draws only "
                 "when they are used; set one of them off"
             )
         return self

@@ -13,22 +13,22 @@ class Predict(Table):
     """How trained networks are used."""
 
     threshold: float = Field(default=0.5, gt=0, lt=1, description="probability from which a pixel is bone")
-    flip_tta: bool = Field(default=False, description="mean with the prediction of the mirrored picture")
+    flip_tta: bool = Field(default=False, description="mean with the prediction of the mirrored image")
     views: tuple[ViewName, ...] = Field(
         default=(),
-        description="mean over views of the hand and of each window: brightness (times 0.9, 1, 1.1 and 1.2; networks "
+        description="mean over views of the hand and of each ROI: brightness (times 0.9, 1, 1.1 and 1.2; networks "
         "take 4 times as long), turned (7 degrees each way, and scaled by 0.92 and 1.08; 5 times); both: 20 times",
     )
     find_hand: Annotated[Size | None, Off] = Field(
         default=None,
-        description="first look at the whole picture at this size, find the hand, and read it upright; "
-        "for pictures that it does not fill",
+        description="first look at the whole image at this size, find the hand, and read it upright; "
+        "for images that it does not fill",
     )
     calibrate: int = Field(
         default=0,
         ge=0,
-        description="phantoms that tell how sure a bone has to be to be shown, and what a calibrated gate refuses; "
-        "people vary half as much again as in a training on the contest's variety; 0: every mask is shown",
+        description="synthetic hands that set how sure a shown bone has to be, and what a calibrated gate refuses; "
+        "their patients vary half as much again as in a training on the contest's variety; 0: every mask is shown",
     )
     prior: Annotated[str | None, Off] = Field(
         default=None,
@@ -40,16 +40,16 @@ class Predict(Table):
 
 
 class Evaluate(Table):
-    """Which figures are computed."""
+    """Which metrics are computed."""
 
     nsd_tolerances_px: tuple[Positive, ...] = Field(
-        default=(1.0, 2.0), description="distances in pixels at which outlines count as equal"
+        default=(1.0, 2.0), description="distances in pixels at which contours count as equal"
     )
     boundary_band_px: Positive = Field(
-        default=2.0, description="width in pixels of the band inside an outline that boundary IoU compares"
+        default=2.0, description="width in pixels of the band inside a contour that boundary IoU compares"
     )
     metrics: tuple[Choice, ...] = Field(
-        default=(), description='further figures, as in ["iou", "assd_px"]: columns of metrics.csv, and in the report'
+        default=(), description='extra metrics, as in ["iou", "assd_px"]: columns of metrics.csv, and in the report'
     )
 
     @field_validator("metrics")
@@ -64,6 +64,6 @@ class Evaluate(Table):
 class Report(Table):
     """What the page shows."""
 
-    worst: int = Field(default=4, ge=0, description="pictures with the lowest Dice that are shown")
-    best: int = Field(default=2, ge=0, description="pictures with the highest Dice that are shown")
-    picture_size: int = Field(default=900, ge=200, le=4096, description="side in pixels of a picture on the page")
+    worst: int = Field(default=4, ge=0, description="images with the lowest Dice that are shown")
+    best: int = Field(default=2, ge=0, description="images with the highest Dice that are shown")
+    image_size: int = Field(default=900, ge=200, le=4096, description="side in pixels of an image on the page")

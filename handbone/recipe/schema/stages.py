@@ -10,20 +10,20 @@ from handbone.recipe.schema.data import Augment
 from handbone.recipe.schema.network import Network
 
 
-class Crop(Table):
-    """The window that the refiner reads, found from the coarse masks."""
+class Roi(Table):
+    """The ROI that the refiner reads, found from the coarse masks."""
 
     anchors: Bones = Field(
-        default=("wrist", "metacarpals", "forearm"), description="bones or groups that place the window"
+        default=("wrist", "metacarpals", "forearm"), description="bones or groups that place the ROI"
     )
-    window: float = Field(default=512.0, gt=0, description="side in pixels of a 2048 picture at normal hand size")
-    normal_unit: float = Field(
+    size_px: float = Field(default=512.0, gt=0, description="side in pixels of a 2048 image at normal hand size")
+    normal_mc3_length_px: float = Field(
         default=449.0, gt=0, description="length of the third metacarpal at normal hand size, in pixels"
     )
     turn: bool = Field(default=True, description="turn the hand's axis upright")
     mirror: bool = Field(default=True, description="mirror left hands")
-    rescale: bool = Field(default=True, description="window in proportion to the hand's size")
-    wider: float = Field(default=1.4, ge=1, description="times window where anchors are missing")
+    rescale: bool = Field(default=True, description="ROI in proportion to the hand's size")
+    fallback_scale: float = Field(default=1.4, ge=1, description="times size_px where anchors are missing")
     jitter: float = Field(default=1.0, ge=0, description="times the measured error of coarse frames, in training")
 
     @field_validator("anchors")
@@ -32,30 +32,31 @@ class Crop(Table):
         return known_groups(value)
 
 
-class Region(Table):
-    """A further window that the same refiner reads, as fine as the first one; what is not set is as in [crop]."""
+class ExtraRoi(Table):
+    """A further ROI that the same refiner reads, as fine as the first one; what is not set is as in [roi]."""
 
     name: str = Field(description="what tables and records call it")
     bones: Bones = Field(description="bones or groups that are refined in it")
     anchors: Bones | None = Field(
         default=None,
-        description="bones or groups that place and turn it: the hand's or a single finger's standard pose",
+        description="bones or groups that place and turn it: the hand's or a single finger's canonical pose",
     )
-    window: Positive | None = Field(
-        default=None, description="side in pixels of a 2048 picture at normal hand size; default: as its bones need"
+    size_px: Positive | None = Field(
+        default=None, description="side in pixels of a 2048 image at normal hand size; default: as its bones need"
     )
     margin: Share = Field(default=0.15, description="room on each side where the bones set the size, as a share of it")
     size: Size | None = Field(
-        default=None, description="side in pixels of what the network reads, with window; default: as fine as the first"
+        default=None,
+        description="side in pixels of what the network reads, with size_px; default: as fine as the first",
     )
     turn: bool | None = Field(default=None, description="turn the anchors upright")
     mirror: bool | None = Field(default=None, description="mirror left hands")
-    rescale: bool | None = Field(default=None, description="window in proportion to the hand's size")
+    rescale: bool | None = Field(default=None, description="ROI in proportion to the hand's size")
 
     @model_validator(mode="after")
-    def _size_has_a_window(self) -> "Region":
-        if self.size is not None and self.window is None:
-            raise ValueError(f"the region {self.name!r} has a size but no window: set both, or let its bones set both")
+    def _size_has_a_side(self) -> "ExtraRoi":
+        if self.size is not None and self.size_px is None:
+            raise ValueError(f"the ROI {self.name!r} has a size but no size_px: set both, or let its bones set both")
         return self
 
     @field_validator("bones", "anchors")
@@ -65,18 +66,18 @@ class Region(Table):
 
 
 class Refine(Network):
-    """The network that reads the window; `refine = false` at the top of the file leaves the second stage out."""
+    """The network that reads the ROI; `refine = false` at the top of the file leaves the second stage out."""
 
-    size: Size = Field(default=512, description="side in pixels of what the network reads; crop.window or finer")
+    size: Size = Field(default=512, description="side in pixels of what the network reads; roi.size_px or finer")
     weights: Annotated[str | None, Off] = Field(
         default=None, description='start from these weights; "coarse" starts from the run\'s own coarse network'
     )
     bones: Bones = Field(default=("wrist",), description="bones or groups that are refined; all 29 are learned")
     coarse_channels: bool = Field(default=False, description="coarse probabilities as further input channels")
-    regions: tuple[Region, ...] = Field(default=(), description="further windows; they need roam")
-    roam: Share = Field(
+    extra_rois: tuple[ExtraRoi, ...] = Field(default=(), description="further ROIs; they need random_roi_probability")
+    random_roi_probability: Share = Field(
         default=0.0,
-        description="how often a training window lies around any other bone, so that regions, and bones that are asked "
+        description="how often a training ROI lies around any other bone, so that extra_rois, and bones that are asked "
         "for later, are known",
     )
 
@@ -86,20 +87,21 @@ class Refine(Network):
         return known_groups(value)
 
     @model_validator(mode="after")
-    def _regions_are_apart(self) -> "Refine":
+    def _rois_are_apart(self) -> "Refine":
         owner = dict.fromkeys(anatomy.select(self.bones), "bones")
-        for region in self.regions:
-            for bone in anatomy.select(region.bones):
-                if owner.setdefault(bone, region.name) != region.name:
+        for extra in self.extra_rois:
+            for bone in anatomy.select(extra.bones):
+                if owner.setdefault(bone, extra.name) != extra.name:
                     raise ValueError(
-                        f"{anatomy.NAMES[bone]} belongs to {owner[bone]} and to the region {region.name!r}; "
+                        f"{anatomy.NAMES[bone]} belongs to {owner[bone]} and to the ROI {extra.name!r}; "
                         "leave it out of one of them"
                     )
-        if len({region.name for region in self.regions}) < len(self.regions):
-            raise ValueError("two regions have the same name; give them different ones")
-        if self.regions and not self.roam:
+        if len({extra.name for extra in self.extra_rois}) < len(self.extra_rois):
+            raise ValueError("two ROIs have the same name; give them different ones")
+        if self.extra_rois and not self.random_roi_probability:
             raise ValueError(
-                "regions are read by the network of the first window: set roam, 0.4 for example, so that it learns them"
+                "the first ROI's network reads extra_rois, too: set random_roi_probability, such as 0.4, so that "
+                "it learns them"
             )
         return self
 
@@ -109,11 +111,11 @@ class Merge(Table):
 
     gate: Literal["limits", "calibrated"] = Field(
         default="limits",
-        description="limits: those below; calibrated: also by the chance of harm, learned from pictures that the "
-        "networks have not seen",
+        description="limits: those below; calibrated: also by the probability of degradation, learned from images "
+        "that the networks have not seen",
     )
 
-    feather: Share = Field(default=0.08, description="share of the window's side over which the paste fades")
+    feather: Share = Field(default=0.08, description="share of the ROI's side over which the paste fades")
     min_agreement: Share = Field(default=0.5, description="least Dice with the coarse mask, where there is one")
     area_ratio: tuple[float, float] = Field(default=(0.5, 2.0), description="refined over coarse area")
     max_shift: float = Field(
@@ -129,21 +131,23 @@ class Merge(Table):
 
 
 class Tune(Table):
-    """Fine-tuning of the prompted network's mask decoder on windows of the training pictures; its encoder stays."""
+    """Fine-tuning of the prompted network's mask decoder on ROIs of the training images; its encoder stays."""
 
-    windows: int = Field(
+    rois: int = Field(
         default=200,
         ge=1,
-        description="windows that are embedded once and kept on disk, each moved at random; 2 MB each",
+        description="ROIs that are embedded once and kept on disk, each moved at random; 2 MB each",
     )
-    validation: int = Field(default=40, ge=1, description="windows of validation pictures that choose the best epoch")
-    epochs: int = Field(default=10, ge=1, description="times through the windows, with new prompts each time")
-    batch: int = Field(default=2, ge=1, description="windows a step, each with all of its bones")
+    validation: int = Field(default=40, ge=1, description="ROIs of validation images that choose the best epoch")
+    epochs: int = Field(default=10, ge=1, description="times through the ROIs, with new prompts each time")
+    batch_size: int = Field(default=2, ge=1, description="ROIs a step, each with all of its bones")
     lr: float = Field(default=1e-4, gt=0, description="learning rate at its highest; it falls along a cosine")
-    weight_decay: float = Field(default=1e-4, ge=0, description="pull of the weights towards 0")
-    clip: Annotated[Positive | None, Off] = Field(default=1.0, description="largest gradient norm")
+    weight_decay: float = Field(default=1e-4, ge=0, description="L2 penalty on the weights")
+    gradient_clip_norm: Annotated[Positive | None, Off] = Field(default=1.0, description="largest gradient norm")
     jitter: float = Field(
-        default=1.0, ge=0, description="times the usual error of masks by which those that make the prompts are spoilt"
+        default=1.0,
+        ge=0,
+        description="times the usual error of masks by which those that make the prompts are perturbed",
     )
     augment: Augment = Augment()
 

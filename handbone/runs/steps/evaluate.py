@@ -1,4 +1,4 @@
-"""The last steps: figures from masks and labels, and the page that shows them."""
+"""The last steps: metrics from masks and labels, and the page that shows them."""
 
 from collections.abc import Iterator, Mapping
 from pathlib import Path
@@ -6,11 +6,11 @@ from pathlib import Path
 import pandas as pd
 
 from handbone.core.bone_masks import BoneMasks
-from handbone.core.files import whole_file, write_json
+from handbone.core.files import atomic_file, write_json
 from handbone.core.frame import Frame
 from handbone.core.progress import track
 from handbone.evaluation.headlines import headlines, with_intervals
-from handbone.evaluation.tables import score_pictures, summarise
+from handbone.evaluation.tables import score_images, summarise
 from handbone.plugins import MetricSpec, registry
 from handbone.recipe.dump import to_toml
 from handbone.recipe.schema import Choice, Table
@@ -18,34 +18,36 @@ from handbone.runs.context import Context
 from handbone.runs.manifest import environment
 from handbone.runs.steps.predict import load_prediction, load_predictions
 
-_TIMED = ("phantom", "pictures", "coarse", "frames", "refiner", "prompter", "predictions", "evaluation")
+_TIMED = ("synthetic", "images", "coarse", "frames", "refiner", "prompter", "predictions", "evaluation")
 _HEADLINES = ("all", "carpals", "metacarpals", "phalanges", "forearm")
 
 
-def evaluate(context: Context, part: Path) -> None:
-    """Compare coarse and merged masks with the labels; leaves `metrics.csv`, `summary.csv` and `figures.json`."""
+def evaluate(context: Context, workdir: Path) -> None:
+    """Compare coarse and merged masks with the labels; leaves `metrics.csv`, `summary.csv` and `headlines.json`."""
     settings = context.recipe.evaluate
     metrics = {choice.name: spec.build(checked) for choice, spec, checked in _metrics(context)}
-    rows = score_pictures(
+    rows = score_images(
         _scored(context),
         tolerances_px=settings.nsd_tolerances_px,
         band_px=settings.boundary_band_px,
         metrics=metrics,
     )
-    parts = {sample.name: name for name in ("validation", "test") for sample in context.parts[name]}
-    rows.insert(1, "part", rows["image_name"].map(parts))
-    rows.insert(2, "person", rows["image_name"].map({sample.name: sample.person for sample in context.predicted}))
-    with whole_file(part / "metrics.csv") as temporary:
+    splits = {sample.name: name for name in ("validation", "test") for sample in context.splits[name]}
+    rows.insert(1, "split", rows["image_name"].map(splits))
+    rows.insert(
+        2, "patient_id", rows["image_name"].map({sample.name: sample.patient_id for sample in context.predicted})
+    )
+    with atomic_file(workdir / "metrics.csv") as temporary:
         rows.to_csv(temporary, index=False, float_format="%.6g")
-    shown = judged(rows)
+    shown = headline_rows(rows)
     summary = with_intervals(summarise(shown), headlines(shown))
-    with whole_file(part / "summary.csv") as temporary:
+    with atomic_file(workdir / "summary.csv") as temporary:
         summary.to_csv(temporary, index=False, float_format="%.6g")
-    write_json(part / "figures.json", _headlines(summary))
+    write_json(workdir / "headlines.json", _headlines(summary))
 
 
 def _metrics(context: Context) -> list[tuple[Choice, MetricSpec, Table]]:
-    """The further metrics that the recipe names, with their settings."""
+    """The extra metrics that the recipe names, with their settings."""
     return [(choice, *registry().get("metric", choice)) for choice in context.recipe.evaluate.metrics]
 
 
@@ -60,9 +62,9 @@ def _scored(context: Context) -> Iterator[tuple[str, BoneMasks, Mapping[str, Bon
         yield prediction.sample.name, context.dataset.labels(prediction.sample).masks(), stages
 
 
-def judged(rows: pd.DataFrame) -> pd.DataFrame:
-    """The rows that figures are taken from: the test pictures, which no decision saw, where these have labels."""
-    test = rows[rows["part"] == "test"]
+def headline_rows(rows: pd.DataFrame) -> pd.DataFrame:
+    """The rows that metrics are taken from: the test images, which no decision saw, where these have labels."""
+    test = rows[rows["split"] == "test"]
     return test if len(test) else rows
 
 
@@ -78,13 +80,13 @@ def _headlines(summary: pd.DataFrame) -> dict[str, dict[str, float]]:
     }
 
 
-def write_page(context: Context, part: Path) -> None:
-    """Write `report.html` with the worst and best cases, or the first pictures where there are no labels."""
+def write_page(context: Context, workdir: Path) -> None:
+    """Write `report.html` with the worst and best cases, or the first images where there are no labels."""
     from handbone.report.cases import draw_case
     from handbone.report.page import write_report
 
     settings = context.recipe.report
-    rows = judged(pd.read_csv(context.folder.step("evaluation") / "metrics.csv"))
+    rows = headline_rows(pd.read_csv(context.folder.step("evaluation") / "metrics.csv"))
     chosen = _worst_and_best(rows, settings.worst, settings.best) if len(rows) else []
     samples = {sample.name: sample for sample in context.predicted}
     cases = []
@@ -99,23 +101,23 @@ def write_page(context: Context, part: Path) -> None:
                 name,
                 context.cache.image(samples[name].image),
                 [(stage, p.threshold(context.recipe.predict.threshold)) for stage, p in stages],
-                truth=context.dataset.labels(samples[name]).masks() if samples[name].annotation else None,
-                window=Frame.from_json(frame["frame"]) if frame else None,
+                ground_truth=context.dataset.labels(samples[name]).masks() if samples[name].annotation else None,
+                roi=Frame.from_json(frame["frame"]) if frame else None,
                 caption=frame["reason"] if frame else "",
-                size=settings.picture_size,
+                size=settings.image_size,
             )
         )
     records = {p.sample.name: p.record for p in load_predictions(context)}
     write_report(
-        part / "report.html",
+        workdir / "report.html",
         title=context.recipe.name,
         rows=rows,
         cases=cases,
         histories=_histories(context),
         frames=[
-            {"image_name": name, "region": region, **frame}
+            {"image_name": name, "roi": roi, **frame}
             for name, record in records.items()
-            for region, frame in record["frames"].items()
+            for roi, frame in record["frames"].items()
         ],
         decisions=[{"image_name": name, **d} for name, r in records.items() for d in r["decisions"]],
         failures=[(problem["file"], problem["message"]) for problem in context.problems()],
@@ -144,13 +146,13 @@ def _histories(context: Context) -> dict[str, pd.DataFrame]:
 
 def _notes(context: Context, rows: pd.DataFrame) -> list[str]:
     notes = []
-    if context.phantom:
+    if context.synthetic:
         notes.append(
-            "Every picture here is a phantom that handbone drew: the figures say that the method works, not how well "
-            "it does on radiographs."
+            "Every image here is a synthetic hand that handbone drew: the metrics say that the method works, "
+            "not how well it does on radiographs."
         )
-    if set(rows["part"]) == {"validation"}:
-        notes.append("The figures are those of the validation pictures, by which the best epoch was chosen.")
+    if set(rows["split"]) == {"validation"}:
+        notes.append("The metrics are those of the validation images, by which the best epoch was chosen.")
     return notes
 
 

@@ -4,7 +4,7 @@ from collections import Counter
 
 from handbone.core.errors import HandboneError
 from handbone.core.files import sha256_of
-from handbone.recipe.schema import Network, Phantom, Recipe
+from handbone.recipe.schema import Network, Recipe, Synthetic
 from handbone.runs.context import Context, Step
 from handbone.weights import resolve
 
@@ -14,30 +14,32 @@ __all__ = ["STEPS", "Context", "Step"]
 def _late(module: str, function: str):
     """A step's work, imported when it is carried out: planning must not wait for torch."""
 
-    def work(context: Context, part) -> None:
+    def work(context: Context, workdir) -> None:
         import importlib
 
-        getattr(importlib.import_module(f"handbone.runs.steps.{module}"), function)(context, part)
+        getattr(importlib.import_module(f"handbone.runs.steps.{module}"), function)(context, workdir)
 
     return work
 
 
-def _refined(recipe: Recipe, phantom: bool) -> bool:
+def _refined(recipe: Recipe, synthetic: bool) -> bool:
     return recipe.refine is not None
 
 
-def _phantom(recipe: Recipe, phantom: bool) -> bool:
-    return phantom
+def _synthetic(recipe: Recipe, synthetic: bool) -> bool:
+    return synthetic
 
 
-def _calibrated(recipe: Recipe, phantom: bool) -> bool:
-    return (phantom and recipe.predict.calibrate > 0) or (_refined(recipe, phantom) and recipe.merge.gate != "limits")
+def _calibrated(recipe: Recipe, synthetic: bool) -> bool:
+    return (synthetic and recipe.predict.calibrate > 0) or (
+        _refined(recipe, synthetic) and recipe.merge.gate != "limits"
+    )
 
 
-def _phantom_set(phantom: Phantom) -> dict:
+def _synthetic_set(synthetic: Synthetic) -> dict:
     # Keys that came later count only where they change something: the sets of older runs are as good as new ones.
-    later = {name for name in ("test_bent", "test_spread") if getattr(phantom, name) == getattr(Phantom(), name)}
-    return phantom.model_dump(mode="json", exclude={"stream", *later})
+    later = {name for name in ("test_bent", "test_spread") if getattr(synthetic, name) == getattr(Synthetic(), name)}
+    return synthetic.model_dump(mode="json", exclude={"stream", *later})
 
 
 def _network(network: Network, seed: int) -> list:
@@ -70,7 +72,7 @@ def _prediction(recipe: Recipe) -> list | dict:
 
 
 def _evaluation(recipe: Recipe) -> dict:
-    """What figures are made from; further metrics count where there are any, so that older runs stay as they are."""
+    """What metrics are made from; extra metrics count where there are any, so that older runs stay as they are."""
     return recipe.evaluate.model_dump(mode="json", exclude=None if recipe.evaluate.metrics else {"metrics"})
 
 
@@ -97,31 +99,31 @@ WEIGHTS = (
 
 STEPS: tuple[Step, ...] = (
     Step(
-        name="phantom",
-        summary="Draw phantom radiographs",
-        work=_late("prepare", "draw_phantoms"),
-        settings=lambda r: _phantom_set(r.phantom),
-        sizes=lambda r: f"{r.phantom.train} + {r.phantom.test} of {r.phantom.size} x {r.phantom.size}",
-        needed=_phantom,
+        name="synthetic",
+        summary="Draw synthetic radiographs",
+        work=_late("prepare", "draw_synthetic_hands"),
+        settings=lambda r: _synthetic_set(r.synthetic),
+        sizes=lambda r: f"{r.synthetic.train} + {r.synthetic.test} of {r.synthetic.size} x {r.synthetic.size}",
+        needed=_synthetic,
     ),
     Step(
-        name="pictures",
-        summary="Read pictures, divide people",
-        work=_late("prepare", "read_pictures"),
+        name="images",
+        summary="Read images, divide patients",
+        work=_late("prepare", "read_images"),
         settings=lambda r: [
             r.data.model_dump(mode="json", exclude={"cache", "path"}),
             r.split.model_dump(mode="json"),
-            bool(r.phantom.stream),
+            bool(r.synthetic.stream),
         ],
-        inputs=("phantom",),
+        inputs=("synthetic",),
         sizes=lambda r: f"fold {r.split.fold} of {r.split.folds}",
     ),
     Step(
         name="coarse",
         summary="Train the coarse network",
         work=_late("train", "train_coarse"),
-        settings=lambda r: [*_network(r.coarse, r.seed), r.phantom.stream],
-        inputs=("pictures",),
+        settings=lambda r: [*_network(r.coarse, r.seed), r.synthetic.stream],
+        inputs=("images",),
         sizes=lambda r: _training_size(r.coarse),
         trains=lambda r: _trained(r.coarse),
     ),
@@ -130,19 +132,19 @@ STEPS: tuple[Step, ...] = (
         summary="Find wrists in coarse masks",
         work=_late("train", "find_frames"),
         settings=lambda r: [
-            r.crop.model_dump(mode="json", exclude={"jitter"}),
+            r.roi.model_dump(mode="json", exclude={"jitter"}),
             [r.refine.size, r.refine.bones, r.refine.coarse_channels],
             [r.predict.threshold, r.predict.find_hand],
         ],
         inputs=("coarse",),
-        sizes=lambda r: f"window {r.crop.window:g} px",
+        sizes=lambda r: f"ROI {r.roi.size_px:g} px",
         needed=_refined,
     ),
     Step(
         name="refiner",
         summary="Train the refiner",
         work=_late("train", "train_refiner"),
-        settings=lambda r: [*_network(r.refine, r.seed), r.crop.jitter, r.phantom.stream],
+        settings=lambda r: [*_network(r.refine, r.seed), r.roi.jitter, r.synthetic.stream],
         inputs=("frames",),
         sizes=lambda r: _training_size(r.refine),
         trains=lambda r: _trained(r.refine),
@@ -155,12 +157,12 @@ STEPS: tuple[Step, ...] = (
         settings=lambda r: [
             r.seed,
             r.prompt.model_dump(mode="json"),
-            r.crop.model_dump(mode="json"),
-            r.phantom.stream,
+            r.roi.model_dump(mode="json"),
+            r.synthetic.stream,
         ],
-        inputs=("pictures", "frames"),
-        sizes=lambda r: f"{r.prompt.prompter.name}, {r.prompt.tune.windows} windows, epochs: {r.prompt.tune.epochs}",
-        needed=lambda recipe, phantom: recipe.prompt is not None and recipe.prompt.tune is not None,
+        inputs=("images", "frames"),
+        sizes=lambda r: f"{r.prompt.prompter.name}, {r.prompt.tune.rois} ROIs, epochs: {r.prompt.tune.epochs}",
+        needed=lambda recipe, synthetic: recipe.prompt is not None and recipe.prompt.tune is not None,
     ),
     Step(
         name="calibration",
@@ -170,19 +172,19 @@ STEPS: tuple[Step, ...] = (
             _prediction(r),
             r.merge.model_dump(mode="json"),
             r.predict.calibrate,
-            r.phantom.size,
+            r.synthetic.size,
             *_prompting(r),
         ],
         inputs=("coarse", "refiner", "prompter"),
-        sizes=lambda r: f"{r.predict.calibrate} phantoms" if r.predict.calibrate else "validation pictures",
+        sizes=lambda r: f"{r.predict.calibrate} synthetic hands" if r.predict.calibrate else "validation images",
         needed=_calibrated,
-        # 2: drawn hands to calibrate with have looks that no training shows.
+        # 2: synthetic hands to calibrate with have looks that no training shows.
         revision=2,
     ),
     Step(
         name="predictions",
         summary="Predict, refine and merge",
-        work=_late("predict", "predict_pictures"),
+        work=_late("predict", "predict_images"),
         settings=lambda r: [_prediction(r), r.merge.model_dump(mode="json"), *_prompting(r)],
         inputs=("coarse", "refiner", "calibration", "prompter"),
         publishes=tuple((file, file) for file in ("predictions.csv", *WEIGHTS)),

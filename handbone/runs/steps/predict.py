@@ -1,4 +1,4 @@
-"""The step that predicts validation and test pictures with both stages."""
+"""The step that predicts validation and test images with both stages."""
 
 import json
 from collections.abc import Iterator
@@ -7,7 +7,7 @@ from pathlib import Path
 
 from handbone.core.bone_probabilities import BoneProbabilities
 from handbone.core.errors import HandboneError
-from handbone.core.files import whole_file, write_json
+from handbone.core.files import atomic_file, write_json
 from handbone.core.progress import track
 from handbone.core.samples import Sample
 from handbone.formats.contest_csv import PredictionsWriter
@@ -15,7 +15,7 @@ from handbone.method.calibration.gate import Gate
 from handbone.method.confidence import confidence_of
 from handbone.method.settings import CoarseSettings, RefinerSettings
 from handbone.method.two_stage import TwoStage
-from handbone.plugins.events import PREDICTION_MADE, fire, wanted
+from handbone.plugins.events import PREDICTION_MADE, has_listeners, notify
 from handbone.recipe.schema import Merge, Predict
 from handbone.runs.context import Context
 from handbone.runs.steps.prompter import gather_prompter
@@ -28,7 +28,7 @@ GATE_FILE, PROMPT_GATE_FILE, PRESENCE_FILE = "gate.json", "prompt_gate.json", "p
 
 @dataclass(frozen=True, eq=False)
 class Prediction:
-    """What the step left of one picture."""
+    """What the step left of one image."""
 
     sample: Sample
     coarse: BoneProbabilities
@@ -36,26 +36,26 @@ class Prediction:
     record: dict
 
 
-def predict_pictures(context: Context, part: Path) -> None:
-    """Predict every picture; leaves coarse and merged probabilities, a record each, and `predictions.csv`.
+def predict_images(context: Context, workdir: Path) -> None:
+    """Predict every image; leaves coarse and merged probabilities, a record each, and `predictions.csv`.
 
-    The CSV holds the test pictures, or the validation pictures where there are none. Pictures that an interrupted run
+    The CSV holds the test images, or the validation images where there are none. Images that an interrupted run
     has done are not done again.
     """
     settings = context.recipe.predict
-    gather_weights(context, part / "weights", calibrated=True)
+    gather_weights(context, workdir / "weights", calibrated=True)
     if context.recipe.prompt is not None:
         gate = _learned(context, PROMPT_GATE_FILE)
-        gather_prompter(context, part / "weights", Gate.model_validate(gate) if gate else None)
-    method = load_method(part / "weights", settings)
+        gather_prompter(context, workdir / "weights", Gate.model_validate(gate) if gate else None)
+    method = load_method(workdir / "weights", settings)
     for sample in track(context.predicted, "Predicting"):
-        if not _file(part, sample, "json").exists():
-            _predict(method, context, sample, part)
-    chosen = context.parts["test"] or context.parts["validation"]
-    with PredictionsWriter(part / "predictions.csv") as writer:
+        if not _file(workdir, sample, "json").exists():
+            _predict(method, context, sample, workdir)
+    chosen = context.splits["test"] or context.splits["validation"]
+    with PredictionsWriter(workdir / "predictions.csv") as writer:
         for sample in track(sorted(chosen, key=lambda s: s.name), "Writing masks"):
             writer.write(
-                sample.name, BoneProbabilities.load(_file(part, sample, "merged.npz")).threshold(settings.threshold)
+                sample.name, BoneProbabilities.load(_file(workdir, sample, "merged.npz")).threshold(settings.threshold)
             )
 
 
@@ -83,7 +83,7 @@ def gather_weights(context: Context, folder: Path, *, calibrated: bool = False, 
         flip=recipe.predict.flip_tta,
         views=recipe.predict.views,
         presence=_learned(context, PRESENCE_FILE)
-        if calibrated and context.phantom and recipe.predict.calibrate
+        if calibrated and context.synthetic and recipe.predict.calibrate
         else None,
     )
     second = RefinerSettings.from_recipe(recipe).model_copy(update={"merge": merge or recipe.merge})
@@ -97,7 +97,7 @@ def gather_weights(context: Context, folder: Path, *, calibrated: bool = False, 
         module, card = load_weights(context.folder.step(step) / "weights.safetensors")
         save_weights(folder / STAGE_FILES[step], module, card.model_copy(update={"extra": card.extra | settings[step]}))
     if recipe.predict.prior is not None:
-        with whole_file(folder / STAGE_FILES["prior"]) as temporary:
+        with atomic_file(folder / STAGE_FILES["prior"]) as temporary:
             temporary.write_bytes(prior_file(recipe.predict.prior).read_bytes())
 
 
@@ -120,10 +120,10 @@ def _learned(context: Context, file: str) -> dict | None:
     return context.read("calibration", file) if (context.folder.step("calibration") / file).exists() else None
 
 
-def _predict(method: TwoStage, context: Context, sample: Sample, part: Path) -> None:
+def _predict(method: TwoStage, context: Context, sample: Sample, workdir: Path) -> None:
     outcome = method.predict(context.cache.image(sample.image))
-    outcome.coarse.save(_file(part, sample, "coarse.npz"))
-    outcome.final.save(_file(part, sample, "merged.npz"))
+    outcome.coarse.save(_file(workdir, sample, "coarse.npz"))
+    outcome.final.save(_file(workdir, sample, "merged.npz"))
     frames = {name: frame.to_json() for name, frame in outcome.frames.items()}
     record = {"frames": frames, "decisions": [d.to_json() for d in outcome.decisions], "seconds": outcome.seconds}
     if outcome.prior is not None:
@@ -131,37 +131,39 @@ def _predict(method: TwoStage, context: Context, sample: Sample, part: Path) -> 
     if method.prompt_stage is not None:
         record["answers"] = [answer.to_json() for answer in outcome.answers]
         record["prompt_decisions"] = [d.to_json() for d in outcome.prompt_decisions]
-    # Last, since its presence says that the picture is done.
-    write_json(_file(part, sample, "json"), record)
-    if wanted(PREDICTION_MADE):
+    # Last, since its presence says that the image is done.
+    write_json(_file(workdir, sample, "json"), record)
+    if has_listeners(PREDICTION_MADE):
         masks = outcome.final.threshold(method.threshold)
-        fire(PREDICTION_MADE, image_name=sample.name, masks=masks, confidence=confidence_of(outcome, masks))
+        notify(PREDICTION_MADE, image_name=sample.name, masks=masks, confidence=confidence_of(outcome, masks))
 
 
-def _file(part: Path, sample: Sample, kind: str) -> Path:
-    return part / "pictures" / f"{sample.name}.{kind}"
+def _file(workdir: Path, sample: Sample, kind: str) -> Path:
+    return workdir / "images" / f"{sample.name}.{kind}"
 
 
 def load_prediction(context: Context, sample: Sample) -> Prediction:
-    """What the step left of one picture.
+    """What the step left of one image.
 
     Raises
     ------
     HandboneError: its files are not there or damaged.
     """
-    part = context.folder.step("predictions")
+    workdir = context.folder.step("predictions")
     try:
-        record = json.loads(_file(part, sample, "json").read_text(encoding="utf-8"))
-        coarse, merged = (BoneProbabilities.load(_file(part, sample, f"{kind}.npz")) for kind in ("coarse", "merged"))
+        record = json.loads(_file(workdir, sample, "json").read_text(encoding="utf-8"))
+        coarse, merged = (
+            BoneProbabilities.load(_file(workdir, sample, f"{kind}.npz")) for kind in ("coarse", "merged")
+        )
     except (OSError, ValueError) as error:
-        remedy = f"delete {part} and run the same command again"
+        remedy = f"delete {workdir} and run the same command again"
         raise HandboneError(
-            f"the prediction of {sample.name} cannot be read: {error}", where=part, remedy=remedy
+            f"the prediction of {sample.name} cannot be read: {error}", where=workdir, remedy=remedy
         ) from None
     return Prediction(sample, coarse, merged, record)
 
 
 def load_predictions(context: Context) -> Iterator[Prediction]:
-    """Every predicted picture, one at a time."""
+    """Every predicted image, one at a time."""
     for sample in context.predicted:
         yield load_prediction(context, sample)

@@ -1,4 +1,4 @@
-"""The steps before any network: a phantom set where there is no data, every picture decoded once, people divided."""
+"""The steps before any network: a synthetic set where there is no data, every image decoded once, patients divided."""
 
 from pathlib import Path
 
@@ -6,35 +6,35 @@ from handbone.core.errors import HandboneError
 from handbone.core.files import write_json
 from handbone.core.progress import console, track
 from handbone.core.samples import Sample, relative_to
-from handbone.data.split import split_people
+from handbone.data.split import split_patients
 from handbone.runs.context import Context
 from handbone.synthetic.write import write_contest_set
 
 
-def draw_phantoms(context: Context, part: Path) -> None:
-    """Draw the phantom set in the contest's layout into `set/`."""
-    phantom = context.recipe.phantom
+def draw_synthetic_hands(context: Context, workdir: Path) -> None:
+    """Draw the synthetic set in the contest layout into `set/`."""
+    synthetic = context.recipe.synthetic
     write_contest_set(
-        part / "set",
-        train=phantom.train,
-        test=phantom.test,
-        size=phantom.size,
-        seed=phantom.seed,
-        variety=phantom.variety,
-        test_bent=phantom.test_bent,
-        test_spread=phantom.test_spread,
+        workdir / "set",
+        train=synthetic.train,
+        test=synthetic.test,
+        size=synthetic.size,
+        seed=synthetic.seed,
+        variety=synthetic.variety,
+        test_bent=synthetic.test_bent,
+        test_spread=synthetic.test_spread,
     )
 
 
-def read_pictures(context: Context, part: Path) -> None:
-    """Decode and read labels once, leave out what cannot be used, and divide people into training and validation.
+def read_images(context: Context, workdir: Path) -> None:
+    """Decode and read labels once, leave out what cannot be used, and divide patients into training and validation.
 
     Raises
     ------
-    HandboneError: no labelled picture is left to train on or to validate with.
+    HandboneError: no labelled image is left to train on or to validate with.
     """
     dataset, problems, usable = context.dataset, [], []
-    for sample in track(dataset.samples, "Reading pictures"):
+    for sample in track(dataset.samples, "Reading images"):
         try:
             context.cache.open(sample.image)
             if sample.annotation is not None:
@@ -44,21 +44,21 @@ def read_pictures(context: Context, part: Path) -> None:
             problems.append({"file": relative_to(sample.image, dataset.root), "message": str(error)})
     for problem in problems:
         console.print(f"[yellow]left out[/yellow] {problem['file']}: {problem['message']}", highlight=False)
-    training = [s for s in usable if s.part == "train" and s.annotation is not None]
+    training = [s for s in usable if s.split == "train" and s.annotation is not None]
     if not training:
         raise HandboneError(
-            f"none of the {len(dataset)} pictures has labels to train on",
+            f"none of the {len(dataset)} images has labels to train on",
             where=dataset.root,
-            remedy="use 'handbone predict' for pictures alone, or 'handbone data check' to see what is wrong",
+            remedy="use 'handbone predict' for images alone, or 'handbone data check' to see what is wrong",
         )
-    if context.phantom and context.recipe.phantom.stream:
+    if context.synthetic and context.recipe.synthetic.stream:
         train, validation = [], training  # what is trained on is drawn on the way
     else:
-        train, validation = split_people(dataset, training, context.recipe.split)
-    parts = {"train": train, "validation": validation, "test": [s for s in usable if s.part == "test"]}
-    write_json(part / "parts.json", {name: _names(samples) for name, samples in parts.items()})
-    write_json(part / "problems.json", problems)
-    counts = ", ".join(f"{len(samples)} {name}" for name, samples in parts.items())
+        train, validation = split_patients(dataset, training, context.recipe.split)
+    splits = {"train": train, "validation": validation, "test": [s for s in usable if s.split == "test"]}
+    write_json(workdir / "splits.json", {name: _names(samples) for name, samples in splits.items()})
+    write_json(workdir / "problems.json", problems)
+    counts = ", ".join(f"{len(samples)} {name}" for name, samples in splits.items())
     console.print(f"{counts}; {len(problems)} left out")
 
 

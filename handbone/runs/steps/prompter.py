@@ -4,53 +4,53 @@ from pathlib import Path
 
 from handbone.anatomy import select
 from handbone.core.bone_masks import BoneMasks
-from handbone.data.grid_dataset import LabelledPicture
+from handbone.data.grid_dataset import LabelledImage
 from handbone.method.calibration.gate import Gate
 from handbone.method.prompt import PROMPTER_FILE, PromptSettings, PromptStage
-from handbone.method.prompt_embeddings import EmbeddingCache, embed_windows
+from handbone.method.prompt_embeddings import EmbeddingCache, embed_rois
 from handbone.method.prompt_tuning import Tuning
 from handbone.method.refine import RefineDataset
 from handbone.method.roi_jitter import NO_ERRORS, FrameErrors
-from handbone.method.roi_placement import wrist_frame
+from handbone.method.roi_placement import place_roi
 from handbone.networks.prompters import build_prompter
 from handbone.runs.context import Context
 from handbone.weights.network_file import load_state, read_card
 
 
-def tune_prompter(context: Context, part: Path) -> None:
-    """Embed windows that err as those of the coarse masks do, and tune the mask decoder on them.
+def tune_prompter(context: Context, workdir: Path) -> None:
+    """Embed ROIs that err as those of the coarse masks do, and tune the mask decoder on them.
 
-    Leaves `weights.safetensors`, the decoder's, and `history.csv`. The embeddings are kept among the decoded pictures.
+    Leaves `weights.safetensors`, the decoder's, and `history.csv`. The embeddings are kept among the decoded images.
     """
     recipe, tune = context.recipe, context.recipe.prompt.tune
     prompter = build_prompter(recipe.prompt.prompter)
-    # In predictions the window is the refiner's, where there is one.
+    # In predictions the ROI is the refiner's, where there is one.
     bones = select((recipe.refine or recipe.prompt).bones)
     errors = FrameErrors.from_json(context.read("frames", "errors.json")) if recipe.refine else NO_ERRORS
 
-    def true_window(picture: LabelledPicture):
-        masks = BoneMasks.from_rings(picture.rings, picture.size_hw)
-        return wrist_frame(masks, recipe.crop, prompter.size, bones=bones).frame
+    def true_roi(image: LabelledImage):
+        masks = BoneMasks.from_polygons(image.polygons, image.size_hw)
+        return place_roi(masks, recipe.roi, prompter.size, bones=bones).frame
 
     cache = EmbeddingCache(context.cache.folder / "embeddings")
-    windows = []
-    for pictures, augment, count, description in (
-        (context.training_pictures(), tune.augment, tune.windows, "Training windows"),
-        (context.pictures(context.parts["validation"]), None, tune.validation, "Validation windows"),
+    rois = []
+    for images, augment, count, description in (
+        (context.training_images(), tune.augment, tune.rois, "Training ROIs"),
+        (context.images(context.splits["validation"]), None, tune.validation, "Validation ROIs"),
     ):
         data = RefineDataset(
-            pictures,
-            true_window,
+            images,
+            true_roi,
             size=prompter.size,
-            window_share=recipe.crop.window / 2048,
+            roi_share=recipe.roi.size_px / 2048,
             augment=augment,
             errors=errors,
-            jitter=recipe.crop.jitter,
+            jitter=recipe.roi.jitter,
             seed=recipe.seed,
         )
-        windows.append(embed_windows(data, count, prompter, cache, description))
+        rois.append(embed_rois(data, count, prompter, cache, description))
     stage = PromptStage(prompter, PromptSettings.from_recipe(recipe, prompter.encoder_id))
-    Tuning(prompter, recipe.prompt, recipe.seed).run(*windows, part, stage.save)
+    Tuning(prompter, recipe.prompt, recipe.seed).run(*rois, workdir, stage.save)
 
 
 def load_prompts(context: Context) -> tuple[PromptStage, dict]:

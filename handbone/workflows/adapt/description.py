@@ -15,13 +15,13 @@ if TYPE_CHECKING:
 
 _LIMITS = (
     "Fitted to the radiographs of one group; for others the weights that it was adapted from may serve better.",
-    "No label was at hand: the adaptation was judged on synthetic hands and by flags, not against true outlines.",
+    "No label was at hand: the adaptation was judged on synthetic hands and by flags, not against true contours.",
     "The refiner, its gate and the chances of a bone's presence are those of the weights that it was adapted from.",
 )
 
 
 @dataclass(frozen=True)
-class Origin:
+class AdaptOrigin:
     """The weights that were adapted.
 
     Parameters
@@ -47,14 +47,14 @@ class Description:
     recipe: str
 
 
-def origin_of(weights: str | Path) -> Origin:
+def origin_of(weights: str | Path) -> AdaptOrigin:
     """Where adapted weights come from."""
     folder = resolve(weights)
     card = read_set(folder).card if (folder / CARD_FILE).is_file() else None
-    return Origin(sha256_of(find_weights(weights)[0]), card)
+    return AdaptOrigin(sha256_of(find_weights(weights)[0]), card)
 
 
-def describe(origin: Origin, result: "Adaptation", settings: AdaptSettings) -> Description:
+def describe(origin: AdaptOrigin, result: "Adaptation", settings: AdaptSettings) -> Description:
     """What the new set's card says."""
     today = datetime.now(UTC).date().isoformat()
     masks, changes, base = result.pseudo_masks, result.changes, origin.card
@@ -64,13 +64,13 @@ def describe(origin: Origin, result: "Adaptation", settings: AdaptSettings) -> D
         f"mixed in, seed {settings.seed}; {masks['bones_used']:.0%} of the bones of {masks['used']} pseudo-masks had "
         f"weight. Before that: {base.data if base else 'not stated.'}"
     )
-    figures = {
+    metrics = {
         "synthetic hands, Dice": dict(zip(("before", "after"), result.dice, strict=True)),
         "flags on the radiographs": {"before": changes.flags_before, "after": changes.flags_after},
     }
     facts = {
         "summary": f"{origin.name}, adapted to {result.radiographs} unlabelled radiographs",
-        "figures": figures,
+        "metrics": metrics,
         "limits": (*(base.limits if base else ()), *_LIMITS),
         "data": data,
         "licence": base.licence if base else "not stated",

@@ -15,9 +15,9 @@ from handbone.core.bone_masks import BoneMasks
 from handbone.core.errors import HandboneError
 from handbone.core.files import write_json
 from handbone.core.progress import track
-from handbone.data.synthetic_stream import PhantomStream
+from handbone.data.synthetic_stream import SyntheticStream
 from handbone.evaluation.metrics import both_empty, dice_contest
-from handbone.formats.image_files import read_picture
+from handbone.formats.image_files import read_image
 from handbone.method.quality_control import flags
 from handbone.method.two_stage import TwoStage
 from handbone.workflows.adapt.settings import VARIETIES, AdaptSettings
@@ -65,7 +65,7 @@ def outline_all(method: TwoStage, paths: Sequence[Path], folder: Path, descripti
 
 def _outlined(method: TwoStage, path: Path) -> dict:
     try:
-        image = read_picture(path).image
+        image = read_image(path).image
     except HandboneError as error:
         return {"error": str(error)}
     outcome = method.predict(image)
@@ -102,10 +102,10 @@ def score_synthetic(method: TwoStage, settings: AdaptSettings, folder: Path, des
 def _dice(method: TwoStage, settings: AdaptSettings, number: int) -> list[float | None]:
     variety = VARIETIES[number % len(VARIETIES)]
     side = _FINER * method.coarse_stage.size
-    hand = PhantomStream(1, variety, settings.seed).draw(_STREAM + number, 0, side)
-    truth = BoneMasks.from_rings(hand.rings, hand.size_hw)
+    hand = SyntheticStream(1, variety, settings.seed).draw(_STREAM + number, 0, side)
+    ground_truth = BoneMasks.from_polygons(hand.polygons, hand.size_hw)
     masks = method.predict((hand.load() / np.float32(255)).astype(np.float32)).final.threshold(method.threshold)
-    values, absent = dice_contest(truth, masks), both_empty(truth, masks)
+    values, absent = dice_contest(ground_truth, masks), both_empty(ground_truth, masks)
     return [None if gone else round(float(value), 6) for value, gone in zip(values, absent, strict=True)]
 
 

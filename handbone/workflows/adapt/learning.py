@@ -11,7 +11,7 @@ from handbone.anatomy import COUNT
 from handbone.core.frame import Frame
 from handbone.core.rasterise import coverage
 from handbone.data.augment import Augmenter
-from handbone.data.grid_dataset import LabelledPicture, bones_of
+from handbone.data.grid_dataset import LabelledImage, bones_of
 from handbone.data.view import view
 
 # Of soft Dice: a bone without weight costs nothing.
@@ -35,34 +35,37 @@ class Example:
 
 
 def make_example(
-    picture: LabelledPicture,
+    image: LabelledImage,
     frame: Frame,
     augmenter: Augmenter,
     rng: np.random.Generator,
     *,
     dropped: Iterable[int] = (),
 ) -> Example:
-    """A picture through a frame, changed at random, with the target and its weights.
+    """An image through a frame, changed at random, with the target and its weights.
 
     Parameters
     ----------
-    picture: its outlines under 0 to 28; those of an own radiograph also under 29 to 86, see `PseudoMasks`.
+    image: its contours under 0 to 28; those of an own radiograph also under 29 to 86, see `PseudoMasks`.
     dropped: bones without weight.
     """
-    grid = view(picture.load(), frame)
-    rings = {key: [frame.to_grid(r).astype(np.float32) for r in rings] for key, rings in picture.rings.items()}
-    grid, rings = augmenter(grid, rings, rng)
+    grid = view(image.load(), frame)
+    polygons = {
+        key: [frame.to_grid(r).astype(np.float32) for r in polygons] for key, polygons in image.polygons.items()
+    }
+    grid, polygons = augmenter(grid, polygons, rng)
     target, sure, possible = (
-        coverage(bones_of(rings, first), size_hw=frame.size_hw, outline=frame.scale) for first in (0, COUNT, 2 * COUNT)
+        coverage(bones_of(polygons, first), size_hw=frame.size_hw, outline=frame.scale)
+        for first in (0, COUNT, 2 * COUNT)
     )
-    # Outlines lie inside one another but for rounding.
+    # Contours lie inside one another but for rounding.
     weight = 255 - (np.maximum(possible, sure) - sure)
     weight[list(dropped)] = 0
     return Example(grid[None], target, weight)
 
 
 def weighted_loss(logits: Tensor, target: Tensor, weight: Tensor) -> Tensor:
-    """Cross-entropy plus 1 - Dice, both over the pixels that have weight; Dice by picture and bone.
+    """Cross-entropy plus 1 - Dice, both over the pixels that have weight; Dice by image and bone.
 
     Parameters
     ----------

@@ -15,11 +15,11 @@ import torch
 from torch import nn
 
 from handbone.core.errors import HandboneError
-from handbone.core.files import whole_file
+from handbone.core.files import atomic_file
 from handbone.core.frame import Frame
 from handbone.core.progress import progress_bar
 from handbone.data.augment import Augmenter
-from handbone.data.synthetic_stream import PhantomStream
+from handbone.data.synthetic_stream import SyntheticStream
 from handbone.networks.runtime import supports_bf16
 from handbone.training.inference import Predictor
 from handbone.workflows.adapt.learning import Example, make_example, weighted_loss
@@ -77,14 +77,14 @@ class MeanTeacher:
 
     def _synthetic(self, rng: np.random.Generator) -> Example:
         variety = VARIETIES[self.step % len(VARIETIES)]
-        picture = PhantomStream(1, variety, self.settings.seed).draw(_STREAM + self.step, 0, self.size)
-        return make_example(picture, Frame.letterbox(picture.size_hw, (self.size,) * 2), self._augmenter, rng)
+        image = SyntheticStream(1, variety, self.settings.seed).draw(_STREAM + self.step, 0, self.size)
+        return make_example(image, Frame.letterbox(image.size_hw, (self.size,) * 2), self._augmenter, rng)
 
     def _own(self, own: Radiograph, rng: np.random.Generator) -> Example:
         # Both ways in which the method looks at a radiograph.
-        masks, picture = own.masks, own.picture()
-        frame = masks.frame if rng.random() < 0.5 else Frame.letterbox(picture.size_hw, (self.size,) * 2)
-        return make_example(picture, frame, self._augmenter, rng, dropped=masks.dropped)
+        masks, image = own.masks, own.image()
+        frame = masks.frame if rng.random() < 0.5 else Frame.letterbox(image.size_hw, (self.size,) * 2)
+        return make_example(image, frame, self._augmenter, rng, dropped=masks.dropped)
 
     def _batch(self, examples: Sequence[Example]) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
         parts = zip(*((e.image, e.target, e.weight) for e in examples), strict=True)
@@ -113,7 +113,7 @@ class MeanTeacher:
             "teacher": self.teacher.state_dict(),
             "optimiser": self.optimiser.state_dict(),
         }
-        with whole_file(path) as temporary:
+        with atomic_file(path) as temporary:
             torch.save(state, temporary)
 
     def load(self, path: Path) -> None:

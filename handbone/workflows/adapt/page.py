@@ -12,9 +12,9 @@ import numpy as np
 
 from handbone import __version__
 from handbone.anatomy import BONES
-from handbone.core.files import whole_file
+from handbone.core.files import atomic_file
 from handbone.core.frame import Frame
-from handbone.formats.image_files import read_picture
+from handbone.formats.image_files import read_image
 from handbone.report.overlay import draw_overlay, panel
 from handbone.workflows.adapt.changes import Changes, RadiographChange
 from handbone.workflows.adapt.judging import Outlined
@@ -34,7 +34,7 @@ class _Case:
 
     @property
     def source(self) -> str:
-        image = read_picture(self.path).image
+        image = read_image(self.path).image
         scale = _SIDE / max(image.shape)
         view = Frame.letterbox(image.shape, tuple(max(1, round(side * scale)) for side in image.shape))
         columns = [
@@ -45,7 +45,7 @@ class _Case:
 
 
 def jpeg_uri(image: np.ndarray) -> str:
-    """A picture (h, w, 3) uint8, RGB, as a JPEG data URI."""
+    """An image (h, w, 3) uint8, RGB, as a JPEG data URI."""
     done, data = cv2.imencode(".jpg", image[..., ::-1], [cv2.IMWRITE_JPEG_QUALITY, _JPEG_QUALITY])
     assert done
     return f"data:image/jpeg;base64,{base64.b64encode(data.tobytes()).decode('ascii')}"
@@ -81,8 +81,8 @@ def write_page(
         cases=cases,
         unread=[each for each in changes.radiographs if each.error is not None],
     )
-    with whole_file(path) as temporary:
-        # One picture of the page at a time in memory.
+    with atomic_file(path) as temporary:
+        # One image of the page at a time in memory.
         page.dump(str(temporary), encoding="utf-8")
     return path
 

@@ -10,8 +10,8 @@ from handbone.anatomy import COUNT
 from handbone.core.errors import HandboneError
 from handbone.core.files import write_text
 from handbone.core.progress import track
-from handbone.data.grid_dataset import LabelledPicture
-from handbone.formats.image_files import read_picture
+from handbone.data.grid_dataset import LabelledImage
+from handbone.formats.image_files import read_image
 from handbone.method.settings import CoarseSettings
 from handbone.method.two_stage import Stage
 from handbone.workflows.adapt.pseudo_masks import PseudoMasks, outline
@@ -19,15 +19,15 @@ from handbone.workflows.adapt.pseudo_masks import PseudoMasks, outline
 
 @dataclass(frozen=True, eq=False)
 class Radiograph:
-    """A radiograph and its pseudo-masks; the picture is read when it is needed."""
+    """A radiograph and its pseudo-masks; the image is read when it is needed."""
 
     path: Path
     masks: PseudoMasks
 
-    def picture(self) -> LabelledPicture:
-        """The radiograph with its outlines, as examples are made from it."""
-        return LabelledPicture(
-            self.path.name, lambda: read_picture(self.path).image, self.masks.size_hw, self.masks.rings
+    def image(self) -> LabelledImage:
+        """The radiograph with its contours, as examples are made from it."""
+        return LabelledImage(
+            self.path.name, lambda: read_image(self.path).image, self.masks.size_hw, self.masks.polygons
         )
 
 
@@ -70,7 +70,7 @@ class Outliner:
 
     def _outlined(self, path: Path) -> dict:
         try:
-            image = read_picture(path).image
+            image = read_image(path).image
         except HandboneError as error:
             return {"usable": False, "error": str(error)}
         masks = outline(self.teacher, self.settings, image)
@@ -103,6 +103,6 @@ class Outliner:
         return {value["error"] for value in self._values() if "error" in value}
 
     def _values(self) -> Iterator[dict]:
-        # One at a time: outlines of thousands of radiographs would fill the memory.
+        # One at a time: contours of thousands of radiographs would fill the memory.
         for file in sorted(self.folder.glob("*/*.json")):
             yield json.loads(file.read_text(encoding="utf-8"))

@@ -55,7 +55,7 @@ def adapt(
     Raises
     ------
     HandboneError: a folder that is not free, a name that cannot be, no weights, or nothing to learn from.
-    KeyboardInterrupt: the person stopped it.
+    KeyboardInterrupt: the patient stopped it.
     """
     settings, out = settings or AdaptSettings(), Path(out).expanduser()
     report = out.with_name(f"{out.name}_report") if report is None else Path(report).expanduser()
@@ -67,7 +67,7 @@ def adapt(
     judged = judging.judged(len(paths), settings)
     chosen = [paths[number] for number in judged]
     dice_before = _judge(progress, "before", chosen, settings)
-    outliner = _learn(progress, paths, steps, settings)
+    predictor = _learn(progress, paths, steps, settings)
     dice_after = _judge(progress, "after", chosen, settings)
     pairs = [judging.outlined(progress / side / "outlined", len(chosen)) for side in ("before", "after")]
     changes = compare([path.name for path in chosen], zip(*pairs, strict=True))
@@ -80,8 +80,8 @@ def adapt(
         steps=steps,
         dice=(round(judging.mean_dice(dice_before), 4), round(judging.mean_dice(dice_after), 4)),
         changes=changes,
-        pseudo_masks=outliner.summary(),
-        unread=tuple(sorted({e.error for e in changes.radiographs if e.error} | outliner.errors())),
+        pseudo_masks=predictor.summary(),
+        unread=tuple(sorted({e.error for e in changes.radiographs if e.error} | predictor.errors())),
     )
     _report(result, progress, chosen)
     if not refused:
@@ -111,13 +111,13 @@ def _fingerprint(networks: Sequence[Path | None], paths: Sequence[Path], steps: 
 
 def _claim(report: Path, fingerprint: str) -> Path:
     """The folder of this adaptation's progress, emptied where it is that of another."""
-    progress, mark = report / _PROGRESS, report / _PROGRESS / "fingerprint.json"
-    if mark.is_file() and json.loads(mark.read_text(encoding="utf-8")) == fingerprint:
+    progress, record = report / _PROGRESS, report / _PROGRESS / "fingerprint.json"
+    if record.is_file() and json.loads(record.read_text(encoding="utf-8")) == fingerprint:
         console.print("Going on where this adaptation stopped.", highlight=False)
         return progress
     shutil.rmtree(progress, ignore_errors=True)
     files.write_json(report / RECORD_FILE, {"started": datetime.now(UTC).isoformat(timespec="seconds")})
-    files.write_json(mark, fingerprint)
+    files.write_json(record, fingerprint)
     return progress
 
 
@@ -126,7 +126,7 @@ def _gather(folder: Path, coarse: Path, refiner: Path | None, prior: Path | None
     for stage, source in (("coarse", coarse), ("refiner", refiner), ("prior", prior)):
         name = STAGE_FILES[stage]
         if source is not None:
-            with files.whole_file(folder / name) as temporary:
+            with files.atomic_file(folder / name) as temporary:
                 shutil.copyfile(source, temporary)
 
 
@@ -142,14 +142,14 @@ def _learn(progress: Path, paths: Sequence[Path], steps: int, settings: AdaptSet
     network, card = load_weights(coarse)
     training = MeanTeacher(network, size=card.size, steps=steps, settings=settings)
     used = CoarseSettings.model_validate(card.extra.get("coarse", {}))
-    outliner = Outliner(Stage(training.predictor, card.size), used, paths, progress / "masks")
-    self_train(training, len(paths), outliner, progress / "checkpoint.pt")
+    predictor = Outliner(Stage(training.predictor, card.size), used, paths, progress / "masks")
+    self_train(training, len(paths), predictor, progress / "checkpoint.pt")
     told = {"adapted_from": files.sha256_of(coarse), "radiographs": len(paths), "steps": steps}
     adapted = card.model_copy(update={"training": told})
     others = (progress / "before" / STAGE_FILES[stage] for stage in ("refiner", "prior"))
     _gather(progress / "after", coarse, *(other if other.is_file() else None for other in others))
     save_weights(progress / "after" / STAGE_FILES["coarse"], training.teacher, adapted, half=True)
-    return outliner
+    return predictor
 
 
 def _report(result: Adaptation, progress: Path, paths: Sequence[Path]) -> None:

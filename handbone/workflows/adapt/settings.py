@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from typing import get_args
 
 from handbone.recipe import schema
-from handbone.synthetic.people import Variety
+from handbone.synthetic.patients import Variety
 
 VARIETIES = get_args(Variety)
 

@@ -43,7 +43,7 @@ class View:
         return frame.then(np.column_stack([linear, middle - linear @ middle]))
 
 
-#: Turns, scales and brightness within what any picture of the same hand might show; half of them mirrored.
+#: Turns, scales and brightness within what any image of the same hand might show; half of them mirrored.
 VIEWS = (
     View(),
     View(mirrored=True),
@@ -57,7 +57,7 @@ VIEWS = (
 
 
 def read_views(stage: Stage, image: np.ndarray, frame: Frame) -> list[BoneProbabilities]:
-    """What a coarse network sees in each of `VIEWS`, in the picture's own pixels.
+    """What a coarse network sees in each of `VIEWS`, in the image's own pixels.
 
     Parameters
     ----------
@@ -68,10 +68,10 @@ def read_views(stage: Stage, image: np.ndarray, frame: Frame) -> list[BoneProbab
     return [predict_coarse(stage.predictor, brightened[view.gamma], stage.size, frame=view.of(frame)) for view in VIEWS]
 
 
-def agreement(readings: Sequence[BoneMasks], mean: BoneMasks) -> np.ndarray:
+def agreement(passes: Sequence[BoneMasks], mean: BoneMasks) -> np.ndarray:
     """(29,) float64, mean Dice of each bone's masks in several views with its mask `mean`; 0 where a view has none."""
-    own, values = mean.areas(), np.zeros((len(readings), COUNT))
-    for row, masks in zip(values, readings, strict=True):
+    own, values = mean.areas(), np.zeros((len(passes), COUNT))
+    for row, masks in zip(values, passes, strict=True):
         areas = masks.areas()
         for bone in np.flatnonzero((areas > 0) & (own > 0)):
             row[bone] = 2 * shared_area(masks, bone, mean, bone) / (areas[bone] + own[bone])

@@ -9,8 +9,8 @@ from handbone.core.radiograph import ImageHeader
 from handbone.plugins import NoSettings, ReaderSpec, Table, WriterSpec, hookimpl
 
 _MAGIC = b"DICM"  # after a preamble of 128 bytes
-# Class UIDs, or how they begin, of files that hold no picture but lie beside them on disks from an archive.
-_NO_PICTURES = (
+# Class UIDs, or how they begin, of files that hold no image but lie beside them on disks from an archive.
+_NO_IMAGES = (
     b"1.2.840.10008.1.3.10",  # the directory of a disk
     b"1.2.840.10008.5.1.4.1.1.11.",  # presentation states
     b"1.2.840.10008.5.1.4.1.1.66",  # segmentations and registrations
@@ -21,7 +21,7 @@ _NO_PICTURES = (
 
 def recognises(head: bytes) -> bool:
     """Whether a file's first bytes are those of a DICOM that may hold a radiograph; many have no extension."""
-    return head[128:132] == _MAGIC and not any(uid in head for uid in _NO_PICTURES)
+    return head[128:132] == _MAGIC and not any(uid in head for uid in _NO_IMAGES)
 
 
 class SegSettings(Table):
@@ -32,8 +32,8 @@ class SegSettings(Table):
     )
     anonymous: bool = Field(
         default=False,
-        description="leave name, number, dates and all else of the person and the study empty; archives then cannot "
-        "file the masks with their picture",
+        description="leave name, number, dates and all else of the patient and the study empty; archives then cannot "
+        "file the masks with their image",
     )
 
 
@@ -76,7 +76,7 @@ def handbone_writers() -> list[WriterSpec]:
     return [
         WriterSpec(
             name="dicom_seg",
-            summary="DICOM SEG, one a picture; carries the patient's data of its source unless anonymous = true",
+            summary="DICOM SEG, one an image; carries the patient's data of its source unless anonymous = true",
             build=_build_writer,
             settings=SegSettings,
         )

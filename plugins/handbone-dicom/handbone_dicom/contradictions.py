@@ -34,7 +34,7 @@ def laterality_of(dataset: Dataset) -> str:
 
 
 def _code(dataset: Dataset, name: str) -> str:
-    """A coded value, without anything that such a value cannot have: a person may have typed more into it."""
+    """A coded value, without anything that such a value cannot have: a user may have typed more into it."""
     try:
         value = str(dataset.get(name) or "").strip().upper()
     except Exception:  # a malformed element

@@ -1,4 +1,4 @@
-"""A DICOM file to pictures as a workstation shows them, with nothing of the person in them."""
+"""A DICOM file to images as a workstation shows them, with nothing of the patient in them."""
 
 import warnings
 from pathlib import Path
@@ -60,11 +60,11 @@ def read_radiograph(path: Path, frame: int = 1) -> Radiograph:
 
     Parameters
     ----------
-    frame: which picture of a file that holds several, from 1.
+    frame: which image of a file that holds several, from 1.
 
     Raises
     ------
-    HandboneError: the file cannot be read, is no DICOM, is cut, holds no such picture, or is compressed in a way that
+    HandboneError: the file cannot be read, is no DICOM, is cut, holds no such image, or is compressed in a way that
         nothing installed can decode; names the file.
     """
     # pydicom warns of odd values and quotes them, whosever they are.
@@ -73,11 +73,11 @@ def read_radiograph(path: Path, frame: int = 1) -> Radiograph:
 
 
 def read_header(path: Path) -> ImageHeader:
-    """Size and number of pictures of a file, without its pixels.
+    """Size and number of images of a file, without its pixels.
 
     Raises
     ------
-    HandboneError: the file cannot be read, is no DICOM, or its number of pictures makes no sense; names the file.
+    HandboneError: the file cannot be read, is no DICOM, or its number of images makes no sense; names the file.
     """
     with warnings.catch_warnings(action="ignore"):
         return _read_header(path)
@@ -85,9 +85,9 @@ def read_header(path: Path) -> ImageHeader:
 
 def _read(path: Path, frame: int) -> Radiograph:
     dataset = _open(path, _TAGS)
-    frames = _check_picture(dataset, path)
+    frames = _check_image(dataset, path)
     if not 1 <= frame <= frames:
-        what = f"it holds {frames} picture{'s' if frames > 1 else ''}, and no picture {frame}"
+        what = f"it holds {frames} image{'s' if frames > 1 else ''}, and no image {frame}"
         raise HandboneError(what, where=path, remedy="ask for one that is there")
     values = _decode(dataset, path, frame - 1)
     try:
@@ -120,7 +120,7 @@ def _read_header(path: Path) -> ImageHeader:
         size = int(dataset.Rows), int(dataset.Columns)
     except (AttributeError, TypeError, ValueError):
         kind = dataset.get("SOPClassUID")
-        what = f"a DICOM file without a picture ({kind.name})" if kind else "not a whole DICOM file"
+        what = f"a DICOM file without an image ({kind.name})" if kind else "not a whole DICOM file"
         raise HandboneError(what, where=path, remedy="leave it out, or copy it again from its source") from None
     return ImageHeader(size, _frames(dataset, path))
 
@@ -156,11 +156,11 @@ def _check_kind(path: Path, head: bytes) -> None:
         raise HandboneError(f"this is {kind.name}, and no DICOM file", where=path, remedy=remedy)
 
 
-def _check_picture(dataset: Dataset, path: Path) -> int:
-    """The number of pictures in a file that holds radiographs, as far as its header says."""
+def _check_image(dataset: Dataset, path: Path) -> int:
+    """The number of images in a file that holds radiographs, as far as its header says."""
     kind = dataset.get("SOPClassUID")
     if not any(name in dataset for name in _PIXELS):
-        what = f"a DICOM file without a picture ({kind.name})" if kind else "not a whole DICOM file"
+        what = f"a DICOM file without an image ({kind.name})" if kind else "not a whole DICOM file"
         raise HandboneError(what, where=path, remedy="leave it out, or copy it again from its source")
     if dataset.get("Modality") == "SEG":
         raise HandboneError(f"no radiograph, but masks ({kind.name})", where=path, remedy="leave it out")
@@ -174,7 +174,7 @@ def _frames(dataset: Dataset, path: Path) -> int:
     except (TypeError, ValueError):
         frames = 0
     if frames < 1:
-        what = f"its header says that it holds {said} pictures"
+        what = f"its header says that it holds {said} images"
         raise HandboneError(what, where=path, remedy=_COPY_AGAIN)
     return frames
 
@@ -203,7 +203,7 @@ def _is_packed(dataset: Dataset) -> bool:
 
 
 def _check_length(dataset: Dataset, path: Path) -> None:
-    """Refuse uncompressed pictures, of which the header says that there are more than the pixels are enough for."""
+    """Refuse uncompressed images, of which the header says that there are more than the pixels are enough for."""
     data = dataset.get("PixelData")
     frames = _frames(dataset, path)
     if frames == 1 or data is None or dataset.file_meta.TransferSyntaxUID.is_compressed:
@@ -211,7 +211,7 @@ def _check_length(dataset: Dataset, path: Path) -> None:
     size = int(dataset.Rows) * int(dataset.Columns) * int(dataset.get("SamplesPerPixel") or 1)
     whole = len(data) * 8 // max(1, size * int(dataset.BitsAllocated))
     if whole < frames:
-        what = f"its header says that it holds {frames} pictures, and its pixels are enough for {whole}"
+        what = f"its header says that it holds {frames} images, and its pixels are enough for {whole}"
         raise HandboneError(what, where=path, remedy=_COPY_AGAIN)
 
 

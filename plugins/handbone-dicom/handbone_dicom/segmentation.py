@@ -1,4 +1,4 @@
-"""Masks as DICOM SEG (PS3.3 A.51): one file a picture, one overlapping segment a bone that was found."""
+"""Masks as DICOM SEG (PS3.3 A.51): one file an image, one overlapping segment a bone that was found."""
 
 import warnings
 from pathlib import Path
@@ -12,14 +12,14 @@ from pydicom.uid import ExplicitVRLittleEndian, JPEGLSLossless
 
 from handbone import __version__, anatomy
 from handbone.core.errors import HandboneError
-from handbone.plugins import PredictedPicture
+from handbone.plugins import PredictedImage
 from handbone_dicom.codes import code_of
 
 _NEEDED = ("SOPClassUID", "SOPInstanceUID", "StudyInstanceUID", "SeriesInstanceUID", "Rows", "Columns")
 # A radiograph has no place in space: masks lie on its pixels and nowhere else. highdicom would ask those that have a
 # frame of reference for a place, and cannot read a spacing without the thickness of a slice.
 _GEOMETRY = ("FrameOfReferenceUID", "PixelSpacing")
-# Of the person and the study the standard wants these to be there, if only empty.
+# Of the patient and the study the standard wants these to be there, if only empty.
 _MAY_BE_EMPTY = (
     "PatientName",
     "PatientID",
@@ -31,49 +31,49 @@ _MAY_BE_EMPTY = (
     "AccessionNumber",
     "ReferringPhysicianName",
 )
-_SERIES_NUMBER = 900  # far from those of the pictures themselves
+_SERIES_NUMBER = 900  # far from those of the images themselves
 
 
 class SegWriter:
-    """Writes `NAME.seg.dcm` to a folder, none for a picture in which no bone was found.
+    """Writes `NAME.seg.dcm` to a folder, none for an image in which no bone was found.
 
     Parameters
     ----------
     fractional: a byte a pixel, 0 or 255, compressed as JPEG-LS, instead of a bit.
-    anonymous: whether nothing of the person and the study but their unique identifiers is taken over.
+    anonymous: whether nothing of the patient and the study but their unique identifiers is taken over.
     """
 
     def __init__(self, folder: Path, *, fractional: bool, anonymous: bool):
         self._folder, self._fractional, self._anonymous = folder, fractional, anonymous
 
-    def write(self, picture: PredictedPicture) -> None:
-        """Write one picture's masks.
+    def write(self, image: PredictedImage) -> None:
+        """Write one image's masks.
 
         Raises
         ------
-        HandboneError: the picture is not at hand, is no DICOM or not of the masks' size, or no SEG can be made for it.
+        HandboneError: the image is not at hand, is no DICOM or not of the masks' size, or no SEG can be made for it.
         """
-        source = _completed(_read_source(picture), anonymous=self._anonymous)
-        bones = np.flatnonzero(picture.masks.present()).tolist()
+        source = _completed(_read_source(image), anonymous=self._anonymous)
+        bones = np.flatnonzero(image.masks.present()).tolist()
         if not bones:
             return
         # Both libraries warn of odd names and dates, and quote them.
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
             try:
-                segmentation = self._segmentation(source, picture, bones)
-                segmentation.save_as(self._folder / f"{picture.stem}.seg.dcm")
+                segmentation = self._segmentation(source, image, bones)
+                segmentation.save_as(self._folder / f"{image.stem}.seg.dcm")
             except Exception as error:  # the source's own elements, of which any may be malformed
-                # Not the error's text, which may quote what the source says of the person.
+                # Not the error's text, which may quote what the source says of the patient.
                 what = f"no DICOM SEG can be made for it ({type(error).__name__})"
                 remedy = "its patient or study data may be malformed: try anonymous = true, or the format coco"
-                raise HandboneError(what, where=picture.path, remedy=remedy) from None
+                raise HandboneError(what, where=image.path, remedy=remedy) from None
 
     def close(self) -> None:
         """Nothing is left to do."""
 
-    def _segmentation(self, source: Dataset, picture: PredictedPicture, bones: list[int]) -> hd.seg.Segmentation:
-        masks = np.stack([picture.masks.mask(bone) for bone in bones], axis=-1)
+    def _segmentation(self, source: Dataset, image: PredictedImage, bones: list[int]) -> hd.seg.Segmentation:
+        masks = np.stack([image.masks.mask(bone) for bone in bones], axis=-1)
         kind = hd.seg.SegmentationTypeValues
         return hd.seg.Segmentation(
             source_images=[source],
@@ -97,32 +97,30 @@ class SegWriter:
         )
 
 
-def _read_source(picture: PredictedPicture) -> Dataset:
-    if picture.path is None:
+def _read_source(image: PredictedImage) -> Dataset:
+    if image.path is None:
         remedy = "say where it is with --images"
-        raise HandboneError(
-            "the picture is not at hand, and a DICOM SEG refers to it", where=picture.name, remedy=remedy
-        )
+        raise HandboneError("the image is not at hand, and a DICOM SEG refers to it", where=image.name, remedy=remedy)
     try:
-        source = dcmread(picture.path, force=True, stop_before_pixels=True)
+        source = dcmread(image.path, force=True, stop_before_pixels=True)
         missing = [name for name in _NEEDED if name not in source]
     except Exception:  # whatever another format's bytes lead to
         missing = list(_NEEDED)
     if missing:
-        what = "this is no DICOM file" if len(missing) == len(_NEEDED) else f"this DICOM file has no {missing[0]}"
-        raise HandboneError(f"{what}, and a DICOM SEG refers to one", where=picture.path, remedy="write coco or png")
+        what = "this is not a DICOM file" if len(missing) == len(_NEEDED) else f"this DICOM file has no {missing[0]}"
+        raise HandboneError(f"{what}, and a DICOM SEG refers to one", where=image.path, remedy="write coco or png")
     size = int(source.Rows), int(source.Columns)
-    if size != picture.masks.size_hw:
-        height, width = picture.masks.size_hw
+    if size != image.masks.size_hw:
+        height, width = image.masks.size_hw
         what = f"it has {size[1]} x {size[0]} pixels, and its masks {width} x {height}"
-        raise HandboneError(what, where=picture.path, remedy="give the picture that was outlined")
+        raise HandboneError(what, where=image.path, remedy="give the image that was outlined")
     return source
 
 
 def _completed(source: Dataset, *, anonymous: bool) -> Dataset:
     """The source as highdicom takes it: with empty elements where it lacks what a SEG has to have."""
     if anonymous:
-        # What is kept is named, not what goes: nobody knows all elements that may tell of a person.
+        # What is kept is named, not what goes: nobody knows all elements that may tell of a patient.
         kept = [source[name] for name in (*_NEEDED, "Modality") if name in source]
         source = Dataset({element.tag: element for element in kept})
     for name in _GEOMETRY:

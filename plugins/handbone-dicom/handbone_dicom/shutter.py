@@ -15,7 +15,7 @@ TAGS = (
     "RadiusOfCircularShutter",
     "VerticesOfThePolygonalShutter",
 )
-# A shutter that leaves less than this of the picture is a mistake of its header.
+# A shutter that leaves less than this of the image is a mistake of its header.
 _LEAST = 0.02
 
 
@@ -33,7 +33,7 @@ def outside_shutter(dataset: Dataset, size_hw: tuple[int, int]) -> np.ndarray | 
 
 
 def _rectangle(dataset: Dataset, size_hw: tuple[int, int]) -> np.ndarray:
-    # Rows and columns are counted from 1, and the edges belong to the picture.
+    # Rows and columns are counted from 1, and the edges belong to the image.
     rows, columns = np.arange(1, size_hw[0] + 1)[:, None], np.arange(1, size_hw[1] + 1)[None]
     left, right = int(dataset.ShutterLeftVerticalEdge), int(dataset.ShutterRightVerticalEdge)
     upper, lower = int(dataset.ShutterUpperHorizontalEdge), int(dataset.ShutterLowerHorizontalEdge)

@@ -10,7 +10,7 @@ from handbone.formats.brightness import stretched
 from handbone_dicom.luts import first_usable
 from handbone_dicom.shutter import outside_shutter
 
-# BT.601, as for colour pictures of other formats.
+# BT.601, as for colour images of other formats.
 _LUMINANCE = np.array([0.299, 0.587, 0.114], np.float32)
 # A window that leaves fewer pixels between black and white than this share shows nothing.
 _LEAST_SHADES = 0.03
@@ -74,7 +74,7 @@ def outside_of(values: np.ndarray, dataset: Dataset) -> np.ndarray | None:
 
 
 def _padding(values: np.ndarray, dataset: Dataset) -> np.ndarray | None:
-    """bool (H, W), what was put round the picture; None where the file does not say, or says it of nearly all."""
+    """bool (H, W), what was put round the image; None where the file does not say, or says it of nearly all."""
     try:
         value = dataset.get("PixelPaddingValue")
         if value is None:

@@ -1,4 +1,4 @@
-"""Radiographs as DICOM files, made for the tests: a hand that is bright on a dark background, and a person's data."""
+"""Radiographs as DICOM files, made for the tests: a hand that is bright on a dark background, and a patient's data."""
 
 from pathlib import Path
 
@@ -8,8 +8,8 @@ from pydicom.dataset import Dataset, FileDataset, FileMetaDataset
 from pydicom.uid import ExplicitVRLittleEndian, ImplicitVRLittleEndian, generate_uid
 
 DIGITAL_XRAY = "1.2.840.10008.5.1.4.1.1.1.1"
-PERSON = {
-    "PatientName": "Secret^Person",
+PATIENT = {
+    "PatientName": "Secret^Patient",
     "PatientID": "PID-4711",
     "PatientBirthDate": "19700102",
     "PatientSex": "F",
@@ -19,7 +19,7 @@ PERSON = {
     "StudyDate": "20240506",
     "StudyTime": "101112",
     "StudyID": "ST-99",
-    "StudyDescription": "Left hand of Secret Person",
+    "StudyDescription": "Left hand of Secret Patient",
     "InstitutionName": "Hospital of Nowhere",
 }
 
@@ -27,13 +27,13 @@ PERSON = {
 def hand(size: tuple[int, int] = (120, 90), top: int = 4095) -> np.ndarray:
     """uint16 (H, W): five bright fingers and a palm on a dark background, from 0 to `top`."""
     height, width = size
-    picture = np.full(size, 0.05, np.float32)
+    image = np.full(size, 0.05, np.float32)
     for finger in range(5):
         x = int(width * (0.28 + 0.11 * finger))
-        cv2.line(picture, (x, int(height * 0.2)), (x, int(height * 0.9)), 0.8 + 0.04 * finger, max(2, width // 14))
-    picture = cv2.GaussianBlur(picture, (0, 0), 1.5)
-    picture[: height // 10] *= np.linspace(0.2, 1, width)
-    return np.rint(cv2.normalize(picture, None, 0, top, cv2.NORM_MINMAX)).astype(np.uint16)
+        cv2.line(image, (x, int(height * 0.2)), (x, int(height * 0.9)), 0.8 + 0.04 * finger, max(2, width // 14))
+    image = cv2.GaussianBlur(image, (0, 0), 1.5)
+    image[: height // 10] *= np.linspace(0.2, 1, width)
+    return np.rint(cv2.normalize(image, None, 0, top, cv2.NORM_MINMAX)).astype(np.uint16)
 
 
 def lut(first: int, data: np.ndarray, bits: int) -> Dataset:
@@ -68,7 +68,7 @@ def write(
     dataset.PixelRepresentation = int(values.dtype.kind == "i")
     dataset.PixelData = np.ascontiguousarray(values).tobytes() + bytes(values.nbytes % 2)
     dataset["PixelData"].VR = "OW" if dataset.BitsAllocated == 16 else "OB"
-    for name, value in (PERSON | tags).items():
+    for name, value in (PATIENT | tags).items():
         if value is None and name in dataset:
             del dataset[name]
         elif value is not None:

@@ -34,8 +34,8 @@ def read(path: Path, **tags):
 @pytest.mark.parametrize("bits", [8, 10, 12, 14, 16])
 @pytest.mark.parametrize("says", [None, 8, 16])
 def test_a_voi_lut_is_read_at_the_width_that_it_has(tmp_path, bits, says):
-    picture = read(tmp_path / "a.dcm", VOILUTSequence=[table(bits, says=says)])
-    np.testing.assert_allclose(picture.image, CURVE[HAND], atol=1 / 255)
+    radiograph = read(tmp_path / "a.dcm", VOILUTSequence=[table(bits, says=says)])
+    np.testing.assert_allclose(radiograph.image, CURVE[HAND], atol=1 / 255)
 
 
 def test_entries_of_8_bits_may_be_packed_two_in_a_word(tmp_path):
@@ -78,16 +78,18 @@ def test_a_table_that_cannot_be_used_is_passed_over_for_the_next_or_the_own_rang
 
 def test_a_modality_lut_of_12_bits(tmp_path):
     entries = np.rint(CURVE * 4095)
-    picture = read(tmp_path / "a.dcm", ModalityLUTSequence=[lut(0, entries, 12)], WindowCenter=2048, WindowWidth=4096)
-    np.testing.assert_allclose(picture.image, entries[HAND] / 4095, atol=1e-3)
+    radiograph = read(
+        tmp_path / "a.dcm", ModalityLUTSequence=[lut(0, entries, 12)], WindowCenter=2048, WindowWidth=4096
+    )
+    np.testing.assert_allclose(radiograph.image, entries[HAND] / 4095, atol=1e-3)
 
 
 def test_the_first_entry_of_a_table_for_signed_values_may_be_negative(tmp_path):
     values = HAND.astype(np.int16) - 2048
     item = lut(0, np.rint(CURVE * 4095), 12)
     item.add_new("LUTDescriptor", "SS", [4096, -2048, 12])
-    picture = read_radiograph(write(tmp_path / "a.dcm", values, VOILUTSequence=[item]))
-    np.testing.assert_allclose(picture.image, CURVE[HAND], atol=1 / 255)
+    radiograph = read_radiograph(write(tmp_path / "a.dcm", values, VOILUTSequence=[item]))
+    np.testing.assert_allclose(radiograph.image, CURVE[HAND], atol=1 / 255)
 
 
 def test_a_window_that_shows_nothing_is_passed_over(tmp_path):
@@ -110,9 +112,9 @@ def test_stored_bits_lie_where_the_header_says(tmp_path, high, signed, compresse
         dataset = dcmread(path)
         dataset.compress(RLELossless)
         dataset.save_as(path)
-    picture = read_radiograph(path)
-    np.testing.assert_allclose(picture.image, by_window(HAND, 1800, 2500), atol=1e-6)
-    assert picture.bits == 12
+    radiograph = read_radiograph(path)
+    np.testing.assert_allclose(radiograph.image, by_window(HAND, 1800, 2500), atol=1e-6)
+    assert radiograph.bits == 12
 
 
 def test_a_high_bit_that_the_values_contradict_is_not_obeyed(tmp_path):
@@ -120,13 +122,13 @@ def test_a_high_bit_that_the_values_contradict_is_not_obeyed(tmp_path):
     np.testing.assert_array_equal(wrong.image, plain.image)
 
 
-def test_several_frames_are_several_pictures(tmp_path):
+def test_several_frames_are_several_images(tmp_path):
     frames = np.stack([HAND, HAND[::-1], HAND[:, ::-1]])
     path = write(tmp_path / "a.dcm", HAND, NumberOfFrames=3, PixelData=frames.tobytes(), **WINDOW)
     assert read_header(path) == ImageHeader(HAND.shape, 3)
     for number, values in enumerate(frames, start=1):
         np.testing.assert_allclose(read_radiograph(path, number).image, by_window(values, 1800, 2500), atol=1e-6)
-    with pytest.raises(HandboneError, match=r"a\.dcm: it holds 3 pictures, and no picture 4"):
+    with pytest.raises(HandboneError, match=r"a\.dcm: it holds 3 images, and no image 4"):
         read_radiograph(path, 4)
 
 
@@ -134,7 +136,7 @@ def test_a_number_of_frames_that_is_none_is_refused(tmp_path):
     path = write(tmp_path / "a.dcm", HAND, NumberOfFrames=10)
     path.write_bytes(path.read_bytes().replace(b"IS\x02\x0010", b"IS\x02\x001A"))
     for reading in (read_radiograph, read_header):
-        with pytest.raises(HandboneError, match=r"a\.dcm: its header says that it holds 1A pictures"):
+        with pytest.raises(HandboneError, match=r"a\.dcm: its header says that it holds 1An images"):
             reading(path)
 
 
@@ -174,9 +176,9 @@ def test_what_a_shutter_hides_is_black_and_has_no_say(tmp_path, shape):
         inside = (rows - 61) ** 2 + (columns - 46) ** 2 <= 50**2
     # The frame of a scanned film, white and brighter than all else.
     values = np.where(inside, HAND // 2, 4095).astype(np.uint16)
-    picture = read_radiograph(write(tmp_path / "a.dcm", values, **SHUTTERS[shape]))
-    assert not picture.inverted and not picture.image[~inside].any()
-    assert picture.image[inside].max() == 1
+    radiograph = read_radiograph(write(tmp_path / "a.dcm", values, **SHUTTERS[shape]))
+    assert not radiograph.inverted and not radiograph.image[~inside].any()
+    assert radiograph.image[inside].max() == 1
     windowed = read_radiograph(write(tmp_path / "b.dcm", HAND, **SHUTTERS[shape], **WINDOW))
     np.testing.assert_allclose(windowed.image, np.where(inside, by_window(HAND, 1800, 2500), 0), atol=1e-6)
 
@@ -199,14 +201,14 @@ def test_a_shutter_that_hides_all_is_a_mistake(tmp_path, left):
         ({"Modality": "CT"}, {"modality"}),
         ({"Modality": "MG", "BodyPartExamined": "BREAST"}, {"modality", "body-part"}),
         ({"ViewPosition": "LL"}, {"view"}),
-        ({"BodyPartExamined": "Secret^Person"}, set()),
+        ({"BodyPartExamined": "Secret^Patient"}, set()),
     ],
 )
 def test_what_the_header_says_against_a_hand_is_remarked(tmp_path, tags, rules):
-    picture = read(tmp_path / "a.dcm", **tags)
-    assert {remark.rule for remark in picture.remarks} == rules
+    radiograph = read(tmp_path / "a.dcm", **tags)
+    assert {remark.rule for remark in radiograph.remarks} == rules
     assert all(
-        value in " ".join(r.message for r in picture.remarks) for value in tags.values() if len(rules) == len(tags)
+        value in " ".join(r.message for r in radiograph.remarks) for value in tags.values() if len(rules) == len(tags)
     )
 
 
@@ -250,10 +252,10 @@ DIVIDED = "ImagerPixelSpacing / EstimatedRadiographicMagnificationFactor"
     ],
 )
 def test_a_spacing_says_where_it_comes_from(tmp_path, tags, spacing, source, flagged):
-    picture = read(tmp_path / "a.dcm", **tags)
-    assert picture.spacing_mm == (None if spacing is None else pytest.approx(spacing))
-    assert picture.spacing_source == source
-    assert ("spacing" in {remark.rule for remark in picture.remarks}) is flagged
+    radiograph = read(tmp_path / "a.dcm", **tags)
+    assert radiograph.spacing_mm == (None if spacing is None else pytest.approx(spacing))
+    assert radiograph.spacing_source == source
+    assert ("spacing" in {remark.rule for remark in radiograph.remarks}) is flagged
 
 
 def test_files_that_are_something_else_are_named(tmp_path):

@@ -1,4 +1,4 @@
-"""DICOM radiographs as people have them: polarity, windows, tables, padding, depth, old files and broken ones."""
+"""DICOM radiographs as users have them: polarity, windows, tables, padding, depth, old files and broken ones."""
 
 import subprocess
 import sys
@@ -9,7 +9,7 @@ from pathlib import Path
 import handbone_dicom
 import numpy as np
 import pytest
-from dicom_files import HAND, PERSON, by_window, hand, lut, write
+from dicom_files import HAND, PATIENT, by_window, hand, lut, write
 from handbone_dicom.reading import read_radiograph
 from pydicom import dcmread
 from pydicom.pixels import apply_modality_lut, apply_voi_lut
@@ -44,9 +44,9 @@ def test_it_registers_without_importing_pydicom():
 
 
 def test_a_window_is_applied_as_the_standard_says(tmp_path):
-    picture = read_radiograph(write(tmp_path / "a.dcm", HAND, WindowCenter=1800, WindowWidth=2500))
-    np.testing.assert_allclose(picture.image, by_window(HAND, 1800, 2500), atol=1e-6)
-    assert picture.image.dtype == np.float32 and picture.bits == 12 and not picture.inverted
+    radiograph = read_radiograph(write(tmp_path / "a.dcm", HAND, WindowCenter=1800, WindowWidth=2500))
+    np.testing.assert_allclose(radiograph.image, by_window(HAND, 1800, 2500), atol=1e-6)
+    assert radiograph.image.dtype == np.float32 and radiograph.bits == 12 and not radiograph.inverted
 
 
 def test_of_several_windows_the_first_counts(tmp_path):
@@ -92,13 +92,13 @@ def test_monochrome1_is_turned_round(tmp_path):
 def test_a_voi_lut_goes_before_a_window(tmp_path):
     table = np.linspace(0, 1023, 4096) ** 2 / 1023
     item = lut(0, np.rint(table), 10)
-    picture = read_radiograph(write(tmp_path / "a.dcm", HAND, VOILUTSequence=[item], WindowCenter=1, WindowWidth=2))
-    np.testing.assert_allclose(picture.image, np.rint(table)[HAND] / 1023, atol=1e-6)
+    radiograph = read_radiograph(write(tmp_path / "a.dcm", HAND, VOILUTSequence=[item], WindowCenter=1, WindowWidth=2))
+    np.testing.assert_allclose(radiograph.image, np.rint(table)[HAND] / 1023, atol=1e-6)
 
 
 def test_a_modality_lut_and_a_voi_lut_follow_each_other(tmp_path):
     item, second = lut(0, np.arange(4096) // 16, 8), lut(0, 255 - np.arange(256), 8)
-    picture = read_radiograph(
+    radiograph = read_radiograph(
         write(
             tmp_path / "a.dcm",
             4095 - HAND,
@@ -106,7 +106,7 @@ def test_a_modality_lut_and_a_voi_lut_follow_each_other(tmp_path):
             VOILUTSequence=[second],
         )
     )
-    np.testing.assert_allclose(picture.image, (255 - (4095 - HAND.astype(int)) // 16) / 255, atol=1e-6)
+    np.testing.assert_allclose(radiograph.image, (255 - (4095 - HAND.astype(int)) // 16) / 255, atol=1e-6)
 
 
 def test_a_rescale_is_applied_before_the_window(tmp_path):
@@ -123,20 +123,20 @@ def test_bits_above_those_that_are_stored_do_not_count(tmp_path):
 
 def test_signed_values(tmp_path):
     values = HAND.astype(np.int16) - 2048
-    picture = read_radiograph(write(tmp_path / "a.dcm", values, WindowCenter=0, WindowWidth=3000))
-    np.testing.assert_allclose(picture.image, by_window(values, 0, 3000), atol=1e-6)
+    radiograph = read_radiograph(write(tmp_path / "a.dcm", values, WindowCenter=0, WindowWidth=3000))
+    np.testing.assert_allclose(radiograph.image, by_window(values, 0, 3000), atol=1e-6)
 
 
 def test_padding_is_black_and_does_not_set_the_range(tmp_path):
     padded = np.full((200, 160), 4000, np.uint16)
     padded[40:160, 35:125] = hand(top=1000) + 100
-    picture = read_radiograph(write(tmp_path / "a.dcm", padded, PixelPaddingValue=4000))
-    assert not picture.image[:40].any() and not picture.image[:, :35].any()
+    radiograph = read_radiograph(write(tmp_path / "a.dcm", padded, PixelPaddingValue=4000))
+    assert not radiograph.image[:40].any() and not radiograph.image[:, :35].any()
     hand_alone = padded[40:160, 35:125].astype(float)
     inside = (hand_alone - hand_alone.min()) / np.ptp(hand_alone)
-    np.testing.assert_allclose(picture.image[40:160, 35:125], inside, atol=1e-5)
+    np.testing.assert_allclose(radiograph.image[40:160, 35:125], inside, atol=1e-5)
     ranged = write(tmp_path / "b.dcm", padded, PixelPaddingValue=4095, PixelPaddingRangeLimit=3900)
-    np.testing.assert_array_equal(read_radiograph(ranged).image, picture.image)
+    np.testing.assert_array_equal(read_radiograph(ranged).image, radiograph.image)
 
 
 @pytest.mark.parametrize("bits", [8, 10, 14, 16])
@@ -144,16 +144,16 @@ def test_any_depth(tmp_path, bits):
     top = 2**bits - 1
     window = {"WindowCenter": (top + 1) / 2, "WindowWidth": top + 1}
     values = hand(top=top).astype(np.uint8 if bits == 8 else np.uint16)
-    picture = read_radiograph(write(tmp_path / "a.dcm", values, bits=bits, **window))
-    assert picture.bits == bits
-    np.testing.assert_allclose(picture.image, values / top, atol=1e-5)
+    radiograph = read_radiograph(write(tmp_path / "a.dcm", values, bits=bits, **window))
+    assert radiograph.bits == bits
+    np.testing.assert_allclose(radiograph.image, values / top, atol=1e-5)
 
 
 def test_colour_becomes_grey(tmp_path):
     grey = hand(top=255).astype(np.uint8)
     window = {"WindowCenter": 128, "WindowWidth": 256}
-    picture = read_radiograph(write(tmp_path / "a.dcm", np.dstack([grey] * 3), bits=8, **window))
-    np.testing.assert_allclose(picture.image, grey / 255, atol=1e-5)
+    radiograph = read_radiograph(write(tmp_path / "a.dcm", np.dstack([grey] * 3), bits=8, **window))
+    np.testing.assert_allclose(radiograph.image, grey / 255, atol=1e-5)
 
 
 @pytest.mark.parametrize("syntax", [ImplicitVRLittleEndian, None])
@@ -195,9 +195,9 @@ def test_a_compression_that_nothing_can_decode_says_what_to_install(tmp_path, mo
 @pytest.mark.parametrize(
     ("tags", "words"),
     [
-        ({"NumberOfFrames": 3, "PixelData": HAND.tobytes() * 2}, "holds 3 pictures, and its pixels are enough for 2"),
-        ({"NumberOfFrames": 0}, "holds 0 pictures"),
-        ({"PixelData": None}, "without a picture"),
+        ({"NumberOfFrames": 3, "PixelData": HAND.tobytes() * 2}, "holds 3 images, and its pixels are enough for 2"),
+        ({"NumberOfFrames": 0}, "holds 0 images"),
+        ({"PixelData": None}, "without an image"),
         ({"Modality": "SEG"}, "no radiograph, but masks"),
         ({"PhotometricInterpretation": "PALETTE COLOR"}, "Palette"),
         ({"PixelData": HAND.tobytes()[:-200]}, "cannot be decoded"),
@@ -215,7 +215,7 @@ def test_cut_files_are_refused_by_name(tmp_path, kept):
     path.write_bytes(data[: int(len(data) * kept)])
     with pytest.raises(HandboneError, match=r"x\.dcm: ") as caught:
         read_radiograph(path)
-    assert not any(str(value) in str(caught.value) for value in PERSON.values())
+    assert not any(str(value) in str(caught.value) for value in PATIENT.values())
 
 
 def test_other_files_are_refused_by_name(tmp_path):

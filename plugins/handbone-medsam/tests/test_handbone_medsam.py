@@ -46,13 +46,13 @@ def test_a_box_alone_is_answered_as_the_package_itself_does(prompter):
     theirs = medsam.build_lite_medsam()
     theirs.load_state_dict(torch.load(medsam.get_asset_path(), map_location="cpu", weights_only=True))
     theirs.eval()
-    picture = np.zeros((256, 256), np.float32)
-    picture[80:180, 60:140] = 0.8
+    radiograph = np.zeros((256, 256), np.float32)
+    radiograph[80:180, 60:140] = 0.8
     box = np.array([[55, 75, 145, 185]], np.float32)
     with torch.no_grad():
-        wanted = theirs(torch.from_numpy(picture).expand(1, 3, 256, 256), box)
+        wanted = theirs(torch.from_numpy(radiograph).expand(1, 3, 256, 256), box)
         prompts = Prompts(box, np.zeros((1, 0, 2), np.float32), np.zeros((1, 0), np.int64))
-        logits, iou = prompter.candidates(prompter.embed(picture), prompts)
+        logits, iou = prompter.candidates(prompter.embed(radiograph), prompts)
     assert logits.shape == (1, 4, 256, 256) and iou.shape == (1, 4)
     assert logits[0, 0].numpy() == pytest.approx(wanted[0, 0].numpy(), abs=1e-2)
     inside = logits[0, 0].numpy() > 0

@@ -21,7 +21,7 @@ def build(**settings):
 
 
 class TestFrozen(ModelContract):
-    """Tuned, the encoder takes 3 GB a picture: below, one step of that."""
+    """Tuned, the encoder takes 3 GB an image: below, one step of that."""
 
     plugin = handbone_medsam
     name = "litemedsam"
@@ -34,16 +34,16 @@ def test_at_its_own_size_it_gives_litemedsams_own_embedding():
     theirs.load_state_dict(packaged_tensors()[0])
     seen = []
     network.encoder.encoder.register_forward_hook(lambda module, given, came: seen.append(came))
-    picture = torch.rand(1, 1, 256, 256, generator=torch.Generator().manual_seed(0))
+    radiograph = torch.rand(1, 1, 256, 256, generator=torch.Generator().manual_seed(0))
     with torch.inference_mode():
-        network(picture)
-        wanted = theirs.image_encoder.eval()(picture.expand(-1, 3, -1, -1))
+        network(radiograph)
+        wanted = theirs.image_encoder.eval()(radiograph.expand(-1, 3, -1, -1))
     assert torch.allclose(seen[0], wanted, atol=1e-4)
 
 
-def test_the_embedding_lies_where_the_picture_does():
+def test_the_embedding_lies_where_the_image_does():
     class Mean(nn.Module):
-        """An encoder whose embedding is the picture, four times coarser."""
+        """An encoder whose embedding is the image, four times coarser."""
 
         img_size = 256
 
@@ -51,9 +51,9 @@ def test_the_embedding_lies_where_the_picture_does():
             assert image.shape[-2:] == (256, 256)
             return nn.functional.avg_pool2d(image, 4)
 
-    picture = torch.zeros(1, 3, 512, 384)
-    picture[..., 256:264, 128:136] = 1
-    embedding = EncoderOfOneSize(Mean())(picture)
+    radiograph = torch.zeros(1, 3, 512, 384)
+    radiograph[..., 256:264, 128:136] = 1
+    embedding = EncoderOfOneSize(Mean())(radiograph)
     assert embedding.shape == (1, 3, 64, 48)
     assert embedding[0, 0].argmax() == 32 * 48 + 16
 

@@ -45,7 +45,7 @@ def handbone_losses() -> list[LossSpec]:
         "monai_dice_focal": ("Dice and focal loss, summed", settings.DiceFocalSettings),
         "monai_tversky": ("Dice with different prices for misses and false alarms", settings.TverskySettings),
         "monai_generalized_dice": ("Dice of all bones at once, small ones count more", settings.GeneralizedSettings),
-        "monai_hausdorff_dt": ("Errors times their distance from the outlines; slow", settings.HausdorffSettings),
+        "monai_hausdorff_dt": ("Errors times their distance from the contours; slow", settings.HausdorffSettings),
         "monai_log_hausdorff_dt": ("Logarithm of 1 + monai_hausdorff_dt", settings.HausdorffSettings),
     }
     return [

@@ -13,7 +13,7 @@ import monai.losses  # noqa: E402
 
 # The first channel is a bone like the others, though MONAI's Hausdorff losses take it for the background.
 _BONES: dict[str, Any] = {"sigmoid": True, "include_background": True}
-# Without it, an outline's half-covered pixels keep the loss of a perfect mask above 0 (Wang et al. 2023).
+# Without it, a contour's half-covered pixels keep the loss of a perfect mask above 0 (Wang et al. 2023).
 _COVERAGE: dict[str, Any] = {"soft_label": True}
 
 _LOSSES: dict[str, tuple[type[nn.Module], dict[str, Any]]] = {

@@ -28,7 +28,7 @@ class Sized(nn.Module):
     Parameters
     ----------
     network: maps (N, C, H, W) to logits of the same height and width, or to a list of which the last are the logits.
-    divisor: how much coarser its coarsest level is; one value there would be no picture to normalise over.
+    divisor: how much coarser its coarsest level is; one value there would be no image to normalise over.
     """
 
     def __init__(self, network: nn.Module, divisor: int):

@@ -26,7 +26,7 @@ class UNetPlusPlusSettings(NetworkSettings):
     features: Annotated[tuple[Channels, ...], Field(min_length=6, max_length=6)] = Field(
         default=(32, 32, 64, 128, 256, 32), description="channels of the five levels, and before the last convolution"
     )
-    norm: Norm = Field(default="instance", description="over each picture's own values, or over the batch's")
+    norm: Norm = Field(default="instance", description="over each image's own values, or over the batch's")
     act: Activation = Field(default="leakyrelu", description="activation")
 
 
@@ -49,7 +49,7 @@ class UNetSettings(LevelSettings):
     """Settings of UNet."""
 
     num_res_units: int = Field(default=2, ge=0, le=8, description="convolutions of a residual unit; 0: plain ones")
-    norm: Norm = Field(default="instance", description="over each picture's own values, or over the batch's")
+    norm: Norm = Field(default="instance", description="over each image's own values, or over the batch's")
     act: Activation = Field(default="prelu", description="activation")
 
 
@@ -75,9 +75,9 @@ class SegResNetSettings(NetworkSettings):
 
 
 class BatchSettings(Table):
-    """Whether a loss judges every picture alone."""
+    """Whether a loss judges every image alone."""
 
-    batch: bool = Field(default=True, description="a bone is judged over the whole batch, not in each picture alone")
+    batch: bool = Field(default=True, description="a bone is judged over the whole batch, not in each image alone")
 
 
 class OverlapSettings(BatchSettings):

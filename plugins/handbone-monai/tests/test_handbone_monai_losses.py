@@ -130,7 +130,7 @@ def test_generalized_dice_against_numpy(pair):
         assert loss("monai_generalized_dice", w_type=w_type)(logits, target).item() == pytest.approx(expected, abs=1e-3)
 
 
-def test_hausdorff_weighs_errors_by_distance_from_both_outlines():
+def test_hausdorff_weighs_errors_by_distance_from_both_contours():
     target, logits = squares()[:, :2], torch.randn(1, 2, 12, 12, generator=torch.Generator().manual_seed(1))
     p, t = torch.sigmoid(logits).numpy(), target.numpy()
 
@@ -161,7 +161,7 @@ def test_false_bones_are_pulled_down_where_nobody_has_them(name):
 
 
 @pytest.mark.parametrize("name", ["monai_dice", "monai_hausdorff_dt", "monai_generalized_dice"])
-def test_pictures_alone_or_the_batch_as_one(name, pair):
+def test_images_alone_or_the_batch_as_one(name, pair):
     logits, target = pair[0], pair[1].round()
     target[0, :, 3:] = 0
     alone = [loss(name)(logits[i : i + 1], target[i : i + 1]) for i in (0, 1)]

@@ -74,9 +74,9 @@ def test_basic_unetplusplus_is_monais_with_its_features():
     ours = build("monai_basic_unetplusplus").eval()
     own = ours.core.network.state_dict()
     ours.core.network.load_state_dict({name: value for name, value in theirs.state_dict().items() if name in own})
-    picture = torch.rand(1, 1, 32, 32)
+    image = torch.rand(1, 1, 32, 32)
     with torch.inference_mode():
-        assert torch.equal(ours(picture), theirs((picture - ours.mean) / ours.deviation)[0])
+        assert torch.equal(ours(image), theirs((image - ours.mean) / ours.deviation)[0])
 
 
 def test_unet_and_segresnet_have_monais_parameters():
@@ -93,8 +93,8 @@ def test_settings_reach_the_network():
     has = [any(isinstance(part, kind) for part in network.modules()) for kind in (nn.BatchNorm2d, nn.GELU, nn.Dropout)]
     assert has == [True, True, True]
     assert not any(isinstance(part, nn.InstanceNorm2d | nn.LeakyReLU) for part in network.modules())
-    picture = torch.rand(1, 1, 32, 32)
-    assert not torch.equal(network(picture), network(picture)), "dropout differs from call to call"
+    image = torch.rand(1, 1, 32, 32)
+    assert not torch.equal(network(image), network(image)), "dropout differs from call to call"
     assert not any("residual" in name for name, _ in build("monai_unet", num_res_units=0).named_modules())
 
 

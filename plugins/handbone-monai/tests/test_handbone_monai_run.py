@@ -18,15 +18,15 @@ model = { name = "monai_basic_unetplusplus", from = "handbone-monai", features =
 
 [coarse.train]
 epochs = 1
-rise = []
-batch = 1 # two pictures, two steps
+progressive_resizing = []
+batch_size = 1 # two images, two steps
 loss = "monai_dice_focal + 0.01 * monai_log_hausdorff_dt"
 
 [refine]
 model = { name = "monai_unet", channels = [8, 8, 16], strides = [2, 2] }
 
 [refine.train]
-batch = 1
+batch_size = 1
 loss = "monai_dice + bce"
 """
 SHIPPED = Path(__file__).parents[1] / "recipes" / "monai.toml"
@@ -57,7 +57,7 @@ def test_a_run_trains_with_them(home):
 
 
 def test_its_weights_predict(home):
-    done = handbone("data", "phantom", "--count", "1", "--size", "256", "-o", "drawn", folder=home)
+    done = handbone("data", "draw", "--count", "1", "--size", "256", "-o", "drawn", folder=home)
     assert done.returncode == 0, done.stderr
     done = handbone("predict", "drawn", "-o", "out", "--weights", "runs/monai", folder=home)
     assert done.returncode == 0, done.stderr

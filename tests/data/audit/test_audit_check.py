@@ -11,15 +11,15 @@ from data_toys import annotation, draw, toy_hand, write_hand
 
 from handbone.anatomy import INDEX
 from handbone.core.errors import HandboneError
-from handbone.core.polygons import ring_areas
+from handbone.core.polygons import polygon_areas
 from handbone.data.audit.check import check_dataset
 from handbone.data.dataset import open_dataset
-from handbone.data.people import read_people
+from handbone.data.patients import read_patients
 from handbone.data.plausible import REFERENCE_AREAS, doubts, hand_unit
 from handbone.recipe.schema import Data
 
 HAND = toy_hand()
-RINGS = {INDEX[name]: [points] for name, points in HAND.items()}
+POLYGONS = {INDEX[name]: [points] for name, points in HAND.items()}
 
 
 def checked(root):
@@ -79,8 +79,8 @@ def test_all_traps_are_found_at_once_and_nothing_changes(contest):
     found = {(f.rule, Path(f.file).name) for f in findings}
     assert found >= {
         ("no-annotation", "image_1661130828111_L.png"),
-        ("no-picture", "image_1661130828120.json"),
-        ("unreadable-picture", "image_1661130828121.png"),
+        ("no-image", "image_1661130828120.json"),
+        ("unreadable-image", "image_1661130828121.png"),
         ("unreadable-annotation", "image_1661130828130.json"),
         ("inverted", "image_1661130828131.png"),
         ("bits", "deep_6_x.png"),
@@ -88,27 +88,27 @@ def test_all_traps_are_found_at_once_and_nothing_changes(contest):
         ("missing-bones", "image_1661130828140.json"),
         ("swapped-labels", "image_1661130828140.json"),
         ("same-side-twice", "ID005"),
-        ("person-in-both-parts", "ID040"),
+        ("patient-in-both-splits", "ID040"),
         ("repeated-name", "both_1.png"),
-        ("people-cells", "meta_data.xlsx"),
-        ("people-missing", "meta_data.xlsx"),
+        ("patients-cells", "meta_data.xlsx"),
+        ("patients-missing", "meta_data.xlsx"),
     }
     assert all(f.remedy and f.message for f in findings)
     severities = [f.severity for f in findings]
     assert severities == sorted(severities, key=("error", "warning", "note").index)
 
 
-def test_the_same_picture_twice_is_found(tmp_path):
+def test_the_same_image_twice_is_found(tmp_path):
     write_hand(tmp_path, "train", "ID001", "one")
     write_hand(tmp_path, "train", "ID002", "two")
-    [found] = [f for f in checked(tmp_path) if f.rule == "same-picture"]
+    [found] = [f for f in checked(tmp_path) if f.rule == "same-image"]
     assert found.file.endswith("two.png") and "one.png" in found.message
 
 
 def test_a_shift_in_pose_between_the_parts_is_found(tmp_path):
-    for person in range(3):
-        write_hand(tmp_path, "train", f"ID00{person}", f"a{person}", bend=person)
-        write_hand(tmp_path, "test", f"ID01{person}", f"b{person}", bend=40 + person)
+    for patient_id in range(3):
+        write_hand(tmp_path, "train", f"ID00{patient_id}", f"a{patient_id}", bend=patient_id)
+        write_hand(tmp_path, "test", f"ID01{patient_id}", f"b{patient_id}", bend=40 + patient_id)
     [found] = [f for f in checked(tmp_path) if f.rule == "pose-shift"]
     assert "0% of the training hands, but 100% of the test hands" in found.message
 
@@ -127,16 +127,16 @@ def test_a_shift_in_pose_between_the_parts_is_found(tmp_path):
     ],
 )
 def test_swapped_labels_are_named(pair):
-    rings = {INDEX[name]: [points] for name, points in swap(HAND, pair).items()}
-    [found] = [d for d in doubts(rings) if d.rule == "swapped-labels"]
+    polygons = {INDEX[name]: [points] for name, points in swap(HAND, pair).items()}
+    [found] = [d for d in doubts(polygons) if d.rule == "swapped-labels"]
     assert found.bones == tuple(sorted(INDEX[name] for name in pair))
     assert all(name in found.message for name in pair)
 
 
 def test_whole_fingers_in_each_others_place_are_one_finding():
     pairs = [(f"finger-{i}", f"finger-{i + 8}") for i in range(4, 8)]
-    rings = {INDEX[name]: [points] for name, points in swap(HAND, *pairs).items()}
-    [found] = [d for d in doubts(rings) if d.rule == "swapped-labels"]
+    polygons = {INDEX[name]: [points] for name, points in swap(HAND, *pairs).items()}
+    [found] = [d for d in doubts(polygons) if d.rule == "swapped-labels"]
     assert len(found.bones) == 8
 
 
@@ -149,31 +149,31 @@ def test_right_labels_raise_no_doubt(bend, mirrored):
 
 
 def test_two_bones_under_one_label_are_found_and_the_missing_one_is_named():
-    rings = dict(RINGS)
-    rings[INDEX["finger-4"]] = rings[INDEX["finger-4"]] + rings.pop(INDEX["finger-12"])
-    found = [d for d in doubts(rings) if d.rule == "far-apart"]
+    polygons = dict(POLYGONS)
+    polygons[INDEX["finger-4"]] = polygons[INDEX["finger-4"]] + polygons.pop(INDEX["finger-12"])
+    found = [d for d in doubts(polygons) if d.rule == "far-apart"]
     assert len(found) == 1 and "one may be finger-12, which is missing" in found[0].message
 
 
 def test_an_outline_of_quite_another_size_is_found():
-    big = RINGS[INDEX["Lunate"]][0]
-    rings = RINGS | {INDEX["Lunate"]: [(big - big.mean(0)) * 0.4 + big.mean(0)]}
-    assert [d.bones for d in doubts(rings) if d.rule == "odd-area"] == [(INDEX["Lunate"],)]
+    big = POLYGONS[INDEX["Lunate"]][0]
+    polygons = POLYGONS | {INDEX["Lunate"]: [(big - big.mean(0)) * 0.4 + big.mean(0)]}
+    assert [d.bones for d in doubts(polygons) if d.rule == "odd-area"] == [(INDEX["Lunate"],)]
 
 
 def test_the_workbook_is_read_under_korean_headers(tmp_path):
     rows = [1, 31, "_x0008_남", 175, 70.5, None], ["ID002", 28, "여_x0008_", "162", None, "O"]
-    table, findings = read_people(write_workbook(tmp_path / "meta_data.xlsx", *rows))
-    assert list(table.columns) == ["person", "age", "sex", "height_cm", "weight_kg", "nails"]
-    assert table["person"].tolist() == ["ID001", "ID002"] and table["sex"].tolist() == ["M", "F"]
+    table, findings = read_patients(write_workbook(tmp_path / "meta_data.xlsx", *rows))
+    assert list(table.columns) == ["patient_id", "age", "sex", "height_cm", "weight_kg", "nails"]
+    assert table["patient_id"].tolist() == ["ID001", "ID002"] and table["sex"].tolist() == ["M", "F"]
     assert table["height_cm"].tolist() == [175, 162] and table["nails"][1] == "O"
-    assert {f.rule for f in findings} == {"people-cells", "people-gaps"}
+    assert {f.rule for f in findings} == {"patients-cells", "patients-gaps"}
 
 
 def test_a_workbook_that_is_none_is_refused_by_name(tmp_path):
     (tmp_path / "meta_data.xlsx").write_text("no")
     with pytest.raises(HandboneError, match=r"meta_data\.xlsx: not a workbook"):
-        read_people(tmp_path / "meta_data.xlsx")
+        read_patients(tmp_path / "meta_data.xlsx")
 
 
 def test_a_hand_s_unit_is_its_third_metacarpal():
@@ -187,11 +187,11 @@ def test_a_hand_s_unit_is_its_third_metacarpal():
 
 @pytest.mark.parametrize(("gap", "found"), [(0.27, False), (0.33, True)])
 def test_parts_of_a_bone_may_lie_three_tenths_of_a_metacarpal_apart(gap, found):
-    rings = {INDEX[name]: [points] for name, points in toy_hand().items()}
-    unit = hand_unit(ring_areas(rings))
+    polygons = {INDEX[name]: [points] for name, points in toy_hand().items()}
+    unit = hand_unit(polygon_areas(polygons))
     bone = INDEX["finger-4"]
-    part = rings[bone][0]
+    part = polygons[bone][0]
     away = part - [0, np.ptp(part[:, 1]) + gap * unit]
-    rings[bone] = [part, away]
-    unit = hand_unit(ring_areas(rings))
-    assert ("far-apart" in {doubt.rule for doubt in doubts(rings)}) is found
+    polygons[bone] = [part, away]
+    unit = hand_unit(polygon_areas(polygons))
+    assert ("far-apart" in {doubt.rule for doubt in doubts(polygons)}) is found

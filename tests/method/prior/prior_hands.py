@@ -1,4 +1,4 @@
-"""Toy hands in the canonical frame: an ellipse for every bone, where the standard pose has it."""
+"""Toy hands in the canonical frame: an ellipse for every bone, where the canonical pose has it."""
 
 import numpy as np
 import torch

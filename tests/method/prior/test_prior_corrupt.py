@@ -37,7 +37,7 @@ def test_the_same_generator_gives_the_same_masks_and_the_clean_ones_stay(hands):
     assert 0 <= first.min() <= first.max() <= 1
 
 
-def test_some_hands_keep_their_outlines(hands, monkeypatch):
+def test_some_hands_keep_their_contours(hands, monkeypatch):
     monkeypatch.setattr(corruptions, "_UNHURT", 1.0)
     same = ((corrupt(hands, generator()) > 0.5) == (hands > 0.5)).float().mean()
     assert same > 0.9995

@@ -11,9 +11,9 @@ from prior_hands import toy_hand
 from handbone import anatomy
 from handbone.core.bone_probabilities import BoneProbabilities
 from handbone.core.errors import HandboneError
-from handbone.method.calibration.gate import Gate, Trial
+from handbone.method.calibration.gate import CalibrationSample, Gate
 from handbone.method.calibration.presence import Presence, features
-from handbone.method.evidence import Evidence
+from handbone.method.evidence import MergeEvidence
 from handbone.method.prior.stage import PriorSettings, PriorStage
 from handbone.method.quality_control import flags
 from handbone.method.settings import CoarseSettings
@@ -31,7 +31,7 @@ TRIQUETRUM, PISIFORM, LUNATE = (anatomy.INDEX[name] for name in ("Triquetrum", "
 
 
 class Reader:
-    """Stands in for a coarse network: says the same masks of every picture."""
+    """Stands in for a coarse network: says the same masks of every image."""
 
     def __init__(self, masks):
         self.masks = masks
@@ -58,7 +58,7 @@ def prior_weights(tmp_path_factory):
 
 
 def predict(masks, prior=None, **first):
-    method = TwoStage(Stage(Reader(masks), masks.shape[-1]), first=CoarseSettings(**first), prior=prior)
+    method = TwoStage(Stage(Reader(masks), masks.shape[-1]), coarse_settings=CoarseSettings(**first), prior=prior)
     return method.predict(np.zeros(masks.shape[1:], np.float32))
 
 
@@ -168,25 +168,25 @@ def test_a_mask_that_disagrees_is_likely_wrong(hand):
         predict(wrong, presence=presence)
 
 
-def trials(count, *, judged):
+def samples(count, *, judged):
     """Refined carpals of which the prior alone tells the harmful ones."""
     rng = np.random.default_rng(3)
     found = []
-    for picture in range(count):
+    for image in range(count):
         for bone in anatomy.CARPALS:
             bad = rng.random() < 0.3
             prior = {"prior_before": 0.9, "prior_after": 0.7 if bad else 0.95} if judged else {}
-            evidence = Evidence(0.9, 1.0, 0.02, 0.9, 0.9, **prior)
-            found.append(Trial(picture, bone, evidence, -0.05 if bad else 0.02))
+            evidence = MergeEvidence(0.9, 1.0, 0.02, 0.9, 0.9, **prior)
+            found.append(CalibrationSample(image, bone, evidence, -0.05 if bad else 0.02))
     return found
 
 
 def test_the_gate_learns_from_its_agreement_and_older_cards_still_work():
-    blind, judged = (Gate.fit(trials(40, judged=judged), 40) for judged in (False, True))
+    blind, judged = (Gate.fit(samples(40, judged=judged), 40) for judged in (False, True))
     assert not blind.needs_prior and judged.needs_prior
-    assert judged.gain > blind.gain + 0.005 and judged.harmed == 0
+    assert judged.gain > blind.gain + 0.005 and judged.degraded == 0
     old = json.loads(blind.model_dump_json())
     del old["features"]
     assert Gate.model_validate(old) == blind
     with pytest.raises(ValueError, match="6 features"):
-        Gate(features=judged.features, coefficients=blind.coefficients, limit=0.5, pictures=4)
+        Gate(features=judged.features, coefficients=blind.coefficients, threshold=0.5, images=4)

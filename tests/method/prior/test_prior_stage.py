@@ -18,7 +18,7 @@ ZOOM = 2
 
 @pytest.fixture(scope="module")
 def hand():
-    """Float32 (29, 512, 512), the toy hand in a picture twice as fine as the canonical grid."""
+    """Float32 (29, 512, 512), the toy hand in an image twice as fine as the canonical grid."""
     return np.stack([cv2.resize(plane, None, fx=ZOOM, fy=ZOOM) > 0.5 for plane in toy_hand().numpy()])
 
 
@@ -87,15 +87,15 @@ def test_only_clear_exchanges_change_names():
     table = 0.9 * np.eye(anatomy.COUNT)
     assert wrong_names(table, seen) == []
     # Three names in a ring.
-    ring = table.copy()
-    ring[[3, 7, 11], [3, 7, 11]] = 0.0
-    ring[[3, 7, 11], [7, 11, 3]] = 0.8
-    groups = wrong_names(ring, seen)
+    polygon = table.copy()
+    polygon[[3, 7, 11], [3, 7, 11]] = 0.0
+    polygon[[3, 7, 11], [7, 11, 3]] = 0.8
+    groups = wrong_names(polygon, seen)
     assert [set(group.items()) for group in groups] == [{(3, 7), (7, 11), (11, 3)}]
     order = renamed_order(groups)
     assert (order[7], order[11], order[3], order[0]) == (3, 7, 11, 0)
     # One of the three fits its own name, too.
-    half = ring.copy()
+    half = polygon.copy()
     half[7, 7] = 0.6
     assert wrong_names(half, seen) == []
 
@@ -174,7 +174,7 @@ def test_carpals_that_a_child_lacks_are_not_invented(hand):
     assert judged(child, content)[1].expected == ()
 
 
-def test_bones_that_the_pictures_edge_cuts_stay(hand):
+def test_bones_that_the_images_edge_cuts_stay(hand):
     top = 120
     cut = hand[:, top:, :]
     after, report = judged(cut, lambda _: whole(None))

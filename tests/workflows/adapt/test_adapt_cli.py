@@ -27,8 +27,8 @@ QUICK = functools.partial(run.AdaptSettings, hands=2, round_steps=2)
 def call(base, radiographs, hand, monkeypatch):
     """Run `handbone adapt` on the radiographs in three steps; gives its result."""
     monkeypatch.setattr(settings, "AdaptSettings", QUICK)
-    rings = {n * COUNT + bone: rings for n in range(3) for bone, rings in hand.masks.rings().items()}
-    masks = PseudoMasks(hand.masks.size_hw, Frame.letterbox(hand.masks.size_hw, (64, 64)), rings, {3: "absent"})
+    polygons = {n * COUNT + bone: polygons for n in range(3) for bone, polygons in hand.masks.polygons().items()}
+    masks = PseudoMasks(hand.masks.size_hw, Frame.letterbox(hand.masks.size_hw, (64, 64)), polygons, {3: "absent"})
     monkeypatch.setattr("handbone.workflows.adapt.radiographs.outline", lambda *_: masks)
 
     def called(out, *more):
@@ -81,13 +81,13 @@ def _check_set(out, base):
     assert found.name == "mine" and found.licence == "Apache-2.0"
     assert "from small (coarse network's sha256" in found.card.data and "to 2 unlabelled" in found.card.data
     assert "Before that: Synthetic hands." in found.card.data and "Reads 64 pixels." in found.card.limits
-    assert set(found.figures["synthetic hands, Dice"]) == {"before", "after"}
+    assert set(found.metrics["synthetic hands, Dice"]) == {"before", "after"}
     assert read_card(out / "coarse.safetensors").training["radiographs"] == 2
     old, new = (load_file(folder / "coarse.safetensors") for folder in (base, out))
     assert not all(torch.equal(old[name], new[name]) for name in old)
     assert (out / "refiner.safetensors").read_bytes() == (base / "refiner.safetensors").read_bytes()
     method = TwoStage.from_path(out)
-    assert method.refine_stage is not None and method.first == TwoStage.from_path(base).first
+    assert method.refine_stage is not None and method.coarse_settings == TwoStage.from_path(base).coarse_settings
 
 
 def _check_nothing_of_patients(out, radiographs):

@@ -42,7 +42,7 @@ def test_bones_that_no_hand_shows_do_not_count():
 
 def test_a_radiograph_is_outlined_once_and_read_back(hand, tmp_path, monkeypatch):
     path = tmp_path / "a.png"
-    monkeypatch.setattr(judging, "read_picture", lambda _: SimpleNamespace(image=np.zeros(hand.masks.size_hw)))
+    monkeypatch.setattr(judging, "read_image", lambda _: SimpleNamespace(image=np.zeros(hand.masks.size_hw)))
     flags = [Flag("apart", ("Lunate", "Radius"), "lie apart")]
     monkeypatch.setattr(judging, "flags", lambda *_: flags)
     final = SimpleNamespace(threshold=lambda _: hand.masks)
@@ -61,11 +61,11 @@ def test_synthetic_hands_are_scored_once(hand, tmp_path):
         threshold=0.5, coarse_stage=SimpleNamespace(size=64), predict=lambda _: SimpleNamespace(final=final)
     )
     stream = SimpleNamespace(
-        hand=SimpleNamespace(rings=hand.masks.rings(), size_hw=hand.masks.size_hw, load=lambda: hand.image)
+        hand=SimpleNamespace(polygons=hand.masks.polygons(), size_hw=hand.masks.size_hw, load=lambda: hand.image)
     )
     settings = AdaptSettings(hands=2)
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(judging, "PhantomStream", lambda *_: SimpleNamespace(draw=lambda *_: stream.hand))
+        patch.setattr(judging, "SyntheticStream", lambda *_: SimpleNamespace(draw=lambda *_: stream.hand))
         scores = judging.score_synthetic(method, settings, tmp_path, "Synthetic hands")
     assert scores.shape == (2, 29) and (scores == 1).all()
     file = tmp_path / "001.json"
@@ -93,21 +93,21 @@ def test_changes_count_pixels_areas_and_flags(hand):
 
 
 def test_progress_is_gone_on_with_only_where_everything_is_the_same(tmp_path):
-    coarse, picture = tmp_path / "coarse.safetensors", tmp_path / "a.png"
+    coarse, image = tmp_path / "coarse.safetensors", tmp_path / "a.png"
     coarse.write_text("weights")
-    picture.write_text("picture")
+    image.write_text("image")
 
     def mark(steps=3, **settings):
-        return run._fingerprint((coarse, None), [picture], steps, AdaptSettings(**settings))
+        return run._fingerprint((coarse, None), [image], steps, AdaptSettings(**settings))
 
     first = mark()
     progress = run._claim(tmp_path / "report", first)
     (progress / "checkpoint.pt").write_text("state")
     assert (run._claim(tmp_path / "report", mark()) / "checkpoint.pt").exists()
     others = [mark(steps=4), mark(seed=1)]
-    picture.write_text("another picture")
+    image.write_text("another image")
     others.append(mark())
-    picture.write_text("picture")
+    image.write_text("image")
     coarse.write_text("other weights")
     others.append(mark())
     assert len({first, *others}) == 5

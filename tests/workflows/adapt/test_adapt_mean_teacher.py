@@ -24,8 +24,8 @@ def outlined(hand, tmp_path):
     """What an outliner gives: two radiographs with true masks, which notes what it is asked for."""
     path = tmp_path / "own.png"
     cv2.imwrite(str(path), hand.image)
-    rings = {n * 29 + bone: rings for n in range(3) for bone, rings in hand.masks.rings().items()}
-    masks = PseudoMasks(hand.masks.size_hw, Frame.letterbox(hand.masks.size_hw, (64, 64)), rings, {})
+    polygons = {n * 29 + bone: polygons for n in range(3) for bone, polygons in hand.masks.polygons().items()}
+    masks = PseudoMasks(hand.masks.size_hw, Frame.letterbox(hand.masks.size_hw, (64, 64)), polygons, {})
 
     def of(turn, numbers):
         of.asked.append((turn, tuple(numbers)))
@@ -88,7 +88,7 @@ def test_each_step_sees_a_synthetic_hand_and_an_own_radiograph(network, outlined
     seen = []
     make = mean_teacher.make_example
     monkeypatch.setattr(
-        mean_teacher, "make_example", lambda picture, *a, **k: seen.append(picture.name) or make(picture, *a, **k)
+        mean_teacher, "make_example", lambda image, *a, **k: seen.append(image.name) or make(image, *a, **k)
     )
     training, own = trainer(network), outlined(0, [0])[0]
     training.learn(own)

@@ -8,7 +8,7 @@ from handbone.anatomy import COUNT, INDEX
 from handbone.core.bone_probabilities import BoneProbabilities
 from handbone.core.frame import Frame
 from handbone.data.augment import Augmenter
-from handbone.data.grid_dataset import LabelledPicture
+from handbone.data.grid_dataset import LabelledImage
 from handbone.method.settings import CoarseSettings
 from handbone.method.two_stage import Stage
 from handbone.networks.losses.build import build_loss
@@ -34,9 +34,9 @@ def seen_as(hand, monkeypatch):
 
 
 def example_of(hand, masks):
-    picture = LabelledPicture("a.png", lambda: hand.image, masks.size_hw, masks.rings)
+    image = LabelledImage("a.png", lambda: hand.image, masks.size_hw, masks.polygons)
     frame, rng = Frame.letterbox(masks.size_hw, (512, 512)), np.random.default_rng(0)
-    return make_example(picture, frame, Augmenter(AS_IT_IS), rng, dropped=masks.dropped)
+    return make_example(image, frame, Augmenter(AS_IT_IS), rng, dropped=masks.dropped)
 
 
 def test_where_all_views_agree_everything_counts(hand, seen_as):
@@ -58,7 +58,7 @@ def test_pixels_on_which_views_disagree_have_no_weight(hand, seen_as, dissenting
     masks = seen_as([without] * dissenting + [hand.masks] * (8 - dissenting))
     assert CAPITATE not in masks.dropped
     found = example_of(hand, masks).weight
-    # Outlines of the disputed part run through its outermost pixels.
+    # Contours of the disputed part run through its outermost pixels.
     middle = disputed & np.roll(disputed, 2, 0) & np.roll(disputed, -2, 0)
     assert middle.any() and (found[CAPITATE][middle] == weight).all()
     assert (found[CAPITATE][rows[0] : rows[len(rows) // 2]] == 255).all()
@@ -100,14 +100,14 @@ def test_they_survive_their_file(hand, seen_as):
     masks = seen_as([hand.masks.replace({CAPITATE: nothing})] * 8)
     again = PseudoMasks.from_json(masks.to_json())
     assert again.size_hw == masks.size_hw and again.frame == masks.frame and again.dropped == masks.dropped
-    assert again.rings.keys() == masks.rings.keys()
-    for key, rings in masks.rings.items():
-        assert all(map(np.array_equal, again.rings[key], rings))
+    assert again.polygons.keys() == masks.polygons.keys()
+    for key, polygons in masks.polygons.items():
+        assert all(map(np.array_equal, again.polygons[key], polygons))
 
 
 def test_views_see_the_hand_in_different_ways_and_give_it_back_in_place(hand):
     class Reader:
-        """Sees one bone: the bright half of the picture."""
+        """Sees one bone: the bright half of the image."""
 
         def __init__(self):
             self.seen = []
@@ -119,9 +119,9 @@ def test_views_see_the_hand_in_different_ways_and_give_it_back_in_place(hand):
     image = np.zeros((80, 80), np.float32)
     image[20:60, 20:40] = 1
     reader = Reader()
-    readings = views.read_views(Stage(reader, 64), image, Frame.letterbox((80, 80), (64, 64)))
+    passes = views.read_views(Stage(reader, 64), image, Frame.letterbox((80, 80), (64, 64)))
     assert len({each.tobytes() for each in reader.seen}) >= 6  # brightness alone changes nothing of black and white
-    masks = [reading.threshold(0.5) for reading in readings]
+    masks = [each.threshold(0.5) for each in passes]
     assert views.agreement(masks, masks[0]).min() > 0.95
 
 

@@ -1,4 +1,4 @@
-"""The contest's `meta_data.xlsx`: age, sex, height, weight and nails of the people, under Korean headers."""
+"""The contest's `meta_data.xlsx`: age, sex, height, weight and nails of the patients, under Korean headers."""
 
 import re
 from pathlib import Path
@@ -13,7 +13,7 @@ NAME = "meta_data.xlsx"
 
 #: Column to words of which one stands in its header; in the order in which they are looked for.
 _HEADERS = {
-    "person": ("id", "아이디", "번호"),
+    "patient_id": ("id", "아이디", "번호"),
     "age": ("나이", "연령", "age"),
     "sex": ("성별", "sex", "gender"),
     "height_cm": ("신장", "키", "height"),
@@ -26,13 +26,13 @@ _SEXES |= {"female": "F"}
 _ESCAPED = re.compile(r"_x[0-9A-Fa-f]{4}_|[\x00-\x08\x0b-\x1f]")
 
 
-def find_people(root: Path) -> Path | None:
+def find_patients(root: Path) -> Path | None:
     """The file in a dataset's folder; None without one."""
     return next((p for p in (root / NAME, root / "train" / NAME, root / "test" / NAME) if p.is_file()), None)
 
 
-def read_people(path: Path) -> tuple[pd.DataFrame, list[Finding]]:
-    """One row a person: person ("ID001") and, where the file has them, age, sex ("M", "F"), height_cm, weight_kg,
+def read_patients(path: Path) -> tuple[pd.DataFrame, list[Finding]]:
+    """One row a patient: patient ("ID001") and, where the file has them, age, sex ("M", "F"), height_cm, weight_kg,
     nails.
 
     Returns
@@ -54,12 +54,12 @@ def read_people(path: Path) -> tuple[pd.DataFrame, list[Finding]]:
         raise HandboneError(f"not a workbook: {error}", where=path, remedy=remedy) from None
     header = [str(_clean(cell) or "").lower() for cell in rows[0]] if rows else []
     columns = _columns(header)
-    if "person" not in columns:
+    if "patient_id" not in columns:
         what = f"no column of ids among the headers {', '.join(filter(None, header)) or '(none)'}"
         raise HandboneError(what, where=path, remedy="name one column ID")
     cells = [row for row in rows[1:] if any(cell is not None for cell in row)]
     table = pd.DataFrame({name: [_clean(row[index]) for row in cells] for name, index in columns.items()})
-    table["person"] = table["person"].map(_person)
+    table["patient_id"] = table["patient_id"].map(_patient)
     if "sex" in table:
         table["sex"] = table["sex"].map(lambda v: _SEXES.get(str(v).lower()))
     for name in ("age", "height_cm", "weight_kg"):
@@ -82,7 +82,7 @@ def _clean(cell: Any) -> Any:
     return (_ESCAPED.sub("", cell).strip() or None) if isinstance(cell, str) else cell
 
 
-def _person(cell: Any) -> str:
+def _patient(cell: Any) -> str:
     """ "ID001" from 1, 1.0, "1" and "ID001"."""
     text = str(cell).strip()
     if re.fullmatch(r"\d+(\.0)?", text):
@@ -95,14 +95,14 @@ def _findings(path: Path, cells: list[tuple], table: pd.DataFrame) -> list[Findi
     escaped = sum(isinstance(cell, str) and bool(_ESCAPED.search(cell)) for row in cells for cell in row)
     if escaped:
         message = f"{escaped} cells hold control characters such as _x0008_"
-        findings.append(Finding("note", "people-cells", path.name, message, "nothing needs doing: they are left out"))
-    for name in set(table) - {"person", "nails"}:
-        empty = table.loc[table[name].isna(), "person"].tolist()
+        findings.append(Finding("note", "patients-cells", path.name, message, "nothing needs doing: they are left out"))
+    for name in set(table) - {"patient_id", "nails"}:
+        empty = table.loc[table[name].isna(), "patient_id"].tolist()
         if empty:
             message = f"no {name} that can be read for {', '.join(empty[:5])}{' and others' if len(empty) > 5 else ''}"
-            findings.append(Finding("note", "people-gaps", path.name, message, "fill the cells if you know better"))
-    twice = table.loc[table["person"].duplicated(), "person"].tolist()
+            findings.append(Finding("note", "patients-gaps", path.name, message, "fill the cells if you know better"))
+    twice = table.loc[table["patient_id"].duplicated(), "patient_id"].tolist()
     if twice:
         message = f"more than one row for {', '.join(twice)}"
-        findings.append(Finding("warning", "people-repeated", path.name, message, "leave one row a person"))
+        findings.append(Finding("warning", "patients-repeated", path.name, message, "leave one row a patient"))
     return findings

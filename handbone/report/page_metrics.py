@@ -1,4 +1,4 @@
-"""The report's figures and the words for them, from the metrics table."""
+"""The report's metrics and the words for them, from the metrics table."""
 
 from collections.abc import Collection
 from dataclasses import dataclass
@@ -9,7 +9,7 @@ import pandas as pd
 from handbone.anatomy import CARPALS, INDEX, NAMES
 from handbone.evaluation.bootstrap import Interval
 from handbone.evaluation.headlines import Headline, headlines
-from handbone.evaluation.tables import figures_of
+from handbone.evaluation.tables import metrics_of
 from handbone.report import numbers
 from handbone.report.cases import colour_of
 from handbone.report.charts import group_means
@@ -36,14 +36,14 @@ class TableRow:
         return self.last - self.first
 
 
-class Figures:
+class PageMetrics:
     """What the page says of the metrics.
 
     Parameters
     ----------
     rows: one row per image_name, bone and stage, with `dice` and, where computed, `nsd_*px`, `hd95_px`, `boundary_iou`,
-        further metrics, `pose`, `person` and `both_empty`; stages come in the order of the method.
-    lower_is_better: further metrics of which this is true.
+        extra metrics, `pose`, `patient_id` and `both_empty`; stages come in the order of the method.
+    lower_is_better: extra metrics of which this is true.
     """
 
     def __init__(self, rows: pd.DataFrame, lower_is_better: Collection[str] = ()):
@@ -55,7 +55,7 @@ class Figures:
         self.stages = list(dict.fromkeys(rows["stage"]))
         self.first, self.last = self.stages[0], self.stages[-1]
         self.nsd_column = next((c for c in reversed(list(rows)) if c.startswith("nsd_")), None)
-        self.pictures = int(rows["image_name"].nunique())
+        self.images = int(rows["image_name"].nunique())
         self.groups = group_means(rows)
 
     @property
@@ -99,7 +99,7 @@ class Figures:
         return float(np.clip(np.floor(low * 10 - 0.5) / 10, 0, 0.9))
 
     def poses(self) -> list[tuple[str, int, dict[str, float], dict[str, float]]]:
-        """(pose, pictures, first and last Dice of all bones, of carpals); empty unless there are two poses or more."""
+        """(pose, images, first and last Dice of all bones, of carpals); empty unless there are two poses or more."""
         if "pose" not in self.rows or self.rows["pose"].nunique() < 2:
             return []
         found = []
@@ -111,21 +111,21 @@ class Figures:
         return sorted(found, reverse=True)
 
     def headlines(self) -> list[Headline]:
-        """All bones and carpals by pose with intervals over people; empty where the metrics don't tell people apart."""
-        return headlines(self.rows) if {"pose", "person"} <= set(self.rows) else []
+        """All bones and carpals by pose with intervals over patients; empty where the metrics name no patients."""
+        return headlines(self.rows) if {"pose", "patient_id"} <= set(self.rows) else []
 
     @property
     def names(self) -> list[str]:
-        """The columns that hold figures."""
-        return figures_of(self.rows)
+        """The columns that hold metrics."""
+        return metrics_of(self.rows)
 
-    def verdict(self, figure: str, change: Interval) -> str:
-        """ "up" where a figure's change is surely a gain, "down" where it is a loss, else empty."""
-        lower = figure in self._lower or numbers.lower_is_better(figure)
-        return numbers.verdict(change, lower_is_better=lower)
+    def direction(self, metric: str, change: Interval) -> str:
+        """ "up" where a metric's change is surely a gain, "down" where it is a loss, else empty."""
+        lower = metric in self._lower or numbers.lower_is_better(metric)
+        return numbers.direction(change, lower_is_better=lower)
 
     def case(self, image_name: str) -> dict | None:
-        """Dice of one picture: `all` and `carpals` by stage, its pose, its weakest bones, and every bone's by stage."""
+        """Dice of one image: `all` and `carpals` by stage, its pose, its weakest bones, and every bone's by stage."""
         part = self.rows[self.rows["image_name"] == image_name]
         if part.empty:
             return None
@@ -141,22 +141,22 @@ class Figures:
         }
 
     def order(self, names: list[str]) -> list[str]:
-        """The worst picture first; those without figures last."""
+        """The worst image first; those without metrics last."""
         mean = self.rows[self.rows["stage"] == self.last].groupby("image_name")["dice"].mean()
         return sorted(names, key=lambda name: (float(mean.get(name, np.inf)), name))
 
     def words(self) -> list[str]:
         """The result in sentences, most important first."""
-        pictures = f"{self.pictures} picture{'' if self.pictures == 1 else 's'}"
+        images = f"{self.images} image{'' if self.images == 1 else 's'}"
         everything, carpals = self.groups.loc["all"], self.groups.loc["carpals"]
         if not self.two_stages:
             sentences = [
-                f"On {pictures} the {self.last} masks reach a mean Dice of {everything[self.last]:.3f} over all bones"
+                f"On {images} the {self.last} masks reach a mean Dice of {everything[self.last]:.3f} over all bones"
                 f" and {carpals[self.last]:.3f} over the carpals."
             ]
         else:
             sentences = [
-                f"On {pictures} the mean Dice over all bones goes from {everything[self.first]:.3f} ({self.first})"
+                f"On {images} the mean Dice over all bones goes from {everything[self.first]:.3f} ({self.first})"
                 f" to {everything[self.last]:.3f} ({self.last}), and over the eight carpals"
                 f" from {carpals[self.first]:.3f} to {carpals[self.last]:.3f}."
             ]
@@ -169,14 +169,14 @@ class Figures:
     def _what_changed(self) -> list[str]:
         by_bone = self._by_bone("dice")
         change = by_bone[self.last] - by_bone[self.first]
-        helped, harmed = int((change > 0.0005).sum()), int((change < -0.0005).sum())
-        if not helped and not harmed:
+        helped, degraded = int((change > 0.0005).sum()), int((change < -0.0005).sum())
+        if not helped and not degraded:
             return ["No bone changes by as much as 0.001."]
         parts = []
         if helped:
             parts.append(_told(helped, "gain", change.idxmax(), change.max()))
-        if harmed:
-            parts.append(_told(harmed, "lose", change.idxmin(), change.min()))
+        if degraded:
+            parts.append(_told(degraded, "lose", change.idxmin(), change.min()))
         return ["; ".join(parts) + "."]
 
     def _what_pose_does(self) -> list[str]:
@@ -184,7 +184,7 @@ class Figures:
         if not poses:
             return []
         told = [f"{pose} {all_bones[self.last]:.3f} ({n})" for pose, n, all_bones, _ in poses]
-        return [f"By pose (pictures): {', '.join(told)}."]
+        return [f"By pose (images): {', '.join(told)}."]
 
 
 def _told(count: int, verb: str, bone: str, change: float) -> str:

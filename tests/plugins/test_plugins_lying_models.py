@@ -2,7 +2,7 @@
 
 import pytest
 import torch
-from plugins_liars import complaints
+from plugins_lying import complaints
 from torch import nn
 
 from handbone.plugin_kit.contracts import ModelContract
@@ -10,7 +10,7 @@ from handbone.plugins.specs import ModelSpec
 
 
 class Honest(nn.Module):
-    """A network with nothing to hide; liars change one thing."""
+    """A network with nothing to hide; lying plugins change one thing."""
 
     def __init__(self, in_channels, classes):
         super().__init__()
@@ -109,11 +109,11 @@ def test_an_honest_network_passes():
         (HalfSize, "logits must have the shape (1, 29, 64, 64), but came as (1, 29, 32, 32)"),
         (Sigmoid, "must give logits, but its output never leaves [0, 1], as after a sigmoid"),
         (Double, "logits must be float32, but came as torch.float64"),
-        (NotANumber, "logits of a black picture must be finite, but"),
+        (NotANumber, "logits of a black image must be finite, but"),
         (Idle, "gradients must reach every trainable parameter (requires_grad_(False) for those that shall stay), "
             "but none reaches spare.weight, spare.bias"),
         (Deaf, "but that of first.0.weight is always zero"),
-        (Moody, "in evaluation the same picture must give the same logits, but they differ the second time"),
+        (Moody, "in evaluation the same image must give the same logits, but they differ the second time"),
         (Sociable, "must not depend on its neighbours in the batch, but they differ by"),
         (Forgetful, "must give the same logits, but they differ: is a tensor no parameter or buffer?"),
         (Scribbler, "the network must leave its input as it is, but it changed it"),

@@ -2,7 +2,7 @@
 
 import numpy as np
 import pytest
-from plugins_liars import complaints
+from plugins_lying import complaints
 
 from handbone.core.bone_masks import BoneMasks
 from handbone.core.bone_probabilities import BoneProbabilities
@@ -70,8 +70,8 @@ def test_an_ensembler_may_say_that_its_first_member_leads():
     assert complaints(EnsemblerContract, spec, symmetric=False) == {}
 
 
-def areas_apart(truth: BoneMasks, predicted: BoneMasks):
-    return np.abs(truth.areas() - predicted.areas()).astype(np.float64)
+def areas_apart(ground_truth: BoneMasks, predicted: BoneMasks):
+    return np.abs(ground_truth.areas() - predicted.areas()).astype(np.float64)
 
 
 @pytest.mark.parametrize(
@@ -83,18 +83,18 @@ def areas_apart(truth: BoneMasks, predicted: BoneMasks):
         (areas_apart, "at least as good as other masks (higher_is_better = True), but"),
         (lambda t, p: areas_apart(t, p) + 1 / int(p.areas().min()), "ZeroDivisionError"),
         (lambda t, p: areas_apart(t, p) + np.random.default_rng().random(29),
-         "must give the same figures, but they differ"),
+         "must give the same metrics, but they differ"),
     ],
 )  # fmt: skip
 def test_lying_metrics_are_found_out(metric, words):
-    spec = MetricSpec(name="mine", summary="A figure", build=lambda settings: metric)
+    spec = MetricSpec(name="mine", summary="A metric", build=lambda settings: metric)
     with np.errstate(all="ignore"):
         found = complaints(MetricContract, spec)
     assert any(words in reason for reason in found.values()), found
 
 
 def test_an_honest_metric_passes_and_a_command_without_typers_types_does_not():
-    spec = MetricSpec(name="mine", summary="A figure", build=lambda settings: areas_apart, higher_is_better=False)
+    spec = MetricSpec(name="mine", summary="A metric", build=lambda settings: areas_apart, higher_is_better=False)
     assert complaints(MetricContract, spec) == {}
 
     def untyped(value: int | str):

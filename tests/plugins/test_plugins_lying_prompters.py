@@ -2,7 +2,7 @@
 
 import pytest
 import torch
-from plugins_liars import complaints
+from plugins_lying import complaints
 from torch import nn
 
 from handbone.plugin_kit.contracts import PrompterContract
@@ -10,7 +10,7 @@ from handbone.plugins.specs import PrompterSpec
 
 
 class SmallPrompter:
-    """A prompter with nothing to hide, of two layers; liars change one thing."""
+    """A prompter with nothing to hide, of two layers; lying plugins change one thing."""
 
     size, mask_size, encoder_id, points = 32, 16, "small", True
 
@@ -95,7 +95,7 @@ class Unseeded(SmallPrompter):
         (Awake, "an embedding must come without gradients, but it asks for them"),
         (Leaky, "nothing but the decoder must get gradients, but neck.weight, neck.bias got one"),
         (Frozen, "candidates must carry gradients to the decoder, but they carry none"),
-        (Unseeded, "the same picture and prompts must give the same embedding, but it differs"),
+        (Unseeded, "the same image and prompts must give the same embedding, but it differs"),
         (object, "a prompter must have size: int, but it is None"),
     ],
 )

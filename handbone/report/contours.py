@@ -1,4 +1,4 @@
-"""Outlines of bones as smooth polygons in a view of the picture, for drawing on pixels and as SVG paths."""
+"""Contours of bones as smooth polygons in a view of the image, for drawing on pixels and as SVG paths."""
 
 import cv2
 import numpy as np
@@ -6,18 +6,18 @@ import numpy as np
 from handbone.core.bone_masks import BoneMasks
 from handbone.core.frame import Frame
 
-# Standard deviation, in contour points (about picture pixels), that takes the stairs out of a pixel outline; the
+# Standard deviation, in contour points (about image pixels), that takes the stairs out of a pixel contour; the
 # outline of a bone moves by less than a quarter of a pixel.
 _SMOOTHING = 1.5
 
 
-def outlines(masks: BoneMasks, view: Frame | None = None) -> dict[int, list[np.ndarray]]:
-    """Closed outlines of every bone that has a mask, holes included.
+def contours(masks: BoneMasks, view: Frame | None = None) -> dict[int, list[np.ndarray]]:
+    """Closed contours of every bone that has a mask, holes included.
 
     Parameters
     ----------
-    masks: the bones in the picture.
-    view: where to see them; the picture itself by default. Nothing is clipped.
+    masks: the bones in the image.
+    view: where to see them; the image itself by default. Nothing is clipped.
 
     Returns
     -------
@@ -30,23 +30,23 @@ def outlines(masks: BoneMasks, view: Frame | None = None) -> dict[int, list[np.n
         contours, _ = cv2.findContours(
             crop, cv2.RETR_CCOMP, cv2.CHAIN_APPROX_NONE, offset=(int(left) - 1, int(top) - 1)
         )
-        rings = [_smooth(contour.reshape(-1, 2).astype(np.float64)) for contour in contours]
-        found[int(bone)] = [view.to_grid(ring) if view else ring for ring in rings]
+        polygons = [_smooth(contour.reshape(-1, 2).astype(np.float64)) for contour in contours]
+        found[int(bone)] = [view.to_grid(polygon) if view else polygon for polygon in polygons]
     return found
 
 
-def _smooth(ring: np.ndarray) -> np.ndarray:
+def _smooth(polygon: np.ndarray) -> np.ndarray:
     reach = int(np.ceil(3 * _SMOOTHING))
-    if len(ring) < 4 * reach:
-        return ring
+    if len(polygon) < 4 * reach:
+        return polygon
     weights = np.exp(-0.5 * (np.arange(-reach, reach + 1) / _SMOOTHING) ** 2)
-    wrapped = np.concatenate([ring[-reach:], ring, ring[:reach]])
+    wrapped = np.concatenate([polygon[-reach:], polygon, polygon[:reach]])
     return np.stack([np.convolve(wrapped[:, axis], weights / weights.sum(), "valid") for axis in (0, 1)], axis=1)
 
 
-def dashes(ring: np.ndarray, on: float, off: float) -> list[np.ndarray]:
+def dashes(polygon: np.ndarray, on: float, off: float) -> list[np.ndarray]:
     """A closed ring (n, 2) cut into open dashes of about `on` with gaps of about `off`, as many as fit evenly."""
-    closed = np.vstack([ring, ring[:1]])
+    closed = np.vstack([polygon, polygon[:1]])
     along = np.concatenate([[0.0], np.cumsum(np.hypot(*np.diff(closed, axis=0).T))])
     length = along[-1]
     count = max(2, round(length / (on + off)))
@@ -60,11 +60,11 @@ def dashes(ring: np.ndarray, on: float, off: float) -> list[np.ndarray]:
     return pieces
 
 
-def svg_path(rings: list[np.ndarray], *, tolerance: float = 0.35) -> str:
-    """The rings of one bone as the `d` of an SVG path, simplified to within `tolerance` of the view's pixels."""
+def svg_path(polygons: list[np.ndarray], *, tolerance: float = 0.35) -> str:
+    """The polygons of one bone as the `d` of an SVG path, simplified to within `tolerance` of the view's pixels."""
     parts = []
-    for ring in rings:
-        points = cv2.approxPolyDP(ring.astype(np.float32).reshape(-1, 1, 2), tolerance, True).reshape(-1, 2)
+    for polygon in polygons:
+        points = cv2.approxPolyDP(polygon.astype(np.float32).reshape(-1, 1, 2), tolerance, True).reshape(-1, 2)
         # Pixel centres are whole numbers here, pixel corners in SVG.
         parts.append("M" + " ".join(f"{x + 0.5:.1f},{y + 0.5:.1f}" for x, y in points) + "Z")
     return "".join(parts)

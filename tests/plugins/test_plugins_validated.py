@@ -81,11 +81,11 @@ def right(x):
     [
         (lambda x: x, r"gives logits of the shape \(2, 1, 32, 32\) where \(2, 29, 32, 32\) is needed"),
         (lambda x: right(x)[..., ::2, ::2], r"shape \(2, 29, 16, 16\)"),
-        (lambda x: [right(x)], "gives no tensor of logits, but a list"),
+        (lambda x: [right(x)], "does not return a tensor of logits, but a list"),
         (lambda x: right(x) > 0, "are no floats"),
     ],
 )
-def test_a_network_with_wrong_logits_fails_at_its_first_picture(give, sentence):
+def test_a_network_with_wrong_logits_fails_at_its_first_image(give, sentence):
     with pytest.raises(HandboneError, match=f"the model 'x' of handbone-liar 1.2 .*{sentence}"):
         network(give)(torch.ones(2, 1, 32, 32))
 
@@ -100,12 +100,12 @@ def test_a_right_network_is_looked_at_once_and_can_be_copied():
 
 def test_what_is_no_module_or_cannot_be_built():
     model = ModelSpec(name="x", summary="", build=lambda settings, **_: lambda image: image)
-    assert "is no torch.nn.Module, but a function" in lies(model, in_channels=1, classes=29)
+    assert "is not a torch.nn.Module, but a function" in lies(model, in_channels=1, classes=29)
     model = ModelSpec(name="x", summary="", build=lambda settings: nn.Identity())
     assert "cannot be built (TypeError" in lies(model, in_channels=1, classes=29)
-    assert "is no torch.nn.Module, but a NoneType" in lies(loss(lambda settings: None))
+    assert "is not a torch.nn.Module, but a NoneType" in lies(loss(lambda settings: None))
     optimiser = OptimiserSpec(name="x", summary="", build=lambda settings, groups: groups)
-    assert "is no torch.optim.Optimizer, but a list" in lies(optimiser, [])
+    assert "is not a torch.optim.Optimizer, but a list" in lies(optimiser, [])
     prompter = PrompterSpec(name="x", summary="", build=lambda settings: SimpleNamespace(size=4, embed=print))
     assert "has no 'mask_size' and no 'encoder_id'" in lies(prompter)
     writer = WriterSpec(name="x", summary="", build=lambda settings, *, folder: SimpleNamespace(write=print))
@@ -117,8 +117,8 @@ def test_what_is_no_module_or_cannot_be_built():
 @pytest.mark.parametrize(
     ("value", "sentence"),
     [
-        (lambda x: x, r"gives no scalar tensor, but a tensor of the shape \(2, 29, 4, 4\)"),
-        (lambda x: 1.0, "gives no scalar tensor, but a float"),
+        (lambda x: x, r"does not return a scalar tensor, but a tensor of the shape \(2, 29, 4, 4\)"),
+        (lambda x: 1.0, "does not return a scalar tensor, but a float"),
         (lambda x: x.sum() * float("nan"), "gives nan on its first batch"),
         (lambda x: x.detach().sum(), "gives a value without a gradient"),
     ],
@@ -143,25 +143,29 @@ def test_an_ensembler_has_to_give_probabilities_of_the_same_size():
         return spec.build(settings)({"a": member((8, 9)), "b": member((8, 9))})
 
     assert join(lambda members: members["a"]).size_hw == (8, 9)
-    with pytest.raises(HandboneError, match=r"gives a picture of \(4, 4\) where its members have \(8, 9\)"):
+    with pytest.raises(HandboneError, match=r"gives an image of \(4, 4\) where its members have \(8, 9\)"):
         join(lambda members: member((4, 4)))
-    with pytest.raises(HandboneError, match="gives no BoneProbabilities, but a dict"):
+    with pytest.raises(HandboneError, match="does not return BoneProbabilities, but a dict"):
         join(lambda members: members)
     with pytest.raises(HandboneError, match=r"the ensembler 'x' of handbone-liar 1.2 failed .KeyError: 'c'"):
         join(lambda members: members["c"])
-    assert "builds no function, but an int" in lies(EnsemblerSpec(name="x", summary="", build=lambda settings: 1))
+    assert "does not build a function, but an int" in lies(
+        EnsemblerSpec(name="x", summary="", build=lambda settings: 1)
+    )
 
 
 def test_a_reader_and_a_metric(tmp_path):
     spec, settings = got(ReaderSpec(name="x", summary="", extensions=(".x",), build=lambda settings: lambda path: path))
-    with pytest.raises(HandboneError, match=r"the reader 'x' .*gives no Radiograph of a.x, but a PosixPath"):
+    with pytest.raises(HandboneError, match=r"the reader 'x' .*does not return a Radiograph of a.x, but a PosixPath"):
         spec.build(settings)(tmp_path / "a.x")
-    picture = Radiograph(np.zeros((2, 2), np.float32), False, 8)
-    spec, settings = got(ReaderSpec(name="x", summary="", extensions=(".x",), build=lambda s: lambda path: picture))
-    assert spec.build(settings)(tmp_path / "a.x") is picture
-    for figures, sentence in ((np.zeros(3), r"but float64 of \(3,\)"), ([0.0] * COUNT, "but a list")):
-        spec, settings = got(MetricSpec(name="x", summary="", build=lambda s, f=figures: lambda truth, predicted: f))
+    image = Radiograph(np.zeros((2, 2), np.float32), False, 8)
+    spec, settings = got(ReaderSpec(name="x", summary="", extensions=(".x",), build=lambda s: lambda path: image))
+    assert spec.build(settings)(tmp_path / "a.x") is image
+    for metrics, sentence in ((np.zeros(3), r"but float64 of \(3,\)"), ([0.0] * COUNT, "but a list")):
+        spec, settings = got(
+            MetricSpec(name="x", summary="", build=lambda s, f=metrics: lambda ground_truth, predicted: f)
+        )
         with pytest.raises(
-            HandboneError, match=f"the metric 'x' .*gives no array of 29 numbers, one a bone, {sentence}"
+            HandboneError, match=f"the metric 'x' .*does not return an array of 29 numbers, one a bone, {sentence}"
         ):
             spec.build(settings)(None, None)

@@ -1,6 +1,6 @@
-"""Results that are kept picture by picture, so that an interrupted command goes on where it was.
+"""Results that are kept image by image, so that an interrupted command goes on where it was.
 
-A result counts only for what it was made from: the same settings and weights, and a picture with the same bytes.
+A result counts only for what it was made from: the same settings and weights, and an image with the same bytes.
 """
 
 import json
@@ -15,20 +15,20 @@ from filelock import FileLock, Timeout
 
 from handbone import __version__
 from handbone.core.errors import HandboneError
-from handbone.core.files import move, sha256_of, whole_file, write_json
+from handbone.core.files import atomic_file, move, sha256_of, write_json
 from handbone.plugins import registry
 from handbone.plugins.provenance import provenance
-from handbone.runs.folder import fingerprint
+from handbone.runs.folder import fingerprint_of
 from handbone.weights import find_weights
 from handbone.workflows.outputs import OVERLAYS, RECORD_FILE
 
-#: Holds one file a picture.
-PICTURES = "pictures"
+#: Holds one file an image.
+IMAGES = "images"
 _LOCK = ".lock"
 
 
-def prediction_mark(weights: str | Path, **settings: Any) -> str:
-    """The fingerprint of what every prediction of a command depends on, but for the picture.
+def prediction_fingerprint(weights: str | Path, **settings: Any) -> str:
+    """The fingerprint of what every prediction of a command depends on, but for the image.
 
     Parameters
     ----------
@@ -42,15 +42,15 @@ def prediction_mark(weights: str | Path, **settings: Any) -> str:
     files = [file for file in find_weights(weights) if file is not None]
     others = [files[0].with_name(name) for name in ("prompter.safetensors", "prior.safetensors")]
     digests = [sha256_of(file) for file in (*files, *(other for other in others if other.is_file()))]
-    return fingerprint([__version__, provenance(registry()), digests, settings])
+    return fingerprint_of([__version__, provenance(registry()), digests, settings])
 
 
-def is_unfinished(folder: Path, mark: str) -> bool:
-    """Whether a folder holds predictions of the same mark, some pictures of which have failed."""
+def is_unfinished(folder: Path, fingerprint: str) -> bool:
+    """Whether a folder holds predictions of the same fingerprint, some images of which have failed."""
     try:
         record = json.loads((folder / RECORD_FILE).read_text(encoding="utf-8"))
-        failed = any(picture["error"] or picture["unwritten"] for picture in record["pictures"])
-        return record["fingerprint"] == mark and failed
+        failed = any(image["error"] or image["unwritten"] for image in record["images"])
+        return record["fingerprint"] == fingerprint and failed
     except (OSError, ValueError, KeyError, TypeError):
         return False
 
@@ -66,42 +66,42 @@ def resumable_folder(path: Path) -> Iterator[Path]:
     HandboneError: another process is filling it.
     """
     path = Path(path)
-    part = path.with_name(f".{path.name}.part")
-    part.mkdir(parents=True, exist_ok=True)
+    workdir = path.with_name(f".{path.name}.part")
+    workdir.mkdir(parents=True, exist_ok=True)
     try:
-        with FileLock(part / _LOCK, timeout=0):
-            yield part
+        with FileLock(workdir / _LOCK, timeout=0):
+            yield workdir
     except Timeout:
         remedy = "wait for it, or give another folder with --output"
         raise HandboneError("another handbone process is at work on this folder", where=path, remedy=remedy) from None
-    (part / _LOCK).unlink(missing_ok=True)
+    (workdir / _LOCK).unlink(missing_ok=True)
     if path.exists():
         shutil.rmtree(path)
-    move(part, path)
+    move(workdir, path)
 
 
 @dataclass(frozen=True)
-class KeptPictures:
-    """Results of pictures in a folder: `pictures/NAME.json` with what is known, and `overlays/STEM.png`.
+class StoredResults:
+    """Results of images in a folder: `images/NAME.json` with what is known, and `overlays/STEM.png`.
 
     Parameters
     ----------
-    folder: where they lie. mark: of the command that they have to be made by, see `prediction_mark`.
+    folder: where they lie. fingerprint: of the command that they have to be made by, see `prediction_fingerprint`.
     """
 
     folder: Path
-    mark: str
+    fingerprint: str
 
-    def key(self, picture: Path) -> str:
-        """What a picture's result is made from: the command and the picture's bytes."""
-        return fingerprint([self.mark, sha256_of(picture)])
+    def key(self, image: Path) -> str:
+        """What an image's result is made from: the command and the image's bytes."""
+        return fingerprint_of([self.fingerprint, sha256_of(image)])
 
     def overlay(self, stem: str) -> Path:
-        """Where a picture's overlay lies."""
+        """Where an image's overlay lies."""
         return self.folder / OVERLAYS / f"{stem}.png"
 
     def find(self, name: str, stem: str, key: str) -> dict[str, Any] | None:
-        """The result of a picture, if it is there with its overlay and both are made from the same."""
+        """The result of an image, if it is there with its overlay and both are made from the same."""
         try:
             kept = json.loads(self._file(name).read_text(encoding="utf-8"))
             same = kept["made_from"] == key and kept["overlay"] == sha256_of(self.overlay(stem))
@@ -110,32 +110,32 @@ class KeptPictures:
             return None
 
     def keep(self, name: str, stem: str, key: str, result: dict[str, Any]) -> None:
-        """Write a picture's result once its overlay is there."""
+        """Write an image's result once its overlay is there."""
         overlay = sha256_of(self.overlay(stem))
         write_json(self._file(name), {"made_from": key, "overlay": overlay, "result": result})
 
-    def take_over(self, earlier: "KeptPictures", name: str, stem: str, key: str) -> dict[str, Any] | None:
-        """The result of a picture with its overlay from an earlier folder, which stays as it is."""
+    def copy_from(self, earlier: "StoredResults", name: str, stem: str, key: str) -> dict[str, Any] | None:
+        """The result of an image with its overlay from an earlier folder, which stays as it is."""
         result = earlier.find(name, stem, key)
         if result is not None:
-            with whole_file(self.overlay(stem)) as temporary:
+            with atomic_file(self.overlay(stem)) as temporary:
                 shutil.copyfile(earlier.overlay(stem), temporary)
             self.keep(name, stem, key, result)
         return result
 
     def read(self, name: str) -> dict[str, Any]:
-        """The result of a picture that was found or kept before."""
+        """The result of an image that was found or kept before."""
         return json.loads(self._file(name).read_text(encoding="utf-8"))["result"]
 
-    def clean(self, pictures: Iterable[tuple[str, str]]) -> None:
+    def clean(self, images: Iterable[tuple[str, str]]) -> None:
         """Remove what earlier commands have left beside the results and overlays of these (name, stem)."""
-        wanted = {file for name, stem in pictures for file in (self._file(name), self.overlay(stem))}
+        wanted = {file for name, stem in images for file in (self._file(name), self.overlay(stem))}
         for path in self.folder.iterdir():
-            if path.name in (PICTURES, OVERLAYS):
+            if path.name in (IMAGES, OVERLAYS):
                 for file in set(path.iterdir()) - wanted:
                     file.unlink()
             elif path.name != _LOCK:
                 shutil.rmtree(path) if path.is_dir() else path.unlink()
 
     def _file(self, name: str) -> Path:
-        return self.folder / PICTURES / f"{name}.json"
+        return self.folder / IMAGES / f"{name}.json"

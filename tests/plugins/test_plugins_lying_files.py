@@ -4,33 +4,33 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
-from plugins_liars import complaints, plugin_of
+from plugins_lying import complaints, plugin_of
 
 from handbone.core.errors import HandboneError
 from handbone.core.radiograph import Radiograph
-from handbone.formats.image_files import read_picture
+from handbone.formats.image_files import read_image
 from handbone.plugin_kit.contracts import NotGivenError, ReaderContract, WriterContract
-from handbone.plugin_kit.contracts.toys import write_toy_picture
+from handbone.plugin_kit.contracts.toys import write_toy_image
 from handbone.plugins.specs import ReaderSpec, WriterSpec
 
 
 def swallow(path):
     try:
-        return read_picture(path)
+        return read_image(path)
     except HandboneError:
         return Radiograph(np.zeros((4, 4), np.float32), False, 8)
 
 
 def nameless(path):
     try:
-        return read_picture(path)
+        return read_image(path)
     except HandboneError:
         raise HandboneError("cannot be read") from None
 
 
 def changed(path, change):
-    picture = read_picture(path)
-    return Radiograph(change(picture.image), picture.inverted, picture.bits)
+    radiograph = read_image(path)
+    return Radiograph(change(radiograph.image), radiograph.inverted, radiograph.bits)
 
 
 COUNTER = []
@@ -44,36 +44,36 @@ def drifting(path):
 @pytest.mark.parametrize(
     ("read", "words"),
     [
-        (lambda path: read_picture(path).image,
+        (lambda path: read_image(path).image,
          "a reader must give a handbone.core.radiograph.Radiograph, but gave a ndarray"),
         (lambda path: changed(path, lambda i: i[None]),
          "the image must have the shape (H, W), but came as (1, 96, 72)"),
         (lambda path: changed(path, np.float64), "the image must be float32, but came as float64"),
-        (lambda path: replace(read_picture(path), spacing_mm=(0.1,)), "two positive lengths, but came as (0.1,)"),
+        (lambda path: replace(read_image(path), spacing_mm=(0.1,)), "two positive lengths, but came as (0.1,)"),
         (lambda path: changed(path, lambda i: i * 255), "values must be finite and lie in [0, 1], but they reach from"),
         (swallow, "a file cut to its half must be refused with a HandboneError that names the file, but it "
          "was read as"),
         (swallow, "an empty file must be refused"),
         (nameless, "but the error does not name it: cannot be read"),
         (lambda path: changed(path, lambda i: i) if path.read_bytes() else 1 / 0, "but a ZeroDivisionError came"),
-        (drifting, "the same file must give the same picture under any name, but it differs"),
+        (drifting, "the same file must give the same image under any name, but it differs"),
     ],
 )  # fmt: skip
 def test_lying_readers_are_found_out(read, words, tmp_path):
     spec = ReaderSpec(name="mine", summary="A format", extensions=(".png",), build=lambda settings: read)
-    found = complaints(ReaderContract, spec, sample=write_toy_picture(tmp_path / "sample.png"))
+    found = complaints(ReaderContract, spec, sample=write_toy_image(tmp_path / "sample.png"))
     assert any(words in reason for reason in found.values()), found
 
 
 def test_an_honest_reader_passes_and_one_without_a_sample_is_told_so(tmp_path):
-    spec = ReaderSpec(name="mine", summary="A format", extensions=(".png",), build=lambda settings: read_picture)
-    assert complaints(ReaderContract, spec, sample=write_toy_picture(tmp_path / "sample.png")) == {}
+    spec = ReaderSpec(name="mine", summary="A format", extensions=(".png",), build=lambda settings: read_image)
+    assert complaints(ReaderContract, spec, sample=write_toy_image(tmp_path / "sample.png")) == {}
     found = complaints(ReaderContract, spec)
     assert found and all("give sample = Path('tests/sample.ext')" in reason for reason in found.values())
     case = type("Bare", (ReaderContract,), {"plugin": plugin_of(spec), "name": "mine"})
     with pytest.raises(NotGivenError):
         case().test_a_cut_file_is_refused_by_name()
-    found = complaints(ReaderContract, spec, sample=write_toy_picture(tmp_path / "sample.tif"))
+    found = complaints(ReaderContract, spec, sample=write_toy_image(tmp_path / "sample.tif"))
     assert found["extensions are those of the sample"].endswith("'.tif', but they are ('.png',)")
 
 
@@ -86,45 +86,45 @@ def test_an_honest_reader_passes_and_one_without_a_sample_is_told_so(tmp_path):
 )
 def test_files_that_are_not_recognised_or_too_easily(recognises, words, tmp_path):
     spec = ReaderSpec(
-        name="mine", summary="A", extensions=(".png",), recognises=recognises, build=lambda settings: read_picture
+        name="mine", summary="A", extensions=(".png",), recognises=recognises, build=lambda settings: read_image
     )
-    found = complaints(ReaderContract, spec, sample=write_toy_picture(tmp_path / "sample.png"))
+    found = complaints(ReaderContract, spec, sample=write_toy_image(tmp_path / "sample.png"))
     assert list(found.values()) == [words]
 
 
 class TextWriter:
-    """Run lengths in one text file a picture; liars change one thing."""
+    """Run lengths in one text file an image; lying plugins change one thing."""
 
     def __init__(self, folder):
         self.folder = folder
 
-    def write(self, picture):
-        (self.folder / f"{picture.name}.txt").write_text("\n".join(picture.masks.to_rle()) + "\n")
+    def write(self, radiograph):
+        (self.folder / f"{radiograph.name}.txt").write_text("\n".join(radiograph.masks.to_rle()) + "\n")
 
     def close(self):
         pass
 
 
 class OneFile(TextWriter):
-    def write(self, picture):
-        (self.folder / "all.txt").write_text("\n".join(picture.masks.to_rle()) + "\n")
+    def write(self, radiograph):
+        (self.folder / "all.txt").write_text("\n".join(radiograph.masks.to_rle()) + "\n")
 
 
 class Elsewhere(TextWriter):
-    def write(self, picture):
-        super().write(picture)
+    def write(self, radiograph):
+        super().write(radiograph)
         (self.folder.parent / "index.txt").write_text("here")
 
 
 class Picky(TextWriter):
-    def write(self, picture):
-        raise HandboneError("is no DICOM file", where=picture.path.name)
+    def write(self, radiograph):
+        raise HandboneError("is no DICOM file", where=radiograph.path.name)
 
 
 @pytest.mark.parametrize(
     ("writer", "words"),
     [
-        (OneFile, "two pictures must be written beside each other, but the masks of one of them are nowhere"),
+        (OneFile, "two images must be written beside each other, but the masks of one of them are nowhere"),
         (Elsewhere, "a writer must stay in its folder, but it also wrote index.txt"),
         (Picky, "it refuses a PNG (hand 0.png: is no DICOM file): give sample"),
         (lambda folder: open, "a writer must have the method write, but has none"),
@@ -139,4 +139,4 @@ def test_lying_writers_are_found_out(writer, words):
 def test_an_honest_writer_passes(tmp_path):
     spec = WriterSpec(name="mine", summary="A format", build=lambda settings, *, folder: TextWriter(folder))
     assert complaints(WriterContract, spec) == {}
-    assert complaints(WriterContract, spec, sample=write_toy_picture(tmp_path / "sample.png")) == {}
+    assert complaints(WriterContract, spec, sample=write_toy_image(tmp_path / "sample.png")) == {}

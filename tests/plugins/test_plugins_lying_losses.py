@@ -2,7 +2,7 @@
 
 import pytest
 import torch
-from plugins_liars import complaints
+from plugins_lying import complaints
 from torch import nn
 
 from handbone.plugin_kit.contracts import LossContract
@@ -10,7 +10,7 @@ from handbone.plugins.specs import LossSpec
 
 
 class Plain(nn.Module):
-    """Binary cross-entropy; liars change one thing."""
+    """Binary cross-entropy; lying plugins change one thing."""
 
     def forward(self, logits, target):
         return nn.functional.binary_cross_entropy_with_logits(logits, target)
@@ -67,7 +67,7 @@ class Random(Plain):
     [
         (PerPixel, "must be a scalar, but came with the shape (2, 29, 64, 64)"),
         (Detached, "the loss must be differentiable, but it has no gradient"),
-        (UpsideDown, "the truth must have a lower loss than the opposite, but has"),
+        (UpsideDown, "the ground truth must have a lower loss than the opposite, but has"),
         (Softmax, "are channels a softmax?"),
         (BareDice, "targets without bone and logits of 0 must be finite, but came as nan"),
         (Logarithm, "must be finite, but came as"),

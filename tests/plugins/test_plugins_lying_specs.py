@@ -3,7 +3,7 @@
 import types
 
 import pytest
-from plugins_liars import complaints, plugin_of
+from plugins_lying import complaints, plugin_of
 from torch import nn
 
 from handbone.plugin_kit.contracts import ContractError, LossContract

@@ -1,4 +1,4 @@
-"""The shipped network as teacher, on a small grid: what it outlines in a radiograph that it has to find its way in."""
+"""The shipped network as teacher, on a small grid: what it contours in a radiograph that it has to find its way in."""
 
 import numpy as np
 import pytest
@@ -26,10 +26,11 @@ def test_an_upside_down_hand_is_outlined_nearly_as_it_is(teacher, hand):
     assert masks.usable and len(masks.dropped) < 8
     kept = [bone for bone in range(COUNT) if bone not in masks.dropped]
     found, sure, possible = (
-        BoneMasks.from_rings({bone: masks.rings[n * COUNT + bone] for bone in kept}, image.shape) for n in range(3)
+        BoneMasks.from_polygons({bone: masks.polygons[n * COUNT + bone] for bone in kept}, image.shape)
+        for n in range(3)
     )
-    truth = BoneMasks.from_dense(np.rot90(hand.masks.dense(), 2, (1, 2)))
-    assert dice_contest(truth, found)[kept].mean() > 0.85
+    ground_truth = BoneMasks.from_dense(np.rot90(hand.masks.dense(), 2, (1, 2)))
+    assert dice_contest(ground_truth, found)[kept].mean() > 0.85
     assert (sure.areas()[kept] < possible.areas()[kept]).all()
 
 

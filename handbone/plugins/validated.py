@@ -1,0 +1,238 @@
+"""What plugins build is checked against its spec, when it is built and when it is first used.
+
+An error of ours that names the thing, its package and version comes where otherwise a network of the wrong shape would
+fail deep inside a training. Each check costs next to nothing.
+"""
+
+import dataclasses
+import functools
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any
+
+from handbone.core.errors import HandboneError
+from handbone.plugins.specs import Spec
+
+_PROMPTER = ("size", "mask_size", "encoder_id", "decoder", "points", "embed", "candidates")
+
+
+@dataclasses.dataclass(frozen=True)
+class Provider:
+    """Who provides it."""
+
+    kind: str
+    name: str
+    package: str
+    version: str
+
+    def broken(self, what: str) -> HandboneError:
+        """An error that names the thing and its package."""
+        thing = f"the {self.kind} {self.name!r} of {self.package} {self.version}".rstrip()
+        return HandboneError(f"{thing} {what}", remedy=f"tell the authors of {self.package}, or use another")
+
+
+def validated(spec: Spec, package: str, version: str) -> Spec:
+    """The spec with a `build` that checks what comes out of it."""
+    provider = Provider(spec.kind, spec.name, package, version)
+    check = _CHECKS[spec.kind]
+
+    @functools.wraps(spec.build)
+    def build(*args: Any, **kwargs: Any) -> Any:
+        return check(provider, _attempt(provider, "cannot be built", spec.build, *args, **kwargs), kwargs)
+
+    return dataclasses.replace(spec, build=build)
+
+
+def _attempt(provider: Provider, what: str, function: Callable, *args: Any, **kwargs: Any) -> Any:
+    try:
+        return function(*args, **kwargs)
+    except HandboneError:
+        raise
+    except (Exception, SystemExit) as error:  # code of others may fail in any way
+        raise provider.broken(f"{what} ({type(error).__name__}: {error})") from error
+
+
+def _model(provider: Provider, built: Any, arguments: Mapping[str, Any]) -> Any:
+    _check_module(provider, built)
+    built.register_forward_hook(_FirstOutput(provider, arguments["classes"]))
+    return built
+
+
+def _loss(provider: Provider, built: Any, arguments: Mapping[str, Any]) -> Any:
+    _check_module(provider, built)
+    built.register_forward_hook(_FirstLoss(provider))
+    return built
+
+
+def _check_module(provider: Provider, built: Any) -> None:
+    from torch import nn
+
+    if not isinstance(built, nn.Module):
+        raise provider.broken(f"is not a torch.nn.Module, but {_a(built)}")
+
+
+class _First:
+    """Looks at what a module first gives; an object and no closure, because modules are copied and pickled."""
+
+    def __init__(self, provider: Provider):
+        self.provider, self.seen = provider, False
+
+    def __call__(self, module: Any, inputs: tuple, output: Any) -> None:
+        if not self.seen:
+            self.seen = True
+            self.check(inputs[0] if inputs else None, output)
+
+
+class _FirstOutput(_First):
+    def __init__(self, provider: Provider, classes: int):
+        super().__init__(provider)
+        self.classes = classes
+
+    def check(self, given: Any, output: Any) -> None:
+        from torch import Tensor
+
+        if not isinstance(output, Tensor):
+            raise self.provider.broken(f"does not return a tensor of logits, but {_a(output)}")
+        if given is None:
+            return
+        wanted = (given.shape[0], self.classes, *given.shape[2:])
+        if tuple(output.shape) != wanted:
+            raise self.provider.broken(f"gives logits of the shape {tuple(output.shape)} where {wanted} is needed")
+        if not output.is_floating_point():
+            raise self.provider.broken(f"gives logits of the type {output.dtype}, which is not a floating-point type")
+
+
+class _FirstLoss(_First):
+    def check(self, given: Any, output: Any) -> None:
+        from torch import Tensor
+
+        if not isinstance(output, Tensor) or output.ndim:
+            came = f"a tensor of the shape {tuple(output.shape)}" if isinstance(output, Tensor) else _a(output)
+            raise self.provider.broken(f"does not return a scalar tensor, but {came}")
+        if not output.isfinite():
+            raise self.provider.broken(f"gives {output.item()} on its first batch")
+        if given is not None and given.requires_grad and not output.requires_grad:
+            raise self.provider.broken("gives a value without a gradient")
+
+
+def _ensembler(provider: Provider, built: Any, arguments: Mapping[str, Any]) -> Any:
+    from handbone.core.bone_probabilities import BoneProbabilities
+
+    _check_function(provider, built)
+
+    def join(members: Mapping[str, BoneProbabilities]) -> BoneProbabilities:
+        joined = _attempt(provider, "failed", built, members)
+        size = next(iter(members.values())).size_hw
+        if not isinstance(joined, BoneProbabilities):
+            raise provider.broken(f"does not return BoneProbabilities, but {_a(joined)}")
+        if joined.size_hw != size:
+            raise provider.broken(f"gives an image of {joined.size_hw} where its members have {size}")
+        return joined
+
+    return join
+
+
+def _reader(provider: Provider, built: Any, arguments: Mapping[str, Any]) -> Any:
+    from handbone.core.radiograph import Radiograph
+
+    _check_function(provider, built)
+
+    def read(path: Path, *frame: int) -> Radiograph:
+        image = _attempt(provider, f"cannot read {path.name}", built, path, *frame)
+        if not isinstance(image, Radiograph):
+            raise provider.broken(f"does not return a Radiograph of {path.name}, but {_a(image)}")
+        return image
+
+    return read
+
+
+def _metric(provider: Provider, built: Any, arguments: Mapping[str, Any]) -> Any:
+    import numpy as np
+
+    from handbone.anatomy import COUNT
+
+    _check_function(provider, built)
+
+    def measure(ground_truth: Any, predicted: Any) -> np.ndarray:
+        metrics = _attempt(provider, "failed", built, ground_truth, predicted)
+        if not isinstance(metrics, np.ndarray) or metrics.shape != (COUNT,) or metrics.dtype.kind not in "fiu":
+            came = f"{metrics.dtype} of {metrics.shape}" if isinstance(metrics, np.ndarray) else _a(metrics)
+            raise provider.broken(f"does not return an array of {COUNT} numbers, one a bone, but {came}")
+        return metrics.astype(np.float64)
+
+    return measure
+
+
+def _prompter(provider: Provider, built: Any, arguments: Mapping[str, Any]) -> Any:
+    return _check_parts(provider, built, _PROMPTER)
+
+
+def _writer(provider: Provider, built: Any, arguments: Mapping[str, Any]) -> Any:
+    return _ValidatedWriter(provider, _check_parts(provider, built, ("write", "close")))
+
+
+@dataclasses.dataclass(frozen=True)
+class _ValidatedWriter:
+    provider: Provider
+    built: Any
+
+    def write(self, image: Any) -> None:
+        _attempt(self.provider, f"cannot write {image.name}", self.built.write, image)
+
+    def close(self) -> None:
+        _attempt(self.provider, "cannot finish its files", self.built.close)
+
+
+def _scheduler(provider: Provider, built: Any, arguments: Mapping[str, Any]) -> Any:
+    return _check_parts(provider, built, ("step", "state_dict"))
+
+
+def _optimiser(provider: Provider, built: Any, arguments: Mapping[str, Any]) -> Any:
+    from torch.optim import Optimizer
+
+    if not isinstance(built, Optimizer):
+        raise provider.broken(f"is not a torch.optim.Optimizer, but {_a(built)}")
+    return built
+
+
+def _weights(provider: Provider, built: Any, arguments: Mapping[str, Any]) -> Any:
+    if not isinstance(built, str | Path) or not Path(built).is_dir():
+        raise provider.broken(f"lie in no folder: {built!r}")
+    return Path(built)
+
+
+def _command(provider: Provider, built: Any, arguments: Mapping[str, Any]) -> Any:
+    _check_function(provider, built)
+    return built
+
+
+def _check_function(provider: Provider, built: Any) -> None:
+    if not callable(built):
+        raise provider.broken(f"does not build a function, but {_a(built)}")
+
+
+def _check_parts(provider: Provider, built: Any, names: tuple[str, ...]) -> Any:
+    missing = [name for name in names if not hasattr(built, name)]
+    if missing:
+        raise provider.broken(f"has no {' and no '.join(repr(name) for name in missing)}")
+    return built
+
+
+def _a(value: Any) -> str:
+    name = type(value).__name__
+    return f"{'an' if name[0] in 'aeiouAEIOU' else 'a'} {name}"
+
+
+_CHECKS: dict[str, Callable[[Provider, Any, Mapping[str, Any]], Any]] = {
+    "model": _model,
+    "loss": _loss,
+    "optimiser": _optimiser,
+    "scheduler": _scheduler,
+    "ensembler": _ensembler,
+    "prompter": _prompter,
+    "reader": _reader,
+    "writer": _writer,
+    "weights": _weights,
+    "metric": _metric,
+    "command": _command,
+}

@@ -1,0 +1,21 @@
+"""Names that recipe keys had before they took the field's terms, so that a mistake with one names the key of today."""
+
+#: Old key to today's, by the last part of its dotted name.
+OLD_KEYS = {
+    "accumulate": "accumulate_grad_batches",
+    "batch": "batch_size",
+    "clip": "gradient_clip_norm",
+    "crop": "roi",
+    "keep_norm": "freeze_batchnorm",
+    "normal_unit": "normal_mc3_length_px",
+    "phantom": "synthetic",
+    "picture_size": "image_size",
+    "regions": "extra_rois",
+    "repeats": "samples_per_image",
+    "rise": "progressive_resizing",
+    "roam": "random_roi_probability",
+    "when_phantom": "when_synthetic",
+    "wider": "fallback_scale",
+    "window": "size_px",
+    "windows": "rois",
+}
