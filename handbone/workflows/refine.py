@@ -101,7 +101,7 @@ def decisions_table(records: Sequence[Refined]) -> pd.DataFrame:
         for decision in record.decisions:
             # The prompted network has no ROI of its own: it looks where the refiner first does.
             frame = record.frames.get(decision["roi"]) or next(iter(record.frames.values()))
-            roi = {key: frame[key] for key in ("fallback", "degrees", "mirrored")} | {"roi_reason": frame["reason"]}
+            roi = {key: frame[key] for key in ("fallback", "degrees", "mirrored")} | {"roi": frame["reason"]}
             rows.append({"image_name": record.name, **decision, **roi})
     return pd.DataFrame(rows)
 
