@@ -23,7 +23,8 @@ def stretched(values: np.ndarray, outside: np.ndarray | None = None) -> np.ndarr
     values: (H, W) of any real type. NaN, infinity and the huge values that stand for "no data" have no say.
     outside: bool (H, W), further pixels without a say, such as padding or transparent ones.
     """
-    grey = np.array(values, np.float32)
+    with np.errstate(over="ignore"):
+        grey = np.array(values, np.float32)
     if values.dtype.kind == "f":
         unknown = ~(np.abs(values) < _NO_DATA)
         outside = unknown if outside is None else outside | unknown

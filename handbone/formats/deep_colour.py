@@ -1,6 +1,7 @@
 """Values that Pillow cuts or does not know, decoded by OpenCV: colour of 16 bits a channel, floats of 64 bits."""
 
 import struct
+import warnings
 from pathlib import Path
 from typing import Any
 
@@ -52,7 +53,8 @@ def tiff_compression(path: Path) -> int | None:
 def _first_directory(path: Path) -> dict[int, Any]:
     """Tags of the first page of a TIFF; none of anything else."""
     try:
-        with path.open("rb") as file:
+        # Pillow warns of odd tags.
+        with warnings.catch_warnings(action="ignore"), path.open("rb") as file:
             directory = ImageFileDirectory_v2(file.read(8))
             file.seek(directory.next)
             directory.load(file)

@@ -3,11 +3,14 @@
 import re
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Literal
+from typing import TYPE_CHECKING, Literal
 
 from handbone.core.errors import HandboneError
 from handbone.core.radiograph import ImageHeader, Radiograph
 from handbone.formats import readers
+
+if TYPE_CHECKING:
+    from handbone.plugins.manager import Provided
 
 #: Whether a radiograph shows bones dark and is turned round: as its own test says, or as a user knows.
 Invert = Literal["auto", "yes", "no"]
@@ -65,8 +68,21 @@ def header_of(path: str | Path) -> ImageHeader:
 
         return raster_header(file)
     if provider.spec.header is not None:
-        return provider.spec.header(file)
+        return _header_by_plugin(provider, file)
     return ImageHeader(readers.built(provider.spec)(file).size_hw)
+
+
+def _header_by_plugin(provider: "Provided", file: Path) -> ImageHeader:
+    try:
+        return provider.spec.header(file)
+    except HandboneError:
+        raise
+    except Exception as error:  # code of others may fail in any way
+        what = (
+            f"the reader of {provider.package} {provider.version} fails on its header ({type(error).__name__}: {error})"
+        )
+        remedy = f"tell the authors of {provider.package}, or disable it"
+        raise HandboneError(what, where=file, remedy=remedy) from error
 
 
 def size_of(path: str | Path) -> tuple[int, int]:
