@@ -46,11 +46,11 @@ def command(
     the weights do not. Weights that lose more than .003 Dice on synthetic hands, or raise the number of flags, are not
     written, and the exit code is 1. Stopped, the same command continues. Then: handbone predict --weights WEIGHTS.
     """
+    from handbone.formats.image_search import find_images
     from handbone.workflows.adapt.run import adapt
     from handbone.workflows.adapt.settings import AdaptSettings
-    from handbone.workflows.outputs import find_images
 
-    images = find_images(paths)
+    images = [image.path for image in find_images(paths).images]
     try:
         result = adapt(
             images, output, weights=weights, report=report, settings=AdaptSettings(steps=steps), overwrite=overwrite
@@ -59,7 +59,7 @@ def command(
         console.print("Stopped. The same command continues where it was.")
         raise typer.Exit(130) from None
     if as_json:
-        echo_json(result.to_json())
+        echo_json(result.to_json(), "adapt/1")
     else:
         _show(result)
     for sentence in result.unread:

@@ -1,6 +1,10 @@
-"""What every command prints on stdout: results, so that they can be piped. Remarks and progress go to stderr."""
+"""What every command prints on stdout: results, so that they can be piped. Remarks and progress go to stderr.
+
+With `--json` every outcome is one JSON value, errors too; see `docs/pages/json.md`.
+"""
 
 import json
+import sys
 from collections.abc import Mapping
 from typing import Any
 
@@ -11,10 +15,15 @@ from rich.text import Text
 
 from handbone.core.files import json_value
 
+ERROR_SCHEMA = "handbone.error/1"
+# Wide enough for any name: a pipe has no width, and programs want names whole.
+_PIPE_COLUMNS = 100_000
+
 
 def results() -> Console:
-    """The console for results."""
-    return Console(highlight=False)
+    """The console for results; in a pipe nothing is cut, broken or coloured."""
+    console = Console(highlight=False)
+    return console if console.is_terminal else Console(highlight=False, width=_PIPE_COLUMNS, color_system=None)
 
 
 def headed_table(first: str, *columns: str) -> Table:
@@ -37,6 +46,46 @@ def facts_table(facts: Mapping[str, str | Text]) -> Table:
     return table
 
 
-def echo_json(value: Any) -> None:
-    """JSON for programs, see `json_value`."""
-    typer.echo(json.dumps(value, indent=1, ensure_ascii=False, default=json_value))
+class Told:
+    """Whether this process has printed its JSON value."""
+
+    json = False
+
+
+def echo_json(value: Any, schema: str | None = None) -> None:
+    """JSON for programs, see `json_value`.
+
+    Parameters
+    ----------
+    value: an object, or a list, which becomes the key `items` of one.
+    schema: name and version of what it holds, "weights.list/1"; its first key. `docs/pages/json.md` describes each, and
+        the number grows with every change that a program could stumble over.
+    """
+    if schema is not None:
+        value = {"schema": f"handbone.{schema}", **(value if isinstance(value, Mapping) else {"items": value})}
+    Told.json = True
+    for ascii_only in (False, True):
+        text = json.dumps(value, indent=1, ensure_ascii=ascii_only, default=json_value)
+        # Names of files may hold bytes that are no text, and a stream may know ASCII only: JSON has escapes for both.
+        if ascii_only or _fits(text, getattr(sys.stdout, "encoding", None) or "utf-8"):
+            typer.echo(text)
+            return
+
+
+def _fits(text: str, encoding: str) -> bool:
+    try:
+        text.encode(encoding)
+    except UnicodeEncodeError:
+        return False
+    return True
+
+
+def error_json(sentence: str, code: int, *, where: str | None = None, remedy: str | None = None) -> dict[str, Any]:
+    """What a command prints with `--json` where it ends without a result of its own."""
+    return {"schema": ERROR_SCHEMA, "error": sentence, "where": where, "remedy": remedy, "exit_code": code}
+
+
+def echo_error(sentence: str, code: int, *, where: str | None = None, remedy: str | None = None) -> None:
+    """The error as JSON, unless the command has printed its value already."""
+    if not Told.json:
+        echo_json(error_json(sentence, code, where=where, remedy=remedy))

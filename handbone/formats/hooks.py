@@ -5,13 +5,9 @@ from typing import Any, Literal
 
 from pydantic import Field
 
+from handbone.formats.signatures import EXTENSIONS, is_image
 from handbone.plugins import NoSettings, ReaderSpec, WriterSpec, hookimpl
 from handbone.recipe.schema import Table
-
-_EXTENSIONS = (
-    *(".png", ".jpg", ".jpeg", ".jpe", ".jfif", ".tif", ".tiff", ".bmp", ".dib", ".webp", ".gif"),
-    *(".jp2", ".j2k", ".jpx", ".pgm", ".pnm"),
-)
 
 
 class CocoSettings(Table):
@@ -53,7 +49,8 @@ def handbone_readers() -> list[ReaderSpec]:
         ReaderSpec(
             name="image",
             summary="PNG, JPEG, TIFF, WebP, BMP, GIF and JPEG 2000 of any depth, grey or colour",
-            extensions=_EXTENSIONS,
+            extensions=EXTENSIONS,
+            recognises=is_image,
             build=_image,
         )
     ]

@@ -1,4 +1,4 @@
-// A click on a panel opens it as large as the ROI; the page is complete without this.
+// A click on a panel opens it as large as the window; the page is complete without this.
 const dialog = document.querySelector("dialog");
 document.addEventListener("click", (event) => {
   if (dialog.open) return dialog.close();

@@ -1,13 +1,13 @@
-"""Images of any kind to overlays, masks in the contest format, and a record of how each came about."""
+"""Images of any kind to overlays, masks in one table, and a record of how each came about."""
 
+import errno
 import traceback
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
-from dataclasses import asdict, replace
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
-import cv2
 import numpy as np
 
 from handbone.anatomy import INDEX, NAMES
@@ -16,7 +16,9 @@ from handbone.core.errors import HandboneError
 from handbone.core.files import atomic_file, write_json, write_text
 from handbone.core.progress import console, track
 from handbone.formats.contest_csv import PredictionsWriter
-from handbone.formats.image_files import Invert, read_image
+from handbone.formats.image_files import MAX_PIXELS, Invert, check_pixels, read_image, split_frame
+from handbone.formats.image_search import InputImage
+from handbone.formats.own_png import encode_png
 from handbone.method.confidence import confidence_of
 from handbone.method.several_hands import MOST_HANDS
 from handbone.method.two_stage import TwoStage
@@ -24,42 +26,80 @@ from handbone.plugins import PredictedImage
 from handbone.plugins.events import PREDICTION_MADE, notify
 from handbone.report.overlay import draw_overlay
 from handbone.workflows.outlining import Hands, Outlined, names_of_hands, outline
-from handbone.workflows.outputs import RECORD_FILE, TABLE_FILE, file_stems
+from handbone.workflows.outputs import OVERLAYS, RECORD_FILE, TABLE_FILE, file_stems
 from handbone.workflows.records import ImageRecord, predictions_json
-from handbone.workflows.stored_results import StoredResults, resumable_folder
+from handbone.workflows.results import Results
+from handbone.workflows.stored_results import StoredResults, record_file
 from handbone.workflows.writers import Maker, Writers
 
 ERRORS = "errors"
+# What a system says of one file's name, and not of the disk.
+_OF_ONE_NAME = (errno.ENAMETOOLONG, errno.EEXIST, errno.ENOTDIR, errno.EISDIR, errno.EILSEQ, errno.EINVAL)
+
+
+def prediction_results(folder: Path) -> Results:
+    """The output folder of `predict_images`.
+
+    Raises
+    ------
+    HandboneError: there is something else than a folder.
+    """
+    return Results.at(folder, "predictions", resumable=True)
+
+
+def written_names(images: Sequence[InputImage], hands: Hands = "one") -> list[str]:
+    """The files that may be written for images, those of `--write` apart."""
+    stems = _possible_stems(images, hands)
+    files = [f"{OVERLAYS}/{stem}.png" for stem in stems.values()]
+    return [TABLE_FILE, RECORD_FILE, *files, *map(record_file, stems)]
+
+
+def _possible_stems(images: Sequence[InputImage], hands: Hands) -> dict[str, str]:
+    """Name of each result that may come to what files made from it are called."""
+    stems = file_stems(image.key for image in images)
+    if hands == "one":
+        return stems
+    several = {
+        name: of_hand
+        for key, stem in stems.items()
+        for name, of_hand in zip(names_of_hands(key, MOST_HANDS), names_of_hands(stem, MOST_HANDS), strict=True)
+    }
+    return {**stems, **several}
 
 
 def predict_images(
-    images: Sequence[Path],
+    images: Sequence[InputImage],
     method: TwoStage,
-    folder: Path,
+    results: Results,
     *,
     fingerprint: str,
     facts: dict[str, Any] | None = None,
     writers: Mapping[str, Maker] | None = None,
     invert: Invert = "auto",
+    max_pixels: int = MAX_PIXELS,
     hands: Hands = "one",
+    overwrite: bool = False,
     earlier: Path | None = None,
 ) -> list[ImageRecord]:
     """Outline the bones of images and write the output folder, whole or not at all.
 
     Each image's result is kept as soon as it is there, in a folder beside the output's. After an interruption the
-    same call goes on where it was. An image that fails, in whatever way, is left out and listed.
+    same call goes on where it was. An image that fails, in whatever way, is left out and listed. Where all fail for
+    reasons that are known, nothing is written.
 
     Parameters
     ----------
-    images: files with different base names, in the order in which they are written.
+    images: in the order in which they are written.
     method: the trained networks; its threshold makes the masks.
-    folder: gets `overlays/STEM.png`, `images/NAME.json`, `predictions.csv`, `predictions.json` and, for failures that
-        nobody foresaw, `errors/STEM.txt`; replaced if it exists.
+    results: gets `overlays/STEM.png`, `records/KEY.json`, `predictions.csv`, `predictions.json` and, for failures that
+        nobody foresaw, `errors/STEM.txt`.
     fingerprint: of the method and its settings, see `prediction_fingerprint`.
     facts: further entries for `predictions.json`.
     writers: name of each further format, which gets a folder of that name, to what makes its writer.
     invert: whether images are turned round, see `read_image`.
-    hands: "all" gives each hand of an image a result of its own, NAME#1 and so on.
+    max_pixels: images with more, by their headers, fail before they are decoded.
+    hands: "all" gives each hand of an image a result of its own, KEY#1 and so on.
+    overwrite: whether earlier predictions may go.
     earlier: a folder of earlier predictions, whose results need not be made again where they are of the same mark.
 
     Returns
@@ -68,102 +108,109 @@ def predict_images(
 
     Raises
     ------
-    HandboneError: another process is at work on the same folder.
+    HandboneError: another process is at work on the same folder, or it holds what must not go.
     """
-    stems = file_stems(images)
-    with resumable_folder(folder) as workdir:
-        kept = StoredResults(workdir, fingerprint)
-        kept.clean((name, stems_of(stems, name)) for path in images for name in _possible_names(path.name, hands))
+    stems = _possible_stems(images, hands)
+    with results.fill(overwrite=overwrite, names=written_names(images, hands)) as work:
+        kept = StoredResults(work, fingerprint)
+        kept.clean(stems.items())
         before = StoredResults(earlier, fingerprint) if earlier else None
-        records = _outline(images, method, invert, hands, kept, before, stems)
-        listed = list(records.values())
-        _join(listed, kept, writers or {}, stems)
-        write_json(
-            workdir / RECORD_FILE, predictions_json(listed, method, {**(facts or {}), "fingerprint": fingerprint})
-        )
+
+        def outlined(path: Path) -> list[Outlined]:
+            radiograph = read_image(path, invert=invert, max_pixels=max_pixels)
+            return outline(method, radiograph, invert=invert, hands=hands)
+
+        records = {image.key: record for image in images if (record := _unusable(image, max_pixels))}
+        _outline([image for image in images if image.key not in records], outlined, kept, before, stems, records)
+        listed = [record for image in images for record in _of_image(image, records)]
+        if any(record.error is None for record in listed) or (work / ERRORS).exists():
+            _join(listed, kept, writers or {}, stems)
+            write_json(
+                work / RECORD_FILE, predictions_json(listed, method, {**(facts or {}), "fingerprint": fingerprint})
+            )
     return listed
 
 
-def stems_of(stems: Mapping[str, str], name: str) -> str:
-    """What files made from a result are called: as those of its image, and by the number of its hand."""
-    image, sign, number = name, "", ""
-    if name not in stems:
-        image, sign, number = name.rpartition("#")
-    return f"{stems[image]}{sign}{number}"
-
-
-def _possible_names(name: str, hands: Hands) -> list[str]:
-    return [name] if hands == "one" else [name, *names_of_hands(name, MOST_HANDS)]
+def _unusable(image: InputImage, max_pixels: int) -> ImageRecord | None:
+    """The record of an image whose header says that it cannot be read or is too large; that is said before any work."""
+    try:
+        check_pixels(image.path, max_pixels)
+    except HandboneError as error:
+        console.print(f"Left out: {error}", markup=False, highlight=False, soft_wrap=True)
+        return ImageRecord(image.key, str(image.path), error=str(error))
+    return None
 
 
 def _outline(
-    images: Sequence[Path],
-    method: TwoStage,
-    invert: Invert,
-    hands: Hands,
+    images: Sequence[InputImage],
+    outlined: Callable[[Path], list[Outlined]],
     kept: StoredResults,
     before: StoredResults | None,
     stems: Mapping[str, str],
-) -> dict[str, ImageRecord]:
-    """The record of each result by its name; results that are not kept yet are made and kept."""
-    records: dict[str, ImageRecord] = {}
+    records: dict[str, ImageRecord],
+) -> None:
+    """Add the record of each image by its key, or of each hand; results that are not kept yet are made and kept."""
     done = 0
     # Drawing and compressing an overlay takes as long as a network: a second thread does it meanwhile.
     with ThreadPoolExecutor(1) as drawing:
         pending: list[tuple[ImageRecord, Future]] = []
-        for path in track(images, "Outlining bones"):
+        for image in track(images, "Outlining bones"):
             try:
-                key = kept.key(path)
-                known = _known(path.name, key, kept, before, stems)
-                if known:
-                    records.update({record.name: replace(record, path=str(path)) for record in known})
+                key = kept.key(split_frame(image.path)[0])
+                if known := _known(image, key, kept, before, stems):
+                    records.update({record.name: record for record in known})
                     done += 1
                     continue
-                found = outline(method, read_image(path, invert=invert), invert=invert, hands=hands)
-                names = names_of_hands(path.name, len(found))
-                made = [_record(name, path, one, len(found)) for name, one in zip(names, found, strict=True)]
+                found = outlined(image.path)
+                names = names_of_hands(image.key, len(found))
+                made = [_record(name, image, one, len(found)) for name, one in zip(names, found, strict=True)]
             except Exception as error:  # one image must not cost the others
-                records[path.name] = _failed(path, error, kept.folder / ERRORS / f"{stems[path.name]}.txt")
+                records[image.key] = _failed(image, error, kept.folder / ERRORS / f"{stems[image.key]}.txt")
                 continue
             _finish(pending, records, kept, stems)
             for record, one in zip(made, found, strict=True):
                 records[record.name] = record
                 notify(PREDICTION_MADE, image_name=record.name, masks=one.masks, confidence=dict(record.confidence))
-                stem = stems_of(stems, record.name)
-                work = drawing.submit(_keep, kept, stem, key, one.radiograph.image, one.masks, record)
-                pending.append((record, work))
+                stem, image_shown = stems[record.name], one.radiograph.image
+                pending.append((record, drawing.submit(_keep, kept, stem, key, image_shown, one.masks, record)))
         _finish(pending, records, kept, stems)
     if done:
-        console.print(f"{done} of {len(images)} images were outlined before", highlight=False)
-    return records
-
-
-def _known(
-    name: str, key: str, kept: StoredResults, before: StoredResults | None, stems: Mapping[str, str]
-) -> list[ImageRecord]:
-    """The records of an image's results, one a hand, if all of them are kept; else none."""
-    for first in (name, f"{name}#1"):
-        result = _find(first, key, kept, before, stems)
-        if result is None:
-            continue
-        names = [name] if first == name else names_of_hands(name, result["record"]["hands"])
-        found = [_find(each, key, kept, before, stems) for each in names]
-        return [ImageRecord(**each["record"]) for each in found if each] if all(found) else []
-    return []
-
-
-def _find(
-    name: str, key: str, kept: StoredResults, before: StoredResults | None, stems: Mapping[str, str]
-) -> dict[str, Any] | None:
-    stem = stems_of(stems, name)
-    return kept.find(name, stem, key) or (kept.copy_from(before, name, stem, key) if before else None)
+        console.print(f"{done} of {len(images)} radiographs were outlined before", highlight=False)
 
 
 def _keep(kept: StoredResults, stem: str, key: str, image: np.ndarray, masks: BoneMasks, record: ImageRecord) -> None:
     """Draw an image's overlay and keep its result."""
     doubtful = sorted({INDEX[bone] for flag in record.flags for bone in flag["bones"]})
-    _write_overlay(kept.overlay(stem), image, masks, doubtful)
+    overlay = encode_png(draw_overlay(image, masks, doubtful=doubtful), compression=2)
+    with atomic_file(kept.overlay(stem)) as temporary:
+        temporary.write_bytes(overlay)
     kept.keep(record.name, stem, key, {"record": asdict(record), "rle": masks.to_rle()})
+
+
+def _known(
+    image: InputImage, key: str, kept: StoredResults, before: StoredResults | None, stems: Mapping[str, str]
+) -> list[ImageRecord]:
+    """The records of an image's results, one a hand, if all of them are kept; else none."""
+
+    def find(name: str) -> ImageRecord | None:
+        if name not in stems:
+            return None
+        stem = stems[name]
+        result = kept.find(name, stem, key) or (before and kept.copy_from(before, name, stem, key))
+        return ImageRecord(**{**result["record"], "path": str(image.path)}) if result else None
+
+    first = find(image.key) or find(f"{image.key}#1")
+    if first is None or first.name == image.key:
+        return [first] if first else []
+    found = [find(name) for name in names_of_hands(image.key, first.hands)]
+    return [record for record in found if record] if all(found) else []
+
+
+def _of_image(image: InputImage, records: Mapping[str, ImageRecord]) -> list[ImageRecord]:
+    """The records of an image's results, one a hand."""
+    if image.key in records:
+        return [records[image.key]]
+    return [records[name] for name in names_of_hands(image.key, MOST_HANDS) if name in records]
 
 
 def _finish(
@@ -176,22 +223,22 @@ def _finish(
     for record, work in pending:
         try:
             work.result()
-        except OSError:  # a full disk is not the image's fault
-            raise
         except Exception as error:  # one image must not cost the others
-            trace = kept.folder / ERRORS / f"{stems_of(stems, record.name)}.txt"
-            records[record.name] = replace(_failed(Path(record.path), error, trace), name=record.name)
+            if isinstance(error, OSError) and error.errno not in _OF_ONE_NAME:
+                raise  # a full disk is not the image's fault
+            image = InputImage(record.name, Path(record.path))
+            records[record.name] = _failed(image, error, kept.folder / ERRORS / f"{stems[record.name]}.txt")
     pending.clear()
 
 
-def _failed(path: Path, error: Exception, trace: Path) -> ImageRecord:
+def _failed(image: InputImage, error: Exception, trace: Path) -> ImageRecord:
     """The record of an image that failed; what nobody foresaw is kept for a report of the fault."""
     if isinstance(error, HandboneError):
-        return ImageRecord(path.name, str(path), error=str(error))
+        return ImageRecord(image.key, str(image.path), error=str(error))
     write_text(trace, "".join(traceback.format_exception(error)))
     first = (str(error).strip().splitlines() or [""])[0]
-    what = f"{path}: {type(error).__name__}: {first}; {ERRORS}/{trace.name} has the whole message"
-    return ImageRecord(path.name, str(path), error=what)
+    what = f"{image.path}: {type(error).__name__}: {first}; {ERRORS}/{trace.name} has the whole message"
+    return ImageRecord(image.key, str(image.path), error=what)
 
 
 def _join(
@@ -206,19 +253,19 @@ def _join(
             table.write_cells(record.name, cells, [record.confidence.get(name, 0.0) for name in NAMES])
             if writers:
                 masks = BoneMasks.from_rle(cells, record.size_hw)
-                stem, path = stems_of(stems, record.name), Path(record.path)
-                image = PredictedImage(record.name, path, masks, dict(record.confidence), stem)
+                path, _ = split_frame(record.path)
+                image = PredictedImage(record.name, path, masks, dict(record.confidence), stems[record.name])
                 record.unwritten.update(opened.write(image))
     failed = opened.close()
     for record in done:
         record.unwritten.update(failed)
 
 
-def _record(name: str, path: Path, one: Outlined, hands: int) -> ImageRecord:
+def _record(name: str, image: InputImage, one: Outlined, hands: int) -> ImageRecord:
     outcome, radiograph = one.hand.outcome, one.radiograph
     return ImageRecord(
         name=name,
-        path=str(path),
+        path=str(image.path),
         size_hw=radiograph.size_hw,
         inverted=radiograph.inverted,
         spacing_mm=radiograph.spacing_mm,
@@ -226,7 +273,7 @@ def _record(name: str, path: Path, one: Outlined, hands: int) -> ImageRecord:
         orientation=radiograph.orientation,
         hand=outcome.hand.to_json() if outcome.hand else None,
         hands=max(hands, 1 + one.hand.others) if one.is_hand else 0,
-        roi=tuple(one.hand.roi) if one.hand.others else None,
+        region=tuple(one.hand.region) if one.hand.others else None,
         confidence=confidence_of(outcome, one.masks),
         location=outcome.location.to_json() if outcome.location else None,
         frames={name: frame.to_json() for name, frame in outcome.frames.items()},
@@ -237,11 +284,3 @@ def _record(name: str, path: Path, one: Outlined, hands: int) -> ImageRecord:
         flags=[flag.to_json() for flag in one.flags],
         seconds={step: round(seconds, 4) for step, seconds in outcome.seconds.items()},
     )
-
-
-def _write_overlay(path: Path, image: np.ndarray, masks: BoneMasks, doubtful: Sequence[int]) -> None:
-    overlay = draw_overlay(image, masks, doubtful=doubtful)
-    done, data = cv2.imencode(".png", overlay[..., ::-1], [cv2.IMWRITE_PNG_COMPRESSION, 2])
-    assert done
-    with atomic_file(path) as temporary:
-        temporary.write_bytes(data.tobytes())

@@ -1,12 +1,17 @@
 """What is known of predictions beside their masks, as `predictions.json` has it; imports no torch."""
 
 from dataclasses import asdict, dataclass, field
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 from handbone import __version__
 
 if TYPE_CHECKING:
     from handbone.method.two_stage import TwoStage
+
+
+#: What can become of an image: masks, no hand and so no masks, or an error.
+ImageOutcome = Literal["outlined", "no_hand", "failed"]
+SCHEMA = "handbone.predictions/1"
 
 
 @dataclass(frozen=True)
@@ -15,7 +20,7 @@ class ImageRecord:
 
     Parameters
     ----------
-    name, path: of the image.
+    name: the image's key, its path relative to what was given. path: where it was.
     error: why there is no result; None where there is one.
     size_hw: the image's height and width.
     inverted: whether it showed bones dark and was turned round.
@@ -60,10 +65,22 @@ class ImageRecord:
     unwritten: dict[str, str] = field(default_factory=dict)
     seconds: dict[str, float] = field(default_factory=dict)
 
+    @property
+    def outcome(self) -> ImageOutcome:
+        """What became of the image, as far as masks go."""
+        if self.error is not None:
+            return "failed"
+        return "outlined" if self.confidence else "no_hand"
+
+    def to_json(self) -> dict[str, Any]:
+        """Everything known of it, as JSON values."""
+        return {"name": self.name, "outcome": self.outcome, **asdict(self)}
+
 
 def predictions_json(records: list[ImageRecord], method: "TwoStage", facts: dict[str, Any]) -> dict[str, Any]:
     """Everything known about predictions, as JSON values."""
     return {
+        "schema": SCHEMA,
         "handbone": __version__,
         **facts,
         "threshold": method.threshold,
@@ -71,10 +88,5 @@ def predictions_json(records: list[ImageRecord], method: "TwoStage", facts: dict
         "tta": "turned" in method.views,
         "views": list(method.views),
         "not_a_medical_device": True,
-        "images": [asdict(record) for record in records],
+        "images": [record.to_json() for record in records],
     }
-
-
-def shows_hand(record: ImageRecord) -> bool:
-    """Whether an image was read and a hand is claimed in it."""
-    return record.error is None and record.hand is not None and bool(record.hand["found"])

@@ -75,7 +75,7 @@ def listed(site: Path, **variables: str) -> dict[str, dict]:
     """What `handbone plugins list --json` says, by package."""
     done = handbone("plugins", "list", "--json", site=site, **variables)
     assert done.returncode == 0, done.stderr
-    return {one["package"]: one for one in json.loads(done.stdout)}
+    return {one["package"]: one for one in json.loads(done.stdout)["items"]}
 
 
 HEAD = "from handbone.plugins import *\n"
@@ -128,11 +128,11 @@ BAD = {
     ),
     "bad-no-spec": (
         HEAD + "@hookimpl\ndef handbone_losses():\n    return ['dice']\n",
-        "its handbone_losses gave 'dice', which is no LossSpec",
+        "its handbone_losses gave 'dice', which is not a LossSpec",
     ),
     "bad-other-spec": (
         HEAD + "@hookimpl\ndef handbone_losses():\n    return [MetricSpec(name='a', summary='', build=print)]\n",
-        "which is no LossSpec",
+        "which is not a LossSpec",
     ),
     "bad-name": (
         HEAD + "@hookimpl\ndef handbone_losses():\n    return [LossSpec(name='Mine', summary='', build=print)]\n",

@@ -82,7 +82,7 @@ def right(x):
         (lambda x: x, r"gives logits of the shape \(2, 1, 32, 32\) where \(2, 29, 32, 32\) is needed"),
         (lambda x: right(x)[..., ::2, ::2], r"shape \(2, 29, 16, 16\)"),
         (lambda x: [right(x)], "does not return a tensor of logits, but a list"),
-        (lambda x: right(x) > 0, "are no floats"),
+        (lambda x: right(x) > 0, "is not a floating-point type"),
     ],
 )
 def test_a_network_with_wrong_logits_fails_at_its_first_image(give, sentence):
