@@ -100,8 +100,9 @@ def command(
     Plugins read more, such as handbone-dicom. Folders are searched with all folders below, and what is passed over is
     said. OUT mirrors them: an overlay an image (contours of doubtful bones are dashed) and a record an image, beside
     predictions.csv (run lengths in each image's own pixels, a confidence a bone) and predictions.json. An image that
-    fails, or cannot be written as --write asks, is listed; the exit code is then 1. An image without a hand gets no masks and
-    is counted apart; where none has a hand, the exit code is 1. The same command goes on where it was stopped, and tries failed images again. Not a medical device.
+    fails, or cannot be written as --write asks, is listed; the exit code is then 1. An image without a hand gets no
+    masks and is counted apart; where none has a hand, the exit code is 1. The same command goes on where it was
+    stopped, and tries failed images again. Not a medical device.
     """
     from handbone.cli.settings import nested_settings
     from handbone.formats.image_search import find_images

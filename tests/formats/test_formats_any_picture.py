@@ -14,6 +14,7 @@ from handbone.core.errors import HandboneError
 from handbone.core.orientation import to_shown, to_stored
 from handbone.formats.brightness import stretched
 from handbone.formats.image_files import check_pixels, frames_of, read_image, size_of, split_frame, stem_of
+from handbone.formats.inversion import is_inverted
 
 GREY = draw(toy_hand())[:240]
 REFERENCE = GREY / np.float32(255)
@@ -306,3 +307,18 @@ def test_a_few_stray_pixels_do_not_set_the_range(stray):
     assert np.abs(image - REFERENCE)[10:].max() < 0.35 and image[10:].max() > 0.7
     flat = stretched(np.full((9, 9), 7, np.uint8))
     assert not flat.any()
+
+
+def bordered(grey, level, *, all_round):
+    side = int(0.12 * grey.shape[1])
+    top = side if all_round else 0
+    return cv2.copyMakeBorder(grey, top, top, side, side, cv2.BORDER_CONSTANT, value=level)
+
+
+@pytest.mark.parametrize("level", [0, 160, 255])
+@pytest.mark.parametrize("all_round", [False, True])
+@pytest.mark.parametrize("negative", [False, True])
+def test_a_frame_round_an_image_does_not_decide_its_polarity(level, all_round, negative):
+    grey = draw(toy_hand())
+    image = bordered(255 - grey if negative else grey, level, all_round=all_round)
+    assert is_inverted(image / np.float32(255)) is negative
