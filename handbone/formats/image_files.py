@@ -61,12 +61,12 @@ def header_of(path: str | Path) -> ImageHeader:
     ------
     HandboneError: the file does not exist or is no image; names the file.
     """
-    file, _ = split_frame(path)
+    file, frame = split_frame(path)
     provider = readers.provider_of(file)
     if readers.is_builtin(provider):
         from handbone.formats.raster import raster_header
 
-        return raster_header(file)
+        return raster_header(file, frame)
     if provider.spec.header is not None:
         return _header_by_plugin(provider, file)
     return ImageHeader(readers.built(provider.spec)(file).size_hw)
@@ -128,7 +128,7 @@ def read_image(path: str | Path, *, invert: Invert = "auto", max_pixels: int = M
     file, frame = split_frame(path)
     provider = readers.provider_of(file)
     if readers.is_builtin(provider) or provider.spec.header is not None:
-        check_pixels(file, max_pixels)
+        check_pixels(path, max_pixels)
     read = readers.built(provider.spec)
     image = read(file) if frame == 1 else read(file, frame)
     return image if invert == "auto" else image.as_inverted(invert == "yes")

@@ -60,8 +60,12 @@ def read_raster(path: Path, frame: int = 1) -> Radiograph:
     return Radiograph(image, inverted, bits, orientation=orientation)
 
 
-def raster_header(path: Path) -> ImageHeader:
-    """Size and number of images of a file, from its header alone.
+def raster_header(path: Path, frame: int = 1) -> ImageHeader:
+    """Size of one of the images of a file, and their number, from headers alone.
+
+    Parameters
+    ----------
+    frame: which image, from 1; the first one where there is no such image.
 
     Raises
     ------
@@ -70,7 +74,7 @@ def raster_header(path: Path) -> ImageHeader:
     if only_opencv := _only_opencv(path):
         return ImageHeader(shown_size_hw(*only_opencv))
     with _opened(path, whole=False) as image:
-        return _header(image)
+        return _header(image, frame)
 
 
 def _only_opencv(path: Path) -> tuple[tuple[int, int], int] | None:
@@ -87,14 +91,12 @@ def _only_opencv(path: Path) -> tuple[tuple[int, int], int] | None:
 
 def _of_frame(image: Image.Image, path: Path, frame: int) -> tuple[np.ndarray, np.ndarray | None, int, int]:
     """Values (H, W) as shown, where they are transparent, bits a value, and the orientation in the file."""
-    header = _header(image)
+    header = _header(image, frame)
     if not 1 <= frame <= header.frames:
         what = f"it holds {header.frames} image{'s' if header.frames > 1 else ''}, and no image {frame}"
         raise HandboneError(what, where=path, remedy="ask for one that is there")
     _check_length(image, path)
-    page = _pages(image)[frame - 1]
-    image.seek(page)
-    orientation = _orientation(image)
+    page, orientation = image.tell(), _orientation(image)
     if is_deep_colour(image):
         image.load()  # OpenCV hides what libtiff and libpng complain of
         return *decode_by_opencv(path, page=page, orientation=orientation), 16, orientation
@@ -111,6 +113,8 @@ def _opened(path: Path, *, whole: bool = True) -> Iterator[Image.Image]:
     whole: whether a file that turns out to be cut is refused.
     """
     try:
+        if path.exists() and not (path.is_file() or path.is_dir()):
+            raise HandboneError("this is neither a file nor a folder", where=path, remedy="give a file")
         with _quiet(), path.open("rb") as file:
             head = file.read(HEAD_BYTES)
             _check_kind(path, head)
@@ -173,8 +177,12 @@ def _check_jpeg(path: Path, data: bytes, *, whole: bool) -> None:
         raise HandboneError("the JPEG file is cut", where=path, remedy=_REMEDY)
 
 
-def _header(image: Image.Image) -> ImageHeader:
-    return ImageHeader(shown_size_hw(_stored_hw(image), _orientation(image)), len(_pages(image)))
+def _header(image: Image.Image, frame: int) -> ImageHeader:
+    """The header of one of the images, which is opened then."""
+    pages = _pages(image)
+    if pages != [0]:
+        image.seek(pages[frame - 1 if frame <= len(pages) else 0])
+    return ImageHeader(shown_size_hw(_stored_hw(image), _orientation(image)), len(pages))
 
 
 def _stored_hw(image: Image.Image) -> tuple[int, int]:

@@ -134,6 +134,16 @@ def test_several_images_of_a_file_have_a_number_each(tmp_path, name):
         read_image(tmp_path / f"{name}#4")
 
 
+def test_each_image_of_a_file_is_held_to_the_limit(tmp_path):
+    path = tmp_path / "a.tif"
+    P.resize((20, 10)).save(path, save_all=True, append_images=[P])
+    small, large = frames_of(path)
+    assert (size_of(small), size_of(large)) == ((10, 20), GREY.shape)
+    assert read_image(small, max_pixels=200).size_hw == (10, 20)
+    with pytest.raises(HandboneError, match=r"a\.tif#2: it has 256 x 240 pixels"):
+        read_image(large, max_pixels=200)
+
+
 def test_a_file_with_one_image_is_its_own_frame(tmp_path):
     P.save(tmp_path / "a.png")
     assert list(frames_of(tmp_path / "a.png")) == [tmp_path / "a.png"]
