@@ -18,6 +18,7 @@ _STATES = {
     "reused": "[green]reused[/green]",
     "continued": "[yellow]continues where it stopped[/yellow]",
     "redone": "[yellow]redone: its settings or inputs changed[/yellow]",
+    "damaged": "[yellow]redone: a file of it is damaged[/yellow]",
 }
 
 

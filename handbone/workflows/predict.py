@@ -13,12 +13,11 @@ import numpy as np
 from handbone.anatomy import INDEX, NAMES
 from handbone.core.bone_masks import BoneMasks
 from handbone.core.errors import HandboneError
-from handbone.core.files import atomic_file, write_json, write_text
+from handbone.core.files import write_json, write_text
 from handbone.core.progress import console, track
 from handbone.formats.contest_csv import PredictionsWriter
 from handbone.formats.image_files import MAX_PIXELS, Invert, check_pixels, read_image, split_frame
 from handbone.formats.image_search import InputImage
-from handbone.formats.own_png import encode_png
 from handbone.method.confidence import confidence_of
 from handbone.method.several_hands import MOST_HANDS
 from handbone.method.two_stage import TwoStage
@@ -27,6 +26,7 @@ from handbone.plugins.events import PREDICTION_MADE, notify
 from handbone.report.overlay import draw_overlay
 from handbone.workflows.outlining import Hands, Outlined, names_of_hands, outline
 from handbone.workflows.outputs import OVERLAYS, RECORD_FILE, TABLE_FILE, file_stems
+from handbone.workflows.png_file import write_png
 from handbone.workflows.records import ImageRecord, predictions_json
 from handbone.workflows.results import Results
 from handbone.workflows.stored_results import StoredResults, record_file
@@ -100,7 +100,7 @@ def predict_images(
     max_pixels: images with more, by their headers, fail before they are decoded.
     hands: "all" gives each hand of an image a result of its own, KEY#1 and so on.
     overwrite: whether earlier predictions may go.
-    earlier: a folder of earlier predictions, whose results need not be made again where they are of the same mark.
+    earlier: a folder of earlier predictions, whose results need not be made again where their fingerprint is the same.
 
     Returns
     -------
@@ -181,9 +181,7 @@ def _outline(
 def _keep(kept: StoredResults, stem: str, key: str, image: np.ndarray, masks: BoneMasks, record: ImageRecord) -> None:
     """Draw an image's overlay and keep its result."""
     doubtful = sorted({INDEX[bone] for flag in record.flags for bone in flag["bones"]})
-    overlay = encode_png(draw_overlay(image, masks, doubtful=doubtful), compression=2)
-    with atomic_file(kept.overlay(stem)) as temporary:
-        temporary.write_bytes(overlay)
+    write_png(kept.overlay(stem), draw_overlay(image, masks, doubtful=doubtful))
     kept.keep(record.name, stem, key, {"record": asdict(record), "rle": masks.to_rle()})
 
 

@@ -21,7 +21,7 @@ MOST_SECONDS, MOST_BYTES = 10, 2 << 30
 
 #: How long a target runs: a few seconds in CI.
 campaign = settings(
-    max_examples=int(os.environ.get("HANDBONE_FUZZ_EXAMPLES", 300)),
+    max_examples=int(os.environ.get("HANDBONE_FUZZ_EXAMPLES", 500)),
     deadline=None,
     suppress_health_check=list(HealthCheck),
 )
@@ -40,6 +40,13 @@ WORDS = st.sampled_from(
         *(b"[" * 400, b"{" * 400, b"\xef\xbb\xbf", b"\xff\xfe", "１".encode(), b"\\", b"'", b"= "),
     ]
 )
+
+
+class Corpus(tuple):
+    """Good input that others are made from; too long to be shown."""
+
+    def __repr__(self) -> str:
+        return f"Corpus of {len(self)}"
 
 
 @st.composite
@@ -67,7 +74,7 @@ def edited_json(draw, corpus):
             if isinstance(inside, list) and draw(st.booleans()):
                 inside.insert(key, copy.deepcopy(inside[key]))
             elif draw(st.integers(0, 4)):
-                inside[key] = draw(NASTY)
+                inside[key] = copy.deepcopy(draw(NASTY))
             else:
                 del inside[key]
             break

@@ -5,7 +5,7 @@ from typing import Annotated, Literal
 from pydantic import Field, field_validator, model_validator
 
 from handbone import anatomy
-from handbone.core.errors import UnknownNameError
+from handbone.core.errors import HandboneError, UnknownNameError
 from handbone.recipe.schema.base import Off, Positive, Share, Size, Table
 
 #: As data.path: draw a synthetic set, whether or not there is data.
@@ -19,15 +19,36 @@ class Data(Table):
         default="data",
         description='folder of images and labels, relative to the current one; "synthetic" draws synthetic hands',
     )
-    layout: Literal["auto", "contest", "coco", "folder"] = Field(
+    layout: Literal["auto", "contest", "coco", "csv", "folder"] = Field(
         default="auto", description="how that folder is arranged"
     )
-    annotations: Annotated[str | None, Off] = Field(default=None, description="COCO: the JSON file, relative to path")
+    annotations: Annotated[str | None, Off] = Field(
+        default=None, description="COCO's JSON file, or a CSV of run lengths, relative to path"
+    )
+    rle: Annotated[str | None, Off] = Field(
+        default=None, description="how a CSV's run lengths are meant: column-major, zero-based, frame=512; with commas"
+    )
+    empty_labels: Literal["refuse", "use"] = Field(
+        default="refuse",
+        description="annotations that contour no bone; refuse: an error; use: an image without bones",
+    )
     class_map: dict[str, str] = Field(default_factory=dict, description="foreign class name to bone name")
     invert: Literal["auto", "yes", "no"] = Field(
         default="auto", description="turn radiographs round that show bones dark; auto: those that look like it"
     )
     cache: str | None = Field(default=None, description="folder for decoded images; default: the user's cache folder")
+
+    @field_validator("rle")
+    @classmethod
+    def _known_reading(cls, value: str | None) -> str | None:
+        # Late: the schema must not wait for OpenCV.
+        from handbone.core.rle_reading import RleReading
+
+        try:
+            RleReading.parse([value] if value else [])
+        except HandboneError as error:
+            raise ValueError(str(error)) from None
+        return value
 
     @field_validator("class_map")
     @classmethod
