@@ -7,7 +7,6 @@ from typing import Any
 
 import cv2
 import numpy as np
-from PIL import Image
 from PIL.TiffImagePlugin import ImageFileDirectory_v2
 
 from handbone.core.errors import HandboneError
@@ -18,10 +17,10 @@ _WIDTH, _HEIGHT, _BITS, _COMPRESSION, _ORIENTATION, _SAMPLE_FORMAT = 256, 257, 2
 _FLOATS, _UNCOMPRESSED = 3, 1
 
 
-def is_deep_colour(image: Image.Image) -> bool:
-    """Whether an image, whose header was read, has several channels of 16 bits."""
+def is_deep_colour(image: Any) -> bool:
+    """Whether an image of Pillow, whose header was read, has several channels of 16 bits."""
     if image.format == "TIFF":
-        bits: Any = image.tag_v2.get(_BITS, (1,))
+        bits = image.tag_v2.get(_BITS, (1,))
         return len(bits) > 1 and max(bits) > 8
     # Of a PNG Pillow tells the depth only by how it unpacks the values.
     raw = image.tile[0][3] if image.format == "PNG" and image.tile else ""

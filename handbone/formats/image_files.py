@@ -3,14 +3,11 @@
 import re
 from collections.abc import Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING, Literal
+from typing import Literal
 
 from handbone.core.errors import HandboneError
 from handbone.core.radiograph import ImageHeader, Radiograph
 from handbone.formats import readers
-
-if TYPE_CHECKING:
-    from handbone.plugins.manager import Provided
 
 #: Whether a radiograph shows bones dark and is turned round: as its own test says, or as a user knows.
 Invert = Literal["auto", "yes", "no"]
@@ -67,22 +64,8 @@ def header_of(path: str | Path) -> ImageHeader:
         from handbone.formats.raster import raster_header
 
         return raster_header(file, frame)
-    if provider.spec.header is not None:
-        return _header_by_plugin(provider, file)
-    return ImageHeader(readers.built(provider.spec)(file).size_hw)
-
-
-def _header_by_plugin(provider: "Provided", file: Path) -> ImageHeader:
-    try:
-        return provider.spec.header(file)
-    except HandboneError:
-        raise
-    except Exception as error:  # code of others may fail in any way
-        what = (
-            f"the reader of {provider.package} {provider.version} fails on its header ({type(error).__name__}: {error})"
-        )
-        remedy = f"tell the authors of {provider.package}, or disable it"
-        raise HandboneError(what, where=file, remedy=remedy) from error
+    told = readers.header_by(provider, file)
+    return told or ImageHeader(readers.built(provider.spec)(file).size_hw)
 
 
 def size_of(path: str | Path) -> tuple[int, int]:
@@ -127,7 +110,7 @@ def read_image(path: str | Path, *, invert: Invert = "auto", max_pixels: int = M
     """
     file, frame = split_frame(path)
     provider = readers.provider_of(file)
-    if readers.is_builtin(provider) or provider.spec.header is not None:
+    if readers.is_builtin(provider) or readers.header_by(provider, file) is not None:
         check_pixels(path, max_pixels)
     read = readers.built(provider.spec)
     image = read(file) if frame == 1 else read(file, frame)
