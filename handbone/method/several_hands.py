@@ -90,7 +90,7 @@ def find_hands(method: TwoStage, image: np.ndarray, whole: MethodResult) -> list
 
 def areas(hands: Sequence[Box], image_hw: tuple[int, int]) -> list[Box]:
     """For each hand the part of the image up to half the way to every other hand."""
-    return [_extra_roi(hand, [other for other in hands if other is not hand], image_hw) for hand in hands]
+    return [_area_of(hand, [other for other in hands if other is not hand], image_hw) for hand in hands]
 
 
 def in_whole_image(outcome: MethodResult, area: Box, image_hw: tuple[int, int]) -> MethodResult:
@@ -184,7 +184,7 @@ def _area(box: Box) -> int:
     return 0 if box.is_empty else box.size_hw[0] * box.size_hw[1]
 
 
-def _extra_roi(hand: Box, others: Sequence[Box], image_hw: tuple[int, int]) -> Box:
+def _area_of(hand: Box, others: Sequence[Box], image_hw: tuple[int, int]) -> Box:
     left, top, right, bottom = Box.whole(image_hw)
     for other in others:
         gaps = {
