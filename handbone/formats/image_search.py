@@ -11,6 +11,7 @@ from handbone.core.errors import HandboneError
 from handbone.core.escaping import portable
 from handbone.core.written import WRITTEN_FILE, Written
 from handbone.formats import other_files
+from handbone.formats.image_files import frames_of
 from handbone.formats.image_names import ImageNames
 from handbone.formats.other_files import Kind
 
@@ -76,7 +77,8 @@ def find_images(given: Iterable[str | Path]) -> Search:
 
     In folders, hidden files, handbone's own results, and files that no reader knows are passed over. A file that is
     given itself is taken whatever its extension; whether it is a radiograph shows when it is read. Keys are relative to
-    the folder that was given, or to the deepest one that holds everything that was given.
+    the folder that was given, or to the deepest one that holds everything that was given. A file that holds several
+    images is as many: KEY#1, KEY#2 and so on.
 
     Raises
     ------
@@ -99,8 +101,18 @@ def find_images(given: Iterable[str | Path]) -> Search:
         key = portable(path.relative_to(root))
         while key in images:  # bytes that are no UTF-8, written as a file beside is called
             key += "~"
-        images[key] = InputImage(key, path)
+        for image in _frames(path):
+            of_frame = key + image.name.removeprefix(path.name)
+            images[of_frame] = InputImage(of_frame, image)
     return Search(tuple(images[key] for key in sorted(images)), passed_over)
+
+
+def _frames(path: Path) -> list[Path]:
+    """The images that a file holds; the file itself where its header cannot be read, which reading it will say."""
+    try:
+        return list(frames_of(path))
+    except HandboneError:
+        return [path]
 
 
 def images_under(root: Path) -> list[Path]:

@@ -14,6 +14,7 @@ import numpy as np
 from handbone.core.bone_probabilities import BoneProbabilities
 from handbone.core.errors import HandboneError
 from handbone.method.calibration.presence import SHOWN
+from handbone.method.hands import claimed, weigh_hand
 from handbone.method.merge import merge
 from handbone.method.networks import Stage, check_networks, load_networks
 from handbone.method.outcome import MethodResult, Reading, Refined
@@ -174,10 +175,12 @@ class TwoStage:
         outcome = replace(outcome, final=self._one_piece(outcome.final))
         if self.prior_network is not None:
             outcome = self.judge(outcome)
-        if self.settings.presence is None:
-            return outcome
-        presence = self.settings.presence.of(outcome.final, self.threshold, outcome.agreement)
-        return replace(outcome, final=outcome.final.without(np.flatnonzero(presence < SHOWN)), presence=presence)
+        if self.settings.presence is not None:
+            presence = self.settings.presence.of(outcome.final, self.threshold, outcome.agreement)
+            shown = outcome.final.without(np.flatnonzero(presence < SHOWN))
+            outcome = replace(outcome, final=shown, presence=presence)
+        hand = weigh_hand(outcome.final, self.threshold, outcome.location)
+        return replace(outcome, final=claimed(outcome.final, hand), hand=hand)
 
     def judge(self, outcome: MethodResult) -> MethodResult:
         """The anatomical prior alone, on an outcome of the others: names put right, spurs and bites mended.

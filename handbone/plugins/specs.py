@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
     from handbone.core.bone_masks import BoneMasks
     from handbone.core.bone_probabilities import BoneProbabilities
-    from handbone.core.radiograph import Radiograph
+    from handbone.core.radiograph import ImageHeader, Radiograph
     from handbone.plugins.prompting import Prompter
     from handbone.plugins.writing import Writer
     from handbone.recipe.table import Table
@@ -126,12 +126,15 @@ class ReaderSpec(Spec):
     extensions: lower case with the dot, as (".dcm", ".dicom").
     recognises: tells from a file's first 512 bytes whether it is of this format. It is asked about files whose
         extension no reader has.
+    header: size and number of images of a file, without decoding it. A reader that has it is called as
+        `read(path, frame)` for the second and further images of a file; without it a file holds one image.
     """
 
     kind = "reader"
-    build: Callable[[Any], "Callable[[Path], Radiograph]"]  # (settings)
+    build: Callable[[Any], "Callable[..., Radiograph]"]  # (settings)
     extensions: tuple[str, ...]
     recognises: Callable[[bytes], bool] | None = None
+    header: "Callable[[Path], ImageHeader] | None" = None
 
     def __post_init__(self):
         if wrong := [one for one in self.extensions if not one.startswith(".") or one != one.lower()]:

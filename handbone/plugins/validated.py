@@ -137,8 +137,8 @@ def _reader(provider: Provider, built: Any, arguments: Mapping[str, Any]) -> Any
 
     _check_function(provider, built)
 
-    def read(path: Path) -> Radiograph:
-        image = _attempt(provider, f"cannot read {path.name}", built, path)
+    def read(path: Path, *frame: int) -> Radiograph:
+        image = _attempt(provider, f"cannot read {path.name}", built, path, *frame)
         if not isinstance(image, Radiograph):
             raise provider.broken(f"does not return a Radiograph of {path.name}, but {_a(image)}")
         return image

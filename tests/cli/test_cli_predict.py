@@ -185,10 +185,10 @@ def test_the_table_has_a_confidence_a_bone_and_the_record_what_to_look_at_again(
     save(folder / "coarse.safetensors", "coarse", bias=-9, **{METHOD: settings})
     out = tmp_path / "out"
     result = call(images / "b_eight.jpg", "-o", out, "--weights", folder, "--tta")
-    assert result.exit_code == 1 and "0 of 1 radiographs outlined, no bone found in 1" in result.output
+    assert result.exit_code == 1 and "0 of 1 radiographs outlined, 1 without a hand" in result.output
     record = json.loads((out / "predictions.json").read_text())
     image = record["images"][0]
-    assert image["outcome"] == "no_bones" and image["error"] is None
+    assert image["outcome"] == "no_hand" and image["error"] is None
     with open(out / "predictions.csv", encoding="utf-8", newline="") as file:
         rows = list(csv.DictReader(file))
     assert [row["class"] for row in rows] == list(NAMES)
@@ -204,13 +204,13 @@ def test_the_table_has_a_confidence_a_bone_and_the_record_what_to_look_at_again(
 
 @pytest.fixture
 def light_box(tmp_path):
-    """A radiograph between bright borders, which looks as if it were inverted; and a sound one."""
+    """A radiograph between borders that fade into white, which looks as if it were inverted; and a sound one."""
     grey = cv2.GaussianBlur(np.random.default_rng(0).random((150, 110), np.float32), (0, 0), 9)
     grey = (100 * cv2.normalize(grey, None, 0, 1, cv2.NORM_MINMAX)).astype(np.uint8)
     (tmp_path / "boxes").mkdir()
     cv2.imwrite(str(tmp_path / "boxes" / "sound.png"), grey)
-    grey[:, :25] = grey[:, -25:] = 230
-    cv2.imwrite(str(tmp_path / "boxes" / "box.png"), grey)
+    fading = np.clip(500 * np.abs(np.linspace(-1, 1, 110)) - 250, 0, 255).astype(np.uint8)
+    cv2.imwrite(str(tmp_path / "boxes" / "box.png"), np.maximum(grey, fading[None]))
     return tmp_path / "boxes"
 
 

@@ -74,7 +74,7 @@ def formats_of_others(root):
     for name in ("a.heic", "b.nef", "c.nii.gz", "d.pdf", "e.zip", "f.psd", "g.mov", "h.jxl", "notes.txt", "t.csv"):
         touch(root / name)
     kinds = ["HEIC or AVIF files", "camera raw files", "NIfTI, NRRD or MetaImage volumes", "PDF documents", "archives"]
-    kinds += ["GIF, SVG, PSD or OpenEXR files", "videos", "JPEG XL files"]
+    kinds += ["SVG, PSD or OpenEXR files", "videos", "JPEG XL files"]
     return ["a.png"], {kind: 1 for kind in kinds} | {"other files": 2}
 
 

@@ -109,7 +109,7 @@ def test_nothing_found_is_no_success_and_nothing_made_leaves_nothing(tmp_path, m
     asked = ("predict", "-w", blind, "--json", tmp_path / "a.png")
     assert main(monkeypatch, *asked, "-o", tmp_path / "one") == 1
     value = json.loads(capfd.readouterr().out)
-    assert [each["outcome"] for each in value["images"]] == ["no_bones"] and undocumented(value) == []
+    assert [each["outcome"] for each in value["images"]] == ["no_hand"] and undocumented(value) == []
     assert main(monkeypatch, "predict", "-w", blind, "--json", tmp_path / "b.png", "-o", tmp_path / "two") == 1
     value = json.loads(capfd.readouterr().out)
     assert [each["outcome"] for each in value["images"]] == ["failed"] and undocumented(value) == []
