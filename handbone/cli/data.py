@@ -3,7 +3,7 @@
 import json
 from collections import defaultdict
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import typer
 from rich.markup import escape
@@ -13,11 +13,20 @@ from handbone.cli.options import Rle
 from handbone.cli.output import echo_json, results
 from handbone.core.progress import console
 
+if TYPE_CHECKING:
+    import pandas as pd
+
+    from handbone.core.findings import Finding
+    from handbone.data.dataset import Dataset
+    from handbone.workflows.check_labels import LabelCheck
+
 app = typer.Typer(help="Check, summarise and draw data.", no_args_is_help=True)
 
 Folder = Annotated[Path, typer.Argument(help="The data's folder.")]
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON for programs.")]
-Layout = Annotated[str, typer.Option(help="auto, contest, coco, csv or folder.")]
+Layout = Annotated[
+    Literal["auto", "contest", "coco", "csv", "folder"], typer.Option(help="How the folder is laid out.")
+]
 Annotations = Annotated[
     str | None, typer.Option(help="COCO's JSON file, or a CSV of run lengths, relative to the folder.")
 ]
@@ -147,17 +156,24 @@ def draw(
     """Draw hands that do not exist, with exact labels, in the contest layout."""
     from handbone.synthetic.write import write_contest_set
 
-    drawn = {"train": count, "test": test, "seed": seed, "size": size, "variety": variety, "looks": looks}
-    folder = write_contest_set(out, **drawn, progress=not as_json)
+    folder = write_contest_set(
+        out, train=count, test=test, seed=seed, size=size, variety=variety, looks=looks, progress=not as_json
+    )
     if as_json:
+        drawn = {"train": count, "test": test, "seed": seed, "size": size, "variety": variety, "looks": looks}
         echo_json({"path": str(folder), **drawn}, "data.draw/1")
     else:
         results().print(f"{count} training and {test} test images in {folder}", soft_wrap=True)
 
 
 def _open(
-    path: Path, layout: str, annotations: str | None, class_map: list[str] | None, invert: str, rle: list[str] | None
-):
+    path: Path,
+    layout: Layout,
+    annotations: Annotations,
+    class_map: ClassMap,
+    invert: Invert,
+    rle: Rle,
+) -> "Dataset":
     from pydantic import ValidationError
 
     from handbone.data.dataset import open_dataset
@@ -166,7 +182,7 @@ def _open(
     pairs = [entry.partition("=") for entry in class_map or ()]
     if any(not (name and equals and bone) for name, equals, bone in pairs):
         raise typer.BadParameter("write CLASS=BONE", param_hint="--map")
-    given = {
+    given: dict[str, Any] = {
         "path": str(path),
         "layout": layout,
         "annotations": annotations,
@@ -182,7 +198,7 @@ def _open(
     return open_dataset(settings)
 
 
-def _compare_labels(dataset, weights: str, out: Path | None):
+def _compare_labels(dataset: "Dataset", weights: str, out: Path | None) -> "tuple[list[LabelCheck], Path | None]":
     """The comparison with trained weights, and its page where one is asked for; refuses before the work starts."""
     from handbone.workflows.label_page import require_free, write_label_page
 
@@ -195,7 +211,7 @@ def _compare_labels(dataset, weights: str, out: Path | None):
     return checks, write_label_page(checks, dataset, out, weights=weights) if out else None
 
 
-def _say_labels(checks: list, weights: str, page: Path | None) -> None:
+def _say_labels(checks: "list[LabelCheck]", weights: str, page: Path | None) -> None:
     doubtful = sum(bool(check.bones) for check in checks)
     not_judged = sum(bool(check.errors) and not check.bones for check in checks)
     said = f"labels of {doubtful} of {len(checks)} images are doubtful, {not_judged} were not judged"
@@ -204,8 +220,8 @@ def _say_labels(checks: list, weights: str, page: Path | None) -> None:
         results().print(f"Page, table and images: {page}", soft_wrap=True)
 
 
-def _show_findings(findings: list) -> None:
-    groups = defaultdict(list)
+def _show_findings(findings: "list[Finding]") -> None:
+    groups: dict[tuple[str, str], list[Finding]] = defaultdict(list)
     for finding in findings:
         groups[finding.severity, finding.rule].append(finding)
     table = Table("what", "where", "found", "what to do", show_lines=False, padding=(0, 1))
@@ -221,7 +237,7 @@ def _show_findings(findings: list) -> None:
         results().print(table)
 
 
-def _show_bones(bones) -> None:
+def _show_bones(bones: "pd.DataFrame") -> None:
     if not len(bones):
         return
     table = Table("bone", "", "hands", "area, px", "middle half", "odd")

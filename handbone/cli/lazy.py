@@ -2,6 +2,7 @@
 
 import importlib
 from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 import typer
@@ -31,7 +32,7 @@ class LazyGroup(TyperGroup):
     def __init__(self, **attributes: Any):
         super().__init__(**attributes)
         for name, (module, summary) in COMMANDS.items():
-            self.commands[name] = LazyCommand(name, summary, lambda n=name, m=module: _own(n, m))
+            self.commands[name] = LazyCommand(name, summary, partial(_own, name, module))
         self._searched = False
 
     def invoke(self, ctx: Any) -> Any:
@@ -67,7 +68,7 @@ class LazyGroup(TyperGroup):
         for name, providers in installed_plugins().from_plugins("command").items():
             packages = " and ".join(provided.package for provided in providers)
             summary = f"{escape(' '.join(providers[0].spec.summary.split()))} [dim]({escape(packages)})[/dim]"
-            self.commands[name] = LazyCommand(name, summary, lambda p=providers: _of_plugin(p), panel=_PANEL)
+            self.commands[name] = LazyCommand(name, summary, partial(_of_plugin, providers), panel=_PANEL)
 
 
 def _own(name: str, module: str) -> Any:

@@ -1,11 +1,14 @@
 """`handbone plugins new` and `handbone plugins check`: for those who write plugins."""
 
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from handbone.cli.output import echo_json
+
+if TYPE_CHECKING:
+    from handbone.plugin_kit.findings import Check
 
 
 def new(
@@ -60,7 +63,7 @@ def check(
 _MARKS = {"passed": ("✓", "green"), "failed": ("✗", "bold red"), "left out": ("–", "yellow")}
 
 
-def _show(check) -> None:
+def _show(check: "Check") -> None:
     """A row of the table; printed as soon as it is known, because some take long."""
     from rich.console import Console
     from rich.table import Table

@@ -30,7 +30,7 @@ def list_weights(as_json: AsJson = False) -> None:
             damaged[name] = str(error)
     if as_json:
         echo_json(
-            [*(facts_of(each) for each in found), *({"name": n, "error": e} for n, e in damaged.items())],
+            [*(facts_of(each) for each in found), *({"name": name, "error": text} for name, text in damaged.items())],
             "weights.list/1",
         )
     else:
@@ -39,8 +39,8 @@ def list_weights(as_json: AsJson = False) -> None:
             stages, size = " + ".join(each.files), f"{each.size_bytes / 1e6:.1f}"
             origin = each.package or each.origin
             table.add_row(Text(each.name, "bold cyan"), Text(origin), stages, size, Text(each.summary))
-        for name, error in damaged.items():
-            table.add_row(Text(name, "bold cyan"), Text("damaged", "red"), "", "", Text(error))
+        for name, text in damaged.items():
+            table.add_row(Text(name, "bold cyan"), Text("damaged", "red"), "", "", Text(text))
         if table.rows:
             results().print(table)
             console.print("[dim]handbone weights info NAME · handbone predict IMAGES --weights NAME[/dim]")

@@ -24,9 +24,8 @@ def problem_of(found: "WeightsSet") -> str | None:
 
 def facts_of(found: "WeightsSet") -> dict[str, Any]:
     """What `--json` tells of a set."""
-    files = {
-        stage: {"path": str(path), **found.card.files[path.name].model_dump()} for stage, path in found.files.items()
-    }
+    facts = {str(name): each.model_dump() for name, each in found.card.files.items()}
+    files = {stage: {"path": str(path), **facts[path.name]} for stage, path in found.files.items()}
     return {
         "name": found.name,
         "origin": found.origin,
@@ -49,7 +48,7 @@ def show_set(found: "WeightsSet", problem: str | None) -> None:
     out.print(Text.assemble((found.name, "bold cyan"), f"  {found.summary}"))
     state = Text(problem, "red") if problem else Text("as the card says", "green")
     made = f"handbone {card.handbone}, {card.created}"
-    facts = facts_table(
+    table = facts_table(
         {
             "folder": f"{found.folder} ({found.package or found.origin})",
             "licence": card.licence,
@@ -58,15 +57,15 @@ def show_set(found: "WeightsSet", problem: str | None) -> None:
             "sha256": state,
         }
     )
-    out.print(facts)
+    out.print(table)
     table = headed_table("file", "network", "MB", "sha256")
     for name, facts in card.files.items():
         table.add_row(name, Text(facts.network), f"{facts.bytes / 1e6:.1f}", Text(facts.sha256, "dim"))
     out.print("", table)
     if card.metrics:
         table = headed_table("value", "metric")
-        for name, value in flat(card.metrics):
-            table.add_row(Text(value, "green"), Text(name))
+        for metric, value in flat(card.metrics):
+            table.add_row(Text(value, "green"), Text(metric))
         out.print("", table)
     out.print("", Text("limits", "bold"))
     for limit in card.shown_limits:

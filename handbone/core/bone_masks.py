@@ -32,7 +32,7 @@ class BoneMasks:
     boxes_xyxy: np.ndarray
     crops: tuple[np.ndarray, ...]
 
-    def __post_init__(self):
+    def __post_init__(self) -> None:
         boxes = np.array(self.boxes_xyxy, np.int32)
         if boxes.shape != (anatomy.COUNT, 4):
             raise ShapeError("boxes_xyxy", f"({anatomy.COUNT}, 4)", boxes.shape)

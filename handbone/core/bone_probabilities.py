@@ -38,7 +38,7 @@ class BoneProbabilities:
     boxes_xyxy: np.ndarray
     crops: tuple[np.ndarray, ...]
 
-    def __post_init__(self):
+    def __post_init__(self) -> None:
         boxes = np.array(self.boxes_xyxy, np.int32)
         if boxes.shape != (anatomy.COUNT, 4) or len(self.crops) != anatomy.COUNT:
             raise ShapeError("boxes_xyxy", f"({anatomy.COUNT}, 4), one for each crop", boxes.shape)
@@ -55,7 +55,9 @@ class BoneProbabilities:
             crop.setflags(write=False)
 
     @classmethod
-    def from_crops(cls, parts: Iterable[tuple[np.ndarray, Box]], size_hw: tuple[int, int]) -> "BoneProbabilities":
+    def from_crops(
+        cls, parts: Iterable[tuple[np.ndarray, Sequence[int]]], size_hw: tuple[int, int]
+    ) -> "BoneProbabilities":
         """From 29 parts (round(255 p) as uint8, half-open box); cut down to where p is at least 0.02."""
         boxes, crops = np.zeros((anatomy.COUNT, 4), np.int32), [_NOTHING] * anatomy.COUNT
         for index, (part, (left, top, _, _)) in enumerate(parts):

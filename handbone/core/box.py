@@ -31,8 +31,8 @@ class Box(NamedTuple):
         filled = [box for box in boxes if box[0] < box[2]]
         if not filled:
             return cls(0, 0, 0, 0)
-        filled = np.array(filled, int)
-        return cls(*filled[:, :2].min(0).tolist(), *filled[:, 2:].max(0).tolist())
+        corners = np.array(filled, int)
+        return cls(*corners[:, :2].min(0).tolist(), *corners[:, 2:].max(0).tolist())
 
     @property
     def size_hw(self) -> tuple[int, int]:

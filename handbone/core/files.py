@@ -6,14 +6,15 @@ import json
 import os
 import re
 import secrets
+import sys
 from collections.abc import Iterator
 from pathlib import Path, PurePath
 from typing import Any
 
-try:
-    import fcntl
-except ImportError:  # on Windows
+if sys.platform == "win32":
     fcntl = None
+else:
+    import fcntl
 
 # What `_beside` makes.
 _TEMPORARY = re.compile(r"\..*-[0-9a-f]{12}(\.[^.]+)?")
@@ -110,10 +111,12 @@ def sync_folder(folder: Path) -> None:
 
 def _sync(path: Path) -> None:
     """Wait until a file's content, or a folder's list of names, is on the disk."""
-    windows = os.name == "nt"
-    if windows and path.is_dir():  # which it cannot open
-        return
-    handle = os.open(path, os.O_RDWR | os.O_BINARY if windows else os.O_RDONLY)
+    if sys.platform == "win32":
+        if path.is_dir():  # which it cannot open
+            return
+        handle = os.open(path, os.O_RDWR | os.O_BINARY)
+    else:
+        handle = os.open(path, os.O_RDONLY)
     try:
         os.fsync(handle)
     finally:

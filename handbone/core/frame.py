@@ -25,7 +25,7 @@ class Frame:
     matrix: np.ndarray
     size_hw: tuple[int, int]
 
-    def __post_init__(self):
+    def __post_init__(self) -> None:
         if np.shape(self.matrix) != (2, 3):
             raise ShapeError("a frame's matrix", "(2, 3)", np.shape(self.matrix))
         matrix = np.array(self.matrix, np.float64)

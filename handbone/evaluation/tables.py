@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from functools import partial
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -62,7 +63,7 @@ def score_images(
         seen.add(image_name)
         bend = bend_degrees(ground_truth.centroids_xy())
         for stage, masks in stages.items():
-            columns = {"image_name": image_name, "bone": anatomy.NAMES, "stage": stage}
+            columns: dict[str, Any] = {"image_name": image_name, "bone": anatomy.NAMES, "stage": stage}
             columns |= measure(ground_truth, masks)
             frames.append(pd.DataFrame(columns | {"bend_degrees": bend, "pose": pose(bend)}))
     if not frames:

@@ -8,7 +8,7 @@ import zipfile
 import zlib
 from collections.abc import Sequence
 from pathlib import Path
-from typing import BinaryIO
+from typing import IO, BinaryIO
 
 from handbone.core.errors import HandboneError
 
@@ -73,7 +73,7 @@ class CsvText:
         except UnicodeDecodeError:
             return data.decode("cp1252", "replace")
 
-    def _unpacked(self, magic: bytes):
+    def _unpacked(self, magic: bytes) -> IO[bytes]:
         try:
             if magic.startswith(b"PK"):
                 with zipfile.ZipFile(self.path) as archive, archive.open(self._only_csv(archive)) as file:
@@ -94,7 +94,7 @@ class CsvText:
             raise HandboneError(what, where=self.path, remedy="unpack it and name the CSV")
         return files[0]
 
-    def _copied(self, file):
+    def _copied(self, file: IO[bytes]) -> IO[bytes]:
         copy = tempfile.NamedTemporaryFile()  # noqa: SIM115, lives as long as this object
         left = LARGEST_UNPACKED
         while data := file.read(_CHUNK):
@@ -106,7 +106,7 @@ class CsvText:
         copy.flush()
         return copy
 
-    def _recoded(self):
+    def _recoded(self) -> IO[str]:
         copy = tempfile.NamedTemporaryFile("w", encoding="utf-8", newline="")  # noqa: SIM115
         try:
             source = self.path if self._copy is None else self._copy.name
@@ -117,7 +117,7 @@ class CsvText:
         copy.flush()
         return copy
 
-    def _line_feeds(self):
+    def _line_feeds(self) -> IO[bytes]:
         copy = tempfile.NamedTemporaryFile()  # noqa: SIM115
         with self.open() as file:
             while data := file.read(_CHUNK):

@@ -6,7 +6,7 @@ import numpy as np
 
 from handbone import anatomy
 from handbone.core.errors import HandboneError, UnknownNameError
-from handbone.core.findings import Finding
+from handbone.core.findings import Finding, Severity
 from handbone.core.labels import Labels
 from handbone.core.polygons import Polygons, checked_points
 from handbone.formats.label_frames import LabelFrame
@@ -29,7 +29,7 @@ class LabelsBuilder:
         self._problems: list[Finding] = []
         self._scale_xy = np.ones(2)
 
-    def note(self, severity: str, rule: str, message: str, remedy: str) -> None:
+    def note(self, severity: Severity, rule: str, message: str, remedy: str) -> None:
         """Record a finding about this image's annotation."""
         self._problems.append(Finding(severity, rule, self._file, message, remedy))
 

@@ -2,6 +2,7 @@
 
 import contextlib
 import difflib
+import functools
 import inspect
 import re
 import sys
@@ -128,37 +129,44 @@ def check_api(module: Any) -> None:
 
 
 def _implementations(plugin: Any) -> Iterator[Implementation]:
+    # Without the specifications pluggy checks nothing: what is wrong is said here, with what to do about it.
     manager = pluggy.PluginManager(hooks.GROUP)
-    manager.add_hookspecs(hooks)
+    manager.register(plugin)
     for name in dir(plugin):
-        options = manager.parse_hookimpl_opts(plugin, name)
-        if options is None:
-            if name in manager.hook.__dict__ and _forgot_the_marker(plugin, name):
-                raise UnfitError(f"its {name} lacks the marker @hookimpl")
-            continue
-        hook = options.get("specname") or name
-        if hook not in manager.hook.__dict__:
-            raise UnfitError(f"its {hook} is not a hook; {_nearest(hook, manager.hook.__dict__)}")
-        if options.get("wrapper") or options.get("hookwrapper"):
-            raise UnfitError(f"its {hook} is a wrapper around other plugins, which handbone does not allow")
-        function = getattr(plugin, name)
-        yield Implementation(hook, function, _arguments(manager, hook, function))
+        if name in _arguments_of_hooks() and _forgot_the_marker(manager, plugin, name):
+            raise UnfitError(f"its {name} lacks the marker @hookimpl")
+    for caller in manager.get_hookcallers(plugin) or ():
+        if caller.name not in _arguments_of_hooks():
+            raise UnfitError(f"its {caller.name} is not a hook; {_nearest(caller.name)}")
+        for found in caller.get_hookimpls():
+            if found.wrapper or found.hookwrapper:
+                raise UnfitError(f"its {caller.name} is a wrapper around other plugins, which handbone does not allow")
+            yield Implementation(caller.name, found.function, _arguments(caller.name, found.function))
 
 
-def _forgot_the_marker(plugin: Any, name: str) -> bool:
-    found = getattr(plugin, name, None)
-    return callable(found) and not hasattr(found, f"{hooks.GROUP}_spec")
+@functools.cache
+def _arguments_of_hooks() -> dict[str, tuple[str, ...]]:
+    """Every hook that there is with its arguments."""
+    manager = pluggy.PluginManager(hooks.GROUP)
+    names = [name for name in dir(hooks) if manager.parse_hookspec_opts(hooks, name) is not None]
+    return {name: tuple(inspect.signature(getattr(hooks, name)).parameters) for name in names}
 
 
-def _nearest(name: str, known: Any) -> str:
+def _forgot_the_marker(manager: pluggy.PluginManager, plugin: Any, name: str) -> bool:
+    marked = manager.parse_hookimpl_opts(plugin, name) or manager.parse_hookspec_opts(plugin, name)
+    return marked is None and callable(getattr(plugin, name, None))
+
+
+def _nearest(name: str) -> str:
+    known = _arguments_of_hooks()
     # A wrong plural or a missing prefix is far from the right name by the usual measure.
     near = difflib.get_close_matches(name, known, n=1, cutoff=0.4)
     return f"did you mean {near[0]!r}?" if near else suggest(name, known)
 
 
-def _arguments(manager: pluggy.PluginManager, hook: str, function: Any) -> tuple[str, ...]:
+def _arguments(hook: str, function: Any) -> tuple[str, ...]:
     """The hook's arguments that the function names; an error where it needs others."""
-    known = manager.hook.__dict__[hook].spec.argnames
+    known = _arguments_of_hooks()[hook]
     parameters = inspect.signature(function).parameters.values()
     # A function with **others takes what comes, but by pluggy's custom it is given only what it names.
     own = [p for p in parameters if p.kind not in (p.VAR_POSITIONAL, p.VAR_KEYWORD)]

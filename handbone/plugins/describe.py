@@ -65,7 +65,7 @@ def _events(manager: PluginManager, package: str) -> list[str]:
 
 def _thing(provided: Provided) -> dict[str, Any]:
     spec = provided.spec
-    thing = {"kind": spec.kind, "name": spec.name, "summary": spec.summary, "settings": []}
+    thing: dict[str, Any] = {"kind": spec.kind, "name": spec.name, "summary": spec.summary, "settings": []}
     if spec.settings is not None:
         thing["settings"] = [_setting(name, field) for name, field in spec.settings.model_fields.items()]
     if extensions := getattr(spec, "extensions", ()):

@@ -35,7 +35,7 @@ class Package:
     @property
     def summary(self) -> str:
         """What its author says in one line."""
-        return self.distribution.metadata.get("Summary") or "" if self.distribution else ""
+        return str(self.distribution.metadata.json.get("summary", "")) if self.distribution else ""
 
     @property
     def requirements(self) -> list[str]:
@@ -106,7 +106,7 @@ def _name_and_version(distribution: importlib.metadata.Distribution) -> tuple[st
     try:
         name, version = distribution.metadata["Name"], distribution.metadata["Version"]
     except Exception:  # as above
-        name = version = None
+        name = version = ""
     # An interrupted installation may leave a folder without METADATA, named NAME-VERSION.dist-info.
     folder = _folder(distribution)
     stem = folder.stem if folder else "unknown"

@@ -27,7 +27,7 @@ class Prompts:
     labels: "np.ndarray"
     masks: "np.ndarray | None" = None
 
-    def __post_init__(self):
+    def __post_init__(self) -> None:
         bones = len(self.boxes_xyxy)
         if self.boxes_xyxy.shape != (bones, 4):
             raise ShapeError("boxes_xyxy", "(B, 4)", self.boxes_xyxy.shape)

@@ -43,7 +43,7 @@ class Spec:
     name: str
     summary: str
     build: Callable[..., Any]
-    settings: "type[Table]" = field(default_factory=_none)
+    settings: "type[Table] | None" = field(default_factory=_none)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -99,7 +99,7 @@ class SchedulerSpec(Spec):
     build: Callable[..., "LRScheduler"]  # (settings, optimiser, *, epochs: int, steps_per_epoch: int)
     interval: str = "epoch"
 
-    def __post_init__(self):
+    def __post_init__(self) -> None:
         if self.interval not in ("step", "epoch", "validation"):
             raise ValueError(f"interval must be 'step', 'epoch' or 'validation', but came as {self.interval!r}")
 
@@ -136,7 +136,7 @@ class ReaderSpec(Spec):
     recognises: Callable[[bytes], bool] | None = None
     header: "Callable[[Path], ImageHeader] | None" = None
 
-    def __post_init__(self):
+    def __post_init__(self) -> None:
         if wrong := [one for one in self.extensions if not one.startswith(".") or one != one.lower()]:
             raise ValueError(f"extensions are lower case and begin with a dot, but came as {wrong}")
 

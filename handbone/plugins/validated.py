@@ -77,6 +77,15 @@ class _First:
     def __init__(self, provider: Provider):
         self.provider, self.seen = provider, False
 
+    def check(self, given: Any, output: Any) -> None:
+        """Complain of what came.
+
+        Raises
+        ------
+        HandboneError: it breaks the contract.
+        """
+        raise NotImplementedError
+
     def __call__(self, module: Any, inputs: tuple, output: Any) -> None:
         if not self.seen:
             self.seen = True

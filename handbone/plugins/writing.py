@@ -29,7 +29,7 @@ class PredictedImage:
     confidence: Mapping[str, float] = field(default_factory=dict)
     stem: str = ""
 
-    def __post_init__(self):
+    def __post_init__(self) -> None:
         if not self.stem:
             object.__setattr__(self, "stem", self.name)
 

@@ -9,7 +9,7 @@ import types
 import typing
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 from handbone.recipe.lines import KeyPath
 from handbone.recipe.schema import Choice, Off, Recipe, Table
@@ -150,7 +150,7 @@ def _normalised(model: type[Table] | None, key: str, value: Any) -> Any:
     held = table_at(model, key)
     if held and issubclass(held, Choice) and isinstance(value, str):
         return {"name": value}
-    can_be_off = held is not None and Off in model.model_fields[key].metadata
+    can_be_off = model is not None and held is not None and Off in model.model_fields[key].metadata
     return {} if can_be_off and value is True else value
 
 
@@ -164,7 +164,7 @@ def _default_table(path: KeyPath) -> dict[str, Any]:
 def assigned(base: RecipeLayer, path: tuple[str, ...], value: Any, origin: KeyOrigin) -> RecipeLayer:
     """Put one value at one path, as `--set` does: a table given as the value replaces the whole table."""
     data = dict(base.data)
-    here, model = data, Recipe
+    here, model = data, cast(type[Table] | None, Recipe)
     for depth, key in enumerate(path[:-1], start=1):
         inner = _normalised(model, key, here.get(key))
         model = table_at(model, key)

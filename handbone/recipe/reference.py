@@ -161,13 +161,14 @@ def _options(node: dict[str, Any]) -> list[dict[str, Any]]:
 
 
 def _node(path: KeyPath) -> dict[str, Any] | None:
-    here: dict[str, Any] | None = json_schema()
+    here: dict[str, Any] = json_schema()
     for key in path:
         options = _options(_followed(here))
         inner = [o.get("properties", {}).get(key) if isinstance(key, str) else o.get("items") for o in options]
-        here = next((node for node in inner if node is not None), None)
-        if here is None:
+        found = [node for node in inner if node is not None]
+        if not found:
             return None
+        here = found[0]
     return _followed(here)
 
 
@@ -198,5 +199,5 @@ def _switches_off(path: KeyPath) -> bool:
     model: type[Table] | None = Recipe
     for key in path[:-1]:
         model = table_at(model, key) if isinstance(key, str) else None
-    field = model.model_fields.get(path[-1]) if model and path else None
+    field = model.model_fields.get(str(path[-1])) if model and path else None
     return field is not None and Off in field.metadata

@@ -27,7 +27,7 @@ def metric_columns(comparison: Comparison) -> list[str]:
     return ["recipe", "hands", *(numbers.title_of(metric) for metric in comparison.metrics)]
 
 
-def figure_rows(comparison: Comparison, line: Line) -> list[list[list[str]]]:
+def metric_rows(comparison: Comparison, line: Line) -> list[list[list[str]]]:
     """A line of the table of metrics as rows, one a pose; a cell is a list of short texts, see `cell_texts`."""
     if not line.cells:
         return [[[line.name], ["failed"], *([numbers.NOTHING] for _ in comparison.metrics)]]
@@ -80,7 +80,7 @@ def explanation(comparison: Comparison) -> str:
 
 def to_markdown(comparison: Comparison) -> str:
     """Both tables as Markdown, with what their numbers are and what failed below them."""
-    metrics = [row for line in comparison.lines for row in figure_rows(comparison, line)]
+    metrics = [row for line in comparison.lines for row in metric_rows(comparison, line)]
     parts = [_table(metric_columns(comparison), 2, [["<br>".join(texts) for texts in row] for row in metrics])]
     if comparison.metrics:
         parts += [_table(COST_COLUMNS, 1, [cost_row(line) for line in comparison.lines]), explanation(comparison)]

@@ -54,7 +54,7 @@ class PageMetrics:
         self._lower = lower_is_better
         self.stages = list(dict.fromkeys(rows["stage"]))
         self.first, self.last = self.stages[0], self.stages[-1]
-        self.nsd_column = next((c for c in reversed(list(rows)) if c.startswith("nsd_")), None)
+        self.nsd_column = next((c for c in reversed(list(rows)) if c.startswith("nsd_")), "")
         self.images = int(rows["image_name"].nunique())
         self.groups = group_means(rows)
 
@@ -105,9 +105,8 @@ class PageMetrics:
         found = []
         for pose, part in self.rows.groupby("pose"):
             means = group_means(part)
-            found.append(
-                (str(pose), int(part["image_name"].nunique()), *(dict(means.loc[g]) for g in ("all", "carpals")))
-            )
+            whole, carpals = (dict(means.loc[group]) for group in ("all", "carpals"))
+            found.append((str(pose), int(part["image_name"].nunique()), whole, carpals))
         return sorted(found, reverse=True)
 
     def headlines(self) -> list[Headline]:

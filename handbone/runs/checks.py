@@ -20,7 +20,7 @@ def check_recipe(recipe: Recipe, *, where: str) -> None:
     """
     registry()  # with strict plugins it refuses, and not in the name of one of the recipe's keys
     mistakes: list[str] = []
-    networks = {"coarse": recipe.coarse}
+    networks: dict[str, Network] = {"coarse": recipe.coarse}
     if recipe.refine is not None:
         networks["refine"] = recipe.refine
     for table, network in networks.items():

@@ -219,7 +219,7 @@ def _motions(shape: Shape, pose: Pose, pivots: np.ndarray) -> np.ndarray:
     pivot = skeleton.base[CAPITATE] + shape.shift[CAPITATE] + [0.0, 4.0 * shape.scale[CAPITATE, 1], 0.0]
     view = about(np.zeros(3), rotation([0, 1, 0], pose.turn) @ rotation([1, 0, 0], pose.tilt))
 
-    def wrist(share):
+    def wrist(share: float) -> np.ndarray:
         turn = rotation([0, 0, 1], share * pose.bend) @ rotation([1, 0, 0], share * pose.extension)
         return after(view, about(pivot, turn))
 

@@ -75,7 +75,7 @@ def lack_of(hands: dict[str, list[BoneMasks]]) -> Lack:
     real, keys = reference(), ("wid", "len", "x", "y", "angle", "area")
     mean, variance, bend = np.zeros((2, anatomy.COUNT, 6)), np.zeros((2, anatomy.COUNT, 6)), np.zeros(2)
     for p, pose in enumerate(POSES):
-        rows = [bone_measurements(masks) for masks in hands[pose]]
+        rows = [row for masks in hands[pose] if (row := bone_measurements(masks)) is not None]
         bend[p] = np.mean([row["wrist", "bend"] for row in rows])
         for index, column in np.ndindex(mean.shape[1:]):
             name, key = anatomy.NAMES[index], keys[column]

@@ -5,11 +5,13 @@ ulnar styloid) in millimetres for a third metacarpal of 65 mm; the contest's mea
 as in `build_assets`: x away from the thumb, y towards the elbow, z dorsal.
 """
 
+from collections.abc import Callable
+
 import numpy as np
 
 LENGTH = 230.0
 _COLUMNS = 72
-_CAP_POLYGONS = 9
+_CAP_RINGS = 9
 
 
 def loft_radius() -> tuple[np.ndarray, np.ndarray]:
@@ -32,7 +34,7 @@ def loft_radius() -> tuple[np.ndarray, np.ndarray]:
         ]
     )
 
-    def joint(x, z):
+    def joint(x: np.ndarray, z: np.ndarray) -> np.ndarray:
         # Styloid towards the thumb, dorsal rim further distal than the palmar one, a shallow dish between.
         slope = -4.2 * np.tanh((-x - 1.0) / 9.0) - 1.8 * np.clip((-x - 9.0) / 5.0, 0, 1.2) ** 2
         dish = 2.6 * (1 - np.clip((x / 14.5) ** 2 + (z / 9.0) ** 2, 0, 1))
@@ -60,7 +62,7 @@ def loft_ulna() -> tuple[np.ndarray, np.ndarray]:
         ]
     )
 
-    def joint(x, z):
+    def joint(x: np.ndarray, z: np.ndarray) -> np.ndarray:
         styloid = -6.2 * np.exp(-(((x - 6.3) / 2.3) ** 2) - ((z - 1.0) / 2.8) ** 2)
         groove = 0.9 * np.exp(-(((x - 2.6) / 1.9) ** 2))
         return styloid + groove + 0.014 * (x**2 + z**2)
@@ -69,7 +71,9 @@ def loft_ulna() -> tuple[np.ndarray, np.ndarray]:
     return vertices + np.array([18.5, 27.0, 2.5]), faces
 
 
-def _loft(profile, joint, *, squareness: float) -> tuple[np.ndarray, np.ndarray]:
+def _loft(
+    profile: np.ndarray, joint: Callable[[np.ndarray, np.ndarray], np.ndarray], *, squareness: float
+) -> tuple[np.ndarray, np.ndarray]:
     """A closed surface: the joint's cap from its centre outwards, the shaft's sections, a point at the far end.
 
     profile: (k, 5) distance from the rim, half width, half depth, centre x and z of each section.
@@ -79,8 +83,8 @@ def _loft(profile, joint, *, squareness: float) -> tuple[np.ndarray, np.ndarray]
     angle = np.arange(_COLUMNS) / _COLUMNS * 2 * np.pi
     unit_x = np.sign(np.cos(angle)) * np.abs(np.cos(angle)) ** (2 / squareness)
     unit_z = np.sign(np.sin(angle)) * np.abs(np.sin(angle)) ** (2 / squareness)
-    polygons = [np.array([[0.0, float(joint(np.float64(0), np.float64(0))), 0.0]])]
-    for share in np.sin(np.linspace(0, np.pi / 2, _CAP_POLYGONS + 1))[1:-1]:
+    polygons = [np.array([[0.0, joint(np.zeros(1), np.zeros(1)).item(), 0.0]])]
+    for share in np.sin(np.linspace(0, np.pi / 2, _CAP_RINGS + 1))[1:-1]:
         x, z = share * profile[0, 1] * unit_x, share * profile[0, 2] * unit_z
         polygons.append(np.stack([x, joint(x, z), z], 1))
     rim = joint(profile[0, 1] * unit_x, profile[0, 2] * unit_z)

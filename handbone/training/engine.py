@@ -1,5 +1,6 @@
 """The one engine that trains every network."""
 
+import atexit
 import contextlib
 import json
 import os
@@ -19,7 +20,7 @@ from handbone.training.feed import EpochSampler, Feed, StageDataset
 from handbone.training.frameworks import lightning
 from handbone.training.module import NetworkTraining
 from handbone.training.starting import built, ready_made, start_file
-from handbone.training.trainer import make_callbacks, make_trainer, quiet
+from handbone.training.trainer import close_connections, make_callbacks, make_trainer, quiet
 from handbone.weights import network_file
 
 # Settings that change how fast a training runs, not what it learns; it may go on with others.
@@ -176,6 +177,8 @@ def _train(
     history = History(folder / "history.csv", first_epoch, card.get("stage", ""))
     with quiet():
         trainer = make_trainer(settings, folder, description)
+        # Not earlier: another network of the same run may be trained over the same connections.
+        atexit.register(close_connections)
         sampler = EpochSampler(len(train), rounds=settings.samples_per_image, seed=seed, world=trainer.world_size)
         path = start_file(network, in_channels, card.get("stage", ""))
         module = NetworkTraining(

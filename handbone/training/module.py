@@ -4,7 +4,9 @@ from typing import Any
 
 import torch
 from torch import Tensor, nn
+from torch.optim.lr_scheduler import LRScheduler
 
+from handbone import anatomy
 from handbone.core.errors import HandboneError
 from handbone.networks.losses.build import build_loss
 from handbone.plugins import registry
@@ -67,9 +69,10 @@ class NetworkTraining(lightning.LightningModule):
         ]
         # Schedules count in epochs of equal length; rounded up, so that none starts anew before the end.
         self.steps_per_epoch = -(-sum(steps) // settings.epochs)
-        self.dice: DiceSums | None = None
+        self.dice = DiceSums(anatomy.COUNT)
         self.loss_sum = torch.zeros((), dtype=torch.float64)
-        self._schedule, self._schedule_interval = None, "step"
+        self._schedule: LRScheduler
+        self._schedule_interval = "step"
         self._schedule_state: dict[str, Any] | None = None
         self.rate = 0.0
 
@@ -141,13 +144,11 @@ class NetworkTraining(lightning.LightningModule):
 
     def on_validation_epoch_start(self) -> None:
         """Start counting."""
-        self.dice = None
+        self.dice = DiceSums(anatomy.COUNT, self.device)
 
     def validation_step(self, batch: dict[str, Any], batch_index: int) -> None:
         """Count one batch of validation images."""
         logits = self.network(batch["image"].contiguous(memory_format=torch.channels_last))
-        if self.dice is None:
-            self.dice = DiceSums(logits.shape[1], logits.device)
         self.dice.add(logits[batch["counted"]], batch["target"][batch["counted"]])
 
     def configure_optimizers(self) -> torch.optim.Optimizer:

@@ -20,9 +20,9 @@ def ready_made(network: Network, in_channels: int, stage: str) -> Path:
     path, reason = _named_file(network, in_channels, stage)
     if path is not None and not network_file.is_of(card := network_file.read_card(path), network.model, in_channels):
         reason = f"{network.weights} was trained with another network ({card.network})"
-    if reason:
+    if reason or path is None:
         raise HandboneError(
-            f"{reason}, and train.epochs = 0 uses weights as they are",
+            f"{reason or 'no weights are named'}, and train.epochs = 0 uses weights as they are",
             remedy="name its model, name other weights, or train for some epochs",
         )
     return path

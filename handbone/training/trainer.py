@@ -60,6 +60,16 @@ def make_trainer(settings: Train, folder: Path, description: str) -> lightning.T
         ) from error
 
 
+def close_connections() -> None:
+    """Leave the other processes of a training; nothing where this one is alone.
+
+    torch asks for it before a process ends, so that no connection outlives what it belongs to. lightning does it for
+    GPUs (nccl) alone, not for CPUs (gloo).
+    """
+    if torch.distributed.is_available() and torch.distributed.is_initialized():
+        torch.distributed.destroy_process_group()
+
+
 def _precision(wanted: str) -> Any:
     gpu = torch.cuda.is_available()
     if wanted == "16" and not gpu:

@@ -1,4 +1,8 @@
-"""Bringing a file from an https address or a local path, with its digest taken on the way."""
+"""Bringing a file from an https address or a local path, with its digest taken on the way.
+
+pooch would do most of it. It has no limit for what a server sends beyond the size it states, though, and follows
+redirects to addresses that are not https; both would need a downloader of our own, which is this module.
+"""
 
 import contextlib
 import hashlib

@@ -168,8 +168,8 @@ def size_of(image: str, members: Iterable[Member], sizes: dict[str, tuple[int, i
 
 
 def _named(word: str) -> tuple[str, Path]:
-    name, equals, path = word.partition("=")
+    name, equals, place = word.partition("=")
     if equals and not Path(word).exists():
-        return name, Path(path)
+        return name, Path(place)
     path = Path(word)
     return (path.stem if path.suffix.lower() == ".csv" else path.resolve().name), path

@@ -5,6 +5,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from masks_toys import small_masks
+from pycocotools import mask as coco_mask
 
 from handbone.core import rle
 from handbone.core.errors import HandboneError, ShapeError
@@ -50,6 +51,21 @@ def test_the_decoded_box_is_the_smallest(mask):
         # A run over several rows reaches from edge to edge, hence rows are exact and columns enclose.
         assert (top, bottom) == (rows.min(), rows.max() + 1)
         assert (left, right) == (columns.min(), columns.max() + 1)
+
+
+@given(small_masks())
+def test_pycocotools_reads_the_same_mask(mask):
+    """COCO counts down the columns, from background: the run lengths of the transposed mask, without their starts."""
+    pairs = [int(number) for number in rle.encode(mask.T).split()]
+    counts, position = [], 1
+    for start, length in zip(pairs[::2], pairs[1::2], strict=True):
+        counts += [start - position, length]
+        position = start + length
+    counts.append(mask.size + 1 - position)
+    height, width = mask.shape
+    coded = coco_mask.frPyObjects({"size": [height, width], "counts": counts}, height, width)
+    assert coco_mask.decode(coded).astype(bool).tolist() == mask.tolist()
+    assert coco_mask.area(coded) == mask.sum()
 
 
 def test_a_written_example():

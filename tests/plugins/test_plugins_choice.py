@@ -43,6 +43,7 @@ def test_only_the_named_plugins(site):
 MISTAKEN = ("run", "tiny", "--dry-run", "--set", "coarse.train.loss=godloss")
 
 
+@pytest.mark.slow
 def test_strict_makes_a_problem_an_error(site):
     done = handbone(*MISTAKEN, site=site)
     assert "plugin bad-exit 1.0 is left out: ends the program" in done.stderr and "unknown loss" in done.stderr
@@ -56,6 +57,7 @@ def test_strict_makes_a_problem_an_error(site):
     assert handbone("--help", site=site, HANDBONE_STRICT_PLUGINS="1").returncode == 0
 
 
+@pytest.mark.slow
 def test_a_disabled_plugin_is_not_imported_until_it_is_enabled(site):
     done = handbone("plugins", "disable", "Bad_Exit", "--json", site=site)
     told = {"schema": "handbone.plugins.change/1", "disabled": "bad-exit", "changed": True}

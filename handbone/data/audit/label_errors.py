@@ -95,7 +95,7 @@ def _all_shifted(evidence: LabelEvidence) -> LabelError | None:
     if len(both) < _ENOUGH:
         return None
     offset = np.median((evidence.predicted.centroids_xy() - evidence.labels.centroids_xy())[both], axis=0)
-    there = np.array([dice(moved(evidence.labels, b, offset), b, evidence.predicted, b) for b in both])
+    there = np.array([dice(moved(evidence.labels, b, offset), b, evidence.predicted, b) for b in both.tolist()])
     here = evidence.own[both]
     if np.median(there) < _JUDGED or np.median(there) - np.median(here) < 0.2:
         return None

@@ -142,7 +142,7 @@ def _totals(
     size_of(members)
     for bone in range(COUNT):
         box = Box.around(each.boxes_xyxy[bone].tolist() for each in members.values())
-        total = np.zeros((box[3] - box[1], box[2] - box[0]), dtype)
+        total: np.ndarray = np.zeros((box[3] - box[1], box[2] - box[0]), dtype)
         for name, each in members.items():
             left, top, right, bottom = each.boxes_xyxy[bone].tolist()
             if left < right:

@@ -1,6 +1,6 @@
 """What a recipe says of a segment-anything encoder under a light decoder; imports no torch."""
 
-from typing import Any, Literal
+from typing import Any, Literal, Self
 
 from pydantic import Field, model_validator
 
@@ -16,7 +16,7 @@ class EmbeddingSettings(Table):
     )
 
     @model_validator(mode="after")
-    def _something_to_keep(self):
+    def _something_to_keep(self) -> Self:
         if self.freeze_encoder and self.encoder_weights in (None, "none"):
             raise ValueError(
                 "freeze_encoder keeps what encoder_weights bring, and there are none; "

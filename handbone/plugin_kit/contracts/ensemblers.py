@@ -103,6 +103,8 @@ class EnsemblerContract(Contract):
 
 def _same_masks(came: BoneMasks, wanted: BoneMasks, who: str) -> None:
     __tracebackhide__ = True
-    bones = np.flatnonzero((came.dense() != wanted.dense()).any((1, 2))) if came != wanted else []
+    bones: list[int] = []
+    if came != wanted:
+        bones = np.flatnonzero((came.dense() != wanted.dense()).any((1, 2))).tolist()
     told = ", ".join(NAMES[bone] for bone in bones[:3]) + (" and more" if len(bones) > 3 else "")
     want(len(bones) == 0, f"{who} must keep the masks", f"those of {told} came out changed")

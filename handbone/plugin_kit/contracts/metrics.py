@@ -6,12 +6,17 @@ from handbone.anatomy import COUNT
 from handbone.core.bone_masks import BoneMasks
 from handbone.plugin_kit.contracts.contract import Contract, want
 from handbone.plugin_kit.contracts.toys import toy_masks
+from handbone.plugins.specs import MetricSpec
 
 
 class MetricContract(Contract):
     """A metric maps true and predicted masks of an image to (29,) float64, NaN where it says nothing."""
 
     kind = "metric"
+
+    def spec(self) -> MetricSpec:
+        """The spec under test."""
+        return self._registered()[0]
 
     def metrics(self, ground_truth: BoneMasks, predicted: BoneMasks, case: str) -> np.ndarray:
         """The metric of a case that is named in complaints; checked for shape and type."""

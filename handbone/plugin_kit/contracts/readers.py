@@ -12,6 +12,7 @@ import numpy as np
 from handbone.core.errors import HandboneError
 from handbone.core.files import sha256_of
 from handbone.plugin_kit.contracts.contract import Contract, NotGivenError, want
+from handbone.plugins.specs import ReaderSpec
 
 if TYPE_CHECKING:
     from handbone.core.radiograph import Radiograph
@@ -30,6 +31,10 @@ class ReaderContract(Contract):
 
     kind = "reader"
     sample: ClassVar[str | Path | None] = None
+
+    def spec(self) -> ReaderSpec:
+        """The spec under test."""
+        return self._registered()[0]
 
     def build(self) -> "Callable[[Path], Radiograph]":
         """The function from a path to an image."""

@@ -124,7 +124,9 @@ class Network(Table):
 
     size: Size = Field(default=1024, description="side in pixels of what the network reads")
     model: Choice = Field(
-        default=Choice(name="unetplusplus", encoder="tf_efficientnet_lite0", encoder_weights="imagenet"),
+        default=Choice.model_validate(
+            {"name": "unetplusplus", "encoder": "tf_efficientnet_lite0", "encoder_weights": "imagenet"}
+        ),
         description="architecture with its own settings",
     )
     weights: Annotated[str | None, Off] = Field(

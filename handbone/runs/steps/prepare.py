@@ -58,7 +58,7 @@ def read_images(context: Context, workdir: Path) -> None:
             remedy="use 'handbone predict' for images alone, or 'handbone data check' to see what is wrong",
         )
     if context.stream is not None:
-        train, validation = [], training  # what is trained on is drawn on the way
+        train, validation = training[:0], training  # what is trained on is drawn on the way
     else:
         train, validation = split_patients(dataset, training, context.recipe.split)
     splits = {"train": train, "validation": validation, "test": [s for s in usable if s.split == "test"]}

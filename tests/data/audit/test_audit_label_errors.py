@@ -154,6 +154,7 @@ def found(mishap, seed):
     return bones <= named and all(bones & set(error.bones) for error in errors)
 
 
+@pytest.mark.slow
 def test_at_least_95_of_100_mishaps_are_found_with_the_right_bones():
     rates = {mishap.__name__: np.mean([found(mishap, seed) for seed in range(WRONG_HANDS)]) for mishap in MISHAPS}
     assert np.mean(list(rates.values())) >= 0.95, rates

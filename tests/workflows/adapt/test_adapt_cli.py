@@ -38,6 +38,7 @@ def call(base, radiographs, hand, monkeypatch):
     return called
 
 
+@pytest.mark.slow
 def test_weights_are_adapted_interrupted_or_not(call, base, radiographs, tmp_path, monkeypatch):
     whole = call(tmp_path / "whole" / "mine", "--json")
     assert whole.exit_code == 0, whole.output
