@@ -197,7 +197,7 @@ def test_the_table_has_a_confidence_a_bone_and_the_record_what_to_look_at_again(
         assert float(row["confidence"]) == image["confidence"].get(row["class"], 0.0)
     assert record["tta"] and record["not_a_medical_device"]
     # An untrained network sees no hand: that is said, with every look that was tried.
-    assert image["location"]["looks"] == 8 and not image["location"]["found"]
+    assert image["location"]["passes"] == 8 and not image["location"]["found"]
     assert {"no-hand"} <= {flag["rule"] for flag in image["flags"]}
     assert all(probability >= 0.5 for probability in image["confidence"].values())
 

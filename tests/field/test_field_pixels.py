@@ -132,7 +132,7 @@ def test_no_hand_and_two_hands_are_said_in_the_table_the_record_and_the_exit_cod
     assert two["hands"] == 2 and "second-hand" in {flag["rule"] for flag in two["flags"]}
     assert len(two["confidence"]) >= 27
     alone = call(folder / "none.png", "-o", folder / "alone")
-    assert alone.exit_code == 1 and "0 of 1 images outlined, 1 without a hand" in alone.output
+    assert alone.exit_code == 1 and "0 of 1 radiographs outlined, 1 without a hand" in alone.output
 
 
 def test_each_of_two_hands_is_a_result_of_its_own(folder, hand):
