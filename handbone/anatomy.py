@@ -21,7 +21,7 @@ class Bone:
     colour: tuple[int, int, int]
 
 
-_DIGITS = ("thumb", "index", "middle", "polygon", "little")
+_DIGITS = ("thumb", "index", "middle", "ring", "little")
 _CARPALS = ("Trapezium", "Trapezoid", "Capitate", "Hamate", "Scaphoid", "Lunate", "Triquetrum", "Pisiform")
 
 # One hue a digit, darker towards the wrist; carpals that touch differ strongly.

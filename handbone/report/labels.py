@@ -10,7 +10,7 @@ from PIL import Image, ImageDraw, ImageFont
 from handbone.anatomy import BONES
 
 _PARTS = {"distal phalanx": "DP", "middle phalanx": "MP", "proximal phalanx": "PP", "metacarpal": "MC"}
-_DIGITS = ("thumb", "index", "middle", "polygon", "little")
+_DIGITS = ("thumb", "index", "middle", "ring", "little")
 
 
 def _short(title: str, name: str) -> str:

@@ -15,7 +15,7 @@ from handbone.synthetic.growth import infancy
 from handbone.synthetic.look import draw_look, draw_texture
 from handbone.synthetic.patients import Patient, Variety, draw_patient, draw_pose
 from handbone.synthetic.posture import personal_pose
-from handbone.synthetic.scene import add_markers, add_polygon, add_sesamoids, collimation, cover_parts, top_strip
+from handbone.synthetic.scene import add_markers, add_ring, add_sesamoids, collimation, cover_parts, top_strip
 from handbone.synthetic.skeleton import FOREARM
 from handbone.synthetic.texture import Looks
 from handbone.synthetic.tissue import add_folds, add_nails, skin_parts, soft_tissue
@@ -131,7 +131,7 @@ def _exposed(
         add_sesamoids(attenuation, ends_px, px_per_mm, patient.growth, 2.2 * tissue.marrow, rng)
     if rng.random() < 0.04:
         phalanx = int(rng.choice([1, 4, 5, 8, 9, 12, 13, 16, 17] if diverse else [5, 9, 13, 17]))
-        add_polygon(attenuation, *ends_px[phalanx], px_per_mm * patient.growth, rng)
+        add_ring(attenuation, *ends_px[phalanx], px_per_mm * patient.growth, rng)
     if diverse:
         add_clutter(attenuation, skin, ends_px, px_per_mm, rng)
     add_markers(attenuation, skin, side, px_per_mm, rng, variety)

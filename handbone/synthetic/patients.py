@@ -140,7 +140,7 @@ def _younger(rng: np.random.Generator, age: float, shape: Shape) -> tuple[Shape,
 
 
 def _worn(rng: np.random.Generator, shape: Shape) -> Shape:
-    """Older patients's joints: narrow spaces, and rims of the phalanges' bases drawn out to spurs."""
+    """Older patients' joints: narrow spaces, and rims of the phalanges' bases drawn out to spurs."""
     wear = rng.uniform(0.2, 1.0)
     shift, spurs = shape.shift.copy(), shape.spurs.copy()
     for index in _PHALANGES:
@@ -166,7 +166,7 @@ def draw_pose(rng: np.random.Generator, variety: Variety, *, bent: bool, populat
     for bone in anatomy.BONES[3:19]:
         digit, part, *_ = bone.title.split(" ")
         if part == "proximal":
-            abduction[bone.index] = fan * {"index": -1.0, "middle": -0.25, "polygon": 0.5, "little": 1.2}[digit]
+            abduction[bone.index] = fan * {"index": -1.0, "middle": -0.25, "ring": 0.5, "little": 1.2}[digit]
             flexion[bone.index] = 0.4 * curl + rng.normal(0, 2.0)
         elif part != "metacarpal":
             flexion[bone.index] = curl * rng.uniform(0.5, 1.3) + rng.normal(0, 2.0)

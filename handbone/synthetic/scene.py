@@ -1,4 +1,4 @@
-"""What else is on a radiograph: markers, tags, polygons, collimation, strips."""
+"""What else is on a radiograph: markers, tags, rings, collimation, strips."""
 
 import cv2
 import numpy as np
@@ -97,7 +97,7 @@ def _wire(attenuation, rng, px_per_mm) -> None:
     attenuation += layer
 
 
-def add_polygon(attenuation: np.ndarray, tip: np.ndarray, root: np.ndarray, px_per_mm: float, rng) -> None:
+def add_ring(attenuation: np.ndarray, tip: np.ndarray, root: np.ndarray, px_per_mm: float, rng) -> None:
     """Put a metal ring on a proximal phalanx that runs from `root` to `tip` (pixels)."""
     along = (tip - root) / max(1e-6, np.linalg.norm(tip - root))
     middle = root + rng.uniform(0.35, 0.6) * (tip - root)

@@ -10,7 +10,7 @@ from handbone.synthetic.body import Body
 # Millimetres from a bone's axis to the skin, at its end towards the elbow and at its tip, for the middle finger.
 _PHALANX_RADII = {"distal": (7.9, 6.9), "middle": (9.0, 8.0), "proximal": (10.6, 9.3)}
 _THUMB_RADII = {"distal": (10.0, 8.4), "proximal": (12.2, 10.4)}
-_DIGIT_SIZE = {"thumb": 1.0, "index": 0.98, "middle": 1.0, "polygon": 0.95, "little": 0.86}
+_DIGIT_SIZE = {"thumb": 1.0, "index": 0.98, "middle": 1.0, "ring": 0.95, "little": 0.86}
 _DISTAL = (0, 3, 7, 11, 15)  # the bones that carry nails
 _GRID = 8  # pixels of the image per cell in which distances are computed
 

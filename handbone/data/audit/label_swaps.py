@@ -20,7 +20,7 @@ _LEAST_MATCH = 0.6  # of the usual fit: a label that fits a bone less does not l
 _LEAST_GAIN = 0.12  # mean Dice that the other names gain; Pisiform fits a right Triquetrum up to .78
 _LEAST_SURE = 0.9  # of the weights' usual confidence, where geometry cannot tell
 _ATOMIC_FILE = 12  # so many bones in other bones' places are one mishap, not several
-_DIGITS = ("thumb", "index", "middle", "polygon", "little")
+_DIGITS = ("thumb", "index", "middle", "ring", "little")
 _DIGIT = {anatomy.INDEX[name]: digit for digit in _DIGITS for name in anatomy.GROUPS[digit]}
 
 
