@@ -1,4 +1,4 @@
-"""The command line: one module a command, and one place that turns mistakes into a sentence and an exit code."""
+"""The command line: one module for each command, and one place that turns errors into a sentence and an exit code."""
 
 import os
 import sys
@@ -10,7 +10,7 @@ from handbone import __version__
 from handbone.cli.lazy import LazyGroup
 from handbone.core.errors import HandboneError
 
-# pydantic would search every installed package for plugins of its own, and stumble over a damaged one.
+# Otherwise pydantic searches every installed package for its own plugins, and fails on a damaged one.
 os.environ.setdefault("PYDANTIC_DISABLE_PLUGINS", "__all__")
 
 app = typer.Typer(
@@ -32,7 +32,7 @@ def _show_version(value: bool) -> None:
 
 def _use_no_plugins(value: bool) -> None:
     if value:
-        # In the environment, so that processes that this one starts do without them as well.
+        # In the environment, so that child processes do not use plugins either.
         os.environ["HANDBONE_PLUGINS"] = ""
 
 
@@ -40,7 +40,7 @@ def _use_no_plugins(value: bool) -> None:
 def _root(
     version: bool = typer.Option(False, "--version", callback=_show_version, is_eager=True, help="Show the version."),
     no_plugins: bool = typer.Option(
-        False, "--no-plugins", callback=_use_no_plugins, is_eager=True, help="Use what handbone itself brings, only."
+        False, "--no-plugins", callback=_use_no_plugins, is_eager=True, help="Use only what is built in."
     ),
 ) -> None:
     from handbone.networks import runtime
@@ -49,17 +49,17 @@ def _root(
 
 
 def main() -> None:
-    """Run the command line; exit 0 when all that was asked for was done, 2 for wrong usage, 1 otherwise."""
+    """Run the command line; exit with 0 if everything succeeded, 2 for wrong usage, 1 otherwise."""
     try:
         app()
     except HandboneError as error:
         _fail(str(error))
     except OSError as error:
-        # A full disk, a folder that cannot be written: the system's own words, which name the file.
+        # For example a full disk or a read-only folder: the system's own message, with the file.
         if error.errno is None:
             raise
         place = f"{error.filename}: " if error.filename else ""
-        _fail(f"{place}{error.strerror}; free space or check the folder, and give the same command again")
+        _fail(f"{place}{error.strerror}; free disk space or check permissions, and run the same command again")
 
 
 def _fail(sentence: str) -> NoReturn:

@@ -1,4 +1,4 @@
-"""What every command prints on stdout: results, so that they can be piped. Remarks and progress go to stderr."""
+"""Output of results on stdout, so that they can be piped; remarks and progress go to stderr."""
 
 import json
 from collections.abc import Mapping
@@ -18,7 +18,7 @@ def results() -> Console:
 
 
 def headed_table(first: str, *columns: str) -> Table:
-    """An empty table with these headings, whose first column is not broken."""
+    """An empty table with these headings; its first column does not wrap."""
     table = Table(box=None, pad_edge=False, header_style="bold", padding=(0, 2, 0, 0))
     table.add_column(first, no_wrap=True)
     for column in columns:
@@ -27,7 +27,7 @@ def headed_table(first: str, *columns: str) -> Table:
 
 
 def facts_table(facts: Mapping[str, str | Text]) -> Table:
-    """Names and values, those without a value left out; a str is shown as it is, without markup."""
+    """A table of names and values without empty values; strings are shown without markup."""
     table = Table(box=None, show_header=False, pad_edge=False, padding=(0, 2, 0, 0))
     table.add_column(style="dim", no_wrap=True)
     table.add_column(overflow="fold")
@@ -38,5 +38,5 @@ def facts_table(facts: Mapping[str, str | Text]) -> Table:
 
 
 def echo_json(value: Any) -> None:
-    """JSON for programs, see `json_value`."""
+    """Print a value as JSON; see `json_value`."""
     typer.echo(json.dumps(value, indent=1, ensure_ascii=False, default=json_value))

@@ -1,4 +1,4 @@
-"""A run's plan and its result, as tables for users and as JSON for programs."""
+"""A run's plan and result, as tables for users or as JSON."""
 
 import json
 from collections.abc import Sequence
@@ -19,14 +19,14 @@ _STATES = {
     "new": "to do",
     "reused": "[green]reused[/green]",
     "continued": "[yellow]continues where it stopped[/yellow]",
-    "redone": "[yellow]redone: its settings or inputs changed[/yellow]",
+    "redone": "[yellow]runs again: settings or inputs changed[/yellow]",
 }
 
 
 def show_plan(
     run: "Run", plan: Sequence[PlannedStep], *, as_json: bool, memory: dict[str, float] | None = None
 ) -> None:
-    """Print the steps with what each works on; `memory` adds the gigabytes that each training is expected to hold."""
+    """Print the steps and their sizes; `memory` adds the gigabytes that each training is expected to need."""
     if as_json:
         steps = [{"name": p.step.name, "state": p.state, "sizes": p.step.sizes(run.recipe)} for p in plan]
         typer.echo(
@@ -35,7 +35,7 @@ def show_plan(
         return
     table = Table(title=f"{run.recipe.name} → {run.folder.path}", title_justify="left")
     table.add_column("step", style="bold")
-    table.add_column("what")
+    table.add_column("what it does")
     table.add_column("size")
     table.add_column("state")
     if memory is not None:
@@ -49,7 +49,7 @@ def show_plan(
 
 
 def show_result(result: Result, *, as_json: bool) -> None:
-    """Print Dice before and after refinement, the images that could not be used, and where the results lie."""
+    """Print Dice before and after refinement, the images that could not be used, and where the results are."""
     if as_json:
         typer.echo(json.dumps({**asdict(result), "folder": str(result.folder)}, default=json_value))
         return

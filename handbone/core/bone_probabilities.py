@@ -51,7 +51,9 @@ class BoneProbabilities:
             if crop.shape != (bottom - top, right - left) or crop.dtype != np.uint8:
                 raise ShapeError("a bone's crop", f"{(bottom - top, right - left)}, uint8", crop.shape)
             if not (0 <= left <= right <= width and 0 <= top <= bottom <= height):
-                raise HandboneError(f"the box {(left, top, right, bottom)} leaves the image of {width} x {height}")
+                raise HandboneError(
+                    f"the box {(left, top, right, bottom)} extends beyond the image of {width} x {height} pixels"
+                )
             crop.setflags(write=False)
 
     @classmethod
@@ -194,7 +196,7 @@ class BoneProbabilities:
         HandboneError: for none, or for images of different sizes.
         """
         if not several:
-            raise HandboneError("there are no probabilities to take the mean of")
+            raise HandboneError("the mean needs the probabilities of at least one member")
         for other in several[1:]:
             _same_image(several[0], other)
         parts = []
@@ -234,7 +236,7 @@ class BoneProbabilities:
         except (OSError, ValueError, KeyError, TypeError, IndexError, EOFError, HandboneError) as error:
             raise HandboneError(f"is not a file of bone probabilities ({error})", where=path) from error
         except zipfile.BadZipFile as error:
-            raise HandboneError(f"is damaged ({error})", where=path, remedy="make the prediction again") from error
+            raise HandboneError(f"is damaged ({error})", where=path, remedy="predict again") from error
 
 
 def _same_image(one: BoneProbabilities, other: BoneProbabilities) -> None:

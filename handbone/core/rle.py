@@ -106,22 +106,22 @@ def runs(rle: str, size_hw: tuple[int, int]) -> tuple[np.ndarray, np.ndarray]:
     numbers = _numbers(rle)
     if len(numbers) % 2:
         raise HandboneError(
-            f"the run lengths have {len(numbers)} numbers, but need pairs of start and length",
-            remedy="the text may be cut off",
+            f"the run lengths have {len(numbers)} numbers, but must be pairs of start and length",
+            remedy="check whether the text was truncated",
         )
     pairs = numbers.reshape(-1, 2)
     pairs = pairs[np.argsort(pairs[:, 0], kind="stable")]
     starts, lengths = pairs[:, 0] - 1, pairs[:, 1]
     if np.any(lengths < 1):
-        raise HandboneError(f"a run has the length {lengths.min()}", remedy="leave empty runs out")
+        raise HandboneError(f"a run has the length {lengths.min()}", remedy="omit empty runs")
     ends = starts + lengths
     height, width = size_hw
     outside = (starts < 0) | (ends > height * width) | (lengths > height * width)
     if outside.any():
         start, length = pairs[np.argmax(outside)]
         raise HandboneError(
-            f"the run '{start} {length}' leaves the image of {width} x {height} pixels",
-            remedy="run lengths count from 1 in the size of the image as stored",
+            f"the run '{start} {length}' extends beyond the image of {width} x {height} pixels",
+            remedy="run lengths start at 1 and refer to the image as stored",
         )
     overlap = starts[1:] < ends[:-1]
     if overlap.any():
@@ -140,5 +140,5 @@ def _numbers(rle: str) -> np.ndarray:
         wrong = next(token for token in tokens if not (token.isascii() and token.isdigit() and len(token) < 19))
         raise HandboneError(
             f"{wrong[:40]!r} in the run lengths is not a whole number of pixels",
-            remedy="an empty mask is an empty text",
+            remedy="leave the text empty for an empty mask",
         ) from None

@@ -96,7 +96,7 @@ class PatientBootstrap:
         """The mean, and that of every draw (resamples,)."""
         values = np.asarray(values, float)
         if values.ndim != 2 or len(values) != len(self.patients):
-            raise ShapeError("metrics", f"({len(self.patients)}, bones), a row an image", values.shape)
+            raise ShapeError("metrics", f"({len(self.patients)}, bones), one row per image", values.shape)
         members, counts = self._draws
         known = ~np.isnan(values)
         sums, numbers = members @ np.where(known, values, 0.0), members @ known.astype(float)

@@ -58,7 +58,7 @@ def score_images(
     seen: set[str] = set()
     for image_name, ground_truth, stages in images:
         if image_name in seen:
-            raise HandboneError(f"{image_name!r} is to be scored twice", remedy="give images different file names")
+            raise HandboneError(f"{image_name!r} is scored twice", remedy="give the images different names")
         seen.add(image_name)
         bend = bend_degrees(ground_truth.centroids_xy())
         for stage, masks in stages.items():

@@ -44,7 +44,7 @@ def build_wheel(source: Path, folder: Path) -> Path:
     _say(installing.build_command(source, folder, isolated), "cannot be built")
     wheels = list(folder.glob("*.whl"))
     if not wheels:
-        raise HandboneError("its build made no wheel")
+        raise HandboneError("its build produced no wheel")
     return wheels[0]
 
 
@@ -111,5 +111,5 @@ def _say(command: list[str], what: str) -> None:
     if done.returncode:
         lines = [line.strip() for line in (done.stdout + done.stderr).splitlines() if line.strip()]
         # Installers end with lines of their own; the first one that tells an error is the package's.
-        told = next((line for line in lines if _SAID.match(line)), lines[-1] if lines else "without a word")
+        told = next((line for line in lines if _SAID.match(line)), lines[-1] if lines else "no output")
         raise HandboneError(f"{what} ({told[:300]})")

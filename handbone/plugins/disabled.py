@@ -41,7 +41,7 @@ def names() -> set[str]:
     except FileNotFoundError:
         return set()
     except (ValueError, TypeError, KeyError):
-        remedy = "delete the file; all plugins are enabled without it"
+        remedy = "delete the file, which enables all plugins"
         raise HandboneError("is not a list of disabled plugins", where=path(), remedy=remedy) from None
 
 

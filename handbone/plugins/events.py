@@ -37,7 +37,7 @@ def notify(event: str, **arguments: Any) -> None:
         except (Exception, SystemExit) as error:  # a plugin may fail in any way, and must not take the run down
             sentence = f"plugin {package} {version}: its {event} failed: {error_text(error)}"
             if is_strict():
-                raise HandboneError(sentence, remedy="mend or disable it, or unset HANDBONE_STRICT_PLUGINS") from error
+                raise HandboneError(sentence, remedy="fix or disable it, or unset HANDBONE_STRICT_PLUGINS") from error
             _report_once(manager.notified, (event, package), sentence)
 
 

@@ -25,7 +25,7 @@ def install(words: Sequence[str]) -> None:
     """
     with kept_versions() as constraints:
         if _run(["install", "--constraint", str(constraints), *words]):
-            raise HandboneError("could not be installed", where=" ".join(words), remedy="the lines above say why")
+            raise HandboneError("could not be installed", where=" ".join(words), remedy="see the output above")
 
 
 def uninstall(name: str) -> None:
@@ -36,7 +36,7 @@ def uninstall(name: str) -> None:
     HandboneError: the installer refused, such as for a package that it did not install.
     """
     if _run(["uninstall", *(["--yes"] if _has_pip() else []), name]):
-        raise HandboneError("could not be removed", where=name, remedy="the lines above say why")
+        raise HandboneError("could not be removed", where=name, remedy="see the output above")
 
 
 def install_command(python: Path, constraints: Path, wheel: Path) -> list[str]:
@@ -82,7 +82,7 @@ def _has_pip() -> bool:
 def _uv() -> str:
     if uv := shutil.which("uv"):
         return uv
-    raise HandboneError("neither pip nor uv is there", remedy="python -m ensurepip, or install uv")
+    raise HandboneError("neither pip nor uv is installed", remedy="python -m ensurepip, or install uv")
 
 
 def _run(words: list[str]) -> int:

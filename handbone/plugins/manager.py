@@ -146,7 +146,7 @@ class PluginManager:
             broken = {problem.package for problem in self.problems}
             absent = [*broken, *(one.name for one in self.packages if one.left_out)]
             raise UnknownNameError(kind, name, self._by_name[kind], where=where, absent=sorted(absent))
-        remedy = f"say which: {decide.format(name=name, package=providers[0].package)}"
+        remedy = f"choose one with {decide.format(name=name, package=providers[0].package)}"
         return only(providers, where=where, remedy=remedy)
 
     def get(
@@ -177,7 +177,9 @@ class PluginManager:
                 return provided
         if reason := self.why_absent(package):
             what, remedy = reason
-            raise HandboneError(f"the {kind} {name!r} is wanted from {package}, but {what}", where=where, remedy=remedy)
+            raise HandboneError(
+                f"the {kind} {name!r} is requested from {package}, but {what}", where=where, remedy=remedy
+            )
         packages = [provided.package for provided in providers]
         raise UnknownNameError(f"provider of the {kind} {name!r}", package, packages, where=where)
 
@@ -192,7 +194,7 @@ class PluginManager:
             if plain(one.name) == plain(package):
                 if one.left_out == "disabled":
                     return "it is disabled", f"handbone plugins enable {one.name}"
-                return f"it is left out ({one.left_out})", f"allow it with {discovery.ONLY}={one.name}"
+                return f"it is not loaded ({one.left_out})", f"enable it with {discovery.ONLY}={one.name}"
         near = suggest(package, self._loaded)
         what_else = f"; {near}" if near.startswith("did") else ""
         return "no such plugin is installed", f"handbone plugins install {package}, or pip install {package}{what_else}"
@@ -205,7 +207,7 @@ class PluginManager:
         HandboneError: there are problems, and they are to be errors.
         """
         if self.problems and is_strict():
-            remedy = f"mend or disable it, or unset {STRICT}"
+            remedy = f"fix or disable it, or unset {STRICT}"
             raise HandboneError("\n  ".join(f"plugin {problem}" for problem in self.problems), remedy=remedy)
 
 

@@ -94,7 +94,7 @@ def _read(path: Path, chain: list[Path]) -> tuple[RecipeLayer, RecipeLayer, Path
     ]
     if not isinstance(synthetic, dict):
         problems.append(
-            Problem(KeyOrigin(path, lines["when_synthetic",]), "when_synthetic", "when_synthetic takes a table")
+            Problem(KeyOrigin(path, lines["when_synthetic",]), "when_synthetic", "when_synthetic must be a table")
         )
     if problems:
         raise RecipeError(problems)

@@ -22,8 +22,8 @@ def ready_made(network: Network, in_channels: int, stage: str) -> Path:
         reason = f"{network.weights} was trained with another network ({card.network})"
     if reason:
         raise HandboneError(
-            f"{reason}, and train.epochs = 0 uses weights as they are",
-            remedy="name its model, name other weights, or train for some epochs",
+            f"{reason}, and train.epochs = 0 needs matching weights",
+            remedy="set model to that network, choose other weights, or increase epochs",
         )
     return path
 
@@ -55,7 +55,10 @@ def start_file(network: Network, in_channels: int, stage: str) -> Path | None:
     path, reason = _named_file(network, in_channels, stage)
     if reason:
         console.print(
-            f"{stage}: starts from its encoder's weights; {reason}", markup=False, highlight=False, soft_wrap=True
+            f"{stage}: starting from the encoder's weights, because {reason}",
+            markup=False,
+            highlight=False,
+            soft_wrap=True,
         )
     return path
 

@@ -144,8 +144,12 @@ def test_bad_members_are_named(files, tmp_path):
 @pytest.mark.parametrize(
     ("cell", "words", "elsewhere"),
     [
-        ("nan", "'nan' in the run lengths is not a whole number of pixels; an empty mask is an empty text", True),
-        ("1 2 3", "have 3 numbers, but need pairs", True),
+        (
+            "nan",
+            "'nan' in the run lengths is not a whole number of pixels; leave the text empty for an empty mask",
+            True,
+        ),
+        ("1 2 3", "have 3 numbers, but must be pairs", True),
         ("4194304 2", "leaves the image of 2048 x 2048 pixels", True),
         (None, "has no row for Lunate; write a row with an empty rle for a bone that is not seen", False),
         ("Lunatic", "unknown class 'Lunatic'; did you mean 'Lunate'?", False),

@@ -117,11 +117,11 @@ def test_values_are_equal_by_content():
 @pytest.mark.parametrize(
     ("make", "words"),
     [
-        (lambda: BoneMasks.from_dense(np.zeros((8, 8, 29), bool)), r"\(29, H, W\), but came as \(8, 8, 29\)"),
+        (lambda: BoneMasks.from_dense(np.zeros((8, 8, 29), bool)), r"\(29, H, W\), but got \(8, 8, 29\)"),
         (lambda: BoneMasks.from_polygons({0: [np.zeros((3, 3))]}, (8, 8)), r"finger-1 must have the shape \(n, 2\)"),
         (lambda: BoneMasks.from_polygons({0: [np.full((3, 2), np.nan)]}, (8, 8)), "finger-1 has a point"),
         (lambda: BoneMasks.from_polygons({29: [np.ones((3, 2))]}, (8, 8)), "no bone number 29"),
-        (lambda: BoneMasks.from_rle([""] * 28, (8, 8)), r"\(29,\), but came as \(28,\)"),
+        (lambda: BoneMasks.from_rle([""] * 28, (8, 8)), r"\(29,\), but got \(28,\)"),
     ],
 )
 def test_wrong_input_is_named(make, words):
@@ -138,7 +138,7 @@ def test_malformed_run_lengths_name_the_bone():
 
 def test_a_replaced_mask_of_another_size_is_refused():
     masks = BoneMasks.from_dense(np.zeros((COUNT, 8, 8), bool))
-    with pytest.raises(ShapeError, match=r"\(8, 8\), but came as \(8, 9\)"):
+    with pytest.raises(ShapeError, match=r"\(8, 8\), but got \(8, 9\)"):
         masks.replace({0: np.zeros((8, 9), bool)})
 
 

@@ -88,7 +88,7 @@ BAD = {
         "import no_such_thing.inner",
         "needs the module 'no_such_thing', which is not installed; pip install no-such-thing",
     ),
-    "bad-exit": ("import sys\nsys.exit(3)", "ends the program while it is imported (SystemExit: 3)"),
+    "bad-exit": ("import sys\nsys.exit(3)", "exits while it is imported (SystemExit: 3)"),
     "bad-base": ("class Own(BaseException): pass\nraise Own('own')", "cannot be imported: Own: own"),
     "bad-hook": (
         HEAD + "@hookimpl\ndef handbone_losses():\n    raise KeyError('half')\n",
@@ -100,11 +100,12 @@ BAD = {
     ),
     "bad-signature": (
         HEAD + "@hookimpl\ndef handbone_models(config):\n    return []\n",
-        "its handbone_models needs the argument 'config', but is called with none",
+        "its handbone_models needs the argument 'config', but this hook is called without arguments",
     ),
     "bad-event": (
         HEAD + "@hookimpl\ndef handbone_epoch_ended(epochs):\n    pass\n",
-        "its handbone_epoch_ended needs the argument 'epochs', which the event does not have; did you mean 'epoch'?",
+        "its handbone_epoch_ended needs the argument 'epochs', which this event does not provide; "
+        "did you mean 'epoch'?",
     ),
     "bad-unknown": (
         HEAD + "@hookimpl\ndef handbone_model():\n    return []\n",
@@ -112,7 +113,7 @@ BAD = {
     ),
     "bad-unmarked": (
         HEAD + "def handbone_models():\n    return []\n",
-        "its handbone_models lacks the marker @hookimpl",
+        "its handbone_models lacks the decorator @hookimpl",
     ),
     "bad-newer": (
         HEAD + "HANDBONE_API = 99\n",
@@ -162,7 +163,7 @@ BAD = {
     ),
     "bad-command": (
         HEAD + "@hookimpl\ndef handbone_commands():\n    return [CommandSpec(name='run', summary='', build=print)]\n",
-        "its command 'run' has a name that handbone keeps for itself",
+        "its command 'run' has a name that is reserved by handbone",
     ),
 }
 

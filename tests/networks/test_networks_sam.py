@@ -135,7 +135,7 @@ def test_files_that_are_no_checkpoints_are_refused_and_never_executed(tmp_path, 
 
 
 def test_a_grid_of_another_size_is_refused(prompter):
-    with pytest.raises(ShapeError, match=r"\(128, 128\), but came as \(64, 64\)"):
+    with pytest.raises(ShapeError, match=r"\(128, 128\), but got \(64, 64\)"):
         prompter.embed(np.zeros((64, 64), np.float32))
     with pytest.raises(ShapeError, match="labels"):
         Prompts(np.zeros((2, 4), np.float32), np.zeros((2, 1, 2), np.float32), np.zeros((1, 1), np.int64))

@@ -111,7 +111,7 @@ def test_what_lies_is_named_with_the_reason_and_the_rest_is_fine(package):
     }
     reasons = {what: "\n".join(each["reasons"]) for what, each in found.items()}
     assert "handbone_bad imports torch" in reasons["no torch at import"]
-    assert "logits must have the shape (1, 29, 128, 128), but came as (1, 29, 64, 64)" in reasons["model half"]
+    assert "logits must have the shape (1, 29, 128, 128), but got (1, 29, 64, 64)" in reasons["model half"]
     assert "'bce' is handbone's, too: recipes have to say from which" in reasons["handbone_losses"]
     assert "naming it imports nothing heavy" in reasons["loss bce"] and "\n" not in reasons["loss bce"]
     assert "must be refused with a HandboneError that names the file" in reasons["reader bad"]

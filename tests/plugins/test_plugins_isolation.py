@@ -82,7 +82,7 @@ def test_dry_run_tells_each_problem_once_on_stderr(site, tmp_path):
     assert json.loads(done.stdout)["steps"]
     told = [line for line in done.stderr.splitlines() if line.startswith("plugin bad-")]
     assert len(told) == len(BAD) + 2
-    assert "plugin bad-exit 1.0 is left out: ends the program while it is imported (SystemExit: 3)" in told
+    assert "plugin bad-exit 1.0 is not loaded: exits while it is imported (SystemExit: 3)" in told
 
 
 def test_names_in_errors_and_completion(site, tmp_path):

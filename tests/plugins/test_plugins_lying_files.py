@@ -47,9 +47,9 @@ def drifting(path):
         (lambda path: read_image(path).image,
          "a reader must give a handbone.core.radiograph.Radiograph, but gave a ndarray"),
         (lambda path: changed(path, lambda i: i[None]),
-         "the image must have the shape (H, W), but came as (1, 96, 72)"),
-        (lambda path: changed(path, np.float64), "the image must be float32, but came as float64"),
-        (lambda path: replace(read_image(path), spacing_mm=(0.1,)), "two positive lengths, but came as (0.1,)"),
+         "the image must have the shape (H, W), but got (1, 96, 72)"),
+        (lambda path: changed(path, np.float64), "the image must be float32, but got float64"),
+        (lambda path: replace(read_image(path), spacing_mm=(0.1,)), "two positive lengths, but got (0.1,)"),
         (lambda path: changed(path, lambda i: i * 255), "values must be finite and lie in [0, 1], but they reach from"),
         (swallow, "a file cut to its half must be refused with a HandboneError that names the file, but it "
          "was read as"),
@@ -124,7 +124,7 @@ class Picky(TextWriter):
 @pytest.mark.parametrize(
     ("writer", "words"),
     [
-        (OneFile, "two images must be written beside each other, but the masks of one of them are nowhere"),
+        (OneFile, "two images must be written beside each other, but the masks of one of them are missing"),
         (Elsewhere, "a writer must stay in its folder, but it also wrote index.txt"),
         (Picky, "it refuses a PNG (hand 0.png: is no DICOM file): give sample"),
         (lambda folder: open, "a writer must have the method write, but has none"),

@@ -22,7 +22,7 @@ class Lax(NoSettings, extra="allow"):
     ("spec", "words"),
     [
         (LossSpec(name="mine", summary="", build=nn.BCEWithLogitsLoss),
-         "the summary must be one line of words, but came as ''"),
+         "the summary must be one line of text, but got ''"),
         (LossSpec(name="mine", summary="A loss", build=lambda s: nn.BCEWithLogitsLoss(), settings=Lax),
          "an unknown setting must be refused (inherit handbone.plugins.Table), but it was taken"),
     ],

@@ -120,7 +120,7 @@ def test_what_is_no_module_or_cannot_be_built():
         (lambda x: x, r"does not return a scalar tensor, but a tensor of the shape \(2, 29, 4, 4\)"),
         (lambda x: 1.0, "does not return a scalar tensor, but a float"),
         (lambda x: x.sum() * float("nan"), "gives nan on its first batch"),
-        (lambda x: x.detach().sum(), "gives a value without a gradient"),
+        (lambda x: x.detach().sum(), "returns a value without a gradient"),
     ],
 )
 def test_a_loss_with_a_wrong_value_fails_at_its_first_batch(value, sentence):

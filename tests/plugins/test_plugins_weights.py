@@ -80,7 +80,7 @@ def test_a_weights_file_names_the_plugin_of_its_network(site):
 
 def test_weights_without_their_plugin_say_what_to_install_or_enable(site, tmp_path):
     needs = "the model 'tinynet' comes from handbone-net 1.5"
-    assert f"{needs}, but it is left out (no plugins are wanted)" in refusal(site, HANDBONE_PLUGINS="")
+    assert f"{needs}, but it is not loaded (HANDBONE_PLUGINS is empty)" in refusal(site, HANDBONE_PLUGINS="")
     (tmp_path / "plugins.json").write_text('{"disabled": ["handbone-net"]}')
     told = refusal(site, HANDBONE_CONFIG=str(tmp_path))
     assert f"{needs}, but it is disabled; handbone plugins enable handbone-net" in told

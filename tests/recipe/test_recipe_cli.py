@@ -74,6 +74,8 @@ def test_validate_reports_every_recipe_and_fails_when_one_is_wrong(handbone, tmp
 
 def test_keys(handbone):
     text = handbone("keys", "coarse.train")
-    assert "[coarse.train], [refine.train]" in text and "validations without gain" in text and "[roi]" not in text
+    assert (
+        "[coarse.train], [refine.train]" in text and "validations without improvement" in text and "[roi]" not in text
+    )
     assert json.loads(handbone("keys", "--json"))["properties"]["coarse"]
     assert handbone("keys", "--markdown").startswith("### Top of the file")

@@ -43,7 +43,7 @@ def test_info_of_a_set(handbone, packed, places):
     shutil.copytree(packed, folder)
     text = handbone("info", "zero_shot")
     for word in (
-        "as the card says",
+        "matches the card",
         "all, merged",
         "0.93",
         "Untrained.",

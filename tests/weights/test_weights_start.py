@@ -125,7 +125,7 @@ def test_weights_of_another_network_are_no_substitute_for_training(shipped, tmp_
 
 
 def test_no_epochs_without_fitting_weights_are_refused_before_any_work(shipped, places):
-    with pytest.raises(ValueError, match=r"train\.epochs = 0 uses weights as they are, and none are named"):
+    with pytest.raises(ValueError, match=r"train\.epochs = 0 uses existing weights, but none are given"):
         Coarse(**untrained(None))
     check_recipe(Recipe(name="x", coarse=Coarse(**untrained("zero_shot"))), where="x.toml")
     check_recipe(Recipe(name="x", refine=Refine(**untrained("coarse"))), where="x.toml")

@@ -83,7 +83,7 @@ def _create(architecture: str, encoder: str, settings: SmpSettings, *, in_channe
     except (ValueError, TypeError, KeyError, RuntimeError, NotImplementedError, AssertionError) as error:
         raise HandboneError(
             f"{architecture} cannot be built with the encoder {settings.encoder!r}: {error}",
-            remedy="choose another encoder, or leave out options",
+            remedy="choose another encoder, or remove options",
         ) from error
 
 

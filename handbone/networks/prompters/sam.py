@@ -88,7 +88,7 @@ def load_sam(checkpoint: str | Path) -> ThreePartPrompter:
     sha256 = sha256_of(path)
     if sha256 not in OFFICIAL:
         console.print(
-            f"{path.name} is not one of segment-anything's three files; read by its shapes",
+            f"{path.name} is not an official file of segment-anything; its architecture follows from its tensor shapes",
             markup=False,
             highlight=False,
         )
@@ -109,10 +109,10 @@ def _read(path: Path) -> dict[str, Tensor]:
         state = torch.load(path, map_location="cpu", weights_only=True)
     except (pickle.UnpicklingError, RuntimeError, EOFError, OSError, ValueError):
         # torch's own words advise to execute what the file holds.
-        what = "is damaged, or holds something else than tensors"
+        what = "is damaged, or contains something other than tensors"
         raise HandboneError(what, where=path, remedy=_REMEDY) from None
     if not isinstance(state, dict):
-        raise HandboneError(f"holds a {type(state).__name__} instead of tensors", where=path, remedy=_REMEDY)
+        raise HandboneError(f"contains a {type(state).__name__} instead of tensors", where=path, remedy=_REMEDY)
     return state
 
 

@@ -95,8 +95,8 @@ class Contract:
         summary = self.spec().summary
         want(
             bool(summary.strip()) and "\n" not in summary,
-            "the summary must be one line of words",
-            f"came as {summary!r}",
+            "the summary must be one line of text",
+            f"got {summary!r}",
         )
 
     def test_unknown_settings_are_refused(self) -> None:
