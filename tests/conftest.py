@@ -2,6 +2,8 @@
 
 import json
 import re
+import shutil
+import subprocess
 from pathlib import Path
 
 import pytest
@@ -66,3 +68,22 @@ def contest(tmp_path: Path) -> Path:
             write_hand(root, "train", f"ID{number:03}", name, mirrored=mirrored, bend=bend)
     write_hand(root, "test", "ID040", "image1661319116107", labelled=False)
     return root
+
+
+@pytest.fixture
+def mounted(tmp_path):
+    """Mounts a small disk in memory at a folder of its own, with the options of tmpfs."""
+    places = []
+
+    def mount(options):
+        place = tmp_path / f"disk{len(places)}"
+        place.mkdir()
+        command = ["mount", "-t", "tmpfs", "-o", options, "tmpfs", str(place)]
+        if shutil.which("mount") is None or subprocess.run(command, capture_output=True).returncode:
+            pytest.skip("this process may not mount a disk in memory")
+        places.append(place)
+        return place
+
+    yield mount
+    for place in places:
+        subprocess.run(["umount", str(place)], check=True)

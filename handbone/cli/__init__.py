@@ -1,5 +1,6 @@
 """The command line: one module for each command, and one place that turns errors into a sentence and an exit code."""
 
+import errno
 import os
 import sys
 from typing import NoReturn
@@ -8,6 +9,7 @@ import typer
 
 from handbone import __version__
 from handbone.cli.lazy import LazyGroup
+from handbone.cli.output import Told, echo_error
 from handbone.core.errors import HandboneError
 
 # Otherwise pydantic searches every installed package for its own plugins, and fails on a damaged one.
@@ -49,23 +51,64 @@ def _root(
 
 
 def main() -> None:
-    """Run the command line; exit with 0 if everything succeeded, 2 for wrong usage, 1 otherwise."""
+    """Run the command line; exit with 0 if everything succeeded, 2 for wrong usage, 1 otherwise.
+
+    With `--json` every outcome is one JSON value on standard output, see `handbone.cli.output`.
+    """
+    as_json = "--json" in sys.argv[1:]
+    Told.json = False
+    for stream in (sys.stdout, sys.stderr):
+        if hasattr(stream, "reconfigure"):  # other programs may have replaced these streams
+            stream.reconfigure(errors="backslashreplace")  # file names may contain bytes that are not text
     try:
-        app()
+        if as_json:
+            _end_json(typer.main.get_command(app).main(standalone_mode=False))
+        else:
+            app()
     except HandboneError as error:
-        _fail(str(error))
+        _fail(str(error), error if as_json else None)
     except OSError as error:
         # For example a full disk or a read-only folder: the system's own message, with the file.
-        if error.errno is None:
+        if error.errno is None or error.errno == errno.EPIPE:
             raise
         place = f"{error.filename}: " if error.filename else ""
-        _fail(f"{place}{error.strerror}; free disk space or check permissions, and run the same command again")
+        sentence = f"{place}{error.strerror}; free disk space or check permissions, and run the same command again"
+        _fail(sentence, error if as_json else None)
+    except Exception as error:
+        if not as_json:
+            raise
+        _end_json_with(error)
 
 
-def _fail(sentence: str) -> NoReturn:
-    from rich.markup import escape
-
+def _fail(sentence: str, as_json: Exception | None) -> NoReturn:
+    from handbone.core.escaping import markup
     from handbone.core.progress import console
 
-    console.print(f"[bold red]Error:[/bold red] {escape(sentence)}", soft_wrap=True, highlight=False)
+    console.print(f"[bold red]Error:[/bold red] {markup(sentence)}", soft_wrap=True, highlight=False)
+    if as_json is not None:
+        echo_error(sentence, 1, where=getattr(as_json, "where", None), remedy=getattr(as_json, "remedy", None))
     sys.exit(1)
+
+
+def _end_json(code: object) -> NoReturn:
+    """Exit with a command's code after `--json`; a command without output prints the error as JSON."""
+    code = code if isinstance(code, int) else 0
+    if code:
+        echo_error("interrupted before the end" if code == 130 else "the command did not succeed completely", code)
+    sys.exit(code)
+
+
+def _end_json_with(error: Exception) -> NoReturn:
+    """Exit after wrong usage or an internal error, with the error as JSON."""
+    from handbone.core.progress import console
+
+    if type(error).__name__ == "Abort":  # the user answered a question with no
+        echo_error("nothing was done, because it was not confirmed", 1)
+        sys.exit(1)
+    if not hasattr(error, "format_message"):  # typer's usage errors have this method
+        echo_error(f"{type(error).__name__}: {error}", 1)
+        raise error
+    sentence, code = error.format_message(), getattr(error, "exit_code", 2)
+    console.print(f"Error: {sentence}", markup=False, highlight=False, soft_wrap=True)
+    echo_error(sentence, code)
+    sys.exit(code)

@@ -50,11 +50,11 @@ def command(
     flags, are not written, and the exit code is 1. After an interruption, run the same command to continue. Use the
     result with handbone predict --weights WEIGHTS.
     """
+    from handbone.formats.image_search import find_images
     from handbone.workflows.adapt.run import adapt
     from handbone.workflows.adapt.settings import AdaptSettings
-    from handbone.workflows.outputs import find_images
 
-    images = find_images(paths)
+    images = [image.path for image in find_images(paths).images]
     try:
         result = adapt(
             images, output, weights=weights, report=report, settings=AdaptSettings(steps=steps), overwrite=overwrite
@@ -63,7 +63,7 @@ def command(
         console.print("Stopped. Run the same command to continue.")
         raise typer.Exit(130) from None
     if as_json:
-        echo_json(result.to_json())
+        echo_json(result.to_json(), "adapt/1")
     else:
         _show(result)
     for sentence in result.unread:

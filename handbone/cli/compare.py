@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from handbone.cli.output import echo_json
 from handbone.core.progress import console
 
 if TYPE_CHECKING:
@@ -49,7 +50,7 @@ def command(
         raise typer.Exit(130) from None
     if as_json:
         table = json.loads(comparison.table().to_json(orient="records", double_precision=6))
-        typer.echo(json.dumps({"folder": str(output), "recipes": table}, indent=1, ensure_ascii=False))
+        echo_json({"folder": str(output), "recipes": table}, "compare/1")
     else:
         _show(comparison, output)
     if any(line.errors for line in comparison.lines):
@@ -57,11 +58,13 @@ def command(
 
 
 def _show_plans(entries: "list[Entry]", *, as_json: bool) -> None:
-    from handbone.cli.run_show import show_plan
+    from handbone.cli.run_show import plan_json, show_plan
 
-    for entry in entries:
-        if entry.run is not None:
-            show_plan(entry.run, entry.run.plan(), as_json=as_json, memory=entry.run.estimate_memory())
+    runs = [entry.run for entry in entries if entry.run is not None]
+    if as_json:
+        echo_json([plan_json(run, run.plan(), run.estimate_memory()) for run in runs], "compare.plan/1")
+    for run in () if as_json else runs:
+        show_plan(run, run.plan(), as_json=False, memory=run.estimate_memory())
     if any(entry.run is None for entry in entries):
         raise typer.Exit(1)
 

@@ -70,7 +70,8 @@ def check(
     if as_json:
         content = {"path": str(path), "layout": dataset.layout, "images": len(dataset), "findings": findings}
         told = [check for check in checks if check.errors or check.problem]
-        echo_json(content | ({"weights": weights, "labels": told, "page": page and str(page)} if labels else {}))
+        judged = {"weights": weights, "labels": told, "page": page and str(page)}
+        echo_json(content | (judged if labels else {}), "data.check/1")
     else:
         _show_findings(findings)
         counts = {severity: sum(f.severity == severity for f in findings) for severity in _COLOURS}
@@ -110,7 +111,9 @@ def summary(
         }
         tables["images"] = images
         content = {name: json.loads(table.to_json(orient="records")) for name, table in tables.items()}
-        echo_json({"path": str(path), "page": page and str(page), "left_out": result.left_out, **content})
+        echo_json(
+            {"path": str(path), "page": page and str(page), "left_out": result.left_out, **content}, "data.summary/1"
+        )
     else:
         _show_bones(bones)
         poses = ", ".join(f"{n} {pose}" for pose, n in images["pose"].value_counts().items()) or "no labels"
@@ -149,7 +152,7 @@ def draw(
     drawn = {"train": count, "test": test, "seed": seed, "size": size, "variety": variety, "looks": looks}
     folder = write_contest_set(out, **drawn, progress=not as_json)
     if as_json:
-        echo_json({"path": str(folder), **drawn})
+        echo_json({"path": str(folder), **drawn}, "data.draw/1")
     else:
         results().print(f"{count} training and {test} test images in {folder}", soft_wrap=True)
 

@@ -7,6 +7,9 @@ from typing import Annotated, Any
 import typer
 
 from handbone.cli import complete
+from handbone.cli.output import echo_json
+from handbone.cli.output import results as results_console
+from handbone.core.escaping import markup
 
 
 class Missing(StrEnum):
@@ -49,7 +52,10 @@ def command(
     fit_thresholds: Annotated[
         bool, typer.Option("--fit-thresholds", help="A threshold a bone, from the runs' validation images.")
     ] = False,
-    overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace an ensemble that OUT holds already.")] = False,
+    overwrite: Annotated[
+        bool,
+        typer.Option("--overwrite", help="Replace an ensemble that handbone has written to OUT, and nothing else."),
+    ] = False,
     as_json: Annotated[bool, typer.Option("--json", help="Print the result as JSON on standard output.")] = False,
 ) -> None:
     """Join several predictions of the same images into one, bone by bone.
@@ -63,9 +69,10 @@ def command(
     from handbone.cli.settings import nested_settings
     from handbone.workflows import ensemble
     from handbone.workflows.members import image_sizes, open_members
-    from handbone.workflows.outputs import check_output
 
-    check_output(output, overwrite=overwrite, record=ensemble.RECORD_FILE, what="joined predictions")
+    results = ensemble.ensemble_results(output)
+    overwrite = results.put_right() or overwrite
+    results.check(overwrite=overwrite, names=[ensemble.RECORD_FILE])
     opened = open_members(members)
     chosen = nested_settings(settings or [])
     ensemble.check_absent(missing.value, method, chosen)
@@ -77,39 +84,34 @@ def command(
         thresholds, fitted = ensemble.fit_thresholds(opened, join)
     by_runs = ensemble.counted(*used, opened, thresholds)
     facts: dict[str, Any] = {"method": method, "settings": used[1], "thresholds_fitted_on": fitted}
-    ensemble.join_members(
+    record = ensemble.join_members(
         opened,
         join,
-        output,
+        results,
         images=names,
-        sizes=image_sizes(images),
+        sizes=image_sizes(images, images),
         thresholds=thresholds,
         facts=facts,
         by_runs=by_runs,
+        overwrite=overwrite,
     )
-    _show(output, as_json=as_json)
+    if as_json:
+        echo_json(record)
+    else:
+        _show(record, output)
 
 
-def _show(output: Path, *, as_json: bool) -> None:
-    import json
-
-    from rich.console import Console
-    from rich.markup import escape
+def _show(record: dict[str, Any], output: Path) -> None:
     from rich.table import Table
 
-    from handbone.workflows.ensemble import RECORD_FILE
-
-    record = json.loads((output / RECORD_FILE).read_text(encoding="utf-8"))
-    if as_json:
-        typer.echo(json.dumps(record))
-        return
-    table = Table("Member", "Images")
+    table = Table("Member", "Radiographs")
     for name, count in record["members"].items():
-        table.add_row(escape(name), str(count))
-    console = Console()
+        table.add_row(markup(name), str(count))
+    console = results_console()
     console.print(table)
     if record["thresholds_fitted_on"]:
         moved = {bone: value for bone, value in record["thresholds"].items() if value != 0.5}
         told = ", ".join(f"{bone} {value:.2f}" for bone, value in moved.items()) or "0.5 was best for every bone"
         console.print(f"thresholds from {record['thresholds_fitted_on']} images: {told}", soft_wrap=True)
-    console.print(f"{record['images']} images joined by {record['method']}: {escape(str(output))}", soft_wrap=True)
+    told = f"{record['masks']} masks of {record['images']} radiographs joined by {markup(record['method'])}"
+    console.print(f"{told}: {markup(output)}", soft_wrap=True)

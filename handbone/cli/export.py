@@ -6,6 +6,9 @@ from typing import Annotated
 import typer
 
 from handbone.cli import complete
+from handbone.cli.output import echo_json
+from handbone.cli.output import results as console
+from handbone.core.escaping import markup
 
 
 def command(
@@ -30,7 +33,9 @@ def command(
         list[str] | None,
         typer.Option("--set", metavar="KEY=VALUE", help="A setting of the format, as in --set segmentation=polygon."),
     ] = None,
-    overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace an export that OUT holds already.")] = False,
+    overwrite: Annotated[
+        bool, typer.Option("--overwrite", help="Replace an export that handbone has written to OUT, and nothing else.")
+    ] = False,
     as_json: Annotated[bool, typer.Option("--json", help="Print the result as JSON on standard output.")] = False,
 ) -> None:
     """Write the masks of a run, of predictions or of a contest CSV in another format.
@@ -40,21 +45,18 @@ def command(
     as the standard wants it. Not a medical device.
     """
     from handbone.cli.settings import nested_settings
-    from handbone.workflows.export import RECORD_FILE, ExportSource, export_masks
-    from handbone.workflows.outputs import check_output
+    from handbone.workflows.export import RECORD_FILE, ExportSource, export_masks, export_results
     from handbone.workflows.writers import writer_factory
 
-    check_output(output, overwrite=overwrite, record=RECORD_FILE, what="exported masks")
+    results = export_results(output)
+    overwrite = results.put_right() or overwrite
+    results.check(overwrite=overwrite, names=[RECORD_FILE])
     chosen = nested_settings(settings or [])
     make = writer_factory(format, chosen, where="--format")
     facts = {"source": source.name, "format": format, "settings": chosen}
-    record = export_masks(ExportSource(source, images), make, output, facts=facts)
+    record = export_masks(ExportSource(source, images), make, results, facts=facts, overwrite=overwrite)
     if as_json:
-        import json
-
-        typer.echo(json.dumps(record))
+        echo_json(record)
         return
-    from rich.console import Console
-    from rich.markup import escape
-
-    Console().print(f"{record['images']} images written as {format}: {escape(str(output))}", soft_wrap=True)
+    told = f"{record['masks']} masks of {record['images']} radiographs written as {markup(format)}"
+    console().print(f"{told}: {markup(output)}", soft_wrap=True)

@@ -1,6 +1,10 @@
-"""Output of results on stdout, so that they can be piped; remarks and progress go to stderr."""
+"""Output of results on stdout, so that they can be piped; remarks and progress go to stderr.
+
+With `--json` every outcome, including an error, is one JSON value; see `docs/pages/json.md`.
+"""
 
 import json
+import sys
 from collections.abc import Mapping
 from typing import Any
 
@@ -11,10 +15,15 @@ from rich.text import Text
 
 from handbone.core.files import json_value
 
+ERROR_SCHEMA = "handbone.error/1"
+# Wide enough for any name: a pipe has no width, and programs want names whole.
+_PIPE_COLUMNS = 100_000
+
 
 def results() -> Console:
-    """The console for results."""
-    return Console(highlight=False)
+    """The console for results; in a pipe nothing is cut, broken or coloured."""
+    console = Console(highlight=False)
+    return console if console.is_terminal else Console(highlight=False, width=_PIPE_COLUMNS, color_system=None)
 
 
 def headed_table(first: str, *columns: str) -> Table:
@@ -27,7 +36,7 @@ def headed_table(first: str, *columns: str) -> Table:
 
 
 def facts_table(facts: Mapping[str, str | Text]) -> Table:
-    """A table of names and values without empty values; strings are shown without markup."""
+    """Names and values, those without a value left out; a str is shown as it is, without markup."""
     table = Table(box=None, show_header=False, pad_edge=False, padding=(0, 2, 0, 0))
     table.add_column(style="dim", no_wrap=True)
     table.add_column(overflow="fold")
@@ -37,6 +46,46 @@ def facts_table(facts: Mapping[str, str | Text]) -> Table:
     return table
 
 
-def echo_json(value: Any) -> None:
-    """Print a value as JSON; see `json_value`."""
-    typer.echo(json.dumps(value, indent=1, ensure_ascii=False, default=json_value))
+class Told:
+    """Whether this process has printed its JSON value."""
+
+    json = False
+
+
+def echo_json(value: Any, schema: str | None = None) -> None:
+    """Print a value as JSON; see `json_value`.
+
+    Parameters
+    ----------
+    value: an object; a list becomes the key `items` of an object.
+    schema: its name and version, "weights.list/1"; the first key. `docs/pages/json.md` describes each schema. The version
+        increases with every incompatible change.
+    """
+    if schema is not None:
+        value = {"schema": f"handbone.{schema}", **(value if isinstance(value, Mapping) else {"items": value})}
+    Told.json = True
+    for ascii_only in (False, True):
+        text = json.dumps(value, indent=1, ensure_ascii=ascii_only, default=json_value)
+        # File names may contain bytes that are not text, and a stream may accept only ASCII: JSON can escape both.
+        if ascii_only or _fits(text, getattr(sys.stdout, "encoding", None) or "utf-8"):
+            typer.echo(text)
+            return
+
+
+def _fits(text: str, encoding: str) -> bool:
+    try:
+        text.encode(encoding)
+    except UnicodeEncodeError:
+        return False
+    return True
+
+
+def error_json(sentence: str, code: int, *, where: str | None = None, remedy: str | None = None) -> dict[str, Any]:
+    """The JSON of a command that ends without a result of its own."""
+    return {"schema": ERROR_SCHEMA, "error": sentence, "where": where, "remedy": remedy, "exit_code": code}
+
+
+def echo_error(sentence: str, code: int, *, where: str | None = None, remedy: str | None = None) -> None:
+    """Print an error as JSON, unless the command has already printed its value."""
+    if not Told.json:
+        echo_json(error_json(sentence, code, where=where, remedy=remedy))

@@ -31,7 +31,7 @@ def list_plugins(
     if every:
         found.insert(0, describe.builtins(manager))
     if as_json:
-        echo_json(found)
+        echo_json(found, "plugins.list/1")
     else:
         from handbone.cli.plugins_show import show_list
 
@@ -47,7 +47,7 @@ def info(name: Name, as_json: AsJson = False) -> None:
     manager = installed_plugins()
     found = describe.details(manager, discovery.find(name, manager.packages))
     if as_json:
-        echo_json(found)
+        echo_json(found, "plugins.info/1")
     else:
         from handbone.cli.plugins_show import show_details
 
@@ -80,7 +80,7 @@ def install(
             remedy="see handbone plugins list; to reinstall it, add --force-reinstall --no-deps",
         )
     if as_json:
-        echo_json(found)
+        echo_json(found, "plugins.install/1")
     else:
         from handbone.cli.plugins_show import show_details
 
@@ -160,6 +160,6 @@ def _exit_if_strict(broken: bool) -> None:
 
 def _tell(facts: dict[str, Any], sentence: str, as_json: bool) -> None:
     if as_json:
-        echo_json(facts)
+        echo_json(facts, "plugins.change/1")
     else:
         typer.echo(sentence)

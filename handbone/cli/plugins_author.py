@@ -5,6 +5,8 @@ from typing import Annotated
 
 import typer
 
+from handbone.cli.output import echo_json
+
 
 def new(
     name: Annotated[str, typer.Argument(help="Name of the package, such as handbone-mine.")],
@@ -19,9 +21,7 @@ def new(
     folder = write_package(name, output)
     files = sorted(path.relative_to(folder).as_posix() for path in folder.rglob("*") if path.is_file())
     if as_json:
-        import json
-
-        typer.echo(json.dumps({"package": name, "folder": str(folder), "files": files}, indent=1))
+        echo_json({"package": name, "folder": str(folder), "files": files}, "plugins.new/1")
         return
     typer.echo(f"{folder}: {len(files)} files. Next:")
     typer.echo(f"  handbone plugins install -e {folder}")
@@ -50,10 +50,9 @@ def check(
             _show(each)
     failed = [each for each in found if each.state == "failed"]
     if as_json:
-        import json
         from dataclasses import asdict
 
-        typer.echo(json.dumps({"ok": not failed, "checks": list(map(asdict, found))}, indent=1, ensure_ascii=False))
+        echo_json({"ok": not failed, "checks": list(map(asdict, found))}, "plugins.check/1")
     else:
         typer.echo(f"{len(failed)} of {len(found)} checks failed." if failed else f"All {len(found)} checks passed.")
     if failed:

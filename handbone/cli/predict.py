@@ -1,11 +1,16 @@
 """`handbone predict`: outline the bones of any radiographs with trained weights."""
 
+from collections import Counter
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
 from handbone.cli import complete
+from handbone.cli.output import echo_json
+from handbone.cli.output import results as results_console
+from handbone.core.escaping import markup, printable
+from handbone.core.progress import console as progress
 
 if TYPE_CHECKING:
     from rich.table import Table
@@ -13,11 +18,14 @@ if TYPE_CHECKING:
     from handbone.workflows.records import ImageRecord
 
 
+_NO_BONES = "[yellow]no bones[/yellow]"
 _SHOWN = 3  # flags of an image that are printed; predictions.json has all
 
 
 def command(
-    paths: Annotated[list[Path], typer.Argument(metavar="PATH...", help="Images, or folders of images.")],
+    paths: Annotated[
+        list[Path], typer.Argument(metavar="PATH...", help="Image files, or folders with any folders below.")
+    ],
     output: Annotated[Path, typer.Option("--output", "-o", metavar="OUT", help="Folder for the results.")] = Path(
         "predictions"
     ),
@@ -74,55 +82,70 @@ def command(
             "--set", metavar="FORMAT.KEY=VALUE", help="A setting of a format, as in coco.segmentation=polygon."
         ),
     ] = None,
-    overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace predictions that OUT holds already.")] = False,
+    max_pixels: Annotated[
+        int, typer.Option("--max-pixels", min=1, metavar="N", help="Leave out larger images, by their headers.")
+    ] = 200_000_000,
+    overwrite: Annotated[
+        bool,
+        typer.Option("--overwrite", help="Replace predictions that handbone has written to OUT, and nothing else."),
+    ] = False,
     as_json: Annotated[bool, typer.Option("--json", help="Print the result as JSON on standard output.")] = False,
 ) -> None:
     """Outline the 29 bones of radiographs: PNG, JPEG or TIFF of any size, 8 or 16 bit, grey or colour.
 
-    Plugins read more, such as handbone-dicom. OUT gets an overlay an image (contours of doubtful bones are dashed),
+    Plugins read more, such as handbone-dicom. Folders are searched with all folders below, and what is passed over is
+    said. OUT mirrors them: an overlay an image (contours of doubtful bones are dashed) and a record an image, beside
     predictions.csv (run lengths in each image's own pixels, a confidence a bone) and predictions.json. An image that
-    fails, or cannot be written as --write asks, is listed; the exit code is then 1. The same command goes on where it
-    was stopped, and tries failed images again. Not a medical device.
+    fails, or cannot be written as --write asks, is listed; the exit code is then 1, and also where no bone is found at
+    all. The same command goes on where it was stopped, and tries failed images again. Not a medical device.
     """
     from handbone.cli.settings import nested_settings
-    from handbone.workflows.outputs import RECORD_FILE, check_output, find_images
-    from handbone.workflows.predict import predict_images
+    from handbone.formats.image_search import find_images
+    from handbone.workflows.predict import predict_images, prediction_results, written_names
+    from handbone.workflows.records import predictions_json
     from handbone.workflows.stored_results import is_unfinished, prediction_fingerprint
     from handbone.workflows.writers import writer_factories
 
     chosen = _views(views, tta=tta)
     fingerprint = prediction_fingerprint(weights, threshold=threshold, flip_tta=flip_tta, views=chosen, invert=invert)
-    goes_on = not overwrite and is_unfinished(output, fingerprint)
-    if not goes_on:
-        check_output(output, overwrite=overwrite)
     writers = writer_factories(write or [], nested_settings(settings or []))
-    images = find_images(paths)
+    results = prediction_results(output)
+    goes_on = results.put_right() or (not overwrite and is_unfinished(output, fingerprint))
+    found = find_images(paths)
+    results.check(overwrite=overwrite or goes_on, names=written_names(found.images))
+    for passed_over in found.passed_over:
+        progress.print(f"Passed over: {printable(passed_over)}", markup=False, highlight=False, soft_wrap=True)
 
     from handbone.method.two_stage import TwoStage
 
     method = TwoStage.from_path(weights, threshold=threshold, flip=flip_tta, views=chosen)
-    facts = {"weights": weights, "invert": invert, "second_stage": method.refine_stage is not None}
+    facts = {
+        "weights": weights,
+        "invert": invert,
+        "second_stage": method.refine_stage is not None,
+        "passed_over": [each.to_json() for each in found.passed_over],
+    }
     try:
         records = predict_images(
-            images,
+            found.images,
             method,
-            output,
+            results,
             fingerprint=fingerprint,
             facts=facts,
             writers=writers,
             invert=invert,
+            max_pixels=max_pixels,
+            overwrite=overwrite or goes_on,
             earlier=output if goes_on else None,
         )
     except KeyboardInterrupt:
         typer.echo("Stopped. The same command continues where it was.", err=True)
         raise typer.Exit(130) from None
     if as_json:
-        import json
-
-        typer.echo(json.dumps(json.loads((output / RECORD_FILE).read_text(encoding="utf-8"))))
+        echo_json(predictions_json(records, method, {**facts, "fingerprint": fingerprint}))
     else:
         _show(records, output, invert)
-    if any(record.error or record.unwritten for record in records):
+    if any(record.error or record.unwritten for record in records) or not any(record.confidence for record in records):
         raise typer.Exit(1)
 
 
@@ -134,43 +157,45 @@ def _views(names: list[str] | None, *, tta: bool) -> list[str] | None:
 
 
 def _show(records: "list[ImageRecord]", output: Path, invert: str) -> None:
-    from rich.console import Console
-
-    console = Console()
+    console = results_console()
     console.print(_table(records))
     for record in records:
         if record.error:
-            console.print(f"[red]failed[/red] {_escape(record.error)}", soft_wrap=True, highlight=False)
+            console.print(f"[red]failed[/red] {markup(record.error)}", soft_wrap=True, highlight=False)
         if record.inverted and invert == "auto":
             said = "bones look dark, so it was turned round; if that is wrong, give --invert no"
-            console.print(f"[yellow]inverted[/yellow] {_escape(record.name)}: {said}", soft_wrap=True, highlight=False)
+            console.print(f"[yellow]inverted[/yellow] {markup(record.name)}: {said}", soft_wrap=True, highlight=False)
         for format, reason in record.unwritten.items():
-            console.print(f"[red]not written[/red] as {format}: {_escape(reason)}", soft_wrap=True, highlight=False)
+            console.print(f"[red]not written[/red] as {format}: {markup(reason)}", soft_wrap=True, highlight=False)
         for flag in record.flags[:_SHOWN]:
             bones = f" {', '.join(flag['bones'])}:" if flag["bones"] and flag["rule"] != "missing" else ""
             console.print(
-                f"[yellow]look again[/yellow] {_escape(record.name)}:{bones} {_escape(flag['message'])}",
+                f"[yellow]look again[/yellow] {markup(record.name)}:{bones} {markup(flag['message'])}",
                 soft_wrap=True,
                 highlight=False,
             )
         if len(record.flags) > _SHOWN:
             console.print(f"  and {len(record.flags) - _SHOWN} more in predictions.json", highlight=False)
-    done = sum(record.error is None for record in records)
-    console.print(f"{done} of {len(records)} images outlined: {_escape(output)}", soft_wrap=True)
+    outcomes = Counter(record.outcome for record in records)
+    told = f"{outcomes['outlined']} of {len(records)} radiographs outlined"
+    if outcomes["no_bones"]:
+        told += f", no bone found in {outcomes['no_bones']}"
+    place = markup(output) if output.exists() else "nothing was written"
+    console.print(f"{told}: {place}", soft_wrap=True)
 
 
 def _table(records: "list[ImageRecord]") -> "Table":
     from rich.table import Table
 
-    table = Table("Image", "Hand", "Bones", "Confidence", "Flags", "Refined", "Seconds")
+    table = Table("Radiograph", "Hand", "Bones", "Confidence", "Flags", "Refined", "Seconds")
     for record in records:
         if record.error:
-            table.add_row(_escape(record.name), "[red]failed[/red]", "", "", "", "", "")
+            table.add_row(markup(record.name), "[red]failed[/red]", "", "", "", "", "")
             continue
         found = record.confidence.values()
         table.add_row(
-            _escape(record.name),
-            _hand(record) + (", inverted" if record.inverted else ""),
+            markup(record.name),
+            ", ".join(filter(None, [_hand(record), "inverted" * record.inverted, _NO_BONES * (not found)])),
             f"{len(found)}",
             f"{sum(found) / len(found):.2f}" if found else "",
             f"{len(record.flags) or ''}",
@@ -188,9 +213,3 @@ def _hand(record: "ImageRecord") -> str:
     if not place["found"]:
         return "[yellow]not found[/yellow]"
     return f"{place['degrees']:+.0f}°, thumb {place['thumb']}"
-
-
-def _escape(text: object) -> str:
-    from rich.markup import escape
-
-    return escape(str(text))

@@ -37,7 +37,7 @@ def list_recipes(as_json: AsJson = False) -> None:
     """List the built-in recipes."""
     recipes = {name: load_recipe(path) for name, path in builtin_recipes().items()}
     if as_json:
-        echo_json([_summary(name, loaded) for name, loaded in recipes.items()])
+        echo_json([_summary(name, loaded) for name, loaded in recipes.items()], "recipes.list/1")
         return
     table = headed_table("recipe", "what it does", "extends")
     for name, loaded in recipes.items():
@@ -67,7 +67,10 @@ def show(
     rows = [row for row in explain.rows(loaded, synthetic=synthetic) if row.changed or not changed]
     if as_json:
         listed = [{"key": r.key, "value": _typed(r.value), "from": str(r.origin), "meaning": r.meaning} for r in rows]
-        echo_json({**_summary(resolved.name, loaded), "recipe": resolved.model_dump(by_alias=True), "keys": listed})
+        echo_json(
+            {**_summary(resolved.name, loaded), "recipe": resolved.model_dump(by_alias=True), "keys": listed},
+            "recipes.show/1",
+        )
         return
     out = results()
     out.print(Text.assemble((resolved.name, "bold cyan"), f"  {resolved.summary}"))
@@ -106,7 +109,10 @@ def validate(
     """Check recipes and report every mistake, each with its file, line and a fix."""
     findings = {recipe: _mistakes(recipe, overrides or []) for recipe in recipes}
     if as_json:
-        echo_json([{"recipe": name, "valid": not found, "problems": found} for name, found in findings.items()])
+        echo_json(
+            [{"recipe": name, "valid": not found, "problems": found} for name, found in findings.items()],
+            "recipes.validate/1",
+        )
     else:
         for name, found in findings.items():
             _print_verdict(name, found)

@@ -5,6 +5,10 @@ from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
+from handbone.cli.output import echo_json
+from handbone.cli.output import results as results_console
+from handbone.core.escaping import markup
+
 if TYPE_CHECKING:
     from rich.table import Table
 
@@ -64,11 +68,12 @@ def command(
     keeps its rows and is listed; the exit code is then 1. Not a medical device.
     """
     from handbone.anatomy import select
-    from handbone.workflows.outputs import check_output
-    from handbone.workflows.refine import RECORD_FILE, refine_predictions, refinement_json
+    from handbone.workflows.refine import RECORD_FILE, refine_predictions, refine_results, refinement_json
 
     bones = select(classes)
-    check_output(output, overwrite=overwrite, record=RECORD_FILE, what="refined predictions")
+    results = refine_results(output)
+    overwrite = results.put_right() or overwrite
+    results.check(overwrite=overwrite, names=[RECORD_FILE])
     source = _source(run, coarse, images, invert)
     method, name = _method(source, weights)
     rois = method.for_bones(bones)
@@ -80,13 +85,9 @@ def command(
         "sam": sam,
         "source": str(coarse or source.folder),
     }
-    records = refine_predictions(source, method, rois, output, facts=facts)
+    records = refine_predictions(source, method, rois, results, facts=facts, overwrite=overwrite)
     if as_json:
-        import json
-
-        from handbone.core.files import json_value
-
-        typer.echo(json.dumps(refinement_json(records, method, facts), default=json_value))
+        echo_json(refinement_json(records, method, facts))
     else:
         _show(records, output, invert)
     if any(record.error for record in records):
@@ -138,26 +139,23 @@ def _prompts(method: "TwoStage", classes: str, sam: str) -> "PromptStage":
 
 
 def _show(records: "list[Refined]", output: Path, invert: str) -> None:
-    from rich.console import Console
-    from rich.markup import escape
-
-    console = Console()
+    console = results_console()
     console.print(_table(records))
     troubled = [(r.name, r.error or _fallbacks(r)) for r in records if r.error or _fallbacks(r)]
     for name, trouble in troubled[:_SHOWN]:
-        console.print(f"[yellow]look again[/yellow] {escape(name)}: {escape(trouble)}", soft_wrap=True, highlight=False)
+        console.print(f"[yellow]look again[/yellow] {markup(name)}: {markup(trouble)}", soft_wrap=True, highlight=False)
     if len(troubled) > _SHOWN:
         console.print(f"and {len(troubled) - _SHOWN} more in refinement.json", highlight=False)
     turned = [r.name for r in records if r.inverted and invert == "auto"]
     for name in turned[:_SHOWN]:
         said = "bones look dark, so it was turned round; if that is wrong, give --invert no"
-        console.print(f"[yellow]inverted[/yellow] {escape(name)}: {said}", soft_wrap=True, highlight=False)
+        console.print(f"[yellow]inverted[/yellow] {markup(name)}: {said}", soft_wrap=True, highlight=False)
     if len(turned) > _SHOWN:
         console.print(f"and {len(turned) - _SHOWN} more in refinement.json", highlight=False)
     done = [r for r in records if not r.error]
     seconds = sum(sum(r.seconds.values()) for r in done) / max(1, len(done))
     console.print(
-        f"{len(done)} of {len(records)} images refined, {seconds:.2f} s each: {escape(str(output))}", soft_wrap=True
+        f"{len(done)} of {len(records)} images refined, {seconds:.2f} s each: {markup(output)}", soft_wrap=True
     )
 
 

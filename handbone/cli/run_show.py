@@ -1,15 +1,13 @@
 """A run's plan and result, as tables for users or as JSON."""
 
-import json
 from collections.abc import Sequence
 from dataclasses import asdict
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
-import typer
 from rich.console import Console
 from rich.table import Table
 
-from handbone.core.files import json_value
+from handbone.cli.output import echo_json
 from handbone.runs.plan import PlannedStep, Result
 
 if TYPE_CHECKING:
@@ -23,15 +21,18 @@ _STATES = {
 }
 
 
+def plan_json(run: "Run", plan: Sequence[PlannedStep], memory: dict[str, float] | None) -> dict[str, Any]:
+    """A run's plan as JSON values."""
+    steps = [{"name": p.step.name, "state": p.state, "sizes": p.step.sizes(run.recipe)} for p in plan]
+    return {"run": str(run.folder.path), "synthetic": run.synthetic, "steps": steps, "memory_gb": memory}
+
+
 def show_plan(
     run: "Run", plan: Sequence[PlannedStep], *, as_json: bool, memory: dict[str, float] | None = None
 ) -> None:
     """Print the steps and their sizes; `memory` adds the gigabytes that each training is expected to need."""
     if as_json:
-        steps = [{"name": p.step.name, "state": p.state, "sizes": p.step.sizes(run.recipe)} for p in plan]
-        typer.echo(
-            json.dumps({"run": str(run.folder.path), "synthetic": run.synthetic, "steps": steps, "memory_gb": memory})
-        )
+        echo_json(plan_json(run, plan, memory), "run.plan/1")
         return
     table = Table(title=f"{run.recipe.name} → {run.folder.path}", title_justify="left")
     table.add_column("step", style="bold")
@@ -51,7 +52,7 @@ def show_plan(
 def show_result(result: Result, *, as_json: bool) -> None:
     """Print Dice before and after refinement, the images that could not be used, and where the results are."""
     if as_json:
-        typer.echo(json.dumps({**asdict(result), "folder": str(result.folder)}, default=json_value))
+        echo_json({**asdict(result), "folder": str(result.folder)}, "run/1")
         return
     out = Console()
     table = Table(title="Mean Dice", title_justify="left")

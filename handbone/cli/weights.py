@@ -29,7 +29,10 @@ def list_weights(as_json: AsJson = False) -> None:
         except HandboneError as error:
             damaged[name] = str(error)
     if as_json:
-        echo_json([*(facts_of(each) for each in found), *({"name": n, "error": e} for n, e in damaged.items())])
+        echo_json(
+            [*(facts_of(each) for each in found), *({"name": n, "error": e} for n, e in damaged.items())],
+            "weights.list/1",
+        )
     else:
         table = headed_table("weights", "origin", "stages", "MB", "description")
         for each in found:
@@ -66,7 +69,7 @@ def info(
     problem = problem_of(found)
     if as_json:
         card = {"data": found.card.data, "recipe": found.card.recipe, "limits": found.card.limits}
-        echo_json({**facts_of(found), **card, "verified": problem is None, "problem": problem})
+        echo_json({**facts_of(found), **card, "verified": problem is None, "problem": problem}, "weights.info/1")
     else:
         show_set(found, problem)
     if problem:

@@ -86,7 +86,7 @@ def show_files(path: Path, as_json: bool) -> None:
             {"path": str(file), "bytes": file.stat().st_size, "sha256": digest, **card.model_dump(by_alias=True)}
             for file, card, digest in cards
         ]
-        echo_json({"files": listed})
+        echo_json({"files": listed}, "weights.files/1")
         return
     for file, card, digest in cards:
         results().print(Text(str(file), "bold cyan"), soft_wrap=True)

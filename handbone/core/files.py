@@ -1,11 +1,10 @@
-"""Files and folders that are written whole or not at all."""
+"""Files that are written whole or not at all; folders: see `handbone.core.folders`."""
 
 import contextlib
 import hashlib
 import json
 import os
 import secrets
-import shutil
 from collections.abc import Iterator
 from pathlib import Path, PurePath
 from typing import Any
@@ -30,25 +29,6 @@ def atomic_file(path: Path) -> Iterator[Path]:
         temporary.unlink(missing_ok=True)
 
 
-@contextlib.contextmanager
-def atomic_dir(path: Path) -> Iterator[Path]:
-    """A temporary folder beside `path` to fill; it takes the place of `path` only when the block succeeds."""
-    path = Path(path)
-    path.parent.mkdir(parents=True, exist_ok=True)
-    temporary = _beside(path)
-    temporary.mkdir()
-    try:
-        yield temporary
-        for inside in [temporary, *temporary.rglob("*")]:
-            if not inside.is_symlink():
-                _sync(inside)
-        if path.exists():
-            shutil.rmtree(path)
-        move(temporary, path)
-    finally:
-        shutil.rmtree(temporary, ignore_errors=True)
-
-
 def move(source: Path, target: Path) -> None:
     """Give a file or folder another name in the same folder, in place of what has that name; a crash keeps either."""
     os.replace(source, target)
@@ -56,8 +36,16 @@ def move(source: Path, target: Path) -> None:
 
 
 def _beside(path: Path) -> Path:
-    """A name in the same folder that nothing has."""
-    return path.with_name(f".{path.stem}-{secrets.token_hex(6)}{path.suffix}")
+    """A name in the same folder that nothing has; short, as that of `path` may be as long as a name can be."""
+    suffix = path.suffix if len(path.suffix) < 20 else ""
+    return path.with_name(f".{path.stem[:30]}-{secrets.token_hex(6)}{suffix}")
+
+
+def sync_folder(folder: Path) -> None:
+    """Wait until a folder with all that is in it is on the disk."""
+    for inside in [folder, *folder.rglob("*")]:
+        if not inside.is_symlink():
+            _sync(inside)
 
 
 def _sync(path: Path) -> None:
@@ -73,9 +61,9 @@ def _sync(path: Path) -> None:
 
 
 def write_text(path: Path, text: str) -> Path:
-    """Write text as UTF-8, whole or not at all."""
+    """Write text as UTF-8, whole or not at all; bytes of file names that are no UTF-8 as `\\udcXX`, as JSON has it."""
     with atomic_file(path) as temporary:
-        temporary.write_text(text, encoding="utf-8")
+        temporary.write_bytes(text.encode("utf-8", "backslashreplace"))
     return Path(path)
 
 

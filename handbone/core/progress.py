@@ -13,7 +13,7 @@ console = Console(stderr=True)
 
 
 def progress_bar() -> Progress:
-    """A bar with a description, counts, elapsed and remaining time, and a free `note` field for metrics."""
+    """A bar with a description, counts, elapsed and remaining time, and a field `note` for metrics; not in pipes."""
     return Progress(
         TextColumn("[bold]{task.description}"),
         BarColumn(bar_width=None),
@@ -23,7 +23,7 @@ def progress_bar() -> Progress:
         TimeRemainingColumn(),
         TextColumn("{task.fields[note]}"),
         console=console,
-        transient=not console.is_terminal,
+        disable=not console.is_terminal,
     )
 
 

@@ -9,7 +9,7 @@ import pandas as pd
 
 from handbone import anatomy
 from handbone.core.errors import HandboneError
-from handbone.core.files import atomic_dir
+from handbone.core.folders import atomic_dir
 from handbone.core.samples import Sample
 from handbone.data.cache import ImageCache
 from handbone.data.dataset import Dataset

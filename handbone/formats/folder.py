@@ -8,7 +8,8 @@ from handbone.core.errors import HandboneError
 from handbone.core.findings import Finding
 from handbone.core.labels import Labels
 from handbone.core.samples import Sample
-from handbone.formats.image_files import is_image, stem_of
+from handbone.formats.image_files import stem_of
+from handbone.formats.image_search import images_under
 
 # Only the last part of a name says the side: names may hold further underscores.
 _SIDE = re.compile(r"[_-](R|L|right|left)$", re.IGNORECASE)
@@ -18,12 +19,6 @@ def side_and_patient(stem: str) -> tuple[str | None, str]:
     """The side that ends a file's stem ("hand_7_R" gives "R"; None without one), and the stem without it."""
     match = _SIDE.search(stem)
     return (match[1][0].upper(), stem[: match.start()]) if match else (None, stem)
-
-
-def images_under(root: Path) -> list[Path]:
-    """Image files in a folder and the folders under it, sorted; hidden ones are left out."""
-    paths = (p for p in sorted(root.rglob("*")) if is_image(p))
-    return [p for p in paths if not any(part.startswith(".") for part in p.relative_to(root).parts)]
 
 
 @dataclass(frozen=True)

@@ -5,6 +5,7 @@ from typing import Any, Literal
 
 from pydantic import Field
 
+from handbone.formats.signatures import EXTENSIONS, is_image
 from handbone.plugins import NoSettings, ReaderSpec, WriterSpec, hookimpl
 from handbone.recipe.schema import Table
 
@@ -47,8 +48,9 @@ def handbone_readers() -> list[ReaderSpec]:
     return [
         ReaderSpec(
             name="image",
-            summary="PNG, JPEG or TIFF, 8 or 16 bit, grey or colour",
-            extensions=(".png", ".jpg", ".jpeg", ".tif", ".tiff"),
+            summary="PNG, JPEG, TIFF, BMP, WebP or JPEG 2000, 8 or 16 bit, grey or colour",
+            extensions=EXTENSIONS,
+            recognises=is_image,
             build=_image,
         )
     ]

@@ -2,10 +2,10 @@
 
 from pathlib import Path
 
-import cv2
 import numpy as np
 
 from handbone.anatomy import NAMES
+from handbone.formats.own_png import encode_png
 from handbone.plugins.writing import PredictedImage
 
 # Masks compress well at any level; the highest take many times as long.
@@ -21,12 +21,10 @@ class PngWriter:
     def write(self, image: PredictedImage) -> None:
         """Write an image's 29 masks."""
         folder = self._folder / image.stem
-        folder.mkdir()
+        folder.mkdir(parents=True)
         for bone, name in enumerate(NAMES):
             values = image.masks.mask(bone).view(np.uint8) * np.uint8(255)
-            done, data = cv2.imencode(".png", values, [cv2.IMWRITE_PNG_COMPRESSION, _COMPRESSION])
-            assert done
-            (folder / f"{name}.png").write_bytes(data.tobytes())
+            (folder / f"{name}.png").write_bytes(encode_png(values, compression=_COMPRESSION))
 
     def close(self) -> None:
         """Nothing is left to do."""

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from handbone.core.errors import HandboneError
-from handbone.core.files import atomic_dir
+from handbone.core.folders import atomic_dir
 from handbone.plugins.hooks import API_VERSION
 
 TEMPLATE = Path(__file__).parent / "template"

@@ -15,11 +15,12 @@ class PredictedImage:
 
     Parameters
     ----------
-    name: the file's base name, by which results are joined.
+    name: the image's key, by which results are joined: its path relative to what was given, with `/`.
     path: the file that was outlined; None where it is not at hand (masks from a CSV alone).
     masks: in the image's own pixels.
     confidence: name of each bone that was found to the probability that its mask is right; empty where unknown.
     stem: what to call files of this image: its name, without the extension where no other image has the same then.
+        It may hold `/`; the folders that it names are there.
     """
 
     name: str

@@ -15,7 +15,7 @@ import numpy as np
 
 from handbone import anatomy
 from handbone.core.errors import HandboneError
-from handbone.core.files import atomic_dir
+from handbone.core.folders import atomic_dir
 from handbone.core.progress import track
 from handbone.synthetic.hand import SyntheticHand, draw_hand
 from handbone.synthetic.patients import Variety, draw_patient

@@ -2,11 +2,13 @@
 
 import os
 import re
+import shutil
 import tempfile
 from pathlib import Path
 
 from handbone.core.errors import HandboneError
-from handbone.core.files import atomic_dir
+from handbone.core.folders import atomic_dir
+from handbone.core.locks import hold
 from handbone.weights import sets
 from handbone.weights.archive import unpack
 from handbone.weights.card import CARD_FILE, STAGE_FILES, check_name, is_name, network_of, seal
@@ -44,6 +46,14 @@ def fetch(
         _check_free(name, overwrite)
     root = fetched_root()
     root.mkdir(parents=True, exist_ok=True)
+    with hold(root / ".fetch.lock", where=root, remedy="wait for it"):
+        for left in root.glob(".fetch-*"):  # by a process that was killed
+            shutil.rmtree(left, ignore_errors=True)
+        found = _fetch(source, wanted, root, name, overwrite, progress)
+    return read_set(found)
+
+
+def _fetch(source: str, wanted: str, root: Path, name: str | None, overwrite: bool, progress: bool) -> Path:
     # Beside its place, so that moving it there is one step; names of sets never begin with a dot.
     with tempfile.TemporaryDirectory(prefix=".fetch-", dir=root) as work:
         file, folder = Path(work) / "source", Path(work) / "set"
@@ -62,7 +72,7 @@ def fetch(
         with atomic_dir(root / chosen) as place:
             for path in folder.iterdir():
                 os.replace(path, place / path.name)
-    return read_set(root / chosen)
+    return root / chosen
 
 
 def _checked_digest(sha256: str) -> str:

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from handbone.core.errors import HandboneError
-from handbone.core.files import atomic_dir
+from handbone.core.folders import atomic_dir
 from handbone.weights.card import CARD_FILE, MODEL_CARD_FILE, STAGE_FILES, check_name, seal
 from handbone.weights.finding import find_prior, find_weights
 from handbone.weights.sets import WeightsSet, read_set

@@ -10,7 +10,7 @@ from handbone import __version__
 from handbone.anatomy import COUNT, NAMES
 from handbone.core.bone_probabilities import BoneProbabilities
 from handbone.core.errors import HandboneError, UnknownNameError
-from handbone.core.files import atomic_dir, write_json
+from handbone.core.files import write_json
 from handbone.core.progress import track
 from handbone.evaluation.metrics import dice_contest
 from handbone.formats.contest_csv import PredictionsWriter
@@ -23,8 +23,10 @@ from handbone.recipe.schema import Choice
 from handbone.runs.load_run import TABLE
 from handbone.workflows.members import Member, RunMember, size_of
 from handbone.workflows.prediction_file import FileMember
+from handbone.workflows.results import Results
 
 RECORD_FILE = "ensemble.json"
+SCHEMA = "handbone.ensemble/1"
 Missing = Literal["refuse", "skip", "without"]
 Join = Callable[[Mapping[str, BoneProbabilities]], BoneProbabilities]
 
@@ -106,44 +108,71 @@ def check_absent(missing: Missing, method: str, settings: dict[str, Any]) -> Non
         raise HandboneError(what, where="--missing without", remedy="use --missing skip, or leave those settings out")
 
 
+def ensemble_results(folder: Path) -> Results:
+    """The output folder of `join_members`.
+
+    Raises
+    ------
+    HandboneError: there is something else than a folder.
+    """
+    return Results.at(folder, "joined predictions")
+
+
 def join_members(
     members: Sequence[Member],
     join: Join,
-    folder: Path,
+    results: Results,
     *,
     images: Sequence[str],
     sizes: dict[str, tuple[int, int]],
     thresholds: np.ndarray,
     facts: dict[str, Any],
     by_runs: tuple[np.ndarray, dict[str, float]] | None = None,
-) -> None:
-    """Write `predictions.csv` and `ensemble.json` to a folder, whole or not at all.
+    overwrite: bool = False,
+) -> dict[str, Any]:
+    """Write `predictions.csv` and `ensemble.json` to a folder, whole or not at all; gives `ensemble.json`'s content.
 
     Parameters
     ----------
     thresholds: (29,) probability from which a pixel belongs to each bone. sizes: of images that were measured.
     by_runs: (29,) shares of the votes and the members' weights, where files are joined by counting; see `counted`.
+    overwrite: whether an earlier ensemble may go.
+
+    Raises
+    ------
+    HandboneError: not one mask comes of it, or the folder holds what must not go.
     """
-    with atomic_dir(folder) as temporary, PredictionsWriter(temporary / TABLE) as table:
+    masks = 0
+    with (
+        results.fill(overwrite=overwrite, names=[TABLE, RECORD_FILE]) as work,
+        PredictionsWriter(work / TABLE) as table,
+    ):
         covers = {member.name: set(member.names) for member in members}
         for image in track(images, "Joining"):
             here = [member for member in members if image in covers[member.name]]
             size = size_of(image, here, sizes)
             if by_runs is not None:
-                table.write_cells(image, _vote(here, image, size, *by_runs))
-                continue
-            joined = join({member.name: member.probabilities(image, size) for member in here})
-            table.write(image, joined.threshold(thresholds))
+                cells = _vote(here, image, size, *by_runs)
+            else:
+                joined = join({member.name: member.probabilities(image, size) for member in here})
+                cells = joined.threshold(thresholds).to_rle()
+            table.write_cells(image, cells)
+            masks += sum(map(bool, cells))
+        if not masks:
+            raise HandboneError("not one mask comes of these members", remedy="look at their predictions one by one")
         record = {
+            "schema": SCHEMA,
             "handbone": __version__,
             "plugins": provenance(registry()),
             **facts,
             "members": {member.name: len(member.names) for member in members},
             "images": len(images),
+            "masks": masks,
             "thresholds": dict(zip(NAMES, np.round(thresholds, 3).tolist(), strict=True)),
             "not_a_medical_device": True,
         }
-        write_json(temporary / RECORD_FILE, record)
+        write_json(work / RECORD_FILE, record)
+    return record
 
 
 def counted(

@@ -6,15 +6,18 @@ from typing import Any
 
 from handbone import __version__
 from handbone.core.errors import HandboneError
-from handbone.core.files import atomic_dir, write_json
+from handbone.core.files import write_json
 from handbone.core.progress import track
 from handbone.formats.image_files import image_size_hw
+from handbone.formats.image_search import find_images
 from handbone.plugins import PredictedImage
-from handbone.workflows.outputs import TABLE_FILE, file_stems, find_images
+from handbone.workflows.outputs import TABLE_FILE, file_stems
 from handbone.workflows.prediction_file import CONTEST_HW, FileMember
-from handbone.workflows.writers import Maker
+from handbone.workflows.results import Results
+from handbone.workflows.writers import Maker, make_parent
 
 RECORD_FILE = "export.json"
+SCHEMA = "handbone.export/1"
 
 
 class ExportSource:
@@ -35,6 +38,7 @@ class ExportSource:
         if not table.is_file():
             remedy = "give a run's folder, a folder that 'handbone predict' wrote, or a CSV in the contest format"
             raise HandboneError("there are no predictions", where=path, remedy=remedy)
+        self.path = path
         self._file = FileMember(path.name, table)
         self.names = sorted(self._file.names)
         self._paths = self._find(path, images)
@@ -49,7 +53,7 @@ class ExportSource:
 
     def _find(self, path: Path, images: Path | None) -> dict[str, Path]:
         if images is not None:
-            return {image.name: image for image in find_images([images])}
+            return find_images([images]).match(self.names)
         if self._file.recorded or path.is_file():
             recorded = {name: Path(image["path"]) for name, image in self._file.recorded.items()}
             return {name: place for name, place in recorded.items() if place.is_file()}
@@ -65,22 +69,48 @@ class ExportSource:
         return known or CONTEST_HW
 
 
-def export_masks(source: ExportSource, make: Maker, folder: Path, *, facts: dict[str, Any]) -> dict[str, Any]:
+def export_results(folder: Path) -> Results:
+    """The output folder of `export_masks`.
+
+    Raises
+    ------
+    HandboneError: there is something else than a folder.
+    """
+    return Results.at(folder, "exported masks")
+
+
+def export_masks(
+    source: ExportSource, make: Maker, results: Results, *, facts: dict[str, Any], overwrite: bool = False
+) -> dict[str, Any]:
     """Write every image of a source to a folder in one format, whole or not at all; gives `export.json`'s content.
 
     Parameters
     ----------
-    folder: replaced if it exists. facts: further entries for `export.json`.
+    overwrite: whether earlier exported masks may go. facts: further entries for `export.json`.
 
     Raises
     ------
-    HandboneError: masks that don't fit their image, or an image that the format cannot take.
+    HandboneError: no masks at all, masks that don't fit their image, an image that the format cannot take, or a
+        folder that holds what must not go.
     """
-    record = {"handbone": __version__, **facts, "images": len(source.names), "not_a_medical_device": True}
-    with atomic_dir(folder) as temporary:
-        writer = make(temporary)
+    written = bones = 0
+    with results.fill(overwrite=overwrite, names=[RECORD_FILE]) as work:
+        writer = make(work)
         for image in track(iter(source), "Writing masks", total=len(source.names)):
+            make_parent(work, image)
             writer.write(image)
+            written += 1
+            bones += int(image.masks.present().sum())
+        if not bones:
+            raise HandboneError("there is not one mask", where=source.path, remedy="give predictions that found bones")
         writer.close()
-        write_json(temporary / RECORD_FILE, record)
+        record = {
+            "schema": SCHEMA,
+            "handbone": __version__,
+            **facts,
+            "images": written,
+            "masks": bones,
+            "not_a_medical_device": True,
+        }
+        write_json(work / RECORD_FILE, record)
     return record

@@ -15,11 +15,12 @@ from handbone.anatomy import BONES, NAMES
 from handbone.core.bone_masks import BoneMasks
 from handbone.core.box import Box
 from handbone.core.errors import HandboneError
-from handbone.core.files import atomic_dir
+from handbone.core.folders import atomic_dir
 from handbone.core.frame import Frame
 from handbone.core.progress import track
 from handbone.data.dataset import Dataset
 from handbone.formats.image_files import read_image
+from handbone.formats.own_png import encode_png
 from handbone.report.labels import SHORT_NAMES
 from handbone.report.overlay import draw_overlay, panel
 from handbone.workflows.check_labels import LabelCheck
@@ -81,7 +82,7 @@ def write_label_page(checks: Sequence[LabelCheck], dataset: Dataset, folder: Pat
         cases = []
         for rank, check in enumerate(track(doubtful, "Drawing"), start=1):
             path = temporary / f"{rank:04}-{check.sample.image.stem}.png"
-            _write_png(path, _draw(check, dataset))
+            path.write_bytes(encode_png(_draw(check, dataset), compression=3))
             cases.append(_Case(check, path))
         page = _template().stream(
             root=dataset.root,
@@ -144,12 +145,6 @@ def _view(box: Box, size_hw: tuple[int, int]) -> Frame:
     first = np.minimum(side / 2, width_height / 2)
     centre = np.clip((low + high) / 2, first, width_height - first) - 0.5
     return Frame.around(tuple(centre.tolist()), side, _PANEL)
-
-
-def _write_png(path: Path, image: np.ndarray) -> None:
-    done, data = cv2.imencode(".png", image[..., ::-1])
-    assert done
-    path.write_bytes(data.tobytes())
 
 
 def _aside(bone: int) -> str:

@@ -13,7 +13,8 @@ from handbone.core.bone_masks import BoneMasks
 from handbone.core.bone_probabilities import BoneProbabilities
 from handbone.core.errors import HandboneError
 from handbone.formats.contest_csv_index import PredictionsIndex
-from handbone.formats.image_files import image_size_hw, is_image
+from handbone.formats.image_files import image_size_hw
+from handbone.formats.image_search import find_images
 from handbone.runs.load_run import TABLE, finished_run, is_finished_run
 from handbone.runs.steps.predict import load_prediction
 from handbone.workflows.prediction_file import CONTEST_HW, FileMember
@@ -96,14 +97,18 @@ def open_members(words: Sequence[str]) -> list[Member]:
     return list(members.values())
 
 
-def image_sizes(folder: Path | None) -> dict[str, tuple[int, int]]:
-    """Base name to height and width of every image in a folder; nothing without a folder."""
+def image_sizes(folder: Path | None, names: Iterable[str]) -> dict[str, tuple[int, int]]:
+    """Height and width of each image of a table that is found in a folder; nothing without a folder.
+
+    Raises
+    ------
+    HandboneError: no radiograph in the folder.
+    """
     sizes = {}
-    for path in sorted(folder.rglob("*")) if folder else ():
-        if is_image(path):
-            # An image that cannot be read has no size to tell; the members may know it.
-            with contextlib.suppress(HandboneError):
-                sizes[path.name] = image_size_hw(path)
+    for name, path in find_images([folder]).match(names).items() if folder else ():
+        # An image that cannot be read has no size to tell; the members may know it.
+        with contextlib.suppress(HandboneError):
+            sizes[name] = image_size_hw(path)
     return sizes
 
 

@@ -1,13 +1,14 @@
-"""Images of any kind to overlays, masks in the contest format, and a record of how each came about."""
+"""Images of any kind to overlays, masks in one table, and a record of how each came about."""
 
+import errno
 import traceback
 from collections.abc import Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import asdict
+from functools import partial
 from pathlib import Path
 from typing import Any
 
-import cv2
 import numpy as np
 
 from handbone.anatomy import INDEX, NAMES
@@ -17,47 +18,74 @@ from handbone.core.files import atomic_file, write_json, write_text
 from handbone.core.progress import console, track
 from handbone.core.radiograph import Radiograph
 from handbone.formats.contest_csv import PredictionsWriter
-from handbone.formats.image_files import Invert, read_image
+from handbone.formats.image_files import MAX_PIXELS, Invert, check_pixels, read_image
+from handbone.formats.image_search import InputImage
+from handbone.formats.own_png import encode_png
 from handbone.method.confidence import confidence_of
 from handbone.method.quality_control import flags
 from handbone.method.two_stage import MethodResult, TwoStage
 from handbone.plugins import PredictedImage
 from handbone.plugins.events import PREDICTION_MADE, notify
 from handbone.report.overlay import draw_overlay
-from handbone.workflows.outputs import RECORD_FILE, TABLE_FILE, file_stems
+from handbone.workflows.outputs import OVERLAYS, RECORD_FILE, TABLE_FILE, file_stems
 from handbone.workflows.records import ImageRecord, predictions_json
-from handbone.workflows.stored_results import StoredResults, resumable_folder
+from handbone.workflows.results import Results
+from handbone.workflows.stored_results import StoredResults, record_file
 from handbone.workflows.writers import Maker, Writers
 
 ERRORS = "errors"
+# What a system says of one file's name, and not of the disk.
+_OF_ONE_NAME = (errno.ENAMETOOLONG, errno.EEXIST, errno.ENOTDIR, errno.EISDIR, errno.EILSEQ, errno.EINVAL)
+
+
+def prediction_results(folder: Path) -> Results:
+    """The output folder of `predict_images`.
+
+    Raises
+    ------
+    HandboneError: there is something else than a folder.
+    """
+    return Results.at(folder, "predictions", resumable=True)
+
+
+def written_names(images: Sequence[InputImage]) -> list[str]:
+    """The files that will be written for images, those of `--write` apart."""
+    stems = file_stems(image.key for image in images)
+    files = [f"{OVERLAYS}/{stem}.png" for stem in stems.values()]
+    return [TABLE_FILE, RECORD_FILE, *files, *map(record_file, stems)]
 
 
 def predict_images(
-    images: Sequence[Path],
+    images: Sequence[InputImage],
     method: TwoStage,
-    folder: Path,
+    results: Results,
     *,
     fingerprint: str,
     facts: dict[str, Any] | None = None,
     writers: Mapping[str, Maker] | None = None,
     invert: Invert = "auto",
+    max_pixels: int = MAX_PIXELS,
+    overwrite: bool = False,
     earlier: Path | None = None,
 ) -> list[ImageRecord]:
     """Outline the bones of images and write the output folder, whole or not at all.
 
     Each image's result is kept as soon as it is there, in a folder beside the output's. After an interruption the
-    same call goes on where it was. An image that fails, in whatever way, is left out and listed.
+    same call goes on where it was. An image that fails, in whatever way, is left out and listed. Where all fail for
+    reasons that are known, nothing is written.
 
     Parameters
     ----------
-    images: files with different base names, in the order in which they are written.
+    images: in the order in which they are written.
     method: the trained networks; its threshold makes the masks.
-    folder: gets `overlays/STEM.png`, `images/NAME.json`, `predictions.csv`, `predictions.json` and, for failures that
-        nobody foresaw, `errors/STEM.txt`; replaced if it exists.
+    results: gets `overlays/STEM.png`, `records/KEY.json`, `predictions.csv`, `predictions.json` and, for failures that
+        nobody foresaw, `errors/STEM.txt`.
     fingerprint: of the method and its settings, see `prediction_fingerprint`.
     facts: further entries for `predictions.json`.
     writers: name of each further format, which gets a folder of that name, to what makes its writer.
     invert: whether images are turned round, see `read_image`.
+    max_pixels: images with more, by their headers, fail before they are decoded.
+    overwrite: whether earlier predictions may go.
     earlier: a folder of earlier predictions, whose results need not be made again where they are of the same mark.
 
     Returns
@@ -66,119 +94,133 @@ def predict_images(
 
     Raises
     ------
-    HandboneError: another process is at work on the same folder.
+    HandboneError: another process is at work on the same folder, or it holds what must not go.
     """
-    stems = file_stems(images)
-    with resumable_folder(folder) as workdir:
-        kept = StoredResults(workdir, fingerprint)
+    stems = file_stems(image.key for image in images)
+    with results.fill(overwrite=overwrite, names=written_names(images)) as work:
+        kept = StoredResults(work, fingerprint)
         kept.clean(stems.items())
         before = StoredResults(earlier, fingerprint) if earlier else None
-        records = _outline(images, method, invert, kept, before, stems)
-        _join(images, records, kept, writers or {}, stems)
-        listed = [records[path.name] for path in images]
-        write_json(
-            workdir / RECORD_FILE, predictions_json(listed, method, {**(facts or {}), "fingerprint": fingerprint})
-        )
+        read = partial(read_image, invert=invert, max_pixels=max_pixels)
+        records = {image.key: record for image in images if (record := _unusable(image, max_pixels))}
+        _outline([image for image in images if image.key not in records], method, read, kept, before, stems, records)
+        listed = [records[image.key] for image in images]
+        if any(record.error is None for record in listed) or (work / ERRORS).exists():
+            _join(images, records, kept, writers or {}, stems)
+            write_json(
+                work / RECORD_FILE, predictions_json(listed, method, {**(facts or {}), "fingerprint": fingerprint})
+            )
     return listed
 
 
+def _unusable(image: InputImage, max_pixels: int) -> ImageRecord | None:
+    """The record of an image whose header says that it cannot be read or is too large; that is said before any work."""
+    try:
+        check_pixels(image.path, max_pixels)
+    except HandboneError as error:
+        console.print(f"Left out: {error}", markup=False, highlight=False, soft_wrap=True)
+        return ImageRecord(image.key, str(image.path), error=str(error))
+    return None
+
+
 def _outline(
-    images: Sequence[Path],
+    images: Sequence[InputImage],
     method: TwoStage,
-    invert: Invert,
+    read: partial[Radiograph],
     kept: StoredResults,
     before: StoredResults | None,
     stems: Mapping[str, str],
-) -> dict[str, ImageRecord]:
-    """The record of each image by its name; results that are not kept yet are made and kept."""
-    records: dict[str, ImageRecord] = {}
+    records: dict[str, ImageRecord],
+) -> None:
+    """Add the record of each image by its key; results that are not kept yet are made and kept."""
     done = 0
     # Drawing and compressing an overlay takes as long as a network: a second thread does it meanwhile.
     with ThreadPoolExecutor(1) as drawing:
-        pending: tuple[Path, Future] | None = None
-        for path in track(images, "Outlining bones"):
-            name, stem = path.name, stems[path.name]
+        pending: tuple[InputImage, Future] | None = None
+        for image in track(images, "Outlining bones"):
+            name, stem = image.key, stems[image.key]
             try:
-                key = kept.key(path)
+                key = kept.key(image.path)
                 known = kept.find(name, stem, key) or (before and kept.copy_from(before, name, stem, key))
                 if known:
-                    records[name] = ImageRecord(**{**known["record"], "path": str(path)})
+                    records[name] = ImageRecord(**{**known["record"], "path": str(image.path)})
                     done += 1
                     continue
-                radiograph = read_image(path, invert=invert)
+                radiograph = read(image.path)
                 outcome = method.predict(radiograph.image)
                 masks = outcome.final.threshold(method.threshold)
-                records[name] = record = _record(path, radiograph, outcome, masks)
+                records[name] = record = _record(image, radiograph, outcome, masks)
             except Exception as error:  # one image must not cost the others
-                records[name] = _failed(path, error, kept.folder / ERRORS / f"{stem}.txt")
+                records[name] = _failed(image, error, kept.folder / ERRORS / f"{stem}.txt")
                 continue
             notify(PREDICTION_MADE, image_name=name, masks=masks, confidence=dict(record.confidence))
             if pending is not None:
                 _finish(*pending, records, kept, stems)
-            pending = path, drawing.submit(_keep, kept, stem, key, radiograph.image, masks, record)
+            pending = image, drawing.submit(_keep, kept, stem, key, radiograph.image, masks, record)
         if pending is not None:
             _finish(*pending, records, kept, stems)
     if done:
-        console.print(f"{done} of {len(images)} images were outlined before", highlight=False)
-    return records
+        console.print(f"{done} of {len(images)} radiographs were outlined before", highlight=False)
 
 
 def _keep(kept: StoredResults, stem: str, key: str, image: np.ndarray, masks: BoneMasks, record: ImageRecord) -> None:
     """Draw an image's overlay and keep its result."""
     doubtful = sorted({INDEX[bone] for flag in record.flags for bone in flag["bones"]})
-    _write_overlay(kept.overlay(stem), image, masks, doubtful)
+    overlay = encode_png(draw_overlay(image, masks, doubtful=doubtful), compression=2)
+    with atomic_file(kept.overlay(stem)) as temporary:
+        temporary.write_bytes(overlay)
     kept.keep(record.name, stem, key, {"record": asdict(record), "rle": masks.to_rle()})
 
 
 def _finish(
-    path: Path, work: Future, records: dict[str, ImageRecord], kept: StoredResults, stems: Mapping[str, str]
+    image: InputImage, work: Future, records: dict[str, ImageRecord], kept: StoredResults, stems: Mapping[str, str]
 ) -> None:
     """Wait until an image's result is kept; an image that cannot be drawn has failed."""
     try:
         work.result()
-    except OSError:  # a full disk is not the image's fault
-        raise
     except Exception as error:  # one image must not cost the others
-        records[path.name] = _failed(path, error, kept.folder / ERRORS / f"{stems[path.name]}.txt")
+        if isinstance(error, OSError) and error.errno not in _OF_ONE_NAME:
+            raise  # a full disk is not the image's fault
+        records[image.key] = _failed(image, error, kept.folder / ERRORS / f"{stems[image.key]}.txt")
 
 
-def _failed(path: Path, error: Exception, trace: Path) -> ImageRecord:
+def _failed(image: InputImage, error: Exception, trace: Path) -> ImageRecord:
     """The record of an image that failed; what nobody foresaw is kept for a report of the fault."""
     if isinstance(error, HandboneError):
-        return ImageRecord(path.name, str(path), error=str(error))
+        return ImageRecord(image.key, str(image.path), error=str(error))
     write_text(trace, "".join(traceback.format_exception(error)))
     first = (str(error).strip().splitlines() or [""])[0]
-    what = f"{path}: {type(error).__name__}: {first}; {ERRORS}/{trace.name} has the whole message"
-    return ImageRecord(path.name, str(path), error=what)
+    what = f"{image.path}: {type(error).__name__}: {first}; {ERRORS}/{trace.name} has the whole message"
+    return ImageRecord(image.key, str(image.path), error=what)
 
 
 def _join(
-    images: Sequence[Path],
+    images: Sequence[InputImage],
     records: Mapping[str, ImageRecord],
     kept: StoredResults,
     writers: Mapping[str, Maker],
     stems: Mapping[str, str],
 ) -> None:
     """Write kept results as one table and in further formats; says in the records what could not be written."""
-    done = [path for path in images if records[path.name].error is None]
+    done = [image for image in images if records[image.key].error is None]
     with PredictionsWriter(kept.folder / TABLE_FILE, confidence=True) as table:
         opened = Writers(writers, kept.folder)
-        for path in done:
-            record, cells = records[path.name], kept.read(path.name)["rle"]
-            table.write_cells(path.name, cells, [record.confidence.get(name, 0.0) for name in NAMES])
+        for image in done:
+            record, cells = records[image.key], kept.read(image.key)["rle"]
+            table.write_cells(image.key, cells, [record.confidence.get(name, 0.0) for name in NAMES])
             if writers:
                 masks = BoneMasks.from_rle(cells, record.size_hw)
-                radiograph = PredictedImage(path.name, path, masks, dict(record.confidence), stems[path.name])
+                radiograph = PredictedImage(image.key, image.path, masks, dict(record.confidence), stems[image.key])
                 record.unwritten.update(opened.write(radiograph))
     failed = opened.close()
-    for path in done:
-        records[path.name].unwritten.update(failed)
+    for image in done:
+        records[image.key].unwritten.update(failed)
 
 
-def _record(path: Path, radiograph: Radiograph, outcome: MethodResult, masks: BoneMasks) -> ImageRecord:
+def _record(image: InputImage, radiograph: Radiograph, outcome: MethodResult, masks: BoneMasks) -> ImageRecord:
     return ImageRecord(
-        name=path.name,
-        path=str(path),
+        name=image.key,
+        path=str(image.path),
         size_hw=radiograph.size_hw,
         inverted=radiograph.inverted,
         spacing_mm=radiograph.spacing_mm,
@@ -192,11 +234,3 @@ def _record(path: Path, radiograph: Radiograph, outcome: MethodResult, masks: Bo
         flags=[flag.to_json() for flag in flags(outcome, masks)],
         seconds={step: round(seconds, 4) for step, seconds in outcome.seconds.items()},
     )
-
-
-def _write_overlay(path: Path, image: np.ndarray, masks: BoneMasks, doubtful: Sequence[int]) -> None:
-    overlay = draw_overlay(image, masks, doubtful=doubtful)
-    done, data = cv2.imencode(".png", overlay[..., ::-1], [cv2.IMWRITE_PNG_COMPRESSION, 2])
-    assert done
-    with atomic_file(path) as temporary:
-        temporary.write_bytes(data.tobytes())

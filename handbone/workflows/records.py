@@ -1,12 +1,17 @@
 """What is known of predictions beside their masks, as `predictions.json` has it; imports no torch."""
 
 from dataclasses import asdict, dataclass, field
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 from handbone import __version__
 
 if TYPE_CHECKING:
     from handbone.method.two_stage import TwoStage
+
+
+#: What can become of an image: masks, no bone at all, or an error.
+ImageOutcome = Literal["outlined", "no_bones", "failed"]
+SCHEMA = "handbone.predictions/1"
 
 
 @dataclass(frozen=True)
@@ -15,7 +20,7 @@ class ImageRecord:
 
     Parameters
     ----------
-    name, path: of the image.
+    name: the image's key, its path relative to what was given. path: where it was.
     error: why there is no result; None where there is one.
     size_hw: the image's height and width.
     inverted: whether it showed bones dark and was turned round.
@@ -50,10 +55,22 @@ class ImageRecord:
     unwritten: dict[str, str] = field(default_factory=dict)
     seconds: dict[str, float] = field(default_factory=dict)
 
+    @property
+    def outcome(self) -> ImageOutcome:
+        """What became of the image, as far as masks go."""
+        if self.error is not None:
+            return "failed"
+        return "outlined" if self.confidence else "no_bones"
+
+    def to_json(self) -> dict[str, Any]:
+        """Everything known of it, as JSON values."""
+        return {"name": self.name, "outcome": self.outcome, **asdict(self)}
+
 
 def predictions_json(records: list[ImageRecord], method: "TwoStage", facts: dict[str, Any]) -> dict[str, Any]:
     """Everything known about predictions, as JSON values."""
     return {
+        "schema": SCHEMA,
         "handbone": __version__,
         **facts,
         "threshold": method.threshold,
@@ -61,5 +78,5 @@ def predictions_json(records: list[ImageRecord], method: "TwoStage", facts: dict
         "tta": "turned" in method.views,
         "views": list(method.views),
         "not_a_medical_device": True,
-        "images": [asdict(record) for record in records],
+        "images": [record.to_json() for record in records],
     }

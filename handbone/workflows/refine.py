@@ -6,17 +6,18 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
-import cv2
 import numpy as np
 import pandas as pd
 
 from handbone import __version__
 from handbone.anatomy import NAMES
 from handbone.core.bone_masks import BoneMasks
-from handbone.core.files import atomic_dir, atomic_file, write_json
+from handbone.core.escaping import cell
+from handbone.core.files import atomic_file, write_json
 from handbone.core.frame import Frame
 from handbone.core.progress import track
 from handbone.formats.contest_csv import PredictionsWriter
+from handbone.formats.own_png import encode_png
 from handbone.method.merge import Decision
 from handbone.method.roi import RegionOfInterest
 from handbone.method.two_stage import MethodResult, TwoStage
@@ -24,8 +25,10 @@ from handbone.report.overlay import draw_overlay, panel
 from handbone.runs.load_run import TABLE
 from handbone.workflows.outputs import overlay_names
 from handbone.workflows.refine_sources import Item, Source
+from handbone.workflows.results import Results
 
 RECORD_FILE, DECISIONS_FILE, OVERLAYS = "refinement.json", "decisions.csv", "overlays"
+SCHEMA = "handbone.refinement/1"
 _OVERLAY_PX = 900
 # Of the refiner's ROI, so that what lies around it shows too.
 _CONTEXT = 1.15
@@ -48,8 +51,24 @@ class Refined:
     inverted: bool | None = None
 
 
+def refine_results(folder: Path) -> Results:
+    """The output folder of `refine_predictions`.
+
+    Raises
+    ------
+    HandboneError: there is something else than a folder.
+    """
+    return Results.at(folder, "refined predictions")
+
+
 def refine_predictions(
-    source: Source, method: TwoStage, rois: Sequence[RegionOfInterest], folder: Path, *, facts: dict[str, Any]
+    source: Source,
+    method: TwoStage,
+    rois: Sequence[RegionOfInterest],
+    results: Results,
+    *,
+    facts: dict[str, Any],
+    overwrite: bool = False,
 ) -> list[Refined]:
     """Refine every image of a source and write the output folder, whole or not at all.
 
@@ -58,11 +77,19 @@ def refine_predictions(
     Parameters
     ----------
     method: the refiner. rois: what it reads, from `TwoStage.for_bones`.
-    folder: gets `predictions.csv`, `decisions.csv`, `refinement.json` and an overlay an image; replaced if it exists.
-    facts: further entries for `refinement.json`.
+    results: gets `predictions.csv`, `decisions.csv`, `refinement.json` and an overlay an image.
+    facts: further entries for `refinement.json`. overwrite: whether an earlier refinement may go.
+
+    Raises
+    ------
+    HandboneError: the folder holds what must not go, or another process is at work there.
     """
     records, overlays = [], overlay_names(source.names)
-    with atomic_dir(folder) as temporary, PredictionsWriter(temporary / TABLE) as table:
+    names = [TABLE, RECORD_FILE, DECISIONS_FILE, *(f"{OVERLAYS}/{name}" for name in overlays.values())]
+    with (
+        results.fill(overwrite=overwrite, names=names) as temporary,
+        PredictionsWriter(temporary / TABLE) as table,
+    ):
         with ThreadPoolExecutor(1) as drawing:
             pending: Future | None = None
             for item in track(iter(source), "Refining", total=len(source.names)):
@@ -89,7 +116,8 @@ def refine_predictions(
             if pending is not None:
                 pending.result()
         with atomic_file(temporary / DECISIONS_FILE) as part:
-            decisions_table(records).to_csv(part, index=False)
+            # Users open it in a spreadsheet.
+            decisions_table(records).map(cell).to_csv(part, index=False)
         write_json(temporary / RECORD_FILE, refinement_json(records, method, facts))
     return records
 
@@ -109,6 +137,7 @@ def decisions_table(records: Sequence[Refined]) -> pd.DataFrame:
 def refinement_json(records: Sequence[Refined], method: TwoStage, facts: dict[str, Any]) -> dict[str, Any]:
     """Everything known about a refinement, as JSON values."""
     return {
+        "schema": SCHEMA,
         "handbone": __version__,
         **facts,
         "threshold": method.threshold,
@@ -152,10 +181,8 @@ def _draw(path: Path, item: Item, outcome: MethodResult, before: BoneMasks, afte
     if frame.reason:
         title += f"; {frame.fallback} ROI, {frame.reason}"
     sheet = panel(columns, title=title, bones=bones)
-    done, data = cv2.imencode(".png", sheet[..., ::-1], [cv2.IMWRITE_PNG_COMPRESSION, 2])
-    assert done
     with atomic_file(path) as temporary:
-        temporary.write_bytes(data.tobytes())
+        temporary.write_bytes(encode_png(sheet, compression=2))
 
 
 def _surroundings(frame: Frame) -> Frame:

@@ -12,9 +12,9 @@ from handbone.core.bone_probabilities import BoneProbabilities
 from handbone.core.errors import HandboneError
 from handbone.formats.contest_csv import image_names, read_predictions
 from handbone.formats.image_files import Invert, read_image
+from handbone.formats.image_search import find_images
 from handbone.runs.load_run import TABLE, finished_run
 from handbone.runs.steps.predict import load_prediction
-from handbone.workflows.outputs import find_images
 
 
 @dataclass(frozen=True, eq=False)
@@ -58,7 +58,7 @@ class ForeignFile:
     def __init__(self, table: Path, images: Path, *, invert: Invert = "auto"):
         self.table, self.invert = table, invert
         self.names = image_names(table)
-        self._paths = {path.name: path for path in find_images([images])}
+        self._paths = find_images([images]).match(self.names)
         if not any(name in self._paths for name in self.names):
             what = f"none of the {len(self.names)} images of {table} is in this folder"
             remedy = f"images are found by name, such as {self.names[0]}" if self.names else "the file has no rows"

@@ -5,26 +5,19 @@ A result counts only for what it was made from: the same settings and weights, a
 
 import json
 import shutil
-from collections.abc import Iterable, Iterator
-from contextlib import contextmanager
+from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from filelock import FileLock, Timeout
-
 from handbone import __version__
-from handbone.core.errors import HandboneError
-from handbone.core.files import atomic_file, move, sha256_of, write_json
+from handbone.core.files import atomic_file, sha256_of, write_json
+from handbone.core.folders import files_in
 from handbone.plugins import registry
 from handbone.plugins.provenance import provenance
 from handbone.runs.folder import fingerprint_of
 from handbone.weights import find_weights
-from handbone.workflows.outputs import OVERLAYS, RECORD_FILE
-
-#: Holds one file an image.
-IMAGES = "images"
-_LOCK = ".lock"
+from handbone.workflows.outputs import OVERLAYS, RECORD_FILE, RECORDS, shortened
 
 
 def prediction_fingerprint(weights: str | Path, **settings: Any) -> str:
@@ -55,34 +48,9 @@ def is_unfinished(folder: Path, fingerprint: str) -> bool:
         return False
 
 
-@contextmanager
-def resumable_folder(path: Path) -> Iterator[Path]:
-    """A folder beside `path` that is filled file by file; it takes the place of `path` when the block succeeds.
-
-    What an interrupted block has left is there again the next time.
-
-    Raises
-    ------
-    HandboneError: another process is filling it.
-    """
-    path = Path(path)
-    workdir = path.with_name(f".{path.name}.part")
-    workdir.mkdir(parents=True, exist_ok=True)
-    try:
-        with FileLock(workdir / _LOCK, timeout=0):
-            yield workdir
-    except Timeout:
-        remedy = "wait for it, or give another folder with --output"
-        raise HandboneError("another handbone process is at work on this folder", where=path, remedy=remedy) from None
-    (workdir / _LOCK).unlink(missing_ok=True)
-    if path.exists():
-        shutil.rmtree(path)
-    move(workdir, path)
-
-
 @dataclass(frozen=True)
 class StoredResults:
-    """Results of images in a folder: `images/NAME.json` with what is known, and `overlays/STEM.png`.
+    """Results of images in a folder: `records/KEY.json` with what is known, and `overlays/STEM.png`.
 
     Parameters
     ----------
@@ -130,12 +98,18 @@ class StoredResults:
     def clean(self, images: Iterable[tuple[str, str]]) -> None:
         """Remove what earlier commands have left beside the results and overlays of these (name, stem)."""
         wanted = {file for name, stem in images for file in (self._file(name), self.overlay(stem))}
-        for path in self.folder.iterdir():
-            if path.name in (IMAGES, OVERLAYS):
-                for file in set(path.iterdir()) - wanted:
-                    file.unlink()
-            elif path.name != _LOCK:
-                shutil.rmtree(path) if path.is_dir() else path.unlink()
+        for path in files_in(self.folder):
+            if path not in wanted:
+                path.unlink()
+        folders = sorted((path for path in self.folder.rglob("*") if path.is_dir()), reverse=True)
+        for path in folders:
+            if not any(path.iterdir()):
+                path.rmdir()
 
     def _file(self, name: str) -> Path:
-        return self.folder / IMAGES / f"{name}.json"
+        return self.folder / record_file(name)
+
+
+def record_file(name: str) -> str:
+    """Where in a prediction folder an image's record lies."""
+    return f"{RECORDS}/{shortened(name)}.json"

@@ -47,6 +47,11 @@ def writer_factories(names: Iterable[str], settings: Mapping[str, Any]) -> dict[
     return {name: writer_factory(name, settings.get(name, {}), where="--write", decide=decide) for name in names}
 
 
+def make_parent(folder: Path, image: PredictedImage) -> None:
+    """Make the folder, below a writer's own, in which files of an image's stem come to lie."""
+    (folder / image.stem).parent.mkdir(parents=True, exist_ok=True)
+
+
 class Writers:
     """Several writers at work in folders of their names; what one of them cannot write stops neither the others nor
     the predictions.
@@ -61,6 +66,8 @@ class Writers:
 
     def write(self, image: PredictedImage) -> dict[str, str]:
         """Hand an image to all; gives the names of those that could not write it, with the reason."""
+        for name in self._open:
+            make_parent(self._folder / name, image)
         return self._each(lambda writer: writer.write(image))
 
     def close(self) -> dict[str, str]:

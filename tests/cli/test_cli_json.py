@@ -6,6 +6,7 @@ import cv2
 import numpy as np
 import pytest
 import torch
+from json_docs import TABLES, undocumented, wrong
 from typer.testing import CliRunner
 
 from handbone.anatomy import NAMES
@@ -81,7 +82,9 @@ def call(home, words, monkeypatch):
 def test_values_have_their_types(home, words, code, monkeypatch, read_json):
     result = call(home, words, monkeypatch)
     assert result.exit_code == code, result.output
-    read_json(result.stdout)
+    value = read_json(result.stdout)
+    # A JSON Schema has keys of its own.
+    assert words == "recipes keys" or undocumented(value) == []
 
 
 def test_a_recipe_s_values_are_those_of_its_keys(home, monkeypatch, read_json):
@@ -99,7 +102,15 @@ def test_records_on_disk_have_the_same_types(home, monkeypatch, read_json):
     decisions = read_json((home / "two" / "refinement.json").read_text())["images"][0]["decisions"]
     assert all(isinstance(decision["elsewhere"], bool) and isinstance(decision["used"], bool) for decision in decisions)
     for path in home.glob("*/*.json"):
-        read_json(path.read_text(encoding="utf-8"))
+        value = read_json(path.read_text(encoding="utf-8"))
+        assert value.get("schema") not in TABLES or wrong(value, value["schema"]) == []
+
+
+def test_a_value_that_is_not_as_documented_is_found():
+    value = {"schema": "handbone.error/1", "error": "x", "where": None, "remedy": None, "exit_code": 1}
+    assert undocumented(value) == []
+    for change in ({"exit_code": True}, {"exit_code": "1"}, {"error": None}, {"more": 1}):
+        assert undocumented(value | change)
 
 
 def test_what_json_does_not_know_is_a_number_or_is_refused(tmp_path, read_json):

@@ -19,11 +19,12 @@ from typer.testing import CliRunner
 from handbone.anatomy import NAMES
 from handbone.cli import predict
 from handbone.core import files
+from handbone.core.written import WRITTEN_FILE
 from handbone.method.settings import RefinerSettings
 from handbone.method.two_stage import TwoStage
 from handbone.recipe.schema import Choice
 from handbone.weights.network_file import WeightsCard, build_network, save_weights
-from handbone.workflows.stored_results import resumable_folder
+from handbone.workflows.predict import prediction_results
 
 app = typer.Typer()
 app.command()(predict.command)
@@ -89,10 +90,12 @@ def call(*arguments):
 
 
 def content(out):
-    """Every file of a prediction folder, without the times that predictions took."""
+    """Every file of a prediction folder, without the times that predictions took, and so without digests of them."""
     found = {}
     for path in out.rglob("*"):
-        if path.suffix == ".json":
+        if path.name == WRITTEN_FILE:
+            found[path.name] = sorted(json.loads(path.read_text())["files"])
+        elif path.suffix == ".json":
             found[path.relative_to(out)] = without_seconds(json.loads(path.read_text()))
         elif path.is_file():
             found[path.relative_to(out)] = path.read_bytes()
@@ -119,7 +122,7 @@ def test_one_image_that_fails_costs_no_other_and_is_tried_again(images, weights,
     asked.fails = fail
     command = (images, "-o", tmp_path / "out", "--weights", weights, "--write", "coco")
     result = call(*command)
-    assert result.exit_code == 1 and "2 of 3 images outlined" in result.output
+    assert result.exit_code == 1 and "2 of 3 radiographs outlined" in result.output
     assert f"failed {images / 'b.png'}: RuntimeError: the network is dizzy; errors/b.txt" in result.output
     record = json.loads((tmp_path / "out" / "predictions.json").read_text())
     assert [bool(radiograph["error"]) for radiograph in record["images"]] == [False, True, False]
@@ -191,7 +194,7 @@ def test_killed_it_goes_on_and_ends_in_the_same_bytes(images, weights, tmp_path)
         draw(images / f"{seed}.png", seed)
     ask = (str(images), "--weights", str(weights), "-o")
     process = subprocess.Popen([HANDBONE, "predict", *ask, "killed"], cwd=tmp_path, stderr=subprocess.DEVNULL)
-    kept, deadline = tmp_path / ".killed.part" / "images", time.monotonic() + 120
+    kept, deadline = tmp_path / ".killed.part" / "records", time.monotonic() + 120
     while len(list(kept.glob("[!.]*.json")) if kept.exists() else ()) < 3:
         assert process.poll() is None and time.monotonic() < deadline
         time.sleep(0.01)
@@ -200,7 +203,7 @@ def test_killed_it_goes_on_and_ends_in_the_same_bytes(images, weights, tmp_path)
     assert not (tmp_path / "killed").exists()
     done = subprocess.run([HANDBONE, "predict", *ask, "killed"], cwd=tmp_path, capture_output=True, text=True)
     assert done.returncode == 0, done.stderr
-    assert "of 40 images were outlined before" in done.stderr
+    assert "of 40 radiographs were outlined before" in done.stderr
     assert subprocess.run([HANDBONE, "predict", *ask, "straight"], cwd=tmp_path, capture_output=True).returncode == 0
     assert content(tmp_path / "killed") == content(tmp_path / "straight")
 
@@ -219,7 +222,7 @@ def interrupted(images, weights, tmp_path, asked):
     assert stopped.exit_code == 130 and "The same command continues" in stopped.output
     asked.fails = None
     asked.clear()
-    assert len(list((tmp_path / ".out.part" / "images").glob("*.json"))) == 2
+    assert len(list((tmp_path / ".out.part" / "records").glob("*.json"))) == 2
     return mine
 
 
@@ -274,7 +277,12 @@ def test_an_overlay_of_another_command_is_drawn_again(images, tmp_path, interrup
 
 def test_fewer_images_leave_nothing_of_the_others(images, tmp_path, interrupted):
     assert call(images / "c.png", "-o", tmp_path / "out", "--weights", interrupted).exit_code == 0
-    assert {path.stem for path in (tmp_path / "out").rglob("*") if path.is_file()} == {"c", "c.png", "predictions"}
+    assert {path.stem for path in (tmp_path / "out").rglob("*") if path.is_file()} == {
+        "c",
+        "c.png",
+        "predictions",
+        ".handbone",
+    }
 
 
 def test_results_stay_until_those_that_replace_them_are_whole(images, weights, tmp_path, asked):
@@ -298,6 +306,6 @@ def test_results_stay_until_those_that_replace_them_are_whole(images, weights, t
 
 
 def test_two_commands_do_not_fill_one_folder(images, weights, tmp_path):
-    with resumable_folder(tmp_path / "out"):
+    with prediction_results(tmp_path / "out").place.locked():
         result = call(images, "-o", tmp_path / "out", "--weights", weights)
     assert "another handbone process" in str(result.exception)

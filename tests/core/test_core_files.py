@@ -8,7 +8,8 @@ from pathlib import Path
 import pytest
 
 from handbone.core.errors import HandboneError, suggest
-from handbone.core.files import atomic_dir, atomic_file, sha256_of, write_json
+from handbone.core.files import atomic_file, sha256_of, write_json
+from handbone.core.folders import atomic_dir
 
 
 def test_failed_write_leaves_the_old_file_and_nothing_else(tmp_path):

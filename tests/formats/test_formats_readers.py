@@ -17,10 +17,11 @@ from handbone.data.audit.check import check_dataset
 from handbone.data.cache import ImageCache
 from handbone.data.dataset import open_dataset
 from handbone.formats.image_files import image_size_hw, is_image, read_image, stem_of
+from handbone.formats.image_search import find_images
 from handbone.plugins import PluginManager, ReaderSpec, hookimpl
 from handbone.recipe.schema import Data
 from handbone.workflows.members import image_sizes
-from handbone.workflows.outputs import file_stems, find_images
+from handbone.workflows.outputs import file_stems
 
 MAGIC = b"RAWHAND"
 GREY = draw(toy_hand())
@@ -77,26 +78,27 @@ def test_files_of_a_plugins_extension_are_images_like_any_other(plugins, tmp_pat
     path = write_raw(tmp_path / "hands" / "a.RAW", GREY[:200])
     cv2.imwrite(str(tmp_path / "hands" / "b.png"), GREY)
     (tmp_path / "hands" / "notes.txt").write_text("no hand")
-    assert [p.name for p in find_images([tmp_path / "hands"])] == ["a.RAW", "b.png"]
+    assert [image.key for image in find_images([tmp_path / "hands"]).images] == ["a.RAW", "b.png"]
     image = read_image(path)
     assert image.size_hw == image_size_hw(path) == (200, 256) and image.spacing_mm == (0.14, 0.15)
     np.testing.assert_array_equal(ImageCache(tmp_path / "cache").open(path), GREY[:200])
-    assert image_sizes(tmp_path / "hands") == {"a.RAW": (200, 256), "b.png": (256, 256)}
+    assert image_sizes(tmp_path / "hands", ["a.RAW", "b.png", "c"]) == {"a.RAW": (200, 256), "b.png": (256, 256)}
     assert read_image(tmp_path / "hands" / "b.png").spacing_mm is None
 
 
 def test_files_without_a_known_extension_are_known_by_their_first_bytes(plugins, tmp_path):
     named = [write_raw(tmp_path / name) for name in ("1.2.840.113.1", "1.2.840.113.2", "IM0001")]
     (tmp_path / "README").write_text("about these hands")
-    assert find_images([tmp_path]) == named
+    assert [image.path for image in find_images([tmp_path]).images] == named
     assert read_image(named[0]).size_hw == GREY.shape
     assert not is_image(tmp_path / "README")
     assert [stem_of(path) for path in named] == ["1.2.840.113.1", "1.2.840.113.2", "IM0001"]
-    assert file_stems([*named, "a.raw", "x.png", "y/x.tif"]) == {
+    assert file_stems([*(path.name for path in named), "a.raw", "x.png", "x.tif", "y/x.tif"]) == {
         **{path.name: path.name for path in named},
         "a.raw": "a",
         "x.png": "x.png",
         "x.tif": "x.tif",
+        "y/x.tif": "y/x",
     }
 
 
@@ -122,7 +124,7 @@ def test_two_readers_of_an_extension_matter_only_where_such_a_file_is_read(plugi
     for name in ("a.png", "b.tif"):
         cv2.imwrite(str(tmp_path / name), GREY)
     assert read_image(tmp_path / "a.png").size_hw == GREY.shape
-    assert [path.name for path in find_images([tmp_path])] == ["a.png", "b.tif"]
+    assert [image.key for image in find_images([tmp_path]).images] == ["a.png", "b.tif"]
     with pytest.raises(HandboneError, match=r"b\.tif: this file can be read by handbone and handbone-tiffs; disable"):
         read_image(tmp_path / "b.tif")
 

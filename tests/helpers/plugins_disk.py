@@ -75,7 +75,7 @@ def listed(site: Path, **variables: str) -> dict[str, dict]:
     """What `handbone plugins list --json` says, by package."""
     done = handbone("plugins", "list", "--json", site=site, **variables)
     assert done.returncode == 0, done.stderr
-    return {one["package"]: one for one in json.loads(done.stdout)}
+    return {one["package"]: one for one in json.loads(done.stdout)["items"]}
 
 
 HEAD = "from handbone.plugins import *\n"

@@ -19,7 +19,7 @@ def imported(site):
 
 def test_no_plugins_imports_none(site):
     done = handbone("--no-plugins", "plugins", "list", "--json", site=site)
-    assert {one["state"] for one in json.loads(done.stdout)} == {"HANDBONE_PLUGINS is empty"}
+    assert {one["state"] for one in json.loads(done.stdout)["items"]} == {"HANDBONE_PLUGINS is empty"}
     done = handbone("--no-plugins", "say", site=site)
     assert done.returncode == 2 and "No such command 'say'" in done.stderr
     assert "Plugins ─" not in handbone("--no-plugins", "--help", site=site).stdout
@@ -52,13 +52,14 @@ def test_strict_makes_a_problem_an_error(site):
     done = handbone(*MISTAKEN, site=site, HANDBONE_STRICT_PLUGINS="1", HANDBONE_PLUGINS="handbone-good")
     assert "unknown loss" in done.stderr
     done = handbone("plugins", "list", "--json", site=site, HANDBONE_STRICT_PLUGINS="1")
-    assert done.returncode == 1 and len(json.loads(done.stdout)) == 2
+    assert done.returncode == 1 and len(json.loads(done.stdout)["items"]) == 2
     assert handbone("--help", site=site, HANDBONE_STRICT_PLUGINS="1").returncode == 0
 
 
 def test_a_disabled_plugin_is_not_imported_until_it_is_enabled(site):
     done = handbone("plugins", "disable", "Bad_Exit", "--json", site=site)
-    assert json.loads(done.stdout) == {"disabled": "bad-exit", "changed": True}
+    told = {"schema": "handbone.plugins.change/1", "disabled": "bad-exit", "changed": True}
+    assert json.loads(done.stdout) == told
     assert json.loads((site / "config/plugins.json").read_text()) == {"disabled": ["bad-exit"]}
     assert listed(site)["bad-exit"]["state"] == "disabled"
     assert imported(site) == {"handbone_good"}

@@ -40,14 +40,14 @@ def plugins(environment, *words, answer="", site=None):
 
 
 def names(environment):
-    return [one["package"] for one in json.loads(plugins(environment, "list", "--json").stdout)]
+    return [one["package"] for one in json.loads(plugins(environment, "list", "--json").stdout)["items"]]
 
 
 def test_a_plugin_comes_changes_and_goes(environment, tmp_path):
     wheel = write_wheel(tmp_path, "handbone-good", GOOD)
     done = plugins(environment, "install", wheel, "--json")
     assert done.returncode == 0, done.stderr
-    [one] = json.loads(done.stdout)
+    [one] = json.loads(done.stdout)["items"]
     assert (one["package"], one["version"], one["state"]) == ("handbone-good", "1.0", "works")
     assert {thing["name"] for thing in one["provides"]} == {"good-loss", "say"}
     assert Path(one["location"]).is_relative_to(environment)
@@ -61,7 +61,8 @@ def test_a_plugin_comes_changes_and_goes(environment, tmp_path):
     assert done.returncode == 1 and "handbone-good" in names(environment)
     done = plugins(environment, "remove", "handbone-good", "--yes", "--json")
     assert done.returncode == 0, done.stderr
-    assert json.loads(done.stdout) == {"removed": "handbone-good", "version": "1.1"}
+    told = {"schema": "handbone.plugins.change/1", "removed": "handbone-good", "version": "1.1"}
+    assert json.loads(done.stdout) == told
     assert "handbone-good" not in names(environment)
 
 

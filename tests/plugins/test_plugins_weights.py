@@ -106,7 +106,7 @@ def test_weights_go_on_meaning_the_package_that_made_them(site, tmp_path):
 
 
 def test_a_plugins_set_is_listed_and_used_by_name(site):
-    listed = {one["name"]: one for one in json.loads(handbone("weights", "list", "--json", site=site).stdout)}
+    listed = {one["name"]: one for one in json.loads(handbone("weights", "list", "--json", site=site).stdout)["items"]}
     assert (listed["children"]["origin"], listed["children"]["package"]) == ("plugin", "handbone-net")
     assert listed["zero_shot"]["origin"] == "shipped" and listed["zero_shot"]["package"] is None
     assert "handbone-net" in handbone("weights", "list", site=site).stdout

@@ -175,7 +175,7 @@ def test_an_unreadable_file_is_told_once_and_by_the_exit_code(contest, weights):
 
 
 def test_without_labels_nothing_changes_and_a_folder_in_use_is_refused_before_the_work(contest, weights, tmp_path):
-    assert set(json.loads(run(contest, "--json").stdout)) == {"path", "layout", "images", "findings"}
+    assert set(json.loads(run(contest, "--json").stdout)) == {"schema", "path", "layout", "images", "findings"}
     assert run(contest, "-o", tmp_path / "out").exit_code == 2
     (tmp_path / "used").mkdir()
     (tmp_path / "used" / "mine").touch()

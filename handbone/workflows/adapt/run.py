@@ -27,7 +27,6 @@ from handbone.workflows.adapt.mean_teacher import MeanTeacher, self_train
 from handbone.workflows.adapt.page import write_page
 from handbone.workflows.adapt.radiographs import Outliner
 from handbone.workflows.adapt.settings import AdaptSettings, steps_for
-from handbone.workflows.outputs import check_output
 
 PAGE_FILE, RECORD_FILE = "adapt.html", "adapt.json"
 _PROGRESS = "progress"
@@ -99,7 +98,9 @@ def _check_places(out: Path, report: Path, overwrite: bool) -> None:
     if report.resolve().is_relative_to(out.resolve()):
         # Weights are passed on; the report shows patients' radiographs.
         raise HandboneError("the report cannot lie among the weights", where=report, remedy="give another --report")
-    check_output(report, overwrite=True, record=RECORD_FILE, what="the report of an adaptation")
+    if report.exists() and not (report / RECORD_FILE).is_file() and (not report.is_dir() or any(report.iterdir())):
+        what = "there is something else than the report of an adaptation"
+        raise HandboneError(what, where=report, remedy="give another folder with --report")
 
 
 def _fingerprint(networks: Sequence[Path | None], paths: Sequence[Path], steps: int, settings: AdaptSettings) -> str:

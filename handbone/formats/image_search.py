@@ -1,0 +1,200 @@
+"""Which files of a folder are radiographs: found with all folders below, known by a key, the rest counted by kind."""
+
+import os
+import unicodedata
+from collections import Counter, deque
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from handbone.core.errors import HandboneError
+from handbone.core.escaping import portable
+from handbone.core.written import WRITTEN_FILE, Written
+from handbone.formats import other_files
+from handbone.formats.image_files import stem_of
+from handbone.formats.other_files import Kind
+
+# Files by which the folder of a run is known.
+_RUN_FILES = ("recipe.toml", "steps")
+
+
+@dataclass(frozen=True)
+class InputImage:
+    """An image file that is input.
+
+    key: its path relative to what was given, with `/`; no two of a search have the same. path: where it is.
+    """
+
+    key: str
+    path: Path
+
+
+@dataclass(frozen=True)
+class PassedOver:
+    """Files of one kind that are no input."""
+
+    kind: Kind
+    paths: tuple[Path, ...]
+
+    def __str__(self) -> str:
+        count = len(self.paths)
+        words = f"{count} {self.kind.one if count == 1 else self.kind.many}"
+        if self.kind == other_files.OTHER:
+            endings = Counter(path.suffix.lower() or path.name for path in self.paths)
+            words += f" ({', '.join(ending for ending, _ in endings.most_common(3))}{', ...' * (len(endings) > 3)})"
+        return f"{words}: {self.kind.remedy}" if self.kind.remedy else words
+
+    def to_json(self) -> dict[str, Any]:
+        """Kind, count, remedy and a file for example."""
+        return {
+            "kind": self.kind.many,
+            "count": len(self.paths),
+            "remedy": self.kind.remedy,
+            "example": portable(self.paths[0]),
+        }
+
+
+@dataclass(frozen=True)
+class Search:
+    """What was found.
+
+    images: sorted by key. passed_over: everything else, by kind.
+    """
+
+    images: tuple[InputImage, ...] = ()
+    passed_over: tuple[PassedOver, ...] = ()
+
+    def match(self, names: Iterable[str]) -> dict[str, Path]:
+        """The file of each name of a table: by key, else by base name, else without extension, where just one fits."""
+        by_key = {image.key: image.path for image in self.images}
+        bases = _unique((_base(image.key), image.path) for image in self.images)
+        stems = _unique((stem_of(_base(image.key)), image.path) for image in self.images)
+        found = {}
+        for name in names:
+            base = _base(name.replace("\\", "/"))
+            path = by_key.get(name) or bases.get(base) or stems.get(base)
+            if path is not None:
+                found[name] = path
+        return found
+
+
+def find_images(given: Iterable[str | Path]) -> Search:
+    """The radiographs that are meant by files and folders, which are searched with all folders below.
+
+    In folders, hidden files, handbone's own results, and files that no reader knows are passed over. A file that is
+    given itself is taken whatever its extension; whether it is a radiograph shows when it is read. Keys are relative to
+    the folder that was given, or to the deepest one that holds everything that was given.
+
+    Raises
+    ------
+    HandboneError: nothing at a path, a result of handbone as a file, or no radiograph at all.
+    """
+    paths = [Path(os.path.abspath(path)) for path in given]
+    walk = _Walk()
+    found: dict[Path, None] = {}
+    for path in paths:
+        found.update(dict.fromkeys(walk.below(path) if path.is_dir() else [_single(path)]))
+    passed_over = walk.passed_over()
+    if not found:
+        told = f" (passed over: {'; '.join(map(str, passed_over))})" if passed_over else ""
+        remedy = "give a folder with PNG, JPEG, TIFF, BMP or WebP files, or install the plugin that reads its files"
+        where = paths[0] if len(paths) == 1 else ", ".join(map(str, paths))
+        raise HandboneError(f"no radiograph in this folder{told}", where=where, remedy=remedy)
+    root = _root(paths)
+    images: dict[str, InputImage] = {}
+    for path in sorted(found):
+        key = portable(path.relative_to(root))
+        while key in images:  # bytes that are no UTF-8, written as a file beside is called
+            key += "~"
+        images[key] = InputImage(key, path)
+    return Search(tuple(images[key] for key in sorted(images)), passed_over)
+
+
+def images_under(root: Path) -> list[Path]:
+    """The image files in a folder and the folders below, sorted."""
+    return sorted(_Walk().below(root))
+
+
+def _single(path: Path) -> Path:
+    if not os.path.lexists(path):
+        raise HandboneError("no such file or folder", where=path, remedy="check the path")
+    kind = other_files.kind_of(path)
+    if kind == other_files.OWN:
+        raise HandboneError("handbone drew this itself", where=path, remedy="give the radiograph that it was made from")
+    if kind == other_files.SPECIAL:
+        raise HandboneError("this is neither a file nor a folder", where=path, remedy="give a file")
+    return path
+
+
+def _root(paths: list[Path]) -> Path:
+    """The folder that keys are relative to."""
+    try:
+        common = Path(os.path.commonpath(paths))
+    except ValueError:  # two drives of Windows
+        return Path()
+    return common if common.is_dir() else common.parent
+
+
+def _base(key: str) -> str:
+    # A Mac writes letters and their accents apart in names of files.
+    return unicodedata.normalize("NFC", key.rsplit("/", 1)[-1])
+
+
+def _unique(pairs: Iterable[tuple[str, Path]]) -> dict[str, Path]:
+    pairs = list(pairs)
+    counts = Counter(name for name, _ in pairs)
+    return {name: path for name, path in pairs if counts[name] == 1}
+
+
+class _Walk:
+    """A walk through folders that enters each just once, whatever links there are."""
+
+    def __init__(self) -> None:
+        self._left: dict[Kind, list[Path]] = {}
+        self._entered: set[tuple[int, int]] = set()
+        self._own: set[Path] = set()
+
+    def passed_over(self) -> tuple[PassedOver, ...]:
+        return tuple(PassedOver(kind, tuple(sorted(paths))) for kind, paths in self._left.items())
+
+    def below(self, folder: Path) -> Iterator[Path]:
+        """The image files in a folder and below, in no order."""
+        # Linked folders wait, so that a folder is entered by its own name where it has one here.
+        waiting, linked = [folder], deque[Path]()
+        while waiting or linked:
+            current = waiting.pop() if waiting else linked.popleft()
+            for entry in self._entries(current):
+                path = Path(entry.path)
+                if entry.name == WRITTEN_FILE:
+                    self._leave(other_files.OWN, path)
+                elif other_files.is_hidden(entry.name):
+                    self._leave(other_files.HIDDEN, path)
+                elif path.is_dir():
+                    (linked if entry.is_symlink() else waiting).append(path)
+                elif entry.is_symlink() and not path.exists():
+                    self._leave(other_files.BROKEN_LINKS, path)
+                elif kind := other_files.OWN if path in self._own else other_files.kind_of(path):
+                    self._leave(kind, path)
+                else:
+                    yield path
+
+    def _entries(self, folder: Path) -> list[os.DirEntry[str]]:
+        try:
+            status, entries = os.stat(folder), list(os.scandir(folder))
+        except OSError:
+            self._leave(other_files.CLOSED_FOLDERS, folder)
+            return []
+        if (status.st_dev, status.st_ino) in self._entered:
+            self._leave(other_files.KNOWN_FOLDERS, folder)
+            return []
+        self._entered.add((status.st_dev, status.st_ino))
+        if {entry.name for entry in entries}.issuperset(_RUN_FILES):
+            self._leave(other_files.OWN, folder)
+            return []
+        if written := Written.read(folder):
+            self._own.update(folder / name for name in written.files)
+        return entries
+
+    def _leave(self, kind: Kind, path: Path) -> None:
+        self._left.setdefault(kind, []).append(path)

@@ -1,0 +1,160 @@
+"""predict, ensemble and export while disks fill, folders are closed, processes are killed and others are at work."""
+
+import json
+import os
+import random
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+from cli_small import draw_image, main, save_seeing, write_table
+
+from handbone.core.folders import Place
+from handbone.core.written import WRITTEN_FILE
+
+pytestmark = pytest.mark.usefixtures("one_thread")
+# More moments in which a process is killed: HANDBONE_KILLS=20 pytest tests/faults
+KILLS = int(os.environ.get("HANDBONE_KILLS", "2"))
+
+
+@pytest.fixture(scope="module")
+def home(tmp_path_factory):
+    """Weights, three images in a tree, and two tables of them."""
+    folder = tmp_path_factory.mktemp("home")
+    save_seeing(folder / "weights" / "coarse.safetensors")
+    names = ["p1/wrist.png", "p2/wrist.png", "p2/x.png"]
+    for seed, name in enumerate(names):
+        draw_image(folder / "images" / name, seed)
+    for seed in (0, 1):
+        write_table(folder / f"{'ab'[seed]}.csv", names, seed)
+        for name in names:
+            draw_image(folder / "small" / name, size_hw=(90, 90))
+    return folder
+
+
+COMMANDS = {
+    "predict": "predict {home}/images -w {home}/weights -o {out}",
+    "ensemble": "ensemble {home}/a.csv {home}/b.csv --images {home}/small -m vote -o {out}",
+    "export": "export {home}/a.csv -f png --images {home}/small -o {out}",
+    "refine": "refine --coarse {home}/a.csv --images {home}/small -o {out}",
+}
+LEFT = {
+    "predict": {"predictions.csv", "predictions.json", "records/p1/wrist.png.json", "overlays/p2/wrist.png"},
+    "ensemble": {"predictions.csv", "ensemble.json"},
+    "export": {"export.json", "p1/wrist/Ulna.png", "p2/x/Radius.png"},
+}
+each = pytest.mark.parametrize("name", list(LEFT))
+
+
+def words(name, home, out):
+    return COMMANDS[name].format(home=home, out=out).split()
+
+
+def content(out):
+    """Every file of a folder without the times that it took, and so without digests of them."""
+    found = {}
+    for path in sorted(out.rglob("*")):
+        if path.name == WRITTEN_FILE:
+            found[path.name] = sorted(json.loads(path.read_text())["files"])
+        elif path.is_file():
+            text = path.read_bytes()
+            found[path.relative_to(out).as_posix()] = (
+                without_seconds(json.loads(text)) if path.suffix == ".json" else text
+            )
+    return found
+
+
+def without_seconds(value):
+    if isinstance(value, dict):
+        return {key: without_seconds(value[key]) for key in value if key != "seconds"}
+    return [*map(without_seconds, value)] if isinstance(value, list) else value
+
+
+@each
+@pytest.mark.parametrize("place", ["link", "dot", "mount", "shared"])
+def test_results_lie_where_they_were_asked_for_whatever_that_is(name, place, home, tmp_path, monkeypatch, mounted):
+    out = {"link": tmp_path / "link", "dot": Path("."), "shared": tmp_path / "shared"}.get(place) or mounted("size=9m")
+    (tmp_path / "shared").mkdir()
+    (tmp_path / "shared" / "mine.txt").write_text("mine")
+    (tmp_path / "link").symlink_to("shared")
+    monkeypatch.chdir(tmp_path / "shared")
+    assert main(monkeypatch, *words(name, home, out)) == 0
+    assert main(monkeypatch, *words(name, home, out)) == 1, "there are results already"
+    assert main(monkeypatch, *words(name, home, out), "--overwrite") == 0
+    assert content(out).keys() >= LEFT[name]
+    assert (tmp_path / "shared" / "mine.txt").read_text() == "mine" and (tmp_path / "link").is_symlink()
+    hidden = {path.name for path in [*tmp_path.glob(".*"), *out.glob(".*")]}
+    assert hidden == {WRITTEN_FILE}, "nothing is left over"
+
+
+@each
+def test_a_folder_that_cannot_be_written_is_found_out_before_the_work(
+    name, home, tmp_path, monkeypatch, mounted, capsys
+):
+    disk = mounted("ro")
+    assert main(monkeypatch, *words(name, home, disk / "out")) == 1
+    told = capsys.readouterr()
+    assert "Read-only file system; free space or check the folder" in told.err and "Traceback" not in told.err
+    (tmp_path / "file").write_text("mine")
+    assert main(monkeypatch, *words(name, home, tmp_path / "file")) == 1
+    assert "this is not a folder; give the name of a folder" in capsys.readouterr().err
+    assert (tmp_path / "file").read_text() == "mine"
+
+
+@each
+def test_a_full_disk_costs_nothing_but_time(name, home, tmp_path, monkeypatch, mounted, capsys):
+    size = {"predict": "60k", "ensemble": "4k", "export": "40k"}[name]
+    disk = mounted(f"size={size}")
+    assert main(monkeypatch, *words(name, home, disk / "out")) == 1
+    assert "No space left on device" in capsys.readouterr().err and not (disk / "out").exists()
+    subprocess.run(["mount", "-o", "remount,size=9m", str(disk)], check=True)
+    assert main(monkeypatch, *words(name, home, disk / "out")) == 0
+    assert main(monkeypatch, *words(name, home, tmp_path / "out")) == 0
+    assert content(disk / "out") == content(tmp_path / "out") and os.listdir(disk) == ["out"]
+
+
+@pytest.mark.parametrize("name", list(COMMANDS))
+def test_two_at_once_and_the_second_says_so(name, home, tmp_path, monkeypatch, capsys):
+    with Place.of(tmp_path / "out").locked():
+        assert main(monkeypatch, *words(name, home, tmp_path / "out")) == 1
+    assert "out: another handbone process is at work there; wait for it" in capsys.readouterr().err
+    assert os.listdir(tmp_path) == []
+
+
+@each
+def test_files_that_a_user_has_corrected_are_refused_by_name(name, home, tmp_path, monkeypatch, capsys):
+    assert main(monkeypatch, *words(name, home, tmp_path / "out")) == 0
+    corrected = sorted(LEFT[name])[-1]
+    (tmp_path / "out" / corrected).write_text("by hand")
+    assert main(monkeypatch, *words(name, home, tmp_path / "out"), "--overwrite") == 1
+    assert f"{corrected} is changed since handbone wrote it; move it elsewhere" in capsys.readouterr().err
+    assert (tmp_path / "out" / corrected).read_text() == "by hand"
+
+
+def started(arguments):
+    return subprocess.Popen(
+        [sys.executable, "-m", "handbone", *arguments], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
+    )
+
+
+@pytest.mark.slow
+@each
+def test_killed_at_random_moments_the_same_command_ends_in_the_same_bytes(name, home, tmp_path):
+    begun = time.monotonic()
+    assert started(words(name, home, tmp_path / "straight" / "out")).wait() == 0
+    seconds = time.monotonic() - begun
+    moments = random.Random(name)
+    for number in range(KILLS):
+        out = tmp_path / str(number) / "out"
+        process = started(words(name, home, out))
+        # Before that moment it imports.
+        time.sleep(seconds * moments.uniform(0.6, 1.0))
+        process.send_signal(signal.SIGKILL)
+        process.wait()
+        if not out.exists():
+            assert started(words(name, home, out)).wait() == 0
+        assert content(out) == content(tmp_path / "straight" / "out")
+        assert os.listdir(out.parent) == ["out"]
