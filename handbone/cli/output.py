@@ -58,7 +58,7 @@ def echo_json(value: Any, schema: str | None = None) -> None:
     Parameters
     ----------
     value: an object; a list becomes the key `items` of an object.
-    schema: its name and version, "weights.list/1"; the first key. `docs/pages/json.md` describes each schema. The version
+    schema: its name and version, "weights.list/1"; the first key. `docs/pages/json.md` describes them all. The version
         increases with every incompatible change.
     """
     if schema is not None:
