@@ -1,4 +1,4 @@
-"""29 overlapping masks of one image as a value, kept as small images inside each bone's bounding box."""
+"""The 29 overlapping masks of one image as a value, stored as crops inside each bone's bounding box."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -18,8 +18,8 @@ NOTHING = np.zeros((0, 0), bool)
 class BoneMasks:
     """The masks of all bones of an image; they may overlap.
 
-    Made by `from_dense`, `from_polygons`, `from_rle` or `from_crops`, which keep every box as small as its mask, so
-    that equal masks are equal values.
+    Create it with `from_dense`, `from_polygons`, `from_rle` or `from_crops`. They keep every box as small as its mask,
+    so that equal masks are equal values.
 
     Parameters
     ----------

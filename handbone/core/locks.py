@@ -1,4 +1,4 @@
-"""One process at a time: a lock file that dies with its holder, and that is gone when it is released."""
+"""A lock file for one process at a time, which is released when its holder dies and removed at the end."""
 
 import errno
 import os

@@ -1,4 +1,4 @@
-"""A decoded radiograph: pixels, and what its file says of them."""
+"""A decoded radiograph: pixels and metadata of its file."""
 
 from dataclasses import dataclass, replace
 
@@ -12,7 +12,7 @@ class Radiograph:
     Parameters
     ----------
     image: float32 (H, W) in [0, 1], bones bright on a dark background.
-    inverted: whether the file showed bones dark, so that its values were turned round.
+    inverted: whether bones were dark in the file, so that its values were inverted.
     bits: bits a value in the file (8 to 16; 32 for floating point).
     spacing_mm: from one row to the next and from one column to the next, where the file says so.
     """
@@ -28,5 +28,5 @@ class Radiograph:
         return self.image.shape
 
     def as_inverted(self, inverted: bool) -> "Radiograph":
-        """The same file read as one that shows bones dark, or as one that does not."""
+        """The same file, read as inverted or as not inverted."""
         return self if inverted == self.inverted else replace(self, image=1 - self.image, inverted=inverted)

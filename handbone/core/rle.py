@@ -1,4 +1,4 @@
-"""Run lengths as the contest writes them: row-major, 1-based "start length" pairs, an empty mask as an empty text."""
+"""Run lengths in the contest format: row-major, 1-based "start length" pairs; an empty string for an empty mask."""
 
 import re
 
@@ -22,7 +22,7 @@ def encode(mask: np.ndarray, *, size_hw: tuple[int, int] | None = None, offset_x
 
     Raises
     ------
-    ShapeError: for a mask that is not (H, W) or leaves the image.
+    ShapeError: for a mask that is not (H, W) or extends beyond the image.
 
     >>> encode(np.array([[0, 1, 1], [1, 0, 0]], bool))
     '2 3'
@@ -55,7 +55,7 @@ def decode(rle: str, size_hw: tuple[int, int]) -> np.ndarray:
 
     Raises
     ------
-    HandboneError: for a text that is malformed, overlaps itself or leaves the image.
+    HandboneError: for a text that is malformed, has overlapping runs or extends beyond the image.
     """
     (left, top, right, bottom), crop = decode_to_box(rle, size_hw)
     mask = np.zeros(size_hw, bool)
@@ -68,13 +68,13 @@ def decode_to_box(rle: str, size_hw: tuple[int, int]) -> tuple[Box, np.ndarray]:
 
     Raises
     ------
-    HandboneError: for a text that is malformed, overlaps itself or leaves the image.
+    HandboneError: for a text that is malformed, has overlapping runs or extends beyond the image.
     """
     starts, ends = runs(rle, size_hw)
     if not len(starts):
         return Box(0, 0, 0, 0), np.zeros((0, 0), bool)
     width = size_hw[1]
-    # A run over several rows becomes one piece a row.
+    # A run over several rows becomes one piece per row.
     first_rows = starts // width
     counts = (ends - 1) // width - first_rows + 1
     within = np.arange(counts.sum()) - np.repeat(np.cumsum(counts) - counts, counts)
@@ -101,7 +101,7 @@ def runs(rle: str, size_hw: tuple[int, int]) -> tuple[np.ndarray, np.ndarray]:
 
     Raises
     ------
-    HandboneError: for a text that is malformed, overlaps itself or leaves the image.
+    HandboneError: for a text that is malformed, has overlapping runs or extends beyond the image.
     """
     numbers = _numbers(rle)
     if len(numbers) % 2:

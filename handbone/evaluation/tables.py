@@ -41,7 +41,7 @@ def score_images(
     images: (image name, true masks, {stage: its masks}) of each image, in the order of the method's stages.
     tolerances_px: the tolerances of the NSD columns, in pixels of the image.
     band_px: width in pixels of the bands that boundary IoU compares.
-    metrics: further columns by name.
+    metrics: extra columns by name.
 
     Returns
     -------
@@ -51,7 +51,7 @@ def score_images(
 
     Raises
     ------
-    HandboneError: for an image name that comes twice.
+    HandboneError: for a repeated image name.
     """
     measure = partial(_scores, tolerances_px=tolerances_px, band_px=band_px, metrics=metrics or {})
     frames: list[pd.DataFrame] = []

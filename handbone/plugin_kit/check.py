@@ -1,4 +1,4 @@
-"""`handbone plugins check`: from a folder to a wheel, an environment, and what is wrong with the plugin in words."""
+"""`handbone plugins check`: builds a package, installs it in a temporary environment and tests it."""
 
 import importlib.util
 import json

@@ -1,4 +1,4 @@
-"""A wheel of a package, and a throw-away environment that sees what is installed here and the wheel on top of it."""
+"""Builds a wheel, and installs it in a temporary environment that also sees the packages of this one."""
 
 import importlib.metadata
 import os
@@ -25,7 +25,7 @@ def copy_source(source: Path, folder: Path) -> Path:
 
     Raises
     ------
-    HandboneError: the folder is no package.
+    HandboneError: the folder is not a package.
     """
     if not (source / "pyproject.toml").is_file():
         raise HandboneError("there is no pyproject.toml, so this is not a package", where=source)
@@ -37,7 +37,7 @@ def build_wheel(source: Path, folder: Path) -> Path:
 
     Raises
     ------
-    HandboneError: it cannot be built; says why in the backend's own words.
+    HandboneError: it cannot be built; quotes the backend's error.
     """
     folder.mkdir()
     isolated = ["--no-build-isolation"] if _backend_is_here(source) else []
@@ -100,7 +100,7 @@ def install_wheel(wheel: Path, python: Path) -> None:
 
     Raises
     ------
-    HandboneError: it cannot be installed; says why in the installer's own words.
+    HandboneError: it cannot be installed; quotes the installer's error.
     """
     with installing.kept_versions() as constraints:
         _say(installing.install_command(python, constraints, wheel), "cannot be installed")

@@ -1,4 +1,4 @@
-"""A new plugin package, filled in from the template beside this room."""
+"""Creates a new plugin package from the template."""
 
 import re
 from dataclasses import dataclass
@@ -52,7 +52,7 @@ class PackageName:
 
     @property
     def prefix(self) -> str:
-        """What the names of the package's things begin with, so that two packages do not clash."""
+        """The prefix of the package's component names, which avoids conflicts between packages."""
         return self.short.replace("-", "_")
 
 

@@ -1,4 +1,4 @@
-"""Whether a plugin keeps to the hooks and specs, found out before anything of it is registered."""
+"""Validation of a plugin's hooks and specs, before anything of it is registered."""
 
 import contextlib
 import difflib
@@ -39,7 +39,7 @@ _LONGEST = 300  # characters of another's error message that one line quotes
 
 
 class UnfitError(Exception):
-    """A plugin that has to be left out; its text is the reason, its details are the last lines of a traceback."""
+    """A faulty plugin; the text is the reason, `details` are the last lines of the traceback."""
 
     def __init__(self, reason: str, details: str = ""):
         super().__init__(reason)
@@ -48,7 +48,7 @@ class UnfitError(Exception):
 
 @dataclass(frozen=True)
 class Implementation:
-    """A function of a plugin that carries the marker."""
+    """A function of a plugin with the decorator `hookimpl`."""
 
     hook: str
     function: Any
@@ -57,7 +57,7 @@ class Implementation:
 
 @dataclass(frozen=True)
 class Contents:
-    """What a plugin brings: specs, and functions for events with the arguments that each wants."""
+    """What a plugin provides: specs, and event functions with their arguments."""
 
     specs: tuple[Spec, ...] = ()
     events: tuple[Implementation, ...] = ()
@@ -73,7 +73,7 @@ def guarded(what: str) -> Iterator[None]:
             yield
     except (KeyboardInterrupt, UnfitError):
         raise
-    except BaseException as error:  # a plugin may fail in any way, and must not take the rest down
+    except BaseException as error:  # a plugin may fail in any way, and must not stop handbone
         raise UnfitError(f"{what}: {error_text(error)}", last_lines(error)) from error
 
 
@@ -115,7 +115,7 @@ def examine(plugins: Sequence[Any]) -> Contents:
 
 
 def check_api(module: Any) -> None:
-    """Refuse a module that says it was written for other hooks than these."""
+    """Reject a module that was written for another version of the hooks."""
     written_for = getattr(module, "HANDBONE_API", API_VERSION)
     if not isinstance(written_for, int):
         raise UnfitError(f"its HANDBONE_API is {written_for!r}, which must be a whole number")

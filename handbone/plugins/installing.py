@@ -1,4 +1,4 @@
-"""Plugins into and out of the running environment, by pip or uv."""
+"""Installs plugins into the running environment, and removes them, with pip or uv."""
 
 import contextlib
 import importlib.metadata
@@ -12,16 +12,16 @@ from pathlib import Path
 
 from handbone.core.errors import HandboneError
 
-# A plugin that asks for another torch would take gigabytes and may break what works.
+# A plugin that requires another torch would download gigabytes and might break the environment.
 _KEPT = ("handbone", "torch")
 
 
 def install(words: Sequence[str]) -> None:
-    """Install what pip takes (names, requirements, addresses, paths, options), with handbone and torch as they are.
+    """Install anything that pip accepts, without changing the versions of handbone and torch.
 
     Raises
     ------
-    HandboneError: it could not be installed; the installer's own words stand above on stderr.
+    HandboneError: it could not be installed; the installer's output is on stderr.
     """
     with kept_versions() as constraints:
         if _run(["install", "--constraint", str(constraints), *words]):

@@ -1,4 +1,4 @@
-"""From an installed package to what it registers, or to the reason why it is left out."""
+"""Loads what an installed package registers, or finds the reason why it cannot be loaded."""
 
 import importlib
 import re
@@ -12,7 +12,7 @@ from handbone.plugins.discovery import Package
 
 @dataclass(frozen=True)
 class PluginProblem:
-    """A plugin that was left out, and why.
+    """A plugin that was not loaded, and why.
 
     Parameters
     ----------

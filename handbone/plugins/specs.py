@@ -106,7 +106,7 @@ class SchedulerSpec(Spec):
 
 @dataclass(frozen=True, kw_only=True)
 class PrompterSpec(Spec):
-    """A network that is told by a box, points and a rough mask which bone is meant.
+    """A network that is prompted with a bone's box, points and rough mask.
 
     What it builds satisfies `handbone.plugins.prompting.Prompter`.
     """

@@ -1,7 +1,7 @@
-"""What plugins build is checked against its spec, when it is built and when it is first used.
+"""Checks of what plugins build, when it is built and when it is first used.
 
-An error of ours that names the thing, its package and version comes where otherwise a network of the wrong shape would
-fail deep inside a training. Each check costs next to nothing.
+Faults give an error that names the component, its package and version, instead of failing deep inside training.
+The checks cost almost nothing.
 """
 
 import dataclasses
@@ -74,7 +74,7 @@ def _check_module(provider: Provider, built: Any) -> None:
 
 
 class _First:
-    """Looks at what a module first gives; an object and no closure, because modules are copied and pickled."""
+    """Checks a module's first output; an object, not a closure, because modules are copied and pickled."""
 
     def __init__(self, provider: Provider):
         self.provider, self.seen = provider, False

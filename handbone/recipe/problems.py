@@ -1,4 +1,4 @@
-"""Mistakes in a recipe, all at once: each with its file and line, what came, what is allowed and the nearest key."""
+"""Mistakes in a recipe, reported together: each with file and line, the value, what is allowed and the closest key."""
 
 import difflib
 from collections.abc import Iterable

@@ -34,7 +34,7 @@ class FitResult:
     weights: the best epoch's weights file.
     best_score: its validation Dice. best_epoch: its number, from 1.
     epochs: how many were trained, all calls together.
-    history: CSV, one row an epoch: epoch, train_loss, val_dice, lr, seconds, size.
+    history: CSV, one row per epoch: epoch, train_loss, val_dice, lr, seconds, size.
     """
 
     weights: Path

@@ -1,4 +1,4 @@
-"""What a network begins with: weights by file or name, its encoder's, or ready-made ones that stay as they are."""
+"""The starting point of a network: weights by file or name, encoder weights, or finished weights without training."""
 
 from pathlib import Path
 
@@ -32,7 +32,7 @@ def start(network: Network, in_channels: int, stage: str) -> nn.Module:
     """The network before its first step: from `network.weights`, else from its encoder's.
 
     `network.weights` is a file, a run's folder or a folder of weights, which has to fit, or the name of a set, which
-    is left aside with a remark where it was trained with another network.
+    is ignored with a message if it was trained with another network.
 
     Raises
     ------

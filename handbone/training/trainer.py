@@ -1,4 +1,4 @@
-"""Lightning's trainer, callbacks and loggers, as a recipe's training asks for them, and without chatter."""
+"""Lightning's trainer, callbacks and loggers for a recipe's training, without its own messages."""
 
 import contextlib
 import importlib.util
@@ -122,7 +122,7 @@ def _need(package: str) -> None:
 
 @contextlib.contextmanager
 def quiet() -> Iterator[None]:
-    """Without lightning's tips and warnings, about which a user who runs a recipe can do nothing."""
+    """Silence lightning's tips and warnings, about which a user can do nothing."""
     loggers = [logging.getLogger(name) for name in ("lightning.pytorch", "lightning.fabric")]
     levels = [logger.level for logger in loggers]
     for logger in loggers:

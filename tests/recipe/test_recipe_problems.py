@@ -36,7 +36,7 @@ bones = ["carpal"]
     assert mistakes(text) == [
         "line 3: unknown key 'epoch' in [coarse.train]; did you mean 'epochs'?",
         'line 4: coarse.train.batch_size must be a whole number, at least 1, but is "4"',
-        "line 5: coarse.train.gradient_clip_norm must be a number, above 0, or false to switch it off, but is -1",
+        "line 5: coarse.train.gradient_clip_norm must be a number, above 0, or false to turn it off, but is -1",
         "line 7: coarse.train.progressive_resizing[1].size must be a whole number from 32 to 4096, in steps of 32, "
         "but is 100",
         "line 7: the key 'share' is missing in [coarse.train.progressive_resizing[1]]",

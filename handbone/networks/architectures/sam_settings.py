@@ -1,4 +1,4 @@
-"""What a recipe says of a segment-anything encoder under a light decoder; imports no torch."""
+"""Settings of segment-anything encoders with a light decoder; imports no torch."""
 
 from typing import Any, Literal
 

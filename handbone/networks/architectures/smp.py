@@ -30,7 +30,7 @@ def build(architecture: str, settings: SmpSettings, *, in_channels: int, classes
 
     Raises
     ------
-    HandboneError: an unknown encoder, weights that cannot be had, or an encoder that the architecture cannot use.
+    HandboneError: an unknown encoder, weights that are not available, or an encoder that the architecture cannot use.
     """
     encoder = encoder_name(settings.encoder)
     core = _create(architecture, encoder, settings, in_channels=in_channels, classes=classes)

@@ -31,7 +31,7 @@ _REMEDY = "give segment-anything's sam_vit_b_01ec64.pth, sam_vit_l_0b3195.pth or
 
 @dataclass(frozen=True)
 class SamShape:
-    """What a checkpoint's shapes say of its network.
+    """The architecture of a network, inferred from its checkpoint's shapes.
 
     Parameters
     ----------
@@ -54,7 +54,7 @@ class SamShape:
 
     @classmethod
     def of(cls, state: dict[str, Tensor]) -> Self:
-        """Read off a state dict; KeyError where it is not one of segment-anything."""
+        """Infer it from a state dict; KeyError if it is not one of segment-anything."""
         side, width = state[f"{_ENCODER}pos_embed"].shape[1:4:2]
         patch = state[f"{_ENCODER}patch_embed.proj.weight"].shape[-1]
         depth = sum(name.startswith(f"{_ENCODER}blocks.") and name.endswith("norm1.weight") for name in state)

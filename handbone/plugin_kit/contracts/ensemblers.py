@@ -1,4 +1,4 @@
-"""What handbone relies on in a way of joining predictions."""
+"""Contract of ensemblers."""
 
 from collections.abc import Callable, Mapping
 from typing import ClassVar
@@ -16,12 +16,12 @@ _ABSENT = (3, 20)
 
 
 class EnsemblerContract(Contract):
-    """An ensembler joins members' probabilities of one image and invents nothing.
+    """An ensembler joins members' probabilities of one image and adds nothing of its own.
 
     Parameters
     ----------
     members: three names, for settings that name members.
-    symmetric: whether the order in which members are given must not matter; False where the first one leads.
+    symmetric: whether the order in which members are given must not matter; False if the first member has priority.
     """
 
     kind = "ensembler"

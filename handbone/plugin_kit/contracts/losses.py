@@ -1,4 +1,4 @@
-"""What handbone relies on in a loss."""
+"""Contract of losses."""
 
 from typing import TYPE_CHECKING
 
@@ -31,7 +31,7 @@ class LossContract(Contract):
         return loss
 
     def value(self, logits: "Tensor", target: "Tensor", case: str) -> "Tensor":
-        """The loss of a case that is named in complaints; checked to be a finite float32 scalar."""
+        """The loss of a case, which errors name; checked to be a finite float32 scalar."""
         import torch
 
         came = self.build()(logits, target)

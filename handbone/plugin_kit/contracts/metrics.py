@@ -1,4 +1,4 @@
-"""What handbone relies on in a metric of masks."""
+"""Contract of metrics."""
 
 import numpy as np
 
@@ -9,12 +9,12 @@ from handbone.plugin_kit.contracts.toys import toy_masks
 
 
 class MetricContract(Contract):
-    """A metric maps true and predicted masks of an image to (29,) float64, NaN where it says nothing."""
+    """A metric maps true and predicted masks of an image to (29,) float64, NaN if undefined."""
 
     kind = "metric"
 
     def metrics(self, ground_truth: BoneMasks, predicted: BoneMasks, case: str) -> np.ndarray:
-        """The metric of a case that is named in complaints; checked for shape and type."""
+        """The metric of a case, which errors name; checked for shape and type."""
         spec, settings = self._registered()
         metric = spec.build(settings)
         want(callable(metric), "build must return a function of two masks", f"returned a {type(metric).__name__}")
@@ -29,7 +29,7 @@ class MetricContract(Contract):
         return came
 
     def test_the_ground_truth_is_at_least_as_good_as_other_masks(self) -> None:
-        """Which way is up says `higher_is_better`."""
+        """`higher_is_better` gives the direction."""
         ground_truth = toy_masks(0)
         same, other = (self.metrics(ground_truth, each, "whole masks") for each in (ground_truth, toy_masks(5)))
         want(bool(np.isfinite(same).all()), "the metric of the ground truth itself must be finite", f"got {same}")

@@ -1,4 +1,4 @@
-"""What handbone relies on in a network."""
+"""Contract of networks."""
 
 import tempfile
 from pathlib import Path

@@ -1,4 +1,4 @@
-"""Contracts of what takes few words: optimisers, schedules, sets of weights and commands."""
+"""Contracts of optimisers, schedules, weights and commands."""
 
 from typing import TYPE_CHECKING
 

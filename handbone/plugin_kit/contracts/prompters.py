@@ -1,4 +1,4 @@
-"""What handbone relies on in a prompted network; the protocol is `handbone.plugins.Prompter`."""
+"""Contract of prompters; the protocol is `handbone.plugins.Prompter`."""
 
 from typing import TYPE_CHECKING, Any
 

@@ -1,4 +1,4 @@
-"""What handbone relies on in a reader of radiographs."""
+"""Contract of readers."""
 
 import shutil
 import tempfile

@@ -1,4 +1,4 @@
-"""What handbone relies on in a writer of masks."""
+"""Contract of writers."""
 
 import tempfile
 from collections.abc import Mapping
@@ -16,7 +16,7 @@ from handbone.plugins.writing import PredictedImage
 
 
 class WriterContract(Contract):
-    """A writer puts masks into the folder that it was built for, image after image.
+    """A writer writes masks to its folder, one image after the other.
 
     Parameters
     ----------
