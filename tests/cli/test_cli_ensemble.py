@@ -150,7 +150,7 @@ def test_bad_members_are_named(files, tmp_path):
             True,
         ),
         ("1 2 3", "have 3 numbers, but must be pairs", True),
-        ("4194304 2", "leaves the image of 2048 x 2048 pixels", True),
+        ("4194304 2", "extends beyond the image of 2048 x 2048 pixels", True),
         (None, "has no row for Lunate; write a row with an empty rle for a bone that is not seen", False),
         ("Lunatic", "unknown class 'Lunatic'; did you mean 'Lunate'?", False),
     ],
@@ -186,7 +186,7 @@ def test_a_plugins_method_of_a_built_in_name(files, tmp_path, monkeypatch):
     monkeypatch.setattr(pipeline, "registry", lambda: manager)
     out = tmp_path / "out"
     told = str(call(*files, "-o", out, "-m", "vote").exception)
-    assert "provided by handbone and handbone-anyones; say which: --set from=handbone" in told
+    assert "provided by handbone and handbone-anyones; choose one with --set from=handbone" in told
     for package, least in (("handbone-anyones", 3), ("handbone", 2)):
         result = call(*files, "-o", out, "--overwrite", "-m", "vote", "--set", f"from={package}")
         assert result.exit_code == 0, result.output

@@ -105,7 +105,7 @@ def test_mistakes_are_answered_before_anything_is_written(table, tmp_path, more,
 def test_masks_that_do_not_fit_leave_nothing(table, tmp_path):
     cv2.imwrite(str(tmp_path / "images" / "b.tif"), np.zeros((30, 30), np.uint8))
     result = call(table, "-f", "png", "-o", tmp_path / "out", "--images", tmp_path / "images")
-    assert "leaves the image of 30 x 30 pixels" in str(result.exception)
+    assert "extends beyond the image of 30 x 30 pixels" in str(result.exception)
     assert sorted(path.name for path in tmp_path.iterdir()) == ["images", "mine.csv"]
     assert "there are no predictions" in str(call(tmp_path / "nowhere", "-f", "png", "-o", tmp_path / "out").exception)
 

@@ -220,5 +220,5 @@ def test_files_of_another_kind_are_named(tmp_path):
         boxes_xyxy=np.full((29, 4), [0, 0, 9, 9]),
         pixels=np.zeros(29 * 81, np.uint8),
     )
-    with pytest.raises(HandboneError, match="leaves the image of 4 x 4"):
+    with pytest.raises(HandboneError, match="extends beyond the image of 4 x 4"):
         BoneProbabilities.load(tmp_path / "box.npz")

@@ -117,7 +117,8 @@ BAD = {
     ),
     "bad-newer": (
         HEAD + "HANDBONE_API = 99\n",
-        "was written for version 99 of the plugin hooks, and this handbone has 1; pip install --upgrade handbone",
+        "was written for version 99 of the plugin hooks, but this handbone has version 1; "
+        "pip install --upgrade handbone",
     ),
     "bad-newer-names": (
         "from handbone.plugins import SpecOfTheFuture\n",
@@ -137,21 +138,21 @@ BAD = {
     ),
     "bad-name": (
         HEAD + "@hookimpl\ndef handbone_losses():\n    return [LossSpec(name='Mine', summary='', build=print)]\n",
-        "its loss 'Mine' has no proper name",
+        "its loss 'Mine' has an invalid name",
     ),
     "bad-empty": (
         HEAD + "@hookimpl\ndef handbone_losses():\n    return [LossSpec(name='', summary='', build=print)]\n",
-        "its loss '' has no proper name",
+        "its loss '' has an invalid name",
     ),
     "bad-settings": (
         HEAD + "@hookimpl\ndef handbone_losses():\n"
         "    return [LossSpec(name='a', summary='', build=print, settings=dict)]\n",
-        "its loss 'a' has settings that are not a subclass of handbone.plugins.Table",
+        "which are not a subclass of handbone.plugins.Table",
     ),
     "bad-default": (
         HEAD + "class S(Table):\n    size: int\n\n\n"
         "@hookimpl\ndef handbone_losses():\n    return [LossSpec(name='a', summary='', build=print, settings=S)]\n",
-        "its loss 'a' has a setting without a default, 'size'",
+        "its loss 'a' has the setting 'size' without a default",
     ),
     "bad-fields": (
         HEAD + "@hookimpl\ndef handbone_losses():\n    return [LossSpec(name='a')]\n",

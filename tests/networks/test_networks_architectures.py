@@ -170,7 +170,7 @@ def test_an_unreachable_hub_is_one_sentence(monkeypatch):
         raise ConnectionError("no route to host")
 
     monkeypatch.setattr(smp.encoders, "get_encoder", unreachable)
-    with pytest.raises(HandboneError, match=r"cannot be fetched from the hub \(no route.*'none'"):
+    with pytest.raises(HandboneError, match=r"could not be downloaded \(no route.*'none'"):
         build("unet", encoder="resnet18", encoder_weights="imagenet")
 
 

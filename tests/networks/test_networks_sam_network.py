@@ -188,7 +188,7 @@ def test_mistakes_are_named(checkpoint, tmp_path):
         spec.build(settings, in_channels=1, classes=29)
     with pytest.raises(HandboneError, match="'vit_b', 'vit_l' or 'vit_h'"):
         registry().get("model", Choice(name="sam", encoder="vit_x"))
-    with pytest.raises(HandboneError, match=r"cannot be built with the encoder 'vit_b'.*leave out options"):
+    with pytest.raises(HandboneError, match=r"cannot be built with the encoder 'vit_b'.*remove options"):
         spec, settings = registry().get("model", Choice(name="sam", options={"no_such": 1}))
         spec.build(settings, in_channels=1, classes=29)
 

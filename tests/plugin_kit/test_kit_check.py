@@ -156,11 +156,11 @@ def test_an_installed_plugin_is_checked_by_name_and_a_table_is_for_patients(tmp_
     write_plugin(tmp_path, "handbone-good", GOOD)
     done = handbone("plugins", "check", "handbone-good", site=tmp_path)
     assert done.returncode == 0, done.stdout + done.stderr
-    assert "✓  loss good-loss" in done.stdout and "checks are fine" in done.stdout
+    assert "✓  loss good-loss" in done.stdout and "checks passed" in done.stdout
     assert "✗" not in done.stdout and "wheel" not in done.stdout
     done = handbone("plugins", "check", "handbone-goood", site=tmp_path)
     assert done.returncode == 1 and "did you mean 'handbone-good'?" in done.stderr
-    assert "nor is there a folder handbone-goood" in done.stderr
+    assert "there is no folder handbone-goood either" in done.stderr
     done = handbone("plugins", "check", "./nowhere", site=tmp_path)
     assert done.returncode == 1 and "is not a folder" in done.stderr
     done = handbone("plugins", "check", ".", site=tmp_path)

@@ -65,10 +65,10 @@ class Random(Plain):
 @pytest.mark.parametrize(
     ("loss", "words"),
     [
-        (PerPixel, "must be a scalar, but came with the shape (2, 29, 64, 64)"),
+        (PerPixel, "must be a scalar, but got the shape (2, 29, 64, 64)"),
         (Detached, "the loss must be differentiable, but it has no gradient"),
         (UpsideDown, "the ground truth must have a lower loss than the opposite, but has"),
-        (Softmax, "are channels a softmax?"),
+        (Softmax, "does it use a softmax over channels?"),
         (BareDice, "targets without bone and logits of 0 must be finite, but got nan"),
         (Logarithm, "must be finite, but got"),
         (HalfSums, "under torch.bfloat16 autocast must be finite, but got nan"),

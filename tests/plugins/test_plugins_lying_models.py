@@ -107,7 +107,7 @@ def test_an_honest_network_passes():
     ("network", "words"),
     [
         (HalfSize, "logits must have the shape (1, 29, 64, 64), but got (1, 29, 32, 32)"),
-        (Sigmoid, "must give logits, but its output is always in [0, 1], as after a sigmoid"),
+        (Sigmoid, "must return logits, but its output is always in [0, 1], as after a sigmoid"),
         (Double, "logits must be float32, but got torch.float64"),
         (NotANumber, "logits of a black image must be finite, but"),
         (Idle, "gradients must reach every trainable parameter (use requires_grad_(False) for frozen ones), "
@@ -118,7 +118,7 @@ def test_an_honest_network_passes():
         (Forgetful, "must give the same logits, but they differ; is some tensor neither a parameter nor a buffer?"),
         (Scribbler, "the network must not change its input, but it changed it"),
         (OneValue, "Expected more than 1 value per channel"),
-        (lambda *_: print, "build must return a torch.nn.Module, but gave a builtin_function_or_method"),
+        (lambda *_: print, "build must return a torch.nn.Module, but returned a builtin_function_or_method"),
     ],
 )  # fmt: skip
 def test_lying_networks_are_found_out(network, words):

@@ -133,6 +133,6 @@ def test_sets_of_one_name_are_an_error_where_it_is_used(site, tmp_path):
     assert not info("children", HANDBONE_PLUGINS="handbone-net")
     assert not info(str(site / "children"))
     assert not info("zero_shot")
-    assert "the weights 'nothing' of handbone-empty 1.0 lie in no folder" in info("nothing")
+    assert "the weights 'nothing' of handbone-empty 1.0 are not in a folder" in info("nothing")
     done = handbone("weights", "list", site=site, cwd=tmp_path)
-    assert done.returncode == 1 and "zero_shot" in done.stdout and "lie in no folder" in done.stdout
+    assert done.returncode == 1 and "zero_shot" in done.stdout and "are not in a folder" in done.stdout

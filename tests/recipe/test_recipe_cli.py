@@ -48,7 +48,7 @@ def test_copy_never_overwrites_unless_asked(handbone, tmp_path):
     copied = tmp_path / "contest.toml"
     assert copied.read_text(encoding="utf-8") == builtin_recipe("contest").read_text(encoding="utf-8")
     copied.write_text("mine", encoding="utf-8")
-    with pytest.raises(HandboneError, match="the file exists; choose another with --output"):
+    with pytest.raises(HandboneError, match="the file already exists; choose another file with --output"):
         handbone("copy", "contest")
     assert copied.read_text(encoding="utf-8") == "mine"
     handbone("copy", "contest", "--overwrite")

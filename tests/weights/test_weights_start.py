@@ -55,14 +55,16 @@ def test_a_name_of_another_network_is_left_aside_with_one_line(shipped, capsys, 
     module = start(**change)
     assert not started_from(module, shipped / "coarse.safetensors")
     (line,) = capsys.readouterr().err.splitlines()
-    assert line.startswith("coarse: starts from its encoder's weights; zero_shot was trained with another network")
+    assert line.startswith(
+        "coarse: starting from the encoder's weights, because zero_shot was trained with another network"
+    )
     assert line.endswith("(unet with test_efficientnet, 1 channel)")
 
 
 def test_a_name_without_the_stage_is_left_aside_too(tmp_path, places, capsys):
     pack(save(tmp_path / "w.safetensors", "coarse"), places.shipped / "one", name="one")
     start(stage="refiner", weights="one")
-    assert capsys.readouterr().err == "refiner: starts from its encoder's weights; one has no refiner\n"
+    assert capsys.readouterr().err == "refiner: starting from the encoder's weights, because one has no refiner\n"
 
 
 def test_a_path_of_another_network_is_a_mistake(shipped):

@@ -45,7 +45,7 @@ class ReaderContract(Contract):
         came = self.build()(path)
         want(
             isinstance(came, Radiograph),
-            "a reader must give a handbone.core.radiograph.Radiograph",
+            "a reader must return a handbone.core.radiograph.Radiograph",
             f"returned a {type(came).__name__}",
         )
         return came
