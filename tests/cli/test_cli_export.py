@@ -93,7 +93,7 @@ def test_an_export_is_replaced_only_when_told_to_and_other_things_never(table, t
     [
         (["-f", "cocoo"], "unknown writer 'cocoo'; did you mean 'coco'"),
         (["-f", "coco", "--set", "segmentatio=rle"], "did you mean 'segmentation'"),
-        (["-f", "coco", "--set", "segmentation"], "no setting"),
+        (["-f", "coco", "--set", "segmentation"], "not a setting"),
     ],
 )
 def test_mistakes_are_answered_before_anything_is_written(table, tmp_path, more, words):
