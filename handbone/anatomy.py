@@ -63,6 +63,17 @@ COUNT: int = len(BONES)
 NAMES: tuple[str, ...] = tuple(bone.name for bone in BONES)
 INDEX: dict[str, int] = {bone.name: bone.index for bone in BONES}
 
+_PARTS = {"distal phalanx": "DP", "middle phalanx": "MP", "proximal phalanx": "PP", "metacarpal": "MC"}
+
+
+def _short_name(bone: Bone) -> str:
+    digit, _, part = bone.title.partition(" ")
+    return f"{_PARTS[part]}{_DIGITS.index(digit) + 1}" if digit in _DIGITS else bone.name
+
+
+#: What a radiologist would write beside each bone: MC3 for the third metacarpal, Capitate.
+SHORT_NAMES: tuple[str, ...] = tuple(map(_short_name, BONES))
+
 #: Group name to the names of its bones, in anatomy order.
 GROUPS: dict[str, tuple[str, ...]] = {
     "all": NAMES,

@@ -9,6 +9,7 @@ import typer
 from rich.markup import escape
 from rich.table import Table
 
+from handbone.cli.options import Rle
 from handbone.cli.output import echo_json, results
 from handbone.core.progress import console
 
@@ -16,8 +17,10 @@ app = typer.Typer(help="Check, summarise and draw data.", no_args_is_help=True)
 
 Folder = Annotated[Path, typer.Argument(help="The data set's folder.")]
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON for programs.")]
-Layout = Annotated[str, typer.Option(help="Layout of the folder: auto, contest, coco or folder.")]
-Annotations = Annotated[str | None, typer.Option(help="COCO: the JSON file, relative to the folder.")]
+Layout = Annotated[str, typer.Option(help="Layout of the folder: auto, contest, coco, csv or folder.")]
+Annotations = Annotated[
+    str | None, typer.Option(help="JSON file of COCO, or CSV file of run lengths, relative to the folder.")
+]
 ClassMap = Annotated[
     list[str] | None,
     typer.Option(
@@ -39,6 +42,7 @@ def check(
     annotations: Annotations = None,
     class_map: ClassMap = None,
     invert: Invert = "auto",
+    rle: Rle = None,
     labels: Annotated[
         bool, typer.Option("--labels", help="Compare labels with the predictions of trained weights.")
     ] = False,
@@ -60,7 +64,7 @@ def check(
 
     if out and not labels:
         raise typer.BadParameter("this option needs --labels", param_hint="--output")
-    dataset = _open(path, layout, annotations, class_map, invert)
+    dataset = _open(path, layout, annotations, class_map, invert, rle)
     checks, page = _compare_labels(dataset, weights, out) if labels else ([], None)
     findings = check_dataset(dataset)
     if labels:
@@ -91,6 +95,7 @@ def summary(
     annotations: Annotations = None,
     class_map: ClassMap = None,
     invert: Invert = "auto",
+    rle: Rle = None,
     as_json: AsJson = False,
 ) -> None:
     """Show bone areas, overlaps, poses, outliers and both hands of each patient; with -o, write a page with images."""
@@ -98,7 +103,7 @@ def summary(
     from handbone.data.summary import summarise
     from handbone.data.summary_page import write_summary
 
-    dataset = _open(path, layout, annotations, class_map, invert)
+    dataset = _open(path, layout, annotations, class_map, invert, rle)
     result = summarise(dataset)
     page = write_summary(result, dataset, out, ImageCache(invert=invert)) if out else None
     bones, images = result.bones(), result.images
@@ -157,7 +162,9 @@ def draw(
         results().print(f"{count} training and {test} test images in {folder}", soft_wrap=True)
 
 
-def _open(path: Path, layout: str, annotations: str | None, class_map: list[str] | None, invert: str):
+def _open(
+    path: Path, layout: str, annotations: str | None, class_map: list[str] | None, invert: str, rle: list[str] | None
+):
     from pydantic import ValidationError
 
     from handbone.data.dataset import open_dataset
@@ -166,11 +173,19 @@ def _open(path: Path, layout: str, annotations: str | None, class_map: list[str]
     pairs = [entry.partition("=") for entry in class_map or ()]
     if any(not (name and equals and bone) for name, equals, bone in pairs):
         raise typer.BadParameter("write CLASS=BONE", param_hint="--map")
-    mapped = {name.strip(): bone.strip() for name, _, bone in pairs}
+    given = {
+        "path": str(path),
+        "layout": layout,
+        "annotations": annotations,
+        "class_map": {name.strip(): bone.strip() for name, _, bone in pairs},
+        "invert": invert,
+        "rle": ",".join(rle or []) or None,
+    }
     try:
-        settings = Data(path=str(path), layout=layout, annotations=annotations, class_map=mapped, invert=invert)
+        settings = Data(**given)
     except ValidationError as error:
-        raise typer.BadParameter("; ".join(f"{e['loc'][0]}: {e['msg']}" for e in error.errors())) from None
+        wrong = (f"{e['loc'][0]}: {e['msg'].removeprefix('Value error, ')}" for e in error.errors())
+        raise typer.BadParameter("; ".join(wrong)) from None
     return open_dataset(settings)
 
 

@@ -7,9 +7,12 @@ from typing import Annotated, Any
 import typer
 
 from handbone.cli import complete
+from handbone.cli.options import Rle
 from handbone.cli.output import echo_json
 from handbone.cli.output import results as results_console
 from handbone.core.escaping import markup
+
+_SHOWN = 10  # images that could not be joined; ensemble.json has all
 
 
 class Missing(StrEnum):
@@ -49,6 +52,7 @@ def command(
         Path | None,
         typer.Option("--images", metavar="DIR", help="The images, where files are not in the contest's 2048 frame."),
     ] = None,
+    rle: Rle = None,
     fit_thresholds: Annotated[
         bool, typer.Option("--fit-thresholds", help="A threshold a bone, from the runs' validation images.")
     ] = False,
@@ -67,18 +71,23 @@ def command(
 
     from handbone.anatomy import COUNT
     from handbone.cli.settings import nested_settings
+    from handbone.core.rle_reading import RleReading
     from handbone.workflows import ensemble
-    from handbone.workflows.members import image_sizes, open_members
+    from handbone.workflows.members import image_sizes, open_members, refuse_other_readings
 
     results = ensemble.ensemble_results(output)
     overwrite = results.put_right() or overwrite
     results.check(overwrite=overwrite, names=[ensemble.RECORD_FILE])
-    opened = open_members(members)
+    reading = RleReading.parse(rle or [])
+    opened = open_members(members, reading=reading)
     chosen = nested_settings(settings or [])
     ensemble.check_absent(missing.value, method, chosen)
     used = ensemble.resolve(method, chosen, opened)
     join = ensemble.build_method(*used)
     names = ensemble.common_images(opened, missing.value)
+    sizes = image_sizes(images, names)
+    if reading is None:
+        refuse_other_readings(opened, sizes)
     thresholds, fitted = np.full(COUNT, 0.5), 0
     if fit_thresholds:
         thresholds, fitted = ensemble.fit_thresholds(opened, join)
@@ -89,7 +98,7 @@ def command(
         join,
         results,
         images=names,
-        sizes=image_sizes(images, images),
+        sizes=sizes,
         thresholds=thresholds,
         facts=facts,
         by_runs=by_runs,
@@ -99,6 +108,8 @@ def command(
         echo_json(record)
     else:
         _show(record, output)
+    if record["failed"]:
+        raise typer.Exit(1)
 
 
 def _show(record: dict[str, Any], output: Path) -> None:
@@ -113,5 +124,7 @@ def _show(record: dict[str, Any], output: Path) -> None:
         moved = {bone: value for bone, value in record["thresholds"].items() if value != 0.5}
         told = ", ".join(f"{bone} {value:.2f}" for bone, value in moved.items()) or "0.5 was best for every bone"
         console.print(f"thresholds from {record['thresholds_fitted_on']} images: {told}", soft_wrap=True)
+    for error in list(record["failed"].values())[:_SHOWN]:
+        console.print(f"[yellow]left out[/yellow] {markup(error)}", soft_wrap=True, highlight=False)
     told = f"{record['masks']} masks of {record['images']} radiographs joined by {markup(record['method'])}"
     console.print(f"{told}: {markup(output)}", soft_wrap=True)

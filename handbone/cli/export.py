@@ -1,14 +1,17 @@
 """`handbone export`: masks in other formats."""
 
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
 from handbone.cli import complete
+from handbone.cli.options import Rle
 from handbone.cli.output import echo_json
-from handbone.cli.output import results as console
+from handbone.cli.output import results as results_console
 from handbone.core.escaping import markup
+
+_SHOWN = 10  # images that could not be written; export.json has all
 
 
 def command(
@@ -29,6 +32,7 @@ def command(
         Path | None,
         typer.Option("--images", metavar="DIR", help="The images, where they are not where SOURCE had them."),
     ] = None,
+    rle: Rle = None,
     settings: Annotated[
         list[str] | None,
         typer.Option("--set", metavar="KEY=VALUE", help="A setting of the format, as in --set segmentation=polygon."),
@@ -40,11 +44,12 @@ def command(
 ) -> None:
     """Write the masks of a run, of predictions or of a contest CSV in another format.
 
-    OUT gets the format's files and export.json; nothing where an image cannot be written. Images without a recorded
-    or measured size are taken to be in the contest's 2048 frame. dicom_seg copies the patient's data from its source,
-    as the standard wants it. Not a medical device.
+    OUT gets the format's files and export.json, which lists images whose masks cannot be read; the exit code is then
+    1. Images without a known size are taken to be in the contest's 2048 frame. dicom_seg copies the patient's data
+    from its source, as the standard wants it. Not a medical device.
     """
     from handbone.cli.settings import nested_settings
+    from handbone.core.rle_reading import RleReading
     from handbone.workflows.export import RECORD_FILE, ExportSource, export_masks, export_results
     from handbone.workflows.writers import writer_factory
 
@@ -54,9 +59,19 @@ def command(
     chosen = nested_settings(settings or [])
     make = writer_factory(format, chosen, where="--format")
     facts = {"source": source.name, "format": format, "settings": chosen}
-    record = export_masks(ExportSource(source, images), make, results, facts=facts, overwrite=overwrite)
+    opened = ExportSource(source, images, reading=RleReading.parse(rle or []))
+    record = export_masks(opened, make, results, facts=facts, overwrite=overwrite)
     if as_json:
         echo_json(record)
-        return
-    told = f"{record['masks']} masks of {record['images']} radiographs written as {markup(format)}"
-    console().print(f"{told}: {markup(output)}", soft_wrap=True)
+    else:
+        _show(record, output)
+    if record["failed"]:
+        raise typer.Exit(1)
+
+
+def _show(record: dict[str, Any], output: Path) -> None:
+    console = results_console()
+    for error in list(record["failed"].values())[:_SHOWN]:
+        console.print(f"[yellow]left out[/yellow] {markup(error)}", soft_wrap=True, highlight=False)
+    told = f"{record['masks']} masks of {record['images']} radiographs written as {markup(record['format'])}"
+    console.print(f"{told}: {markup(output)}", soft_wrap=True)

@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
+from handbone.cli.options import Rle
 from handbone.cli.output import echo_json
 from handbone.cli.output import results as results_console
 from handbone.core.escaping import markup
@@ -35,6 +36,7 @@ def command(
         Literal["auto", "yes", "no"],
         typer.Option(help="Turn radiographs of --images round that show bones dark; auto: those that look like it."),
     ] = "auto",
+    rle: Rle = None,
     output: Annotated[Path, typer.Option("--output", "-o", metavar="OUT", help="Folder for the results.")] = Path(
         "refined"
     ),
@@ -74,7 +76,7 @@ def command(
     results = refine_results(output)
     overwrite = results.put_right() or overwrite
     results.check(overwrite=overwrite, names=[RECORD_FILE])
-    source = _source(run, coarse, images, invert)
+    source = _source(run, coarse, images, invert, rle or [])
     method, name = _method(source, weights)
     rois = method.for_bones(bones)
     method.prompt_stage = _prompts(method, classes, sam) if sam else None
@@ -94,10 +96,13 @@ def command(
         raise typer.Exit(1)
 
 
-def _source(run: Path | None, coarse: Path | None, images: Path | None, invert: str) -> "Source":
+def _source(run: Path | None, coarse: Path | None, images: Path | None, invert: str, rle: list[str]) -> "Source":
+    from handbone.core.rle_reading import RleReading
     from handbone.runs.load_run import latest_run
     from handbone.workflows.refine_sources import ForeignFile, RunSource
 
+    if rle and coarse is None:
+        raise typer.BadParameter("this says how the run lengths of --coarse are meant", param_hint="--rle")
     if coarse is None and images is None:
         if invert != "auto":
             raise typer.BadParameter(
@@ -108,7 +113,7 @@ def _source(run: Path | None, coarse: Path | None, images: Path | None, invert: 
         raise typer.BadParameter("give either --run, or --coarse with --images", param_hint="--run")
     if coarse is None or images is None:
         raise typer.BadParameter("--coarse and --images belong together", param_hint="--coarse")
-    return ForeignFile(coarse, images, invert=invert)
+    return ForeignFile(coarse, images, invert=invert, reading=RleReading.parse(rle))
 
 
 def _method(source: "Source", weights: str | None) -> "tuple[TwoStage, str]":

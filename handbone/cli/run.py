@@ -24,6 +24,10 @@ def command(
     dry_run: Annotated[
         bool, typer.Option("--dry-run", help="Only show steps, sizes, memory and what would be reused.")
     ] = False,
+    verify: Annotated[
+        bool,
+        typer.Option("--verify", help="Read every file again to see whether it changed, whatever its times say."),
+    ] = False,
     as_json: Annotated[bool, typer.Option("--json", help="Print the result as JSON on standard output.")] = False,
 ) -> None:
     """Run a recipe: train, predict, refine, merge, evaluate and report.
@@ -31,22 +35,22 @@ def command(
     Running the same command again continues where it stopped, and repeats only the steps whose inputs changed.
     """
     from handbone.cli.run_show import show_plan, show_result
+    from handbone.core.digests import forget_digests
     from handbone.runs.engine import open_run
     from handbone.runs.ranks import is_first_process
 
     console.quiet = not is_first_process()
+    if verify:
+        forget_digests()
     run = open_run(recipe, overrides or [], output)
-    plan = run.plan()
     if not is_first_process():
-        run.follow(plan)
+        run.follow(run.plan())
         return
     if dry_run:
-        show_plan(run, plan, as_json=as_json, memory=run.estimate_memory())
+        show_plan(run, run.plan(), as_json=as_json, memory=run.estimate_memory())
         return
-    if not as_json:
-        show_plan(run, plan, as_json=False)
     try:
-        result = run.execute(plan)
+        result = run.execute(lambda plan: None if as_json else show_plan(run, plan, as_json=False))
     except KeyboardInterrupt:
         console.print("Stopped. Run the same command to continue.")
         raise typer.Exit(130) from None

@@ -18,6 +18,7 @@ _STATES = {
     "reused": "[green]reused[/green]",
     "continued": "[yellow]continues where it stopped[/yellow]",
     "redone": "[yellow]runs again: settings or inputs changed[/yellow]",
+    "damaged": "[yellow]runs again: one of its files is damaged[/yellow]",
 }
 
 

@@ -100,8 +100,8 @@ class BoneMasks:
         return cls.from_crops(crops, size_hw)
 
     @classmethod
-    def from_rle(cls, rles: Sequence[str], size_hw: tuple[int, int]) -> "BoneMasks":
-        """From 29 texts of run lengths in anatomy order.
+    def from_rle(cls, rles: Sequence[str | None], size_hw: tuple[int, int]) -> "BoneMasks":
+        """From 29 texts of run lengths in anatomy order; None is no mask.
 
         Raises
         ------
@@ -112,7 +112,7 @@ class BoneMasks:
         crops = {}
         for index, text in enumerate(rles):
             try:
-                (left, top, _, _), crop = rle.decode_to_box(text, size_hw)
+                (left, top, _, _), crop = rle.decode_to_box(text or "", size_hw)
             except HandboneError as error:
                 raise HandboneError(error.what, where=anatomy.NAMES[index], remedy=error.remedy) from None
             crops[index] = crop, (left, top)

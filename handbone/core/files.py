@@ -4,10 +4,19 @@ import contextlib
 import hashlib
 import json
 import os
+import re
 import secrets
 from collections.abc import Iterator
 from pathlib import Path, PurePath
 from typing import Any
+
+try:
+    import fcntl
+except ImportError:  # on Windows
+    fcntl = None
+
+# What `_beside` makes.
+_TEMPORARY = re.compile(r"\..*-[0-9a-f]{12}(\.[^.]+)?")
 
 
 @contextlib.contextmanager
@@ -18,15 +27,66 @@ def atomic_file(path: Path) -> Iterator[Path]:
     """
     path = Path(path)
     path.parent.mkdir(parents=True, exist_ok=True)
-    temporary = _beside(path)
-    # Made here and not by mkstemp, whose files only their owner can read: results are shared like any other file.
-    os.close(os.open(temporary, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o666))
+    with _new_file(path) as temporary:
+        try:
+            yield temporary
+            _sync(temporary)
+            move(temporary, path)
+        finally:
+            temporary.unlink(missing_ok=True)
+
+
+@contextlib.contextmanager
+def _new_file(path: Path) -> Iterator[Path]:
+    """An empty file beside `path`, locked while the block lasts: `sweep` sees by the lock that its writer lives."""
+    while True:
+        temporary = _beside(path)
+        # Made here and not by mkstemp, whose files only their owner can read: results are shared like any other file.
+        handle = os.open(temporary, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o666)
+        if fcntl is None:
+            os.close(handle)  # Windows renames no open file
+            yield temporary
+            return
+        try:
+            # A sweep may come between these two lines, and take the file for one that is left over.
+            if _locked(handle) and os.fstat(handle).st_nlink:
+                yield temporary
+                return
+        finally:
+            os.close(handle)
+
+
+def _locked(handle: int) -> bool:
+    """Whether the lock is ours now; also where the file system has no locks, since no sweep gets one there either."""
     try:
-        yield temporary
-        _sync(temporary)
-        move(temporary, path)
-    finally:
-        temporary.unlink(missing_ok=True)
+        fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return False
+    except OSError:
+        return True
+    return True
+
+
+def is_temporary(path: Path) -> bool:
+    """Whether a name is one of those under which `atomic_file` and `atomic_dir` write."""
+    return _TEMPORARY.fullmatch(path.name) is not None
+
+
+def sweep(folder: Path) -> None:
+    """Remove the temporary files in a folder whose writers are dead, as their locks tell, however old they are.
+
+    On Windows, and where the file system has no locks, they stay.
+    """
+    for path in folder.iterdir() if fcntl and folder.is_dir() else ():
+        if not is_temporary(path) or path.is_symlink() or not path.is_file():
+            continue
+        with contextlib.suppress(OSError):  # another sweep was quicker, or the folder is not ours
+            handle = os.open(path, os.O_RDWR)
+            try:
+                fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                path.unlink()
+            finally:
+                os.close(handle)
 
 
 def move(source: Path, target: Path) -> None:

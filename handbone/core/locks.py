@@ -1,10 +1,16 @@
-"""A lock file for one process at a time, which is released when its holder dies and removed at the end."""
+"""A lock file for one process at a time, which is released when its holder dies and removed at the end.
+
+Its text says which process holds it, for those that come second.
+"""
 
 import errno
 import os
+import platform
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
+from datetime import datetime
 from pathlib import Path
+from typing import Any
 
 from handbone.core.errors import HandboneError
 
@@ -28,12 +34,12 @@ def hold(lock: Path, *, where: Path, remedy: str) -> Iterator[None]:
 
     Raises
     ------
-    HandboneError: another process holds it.
+    HandboneError: another process holds it; says which, on which machine, and since when.
     """
     lock.parent.mkdir(parents=True, exist_ok=True)
     taken = _flocked(lock) if fcntl else _locked_on_windows(lock)
     if taken is None:
-        raise HandboneError("another handbone process is at work there", where=where, remedy=remedy)
+        raise HandboneError(f"another handbone process{_holder(lock)} is at work there", where=where, remedy=remedy)
     try:
         yield
     finally:
@@ -41,6 +47,14 @@ def hold(lock: Path, *, where: Path, remedy: str) -> Iterator[None]:
         with suppress(OSError):
             lock.unlink()
         taken.close()
+
+
+def _holder(lock: Path) -> str:
+    """Who holds a lock, as its file says; nothing where it cannot be read, as on Windows."""
+    with suppress(OSError, ValueError):
+        if told := lock.read_text(encoding="utf-8"):
+            return f" ({told})"
+    return ""
 
 
 class _Descriptor:
@@ -62,14 +76,22 @@ def _flocked(lock: Path) -> _Descriptor | None:
                 return None
         with suppress(FileNotFoundError):
             if os.path.samestat(os.fstat(number), os.stat(lock)):
+                _write_holder(number)
                 return _Descriptor(number)
         os.close(number)  # its holder has just removed it
 
 
-def _locked_on_windows(lock: Path):
+def _write_holder(number: int) -> None:
+    since = datetime.now().isoformat(" ", "minutes")
+    with suppress(OSError):  # a full disk
+        os.ftruncate(number, 0)
+        os.write(number, f"{os.getpid()} on {platform.node()}, since {since}".encode())
+
+
+def _locked_on_windows(lock: Path) -> Any:
     from filelock import FileLock, Timeout
 
-    held = FileLock(lock)
+    held: Any = FileLock(lock)
     try:
         held.acquire(timeout=0)
     except Timeout:

@@ -1,11 +1,50 @@
-"""Closed contours of bones as polygons: their areas and centroids, and those of a mask."""
+"""Closed contours of bones as polygons: what a file may say of them, their areas and centroids, and those of a mask."""
+
+from typing import Any
 
 import cv2
 import numpy as np
 
 from handbone import anatomy
+from handbone.core.errors import HandboneError
 
 Polygons = dict[int, list[np.ndarray]]
+
+# Native code walks along a contour point by point, so that its length is a matter of memory and time.
+_FARTHEST = 10.0  # sides of the image that a point may lie outside of it
+_LONGEST = 100.0  # half perimeters of the image that a contour may have
+
+
+def as_numbers(value: Any) -> np.ndarray:
+    """A JSON list of numbers, however nested, as float64; an empty array, which no contour may be, where it isn't one.
+
+    Texts, ground truths and numbers beyond 64 bits are no coordinates.
+    """
+    try:
+        array = np.asarray(value)
+    except (TypeError, ValueError, OverflowError, RecursionError):
+        return np.empty((0, 2))
+    return array.astype(np.float64) if array.dtype.kind in "fiu" else np.empty((0, 2))
+
+
+def checked_points(points_xy: np.ndarray, size_hw: tuple[int, int]) -> np.ndarray:
+    """A contour (n, 2), n >= 3, unchanged, if native code can draw it in an image of that height and width.
+
+    Raises
+    ------
+    HandboneError: fewer points, a point that is not a number or far from the image, or a contour without end.
+    """
+    if points_xy.ndim != 2 or points_xy.shape[1] != 2 or len(points_xy) < 3:
+        raise HandboneError("is not a list of three or more points (x, y)")
+    if not np.isfinite(points_xy).all():
+        raise HandboneError("has a point that is not a number")
+    farthest, side = float(np.abs(points_xy).max()), max(size_hw)
+    if farthest > (1 + _FARTHEST) * side:
+        raise HandboneError(f"has a point at {farthest:.6g}, far from the image of {size_hw[1]} x {size_hw[0]}")
+    length = float(np.abs(np.diff(points_xy, axis=0, append=points_xy[:1])).sum())
+    if length > _LONGEST * sum(size_hw):
+        raise HandboneError(f"is {length / sum(size_hw):.0f} times as long as half the image's border")
+    return points_xy
 
 
 def polygon_centroids_xy(polygons: Polygons) -> np.ndarray:

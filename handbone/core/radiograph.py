@@ -15,12 +15,14 @@ class Radiograph:
     inverted: whether bones were dark in the file, so that its values were inverted.
     bits: bits a value in the file (8 to 16; 32 for floating point).
     spacing_mm: from one row to the next and from one column to the next, where the file says so.
+    spacing_source: what in the file says so, such as "PixelSpacing"; empty without a spacing.
     """
 
     image: np.ndarray
     inverted: bool
     bits: int
     spacing_mm: tuple[float, float] | None = None
+    spacing_source: str = ""
 
     @property
     def size_hw(self) -> tuple[int, int]:

@@ -7,8 +7,12 @@ import numpy as np
 from handbone.core.box import Box
 from handbone.core.errors import HandboneError, ShapeError
 
+#: Run lengths by bone in anatomy order: "" for an empty mask, None for a bone that nothing is said of.
+Cells = list[str | None]
+
 # Numbers that surely fit into 64 bits: NumPy reads such a text whole, ten times faster than number by number.
 _PLAIN = re.compile(r"(?:[0-9]{1,18}(?: |$))*", re.ASCII)
+_WHOLE = re.compile(r"-?[0-9]{1,18}", re.ASCII)
 
 
 def encode(mask: np.ndarray, *, size_hw: tuple[int, int] | None = None, offset_xy: tuple[int, int] = (0, 0)) -> str:
@@ -63,14 +67,16 @@ def decode(rle: str, size_hw: tuple[int, int]) -> np.ndarray:
     return mask
 
 
-def decode_to_box(rle: str, size_hw: tuple[int, int]) -> tuple[Box, np.ndarray]:
+def decode_to_box(rle: str, size_hw: tuple[int, int], *, first_pixel: int = 1) -> tuple[Box, np.ndarray]:
     """The mask's smallest box (left, top, right, bottom; half-open) and the bool pixels in it; zeros when empty.
+
+    first_pixel: its number.
 
     Raises
     ------
     HandboneError: for a text that is malformed, has overlapping runs or extends beyond the image.
     """
-    starts, ends = runs(rle, size_hw)
+    starts, ends = runs(rle, size_hw, first_pixel=first_pixel)
     if not len(starts):
         return Box(0, 0, 0, 0), np.zeros((0, 0), bool)
     width = size_hw[1]
@@ -96,8 +102,10 @@ def text_of(starts: np.ndarray, ends: np.ndarray) -> str:
     return " ".join(map(str, pairs.ravel().tolist()))
 
 
-def runs(rle: str, size_hw: tuple[int, int]) -> tuple[np.ndarray, np.ndarray]:
+def runs(rle: str, size_hw: tuple[int, int], *, first_pixel: int = 1) -> tuple[np.ndarray, np.ndarray]:
     """Starts and ends (0-based, half-open) of a text of run lengths, in rising order.
+
+    first_pixel: its number.
 
     Raises
     ------
@@ -111,7 +119,7 @@ def runs(rle: str, size_hw: tuple[int, int]) -> tuple[np.ndarray, np.ndarray]:
         )
     pairs = numbers.reshape(-1, 2)
     pairs = pairs[np.argsort(pairs[:, 0], kind="stable")]
-    starts, lengths = pairs[:, 0] - 1, pairs[:, 1]
+    starts, lengths = pairs[:, 0] - first_pixel, pairs[:, 1]
     if np.any(lengths < 1):
         raise HandboneError(f"a run has the length {lengths.min()}", remedy="omit empty runs")
     ends = starts + lengths
@@ -121,7 +129,7 @@ def runs(rle: str, size_hw: tuple[int, int]) -> tuple[np.ndarray, np.ndarray]:
         start, length = pairs[np.argmax(outside)]
         raise HandboneError(
             f"the run '{start} {length}' extends beyond the image of {width} x {height} pixels",
-            remedy="run lengths start at 1 and refer to the image as stored",
+            remedy=f"run lengths start at {first_pixel} and refer to the image as stored",
         )
     overlap = starts[1:] < ends[:-1]
     if overlap.any():
@@ -134,11 +142,11 @@ def _numbers(rle: str) -> np.ndarray:
     if _PLAIN.fullmatch(rle):
         return np.fromstring(rle, np.int64, sep=" ")
     tokens = rle.split()
-    try:
-        return np.array([int(token) for token in tokens], np.int64)
-    except (ValueError, OverflowError):
-        wrong = next(token for token in tokens if not (token.isascii() and token.isdigit() and len(token) < 19))
+    # int() would also take 1_0, digits of other scripts and thousands of digits.
+    wrong = next((token for token in tokens if not _WHOLE.fullmatch(token)), None)
+    if wrong is not None:
         raise HandboneError(
             f"{wrong[:40]!r} in the run lengths is not a whole number of pixels",
             remedy="leave the text empty for an empty mask",
-        ) from None
+        )
+    return np.array([int(token) for token in tokens], np.int64)

@@ -13,13 +13,14 @@ class Sample:
 
     Parameters
     ----------
-    name: base name with extension; results are joined by it.
+    name: what tables and the contest's CSV call it, unique in the data set: its base name with extension, or its path
+        relative to the data set's folder where another sample has that base name.
     image: path of the image.
     annotation: path of the file that holds its labels; None for an image alone.
     patient_id: whose hand it is; both hands of a patient share it, and a split keeps them together.
     side: "L" or "R" where the file's name or the annotation says so; None otherwise.
     split: "train" or "test".
-    key: the image's id inside an annotation file that holds many images.
+    shared_annotation: whether the annotation file holds the labels of many images.
     """
 
     name: str
@@ -28,7 +29,11 @@ class Sample:
     patient_id: str
     side: Literal["L", "R"] | None = None
     split: SplitName = "train"
-    key: int | str | None = None
+    shared_annotation: bool = False
+
+    def key_in(self, root: Path) -> str:
+        """Its key: the path relative to the data set's folder, unique by construction."""
+        return relative_to(self.image, root).replace("\\", "/")
 
 
 def relative_to(path: Path, root: Path) -> str:

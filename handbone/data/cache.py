@@ -1,14 +1,16 @@
-"""Decoded images on disk, so that an epoch does no PNG decoding."""
+"""Decoded radiographs on disk, so that an epoch does no PNG decoding."""
 
 import hashlib
 import os
 from pathlib import Path
 
 import numpy as np
-import platformdirs
 
+from handbone.core.checked_arrays import is_whole, save_checked
+from handbone.core.digests import cache_root, content_digest
 from handbone.core.errors import HandboneError
-from handbone.core.files import atomic_file
+from handbone.core.files import sweep
+from handbone.core.progress import console
 from handbone.formats import readers
 from handbone.formats.image_files import Invert, read_image
 
@@ -19,8 +21,9 @@ _VERSION = 1
 class ImageCache:
     """Memory maps of decoded images, shared by all processes.
 
-    A file's entry is found by its path, size and time of change, so that a changed image is decoded anew. Entries are
-    written under a temporary name and renamed: two processes that decode the same image at once do no degradation.
+    An entry is found by the file's content, see `content_digest`, so that a changed radiograph is decoded anew. It
+    carries a checksum, which is compared when a process opens it first: a damaged one is made again. Entries are
+    written under a temporary name and renamed: two processes that decode the same radiograph at once do no degradation.
 
     Parameters
     ----------
@@ -32,7 +35,8 @@ class ImageCache:
     def __init__(self, folder: str | Path | None = None, *, invert: Invert = "auto"):
         self._invert = invert
         folder = folder or os.environ.get("HANDBONE_CACHE")
-        self.folder = Path(folder).expanduser() if folder else platformdirs.user_cache_path("handbone") / "images"
+        self.folder = Path(folder).expanduser() if folder else cache_root() / "images"
+        self._whole: dict[Path, tuple[int, ...]] = {}
 
     def open(self, path: str | Path) -> np.ndarray:
         """The image (H, W), read-only, as uint8 or uint16 (more than 8 bits) over the type's whole range.
@@ -44,18 +48,30 @@ class ImageCache:
         HandboneError: the image cannot be read.
         """
         entry = self._entry(Path(path))
-        try:
-            return np.load(entry, mmap_mode="r")
-        except FileNotFoundError:
-            pass
-        except (ValueError, EOFError):
-            entry.unlink(missing_ok=True)  # a damaged entry, from a full disk for instance
-        radiograph = read_image(path, invert=self._invert)
-        kind = np.uint8 if radiograph.bits == 8 else np.uint16
-        values = np.rint(radiograph.image * np.iinfo(kind).max).astype(kind)
-        with atomic_file(entry) as temporary:
-            np.save(temporary, values)
+        if not self._is_whole(entry):
+            if entry.exists():
+                console.print(f"{entry} is damaged: {Path(path).name} is decoded again", markup=False, highlight=False)
+            radiograph = read_image(path, invert=self._invert)
+            kind = np.uint8 if radiograph.bits == 8 else np.uint16
+            save_checked(entry, np.rint(radiograph.image * np.iinfo(kind).max).astype(kind))
         return np.load(entry, mmap_mode="r")
+
+    def sweep(self) -> None:
+        """Remove what processes that were killed have left half written."""
+        entries = "[0-9a-f][0-9a-f]"  # of radiographs, and of embeddings in a folder of their own
+        for folder in (cache_root(), self.folder, *self.folder.glob(entries), *self.folder.glob(f"*/{entries}")):
+            sweep(folder)
+
+    def _is_whole(self, entry: Path) -> bool:
+        """Whether an entry is as it was written; one that has not changed since it was looked at is not read again."""
+        try:
+            stat = entry.stat()
+        except OSError:
+            return False
+        seen = (stat.st_ino, stat.st_size, stat.st_mtime_ns, stat.st_ctime_ns)
+        if self._whole.get(entry) != seen and is_whole(entry):
+            self._whole[entry] = seen
+        return self._whole.get(entry) == seen
 
     def image(self, path: str | Path) -> np.ndarray:
         """The image as float32 (H, W) in [0, 1]."""
@@ -63,11 +79,12 @@ class ImageCache:
 
     def _entry(self, path: Path) -> Path:
         try:
-            stat = path.stat()
+            digest = content_digest(path)
         except OSError as error:
             remedy = "check the path and its permissions"
             raise HandboneError(f"cannot be read: {error.strerror}", where=path, remedy=remedy) from None
-        key = f"{_VERSION}\n{path.resolve()}\n{stat.st_size}\n{stat.st_mtime_ns}"
+        # Which reader reads a file hangs on its extension too.
+        key = f"{_VERSION}\n{digest}\n{path.suffix.lower()}"
         reader = readers.provider_of(path)
         if not readers.is_builtin(reader):
             # Another version may give other values, and so may the built-in reader of later days.

@@ -1,22 +1,32 @@
 """A folder on disk as a list of samples, whatever its layout."""
 
+from collections import Counter
 from collections.abc import Iterable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Protocol
+from typing import Literal, Protocol
 
 from handbone.core.errors import HandboneError
 from handbone.core.findings import Finding
 from handbone.core.labels import Labels
+from handbone.core.rle_reading import RleReading
 from handbone.core.samples import Sample, SplitName, relative_to
 from handbone.formats.image_files import Invert
+from handbone.formats.label_files import strangers
 from handbone.recipe.schema import Data
+
+NO_OUTLINE = "outline its bones, or set data.empty_labels = 'use' if it shows none"
 
 
 class Layout(Protocol):
     """How a kind of folder is listed and its labels are read."""
 
     name: str
+
+    @property
+    def label_files(self) -> set[Path]:
+        """The files whose labels it reads."""
+        ...
 
     def list_samples(self) -> tuple[list[Sample], list[Finding]]:
         """The samples, sorted by name, and what was found while listing them."""
@@ -34,10 +44,11 @@ class Dataset:
     Parameters
     ----------
     root: the folder.
-    layout: "contest", "coco" or "folder".
+    layout: "contest", "coco", "csv" or "folder".
     samples: sorted by part and name.
     problems: what was found while listing, such as an image without its annotation.
     invert: whether its images are turned round, see `read_image`.
+    empty_labels: what becomes of an annotation without any outline: "refuse" is an error, "use" means no bone is there.
     """
 
     root: Path
@@ -47,6 +58,7 @@ class Dataset:
     _reader: Layout | None = field(default=None, repr=False, compare=False)
     _labels: dict[Path, Labels] = field(default_factory=dict, repr=False, compare=False)
     invert: Invert = "auto"
+    empty_labels: Literal["refuse", "use"] = "refuse"
 
     def __len__(self) -> int:
         return len(self.samples)
@@ -64,8 +76,17 @@ class Dataset:
 
         Raises
         ------
-        HandboneError: the sample has no annotation, or its file or its image cannot be read.
+        HandboneError: the sample has no annotation, one that contours no bone (unless `empty_labels` allows it), or its
+            file or its image cannot be read.
         """
+        labels = self.read_labels(sample)
+        if labels.polygons or self.empty_labels == "use":
+            return labels
+        why = f": {labels.problems[0].message}" if labels.problems else ""
+        raise HandboneError(f"no bone of {sample.name} is outlined{why}", where=sample.annotation, remedy=NO_OUTLINE)
+
+    def read_labels(self, sample: Sample) -> Labels:
+        """As `labels`, but an annotation may outline no bone: its findings say why."""
         if sample.annotation is None or self._reader is None:
             remedy = "add its annotation, or use it for prediction only"
             raise HandboneError("this image has no annotation", where=sample.image, remedy=remedy)
@@ -78,7 +99,7 @@ def open_dataset(settings: Data) -> Dataset:
     """List the images of a folder.
 
     With layout "auto": a folder with `train/DCM` or `test/DCM` is the contest's, one with a COCO file is COCO, any
-    other one is a folder of images.
+    other one is a folder of images. A CSV of run lengths has to be asked for.
 
     Raises
     ------
@@ -94,20 +115,40 @@ def open_dataset(settings: Data) -> Dataset:
         detail = f"; {problems[0].file}: {problems[0].message}" if problems else ""
         remedy = "put PNG, JPEG, TIFF or a plugin's files there as the README's section on own data shows"
         raise HandboneError(f"no image found in the layout '{layout.name}'{detail}", where=root, remedy=remedy)
-    samples.sort(key=lambda s: (s.split != "train", s.name, str(s.image)))
-    problems = (*problems, *_repeated_names(root, samples))
-    return Dataset(root, layout.name, tuple(samples), problems, layout, invert=settings.invert)
+    samples.sort(key=lambda s: (s.name, str(s.image)))
+    found = [*problems, *_repeated_names(root, samples)]
+    labelled = any(sample.annotation is not None for sample in samples)
+    images = [sample.image for sample in samples]
+    found += strangers(root, layout.label_files, images, "warning" if labelled else "error")
+    return Dataset(
+        root,
+        layout.name,
+        tuple(sorted(_named(root, samples), key=lambda s: (s.split != "train", s.name))),
+        tuple(found),
+        layout,
+        invert=settings.invert,
+        empty_labels=settings.empty_labels,
+    )
 
 
 def _layout(root: Path, settings: Data) -> Layout:
-    from handbone.formats import coco, contest_json, folder
+    from handbone.formats import coco, contest_json, folder, rle_table
 
     auto = settings.layout == "auto"
+    if settings.layout == "csv" or (auto and (settings.annotations or "").lower().endswith(rle_table.SUFFIXES)):
+        reading = RleReading.parse([settings.rle] if settings.rle else [])
+        return rle_table.RleTable(root, settings.annotations, reading)
     if settings.layout == "contest" or (auto and not settings.annotations and contest_json.fits(root)):
         return contest_json.Contest(root, settings.class_map)
     if settings.layout == "coco" or (auto and (settings.annotations or coco.fits(root))):
         return coco.Coco(root, settings.annotations, settings.class_map)
     return folder.Folder(root)
+
+
+def _named(root: Path, samples: Iterable[Sample]) -> list[Sample]:
+    """The samples under names that are unique: base names, or keys where base names repeat."""
+    counts = Counter(sample.name for sample in samples)
+    return [replace(s, name=s.key_in(root)) if counts[s.name] > 1 else s for s in samples]
 
 
 def _repeated_names(root: Path, samples: Iterable[Sample]) -> list[Finding]:
@@ -116,7 +157,8 @@ def _repeated_names(root: Path, samples: Iterable[Sample]) -> list[Finding]:
     for sample in samples:
         if sample.name in seen:
             other = relative_to(seen[sample.name], root)
-            message = f"{other} has the same base name, and results are joined by it"
-            problems.append(Finding("error", "repeated-name", relative_to(sample.image, root), message, "rename one"))
+            message = f"{other} has the same base name: tables and CSV call both by their paths"
+            remedy = "rename one only if the CSV goes to a reader that joins by base names, as the contest's does"
+            problems.append(Finding("note", "repeated-name", relative_to(sample.image, root), message, remedy))
         seen.setdefault(sample.name, sample.image)
     return problems

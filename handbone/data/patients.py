@@ -1,6 +1,7 @@
 """The contest's `meta_data.xlsx`: age, sex, height, weight and nails of the patients, under Korean headers."""
 
 import re
+import zipfile
 from pathlib import Path
 from typing import Any
 
@@ -24,6 +25,7 @@ _SEXES = {"남": "M", "남자": "M", "남성": "M", "m": "M", "male": "M", "여"
 _SEXES |= {"female": "F"}
 # Office writes control characters into cells as _x0008_ (here a backspace).
 _ESCAPED = re.compile(r"_x[0-9A-Fa-f]{4}_|[\x00-\x08\x0b-\x1f]")
+_LARGEST, _MOST_ROWS, _MOST_COLUMNS = 1 << 25, 1 << 16, 256
 
 
 def find_patients(root: Path) -> Path | None:
@@ -46,9 +48,12 @@ def read_patients(path: Path) -> tuple[pd.DataFrame, list[Finding]]:
     import openpyxl
 
     try:
+        _check_size(path)
         book = openpyxl.load_workbook(path, read_only=True, data_only=True)
-        rows = list(book.worksheets[0].iter_rows(values_only=True))
+        rows = list(book.worksheets[0].iter_rows(max_row=_MOST_ROWS, max_col=_MOST_COLUMNS, values_only=True))
         book.close()
+    except HandboneError:
+        raise
     except Exception as error:  # openpyxl lets errors of zipfile, of XML and its own through
         remedy = "save it again as .xlsx, or remove it: it is not needed for training"
         raise HandboneError(f"not a workbook: {error}", where=path, remedy=remedy) from None
@@ -68,6 +73,15 @@ def read_patients(path: Path) -> tuple[pd.DataFrame, list[Finding]]:
     return table, _findings(path, cells, table)
 
 
+def _check_size(path: Path) -> None:
+    """Refuse a workbook that unpacks to more than any table of patients takes."""
+    with zipfile.ZipFile(path) as archive:
+        unpacked = sum(info.file_size for info in archive.infolist())
+    if unpacked > _LARGEST:
+        what = f"unpacks to {unpacked / 1e6:.0f} MB, more than {_LARGEST / 1e6:.0f}"
+        raise HandboneError(what, where=path, remedy="save the table alone, or remove it: training does not need it")
+
+
 def _columns(header: list[str]) -> dict[str, int]:
     columns: dict[str, int] = {}
     for name, words in _HEADERS.items():
@@ -85,7 +99,7 @@ def _clean(cell: Any) -> Any:
 def _patient(cell: Any) -> str:
     """ "ID001" from 1, 1.0, "1" and "ID001"."""
     text = str(cell).strip()
-    if re.fullmatch(r"\d+(\.0)?", text):
+    if re.fullmatch(r"[0-9]{1,15}(\.0)?", text):
         return f"ID{int(float(text)):03}"
     return text
 

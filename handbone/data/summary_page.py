@@ -107,7 +107,7 @@ def _both_hands(summary: Summary, dataset: Dataset, cache: ImageCache) -> list[_
     for row in pairs.sort_values("bend", ascending=False).head(_MOST_PATIENTS).itertuples():
         for name, bend in ((row.first, row.bend_first), (row.second, row.bend_second)):
             caption = f"{row.patient_id}: {name}" + ("" if pd.isna(bend) else f", bend {bend:.0f}°")
-            shown.append(_draw(f"hand-{Path(name).stem}.jpg", caption, samples[name], dataset, cache, None))
+            shown.append(_draw(f"hand-{_stem(name)}.jpg", caption, samples[name], dataset, cache, None))
     return shown
 
 
@@ -117,8 +117,13 @@ def _outliers(summary: Summary, dataset: Dataset, cache: ImageCache) -> list[_Im
     for name, group in list(summary.outliers().groupby("image_name", sort=False))[:_MOST_OUTLIERS]:
         marked = {anatomy.INDEX[row.bone]: f"{row.bone} z {row.z:+.1f}" for row in group.itertuples()}
         caption = f"{name}: {', '.join(marked.values())}"
-        shown.append(_draw(f"outlier-{Path(name).stem}.jpg", caption, samples[name], dataset, cache, marked))
+        shown.append(_draw(f"outlier-{_stem(name)}.jpg", caption, samples[name], dataset, cache, marked))
     return shown
+
+
+def _stem(name: str) -> str:
+    """A sample's name, which may be a path, as part of a file's name."""
+    return str(Path(name).with_suffix("")).replace("/", "-").replace("\\", "-")
 
 
 def _draw(

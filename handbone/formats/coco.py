@@ -4,6 +4,8 @@ All three kinds become the mask that pycocotools makes of them, and the mask's c
 metrics agree with those of other COCO tools to the pixel.
 """
 
+import os.path
+import re
 from collections import defaultdict
 from dataclasses import dataclass, field
 from functools import cached_property
@@ -11,66 +13,34 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from pycocotools import mask as coco_mask
 
 from handbone.core.errors import HandboneError
 from handbone.core.findings import Finding
 from handbone.core.labels import Labels
-from handbone.core.polygons import contours_of_mask
+from handbone.core.polygons import as_numbers
 from handbone.core.samples import Sample, relative_to
-from handbone.formats.contest_json import read_json
-from handbone.formats.folder import images_under, side_and_patient
-from handbone.formats.image_files import image_size_hw, stem_of
+from handbone.formats.coco_file import CocoFile, declared_size, id_of, is_coco
+from handbone.formats.coco_masks import contours_of
+from handbone.formats.coco_masks import declared_size as rle_size
+from handbone.formats.image_files import image_size_hw
+from handbone.formats.image_search import images_under
+from handbone.formats.label_frames import label_frame
 from handbone.formats.labels_builder import LabelsBuilder
+from handbone.formats.patients import patients_of
 
-_KEYS = ("images", "annotations", "categories")
+_PATIENT_KEYS = ("patient_id", "patient", "patient_id", "patient_id", "subject_id", "subject")
+_TEST = re.compile(r"(?<![a-z])test(ing)?(?![a-z])")
 
 
 def fits(root: Path) -> bool:
-    """Whether a folder holds a COCO file."""
+    """Whether a folder, or one in it, holds a COCO file."""
     return bool(_find_files(root))
 
 
 def _find_files(root: Path) -> list[Path]:
-    candidates = [*sorted(root.glob("*.json")), *sorted(root.glob("annotations/*.json"))]
-    return [path for path in candidates if _is_coco(path)]
-
-
-def _is_coco(path: Path) -> bool:
-    # A COCO file may be large: its keys are looked for as text before anything is parsed.
-    try:
-        text = path.read_text(encoding="utf-8-sig")
-    except (OSError, UnicodeDecodeError):
-        return False
-    return text.lstrip().startswith("{") and all(f'"{key}"' in text for key in _KEYS)
-
-
-class _File:
-    """One COCO file, indexed by image."""
-
-    def __init__(self, path: Path):
-        content = read_json(path)
-        wrong = [k for k in _KEYS if not isinstance(content, dict) or not isinstance(content.get(k), list)]
-        if wrong:
-            what = f"not a COCO file: no list {' or '.join(map(repr, wrong))}"
-            raise HandboneError(what, where=path, remedy="name the file by data.annotations")
-        try:
-            self.images: list[dict[str, Any]] = [{**i, "file_name": str(i["file_name"])} for i in content["images"]]
-            self.classes: dict[Any, str] = {c["id"]: str(c["name"]) for c in content["categories"]}
-            self.annotations: dict[Any, list[dict[str, Any]]] = defaultdict(list)
-            for annotation in content["annotations"]:
-                self.annotations[annotation["image_id"]].append(annotation)
-        except (KeyError, TypeError) as error:
-            what = f"not a COCO file: an entry has no {error}"
-            raise HandboneError(what, where=path, remedy="every image, category and annotation needs its id") from None
-
-    def class_of(self, annotation: dict[str, Any]) -> str:
-        """The name of an annotation's category; "category NUMBER" where the file does not list it."""
-        category = annotation.get("category_id")
-        try:
-            return self.classes[category]
-        except (KeyError, TypeError):
-            return f"category {category}"
+    """COCO files beside the images, in a folder `annotations`, or wherever else in the data set they lie."""
+    paths = (p for p in sorted(root.rglob("*.json"), key=lambda p: (len(p.parts), p)) if p.is_file())
+    return [p for p in paths if not any(part.startswith(".") for part in p.relative_to(root).parts) and is_coco(p)]
 
 
 @dataclass(frozen=True)
@@ -80,8 +50,8 @@ class Coco:
     Parameters
     ----------
     root: the folder.
-    annotations: the file, relative to `root`; by default every COCO file in `root` and in `root/annotations`. Files
-        with "test" in their names make up the test part.
+    annotations: the file, relative to `root`; by default every COCO file in `root`. Files with the word "test" in their
+        names, or in that of a folder, make up the test part.
     class_map: category names to bone names.
     """
 
@@ -91,9 +61,27 @@ class Coco:
     name: str = "coco"
 
     @cached_property
-    def _files(self) -> dict[Path, _File]:
-        paths = [self.root / self.annotations] if self.annotations else _find_files(self.root)
-        return {path: _File(path) for path in paths}
+    def _files(self) -> dict[Path, CocoFile]:
+        if self.annotations:
+            path = self.root / self.annotations
+            return {path: CocoFile(path, relative_to(path, self.root))}
+        files = {}
+        for path in _find_files(self.root):
+            try:
+                files[path] = CocoFile(path, relative_to(path, self.root))
+            except HandboneError:  # a damaged file is reported with the other files that are not read
+                continue
+        return files
+
+    @property
+    def label_files(self) -> set[Path]:
+        """The files that are read."""
+        return set(self._files)
+
+    @cached_property
+    def _entries(self) -> dict[Path, tuple[CocoFile, dict[str, Any]]]:
+        """The entry of every listed image, by path; filled by `list_samples`."""
+        return {}
 
     @cached_property
     def _images(self) -> dict[str, Path]:
@@ -107,89 +95,82 @@ class Coco:
 
     def list_samples(self) -> tuple[list[Sample], list[Finding]]:
         """Every listed image, and those that no file lists as images without annotation."""
-        samples: list[Sample] = []
-        problems: list[Finding] = []
-        left = set(self._images.values())
+        problems = [problem for file in self._files.values() for problem in file.problems]
+        self._entries.clear()
         for path, file in self._files.items():
-            split = "test" if "test" in path.stem.lower() else "train"
             for entry in file.images:
-                image = self._image(path, entry["file_name"])
-                if image is None:
-                    message = f"lists {entry['file_name']}, which is not in the folder"
-                    remedy = "add the image, or remove its entry"
-                    problems.append(Finding("error", "no-image", relative_to(path, self.root), message, remedy))
-                    continue
-                left.discard(image)
-                side, patient_id = _side_and_patient(entry, image)
-                samples.append(Sample(image.name, image, path, patient_id, side, split, entry["id"]))
-        for image in sorted(left):
-            side, patient_id = side_and_patient(stem_of(image))
-            samples.append(Sample(image.name, image, None, patient_id, side))
+                self._list(path, file, entry, problems)
+        images = sorted(set(self._images.values()))
+        of = patients_of(self.root, images)
+        samples = []
+        for image in images:
+            side, patient = of[image]
+            if image in self._entries:
+                file, entry = self._entries[image]
+                stated = [str(entry[key]) for key in _PATIENT_KEYS if entry.get(key) is not None]
+                split = "test" if _TEST.search(relative_to(file.path, self.root).lower()) else "train"
+                patient = stated[0] if stated else patient
+                samples.append(Sample(image.name, image, file.path, patient, side, split, shared_annotation=True))
+                continue
+            samples.append(Sample(image.name, image, None, patient, side))
             remedy = "add it to the COCO file; until then the image is not used for training"
-            file = relative_to(image, self.root)
-            problems.append(Finding("error", "no-annotation", file, "no COCO file lists this image", remedy))
+            place = relative_to(image, self.root)
+            problems.append(Finding("error", "no-annotation", place, "no COCO file lists this image", remedy))
         return samples, problems
 
+    def _list(self, path: Path, file: CocoFile, entry: dict[str, Any], problems: list[Finding]) -> None:
+        """Find an entry's image, or say why it is not used."""
+        image, shown = self._image(path, entry["file_name"]), relative_to(path, self.root)
+        if image is None:
+            message = f"lists {entry['file_name']}, which is not in the folder"
+            problems.append(Finding("error", "no-image", shown, message, "add the image, or remove its entry"))
+        elif image in self._entries:
+            other = relative_to(self._entries[image][0].path, self.root)
+            message = f"lists {relative_to(image, self.root)} again, after {other}"
+            remedy = "leave one entry an image; until then the first one is used"
+            problems.append(Finding("error", "repeated-image", shown, message, remedy))
+        else:
+            self._entries[image] = file, entry
+
     def _image(self, file: Path, name: str) -> Path | None:
+        """The image that a file means, always one of the data set's: a name that leads elsewhere finds nothing."""
         name = name.replace("\\", "/")
-        beside = (file.parent / name).resolve()
-        if name in self._images:
-            return self._images[name]
-        return beside if beside.is_file() else self._images.get(Path(name).name)
+        places = (name, os.path.relpath(os.path.normpath(file.parent / name), self.root), Path(name).name)
+        return next((self._images[key] for place in places if (key := Path(place).as_posix()) in self._images), None)
 
     def read_labels(self, sample: Sample) -> Labels:
         """The contours of the masks, with findings about unknown categories and segmentations that cannot be read."""
-        file = self._files[sample.annotation]
+        file, entry = self._entries[sample.image]
+        annotations = file.annotations.get(id_of(entry["id"]), [])
         size_hw = image_size_hw(sample.image)
         # Many images share the file, so that findings name the image.
         builder = LabelsBuilder(relative_to(sample.image, self.root), size_hw, self.class_map)
-        for annotation in file.annotations.get(sample.key, []):
+        sizes = [size for a in annotations if (size := rle_size(a.get("segmentation")))]
+        declared = declared_size(entry) or (sizes[0] if sizes else None)
+        frame = label_frame(declared, size_hw, [p for a in annotations for p in _extents(a.get("segmentation"))])
+        if not builder.use_frame(frame):
+            return builder.finish()
+        drawn_hw = declared if frame.scale_xy != (1.0, 1.0) else size_hw
+        for annotation in annotations:
             name = file.class_of(annotation)
             bone = builder.bone(name)
             if bone is None:
                 continue
             try:
-                polygons = _polygons(annotation.get("segmentation"), size_hw)
-            except (TypeError, ValueError, KeyError, AttributeError) as error:
-                message = f"a segmentation of {name} cannot be read: {error}"
+                contours = contours_of(annotation.get("segmentation"), drawn_hw)
+            except HandboneError as error:
+                message = f"a segmentation of {name} cannot be read: {error.what}"
                 builder.note("error", "broken-outline", message, "export it again; until then it is left out")
                 continue
-            for polygon in polygons:
-                builder.add(bone, polygon)
+            for outline in contours:
+                builder.add(bone, outline)
         return builder.finish()
 
 
-def _side_and_patient(entry: dict[str, Any], image: Path) -> tuple[Any, str]:
-    side, stem = side_and_patient(stem_of(image))
-    for key in ("patient_id", "patient_id", "patient", "patient_id"):
-        if entry.get(key) is not None:
-            return side, str(entry[key])
-    return side, stem
-
-
-def _polygons(segmentation: Any, size_hw: tuple[int, int]) -> list[np.ndarray]:
-    """Contours (n, 2) of a segmentation: a list of polygons [x1, y1, x2, ...], or an RLE of runs down the columns."""
-    height, width = size_hw
-    if isinstance(segmentation, dict):
-        if tuple(segmentation["size"]) != size_hw:
-            raise ValueError(f"its size {segmentation['size']} is not the image's [{height}, {width}]")
-        counts = segmentation["counts"]
-        if isinstance(counts, list):
-            if sum(counts) != height * width:
-                raise ValueError(f"its runs add up to {sum(counts)}, not to {height * width}")
-            rle = coco_mask.frPyObjects(segmentation, height, width)
-        else:
-            rle = {"size": [height, width], "counts": counts.encode() if isinstance(counts, str) else counts}
-    else:
-        if not segmentation or any(len(p) < 6 or len(p) % 2 for p in segmentation):
-            raise ValueError("a polygon needs three or more points")
-        rle = coco_mask.merge(coco_mask.frPyObjects([[float(v) for v in p] for p in segmentation], height, width))
-    return _mask_polygons(rle)
-
-
-def _mask_polygons(rle: dict[str, Any]) -> list[np.ndarray]:
-    left, top, across, down = (int(v) for v in coco_mask.toBbox(rle))
-    if not across or not down:
-        raise ValueError("it is empty")
-    mask = coco_mask.decode(rle)[top : top + down, left : left + across]
-    return contours_of_mask(np.ascontiguousarray(mask), (left, top))
+def _extents(segmentation: Any) -> list[np.ndarray]:
+    """Points (n, 2) of a segmentation that say in which frame it was drawn: polygons', or an RLE's own corner."""
+    if size := rle_size(segmentation):
+        return [np.array([(size[1] - 1.0, size[0] - 1.0)])]
+    polygons = segmentation if isinstance(segmentation, list) else []
+    numbers = [n for polygon in polygons if (n := as_numbers(polygon).ravel()).size and n.size % 2 == 0]
+    return [n.reshape(-1, 2) for n in numbers if np.isfinite(n).all()]

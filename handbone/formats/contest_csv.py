@@ -1,4 +1,8 @@
-"""The contest's prediction file: a CSV of image_name, class and rle, one row for each image and bone."""
+"""The contest's prediction file: a CSV of image_name, class and rle, one row for each image and bone.
+
+The contest's images have 2048 x 2048 pixels, and run lengths mean nothing without the size. A file with any other
+image says the size of each in two further columns, which the contest's readers pass over.
+"""
 
 import csv
 import io
@@ -11,7 +15,11 @@ from handbone import anatomy
 from handbone.core.bone_masks import BoneMasks
 from handbone.core.errors import HandboneError
 from handbone.core.files import atomic_file
-from handbone.formats.contest_csv_index import COLUMNS, PredictionsIndex
+from handbone.core.rle import Cells
+from handbone.formats.contest_csv_index import COLUMNS, SIZE_COLUMNS, PredictionsIndex
+
+#: Height and width of the contest's images.
+CONTEST_HW = (2048, 2048)
 
 
 class PredictionsWriter:
@@ -29,8 +37,8 @@ class PredictionsWriter:
     def __init__(self, path: str | Path, *, confidence: bool = False):
         self.path = Path(path)
         self._columns = (*COLUMNS, "confidence") if confidence else COLUMNS
-        # Where each image's rows begin and end among the rows written so far.
-        self._places: dict[str, tuple[int, int]] = {}
+        # Where each image's rows begin and end among the rows written so far, and the image's size.
+        self._places: dict[str, tuple[int, int, tuple[int, int] | None]] = {}
 
     def __enter__(self) -> "PredictionsWriter":
         self._rows = tempfile.TemporaryFile()
@@ -49,12 +57,19 @@ class PredictionsWriter:
         ------
         HandboneError: when the image has been written before, or confidences came for a file without that column.
         """
-        self.write_cells(image_name, masks.to_rle(), confidence)
+        self.write_cells(image_name, masks.to_rle(), confidence, size_hw=masks.size_hw)
 
-    def write_cells(self, image_name: str, rles: Sequence[str], confidence: Sequence[float] | None = None) -> None:
-        """Add an image's 29 rows from run lengths in anatomy order, such as `read_predictions` yields.
+    def write_cells(
+        self,
+        image_name: str,
+        rles: Cells,
+        confidence: Sequence[float] | None = None,
+        *,
+        size_hw: tuple[int, int] | None = None,
+    ) -> None:
+        """Add an image's rows from run lengths in anatomy order, such as `read_predictions` yields; none for None.
 
-        Parameters and errors beside `rles` are those of `write`.
+        Parameters and errors beside `rles` are those of `write`; size_hw: the image's height and width, if known.
         """
         if image_name in self._places:
             raise HandboneError(
@@ -68,10 +83,10 @@ class PredictionsWriter:
         elif confidence is not None:
             what = f"confidences of {image_name!r} came for a file without that column"
             raise HandboneError(what, where=self.path, remedy="open the writer with confidence=True")
-        rows = list(zip(*columns, strict=True))
+        rows = [row for row in zip(*columns, strict=True) if row[2] is not None]
         start = self._rows.tell()
         self._rows.write(_csv_bytes(rows))
-        self._places[image_name] = start, self._rows.tell()
+        self._places[image_name] = start, self._rows.tell(), size_hw
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
@@ -79,23 +94,25 @@ class PredictionsWriter:
         with self._rows:
             if kind is not None:
                 return
+            sized = any(size not in (None, CONTEST_HW) for *_, size in self._places.values())
             with atomic_file(self.path) as temporary, open(temporary, "wb") as file:
-                file.write(_csv_bytes([self._columns]))
-                for _, (start, end) in sorted(self._places.items()):
+                file.write(_csv_bytes([(*self._columns, *(SIZE_COLUMNS if sized else ()))]))
+                for _, (start, end, size) in sorted(self._places.items()):
                     self._rows.seek(start)
-                    file.write(self._rows.read(end - start))
+                    rows = self._rows.read(end - start)
+                    file.write(_with_size(rows, size or ("", "")) if sized else rows)
 
 
-def read_predictions(path: str | Path) -> Iterator[tuple[str, list[str]]]:
+def read_predictions(path: str | Path) -> Iterator[tuple[str, Cells]]:
     """Yield (image name, 29 run-length texts in anatomy order) of a prediction file, one image in memory at a time.
 
-    Columns and rows may come in any order, and further columns are ignored. Images come in the order in which they
-    first occur. `BoneMasks.from_rle` makes masks of the texts and checks them.
+    Columns and rows may come in any order, and further columns are ignored. A bone without a row is None. Images
+    come in the order in which they first occur. `BoneMasks.from_rle` makes masks of the texts and checks them.
 
     Raises
     ------
-    HandboneError: with file and line, for a file that cannot be read, a missing column, or an unknown, missing or
-        repeated class.
+    HandboneError: with file and line, for a file that cannot be read, a missing column, or an unknown or repeated
+        class.
     """
     index = PredictionsIndex(path)
     for name in index.names:
@@ -105,6 +122,12 @@ def read_predictions(path: str | Path) -> Iterator[tuple[str, list[str]]]:
 def image_names(path: str | Path) -> list[str]:
     """The image names of a prediction file as they first occur, each once; checks it as `read_predictions` does."""
     return [name for name, _ in read_predictions(path)]
+
+
+def _with_size(rows: bytes, size_hw: tuple[object, object]) -> bytes:
+    """An image's rows with two further cells each."""
+    read = csv.reader(io.StringIO(rows.decode("utf-8"), newline=""))
+    return _csv_bytes((*row, *size_hw) for row in read)
 
 
 def _csv_bytes(rows: Iterable[Iterable[str]]) -> bytes:

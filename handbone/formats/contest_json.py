@@ -1,18 +1,19 @@
 """The contest layout: `train/DCM/ID001/NAME.png` with `train/outputs_json/ID001/NAME.json`, and so under `test/`."""
 
-import json
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-
 from handbone.core.errors import HandboneError
 from handbone.core.findings import Finding
 from handbone.core.labels import Labels
+from handbone.core.polygons import as_numbers
 from handbone.core.samples import Sample, relative_to
-from handbone.formats.folder import images_under, side_and_patient
+from handbone.formats.folder import side_and_patient
 from handbone.formats.image_files import image_size_hw, stem_of
+from handbone.formats.image_search import images_under
+from handbone.formats.json_files import read_json
+from handbone.formats.label_frames import label_frame
 from handbone.formats.labels_builder import LabelsBuilder
 
 SPLITS = ("train", "test")
@@ -31,6 +32,12 @@ class Contest:
     root: Path
     class_map: dict[str, str] = field(default_factory=dict)
     name: str = "contest"
+
+    @property
+    def label_files(self) -> set[Path]:
+        """The files that are read, or are said to have no image."""
+        roots = [self.root / split / ANNOTATIONS for split in (*SPLITS, ".")]
+        return {path for root in roots for path in root.rglob("*.json")}
 
     def list_samples(self) -> tuple[list[Sample], list[Finding]]:
         """Every image; findings name images without annotation (training split) and annotations without image."""
@@ -63,16 +70,18 @@ class Contest:
             problems.append(Finding("error", "no-image", file, "the annotation has no image", remedy))
 
     def read_labels(self, sample: Sample) -> Labels:
-        """The contours in the frame of the PNG; `metadata` and `filename` in the file are not believed."""
+        """The contours in the frame of the PNG; `metadata` and `filename` in the file are believed on evidence only."""
         content = read_json(sample.annotation)
         annotations = content.get("annotations") if isinstance(content, dict) else None
         if not isinstance(annotations, list):
             raise HandboneError("no list 'annotations' in this file", where=sample.annotation, remedy="export it again")
         size_hw = image_size_hw(sample.image)
         builder = LabelsBuilder(relative_to(sample.annotation, self.root), size_hw, self.class_map)
-        _compare_header(content, sample, size_hw, builder)
-        for annotation in annotations:
-            self._add(annotation, builder)
+        _compare_name(content, sample, builder)
+        points = [as_numbers(a.get("points")) for a in annotations if isinstance(a, dict)]
+        if builder.use_frame(label_frame(_declared(content), size_hw, points, believed=False)):
+            for annotation in annotations:
+                self._add(annotation, builder)
         return builder.finish()
 
     def _add(self, annotation: Any, builder: LabelsBuilder) -> None:
@@ -85,48 +94,23 @@ class Contest:
             message = f"the annotation of {annotation['label']} is of type {kind!r}, not 'poly_seg'"
             builder.note("error", "not-a-polygon", message, "draw it as a polygon; until then it is left out")
         elif bone is not None:
-            builder.add(bone, as_points(annotation.get("points")))
+            builder.add(bone, as_numbers(annotation.get("points")))
 
 
-def _compare_header(content: dict, sample: Sample, size_hw: tuple[int, int], builder: LabelsBuilder) -> None:
+def _declared(content: dict) -> tuple[int, int] | None:
+    """Height and width that the file states."""
     metadata = content.get("metadata")
     metadata = metadata if isinstance(metadata, dict) else {}
     said = metadata.get("height"), metadata.get("width")
-    if None not in said and said != size_hw:
-        message = f"metadata says {said[1]} x {said[0]}, the image has {size_hw[1]} x {size_hw[0]}"
-        remedy = "nothing needs doing: points are read in the image's own pixels"
-        builder.note("note", "metadata-size", message, remedy)
+    return said if all(type(side) is int and 0 < side < 1 << 20 for side in said) else None
+
+
+def _compare_name(content: dict, sample: Sample, builder: LabelsBuilder) -> None:
     named = content.get("filename")
-    if named and Path(str(named)).name != sample.name:
-        message = f"the file says it belongs to {named!r}, its place says {sample.name!r}"
+    if named and Path(str(named)).name != sample.image.name:
+        message = f"the file says it belongs to {named!r}, its place says {sample.image.name!r}"
         if Path(str(named)).stem == stem_of(sample.image):
             remedy = "nothing needs doing: only the extension differs"
             builder.note("note", "filename-extension", message, remedy)
         else:
             builder.note("warning", "filename-differs", message, "check that the contours belong to this image")
-
-
-def read_json(path: Path) -> Any:
-    """A JSON file's content.
-
-    Raises
-    ------
-    HandboneError: the file cannot be read or is not JSON; says in which line.
-    """
-    try:
-        return json.loads(path.read_text(encoding="utf-8-sig"))
-    except OSError as error:
-        raise HandboneError(f"cannot be read: {error.strerror}", where=path, remedy="check its permissions") from None
-    except json.JSONDecodeError as error:
-        what = f"not valid JSON: {error.msg} in line {error.lineno}"
-        raise HandboneError(what, where=path, remedy="export the file again; it may have been cut") from None
-    except UnicodeDecodeError:
-        raise HandboneError("not a text in UTF-8", where=path, remedy="export the file again") from None
-
-
-def as_points(value: Any) -> np.ndarray:
-    """(n, 2) points of a JSON list; an empty array, which no contour may be, where it isn't one."""
-    try:
-        return np.asarray(value, np.float64)
-    except (TypeError, ValueError):
-        return np.empty((0, 2))

@@ -28,6 +28,11 @@ class Folder:
     root: Path
     name: str = "folder"
 
+    @property
+    def label_files(self) -> set[Path]:
+        """None is read."""
+        return set()
+
     def list_samples(self) -> tuple[list[Sample], list[Finding]]:
         """Every image, each its own patient unless two names differ in their side only."""
         samples = []

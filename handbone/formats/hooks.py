@@ -67,5 +67,9 @@ def handbone_writers() -> list[WriterSpec]:
             settings=CocoSettings,
         ),
         WriterSpec(name="png", summary="NAME/BONE.png, black and white, 29 an image", build=_png),
-        WriterSpec(name="contest_csv", summary="predictions.csv with the contest's three columns", build=_contest_csv),
+        WriterSpec(
+            name="contest_csv",
+            summary="predictions.csv with the contest's columns, and sizes where they are not 2048 x 2048",
+            build=_contest_csv,
+        ),
     ]

@@ -1,7 +1,6 @@
 """Which files of a folder are radiographs: found with all folders below, known by a key, the rest counted by kind."""
 
 import os
-import unicodedata
 from collections import Counter, deque
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
@@ -12,7 +11,7 @@ from handbone.core.errors import HandboneError
 from handbone.core.escaping import portable
 from handbone.core.written import WRITTEN_FILE, Written
 from handbone.formats import other_files
-from handbone.formats.image_files import stem_of
+from handbone.formats.image_names import ImageNames
 from handbone.formats.other_files import Kind
 
 # Files by which the folder of a run is known.
@@ -66,17 +65,10 @@ class Search:
     passed_over: tuple[PassedOver, ...] = ()
 
     def match(self, names: Iterable[str]) -> dict[str, Path]:
-        """The file of each name of a table: by key, else by base name, else without extension, where just one fits."""
-        by_key = {image.key: image.path for image in self.images}
-        bases = _unique((_base(image.key), image.path) for image in self.images)
-        stems = _unique((stem_of(_base(image.key)), image.path) for image in self.images)
-        found = {}
-        for name in names:
-            base = _base(name.replace("\\", "/"))
-            path = by_key.get(name) or bases.get(base) or stems.get(base)
-            if path is not None:
-                found[name] = path
-        return found
+        """The file of each name of a table, as `ImageNames` finds it."""
+        paths = {image.key: image.path for image in self.images}
+        known = ImageNames(paths)
+        return {name: paths[found] for name in names if (found := known.find(name)) is not None}
 
 
 def find_images(given: Iterable[str | Path]) -> Search:
@@ -134,17 +126,6 @@ def _root(paths: list[Path]) -> Path:
     except ValueError:  # two drives of Windows
         return Path()
     return common if common.is_dir() else common.parent
-
-
-def _base(key: str) -> str:
-    # A Mac writes letters and their accents apart in names of files.
-    return unicodedata.normalize("NFC", key.rsplit("/", 1)[-1])
-
-
-def _unique(pairs: Iterable[tuple[str, Path]]) -> dict[str, Path]:
-    pairs = list(pairs)
-    counts = Counter(name for name, _ in pairs)
-    return {name: path for name, path in pairs if counts[name] == 1}
 
 
 class _Walk:

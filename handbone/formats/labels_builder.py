@@ -5,10 +5,11 @@ from collections.abc import Iterable
 import numpy as np
 
 from handbone import anatomy
-from handbone.core.errors import UnknownNameError
+from handbone.core.errors import HandboneError, UnknownNameError
 from handbone.core.findings import Finding
 from handbone.core.labels import Labels
-from handbone.core.polygons import Polygons
+from handbone.core.polygons import Polygons, checked_points
+from handbone.formats.label_frames import LabelFrame
 
 
 class LabelsBuilder:
@@ -26,10 +27,25 @@ class LabelsBuilder:
         self._polygons: Polygons = {}
         self._order: list[int] = []
         self._problems: list[Finding] = []
+        self._scale_xy = np.ones(2)
 
     def note(self, severity: str, rule: str, message: str, remedy: str) -> None:
         """Record a finding about this image's annotation."""
         self._problems.append(Finding(severity, rule, self._file, message, remedy))
+
+    def use_frame(self, frame: LabelFrame) -> bool:
+        """Bring contours that follow to the image's pixels; False (and a finding) where no frame fits it."""
+        if frame.scale_xy is None:
+            remedy = "export the labels again for this image; until then they are left out"
+            self.note("error", "other-size", frame.reason, remedy)
+            return False
+        if frame.scale_xy != (1.0, 1.0):
+            remedy = "check them with 'handbone data check --labels', and correct the size that the file says"
+            self.note("warning", "scaled-labels", frame.reason, remedy)
+        elif frame.reason:
+            self.note("note", "metadata-size", frame.reason, "nothing needs doing: they are read in its pixels")
+        self._scale_xy = np.array(frame.scale_xy)
+        return True
 
     def bone(self, label: object) -> int | None:
         """The bone index of a class name; None (and a finding) where it is unknown."""
@@ -44,8 +60,10 @@ class LabelsBuilder:
     def add(self, bone: int, polygon: np.ndarray) -> None:
         """Add one contour (n, 2) of a bone."""
         name = anatomy.NAMES[bone]
-        if polygon.ndim != 2 or polygon.shape[1] != 2 or len(polygon) < 3 or not np.isfinite(polygon).all():
-            message = f"a contour of {name} is not a list of three or more points (x, y)"
+        try:
+            polygon = checked_points(polygon, self._size_hw) if (self._scale_xy == 1).all() else self._scaled(polygon)
+        except HandboneError as error:
+            message = f"a contour of {name} {error.what}"
             self.note("error", "broken-outline", message, "draw it again; until then this contour is left out")
             return
         low, high = polygon.min(0), polygon.max(0)
@@ -58,6 +76,10 @@ class LabelsBuilder:
             self.note("warning", "points-outside", message, "nothing needs doing: the contour is clipped at the edge")
         self._order.append(bone)
         self._polygons.setdefault(bone, []).append(polygon.astype(np.float32))
+
+    def _scaled(self, polygon: np.ndarray) -> np.ndarray:
+        """A contour in the image's pixels: pixel centres are whole numbers in either frame."""
+        return checked_points((polygon + 0.5) * self._scale_xy - 0.5 if polygon.ndim == 2 else polygon, self._size_hw)
 
     def finish(self, expected: Iterable[int] = range(anatomy.COUNT)) -> Labels:
         """The labels, with findings about the annotations as a whole."""

@@ -21,7 +21,7 @@ class PngWriter:
     def write(self, image: PredictedImage) -> None:
         """Write an image's 29 masks."""
         folder = self._folder / image.stem
-        folder.mkdir(parents=True)
+        folder.mkdir(parents=True, exist_ok=True)
         for bone, name in enumerate(NAMES):
             values = image.masks.mask(bone).view(np.uint8) * np.uint8(255)
             (folder / f"{name}.png").write_bytes(encode_png(values, compression=_COMPRESSION))

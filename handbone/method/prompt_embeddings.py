@@ -8,7 +8,7 @@ import cv2
 import numpy as np
 
 from handbone.core.bone_probabilities import BoneProbabilities
-from handbone.core.files import atomic_file
+from handbone.core.checked_arrays import is_whole, save_checked
 from handbone.core.progress import track
 from handbone.data.grid_dataset import GridDataset
 from handbone.plugins import Prompter
@@ -34,12 +34,11 @@ class EmbeddingCache:
     folder: Path
 
     def embed(self, prompter: Prompter, grid: np.ndarray) -> Path:
-        """The file of a grid's embedding, which is computed if it is not there."""
+        """The file of a grid's embedding, which is computed if it is not there or damaged."""
         digest = hashlib.sha256(prompter.encoder_id.encode() + np.ascontiguousarray(grid).tobytes()).hexdigest()[:32]
         path = self.folder / digest[:2] / f"{digest}.npy"
-        if not path.is_file():
-            with atomic_file(path) as temporary:
-                np.save(temporary, prompter.embed(grid).cpu().numpy().astype(np.float16))
+        if not is_whole(path):
+            save_checked(path, prompter.embed(grid).cpu().numpy().astype(np.float16))
         return path
 
 

@@ -180,7 +180,12 @@ class Tuning:
     def _resume(self, path: Path) -> _Progress:
         if not path.is_file():
             return _Progress()
-        kept = torch.load(path, map_location="cpu", weights_only=True)
+        try:
+            kept = torch.load(path, map_location="cpu", weights_only=True)
+        except Exception as error:  # torch raises many kinds; none of them means anything else
+            what = f"{path.name} is damaged ({type(error).__name__}): tuning begins anew"
+            console.print(what, markup=False, highlight=False)
+            return _Progress()
         self.prompter.decoder.load_state_dict(kept["decoder"])
         self.optimiser.load_state_dict(kept["optimiser"])
         console.print(f"Mask decoder: going on after epoch {kept['epoch']}", highlight=False)

@@ -55,7 +55,7 @@ def tiny_run(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
     runtime.prepare(threads=1)
     run = open_run("tiny", _SMALLEST, tmp_path_factory.mktemp("runs") / "tiny")
-    run.execute(run.plan())
+    run.execute()
     return run.folder.path
 
 

@@ -14,6 +14,10 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "refine": ("refine", "Read the wrist, or other bones, again at full resolution, and keep what is credible."),
     "ensemble": ("ensemble", "Join several predictions of the same images into one, bone by bone."),
     "export": ("export", "Write the masks of a run, of predictions or of a contest CSV in another format."),
+    "measure": (
+        "measure",
+        "Measure the bones of hands: lengths, ratios, the wrist, angles, cortical thickness.",
+    ),
     "adapt": ("adapt", "Adapt weights to your own radiographs, without labels."),
     "data": ("data", "Check, summarise and draw data."),
     "recipes": ("recipes", "List, show, copy and check recipes."),

@@ -25,11 +25,13 @@ def location(package: Package) -> str:
 
 def provenance(manager: PluginManager) -> dict[str, dict[str, str | None]]:
     """The plugins that take part: name to version and digest; no digest of one that no installed package brought."""
-    by_name = {package.name: package for package in manager.packages}
-    return {
-        name: {"version": version, "sha256": digest(by_name[name]) if name in by_name else None}
-        for name, version in sorted(manager.loaded.items())
-    }
+    return {name: code_of(manager, name) for name in sorted(manager.loaded)}
+
+
+def code_of(manager: PluginManager, name: str) -> dict[str, str | None]:
+    """The version and the digest of one plugin that takes part; no digest where no installed package brought it."""
+    package = next((package for package in manager.packages if package.name == name), None)
+    return {"version": manager.loaded[name], "sha256": None if package is None else digest(package)}
 
 
 def _sources(package: Package) -> Iterator[tuple[str, Path]]:

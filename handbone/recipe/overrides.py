@@ -6,10 +6,12 @@ from dataclasses import dataclass
 from typing import Any
 
 from handbone.core.errors import HandboneError
+from handbone.recipe import toml
 from handbone.recipe.layers import KeyOrigin, RecipeLayer, assigned
 
 # A value that starts like a TOML string, list or table but fails to parse is a typing error, not a bare word.
 _MEANT_AS_TOML = re.compile(r"""["'\[{]""")
+_SHOWN = 100  # characters of a word that a message repeats
 _EXAMPLE = "write a key, an equals sign and a value, as in --set coarse.train.epochs=3"
 
 
@@ -40,13 +42,17 @@ def parse_override(text: str) -> Override:
     """
     key, equals, value = text.partition("=")
     if not equals or not key.strip() or not value.strip():
-        raise HandboneError("this is not a setting", where=f"--set {text}", remedy=_EXAMPLE)
+        raise HandboneError("this is not a setting", where=_place(text), remedy=_EXAMPLE)
     return Override(_path(key.strip(), text), _value(value.strip(), text), text)
+
+
+def _place(text: str) -> str:
+    return f"--set {text}" if len(text) <= _SHOWN else f"--set {text[:_SHOWN]}..."
 
 
 def _path(key: str, text: str) -> tuple[str, ...]:
     try:
-        table: Any = tomllib.loads(f"{key} = 0") if "\n" not in key else {}
+        table: Any = toml.loads(f"{key} = 0") if "\n" not in key else {}
     except tomllib.TOMLDecodeError:
         table = {}
     path = []
@@ -54,19 +60,19 @@ def _path(key: str, text: str) -> tuple[str, ...]:
         [(name, table)] = table.items()
         path.append(name)
     if table != 0:
-        raise HandboneError(f"{key!r} is not a key", where=f"--set {text}", remedy=_EXAMPLE)
+        raise HandboneError(f"{key[:_SHOWN]!r} is not a key", where=_place(text), remedy=_EXAMPLE)
     return tuple(path)
 
 
 def _value(value: str, text: str) -> Any:
     try:
-        read = tomllib.loads(f"value = {value}")
+        read = toml.loads(f"value = {value}")
     except tomllib.TOMLDecodeError:
         if _MEANT_AS_TOML.match(value):
             remedy = (
                 """quote text inside lists and tables, and the whole word for the shell: 'refine.bones=["wrist"]'"""
             )
-            raise HandboneError("the value is not valid TOML", where=f"--set {text}", remedy=remedy) from None
+            raise HandboneError("the value is not valid TOML", where=_place(text), remedy=remedy) from None
         return value
     # No key takes a date, so a value that looks like one is a name; a line break could add a second key.
     simple = len(read) == 1 and isinstance(read["value"], str | int | float | bool | list | dict)

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from handbone.core.errors import UnknownNameError, suggest
+from handbone.recipe import toml
 from handbone.recipe.layers import KeyOrigin, RecipeLayer
 from handbone.recipe.lines import KeyPath, key_lines
 from handbone.recipe.problems import Problem, RecipeError
@@ -37,7 +38,7 @@ def find_recipe(path_or_name: str | Path) -> Path:
     path, known = Path(path_or_name).expanduser(), builtin_recipes()
     if path.suffix != ".toml" and str(path) in known:
         return shown(known[str(path)])
-    if path.is_file():
+    if _is_file(path):
         return shown(path)
     # A folder that is not there is a mistake even where the last part is a built-in recipe's name.
     if path.parent == Path() and path.stem in known and path.suffix == ".toml":
@@ -71,6 +72,13 @@ def read_chain(path: Path) -> Chain:
     return Chain(tuple(files), tuple(reversed(layers)), tuple(reversed(synthetic_layers)))
 
 
+def _is_file(path: Path) -> bool:
+    try:
+        return path.is_file()
+    except OSError:  # a name too long for any file
+        return False
+
+
 def shown(path: Path) -> Path:
     """A path as a user would write it: relative where it lies in the current folder."""
     absolute = Path(os.path.abspath(path))
@@ -81,7 +89,7 @@ def _read(path: Path, chain: list[Path]) -> tuple[RecipeLayer, RecipeLayer, Path
     """One file's tables, its `[when_synthetic]` table, and the file that it extends."""
     text = _text_of(path)
     try:
-        data = tomllib.loads(text)
+        data = toml.loads(text)
     except tomllib.TOMLDecodeError as error:
         raise _no_toml(path, str(error)) from None
     lines = key_lines(text)
@@ -111,7 +119,8 @@ def _layer(data: dict[str, Any], path: Path, lines: dict[KeyPath, int], below: K
 def _text_of(path: Path) -> str:
     try:
         # Windows' editor puts a byte order mark in front, which TOML does not allow; line ends become \n.
-        return path.read_text(encoding="utf-8-sig")
+        with path.open(encoding="utf-8-sig") as file:
+            return file.read(toml.LONGEST + 1)
     except UnicodeDecodeError:
         raise RecipeError([Problem(KeyOrigin(path), "", "this file is not UTF-8 text", "save it as UTF-8")]) from None
     except OSError as error:
@@ -135,7 +144,7 @@ def _extended(path: Path, extends: Any, lines: dict[KeyPath, int], chain: list[P
         raise RecipeError([Problem(origin, "extends", 'extends takes one path or name as text ("two_stage.toml")')])
     beside, known = path.parent / Path(extends).expanduser(), builtin_recipes()
     name = Path(extends).name.removesuffix(".toml")
-    if beside.is_file():
+    if _is_file(beside):
         found = shown(beside)
     elif Path(extends).parent == Path() and name in known:
         found = shown(known[name])

@@ -7,19 +7,7 @@ import cv2
 import numpy as np
 from PIL import Image, ImageDraw, ImageFont
 
-from handbone.anatomy import BONES
-
-_PARTS = {"distal phalanx": "DP", "middle phalanx": "MP", "proximal phalanx": "PP", "metacarpal": "MC"}
-_DIGITS = ("thumb", "index", "middle", "ring", "little")
-
-
-def _short(title: str, name: str) -> str:
-    digit, _, part = title.partition(" ")
-    return f"{_PARTS[part]}{_DIGITS.index(digit) + 1}" if digit in _DIGITS else name
-
-
-#: What a radiologist would write beside each bone: MC3 for the third metacarpal, Capitate.
-SHORT_NAMES: tuple[str, ...] = tuple(_short(bone.title, bone.name) for bone in BONES)
+from handbone.anatomy import BONES, SHORT_NAMES
 
 
 def full_name(bone: int) -> str:

@@ -67,11 +67,11 @@ def draw_overlay(
                 if solid
                 else [p for polygon in bone_polygons for p in dashes(polygon, 5.0 * width, 3.0 * width)]
             )
-            _stroke(canvas, lines, BONES[bone].colour, width, closed=solid)
+            stroke(canvas, lines, BONES[bone].colour, width, closed=solid)
     if ground_truth is not None:
         for ground_truth_polygons in _chosen(contours(ground_truth, view), bones).values():
             pieces = [piece for polygon in ground_truth_polygons for piece in dashes(polygon, 4.0 * width, 3.5 * width)]
-            _stroke(canvas, pieces, _WHITE, 0.8 * width, closed=False)
+            stroke(canvas, pieces, _WHITE, 0.8 * width, closed=False)
     if names:
         text_px = text_height(canvas.shape[:2])
         canvas = draw_labels(canvas, place_labels(polygons, grey.shape, text_px), text_px)
@@ -147,7 +147,10 @@ def _fill(canvas: np.ndarray, polygons: list[np.ndarray], colour: tuple[int, int
     _blend(canvas, polygons, colour, alpha, 1.0, 1, draw)
 
 
-def _stroke(canvas, lines: list[np.ndarray], colour: tuple[int, int, int], width: float, *, closed: bool) -> None:
+def stroke(
+    canvas: np.ndarray, lines: list[np.ndarray], colour: tuple[int, int, int], width: float, *, closed: bool
+) -> None:
+    """Draw polylines, each (n, 2) of (x, y), on an image (h, w, 3) uint8, in place; the width is in pixels."""
     # A faint dark edge keeps the line visible on white bone and on white background.
     for paint, alpha, thickness in (((0, 0, 0), 0.35, 1.9 * width), (colour, 0.95, width)):
 

@@ -1,18 +1,43 @@
-"""What tells one data set from another, cheaply enough for 800 images of 2048 x 2048."""
+"""What tells one data set from another: all that is known of its samples, and the content of their files."""
 
-from handbone.core.files import sha256_of
+import dataclasses
+from pathlib import Path
+from typing import Any
+
+from handbone.core.digests import content_digest
+from handbone.core.samples import Sample, relative_to
 from handbone.data.dataset import Dataset
+from handbone.formats import readers
+from handbone.plugins.manager import registry
+from handbone.plugins.provenance import code_of
 
 
-def data_digest(dataset: Dataset) -> list[tuple]:
-    """Names, image sizes in bytes and the sha256 of every annotation file.
+def data_digest(dataset: Dataset) -> dict[str, Any]:
+    """Every field of every sample, with the content of the files among them, and the plugins that read these.
 
-    Images are told apart by name and length, not by content or time: reading gigabytes at every start would bore, and
-    copying a folder must not retrain a network.
+    Places count relative to the folder, so that a copied or moved one is the same data set.
     """
-    annotations = sorted({s.annotation for s in dataset.samples if s.annotation is not None})
-    shas = {path: sha256_of(path) for path in annotations if path.is_file()}
-    return [
-        (sample.name, sample.split, sample.image.stat().st_size, shas.get(sample.annotation))
+    packages = {
+        one.package
         for sample in dataset.samples
-    ]
+        for one in readers.candidates(sample.image)
+        if not readers.is_builtin(one)
+    }
+    return {
+        "samples": [_fields(sample, dataset.root) for sample in dataset.samples],
+        "readers": {package: code_of(registry(), package) for package in sorted(packages)},
+    }
+
+
+def _fields(sample: Sample, root: Path) -> dict[str, Any]:
+    return {field.name: _told(getattr(sample, field.name), root) for field in dataclasses.fields(sample)}
+
+
+def _told(value: Any, root: Path) -> Any:
+    if not isinstance(value, Path):
+        return value
+    try:
+        digest = content_digest(value)
+    except OSError:
+        digest = None  # the step that reads it says so
+    return [relative_to(value, root), digest]

@@ -2,26 +2,32 @@
 
 import os
 import shutil
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 
+from handbone.core.digests import keep_digests
 from handbone.core.files import atomic_file, write_text
+from handbone.core.processes import end_with
 from handbone.core.progress import console
+from handbone.data.cache import ImageCache
 from handbone.data.dataset import Dataset, open_dataset
 from handbone.plugins.events import notify
 from handbone.recipe.dump import to_toml
 from handbone.recipe.load import load_recipe
 from handbone.recipe.schema import SYNTHETIC, Data, Recipe
 from handbone.runs.checks import check_recipe
+from handbone.runs.context import DATA, DRAWN, Context
 from handbone.runs.data_digest import data_digest
-from handbone.runs.folder import RunFolder, fingerprint_of
+from handbone.runs.fingerprints import described, fingerprint_of, step_fingerprint
+from handbone.runs.folder import RunFolder
 from handbone.runs.load_run import MANIFEST
 from handbone.runs.manifest import peak_memory_gb, write_manifest
 from handbone.runs.plan import PlannedStep, Result
 from handbone.runs.ranks import wait_until
-from handbone.runs.steps.order import STEPS, Context
+from handbone.runs.step import DATA_KEYS, Step
+from handbone.runs.steps.order import STEPS
 
 
 @dataclass(frozen=True)
@@ -33,18 +39,32 @@ class Run:
     synthetic: bool
     dataset: Dataset | None
 
+    @property
+    def steps(self) -> tuple[Step, ...]:
+        """The steps that the recipe has, in order."""
+        return tuple(step for step in STEPS if step.needed(self.recipe, self.synthetic))
+
     def plan(self) -> tuple[PlannedStep, ...]:
-        """The steps in order, each with its fingerprint: of its settings and of the steps it builds on."""
-        source = None if self.dataset is None else data_digest(self.dataset)
+        """The steps in order, each with its fingerprint and what there is of it.
+
+        Raises
+        ------
+        HandboneError: a plugin or weights that the recipe names are not there.
+        """
         fingerprints: dict[str, str] = {}
+        if self.dataset is not None:
+            fingerprints[DATA] = fingerprint_of([described(self.recipe, DATA_KEYS), data_digest(self.dataset)])
         planned = []
-        for step in STEPS:
-            if not step.needed(self.recipe, self.synthetic):
-                continue
+        for step in self.steps:
             inputs = {name: fingerprints[name] for name in step.inputs if name in fingerprints}
-            value = [step.name, step.revision, step.settings(self.recipe), inputs or source]
-            fingerprints[step.name] = fingerprint = fingerprint_of(value)
-            planned.append(PlannedStep(step, fingerprint, self.folder.state(step.name, fingerprint)))
+            fingerprints[step.name] = fingerprint = step_fingerprint(step, self.recipe, inputs)
+            if step.name == DRAWN:
+                fingerprints[DATA] = fingerprint
+            state = self.folder.state(step.name, fingerprint)
+            planned.append(
+                PlannedStep(step, fingerprint, state, self.folder.damage(step.name) if state == "damaged" else None)
+            )
+        keep_digests()
         return tuple(planned)
 
     def estimate_memory(self) -> dict[str, float]:
@@ -54,17 +74,32 @@ class Run:
         networks = {step.name: step.trains(self.recipe) for step in STEPS if step.needed(self.recipe, self.synthetic)}
         return {name: training_memory_gb(network) for name, network in networks.items() if network is not None}
 
-    def execute(self, plan: Sequence[PlannedStep]) -> Result:
-        """Carry out what the plan leaves to do, publish the results at the top of the folder, and say what came out."""
+    def execute(self, show: Callable[[Sequence[PlannedStep]], None] = lambda plan: None) -> Result:
+        """Carry out what is left to do, publish the results at the top of the folder, and say what came out.
+
+        Parameters
+        ----------
+        show: is given the plan, which is made once no other process is at work on the run.
+
+        Raises
+        ------
+        HandboneError: another process is at work on the run; or whatever a step refuses.
+        """
         with self.folder.locked(), self._told():
-            # Since the plan was made, another process may have done a step, or redone it otherwise.
-            plan = [replace(each, state=self.folder.state(each.step.name, each.fingerprint)) for each in plan]
+            plan = self.plan()
+            show(plan)
+            context = self.context()
+            ImageCache(self.recipe.data.cache).sweep()
             self._clear_results()
             write_text(self.folder.path / "recipe.toml", to_toml(self.recipe))
-            context = Context(self.recipe, self.folder, self.synthetic, self.dataset)
             for number, planned in enumerate(plan, start=1):
                 self._carry_out(context, planned, f"{number}/{len(plan)}")
             return self._publish(context, plan)
+
+    def context(self) -> Context:
+        """What the steps of this run leave, for whoever asks."""
+        names = frozenset(step.name for step in self.steps)
+        return Context(self.recipe, self.folder, self.synthetic, self.dataset, names)
 
     @contextmanager
     def _told(self) -> Iterator[None]:
@@ -80,14 +115,15 @@ class Run:
 
     def follow(self, plan: Sequence[PlannedStep]) -> None:
         """What a further process of the same run does: its share of the trainings, and nothing else."""
-        context = Context(self.recipe, self.folder, self.synthetic, self.dataset)
+        end_with(os.getppid())
+        context = self.context()
         for planned in plan:
             name, fingerprint = planned.step.name, planned.fingerprint
             network = planned.step.trains(self.recipe)
             if network is not None and (network.train.devices, network.train.nodes) != (1, 1):
                 wait_until(lambda n=name, m=fingerprint: self.folder.state(n, m) in ("continued", "reused"), name)
                 if self.folder.state(name, fingerprint) == "continued":
-                    planned.step.work(context, self.folder.workdir(name))
+                    planned.step.carry_out(context, self.folder.workdir(name))
             wait_until(lambda n=name, m=fingerprint: self.folder.state(n, m) == "reused", name)
 
     def _clear_results(self) -> None:
@@ -105,11 +141,13 @@ class Run:
         if planned.state == "reused":
             console.print(f"[dim]{count} {step.summary}: reused[/dim]")
             return
+        if planned.damage is not None:
+            console.print(f"{planned.damage} is damaged: the step is made again", markup=False, highlight=False)
         console.print(f"[bold]{count} {step.summary}[/bold]")
         known = {"step": step.name, "folder": self.folder.path}
         notify("handbone_step_started", **known)
         with self.folder.work_on(step.name, planned.fingerprint) as workdir:
-            step.work(context, workdir)
+            step.carry_out(context, workdir)
         notify("handbone_step_finished", **known, seconds=self.folder.seconds(step.name))
 
     def _publish(self, context: Context, plan: Sequence[PlannedStep]) -> Result:

@@ -1,6 +1,5 @@
-"""A run's folder: one folder a step, each whole or absent, with the fingerprint of what it was made from."""
+"""A run's folder: one folder a step, each whole or absent, with a record of what it was made from and what it holds."""
 
-import hashlib
 import json
 import os
 import shutil
@@ -11,19 +10,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
 
-from filelock import FileLock, Timeout
+from handbone.core.digests import content_digest
+from handbone.core.files import is_temporary, move, sha256_of, sweep, sync_folder, write_json
+from handbone.core.locks import hold
 
-from handbone.core.errors import HandboneError
-from handbone.core.files import move, write_json
-
-State = Literal["new", "reused", "continued", "redone"]
+State = Literal["new", "reused", "continued", "redone", "damaged"]
 _RECORD = "step.json"
-
-
-def fingerprint_of(value: Any) -> str:
-    """16 hexadecimal digits of the sha256 of a JSON value with sorted keys."""
-    text = json.dumps(value, sort_keys=True, default=str, ensure_ascii=False)
-    return hashlib.sha256(text.encode()).hexdigest()[:16]
 
 
 @dataclass(frozen=True)
@@ -41,16 +33,28 @@ class RunFolder:
         return self.path / "steps" / f".{name}.part"
 
     def state(self, name: str, fingerprint: str) -> State:
-        """What running the step with this fingerprint would mean."""
-        if _record(self.step(name)).get("fingerprint") == fingerprint:
+        """What running the step with this fingerprint would mean; a whole step's files are compared with their sums."""
+        step, workdir = self.step(name), _record(self.workdir(name))
+        damaged = step.exists() and self.damage(name) is not None
+        if not damaged and _record(step).get("fingerprint") == fingerprint:
             return "reused"
-        if _record(self.workdir(name)).get("fingerprint") == fingerprint:
+        if workdir.get("fingerprint") == fingerprint:
             return "continued"
-        return "redone" if self.step(name).exists() else "new"
+        if damaged:
+            return "damaged"
+        return "redone" if step.exists() else "new"
+
+    def damage(self, name: str) -> str | None:
+        """The first file of a whole step that is not as the step left it, relative to the run; None where all are."""
+        step = self.step(name)
+        sums = _record(step).get("files")
+        if not isinstance(sums, dict):
+            return f"steps/{name}/{_RECORD}"
+        return next((f"steps/{name}/{file}" for file, known in sums.items() if _sum_of(step / file) != known), None)
 
     def seconds(self, name: str) -> float:
         """How long the step took when it was made."""
-        return _record(self.step(name)).get("seconds", 0.0)
+        return float(_record(self.step(name)).get("seconds", 0.0))
 
     def link_from(self, name: str, fingerprint: str, other: "RunFolder") -> bool:
         """Make a step's results those that another run has made from the same, by a link to them.
@@ -89,40 +93,57 @@ class RunFolder:
             yield workdir
         finally:
             # What an interrupted attempt took counts too.
-            write_json(workdir / _RECORD, {**record, "seconds": round(record["seconds"] + time.monotonic() - start, 1)})
+            record["seconds"] = round(record["seconds"] + time.monotonic() - start, 1)
+            write_json(workdir / _RECORD, record)
+        files = sorted(path for path in workdir.rglob("*") if path.is_file() and path.name != _RECORD)
+        sums = {path.relative_to(workdir).as_posix(): sha256_of(path) for path in files}
+        write_json(workdir / _RECORD, {**record, "files": sums})
+        sync_folder(workdir)
         _remove(whole)
         move(workdir, whole)
 
     @contextmanager
     def locked(self) -> Iterator[None]:
-        """Hold the run for this process.
+        """Hold the run for this process, and remove what processes that were killed have left half written.
 
         Raises
         ------
-        HandboneError: when another process is at work on the same run.
+        HandboneError: another process is at work on the same run; says which.
         """
-        self.path.mkdir(parents=True, exist_ok=True)
-        try:
-            with FileLock(self.path / ".lock", timeout=0):
-                yield
-        except Timeout:
-            raise HandboneError(
-                "another handbone process is at work on this run",
-                where=self.path,
-                remedy="wait for it, or give this run another folder with --output",
-            ) from None
+        remedy = "wait for it, or give this run another folder with --output"
+        with hold(self.path / ".lock", where=self.path, remedy=remedy):
+            self._sweep()
+            yield
+
+    def _sweep(self) -> None:
+        """Remove temporary files and folders; in steps the run's lock says that nobody is writing any."""
+        for folder in (self.path, self.path / "weights"):
+            sweep(folder)
+        for root, folders, files in os.walk(self.path / "steps"):
+            for name in [name for name in (*folders, *files) if is_temporary(Path(name))]:
+                _remove(Path(root, name))
+            folders[:] = [name for name in folders if Path(root, name).exists()]
 
 
-def _remove(step: Path) -> None:
-    """Remove a step's results; of those of another run the link alone."""
-    if step.is_symlink():
-        step.unlink()
-    elif step.exists():
-        shutil.rmtree(step)
+def _remove(path: Path) -> None:
+    """Remove a file, or a step's results; of those of another run the link alone."""
+    if path.is_symlink() or path.is_file():
+        path.unlink()
+    elif path.exists():
+        shutil.rmtree(path)
+
+
+def _sum_of(path: Path) -> str | None:
+    try:
+        return content_digest(path)
+    except OSError:
+        return None
 
 
 def _record(folder: Path) -> dict[str, Any]:
+    """What a step's record says; nothing where it is missing, empty or cut."""
     try:
-        return json.loads((folder / _RECORD).read_text(encoding="utf-8"))
+        record = json.loads((folder / _RECORD).read_text(encoding="utf-8"))
     except (OSError, ValueError):
         return {}
+    return record if isinstance(record, dict) and isinstance(record.get("seconds"), int | float) else {}

@@ -24,12 +24,16 @@ def finished_run(folder: Path) -> Context:
 
     Raises
     ------
-    HandboneError: no finished run there, or its images are gone.
+    HandboneError: no finished run there, its manifest is damaged, or its images are gone.
     """
     if not is_finished_run(folder):
         remedy = "give the folder of a run that 'handbone run' has finished"
         raise HandboneError("there is no finished run", where=folder, remedy=remedy)
-    synthetic = json.loads((folder / MANIFEST).read_text(encoding="utf-8"))["data"] == "synthetic"
+    try:
+        synthetic = json.loads((folder / MANIFEST).read_text(encoding="utf-8"))["data"] == "synthetic"
+    except (OSError, ValueError, KeyError, TypeError):
+        remedy = "give the same 'handbone run' again, which writes it anew"
+        raise HandboneError("is damaged", where=folder / MANIFEST, remedy=remedy) from None
     recipe = load_recipe(folder / "recipe.toml").recipe
     drawn = RunFolder(folder).step("synthetic") / "set"
     data = Data(path=str(drawn), layout="contest") if synthetic else recipe.data

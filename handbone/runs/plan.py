@@ -3,17 +3,21 @@
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from handbone.runs.context import Step
 from handbone.runs.folder import State
+from handbone.runs.step import Step
 
 
 @dataclass(frozen=True)
 class PlannedStep:
-    """A step of a run, its fingerprint, and what running it would mean."""
+    """A step of a run, its fingerprint, and what running it would mean.
+
+    damage: where the state is "damaged", the file that is not as the step left it, relative to the run's folder.
+    """
 
     step: Step
     fingerprint: str
     state: State
+    damage: str | None = None
 
 
 @dataclass(frozen=True)

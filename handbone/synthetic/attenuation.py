@@ -11,6 +11,7 @@ from handbone.synthetic.body import Body, growing_end
 from handbone.synthetic.render import box_of, ray_lengths
 from handbone.synthetic.skeleton import FOREARM, load_skeleton
 from handbone.synthetic.texture import CELLS, PATTERNS, Looks, grain, trabecular_pattern
+from handbone.synthetic.window import Crop
 
 
 @dataclass(frozen=True)
@@ -124,8 +125,10 @@ def add_skeleton(
     plates: np.ndarray,
     mirrored: bool = False,
     absent: tuple[int, ...] = (),
-) -> dict[int, tuple[np.ndarray, tuple[int, int]]]:
-    """Add every bone's attenuation to `total` (H, W) float32 and return each bone's mask and its corner in the image.
+) -> tuple[dict[int, Crop], dict[int, Crop]]:
+    """Add every bone's attenuation to `total` (H, W) float32.
+
+    Returns each bone's mask and its corner in the image, and the same of the cavity that its wall encloses.
 
     points: per bone (n, 3), x and y in pixels, z in millimetres. ends_px: (29, 2, 2) the bones' two ends.
     growth: size of the hand relative to an adult's. plates: (29,) how open the growth plates are.
@@ -139,7 +142,7 @@ def add_skeleton(
         for first in (0, PATTERNS // 2)
     )
     cells_per_mm = CELLS / 2**level * rng.uniform(0.8, 1.25)
-    masks = {}
+    masks, cavities = {}, {}
     for index in range(anatomy.COUNT):
         # Struts run along long bones; in the cube-shaped carpals, and in many a shaft's end, they form a web.
         pattern = web if index in anatomy.CARPALS or rng.random() < 0.3 else long
@@ -159,6 +162,7 @@ def add_skeleton(
         outer = ray_lengths(scaled, faces, box) / px_per_mm
         inner = ray_lengths(inward, faces, box) / px_per_mm
         masks[index] = _solid(outer > 0), box[:2]
+        cavities[index] = inner > 0, box[:2]
         tip, root = ends_px[index]
         span = float(np.linalg.norm(root - tip)) / px_per_mm
         direction = (root - tip) / max(1e-6, span * px_per_mm)
@@ -187,7 +191,7 @@ def add_skeleton(
             ),
             _plate(index, span, body.physis[index], plates[index], tissue),
         )
-    return masks
+    return masks, cavities
 
 
 def _unevenness(pattern: np.ndarray, shift: np.ndarray, points: np.ndarray, rng: np.random.Generator) -> np.ndarray:

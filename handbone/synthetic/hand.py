@@ -31,6 +31,8 @@ class SyntheticHand:
 
     image: (H, W) uint8, or uint16 with 65535 as white. masks: of all bones, exact. side: of the hand, "L" or "R".
     bend_degrees: of the wrist, as drawn. meta: age and what else a reader of the image may ask.
+    body: the bones as they are projected, in millimetres from the image's first pixel. cavities: masks of what the
+    bones' walls enclose.
     """
 
     image: np.ndarray
@@ -38,6 +40,8 @@ class SyntheticHand:
     side: str
     bend_degrees: float
     meta: dict
+    body: Body
+    cavities: BoneMasks
 
 
 def draw_hand(
@@ -72,7 +76,7 @@ def draw_hand(
     diverse = variety == "diverse"
     body, px_per_mm = place(patient, pose, side, size, variety, rng)
     ends_px = body.ends[:, :, :2] * px_per_mm
-    attenuation, skin, masks = _exposed(body, patient, side, size, px_per_mm, variety, looks, rng)
+    attenuation, skin, masks, cavities = _exposed(body, patient, side, size, px_per_mm, variety, looks, rng)
     field = _field(ends_px, size, px_per_mm, variety, rng)
     image = to_grey(attenuation, field, draw_look(rng, variety, looks), rng)
     if rng.random() < (0.15 if diverse else 0.85):
@@ -90,7 +94,13 @@ def draw_hand(
         side,
         float(pose.bend),
         meta,
+        _moved(body, -np.array([left, top, 0.0]) / px_per_mm),
+        BoneMasks.from_crops(visible(cavities, field, window), (bottom - top, right - left)),
     )
+
+
+def _moved(body: Body, by_mm: np.ndarray) -> Body:
+    return replace(body, vertices=tuple(v + by_mm for v in body.vertices), ends=body.ends + by_mm)
 
 
 def _exposed(
@@ -102,12 +112,12 @@ def _exposed(
     variety: Variety,
     looks: Looks,
     rng: np.random.Generator,
-) -> tuple[np.ndarray, np.ndarray, dict[int, Crop]]:
-    """What lies between tube and detector: attenuation and skin distance in millimetres (size, size), and masks."""
+) -> tuple[np.ndarray, np.ndarray, dict[int, Crop], dict[int, Crop]]:
+    """What lies between tube and detector: attenuation and skin distance in mm (size, size), masks, cavities."""
     ends_px = body.ends[:, :, :2] * px_per_mm
     attenuation = np.zeros((size, size), np.float32)
     tissue = draw_tissue(rng, patient, variety, looks)
-    masks = add_skeleton(
+    masks, cavities = add_skeleton(
         attenuation,
         body,
         [_pixels(v, px_per_mm) for v in body.vertices],
@@ -135,7 +145,7 @@ def _exposed(
     if diverse:
         add_clutter(attenuation, skin, ends_px, px_per_mm, rng)
     add_markers(attenuation, skin, side, px_per_mm, rng, variety)
-    return attenuation, skin, masks
+    return attenuation, skin, masks, cavities
 
 
 def _quantised(grey: np.ndarray, bits: int) -> np.ndarray:
@@ -198,10 +208,9 @@ def place(
         flat = (points[..., :2] - [0.0, -40.0]) * grow
         return np.concatenate([flat @ linear.T, points[..., 2:] * patient.growth], -1)
 
-    vertices, ends = [project(v) for v in body.vertices], project(body.ends)
+    vertices, ends = tuple(project(v) for v in body.vertices), project(body.ends)
     offset = _offset(vertices, ends, size / px_per_mm, variety, rng)
-    vertices = tuple(v + offset for v in vertices)
-    return replace(body, vertices=vertices, ends=ends + offset), float(px_per_mm)
+    return _moved(replace(body, vertices=vertices, ends=ends), offset), float(px_per_mm)
 
 
 def _offset(vertices, ends, side_mm: float, variety: Variety, rng: np.random.Generator) -> np.ndarray:

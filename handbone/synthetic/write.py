@@ -16,6 +16,7 @@ import numpy as np
 from handbone import anatomy
 from handbone.core.errors import HandboneError
 from handbone.core.folders import atomic_dir
+from handbone.core.processes import end_with
 from handbone.core.progress import track
 from handbone.synthetic.hand import SyntheticHand, draw_hand
 from handbone.synthetic.patients import Variety, draw_patient
@@ -100,7 +101,9 @@ def write_contest_set(
             if workers > 1 and len(tasks) > 3:
                 # A fresh process each: forking a process that runs threads (torch, OpenMP) may hang.
                 context = multiprocessing.get_context("spawn")
-                pool = stack.enter_context(concurrent.futures.ProcessPoolExecutor(workers, context))
+                pool = stack.enter_context(
+                    concurrent.futures.ProcessPoolExecutor(workers, context, end_with, (os.getpid(),))
+                )
                 done = pool.map(_draw, tasks)
             else:
                 done = map(_draw, tasks)

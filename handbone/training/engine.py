@@ -1,5 +1,6 @@
 """The one engine that trains every network."""
 
+import contextlib
 import json
 import os
 from dataclasses import dataclass
@@ -115,14 +116,40 @@ def _fingerprint(network: Network, *others: Any) -> dict[str, Any]:
 def _claim(folder: Path, fingerprint: Any) -> dict[str, Any] | None:
     """Make the folder this training's own. Returns the result's metrics when the training is already through."""
     state = folder / "fit.json"
-    known = json.loads(state.read_text(encoding="utf-8")) if state.is_file() else {}
+    known = _known(state)
     if known.get("fingerprint") == fingerprint:
-        whole = "through" in known and (folder / "weights.safetensors").is_file()
-        return known["through"] if whole else None
+        if "through" in known and (folder / "weights.safetensors").is_file():
+            return known["through"]
+        if _is_readable(folder / "last.ckpt"):
+            return None
     for name in ("last.ckpt", "best.safetensors", "weights.safetensors", "history.csv"):
         (folder / name).unlink(missing_ok=True)
     files.write_json(state, {"fingerprint": fingerprint})
     return None
+
+
+def _known(state: Path) -> dict[str, Any]:
+    """What an earlier call wrote of itself; nothing where there was none, or where a crash left no JSON."""
+    if not state.is_file():
+        return {}
+    with contextlib.suppress(ValueError):
+        known = json.loads(state.read_text(encoding="utf-8"))
+        if isinstance(known, dict):
+            return known
+    console.print(f"{state.name} is damaged: the training begins anew", highlight=False)
+    return {}
+
+
+def _is_readable(last: Path) -> bool:
+    """Whether a training can go on from its last checkpoint, or has none yet; a damaged one is told."""
+    try:
+        _epochs_done(last)
+    except Exception as error:  # torch raises many kinds; none of them means anything else
+        console.print(
+            f"{last.name} is damaged ({type(error).__name__}): the training begins anew", markup=False, highlight=False
+        )
+        return False
+    return True
 
 
 def _train(

@@ -3,6 +3,7 @@
 import os
 import shutil
 from collections.abc import Iterator, Sequence
+from functools import partial
 from pathlib import Path
 from typing import Any, Protocol, TypeVar
 
@@ -10,6 +11,7 @@ import torch
 from torch.utils.data import DataLoader, Dataset, Sampler
 
 from handbone import anatomy
+from handbone.core.processes import end_with
 from handbone.networks import runtime
 from handbone.recipe.schema import Train
 from handbone.training.frameworks import lightning
@@ -171,11 +173,17 @@ class Feed(lightning.LightningDataModule):
             persistent_workers=workers > 0,
             prefetch_factor=_PREFETCH if workers else None,
             pin_memory=torch.cuda.is_available(),
-            worker_init_fn=_one_thread,
+            worker_init_fn=partial(_begin, os.getpid()),
         )
 
 
-def _one_thread(_: int = 0) -> None:
+def _begin(parent: int, worker: int) -> None:
+    """What a worker does first."""
+    end_with(parent)
+    _one_thread()
+
+
+def _one_thread() -> None:
     import cv2
 
     cv2.setNumThreads(1)

@@ -7,7 +7,7 @@ from torch import nn
 from handbone.core.errors import HandboneError
 from handbone.core.progress import console
 from handbone.recipe.schema import Network
-from handbone.weights import network_file, read_set, resolve
+from handbone.weights import network_file, read_set, resolve, stage_file
 
 
 def ready_made(network: Network, in_channels: int, stage: str) -> Path:
@@ -67,13 +67,11 @@ def _named_file(network: Network, in_channels: int, stage: str) -> tuple[Path | 
     """The file that `network.weights` means, or None and why a set of that name has nothing for this network."""
     if network.weights is None:
         return None, ""
-    path = resolve(network.weights)
+    file = stage_file(network.weights, stage)
     if Path(network.weights).expanduser().exists():
-        folder = path / "weights" if (path / "weights").is_dir() else path
-        return folder / f"{stage}.safetensors" if path.is_dir() else path, ""
-    named = read_set(path)
+        return file, ""
+    named = read_set(resolve(network.weights))
     named.verify()
-    file = named.files.get(stage)
     if file is None:
         return None, f"{named.name} has no {stage}"
     card = network_file.read_card(file)

@@ -2,7 +2,7 @@
 
 from handbone.weights.card import CARD_FILE, STAGE_FILES, SetCard
 from handbone.weights.fetching import fetch
-from handbone.weights.finding import find_prior, find_weights
+from handbone.weights.finding import find_prior, find_weights, prior_file, stage_file
 from handbone.weights.packing import pack
 from handbone.weights.sets import DEFAULT, WeightsSet, find, known, names, read_set, resolve
 
@@ -19,6 +19,8 @@ __all__ = [
     "known",
     "names",
     "pack",
+    "prior_file",
     "read_set",
     "resolve",
+    "stage_file",
 ]

@@ -37,3 +37,36 @@ def find_prior(path: str | Path) -> Path | None:
     """
     file = find_weights(path)[0].with_name(STAGE_FILES["prior"])
     return file if resolve(path).is_dir() and file.is_file() else None
+
+
+def prior_file(name: str) -> Path:
+    """The anatomical prior's weights file that a recipe names: a file, or weights that have one beside.
+
+    Raises
+    ------
+    HandboneError: there is nothing of that name, or no prior there.
+    """
+    path = resolve(name)
+    file = path if path.is_file() else find_prior(path)
+    if file is None:
+        raise HandboneError("has no anatomical prior", where=name, remedy="set predict.prior = false, or name another")
+    return file
+
+
+def stage_file(name: str, stage: str) -> Path | None:
+    """The weights file of a stage that a network's key `weights` names; None where a set of that name has none of it.
+
+    Parameters
+    ----------
+    name: a file, a run's folder, a folder of weights, or the name of a set. stage: "coarse" or "refiner".
+
+    Raises
+    ------
+    HandboneError: nothing of that name, or a set whose card cannot be read.
+    """
+    path = resolve(name)
+    if path.is_file():
+        return path
+    if Path(name).expanduser().exists():
+        return (path / "weights" if (path / "weights").is_dir() else path) / f"{stage}.safetensors"
+    return read_set(path).files.get(stage)

@@ -1,7 +1,7 @@
 """A dataset's labels against what trained weights see in the same images, one image after the other."""
 
 from collections.abc import Iterable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -10,10 +10,11 @@ from handbone import anatomy
 from handbone.core.bone_masks import BoneMasks
 from handbone.core.errors import HandboneError
 from handbone.core.findings import SEVERITIES, Finding
-from handbone.core.polygons import Polygons
+from handbone.core.polygons import Polygons, polygon_centroids_xy
 from handbone.core.progress import track
 from handbone.core.samples import Sample, relative_to
 from handbone.data.audit.label_errors import LabelError, compare_labels
+from handbone.data.audit.label_owners import owner_of
 from handbone.data.dataset import Dataset
 from handbone.formats.image_files import read_image
 
@@ -21,6 +22,11 @@ if TYPE_CHECKING:
     from handbone.method.two_stage import MethodResult, TwoStage
 
 _REMEDY = {
+    "mirrored": "mirror the labels, or the image, and check which one is right",
+    "transposed": "exchange x and y in the labels, or check how they were exported",
+    "turned": "turn the labels, or save the image as it was when they were drawn (EXIF)",
+    "scaled": "draw on, or export for, the image of this size",
+    "other-image": "find out whose labels these are",
     "swapped": "look at the image and exchange the labels",
     "shifted": "look at the image and move or redraw the contour",
     "missing": "outline the bone if it is visible",
@@ -42,6 +48,7 @@ class LabelCheck:
     errors: the worst first.
     seen: contours (n, 2) int32 of the bones that the errors name, as the weights see them.
     problem: why it was not compared, where the image or its annotation cannot be read.
+    places: (2, 29, 2) centroids of the labels and of what the weights see; NaN where there is no bone.
     """
 
     sample: Sample
@@ -49,6 +56,7 @@ class LabelCheck:
     errors: tuple[LabelError, ...] = ()
     seen: Polygons = field(default_factory=dict)
     problem: Finding | None = None
+    places: np.ndarray | None = field(default=None, repr=False)
 
     @property
     def severity(self) -> float:
@@ -94,7 +102,7 @@ def check_labels(dataset: Dataset, method: "TwoStage") -> list[LabelCheck]:
     if not samples:
         remedy = "give a folder whose images have annotations"
         raise HandboneError("no image there has labels to compare", where=dataset.root, remedy=remedy)
-    checks = [_check(dataset, sample, method) for sample in track(samples, "Comparing labels")]
+    checks = _with_owners([_check(dataset, sample, method) for sample in track(samples, "Comparing labels")])
     return sorted(checks, key=lambda check: (check.problem is not None, -check.severity, check.sample.name))
 
 
@@ -106,9 +114,22 @@ def with_label_findings(findings: Iterable[Finding], checks: Iterable[LabelCheck
     return sorted(dict.fromkeys([*labels, *findings]), key=lambda finding: SEVERITIES.index(finding.severity))
 
 
+def _with_owners(checks: list[LabelCheck]) -> list[LabelCheck]:
+    """The checks; where the labels of an image lie on the bones of another one, that is its only error."""
+    found, places = [], [check.places for check in checks]
+    for number, check in enumerate(checks):
+        owner = owner_of(number, places) if check.errors else None
+        if owner is not None:
+            bones = tuple(np.flatnonzero(~np.isnan(check.places[0, :, 0])).tolist())
+            message = f"the labels are those of {checks[owner].sample.name}"
+            check = replace(check, errors=(LabelError("other-image", bones, float(anatomy.COUNT), message),))
+        found.append(check)
+    return found
+
+
 def _check(dataset: Dataset, sample: Sample, method: "TwoStage") -> LabelCheck:
     image, annotation = (relative_to(path, dataset.root) for path in (sample.image, sample.annotation))
-    file = annotation if sample.key is None else image
+    file = image if sample.shared_annotation else annotation
     try:
         radiograph = read_image(sample.image, invert=dataset.invert)
     except HandboneError as error:
@@ -122,7 +143,8 @@ def _check(dataset: Dataset, sample: Sample, method: "TwoStage") -> LabelCheck:
     errors = compare_labels(polygons, masks, _confidence(outcome, masks))
     named = {bone for error in errors for bone in error.bones}
     seen = {bone: contours for bone, contours in masks.polygons().items() if bone in named} if named else {}
-    return LabelCheck(sample, file, tuple(errors), seen)
+    places = np.stack([polygon_centroids_xy(polygons), masks.centroids_xy()])
+    return LabelCheck(sample, file, tuple(errors), seen, places=places)
 
 
 def _confidence(outcome: "MethodResult", masks: BoneMasks) -> np.ndarray:

@@ -146,8 +146,8 @@ def _score(run: Run, folders: Sequence[RunFolder]) -> Score:
     with run.folder.locked():
         for planned, other in itertools.product(run.plan(), folders):
             run.folder.link_from(planned.step.name, planned.fingerprint, other)
-    run.execute(run.plan())
-    context = Context(run.recipe, run.folder, run.synthetic, run.dataset)
+    run.execute()
+    context = run.context()
     rows = headline_rows(pd.read_csv(run.folder.step("evaluation") / "metrics.csv", dtype={"patient_id": str}))
     if not len(rows):
         raise HandboneError("no image has labels to compare with", where=run.recipe.data.path)
@@ -165,7 +165,7 @@ def _score(run: Run, folders: Sequence[RunFolder]) -> Score:
 
 def _seen(context: Context, step: str, network: Network) -> tuple[int, int]:
     """Images that a network was trained on, each as often as it came, and the pixels of them that it read."""
-    sizes = pd.read_csv(context.folder.step(step) / "history.csv")["size"]
+    sizes = pd.read_csv(context.step(step) / "history.csv")["size"]
     drawn = context.recipe.synthetic.stream if context.synthetic else 0
     epoch = network.train.samples_per_image * (drawn or len(context.read("images", "splits.json")["train"]))
     return len(sizes) * epoch, int((sizes**2).sum()) * epoch

@@ -12,6 +12,7 @@ from handbone.core.bone_probabilities import BoneProbabilities
 from handbone.core.errors import HandboneError, UnknownNameError
 from handbone.core.files import write_json
 from handbone.core.progress import track
+from handbone.core.rle import Cells
 from handbone.evaluation.metrics import dice_contest
 from handbone.formats.contest_csv import PredictionsWriter
 from handbone.method.ensembling.methods import best_of, shares_of
@@ -142,7 +143,7 @@ def join_members(
     ------
     HandboneError: not one mask comes of it, or the folder holds what must not go.
     """
-    masks = 0
+    masks, failed = 0, {}
     with (
         results.fill(overwrite=overwrite, names=[TABLE, RECORD_FILE]) as work,
         PredictionsWriter(work / TABLE) as table,
@@ -151,22 +152,28 @@ def join_members(
         for image in track(images, "Joining"):
             here = [member for member in members if image in covers[member.name]]
             size = size_of(image, here, sizes)
-            if by_runs is not None:
-                cells = _vote(here, image, size, *by_runs)
-            else:
-                joined = join({member.name: member.probabilities(image, size) for member in here})
-                cells = joined.threshold(thresholds).to_rle()
-            table.write_cells(image, cells)
+            try:
+                if by_runs is not None:
+                    cells = _vote(here, image, size, *by_runs)
+                else:
+                    cells = _joined(here, image, size, join, thresholds)
+            except HandboneError as error:  # one image must not cost the others
+                failed[image] = str(error)
+                continue
+            table.write_cells(image, cells, size_hw=size)
             masks += sum(map(bool, cells))
         if not masks:
-            raise HandboneError("not one mask comes of these members", remedy="look at their predictions one by one")
+            why = f": {next(iter(failed.values()))}" if failed else ""
+            remedy = "look at their predictions one by one"
+            raise HandboneError(f"not one mask comes of these members{why}", remedy=remedy)
         record = {
             "schema": SCHEMA,
             "handbone": __version__,
             "plugins": provenance(registry()),
             **facts,
             "members": {member.name: len(member.names) for member in members},
-            "images": len(images),
+            "images": len(images) - len(failed),
+            "failed": failed,
             "masks": masks,
             "thresholds": dict(zip(NAMES, np.round(thresholds, 3).tolist(), strict=True)),
             "not_a_medical_device": True,
@@ -198,18 +205,40 @@ def _vote(
     size_hw: tuple[int, int],
     at_least: np.ndarray,
     weights: dict[str, float],
-) -> list[str]:
-    """The 29 run lengths on which enough of the members agree."""
-    cells = [member.cells(image) for member in members]
-    shares = [weights[member.name] for member in members]
+) -> Cells:
+    """The 29 run lengths on which enough of the members that have a bone agree; None where none has it."""
+    told = [(member.cells(image, size_hw), weights[member.name]) for member in members]
+    joined: Cells = []
     try:
-        return [
-            vote_runs(texts, shares, at_least[bone], size_hw) for bone, texts in enumerate(zip(*cells, strict=True))
-        ]
+        for bone in range(COUNT):
+            said = [(cells[bone], share) for cells, share in told if cells[bone] is not None]
+            texts, shares = [text for text, _ in said], [share for _, share in said]
+            joined.append(vote_runs(texts, shares, at_least[bone], size_hw) if said else None)
     except HandboneError as error:
         for member in members:
-            member.probabilities(image, size_hw)
+            member.masks(image, size_hw)
         raise error
+    return joined
+
+
+def _joined(
+    members: Sequence[Member], image: str, size_hw: tuple[int, int], join: Join, thresholds: np.ndarray
+) -> Cells:
+    """The 29 run lengths of the members' probabilities joined, each bone from those that have it; None without any."""
+    said = {member.name: member.probabilities(image, size_hw) for member in members}
+    of_bone = list(zip(*(_bones(member, image) for member in members), strict=True))
+    joined: Cells = [None] * COUNT
+    for having in set(of_bone):
+        if any(having):
+            some = {member.name: said[member.name] for member, has in zip(members, having, strict=True) if has}
+            texts = join(some).threshold(thresholds).to_rle()
+            joined = [texts[b] if of_bone[b] == having else joined[b] for b in range(COUNT)]
+    return joined
+
+
+def _bones(member: Member, image: str) -> tuple[bool, ...]:
+    """Of which bones a member says anything."""
+    return member.bones(image) if isinstance(member, FileMember) else (True,) * COUNT
 
 
 def fit_thresholds(members: Sequence[Member], join: Join) -> tuple[np.ndarray, int]:

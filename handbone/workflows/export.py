@@ -1,18 +1,25 @@
 """Masks of a run, of `handbone predict` or of anyone's contest CSV in another format."""
 
+import contextlib
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
+
+import numpy as np
 
 from handbone import __version__
 from handbone.core.errors import HandboneError
 from handbone.core.files import write_json
 from handbone.core.progress import track
-from handbone.formats.image_files import image_size_hw
+from handbone.core.rle import Cells
+from handbone.core.rle_reading import RleReading
+from handbone.formats.contest_csv import CONTEST_HW
+from handbone.formats.image_files import image_size_hw, read_image
 from handbone.formats.image_search import find_images
+from handbone.formats.rle_recognition import refuse_if_suspected
 from handbone.plugins import PredictedImage
 from handbone.workflows.outputs import TABLE_FILE, file_stems
-from handbone.workflows.prediction_file import CONTEST_HW, FileMember
+from handbone.workflows.prediction_file import FileMember
 from handbone.workflows.results import Results
 from handbone.workflows.writers import Maker, make_parent
 
@@ -27,29 +34,45 @@ class ExportSource:
     ----------
     path: a run's folder, a folder that `handbone predict` wrote, or a CSV in the contest format.
     images: where the images are; by default where the run or `handbone predict` had them.
+    reading: how a CSV's run lengths are meant; unset for the contest's way, from which it must not seem to differ.
 
     Raises
     ------
     HandboneError: there are no predictions, they cannot be read, or the run's images are gone.
     """
 
-    def __init__(self, path: Path, images: Path | None = None):
+    def __init__(self, path: Path, images: Path | None = None, *, reading: RleReading | None = None):
         table = path if path.is_file() else path / TABLE_FILE
         if not table.is_file():
             remedy = "give a run's folder, a folder that 'handbone predict' wrote, or a CSV in the contest format"
             raise HandboneError("there are no predictions", where=path, remedy=remedy)
         self.path = path
-        self._file = FileMember(path.name, table)
+        self._file = FileMember(path.name, table, reading=reading if path.is_file() else None)
         self.names = sorted(self._file.names)
         self._paths = self._find(path, images)
         self._stems = file_stems(self.names)
+        if path.is_file() and reading is None:
+            refuse_if_suspected(path, self._first_images())
+
+    @property
+    def recorded(self) -> dict[str, dict[str, Any]]:
+        """What `handbone predict` has written of each image, by name; empty for masks of others."""
+        return self._file.recorded
 
     def __iter__(self) -> Iterator[PredictedImage]:
-        for name in self.names:
-            path = self._paths.get(name)
-            masks = self._file.masks(name, self._size_hw(name, path))
-            confidence = self._file.recorded.get(name, {}).get("confidence", {})
-            yield PredictedImage(name, path, masks, confidence, self._stems[name])
+        return map(self.image, self.names)
+
+    def image(self, name: str) -> PredictedImage:
+        """One image by its name.
+
+        Raises
+        ------
+        HandboneError: its masks cannot be read, or don't fit it.
+        """
+        path = self._paths.get(name)
+        masks = self._file.masks(name, self._size_hw(name, path))
+        confidence = self._file.recorded.get(name, {}).get("confidence", {})
+        return PredictedImage(name, path, masks, confidence, self._stems[name])
 
     def _find(self, path: Path, images: Path | None) -> dict[str, Path]:
         if images is not None:
@@ -62,11 +85,21 @@ class ExportSource:
 
         return {sample.name: sample.image for sample in finished_run(path).dataset.samples}
 
+    def _first_images(self) -> Iterator[tuple[str, Cells, tuple[int, int], np.ndarray | None]]:
+        for name in self.names:
+            # What cannot be read is said of its image later on.
+            with contextlib.suppress(HandboneError):
+                path = self._paths.get(name)
+                if self._file.says_size(name):
+                    continue
+                image = None if path is None else read_image(path).image
+                yield name, self._file.texts(name), self._size_hw(name, path), image
+
     def _size_hw(self, name: str, path: Path | None) -> tuple[int, int]:
-        known = self._file.size_hw(name)
-        if known is None and path is not None:
-            known = image_size_hw(path)
-        return known or CONTEST_HW
+        """As `handbone predict` recorded, as the image has, or as the file says."""
+        if name in self._file.recorded or path is None:
+            return self._file.size_hw(name) or CONTEST_HW
+        return image_size_hw(path)
 
 
 def export_results(folder: Path) -> Results:
@@ -82,7 +115,9 @@ def export_results(folder: Path) -> Results:
 def export_masks(
     source: ExportSource, make: Maker, results: Results, *, facts: dict[str, Any], overwrite: bool = False
 ) -> dict[str, Any]:
-    """Write every image of a source to a folder in one format, whole or not at all; gives `export.json`'s content.
+    """Write every image of a source to a folder in one format; gives `export.json`'s content.
+
+    Images whose masks cannot be read are left out and stand in its `failed`, each with its reason.
 
     Parameters
     ----------
@@ -90,25 +125,33 @@ def export_masks(
 
     Raises
     ------
-    HandboneError: no masks at all, masks that don't fit their image, an image that the format cannot take, or a
-        folder that holds what must not go.
+    HandboneError: no masks at all, an image that the format cannot take, or a folder that holds what must not go.
     """
     written = bones = 0
+    failed: dict[str, str] = {}
     with results.fill(overwrite=overwrite, names=[RECORD_FILE]) as work:
         writer = make(work)
-        for image in track(iter(source), "Writing masks", total=len(source.names)):
+        for name in track(source.names, "Writing masks"):
+            try:
+                image = source.image(name)
+            except HandboneError as error:  # one image must not cost the others
+                failed[name] = str(error)
+                continue
             make_parent(work, image)
             writer.write(image)
             written += 1
             bones += int(image.masks.present().sum())
         if not bones:
-            raise HandboneError("there is not one mask", where=source.path, remedy="give predictions that found bones")
+            why = f": {next(iter(failed.values()))}" if failed else ""
+            remedy = "give predictions that found bones"
+            raise HandboneError(f"there is not one mask{why}", where=source.path, remedy=remedy)
         writer.close()
         record = {
             "schema": SCHEMA,
             "handbone": __version__,
             **facts,
             "images": written,
+            "failed": failed,
             "masks": bones,
             "not_a_medical_device": True,
         }

@@ -1,7 +1,8 @@
 """Members of an ensemble: finished runs with their probabilities, and anyone's prediction files with their masks."""
 
 import contextlib
-from collections.abc import Iterable, Sequence
+from collections import Counter
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import Protocol
 
@@ -12,12 +13,16 @@ from handbone.anatomy import NAMES
 from handbone.core.bone_masks import BoneMasks
 from handbone.core.bone_probabilities import BoneProbabilities
 from handbone.core.errors import HandboneError
+from handbone.core.rle import Cells
+from handbone.core.rle_reading import RleReading
+from handbone.formats.contest_csv import CONTEST_HW
 from handbone.formats.contest_csv_index import PredictionsIndex
-from handbone.formats.image_files import image_size_hw
+from handbone.formats.image_files import image_size_hw, stem_of
 from handbone.formats.image_search import find_images
+from handbone.formats.rle_recognition import refuse_if_suspected
 from handbone.runs.load_run import TABLE, finished_run, is_finished_run
 from handbone.runs.steps.predict import load_prediction
-from handbone.workflows.prediction_file import CONTEST_HW, FileMember
+from handbone.workflows.prediction_file import FileMember
 
 
 class Member(Protocol):
@@ -72,8 +77,12 @@ class RunMember:
         return load_prediction(self.context, self._samples[image]).merged
 
 
-def open_members(words: Sequence[str]) -> list[Member]:
+def open_members(words: Sequence[str], *, reading: RleReading | None = None) -> list[Member]:
     """Members from `PATH` or `NAME=PATH`, a run's folder, a folder that `handbone predict` wrote, or a CSV.
+
+    Images have one name in all members: where one file writes folders or leaves extensions out, it is the others'.
+
+    reading: how run lengths of CSV files are meant; unset for the contest's way.
 
     Raises
     ------
@@ -88,13 +97,52 @@ def open_members(words: Sequence[str]) -> list[Member]:
         if is_finished_run(path):
             members[name] = RunMember(name, path)
         elif path.is_file() or (path / TABLE).is_file():
-            members[name] = FileMember(name, path if path.is_file() else path / TABLE)
+            own = not path.is_file()
+            members[name] = FileMember(name, path / TABLE if own else path, reading=None if own else reading)
         else:
             remedy = "give a run's folder, a folder that 'handbone predict' wrote, or a CSV in the contest format"
             raise HandboneError("there are no predictions", where=path, remedy=remedy)
     if len(members) < 2:
         raise HandboneError(f"{len(members)} member is not an ensemble", remedy="give two or more")
+    _align_names(list(members.values()))
     return list(members.values())
+
+
+def refuse_other_readings(members: Iterable[Member], sizes: dict[str, tuple[int, int]]) -> None:
+    """Refuse files whose run lengths seem to be meant otherwise than in the contest's way; HandboneError says how."""
+    for member in members:
+        if isinstance(member, FileMember) and member.reading.is_standard:
+            refuse_if_suspected(member.path, _first_of(member, sizes))
+
+
+def _first_of(
+    member: FileMember, sizes: dict[str, tuple[int, int]]
+) -> Iterator[tuple[str, Cells, tuple[int, int], None]]:
+    for image in member.names:
+        # What cannot be read is said of its image later on.
+        with contextlib.suppress(HandboneError):
+            if not member.says_size(image):
+                yield image, member.texts(image), size_of(image, [member], sizes), None
+
+
+def _align_names(members: Sequence[Member]) -> None:
+    """Let files call images as the first member does that writes a name with its extension."""
+    names: dict[str, str] = {}
+    keys = {member.name: _keys(member.names) for member in members}
+    for member in sorted(members, key=lambda member: isinstance(member, FileMember)):
+        for name, key in keys[member.name].items():
+            if key not in names or (stem_of(names[key]) == names[key] != stem_of(name)):
+                names[key] = name
+    for member in members:
+        if isinstance(member, FileMember):
+            member.rename({name: names[key] for name, key in keys[member.name].items()})
+
+
+def _keys(names: Iterable[str]) -> dict[str, str]:
+    """What each name has in common with other ways to write it: its stem, or the whole where stems repeat."""
+    stems = {name: stem_of(name.replace("\\", "/").rpartition("/")[2]) for name in names}
+    counts = Counter(stems.values())
+    return {name: stem if counts[stem] == 1 else name for name, stem in stems.items()}
 
 
 def image_sizes(folder: Path | None, names: Iterable[str]) -> dict[str, tuple[int, int]]:

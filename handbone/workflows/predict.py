@@ -14,13 +14,12 @@ import numpy as np
 from handbone.anatomy import INDEX, NAMES
 from handbone.core.bone_masks import BoneMasks
 from handbone.core.errors import HandboneError
-from handbone.core.files import atomic_file, write_json, write_text
+from handbone.core.files import write_json, write_text
 from handbone.core.progress import console, track
 from handbone.core.radiograph import Radiograph
 from handbone.formats.contest_csv import PredictionsWriter
 from handbone.formats.image_files import MAX_PIXELS, Invert, check_pixels, read_image
 from handbone.formats.image_search import InputImage
-from handbone.formats.own_png import encode_png
 from handbone.method.confidence import confidence_of
 from handbone.method.quality_control import flags
 from handbone.method.two_stage import MethodResult, TwoStage
@@ -28,6 +27,7 @@ from handbone.plugins import PredictedImage
 from handbone.plugins.events import PREDICTION_MADE, notify
 from handbone.report.overlay import draw_overlay
 from handbone.workflows.outputs import OVERLAYS, RECORD_FILE, TABLE_FILE, file_stems
+from handbone.workflows.png_file import write_png
 from handbone.workflows.records import ImageRecord, predictions_json
 from handbone.workflows.results import Results
 from handbone.workflows.stored_results import StoredResults, record_file
@@ -86,7 +86,7 @@ def predict_images(
     invert: whether images are turned round, see `read_image`.
     max_pixels: images with more, by their headers, fail before they are decoded.
     overwrite: whether earlier predictions may go.
-    earlier: a folder of earlier predictions, whose results need not be made again where they are of the same mark.
+    earlier: a folder of earlier predictions, whose results need not be made again where their fingerprint is the same.
 
     Returns
     -------
@@ -166,9 +166,7 @@ def _outline(
 def _keep(kept: StoredResults, stem: str, key: str, image: np.ndarray, masks: BoneMasks, record: ImageRecord) -> None:
     """Draw an image's overlay and keep its result."""
     doubtful = sorted({INDEX[bone] for flag in record.flags for bone in flag["bones"]})
-    overlay = encode_png(draw_overlay(image, masks, doubtful=doubtful), compression=2)
-    with atomic_file(kept.overlay(stem)) as temporary:
-        temporary.write_bytes(overlay)
+    write_png(kept.overlay(stem), draw_overlay(image, masks, doubtful=doubtful))
     kept.keep(record.name, stem, key, {"record": asdict(record), "rle": masks.to_rle()})
 
 
@@ -224,6 +222,7 @@ def _record(image: InputImage, radiograph: Radiograph, outcome: MethodResult, ma
         size_hw=radiograph.size_hw,
         inverted=radiograph.inverted,
         spacing_mm=radiograph.spacing_mm,
+        spacing_source=radiograph.spacing_source,
         confidence=confidence_of(outcome, masks),
         location=outcome.location.to_json() if outcome.location else None,
         frames={name: frame.to_json() for name, frame in outcome.frames.items()},

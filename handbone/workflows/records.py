@@ -24,7 +24,7 @@ class ImageRecord:
     error: why there is no result; None where there is one.
     size_hw: the image's height and width.
     inverted: whether it showed bones dark and was turned round.
-    spacing_mm: from row to row and from column to column, where the file says so.
+    spacing_mm: from row to row and from column to column, where the file says so. spacing_source: what says so.
     confidence: bone name to the probability that its mask is right, where the weights were calibrated for that, else to
         the mean probability inside its mask; bones that were not found have no entry.
     location: where the hand was found and how the image was turned for that; None where it was not looked for.
@@ -44,6 +44,7 @@ class ImageRecord:
     size_hw: tuple[int, int] | None = None
     inverted: bool = False
     spacing_mm: tuple[float, float] | None = None
+    spacing_source: str = ""
     confidence: dict[str, float] = field(default_factory=dict)
     location: dict[str, Any] | None = None
     frames: dict[str, Any] = field(default_factory=dict)

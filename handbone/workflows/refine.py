@@ -16,6 +16,7 @@ from handbone.core.escaping import cell
 from handbone.core.files import atomic_file, write_json
 from handbone.core.frame import Frame
 from handbone.core.progress import track
+from handbone.core.rle import Cells
 from handbone.formats.contest_csv import PredictionsWriter
 from handbone.formats.own_png import encode_png
 from handbone.method.merge import Decision
@@ -103,11 +104,11 @@ def refine_predictions(
                         outcome = method.prompt(item.image, outcome)
                 except Exception as error:  # one image must not cost the others
                     first = (str(error).strip().splitlines() or [""])[0]
-                    table.write_cells(item.name, item.cells)
+                    table.write_cells(item.name, item.cells, size_hw=item.image.shape)
                     records.append(Refined(item.name, error=f"{item.name}: {type(error).__name__}: {first}"))
                     continue
                 before, after = (p.threshold(method.threshold) for p in (outcome.coarse, outcome.final))
-                table.write_cells(item.name, _cells(item, outcome, after))
+                table.write_cells(item.name, _cells(item, outcome, after), size_hw=item.image.shape)
                 records.append(_record(item, outcome))
                 if pending is not None:
                     pending.result()
@@ -146,7 +147,7 @@ def refinement_json(records: Sequence[Refined], method: TwoStage, facts: dict[st
     }
 
 
-def _cells(item: Item, outcome: MethodResult, after: BoneMasks) -> list[str]:
+def _cells(item: Item, outcome: MethodResult, after: BoneMasks) -> Cells:
     """The image's 29 run lengths, new ones only where a refined mask was used."""
     used = {decision.bone for decision in _decisions(outcome) if decision.used}
     new = after.to_rle()

@@ -15,7 +15,7 @@ from handbone.core.files import atomic_file, sha256_of, write_json
 from handbone.core.folders import files_in
 from handbone.plugins import registry
 from handbone.plugins.provenance import provenance
-from handbone.runs.folder import fingerprint_of
+from handbone.runs.fingerprints import fingerprint_of
 from handbone.weights import find_weights
 from handbone.workflows.outputs import OVERLAYS, RECORD_FILE, RECORDS, shortened
 

@@ -27,7 +27,7 @@ def run(*arguments):
 def test_check_exits_with_0_for_notes_and_with_1_for_errors(contest):
     result = run("check", contest)
     assert result.exit_code == 0 and "0 errors, 0 warnings" in result.stdout
-    assert "metadata says 3060 x 3060" in result.stdout and "and 3 more" in result.stdout
+    assert "the file says 3060 x 3060" in result.stdout and "and 3 more" in result.stdout
     (contest / "train/outputs_json/ID002/image_1661130828120.json").write_text("{")
     result = run("check", contest)
     assert result.exit_code == 1 and "not valid JSON" in result.stdout

@@ -137,36 +137,54 @@ def test_bad_members_are_named(files, tmp_path):
     assert call(files[0], f"other={again}", "-o", tmp_path / "x").exit_code == 0
     text = files[1].read_text().replace("Lunate", "Lunatic", 1)
     files[1].write_text(text)
-    assert "Lunatic" in str(call(*files, "-o", tmp_path / "y").exception)
-    assert not (tmp_path / "y").exists() and NAMES
+    result = call(*files, "-o", tmp_path / "y")
+    assert result.exit_code == 1 and "unknown class 'Lunatic'" in result.output and NAMES
 
 
 @pytest.mark.parametrize(
     ("cell", "words", "elsewhere"),
     [
         (
-            "nan",
-            "'nan' in the run lengths is not a whole number of pixels; leave the text empty for an empty mask",
+            "nil",
+            "'nil' in the run lengths is not a whole number of pixels; leave the text empty for an empty mask",
             True,
         ),
         ("1 2 3", "have 3 numbers, but must be pairs", True),
         ("4194304 2", "extends beyond the image of 2048 x 2048 pixels", True),
-        (None, "has no row for Lunate; write a row with an empty rle for a bone that is not seen", False),
         ("Lunatic", "unknown class 'Lunatic'; did you mean 'Lunate'?", False),
     ],
 )
-def test_a_bad_cell_is_named_with_its_place(tmp_path, cell, words, elsewhere):
+def test_a_bad_cell_costs_its_image_alone_and_is_named_with_its_place(tmp_path, cell, words, elsewhere):
     good = write(tmp_path / "good.csv", 0)
     rows = list(csv.reader(good.read_text().splitlines()))
     at = next(number for number, row in enumerate(rows) if row[:2] == ["b.png", "Lunate"])
-    changed = {None: [], "Lunatic": [["b.png", "Lunatic", ""]]}.get(cell, [["b.png", "Lunate", cell]])
+    changed = {"Lunatic": [["b.png", "Lunatic", ""]]}.get(cell, [["b.png", "Lunate", cell]])
     with open(tmp_path / "bad.csv", "w", newline="") as file:
         csv.writer(file).writerows([*rows[:at], *changed, *rows[at + 1 :]])
     for method in ("vote", "class_wise"):
-        told = str(call(good, tmp_path / "bad.csv", "-m", method, "-o", tmp_path / "out").exception)
+        out = tmp_path / method
+        result = call(good, tmp_path / "bad.csv", "-m", method, "-o", out, "--json")
+        assert result.exit_code == 1
+        [(name, told)] = json.loads((out / "ensemble.json").read_text())["failed"].items()
+        assert name == "b.png"
         assert (words in told and "b.png" in told) or f"bad.csv, line {at + 1}: {words}" in told
         assert ("--images" in told) == elsewhere
-        assert not (tmp_path / "out").exists()
+        assert dict(read_predictions(out / "predictions.csv")).keys() == {"a.png", "c, d.png"}
+
+
+def test_a_member_without_a_bone_has_no_say_in_it(files, tmp_path):
+    for path in files[1:]:
+        rows = path.read_text().splitlines(keepends=True)
+        path.write_text("".join(row for row in rows if "Lunate" not in row and "Ulna" not in row))
+    rows = files[0].read_text().splitlines(keepends=True)
+    files[0].write_text("".join(row for row in rows if "Ulna" not in row))
+    first = dict(read_predictions(files[0]))
+    for method in ("vote", "mean"):
+        out = tmp_path / method
+        assert call(*files, "-o", out, "-m", method).exit_code == 0
+        for name, cells in read_predictions(out / "predictions.csv"):
+            assert cells[NAMES.index("Lunate")] == first[name][NAMES.index("Lunate")]
+            assert cells[NAMES.index("Ulna")] is None
 
 
 class Anyones:

@@ -102,12 +102,23 @@ def test_mistakes_are_answered_before_anything_is_written(table, tmp_path, more,
     assert not (tmp_path / "out").exists()
 
 
-def test_masks_that_do_not_fit_leave_nothing(table, tmp_path):
+def test_masks_that_do_not_fit_cost_their_image_alone(table, tmp_path):
     cv2.imwrite(str(tmp_path / "images" / "b.tif"), np.zeros((30, 30), np.uint8))
+    out = tmp_path / "out"
+    result = call(table, "-f", "png", "-o", out, "--images", tmp_path / "images")
+    assert result.exit_code == 1
+    [(name, told)] = json.loads((out / "export.json").read_text())["failed"].items()
+    assert name == "b.tif" and "the file says 90 x 90, but the image has 30 x 30 pixels" in told
+    assert sorted(path.name for path in out.iterdir()) == ["a", "b.png", "export.json"]
+    assert "there are no predictions" in str(call(tmp_path / "nowhere", "-f", "png", "-o", tmp_path / "x").exception)
+
+
+def test_where_no_masks_fit_nothing_is_left(table, tmp_path):
+    for name in ("a.png", "b.png", "b.tif"):
+        cv2.imwrite(str(tmp_path / "images" / name), np.zeros((30, 30), np.uint8))
     result = call(table, "-f", "png", "-o", tmp_path / "out", "--images", tmp_path / "images")
-    assert "extends beyond the image of 30 x 30 pixels" in str(result.exception)
+    assert "none of the 3 images can be written" in str(result.exception)
     assert sorted(path.name for path in tmp_path.iterdir()) == ["images", "mine.csv"]
-    assert "there are no predictions" in str(call(tmp_path / "nowhere", "-f", "png", "-o", tmp_path / "out").exception)
 
 
 class Fussy:

@@ -73,7 +73,9 @@ def test_what_dead_processes_left_beside_goes_and_other_files_stay(tmp_path):
 def test_two_at_once_and_the_second_says_so(tmp_path):
     with atomic_dir(tmp_path / "out") as temporary:
         (temporary / "a").write_text("first")
-        with pytest.raises(HandboneError, match=r"out: another handbone process is at work there; wait for it"):
+        with pytest.raises(
+            HandboneError, match=r"out: another handbone process \(\d+ on .+\) is at work there; wait for it"
+        ):
             fill(tmp_path / "out", "second")
     assert content(tmp_path / "out") == {"a": "first"} and names(tmp_path) == ["out"]
 

@@ -74,7 +74,7 @@ def test_pairs_may_come_in_any_order_and_touch():
         ("0 3", "'0 3' extends beyond the image"),
         ("-4 3", "'-4 3' extends beyond the image"),
         ("11 3", "'11 3' extends beyond the image of 4 x 3"),
-        ("1 9223372036854775807", "leaves the image"),
+        ("1 9223372036854775807", "not a whole number"),
         ("1 0", "length 0"),
         ("1 -2", "length -2"),
         ("1 3 3 2", "'1 3' and '3 2' overlap"),

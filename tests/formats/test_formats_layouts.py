@@ -119,8 +119,10 @@ def test_broken_json_names_the_file_and_the_line(contest):
 def test_equal_base_names_are_found(tmp_path):
     for patient_id in ("ID001", "ID002"):
         write_hand(tmp_path, "train", patient_id, "one")
-    [found] = opened(tmp_path).problems
-    assert found.rule == "repeated-name" and found.severity == "error"
+    dataset = opened(tmp_path)
+    [found] = dataset.problems
+    assert found.rule == "repeated-name" and found.severity == "note"
+    assert [s.name for s in dataset.samples] == ["train/DCM/ID001/one.png", "train/DCM/ID002/one.png"]
 
 
 def test_a_missing_or_empty_folder_says_what_to_do(tmp_path):

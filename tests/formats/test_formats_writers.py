@@ -17,6 +17,7 @@ from handbone.core.bone_masks import BoneMasks
 from handbone.core.errors import HandboneError
 from handbone.data.dataset import open_dataset
 from handbone.formats.contest_csv import read_predictions
+from handbone.formats.contest_csv_index import PredictionsIndex
 from handbone.plugins import PredictedImage, registry
 from handbone.recipe.schema import Choice, Data
 
@@ -104,9 +105,15 @@ def test_png_holds_a_black_and_white_image_a_bone(tmp_path):
 
 
 def test_the_contests_file_has_its_three_columns(tmp_path):
+    write(tmp_path, "contest_csv", {"a.png": BoneMasks.from_crops({3: (np.ones((5, 4), bool), (7, 9))}, (2048, 2048))})
+    assert (tmp_path / "predictions.csv").read_text(encoding="utf-8").splitlines()[0] == "image_name,class,rle"
+
+
+def test_the_contests_file_has_sizes_where_they_are_not_the_contests(tmp_path):
     write(tmp_path, "contest_csv", dict(reversed(IMAGES.items())))
     path = tmp_path / "predictions.csv"
-    assert path.read_text(encoding="utf-8").splitlines()[0] == "image_name,class,rle"
+    index = PredictionsIndex(path)
+    assert {name: index.size_hw(name) for name in index.names} == {n: m.size_hw for n, m in IMAGES.items()}
     assert list(read_predictions(path)) == [(name, IMAGES[name].to_rle()) for name in sorted(IMAGES)]
 
 

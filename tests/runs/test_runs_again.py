@@ -14,11 +14,12 @@ from handbone.core.errors import HandboneError
 from handbone.data.dataset import open_dataset
 from handbone.recipe.schema import Data, Recipe
 from handbone.runs import engine as runs
-from handbone.runs import manifest
-from handbone.runs.context import Context, Step
+from handbone.runs import folder, manifest
+from handbone.runs.context import Context
 from handbone.runs.engine import Run
 from handbone.runs.folder import RunFolder
 from handbone.runs.load_run import finished_run, is_finished_run, latest_run
+from handbone.runs.step import Step
 
 
 @pytest.fixture
@@ -41,8 +42,8 @@ def done(monkeypatch):
         runs,
         "STEPS",
         (
-            Step("images", "Read", images, settings=lambda r: None),
-            Step("evaluation", "Score", evaluation, lambda r: r.seed, inputs=("images",), publishes=published),
+            Step("images", "Read", images),
+            Step("evaluation", "Score", evaluation, reads=("seed",), inputs=("images",), publishes=published),
         ),
     )
     return worked
@@ -53,7 +54,7 @@ def run_in(folder, seed=7):
 
 
 def finish(run):
-    return run.execute(run.plan())
+    return run.execute()
 
 
 def test_an_interrupted_run_is_finished_no_more(tmp_path, done, monkeypatch):
@@ -66,11 +67,9 @@ def test_an_interrupted_run_is_finished_no_more(tmp_path, done, monkeypatch):
     def stop(context, part):
         raise KeyboardInterrupt
 
-    again = run_in(tmp_path / "later", seed=8)
-    plan = again.plan()
-    object.__setattr__(plan[1].step, "work", stop)
+    object.__setattr__(runs.STEPS[1], "work", stop)
     with pytest.raises(KeyboardInterrupt):
-        again.execute(plan)
+        finish(run_in(tmp_path / "later", seed=8))
     assert not is_finished_run(tmp_path / "later") and latest_run() == tmp_path / "earlier"
     with pytest.raises(HandboneError, match="no finished run"):
         finished_run(tmp_path / "later")
@@ -99,22 +98,69 @@ def test_a_manifest_without_predictions_is_no_finished_run(tmp_path, done, monke
         latest_run()
 
 
-def test_what_another_process_did_between_plan_and_lock_is_not_done_again(tmp_path, done):
-    plan = run_in(tmp_path).plan()
-    finish(run_in(tmp_path))
-    assert done == ["images", "evaluation"]
-    run_in(tmp_path).execute(plan)
-    assert done == ["images", "evaluation"]
+def test_the_plan_is_made_when_the_run_is_held_and_what_another_process_did_is_not_done_again(
+    tmp_path, done, monkeypatch
+):
+    mine, shown, held = run_in(tmp_path), [], folder.hold
 
+    def held_after_others(lock, **words):
+        monkeypatch.setattr(folder, "hold", held)
+        finish(run_in(tmp_path))
+        finish(run_in(tmp_path, seed=8))
+        assert done == ["images", "evaluation", "evaluation"]
+        return held(lock, **words)
 
-def test_what_another_process_redid_otherwise_is_done_again(tmp_path, done):
-    finish(run_in(tmp_path))
-    plan = run_in(tmp_path).plan()
-    finish(run_in(tmp_path, seed=8))
-    run_in(tmp_path).execute(plan)
-    assert done == ["images", "evaluation", "evaluation", "evaluation"]
+    def show(plan):
+        with pytest.raises(HandboneError, match=rf"handbone process \({os.getpid()} on "):
+            finish(run_in(tmp_path))
+        shown.extend(planned.state for planned in plan)
+
+    monkeypatch.setattr(folder, "hold", held_after_others)
+    mine.execute(show)
+    assert shown == ["reused", "redone"] and done[3:] == ["evaluation"]
     states = json.loads((tmp_path / "manifest.json").read_text())["steps"]
     assert states["evaluation"]["state"] == "redone"
+
+
+@pytest.mark.parametrize(
+    ("file", "degradation"),
+    [
+        ("images/problems.json", b"[0]"),
+        ("images/problems.json", b""),
+        ("evaluation/predictions.csv", None),
+        ("evaluation/step.json", b'{"step": "evalua'),
+        ("evaluation/step.json", b""),
+        ("evaluation/step.json", b"[]"),
+        ("evaluation/step.json", b'{"seconds": 1, "files": 7}'),
+    ],
+)
+def test_a_damaged_step_is_made_again_with_a_line_that_says_so(tmp_path, done, capfd, file, degradation):
+    finish(run_in(tmp_path))
+    before = (tmp_path / "steps" / "images" / "problems.json").read_bytes()
+    victim = tmp_path / "steps" / file
+    victim.unlink() if degradation is None else victim.write_bytes(degradation)
+    plan = run_in(tmp_path).plan()
+    assert [planned.state for planned in plan if planned.state != "reused"] == ["damaged"]
+    finish(run_in(tmp_path))
+    assert done == ["images", "evaluation", file.partition("/")[0]]
+    assert f"steps/{file} is damaged: the step is made again" in capfd.readouterr().err
+    assert (tmp_path / "steps" / "images" / "problems.json").read_bytes() == before
+    assert {planned.state for planned in run_in(tmp_path).plan()} == {"reused"}
+
+
+@pytest.mark.parametrize("content", ["", "{", "[]", '{"data": '])
+def test_a_damaged_manifest_is_a_sentence(tmp_path, done, content):
+    finish(run_in(tmp_path))
+    (tmp_path / "manifest.json").write_text(content)
+    with pytest.raises(HandboneError, match=r"manifest\.json: is damaged; give the same 'handbone run' again"):
+        finished_run(tmp_path)
+
+
+def test_a_file_that_a_step_should_have_left_is_named(tmp_path, done):
+    finish(run_in(tmp_path))
+    (tmp_path / "steps" / "evaluation" / "headlines.json").write_text("{")
+    with pytest.raises(HandboneError, match=r"headlines\.json: is missing or damaged; give the same 'handbone run'"):
+        run_in(tmp_path).context().metrics()
 
 
 @pytest.mark.parametrize("invert", ["auto", "yes", "no"])
@@ -157,6 +203,7 @@ def marks(folder, *overrides):
     return {planned.step.name: planned.fingerprint for planned in opened.plan()}
 
 
+# Every one redoes the page too, which shows the recipe.
 LAST = {"predictions", "evaluation", "report"}
 
 
@@ -172,7 +219,7 @@ LAST = {"predictions", "evaluation", "report"}
         ("refine.train.lr=0.5", {"refiner", *LAST}),
         ("merge.feather=0.3", LAST),
         ("evaluate.nsd_tolerances_px=[7]", {"evaluation", "report"}),
-        ("coarse.train.workers=3", set()),
+        ("coarse.train.workers=3", {"report"}),
     ],
 )
 def test_a_key_redoes_the_steps_that_depend_on_it_and_no_other(tmp_path, plain, override, redone):

@@ -5,6 +5,7 @@ import pytest
 from handbone.core.errors import HandboneError
 from handbone.recipe.schema import Recipe
 from handbone.runs.checks import check_recipe
+from handbone.runs.fingerprints import step_fingerprint
 from handbone.runs.steps.order import STEPS
 
 
@@ -12,11 +13,10 @@ def recipe(*metrics) -> Recipe:
     return Recipe(name="x", evaluate={"metrics": metrics} if metrics else {})
 
 
-def test_runs_without_further_metrics_keep_their_fingerprints():
+def test_extra_metrics_are_part_of_an_evaluations_fingerprint():
     step = next(step for step in STEPS if step.name == "evaluation")
-    assert step.settings(recipe()) == {"nsd_tolerances_px": [1.0, 2.0], "boundary_band_px": 2.0}
-    named = [step.settings(recipe(*names)) for names in (("iou",), ("iou", "assd_px"), ({"name": "iou", "x": 1},))]
-    assert all(one != other for one, other in zip([step.settings(recipe()), *named], named, strict=False))
+    choices = ((), ("iou",), ("iou", "assd_px"), ("assd_px",))
+    assert len({step_fingerprint(step, recipe(*names), {}) for names in choices}) == len(choices)
 
 
 @pytest.mark.parametrize(

@@ -1,6 +1,7 @@
 import csv
 import json
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -58,6 +59,20 @@ def test_a_repeated_call_returns_at_once_and_other_settings_start_anew(tmp_path)
     assert fit_small(tmp_path, epochs=2, loggers=()) == first, "what does not change the result is no reason"
     again = fit_small(tmp_path, epochs=3)
     assert again.epochs == 3 == len(rows(again.history))
+
+
+@pytest.mark.parametrize("file", ["last.ckpt", "fit.json"])
+@pytest.mark.parametrize("content", [b"", b"{", b"[]", b"PK\x03\x04 half of it"])
+def test_a_damaged_state_begins_the_training_anew_with_a_line(tmp_path, file, content, capfd):
+    whole = fit_small(tmp_path / "whole", epochs=2)
+    shutil.copytree(tmp_path / "whole", tmp_path / "damaged")
+    (tmp_path / "damaged" / "weights.safetensors").unlink()
+    (tmp_path / "damaged" / file).write_bytes(content)
+    capfd.readouterr()
+    again = fit_small(tmp_path / "damaged", epochs=2)
+    said = capfd.readouterr().err
+    assert f"{file} is damaged" in said and "begins anew" in said and "epoch 1/2" in said
+    assert again.weights.read_bytes() == whole.weights.read_bytes()
 
 
 def test_killed_and_continued_gives_the_bytes_of_an_uninterrupted_training(tmp_path):

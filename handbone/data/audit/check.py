@@ -14,7 +14,7 @@ from handbone.core.findings import SEVERITIES, Finding
 from handbone.core.progress import track
 from handbone.core.radiograph import Radiograph
 from handbone.core.samples import Sample, relative_to
-from handbone.data.dataset import Dataset
+from handbone.data.dataset import NO_OUTLINE, Dataset
 from handbone.data.patients import find_patients, read_patients
 from handbone.data.plausible import doubts
 from handbone.data.pose import BENT_DEGREES, bend_degrees, thumb_side
@@ -73,7 +73,7 @@ def _inspect(dataset: Dataset, sample: Sample) -> _Inspected:
         findings.append(Finding("error", "unreadable-image", file, error.what, error.remedy or ""))
     if sample.annotation is not None:
         try:
-            labels = dataset.labels(sample)
+            labels = dataset.read_labels(sample)
         except HandboneError as error:
             # An image that cannot be read has been said already.
             if error.where != str(sample.image):
@@ -81,7 +81,9 @@ def _inspect(dataset: Dataset, sample: Sample) -> _Inspected:
                 findings.append(Finding("error", "unreadable-annotation", at, error.what, error.remedy or ""))
         else:
             findings += labels.problems
-            at = relative_to(sample.image if sample.key is not None else sample.annotation, dataset.root)
+            at = relative_to(sample.image if sample.shared_annotation else sample.annotation, dataset.root)
+            if not labels.polygons and dataset.empty_labels == "refuse":
+                findings.append(Finding("error", "no-outline", at, f"no bone of {sample.name} is outlined", NO_OUTLINE))
             findings += [
                 Finding("warning", d.rule, at, d.message, _DOUBT_REMEDY[d.rule]) for d in doubts(labels.polygons)
             ]

@@ -14,12 +14,16 @@ from handbone.core.bone_masks import BoneMasks
 from handbone.core.polygons import Polygons
 from handbone.data.audit.label_doubles import find_doubles
 from handbone.data.audit.label_evidence import LabelError, LabelEvidence, two_digits
+from handbone.data.audit.label_fit import misframed
 from handbone.data.audit.label_overlap import dice, moved
 from handbone.data.audit.label_rules import extra, misplaced, missing
 from handbone.data.audit.label_swaps import Swap, find_swaps, swapped_by_geometry
 
 __all__ = ["LabelError", "compare_labels"]
 
+_DOUBTFUL = 0.85  # median Dice of labels and what the weights see, below which another frame is tried
+_SEEN, _SURE = 20, 0.8  # bones of a hand that the weights surely see, and their median confidence
+_MISNAMED = 4  # bones that they may name otherwise than a hand has them
 _ENOUGH = 6  # labels from which an image's usual fit means something
 _JUDGED = 0.6  # share of the labels that have to fit something
 _WRONGLY_NAMED = 0.3  # share of the labels that the weights may name otherwise than plausible labels do
@@ -59,7 +63,10 @@ def _whole_image(evidence: LabelEvidence) -> LabelError | None:
     count, fitting = int(evidence.labelled.sum()), int(evidence.fitting.sum())
     if count < _ENOUGH:
         return None
-    if np.median(evidence.own[evidence.labelled]) < _JUDGED and (error := _all_shifted(evidence)):
+    usual = np.median(evidence.own[evidence.labelled])
+    if usual < _DOUBTFUL and (error := misframed(evidence)):
+        return error
+    if usual < _JUDGED and (error := _all_shifted(evidence)):
         return error
     if fitting >= _JUDGED * count:
         return None
@@ -68,7 +75,19 @@ def _whole_image(evidence: LabelEvidence) -> LabelError | None:
     if swapped:
         message = f"the labels of {_names(swapped)} look swapped by their places in the hand; {said}"
         return LabelError("swapped", tuple(swapped), float(len(swapped)), message)
+    if _sees_a_hand(evidence):
+        message = f"{said}, but surely a hand: the labels hang together and may be those of another image"
+        return LabelError(
+            "other-image", tuple(np.flatnonzero(evidence.labelled).tolist()), float(anatomy.COUNT), message
+        )
     return LabelError("not-judged", (), 0.0, f"{said}, and the labels hang together: the weights cannot judge them")
+
+
+def _sees_a_hand(evidence: LabelEvidence) -> bool:
+    """Whether the weights are sure of most bones, which hang together as those of a hand do."""
+    seen = evidence.seen
+    sure = seen.sum() >= _SEEN and np.median(evidence.confidence[seen]) >= _SURE
+    return bool(sure) and len(swapped_by_geometry(evidence.predicted.polygons())) <= _MISNAMED
 
 
 def _all_shifted(evidence: LabelEvidence) -> LabelError | None:

@@ -11,11 +11,24 @@ import numpy as np
 from handbone import anatomy
 from handbone.core.bone_masks import BoneMasks
 from handbone.core.errors import ShapeError
-from handbone.core.polygons import Polygons, polygon_areas
+from handbone.core.polygons import Polygons, polygon_areas, polygon_centroids_xy
 from handbone.data.audit.label_overlap import dice_table
 from handbone.data.plausible import REFERENCE_AREAS, hand_unit
 
-Kind = Literal["swapped", "shifted", "missing", "doubled", "extra", "odd-outline", "not-judged"]
+Kind = Literal[
+    "mirrored",
+    "transposed",
+    "turned",
+    "scaled",
+    "other-image",
+    "swapped",
+    "shifted",
+    "missing",
+    "doubled",
+    "extra",
+    "odd-outline",
+    "not-judged",
+]
 
 #: The bones that touch each bone, by index.
 NEIGHBOURS: list[list[int]] = [
@@ -34,9 +47,11 @@ class LabelError:
 
     Parameters
     ----------
-    kind: "swapped" (labels on other bones), "shifted" (beside the bone), "missing" (a bone without a label), "doubled"
-        (two contours of one bone), "extra" (a label where there is no such bone), "odd-outline" (too large or too
-        small), or "not-judged" (the weights cannot read this image, which accuses no label).
+    kind: "mirrored", "transposed" (x and y exchanged), "turned" or "scaled" (all labels at once), "other-image" (labels
+        of another image or hand), "swapped" (labels on other bones), "shifted" (beside the bone), "missing" (a bone
+        without a label), "doubled" (two contours of one bone), "extra" (a label where there is no such bone),
+        "odd-outline" (too large or too small), or "not-judged" (the weights cannot read this image, which accuses no
+        label).
     bones: indices of the bones concerned, in anatomy order.
     severity: about how many bones' worth of Dice the labels lose, from 0 to 29; the worst is the largest.
     message: one clause with names and metrics.
@@ -98,6 +113,11 @@ class LabelEvidence:
     def labelled(self) -> np.ndarray:
         """(29,) bool, bones with a label inside the image."""
         return self.labels.present()
+
+    @cached_property
+    def labels_centroids_xy(self) -> np.ndarray:
+        """(29, 2) centroids of the labels, also of those that leave the image; NaN where there is none."""
+        return polygon_centroids_xy(self.polygons)
 
     @cached_property
     def seen(self) -> np.ndarray:

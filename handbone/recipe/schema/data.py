@@ -5,7 +5,7 @@ from typing import Annotated, Literal
 from pydantic import Field, field_validator, model_validator
 
 from handbone import anatomy
-from handbone.core.errors import UnknownNameError
+from handbone.core.errors import HandboneError, UnknownNameError
 from handbone.recipe.schema.base import Off, Positive, Share, Size, Table
 
 #: The value of data.path that always draws a synthetic set.
@@ -19,13 +19,37 @@ class Data(Table):
         default="data",
         description='folder of images and labels, relative to the current folder; "synthetic" draws synthetic hands',
     )
-    layout: Literal["auto", "contest", "coco", "folder"] = Field(default="auto", description="layout of that folder")
-    annotations: Annotated[str | None, Off] = Field(default=None, description="COCO: the JSON file, relative to path")
+    layout: Literal["auto", "contest", "coco", "csv", "folder"] = Field(
+        default="auto", description="layout of that folder"
+    )
+    annotations: Annotated[str | None, Off] = Field(
+        default=None, description="JSON file of COCO, or CSV file of run lengths, relative to path"
+    )
+    rle: Annotated[str | None, Off] = Field(
+        default=None,
+        description="format of a CSV's run lengths, separated by commas: column-major, zero-based, frame=512",
+    )
+    empty_labels: Literal["refuse", "use"] = Field(
+        default="refuse",
+        description="annotations without any bone; refuse: an error; use: an image without bones",
+    )
     class_map: dict[str, str] = Field(default_factory=dict, description="maps the file's class names to bone names")
     invert: Literal["auto", "yes", "no"] = Field(
         default="auto", description="invert radiographs in which bones are dark; auto: detect them"
     )
     cache: str | None = Field(default=None, description="folder for decoded images; default: the user's cache folder")
+
+    @field_validator("rle")
+    @classmethod
+    def _known_reading(cls, value: str | None) -> str | None:
+        # Late: the schema must not wait for OpenCV.
+        from handbone.core.rle_reading import RleReading
+
+        try:
+            RleReading.parse([value] if value else [])
+        except HandboneError as error:
+            raise ValueError(str(error)) from None
+        return value
 
     @field_validator("class_map")
     @classmethod

@@ -16,7 +16,7 @@ from handbone.recipe.dump import to_toml
 from handbone.recipe.schema import Choice, Table
 from handbone.runs.context import Context
 from handbone.runs.manifest import environment
-from handbone.runs.steps.predict import load_prediction, load_predictions
+from handbone.runs.steps.predict import STAGES_FILE, load_prediction, load_predictions
 
 _TIMED = ("synthetic", "images", "coarse", "frames", "refiner", "prompter", "predictions", "evaluation")
 _HEADLINES = ("all", "carpals", "metacarpals", "phalanges", "forearm")
@@ -52,12 +52,12 @@ def _metrics(context: Context) -> list[tuple[Choice, MetricSpec, Table]]:
 
 
 def _scored(context: Context) -> Iterator[tuple[str, BoneMasks, Mapping[str, BoneMasks]]]:
-    threshold = context.recipe.predict.threshold
+    threshold, merged = context.recipe.predict.threshold, "merged" in context.read("predictions", STAGES_FILE)
     for prediction in track(load_predictions(context), "Evaluating", total=len(context.predicted)):
         if prediction.sample.annotation is None:
             continue
         stages = {"coarse": prediction.coarse.threshold(threshold)}
-        if context.recipe.refine is not None or context.recipe.prompt is not None:
+        if merged:
             stages["merged"] = prediction.merged.threshold(threshold)
         yield prediction.sample.name, context.dataset.labels(prediction.sample).masks(), stages
 
@@ -86,15 +86,13 @@ def write_page(context: Context, workdir: Path) -> None:
     from handbone.report.page import write_report
 
     settings = context.recipe.report
-    rows = headline_rows(pd.read_csv(context.folder.step("evaluation") / "metrics.csv"))
+    rows = headline_rows(pd.read_csv(context.step("evaluation") / "metrics.csv"))
     chosen = _worst_and_best(rows, settings.worst, settings.best) if len(rows) else []
     samples = {sample.name: sample for sample in context.predicted}
     cases = []
     for name in track(chosen or list(samples)[: settings.worst + settings.best], "Drawing the report"):
         prediction = load_prediction(context, samples[name])
-        stages = [("coarse", prediction.coarse)]
-        if context.recipe.refine is not None or context.recipe.prompt is not None:
-            stages.append(("merged", prediction.merged))
+        stages = [(stage, getattr(prediction, stage)) for stage in context.read("predictions", STAGES_FILE)]
         frame = next(iter(prediction.record["frames"].values()), None)
         cases.append(
             draw_case(
@@ -123,7 +121,7 @@ def write_page(context: Context, workdir: Path) -> None:
         failures=[(problem["file"], problem["message"]) for problem in context.problems()],
         notes=_notes(context, rows),
         lower_is_better=[choice.name for choice, spec, _ in _metrics(context) if not spec.higher_is_better],
-        facts={"Run": f"{sum(context.folder.seconds(step) for step in _TIMED) / 60:.0f} min"},
+        facts={"Run": f"{sum(context.seconds(step) for step in _TIMED) / 60:.0f} min"},
         recipe=to_toml(context.recipe),
         environment=_flat(environment()) | {"seed": context.recipe.seed},
     )
@@ -141,7 +139,7 @@ def _histories(context: Context) -> dict[str, pd.DataFrame]:
         del files["Refiner"]
     if context.recipe.prompt is not None and context.recipe.prompt.tune is not None:
         files["Mask decoder"] = "prompter"
-    return {title: pd.read_csv(context.folder.step(step) / "history.csv") for title, step in files.items()}
+    return {title: pd.read_csv(context.step(step) / "history.csv") for title, step in files.items()}
 
 
 def _notes(context: Context, rows: pd.DataFrame) -> list[str]:

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from handbone.core.bone_probabilities import BoneProbabilities
 from handbone.core.errors import HandboneError
-from handbone.core.files import atomic_file, write_json
+from handbone.core.files import atomic_file, sha256_of, write_json
 from handbone.core.progress import track
 from handbone.core.samples import Sample
 from handbone.formats.contest_csv import PredictionsWriter
@@ -19,11 +19,13 @@ from handbone.plugins.events import PREDICTION_MADE, has_listeners, notify
 from handbone.recipe.schema import Merge, Predict
 from handbone.runs.context import Context
 from handbone.runs.steps.prompter import gather_prompter
-from handbone.weights import STAGE_FILES, find_prior, resolve
+from handbone.weights import STAGE_FILES, prior_file
 from handbone.weights.network_file import load_weights, save_weights
 
 #: What the step `calibration` leaves, each only where the recipe asks for it.
 GATE_FILE, PROMPT_GATE_FILE, PRESENCE_FILE = "gate.json", "prompt_gate.json", "presence.json"
+#: The names of the stages whose masks are kept, first to last.
+STAGES_FILE = "stages.json"
 
 
 @dataclass(frozen=True, eq=False)
@@ -43,13 +45,15 @@ def predict_images(context: Context, workdir: Path) -> None:
     has done are not done again.
     """
     settings = context.recipe.predict
+    later = context.recipe.refine is not None or context.recipe.prompt is not None
+    write_json(workdir / STAGES_FILE, ["coarse", "merged"] if later else ["coarse"])
     gather_weights(context, workdir / "weights", calibrated=True)
     if context.recipe.prompt is not None:
         gate = _learned(context, PROMPT_GATE_FILE)
         gather_prompter(context, workdir / "weights", Gate.model_validate(gate) if gate else None)
     method = load_method(workdir / "weights", settings)
     for sample in track(context.predicted, "Predicting"):
-        if not _file(workdir, sample, "json").exists():
+        if not _is_done(workdir, sample):
             _predict(method, context, sample, workdir)
     chosen = context.splits["test"] or context.splits["validation"]
     with PredictionsWriter(workdir / "predictions.csv") as writer:
@@ -94,30 +98,16 @@ def gather_weights(context: Context, folder: Path, *, calibrated: bool = False, 
         "refiner": {"refiner": second.model_dump(mode="json")},
     }
     for step in networks:
-        module, card = load_weights(context.folder.step(step) / "weights.safetensors")
+        module, card = load_weights(context.step(step) / "weights.safetensors")
         save_weights(folder / STAGE_FILES[step], module, card.model_copy(update={"extra": card.extra | settings[step]}))
     if recipe.predict.prior is not None:
         with atomic_file(folder / STAGE_FILES["prior"]) as temporary:
             temporary.write_bytes(prior_file(recipe.predict.prior).read_bytes())
 
 
-def prior_file(name: str) -> Path:
-    """The weights file of the anatomical prior that a recipe names: a file, or weights that have one beside.
-
-    Raises
-    ------
-    HandboneError: there is nothing of that name, or no prior there.
-    """
-    path = resolve(name)
-    file = path if path.is_file() else find_prior(path)
-    if file is None:
-        raise HandboneError("has no anatomical prior", where=name, remedy="set predict.prior = false, or name another")
-    return file
-
-
 def _learned(context: Context, file: str) -> dict | None:
     """What the step `calibration` left, if it did."""
-    return context.read("calibration", file) if (context.folder.step("calibration") / file).exists() else None
+    return context.find("calibration", file)
 
 
 def _predict(method: TwoStage, context: Context, sample: Sample, workdir: Path) -> None:
@@ -131,11 +121,25 @@ def _predict(method: TwoStage, context: Context, sample: Sample, workdir: Path) 
     if method.prompt_stage is not None:
         record["answers"] = [answer.to_json() for answer in outcome.answers]
         record["prompt_decisions"] = [d.to_json() for d in outcome.prompt_decisions]
-    # Last, since its presence says that the image is done.
+    record["files"] = _sums(workdir, sample)
+    # Last, since it says that the radiograph is done.
     write_json(_file(workdir, sample, "json"), record)
     if has_listeners(PREDICTION_MADE):
         masks = outcome.final.threshold(method.threshold)
         notify(PREDICTION_MADE, image_name=sample.name, masks=masks, confidence=confidence_of(outcome, masks))
+
+
+def _is_done(workdir: Path, sample: Sample) -> bool:
+    """Whether an interrupted attempt has left a radiograph's whole prediction."""
+    try:
+        record = json.loads(_file(workdir, sample, "json").read_text(encoding="utf-8"))
+        return record["files"] == _sums(workdir, sample)
+    except (OSError, ValueError, KeyError, TypeError):
+        return False
+
+
+def _sums(workdir: Path, sample: Sample) -> dict[str, str]:
+    return {kind: sha256_of(_file(workdir, sample, f"{kind}.npz")) for kind in ("coarse", "merged")}
 
 
 def _file(workdir: Path, sample: Sample, kind: str) -> Path:
@@ -149,7 +153,7 @@ def load_prediction(context: Context, sample: Sample) -> Prediction:
     ------
     HandboneError: its files are not there or damaged.
     """
-    workdir = context.folder.step("predictions")
+    workdir = context.step("predictions")
     try:
         record = json.loads(_file(workdir, sample, "json").read_text(encoding="utf-8"))
         coarse, merged = (

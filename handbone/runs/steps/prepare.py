@@ -1,5 +1,6 @@
 """The steps before any network: a synthetic set where there is no data, every image decoded once, patients divided."""
 
+import shutil
 from pathlib import Path
 
 from handbone.core.errors import HandboneError
@@ -12,8 +13,10 @@ from handbone.synthetic.write import write_contest_set
 
 
 def draw_synthetic_hands(context: Context, workdir: Path) -> None:
-    """Draw the synthetic set in the contest layout into `set/`."""
+    """Draw the synthetic set in the contest layout into `set/`; `stream.json`: what is drawn while networks train."""
     synthetic = context.recipe.synthetic
+    # An attempt that was stopped once the set was whole.
+    shutil.rmtree(workdir / "set", ignore_errors=True)
     write_contest_set(
         workdir / "set",
         train=synthetic.train,
@@ -23,6 +26,9 @@ def draw_synthetic_hands(context: Context, workdir: Path) -> None:
         variety=synthetic.variety,
         test_bent=synthetic.test_bent,
         test_spread=synthetic.test_spread,
+    )
+    write_json(
+        workdir / "stream.json", {"count": synthetic.stream, "variety": synthetic.variety, "seed": synthetic.seed}
     )
 
 
@@ -51,7 +57,7 @@ def read_images(context: Context, workdir: Path) -> None:
             where=dataset.root,
             remedy="use 'handbone predict' for images alone, or 'handbone data check' to see what is wrong",
         )
-    if context.synthetic and context.recipe.synthetic.stream:
+    if context.stream is not None:
         train, validation = [], training  # what is trained on is drawn on the way
     else:
         train, validation = split_patients(dataset, training, context.recipe.split)

@@ -49,7 +49,8 @@ def tune_prompter(context: Context, workdir: Path) -> None:
             seed=recipe.seed,
         )
         rois.append(embed_rois(data, count, prompter, cache, description))
-    stage = PromptStage(prompter, PromptSettings.from_recipe(recipe, prompter.encoder_id))
+    # When it is used, its masks pass the recipe's gate; tuning does not depend on that.
+    stage = PromptStage(prompter, PromptSettings(prompt=recipe.prompt, encoder_id=prompter.encoder_id))
     Tuning(prompter, recipe.prompt, recipe.seed).run(*rois, workdir, stage.save)
 
 
@@ -59,7 +60,7 @@ def load_prompts(context: Context) -> tuple[PromptStage, dict]:
     prompter = build_prompter(recipe.prompt.prompter)
     training = {}
     if recipe.prompt.tune is not None:
-        tuned = context.folder.step("prompter") / "weights.safetensors"
+        tuned = context.step("prompter") / "weights.safetensors"
         load_state(prompter.decoder, tuned)
         training = read_card(tuned).training
     return PromptStage(prompter, PromptSettings.from_recipe(recipe, prompter.encoder_id)), training

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Mapping
 from pathlib import Path
+from typing import Any
 
 from handbone import anatomy
 from handbone.core.bone_masks import BoneMasks
@@ -19,18 +20,17 @@ from handbone.method.roi_jitter import FrameErrors, measure_frame_errors
 from handbone.method.roi_placement import place_roi
 from handbone.method.settings import CoarseSettings
 from handbone.method.two_stage import Stage, TwoStage
+from handbone.recipe.schema import Refine, Train
 from handbone.runs.context import Context
 from handbone.training.engine import fit, use
 from handbone.training.inference import Predictor
+
+WEIGHTS_FILE = "weights.safetensors"
 
 
 def train_coarse(context: Context, workdir: Path) -> None:
     """Train the network for the whole image; leaves `weights.safetensors` and `history.csv`."""
     network, seed = context.recipe.coarse, context.recipe.seed
-    card = {"stage": "coarse", "bones": anatomy.NAMES}
-    if not network.train.epochs:
-        use(network=network, in_channels=1, folder=workdir, card=card)
-        return
     fit(
         network=network,
         in_channels=1,
@@ -44,8 +44,13 @@ def train_coarse(context: Context, workdir: Path) -> None:
         folder=workdir,
         seed=seed,
         description="Coarse network",
-        card=card,
+        card=_card("coarse"),
     )
+
+
+def take_coarse(context: Context, workdir: Path) -> None:
+    """Leave what a training of no epochs does: the weights that the recipe names, with the card of this run."""
+    use(network=context.recipe.coarse, in_channels=1, folder=workdir, card=_card("coarse"))
 
 
 def find_frames(context: Context, workdir: Path) -> None:
@@ -54,9 +59,7 @@ def find_frames(context: Context, workdir: Path) -> None:
     Leaves `coarse.csv`, the coarse masks; `frames.json`, the validation ROIs; and `errors.json`.
     """
     recipe = context.recipe
-    coarse = Stage(
-        Predictor(context.folder.step("coarse") / "weights.safetensors", recipe.predict.precision), recipe.coarse.size
-    )
+    coarse = Stage(Predictor(context.step("coarse") / WEIGHTS_FILE, recipe.predict.precision), recipe.coarse.size)
     method = TwoStage(coarse, coarse_settings=CoarseSettings(find_hand=recipe.predict.find_hand))
     bones = anatomy.select(recipe.refine.bones)
     validation = {sample.name for sample in context.splits["validation"]}
@@ -83,11 +86,7 @@ def train_refiner(context: Context, workdir: Path) -> None:
     """Train the network for the ROI, on ROIs that err as those of the coarse masks do."""
     recipe, refine = context.recipe, context.recipe.refine
     if refine.weights == "coarse":
-        refine = refine.model_copy(update={"weights": str(context.folder.step("coarse") / "weights.safetensors")})
-    in_channels, card = 1 + anatomy.COUNT * refine.coarse_channels, {"stage": "refiner", "bones": anatomy.NAMES}
-    if not refine.train.epochs:
-        use(network=refine, in_channels=in_channels, folder=workdir, card=card)
-        return
+        refine = refine.model_copy(update={"weights": str(context.step("coarse") / WEIGHTS_FILE)})
     train, validation = context.training_images(), context.images(context.splits["validation"])
     bones = anatomy.select(refine.bones)
 
@@ -103,11 +102,11 @@ def train_refiner(context: Context, workdir: Path) -> None:
     coarse = None
     if refine.coarse_channels:
         sizes = {image.name: image.size_hw for image in (*train, *validation)}
-        predictions = read_predictions(context.folder.step("frames") / "coarse.csv")
+        predictions = read_predictions(context.step("frames") / "coarse.csv")
         coarse = {name: BoneMasks.from_rle(rles, sizes[name]).polygons() for name, rles in predictions}
     fit(
         network=refine,
-        in_channels=in_channels,
+        in_channels=_refiner_channels(refine),
         train=RefineDataset(
             train,
             roi,
@@ -128,8 +127,25 @@ def train_refiner(context: Context, workdir: Path) -> None:
         folder=workdir,
         seed=recipe.seed,
         description="Refiner",
-        card=card,
+        card=_card("refiner"),
     )
+
+
+def take_refiner(context: Context, workdir: Path) -> None:
+    """As `take_coarse`, of the refiner; its weights may be those of this run's coarse network."""
+    refine = context.recipe.refine
+    network = Refine(size=refine.size, model=refine.model, weights=refine.weights, train=Train(epochs=0))
+    if refine.weights == "coarse":
+        network = network.model_copy(update={"weights": str(context.step("coarse") / WEIGHTS_FILE)})
+    use(network=network, in_channels=_refiner_channels(refine), folder=workdir, card=_card("refiner"))
+
+
+def _refiner_channels(refine: Refine) -> int:
+    return 1 + anatomy.COUNT * refine.coarse_channels
+
+
+def _card(stage: str) -> dict[str, Any]:
+    return {"stage": stage, "bones": anatomy.NAMES}
 
 
 def _by_name(frames: Mapping[str, Frame]) -> Callable[[LabelledImage], Frame]:

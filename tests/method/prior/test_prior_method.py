@@ -20,8 +20,7 @@ from handbone.method.settings import CoarseSettings
 from handbone.method.two_stage import Stage, TwoStage
 from handbone.recipe.schema import Choice, Recipe
 from handbone.runs.steps.order import STEPS
-from handbone.runs.steps.predict import prior_file
-from handbone.weights import find_prior, pack
+from handbone.weights import find_prior, pack, prior_file
 from handbone.weights.network_file import WeightsCard, build_network, save_weights
 
 sys.path.append(str(Path(__file__).parents[1] / "weights"))
@@ -127,15 +126,8 @@ def test_a_recipe_names_weights_that_have_one(tmp_path, prior_weights):
     assert prior_file(str(run)) == run / "weights" / "prior.safetensors"
 
 
-def test_only_the_steps_that_use_it_are_done_again(prior_weights):
-    def settings(**predict):
-        recipe = Recipe(name="r", predict={"calibrate": 4, **predict})
-        return {step.name: step.settings(recipe) for step in STEPS if step.name in ("calibration", "predictions")}
-
-    without, with_it = settings(), settings(prior=str(prior_weights))
-    assert all(without[name] != with_it[name] for name in without)
-    # Runs from before there was a prior stay as they are.
-    assert "prior" not in json.dumps(without, default=str)
+def test_only_the_steps_that_use_it_are_done_again():
+    assert {step.name for step in STEPS if "predict.prior" in step.counted} == {"calibration", "predictions", "report"}
 
 
 def test_presence_learns_from_its_agreement_and_older_cards_still_work(hand):

@@ -1,0 +1,155 @@
+"""`handbone measure`: lengths, ratios, angles and radiogrammetry of hands, and crops of their joints."""
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any, Literal
+
+import typer
+
+from handbone.cli.output import echo_json, headed_table, results
+
+if TYPE_CHECKING:
+    from handbone.measure import Measurement
+    from handbone.workflows.measure import MeasuredImage
+
+# Measures with more values than this are left to the CSV.
+_SHOWN = 4
+
+
+def command(
+    paths: Annotated[
+        list[Path] | None,
+        typer.Argument(
+            metavar="PATH...",
+            help="Predictions (a folder of 'handbone predict', a run, or a CSV in the contest format), or "
+            "radiographs or folders of them, which are outlined first.",
+        ),
+    ] = None,
+    output: Annotated[Path, typer.Option("--output", "-o", metavar="OUT", help="Folder for the results.")] = Path(
+        "measurements"
+    ),
+    mm_per_px: Annotated[
+        float | None,
+        typer.Option("--mm-per-px", min=1e-4, max=10.0, help="Size of a pixel.  [default: what the files say]"),
+    ] = None,
+    rois: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--rois",
+            metavar="SET",
+            help="Crop regions, too: svdh (16 erosion and 15 narrowing sites) or rus (13 bones of TW3). "
+            "May be given twice.",
+        ),
+    ] = None,
+    images: Annotated[
+        Path | None, typer.Option("--images", metavar="DIR", help="The radiographs, where predictions don't know them.")
+    ] = None,
+    weights: Annotated[
+        str, typer.Option("--weights", "-w", metavar="NAME_OR_RUN", help="Weights that contour radiographs.")
+    ] = "zero_shot",
+    invert: Annotated[
+        Literal["auto", "yes", "no"],
+        typer.Option(help="Turn radiographs round that show bones dark; auto: those that look like it."),
+    ] = "auto",
+    overwrite: Annotated[
+        bool, typer.Option("--overwrite", help="Replace measurements that OUT holds already.")
+    ] = False,
+    list_measures: Annotated[
+        bool, typer.Option("--list", help="Show what is measured and how; measure nothing.")
+    ] = False,
+    as_json: Annotated[bool, typer.Option("--json", help="Print the result as JSON on standard output.")] = False,
+) -> None:
+    """Measure the bones of hands: lengths, ratios, the wrist, angles, cortical thickness.
+
+    OUT gets measurements.csv, measurements.json, and an image a hand with the lines drawn. Without a scale, lengths
+    are pixels. What cannot be measured is empty, with its reason. Joint space width is not measured, as masks are not
+    sharp enough for it. Radiographs that fail are listed; the exit code is then 1. Not a medical device.
+    """
+    if list_measures:
+        _list(as_json=as_json)
+        return
+    if not paths:
+        raise typer.BadParameter("give predictions or radiographs", param_hint="PATH...")
+    from handbone.core.files import atomic_dir
+    from handbone.measure.rois import sites
+    from handbone.workflows.measure import RECORD_FILE, measure_images, record_of
+    from handbone.workflows.measure_sources import predicted_source, prediction_source
+    from handbone.workflows.outputs import check_output
+
+    for name in rois or []:
+        sites(name)
+    check_output(output, overwrite=overwrite, record=RECORD_FILE, what="measurements")
+    facts: dict[str, Any] = {"source": [path.name for path in paths], "rois": rois or []}
+    source = prediction_source(paths, images)
+    with atomic_dir(output) as folder:
+        failed: list[MeasuredImage] = []
+        if source is None:
+            source, failed = predicted_source(paths, folder / "predictions", weights=weights, invert=invert)
+            facts["weights"] = weights
+        measured = measure_images(
+            source, folder, mm_per_px=mm_per_px, rois=rois or [], invert=invert, failed=failed, facts=facts
+        )
+    if as_json:
+        echo_json(record_of(measured, facts))
+    else:
+        _show(measured, output)
+    if any(image.error for image in measured):
+        raise typer.Exit(1)
+
+
+def _list(*, as_json: bool) -> None:
+    from handbone.measure import MEASURES
+    from handbone.measure.precision import missed_aim
+    from handbone.workflows.measure import measure_json
+
+    if as_json:
+        echo_json([measure_json(name) for name in MEASURES])
+        return
+    out = results()
+    for name, measure in MEASURES.items():
+        out.print(f"[bold]{name}[/bold]  {measure.title} ({', '.join(measure.targets)})", soft_wrap=True)
+        told = {
+            "Definition": measure.definition,
+            "Landmarks": measure.landmarks,
+            "Source": measure.source,
+            "Normal": measure.normal,
+            "Repeatability": measure.repeatability,
+            "Precision here": missed_aim(measure) or (f"meets its aim of {measure.aim.text}" if measure.aim else ""),
+        }
+        for field, text in told.items():
+            if text:
+                out.print(f"  [dim]{field}:[/dim] {_escape(text)}", soft_wrap=True)
+
+
+def _show(images: "list[MeasuredImage]", output: Path) -> None:
+    out = results()
+    for image in images:
+        if image.measurements is None:
+            out.print(f"[red]failed[/red] {_escape(image.error)}", soft_wrap=True)
+            continue
+        scale = image.measurements.scale.source.replace("_", " ")
+        out.print(
+            f"[bold]{_escape(image.image)}[/bold]: {image.measurements.side or 'unknown'} hand, scale: {scale}",
+            soft_wrap=True,
+        )
+        table = headed_table("Measure", "Of", "Value", "Note")
+        for measurement in image.measurements:
+            if len(measurement.measure.targets) <= _SHOWN:
+                table.add_row(*_row(measurement))
+        out.print(table)
+    done = sum(image.error is None for image in images)
+    out.print(f"{done} of {len(images)} hands measured: {_escape(output)}", soft_wrap=True)
+
+
+def _row(measurement: "Measurement") -> tuple[str, ...]:
+    from handbone.report.measurements import value_text
+
+    note = _escape(measurement.reason)
+    if measurement.value is None:
+        note = f"[dim]{note}[/dim]"
+    return measurement.measure.name, measurement.target, value_text(measurement), note
+
+
+def _escape(text: object) -> str:
+    from rich.markup import escape
+
+    return escape(str(text))

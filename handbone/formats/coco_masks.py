@@ -1,0 +1,97 @@
+"""A COCO segmentation to contours: checked before pycocotools, whose C code trusts every number, sees it."""
+
+from typing import Any
+
+import numpy as np
+from pycocotools import mask as coco_mask
+
+from handbone.core.errors import HandboneError
+from handbone.core.polygons import as_numbers, checked_points, contours_of_mask
+
+_MOST_RUNS = 1 << 24
+
+
+def contours_of(segmentation: Any, size_hw: tuple[int, int]) -> list[np.ndarray]:
+    """Contours (n, 2) of a segmentation: a list of polygons [x1, y1, x2, ...], or an RLE of runs down the columns.
+
+    Parameters
+    ----------
+    size_hw: height and width of the image that the segmentation was drawn on.
+
+    Raises
+    ------
+    HandboneError: numbers that are none, far from the image, or do not add up to it; a clause about the segmentation.
+    """
+    if isinstance(segmentation, dict):
+        rle = _run_lengths(segmentation, size_hw)
+    elif isinstance(segmentation, list) and segmentation:
+        polygons = [as_numbers(polygon).ravel() for polygon in segmentation]
+        if any(len(polygon) < 6 or len(polygon) % 2 for polygon in polygons):
+            raise HandboneError("a polygon needs three or more points, given as numbers x1, y1, x2, ...")
+        for polygon in polygons:
+            checked_points(polygon.reshape(-1, 2), size_hw)
+        rle = coco_mask.merge(coco_mask.frPyObjects([polygon.tolist() for polygon in polygons], *size_hw))
+    else:
+        raise HandboneError("there are neither polygons nor run lengths")
+    return _contours(rle)
+
+
+def declared_size(segmentation: Any) -> tuple[int, int] | None:
+    """Height and width that an RLE itself states; None for polygons, and for anything but two whole numbers."""
+    size = segmentation.get("size") if isinstance(segmentation, dict) else None
+    if (
+        not isinstance(size, list)
+        or len(size) != 2
+        or not all(type(side) is int and 0 < side < 1 << 20 for side in size)
+    ):
+        return None
+    return size[0], size[1]
+
+
+def _run_lengths(segmentation: dict[str, Any], size_hw: tuple[int, int]) -> dict[str, Any]:
+    """The RLE as pycocotools takes it, uncompressed or not; its runs fill the image exactly."""
+    if declared_size(segmentation) != size_hw:
+        height, width = size_hw
+        raise HandboneError(f"its size {str(segmentation.get('size'))[:40]} is not the image's [{height}, {width}]")
+    counts = segmentation.get("counts")
+    runs = _uncompressed(counts) if isinstance(counts, str) else as_numbers(counts)
+    if runs.ndim != 1 or not len(runs) or len(runs) > _MOST_RUNS or (runs != np.floor(runs)).any() or (runs < 0).any():
+        raise HandboneError("its runs are not whole numbers from 0")
+    # Floating point keeps what overflows.
+    if float(runs.astype(np.float64).sum()) != size_hw[0] * size_hw[1]:
+        raise HandboneError(f"its runs add up to {runs.sum():.0f}, not to {size_hw[0] * size_hw[1]}")
+    if isinstance(counts, str):
+        return {"size": list(size_hw), "counts": counts.encode("ascii")}
+    return coco_mask.frPyObjects({"size": list(size_hw), "counts": runs.astype(np.int64).tolist()}, *size_hw)
+
+
+def _uncompressed(text: str) -> np.ndarray:
+    """The runs of COCO's compressed text, as `rleFrString` of its maskApi.c reads it: (n,) int64.
+
+    A number is five bits a character, the lowest first, bit 5 says that more follow and bit 4 of the last is its sign;
+    from the fourth on a number is the difference to the last but one.
+    """
+    try:
+        codes = np.frombuffer(text.encode("ascii"), np.uint8).astype(np.int64) - 48
+    except UnicodeEncodeError:
+        codes = np.array([-1])
+    if not len(codes) or codes.min() < 0 or codes.max() > 63 or codes[-1] & 32:
+        raise HandboneError("its compressed runs are cut or damaged")
+    last = np.flatnonzero(~codes & 32)
+    first = np.r_[0, last[:-1] + 1]
+    if (last - first).max() > 6:
+        raise HandboneError("its compressed runs have a number beyond 32 bits")
+    place = np.arange(len(codes)) - np.repeat(first, last - first + 1)
+    numbers = np.add.reduceat((codes & 31) << (5 * place), first)
+    numbers -= np.where(codes[last] & 16, np.int64(1) << (5 * (last - first + 1)), 0)
+    numbers[1::2] = np.cumsum(numbers[1::2])
+    numbers[2::2] = np.cumsum(numbers[2::2])
+    return numbers
+
+
+def _contours(rle: dict[str, Any]) -> list[np.ndarray]:
+    left, top, across, down = (int(v) for v in coco_mask.toBbox(rle))
+    if not across or not down:
+        raise HandboneError("it is empty")
+    mask = coco_mask.decode(rle)[top : top + down, left : left + across]
+    return contours_of_mask(np.ascontiguousarray(mask), (left, top))

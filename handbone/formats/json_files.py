@@ -1,0 +1,50 @@
+"""JSON files of unknown origin, read within limits."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+from handbone.core.errors import HandboneError
+
+#: Bytes; a parsed file takes about five times as much memory.
+LARGEST = 1 << 29
+
+
+def read_text(path: Path, *, largest: int = LARGEST) -> str:
+    """A JSON file's text, in UTF-8, UTF-16 or UTF-32, with or without a byte order mark.
+
+    Raises
+    ------
+    HandboneError: the file cannot be read, is larger than `largest` bytes, or is no such text.
+    """
+    try:
+        size = path.stat().st_size
+        if size > largest:
+            what = f"the file of {size / 1e6:.0f} MB is larger than {largest / 1e6:.0f} MB"
+            raise HandboneError(what, where=path, remedy="divide it into several files")
+        data = path.read_bytes()
+    except OSError as error:
+        raise HandboneError(f"cannot be read: {error.strerror}", where=path, remedy="check its permissions") from None
+    try:
+        return data.decode(json.detect_encoding(data))
+    except UnicodeDecodeError:
+        raise HandboneError("not a text in UTF-8", where=path, remedy="export the file again") from None
+
+
+def read_json(path: Path, *, largest: int = LARGEST) -> Any:
+    """A JSON file's content.
+
+    Raises
+    ------
+    HandboneError: the file cannot be read, is too large or too deeply nested, or is not JSON; says in which line.
+    """
+    text = read_text(path, largest=largest)
+    try:
+        return json.loads(text)
+    except json.JSONDecodeError as error:
+        what = f"not valid JSON: {error.msg} in line {error.lineno}"
+        raise HandboneError(what, where=path, remedy="export the file again; it may have been cut") from None
+    except RecursionError:
+        raise HandboneError("not valid JSON: nested too deeply", where=path, remedy="export the file again") from None
+    except ValueError:  # Python reads no number of more than 4300 digits
+        raise HandboneError("not valid JSON: a number without end", where=path, remedy="export it again") from None

@@ -1,0 +1,100 @@
+"""Files in a data set that look like labels but are not read: named, with what to do, so that none is passed over."""
+
+import json
+import re
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+
+from handbone.core.errors import HandboneError
+from handbone.core.findings import Finding, Severity
+from handbone.core.samples import relative_to
+from handbone.formats.coco_file import KEYS
+from handbone.formats.json_files import read_text
+
+_COCO = "convert it to one COCO file beside the images"
+# What a kind of JSON file has in its text, what it is called, and how its labels come into a data set.
+_JSON_KINDS = (
+    (tuple(f'"{key}"' for key in KEYS), "COCO labels", "mend it, or name it by data.annotations"),
+    (('"shapes"', '"imagePath"'), "labelme labels", _COCO + ", as labelme's labelme2coco.py does"),
+    (('"shape_attributes"',), "VIA labels", "in VIA choose Export Annotations (COCO format)"),
+    (('"from_name"', '"to_name"'), "Label Studio labels", "export them from Label Studio as COCO"),
+    (('"classTitle"',), "Supervisely labels", "export them as COCO"),
+    (('"annotations"', '"poly_seg"'), "labels in the contest format", "arrange the folder as its layout wants it"),
+    (('"segmentation"', '"bbox"'), "labels in a COCO tool's result format", _COCO),
+)
+_XML_KINDS = ((b"<annotations", "CVAT labels", "export them from CVAT as COCO 1.0"),)
+_XML_KINDS += ((b"<annotation", "Pascal VOC labels", "boxes are no contours: export polygons as COCO"),)
+_VOLUMES = (".nrrd", ".nii", ".nii.gz", ".mha", ".mhd")
+_YOLO = re.compile(rb"\s*\d+(\s+-?\d*\.?\d+(e-?\d+)?){4,}\s*", re.IGNORECASE)
+_HEAD = 4096
+
+
+def strangers(root: Path, read: Iterable[Path], images: Iterable[Path], severity: Severity) -> list[Finding]:
+    """A finding for every file below a folder that holds labels, or is a damaged JSON file, and is not read.
+
+    Parameters
+    ----------
+    read: the label files that are. images: the data set's images.
+    """
+    read, stems = set(read), {(p.parent.name, p.stem) for p in images} | {("", p.stem) for p in images}
+    found = []
+    for path in sorted(root.rglob("*")):
+        hidden = any(part.startswith(".") for part in path.relative_to(root).parts)
+        if path in read or hidden or not path.is_file():
+            continue
+        for message, remedy in _kinds(path, stems):
+            found.append(Finding(severity, "unread-labels", relative_to(path, root), message, remedy))
+    return found
+
+
+def _kinds(path: Path, stems: set[tuple[str, str]]) -> Iterator[tuple[str, str]]:
+    """What a file's labels are, and what to do about them; nothing for other files."""
+    name = path.name.lower()
+    if name.endswith((".json", ".jsonl", ".geojson", ".ndjson")):
+        yield from _json(path)
+    elif name.endswith(".xml"):
+        head = _head(path)
+        for mark, what, remedy in _XML_KINDS:
+            if mark in head:
+                yield f"holds {what}, which are not read", remedy
+                return
+    elif name.endswith((".csv", ".tsv")):
+        first = _head(path).decode("utf-8", "replace").splitlines()[:1]
+        columns = {cell.strip(' "').lower() for line in first for cell in re.split("[,;\t]", line)}
+        if "rle" in columns or any("region_shape_attributes" in column for column in columns):
+            yield (
+                "holds masks or contours, which this layout does not read",
+                "use the layout 'csv' with data.annotations, or export COCO",
+            )
+    elif name.endswith(".txt"):
+        if ("", path.stem) in stems and _YOLO.fullmatch(_head(path).split(b"\n")[0]):
+            yield "holds YOLO labels, which are not read", "export the polygons as COCO"
+    elif name.endswith(_VOLUMES):
+        yield "may hold labels as a volume, which is not read", _COCO
+
+
+def _json(path: Path) -> Iterator[tuple[str, str]]:
+    try:
+        text = read_text(path)
+    except HandboneError as error:
+        yield error.what, error.remedy or "export it again"
+        return
+    kind = next(((what, remedy) for marks, what, remedy in _JSON_KINDS if all(mark in text for mark in marks)), None)
+    try:
+        json.loads(text)
+    except (ValueError, RecursionError) as error:
+        lines = path.suffix.lower() in (".jsonl", ".ndjson")
+        if not lines or kind:
+            what = str(error)[:80] or "nested too deeply"
+            yield f"not valid JSON ({what}): labels in it are not read", "export it again; it may have been cut"
+        return
+    if kind:
+        yield f"holds {kind[0]}, which are not read", kind[1]
+
+
+def _head(path: Path) -> bytes:
+    try:
+        with path.open("rb") as file:
+            return file.read(_HEAD)
+    except OSError:
+        return b""

@@ -1,0 +1,20 @@
+"""All measures by name, in the order in which tables show them."""
+
+from handbone.core.errors import UnknownNameError
+from handbone.measure import angles, forearm, radiogrammetry, tubular, wrist
+from handbone.measure.spec import Measure
+
+MEASURES: dict[str, Measure] = {
+    measure.name: measure for room in (angles, tubular, wrist, forearm, radiogrammetry) for measure in room.MEASURES
+}
+
+
+def find_measure(name: str) -> Measure:
+    """
+    Raises
+    ------
+    UnknownNameError: there is no measure of this name.
+    """
+    if name not in MEASURES:
+        raise UnknownNameError("measure", name, MEASURES)
+    return MEASURES[name]

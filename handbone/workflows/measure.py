@@ -1,0 +1,166 @@
+"""Predictions, or radiographs that are outlined first, to tables of measurements, images and regions of interest."""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from handbone import __version__
+from handbone.core.errors import HandboneError
+from handbone.core.files import atomic_file, write_json
+from handbone.core.progress import track
+from handbone.core.radiograph import Radiograph
+from handbone.formats.image_files import Invert, read_image
+from handbone.measure import MEASURES, Hand, Measurements, Scale, flagged_bones
+from handbone.measure.measuring import COLUMNS, measure
+from handbone.plugins import PredictedImage
+from handbone.report.measurements import draw_measurements
+from handbone.workflows.export import ExportSource
+from handbone.workflows.png_file import write_png
+from handbone.workflows.regions import write_regions
+
+RECORD_FILE, TABLE_FILE, LINES = "measurements.json", "measurements.csv", "lines"
+#: Of the JSON file; a number is never used for two layouts.
+SCHEMA = "handbone-measurements/1"
+
+
+@dataclass(frozen=True, eq=False)
+class MeasuredImage:
+    """What became of one radiograph.
+
+    Parameters
+    ----------
+    image: its base name. measurements: None where it could not be measured. error: why not.
+    """
+
+    image: str
+    measurements: Measurements | None = None
+    error: str | None = None
+
+    def to_json(self) -> dict[str, Any]:
+        """JSON values."""
+        if self.measurements is None:
+            return {"image": self.image, "error": self.error}
+        scale = self.measurements.scale
+        return {
+            "image": self.image,
+            "error": None,
+            "side": self.measurements.side,
+            "scale_source": scale.source,
+            "spacing_mm": scale.spacing_mm,
+            "measurements": [m.to_json() for m in self.measurements],
+        }
+
+
+def measure_images(
+    source: ExportSource,
+    folder: Path,
+    *,
+    mm_per_px: float | None = None,
+    rois: Sequence[str] = (),
+    invert: Invert = "auto",
+    failed: Sequence[MeasuredImage] = (),
+    facts: dict[str, Any] | None = None,
+) -> list[MeasuredImage]:
+    """Measure every hand of a source.
+
+    Parameters
+    ----------
+    source: masks with the radiographs that they belong to; without a radiograph, grey values are not measured.
+    folder: gets `measurements.csv`, `measurements.json`, `lines/STEM.png` and, for each set in `rois`, `rois_SET/`. It
+        must exist.
+    mm_per_px: size of a pixel; what the files say by default.
+    rois: names of sets of regions, see `handbone.measure.rois`. failed: radiographs that could not be outlined.
+    facts: further entries of the JSON file.
+
+    Returns
+    -------
+    One entry a radiograph; those that failed have an `error`.
+    """
+    (folder / LINES).mkdir(exist_ok=True)
+    done = list(failed)
+    for image in track(_with_errors(source), "Measuring", total=len(source.names)):
+        if isinstance(image, MeasuredImage):
+            done.append(image)
+            continue
+        try:
+            done.append(_measure(image, source.recorded.get(image.name, {}), folder, mm_per_px, rois, invert))
+        except HandboneError as error:
+            done.append(MeasuredImage(image.name, error=str(error)))
+    done.sort(key=lambda image: image.image)
+    write_tables(done, folder, facts or {})
+    return done
+
+
+def write_tables(images: Sequence[MeasuredImage], folder: Path, facts: dict[str, Any]) -> None:
+    """Write `measurements.csv` and `measurements.json`."""
+    rows = [{"image": i.image, **row} for i in images if i.measurements for row in i.measurements.rows()]
+    table = pd.DataFrame(rows, columns=["image", *COLUMNS])
+    with atomic_file(folder / TABLE_FILE) as temporary:
+        table.to_csv(temporary, index=False, float_format="%.5g")
+    write_json(folder / RECORD_FILE, record_of(images, facts))
+
+
+def record_of(images: Sequence[MeasuredImage], facts: dict[str, Any]) -> dict[str, Any]:
+    """What `measurements.json` holds."""
+    return {
+        "schema": SCHEMA,
+        "handbone": __version__,
+        "not_a_medical_device": True,
+        **facts,
+        "measures": [measure_json(name) for name in MEASURES],
+        "images": [image.to_json() for image in images],
+    }
+
+
+def measure_json(name: str) -> dict[str, Any]:
+    """What is known of a measure, as JSON values."""
+    spec = MEASURES[name]
+    kept = ("name", "title", "kind", "definition", "landmarks", "source", "normal", "repeatability")
+    aim = spec.aim.text if spec.aim else None
+    return {**{key: getattr(spec, key) for key in kept}, "aim": aim, "bones_or_joints": list(spec.targets)}
+
+
+def _with_errors(source: ExportSource) -> Iterable[PredictedImage | MeasuredImage]:
+    """The source's images; masks that don't fit their image become an error."""
+    for name in source.names:
+        try:
+            yield source.image(name)
+        except HandboneError as error:
+            yield MeasuredImage(name, error=str(error))
+
+
+def _measure(
+    image: PredictedImage,
+    recorded: dict[str, Any],
+    folder: Path,
+    mm_per_px: float | None,
+    rois: Sequence[str],
+    invert: Invert,
+) -> MeasuredImage:
+    radiograph = read_image(image.path, invert=invert) if image.path else None
+    hand = Hand(
+        image.masks,
+        image=None if radiograph is None else radiograph.image,
+        scale=_scale(mm_per_px, radiograph, recorded),
+        flagged=flagged_bones(recorded.get("flags", [])),
+    )
+    measurements = measure(hand)
+    grey = np.zeros(image.masks.size_hw, np.float32) if hand.image is None else hand.image
+    drawn = draw_measurements(grey, image.masks, measurements, title=image.name)
+    write_png(folder / LINES / f"{image.stem}.png", drawn)
+    for name in rois:
+        write_regions(hand, name, folder / f"rois_{name}" / image.stem, image_name=image.name)
+    return MeasuredImage(image.name, measurements)
+
+
+def _scale(mm_per_px: float | None, radiograph: Radiograph | None, recorded: dict[str, Any]) -> Scale:
+    """The user's word first, then the file's, then what was known when the bones were outlined."""
+    if mm_per_px is not None:
+        return Scale("user", (mm_per_px, mm_per_px))
+    if radiograph is not None:
+        return Scale.of(radiograph)
+    return Scale.recorded(recorded.get("spacing_mm"), recorded.get("spacing_source", ""))

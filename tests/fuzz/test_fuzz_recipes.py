@@ -1,0 +1,73 @@
+"""Recipes, words of --set, and the headers of weights files."""
+
+import json
+import struct
+
+import pytest
+from fuzzing import Corpus, campaign, edited_bytes, edited_json, refused_or_read
+from hypothesis import example, given
+from hypothesis import strategies as st
+from weights_small import save
+
+from handbone.recipe.load import load_recipe
+from handbone.recipe.overrides import parse_override
+from handbone.recipe.store import builtin_recipes
+from handbone.weights.network_file import load_weights, read_card
+
+RECIPES = Corpus(path.read_bytes() for path in builtin_recipes().values())
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory):
+    return tmp_path_factory.mktemp("fuzz")
+
+
+@campaign
+@given(data=edited_bytes(RECIPES))
+@example(data=b"a = " + b"[" * 100_000)
+@example(data=b"[" + b"a." * 60_000 + b"a]")
+@example(data=b"a = 1" + b"0" * 5000)
+@example(data=b"".join(b"k%d = 1\n" % i for i in range(10_000)))
+def test_recipes(folder, data):
+    (folder / "r.toml").write_bytes(data)
+    with refused_or_read():
+        load_recipe(folder / "r.toml")
+
+
+WORDS = [b"coarse.train.epochs=3", b'refine.bones=["wrist"]', b"data.class_map={a='Lunate'}", b"when_synthetic.seed=1"]
+
+
+@campaign
+@given(text=edited_bytes(WORDS).map(lambda data: data.decode("utf-8", "surrogateescape")))
+@example(text="seed=" + "[" * 20_000)
+@example(text="a." * 20_000 + "a=1")
+@example(text="seed=" + "9" * 5000)
+def test_words_of_set(text):
+    with refused_or_read():
+        parse_override(text)
+        load_recipe("tiny", [text])
+
+
+@pytest.fixture(scope="module")
+def weights(folder):
+    return save(folder / "w.safetensors", "coarse")
+
+
+@campaign
+@given(data=st.data())
+def test_headers_of_weights_files(folder, weights, data):
+    good = weights.read_bytes()
+    length = struct.unpack("<Q", good[:8])[0]
+    header = json.loads(good[8 : 8 + length])
+    if data.draw(st.booleans()):
+        card = json.loads(header["__metadata__"]["handbone"])
+        header["__metadata__"]["handbone"] = json.dumps(data.draw(edited_json([card])))
+    else:
+        header = data.draw(edited_json([header]))
+    text = json.dumps(header).encode()
+    size = data.draw(st.sampled_from([len(text), len(text) - 1, 0, 2**40, 2**63]))
+    path = folder / "edited.safetensors"
+    path.write_bytes(struct.pack("<Q", size) + text + good[8 + length :])
+    with refused_or_read():
+        read_card(path)
+        load_weights(path)
