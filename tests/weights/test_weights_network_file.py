@@ -53,7 +53,7 @@ def test_the_card_is_plain_json_in_the_header(tmp_path, network, card):
 
 
 def test_mistakes_are_named(tmp_path, network, card):
-    with pytest.raises(HandboneError, match="there is no such weights file"):
+    with pytest.raises(HandboneError, match="no such weights file"):
         load_weights(tmp_path / "missing.safetensors")
     path = save_weights(tmp_path / "w.safetensors", network, card)
     (tmp_path / "cut.safetensors").write_bytes(path.read_bytes()[:5000])

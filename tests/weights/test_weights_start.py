@@ -122,7 +122,9 @@ def test_weights_are_used_as_they_are_under_the_run_s_own_card(shipped, tmp_path
 )
 def test_weights_of_another_network_are_no_substitute_for_training(shipped, tmp_path, by_name, change, in_channels):
     network = Network(**untrained("zero_shot" if by_name else shipped, **change))
-    with pytest.raises(HandboneError, match=r"another network \(unet with .* and train\.epochs = 0 uses"):
+    with pytest.raises(
+        HandboneError, match=r"another network \(unet with .* and train\.epochs = 0 needs matching weights"
+    ):
         engine.use(network=network, in_channels=in_channels, folder=tmp_path, card={"stage": "coarse"})
 
 
