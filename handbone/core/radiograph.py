@@ -1,4 +1,4 @@
-"""A radiograph from a file: pixels, and what the file says of them."""
+"""A decoded radiograph: pixels and metadata of its file."""
 
 from dataclasses import dataclass, replace
 
@@ -40,8 +40,8 @@ class Radiograph:
     Parameters
     ----------
     image: float32 (H, W) in [0, 1], bones bright on a dark background, as a viewer shows it.
-    inverted: whether the file showed bones dark, so that its values were turned round.
-    bits: bits a value in the file (1 to 16; 32 or 64 for floating point and long integers).
+    inverted: whether bones were dark in the file, so that its values were inverted.
+    bits: bits per value in the file (1 to 16; 32 or 64 for floating point and long integers).
     spacing_mm: from one row to the next and from one column to the next, where the file says so.
     spacing_source: what in the file says so, such as "PixelSpacing"; empty without a spacing.
     remarks: what else the file says and what contradicts a radiograph of a hand.
@@ -70,5 +70,5 @@ class Radiograph:
         return self.image.shape if self.orientation < 5 else self.image.shape[::-1]
 
     def as_inverted(self, inverted: bool) -> "Radiograph":
-        """The same file read as one that shows bones dark, or as one that does not."""
+        """The same file, read as inverted or as not inverted."""
         return self if inverted == self.inverted else replace(self, image=1 - self.image, inverted=inverted)

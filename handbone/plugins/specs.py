@@ -101,12 +101,12 @@ class SchedulerSpec(Spec):
 
     def __post_init__(self) -> None:
         if self.interval not in ("step", "epoch", "validation"):
-            raise ValueError(f"interval must be 'step', 'epoch' or 'validation', but came as {self.interval!r}")
+            raise ValueError(f"interval must be 'step', 'epoch' or 'validation', but got {self.interval!r}")
 
 
 @dataclass(frozen=True, kw_only=True)
 class PrompterSpec(Spec):
-    """A network that is told by a box, points and a rough mask which bone is meant.
+    """A network that is prompted with a bone's box, points and rough mask.
 
     What it builds satisfies `handbone.plugins.prompting.Prompter`.
     """
@@ -138,7 +138,7 @@ class ReaderSpec(Spec):
 
     def __post_init__(self) -> None:
         if wrong := [one for one in self.extensions if not one.startswith(".") or one != one.lower()]:
-            raise ValueError(f"extensions are lower case and begin with a dot, but came as {wrong}")
+            raise ValueError(f"extensions must be lower case and begin with a dot, but got {wrong}")
 
 
 @dataclass(frozen=True, kw_only=True)

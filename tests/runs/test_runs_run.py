@@ -198,7 +198,7 @@ def test_weights_can_be_used_as_they_are(home):
     words = ("run", "tiny", "-o", "runs/as_is", "--set", "coarse.train.epochs=0")
     done = handbone(*words, folder=home)
     assert done.returncode == 1
-    assert "none are named" in done.stderr
+    assert "none are given" in done.stderr
     words += ("--set", "coarse.weights=mine.safetensors")
     plan = handbone(*words, "--dry-run", "--json", folder=home)
     assert plan.returncode == 0, plan.stderr
@@ -277,7 +277,7 @@ def test_ctrl_c_says_how_to_go_on(tmp_path):
     finally:
         process.kill()
     assert process.returncode == 130
-    assert "The same command continues" in stderr
+    assert "Run the same command to continue" in stderr
     assert "Traceback" not in stderr
 
 

@@ -79,5 +79,5 @@ def test_predictor_gives_the_networks_logits(tmp_path, network, card):
     np.testing.assert_allclose(predictor.logits(image, flip=True), (logits + mirrored) / 2, atol=1e-4)
     half = Predictor(network, "bf16", device="cpu").logits(image)
     assert half.dtype == np.float32 and np.abs(half - logits).max() < 0.1 * np.abs(logits).max()
-    with pytest.raises(ShapeError, match="came as"):
+    with pytest.raises(ShapeError, match="but got"):
         predictor.logits(image[0])
