@@ -1,13 +1,14 @@
 """What `--json` gives of data, recipes, weights, plugins and comparisons, to the last cell: an integer is no 1.0."""
 
 import json
-from typing import Literal, NotRequired, TypedDict
+from typing import Literal, NotRequired
 
 import cv2
 import numpy as np
 import pytest
 from pydantic import ConfigDict, TypeAdapter, with_config
 from typer.testing import CliRunner
+from typing_extensions import TypedDict
 
 from handbone.cli import app
 from handbone.synthetic.write import write_contest_set
@@ -58,9 +59,9 @@ class SummaryPatient(TypedDict):
     patient_id: str
     images: int
     split: Literal["train", "test"]
-    first: str
-    second: str
-    thumbs: str
+    first: str | None
+    second: str | None
+    thumbs: str | None
     size_ratio: float | None
     bend_first: float | None
     bend_second: float | None

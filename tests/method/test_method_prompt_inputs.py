@@ -128,7 +128,7 @@ def test_a_grid_sees_what_the_whole_warped_plane_shows(degrees, mirrored):
     masks = masks_at(points, size=500, radius=11)
     dense = np.stack([cv2.GaussianBlur(mask.astype(np.float32), (0, 0), 2) for mask in masks.dense()])
     current = BoneProbabilities.from_dense(dense)
-    for side, size in ((150, 64), (100, 128), (600, 32)):
+    for side, size in ((150, 64), (100, 128), (600, 64)):
         frame = Frame.around((250, 300), side, size, degrees=degrees, mirrored=mirrored)
         seen = seen_on_grid(current, frame)
         assert seen.size_hw == (size, size)
