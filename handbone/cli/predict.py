@@ -40,7 +40,7 @@ def command(
         typer.Option(
             min=0.01,
             max=0.99,
-            help="Probability from which a pixel belongs to a bone.",
+            help="Lowest probability at which a pixel belongs to a bone.",
             show_default="as the weights say; the shipped ones 0.5",
         ),
     ] = None,
@@ -48,20 +48,21 @@ def command(
         bool | None,
         typer.Option(
             "--flip-tta/--no-flip-tta",
-            help="Average with the mirrored image; networks take twice as long.",
+            help="Average with the mirrored image; takes twice the network time.",
             show_default="as the weights say; the shipped ones do",
         ),
     ] = None,
     tta: Annotated[
         bool,
         typer.Option(
-            "--tta", help="The same as --views turned: five, turned and scaled; the networks take five times as long."
+            "--tta",
+            help="The same as --views turned: five rotated and scaled views; takes five times the network time.",
         ),
     ] = False,
     invert: Annotated[
         Literal["auto", "yes", "no"] | None,
         typer.Option(
-            help="Turn radiographs round that show bones dark; auto: those that look like it.",
+            help="Invert radiographs in which bones are dark; auto: detect them.",
             show_default="as the weights say; the shipped ones auto",
         ),
     ] = None,
@@ -74,8 +75,7 @@ def command(
         typer.Option(
             "--views",
             metavar="NAME",
-            help="Average views: brightness (four; the networks take four times as long), turned, or none. "
-            "May be given twice.",
+            help="Average views: brightness (four, four times the network time), turned, or none. Can be given twice.",
             show_default="as the weights say; the shipped ones take none",
         ),
     ] = None,
@@ -85,14 +85,14 @@ def command(
             "--write",
             metavar="FORMAT",
             autocompletion=complete.formats,
-            help="Write masks to OUT/FORMAT, too: coco, png or a format of a plugin. dicom_seg copies the patient's "
-            "data from its source, as the standard wants it.",
+            help="Also write masks to OUT/FORMAT: coco, png or a plugin's format. dicom_seg copies the patient's "
+            "data from its source, as the standard requires.",
         ),
     ] = None,
     settings: Annotated[
         list[str] | None,
         typer.Option(
-            "--set", metavar="FORMAT.KEY=VALUE", help="A setting of a format, as in coco.segmentation=polygon."
+            "--set", metavar="FORMAT.KEY=VALUE", help="A setting of a format, such as coco.segmentation=polygon."
         ),
     ] = None,
     max_pixels: Annotated[
@@ -131,7 +131,7 @@ def command(
     found = find_images(paths)
     results.check(overwrite=overwrite or goes_on, names=written_names(found.images, hands))
     for passed_over in found.passed_over:
-        progress.print(f"Passed over: {printable(passed_over)}", markup=False, highlight=False, soft_wrap=True)
+        progress.print(f"Ignored: {printable(passed_over)}", markup=False, highlight=False, soft_wrap=True)
 
     from handbone.method.two_stage import TwoStage
 
@@ -158,7 +158,7 @@ def command(
             earlier=output if goes_on else None,
         )
     except KeyboardInterrupt:
-        typer.echo("Stopped. The same command continues where it was.", err=True)
+        typer.echo("Stopped. Run the same command to continue.", err=True)
         raise typer.Exit(130) from None
     if as_json:
         echo_json(predictions_json(records, method, {**facts, "fingerprint": fingerprint}))
@@ -189,7 +189,7 @@ def _show(records: "list[ImageRecord]", output: Path, invert: str) -> None:
         for flag in record.flags[:_SHOWN]:
             bones = f" {', '.join(flag['bones'])}:" if flag["bones"] and flag["rule"] != "missing" else ""
             console.print(
-                f"[yellow]look again[/yellow] {markup(record.name)}:{bones} {markup(flag['message'])}",
+                f"[yellow]check[/yellow] {markup(record.name)}:{bones} {markup(flag['message'])}",
                 soft_wrap=True,
                 highlight=False,
             )

@@ -50,7 +50,7 @@ class ImageCache:
         entry = self._entry(Path(path))
         if not self._is_whole(entry):
             if entry.exists():
-                console.print(f"{entry} is damaged: {Path(path).name} is decoded again", markup=False, highlight=False)
+                console.print(f"{entry} is damaged: decoding {Path(path).name} again", markup=False, highlight=False)
             radiograph = read_image(path, invert=self._invert)
             kind = np.uint8 if radiograph.bits == 8 else np.uint16
             save_checked(entry, np.rint(radiograph.image * np.iinfo(kind).max).astype(kind))

@@ -91,7 +91,7 @@ def find_images(given: Iterable[str | Path]) -> Search:
         found.update(dict.fromkeys(walk.below(path) if path.is_dir() else [_single(path)]))
     passed_over = walk.passed_over()
     if not found:
-        told = f" (passed over: {'; '.join(map(str, passed_over))})" if passed_over else ""
+        told = f" (ignored: {'; '.join(map(str, passed_over))})" if passed_over else ""
         remedy = "give a folder with PNG, JPEG, TIFF, BMP or WebP files, or install the plugin that reads its files"
         where = paths[0] if len(paths) == 1 else ", ".join(map(str, paths))
         raise HandboneError(f"no radiograph in this folder{told}", where=where, remedy=remedy)
@@ -125,9 +125,9 @@ def _single(path: Path) -> Path:
         raise HandboneError("no such file or folder", where=path, remedy="check the path")
     kind = other_files.kind_of(path)
     if kind == other_files.OWN:
-        raise HandboneError("handbone drew this itself", where=path, remedy="give the radiograph that it was made from")
+        raise HandboneError("this image was drawn by handbone", where=path, remedy="give the original radiograph")
     if kind == other_files.SPECIAL:
-        raise HandboneError("this is neither a file nor a folder", where=path, remedy="give a file")
+        raise HandboneError("this is neither a file nor a folder", where=path, remedy="give a file or a folder")
     return path
 
 

@@ -25,7 +25,7 @@ _FORMATS = ("PNG", "JPEG", "TIFF", "BMP", "WEBP", "GIF", "JPEG2000", "PPM")
 _OF_FRAMES = ("TIFF", "GIF", "WEBP")
 _ORIENTATION, _SUBFILE, _PHOTOMETRIC, _SAMPLE_FORMAT, _BITS = 274, 254, 262, 339, 258
 _SAVE_AS = "save it as PNG or as uncompressed TIFF, or leave it out"
-_REMEDY = "copy it again from its source, or leave it out"
+_REMEDY = "copy it again from its source, or remove it"
 # Pillow's own limit is a variable of its module.
 _LOCK = threading.RLock()
 # Deflate and its like make a file at most about so many times as small.
@@ -174,7 +174,7 @@ def _check_jpeg(path: Path, data: bytes, *, whole: bool) -> None:
         remedy = "pip install 'handbone-dicom[compressed]' reads it inside a DICOM file; else save it as PNG or TIFF"
         raise HandboneError(f"this is {how}, which common decoders do not know", where=path, remedy=remedy)
     if whole and (layout.end is None or not is_complete(data, layout.end)):
-        raise HandboneError("the JPEG file is cut", where=path, remedy=_REMEDY)
+        raise HandboneError("the JPEG file is truncated", where=path, remedy=_REMEDY)
 
 
 def _header(image: Image.Image, frame: int) -> ImageHeader:

@@ -74,7 +74,7 @@ def header_by(provided: "Provided", path: Path) -> "ImageHeader | None":
         thing = f"the reader {provided.spec.name!r} of {provided.package} {provided.version}"
         what = f"{thing} fails on the file's header ({type(error).__name__}: {error})"
         raise HandboneError(
-            what, where=path, remedy=f"tell the authors of {provided.package}, or disable it"
+            what, where=path, remedy=f"report it to the authors of {provided.package}, or disable it"
         ) from error
 
 
@@ -102,5 +102,5 @@ def _recognises(provided: "Provided", head: bytes) -> bool:
         return bool(provided.spec.recognises(head))
     except Exception as error:  # code of others may fail in any way
         thing = f"the reader {provided.spec.name!r} of {provided.package} {provided.version}"
-        what = f"{thing} fails on a file's first bytes ({type(error).__name__}: {error})"
-        raise HandboneError(what, remedy=f"tell the authors of {provided.package}, or disable it") from error
+        what = f"{thing} failed on a file's first bytes ({type(error).__name__}: {error})"
+        raise HandboneError(what, remedy=f"report it to the authors of {provided.package}, or disable it") from error

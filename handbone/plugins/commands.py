@@ -11,7 +11,10 @@ COMMANDS: dict[str, tuple[str, str]] = {
         "predict",
         "Outline the 29 bones of radiographs: PNG, JPEG or TIFF of any size, 8 or 16 bit, grey or colour.",
     ),
-    "refine": ("refine", "Read the wrist, or other bones, again at full resolution, and keep what is credible."),
+    "refine": (
+        "refine",
+        "Refine the wrist, or other bones, at full resolution, and keep a refined mask only if the gate accepts it.",
+    ),
     "ensemble": ("ensemble", "Join several predictions of the same images into one, bone by bone."),
     "export": ("export", "Write the masks of a run, of predictions or of a contest CSV in another format."),
     "measure": (

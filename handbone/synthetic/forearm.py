@@ -83,7 +83,7 @@ def _loft(
     angle = np.arange(_COLUMNS) / _COLUMNS * 2 * np.pi
     unit_x = np.sign(np.cos(angle)) * np.abs(np.cos(angle)) ** (2 / squareness)
     unit_z = np.sign(np.sin(angle)) * np.abs(np.sin(angle)) ** (2 / squareness)
-    polygons = [np.array([[0.0, joint(np.zeros(1), np.zeros(1)).item(), 0.0]])]
+    rings = [np.array([[0.0, joint(np.zeros(1), np.zeros(1)).item(), 0.0]])]
     for share in np.sin(np.linspace(0, np.pi / 2, _CAP_RINGS + 1))[1:-1]:
         x, z = share * profile[0, 1] * unit_x, share * profile[0, 2] * unit_z
         rings.append(np.stack([x, joint(x, z), z], 1))

@@ -131,7 +131,7 @@ def _unusable(image: InputImage, max_pixels: int) -> ImageRecord | None:
     try:
         check_pixels(image.path, max_pixels)
     except HandboneError as error:
-        console.print(f"Left out: {error}", markup=False, highlight=False, soft_wrap=True)
+        console.print(f"Skipped: {error}", markup=False, highlight=False, soft_wrap=True)
         return ImageRecord(image.key, str(image.path), error=str(error))
     return None
 

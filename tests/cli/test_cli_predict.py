@@ -149,7 +149,7 @@ def test_results_are_not_overwritten_unasked_nor_other_things_ever(images, run_f
     [
         (lambda folder: folder / "nowhere", "no such file"),
         (lambda folder: folder / "empty", "no radiograph in this folder"),
-        (lambda folder: folder / "empty" / "own.png", "handbone drew this itself"),
+        (lambda folder: folder / "empty" / "own.png", "this image was drawn by handbone"),
     ],
 )
 def test_wrong_paths_are_explained_before_any_work(make, words, images, run_folder, tmp_path):

@@ -219,7 +219,7 @@ def interrupted(images, weights, tmp_path, asked):
 
     asked.fails = stop
     stopped = call(images, "-o", tmp_path / "out", "--weights", mine)
-    assert stopped.exit_code == 130 and "The same command continues" in stopped.output
+    assert stopped.exit_code == 130 and "Run the same command to continue" in stopped.output
     asked.fails = None
     asked.clear()
     assert len(list((tmp_path / ".out.part" / "records").glob("*.json"))) == 2

@@ -218,7 +218,10 @@ def test_a_key_is_the_path_relative_to_what_was_given(paths, keys, tmp_path, mon
     [
         (lambda path: None, "no such file or folder; check the path"),
         (lambda path: path.mkdir(), "no radiograph in this folder; give a folder with PNG"),
-        (lambda path: touch(path, encode_png(GREY, compression=1)), "handbone drew this itself; give the radiograph"),
+        (
+            lambda path: touch(path, encode_png(GREY, compression=1)),
+            "this image was drawn by handbone; give the radiograph",
+        ),
         (os.mkfifo, "neither a file nor a folder"),
     ],
 )

@@ -89,7 +89,7 @@ def test_weights_without_their_plugin_say_what_to_install_or_enable(site, tmp_pa
     (tmp_path / "plugins.json").unlink()
     assert f"{needs}, but handbone-net is broken: cannot be imported: RuntimeError: no" in refusal(tmp_path)
     (tmp_path / "handbone_net.py").write_text("")
-    assert f"{needs}, and its version 1.6 has none; pip install handbone-net==1.5" in refusal(tmp_path)
+    assert f"{needs}, but its version 1.6 does not provide it; pip install handbone-net==1.5" in refusal(tmp_path)
     (tmp_path / "handbone_net-1.6.dist-info/entry_points.txt").unlink()
     told = refusal(tmp_path)
     remedy = "handbone plugins install handbone-net, or pip install handbone-net"

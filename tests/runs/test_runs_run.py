@@ -373,4 +373,4 @@ def test_images_without_labels_are_no_training_set(tmp_path):
         image.rename(tmp_path / "data" / image.name)
     done = handbone("run", "tiny", "--set", "data.path=data", folder=tmp_path)
     assert done.returncode == 1
-    assert "labels to train on" in done.stderr
+    assert "labels for training" in done.stderr

@@ -58,7 +58,7 @@ def test_info_of_a_set(handbone, packed, places):
     (folder / "coarse.safetensors").write_bytes(b"x")
     assert "is not the file" in handbone("info", "zero_shot", code=1)
     facts = json.loads(handbone("info", "zero_shot", "--json", code=1))
-    assert facts["verified"] is False and "install handbone again" in facts["problem"]
+    assert facts["verified"] is False and "reinstall handbone" in facts["problem"]
     assert json.loads(handbone("info", packed, "--json"))["verified"] is True
     with pytest.raises(HandboneError, match="did you mean 'zero_shot'"):
         handbone("info", "zeroshot")

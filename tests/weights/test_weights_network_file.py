@@ -60,7 +60,7 @@ def test_mistakes_are_named(tmp_path, network, card):
     with pytest.raises(HandboneError, match=r"cut.safetensors: is not a complete"):
         load_weights(tmp_path / "cut.safetensors")
     save_file({"a": torch.zeros(1)}, tmp_path / "foreign.safetensors")
-    with pytest.raises(HandboneError, match="no card of handbone"):
+    with pytest.raises(HandboneError, match="no handbone card"):
         load_weights(tmp_path / "foreign.safetensors")
     wrong = card.model_copy(update={"model": Choice(name="unet", encoder="resnet34")})
     with pytest.raises(HandboneError, match="does not fit the network"):

@@ -120,8 +120,8 @@ def _read_header(path: Path) -> ImageHeader:
         size = int(dataset.Rows), int(dataset.Columns)
     except (AttributeError, TypeError, ValueError):
         kind = dataset.get("SOPClassUID")
-        what = f"a DICOM file without an image ({kind.name})" if kind else "not a whole DICOM file"
-        raise HandboneError(what, where=path, remedy="leave it out, or copy it again from its source") from None
+        what = f"a DICOM file without an image ({kind.name})" if kind else "is not a complete DICOM file"
+        raise HandboneError(what, where=path, remedy="remove it, or copy it again from its source") from None
     return ImageHeader(size, _frames(dataset, path))
 
 
@@ -138,7 +138,7 @@ def _open(path: Path, tags: list[str], *, pixels: bool = True) -> Dataset:
         what = f"cannot be read: {error.strerror or error}"
         raise HandboneError(what, where=path, remedy="check the path and its permissions") from None
     except Exception as error:  # pydicom raises many kinds on damaged files
-        raise HandboneError(f"not a whole DICOM file ({error})", where=path, remedy=_COPY_AGAIN) from error
+        raise HandboneError(f"is not a complete DICOM file ({error})", where=path, remedy=_COPY_AGAIN) from error
     if "TransferSyntaxUID" not in dataset.file_meta:
         implicit, little = dataset.original_encoding
         explicit = ExplicitVRLittleEndian if little else ExplicitVRBigEndian
@@ -160,10 +160,10 @@ def _check_image(dataset: Dataset, path: Path) -> int:
     """The number of images in a file that holds radiographs, as far as its header says."""
     kind = dataset.get("SOPClassUID")
     if not any(name in dataset for name in _PIXELS):
-        what = f"a DICOM file without an image ({kind.name})" if kind else "not a whole DICOM file"
-        raise HandboneError(what, where=path, remedy="leave it out, or copy it again from its source")
+        what = f"a DICOM file without an image ({kind.name})" if kind else "is not a complete DICOM file"
+        raise HandboneError(what, where=path, remedy="remove it, or copy it again from its source")
     if dataset.get("Modality") == "SEG":
-        raise HandboneError(f"no radiograph, but masks ({kind.name})", where=path, remedy="leave it out")
+        raise HandboneError(f"contains masks instead of a radiograph ({kind.name})", where=path, remedy="remove it")
     return _frames(dataset, path)
 
 
@@ -183,7 +183,7 @@ def _decode(dataset: Dataset, path: Path, index: int) -> np.ndarray:
     syntax = dataset.file_meta.TransferSyntaxUID
     if syntax.is_compressed and not _decodable(syntax):
         remedy = "pip install 'handbone-dicom[compressed]' (pylibjpeg and its decoders)"
-        raise HandboneError(f"nothing that is installed can decode {syntax.name}", where=path, remedy=remedy)
+        raise HandboneError(f"no installed package can decode {syntax.name}", where=path, remedy=remedy)
     _check_length(dataset, path)
     # pydicom clears the bits above as many as are stored, also where these lie at the top of their words.
     whole_words = {"bits_stored": int(dataset.BitsAllocated)} if _is_packed(dataset) else {}
