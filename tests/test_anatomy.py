@@ -21,6 +21,7 @@ def test_fingers_count_from_the_tip_to_the_metacarpal():
     assert titles["finger-4"] == "index distal phalanx"
     assert titles["finger-11"] == "middle metacarpal"
     assert titles["finger-12"] == "ring distal phalanx"
+    assert titles["finger-15"] == "ring metacarpal"
     assert titles["finger-19"] == "little metacarpal"
 
 
@@ -29,6 +30,11 @@ def test_groups_partition_the_hand():
     assert sum(len(anatomy.GROUPS[part]) for part in parts) == 29
     assert set().union(*(anatomy.GROUPS[part] for part in parts)) == set(anatomy.NAMES)
     assert anatomy.GROUPS["wrist"] == anatomy.GROUPS["carpals"]
+
+
+def test_each_finger_is_a_group_by_its_name():
+    sizes = {name: len(anatomy.GROUPS[name]) for name in ("thumb", "index", "middle", "ring", "little")}
+    assert sizes == {"thumb": 3, "index": 4, "middle": 4, "ring": 4, "little": 4}
 
 
 def test_select_takes_bones_and_groups_once_each_in_order():

@@ -1,4 +1,4 @@
-"""The built-in metrics by name, beside those that every run has."""
+"""The built-in extra metrics by name."""
 
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any

@@ -160,7 +160,7 @@ class Coco:
                 contours = contours_of(annotation.get("segmentation"), drawn_hw)
             except HandboneError as error:
                 message = f"a segmentation of {name} cannot be read: {error.what}"
-                builder.note("error", "broken-outline", message, "export it again; until then it is left out")
+                builder.note("error", "broken-outline", message, "export it again; until then it is ignored")
                 continue
             for outline in contours:
                 builder.add(bone, outline)

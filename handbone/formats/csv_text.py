@@ -49,7 +49,7 @@ class CsvText:
                 with self.open() as file:
                     head = file.read(_HEAD)
             if b"\0" in head:
-                raise HandboneError("is not a CSV in UTF-8 (it holds bytes that no text has)", where=path)
+                raise HandboneError("is not a CSV in UTF-8 (it contains bytes that are not text)", where=path)
             if b"\r" in head and b"\n" not in head:
                 self._copy = self._line_feeds()
         except OSError as error:
@@ -91,7 +91,7 @@ class CsvText:
         ]
         if len(files) != 1:
             what = f"the zip file holds {len(files)} CSV files"
-            raise HandboneError(what, where=self.path, remedy="unpack it and name the CSV")
+            raise HandboneError(what, where=self.path, remedy="unpack it and give the CSV file")
         return files[0]
 
     def _copied(self, file: IO[bytes]) -> IO[bytes]:

@@ -53,7 +53,7 @@ def handbone_readers() -> list[ReaderSpec]:
     return [
         ReaderSpec(
             name="image",
-            summary="PNG, JPEG, TIFF, BMP, WebP or JPEG 2000, 8 or 16 bit, grey or colour",
+            summary="PNG, JPEG, TIFF, WebP, BMP, GIF and JPEG 2000 of any depth, grey or colour",
             extensions=EXTENSIONS,
             recognises=is_image,
             build=_image,

@@ -21,7 +21,7 @@ class Package:
 
     Parameters
     ----------
-    left_out: why it is not to be imported: "disabled", "not among HANDBONE_PLUGINS"; empty where it is used.
+    left_out: why it is not to be imported: "disabled", "not in HANDBONE_PLUGINS"; empty where it is used.
     problem: why even its metadata cannot be read, if so.
     """
 
@@ -132,5 +132,5 @@ def _marked(package: Package, off: set[str], only: set[str] | None) -> Package:
     if plain(package.name) in off:
         reason = "disabled"
     elif only is not None and plain(package.name) not in only:
-        reason = f"not among {ONLY}" if only else "no plugins are wanted"
+        reason = f"not in {ONLY}" if only else f"{ONLY} is empty"
     return replace(package, left_out=reason)

@@ -1,4 +1,4 @@
-"""The settings of a thing that a recipe names: read from the keys that stand beside the name, all mistakes at once."""
+"""Reads the settings of a component from the keys next to its name, and reports all mistakes at once."""
 
 from collections.abc import Mapping
 from typing import Any

@@ -1,4 +1,4 @@
-"""What a writer of masks is given, and what it has to be able to do."""
+"""The input and the protocol of writers of masks."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field

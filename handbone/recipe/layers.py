@@ -1,7 +1,7 @@
-"""How recipes are laid over each other, and where every value came from.
+"""Merging of recipe layers, and the origin of every value.
 
-The layers of a recipe, each over the one before: the defaults of `schema`, the recipes that it extends, the recipe
-itself, its `[when_synthetic]` table where the synthetic set is used, and the `--set` words of the command line.
+Each layer overrides the one before: the defaults of `schema`, the recipes that it extends, the recipe itself, its
+`[when_synthetic]` table if the synthetic set is used, and the `--set` options of the command line.
 """
 
 import functools
@@ -17,7 +17,7 @@ from handbone.recipe.schema import Choice, Off, Recipe, Table
 
 @dataclass(frozen=True)
 class KeyOrigin:
-    """Where a value was written: a line of a file, or a word of the command line."""
+    """Where a value was written: a line of a file, or an option of the command line."""
 
     file: Path | None = None
     line: int | None = None
@@ -92,14 +92,14 @@ def _row_of(model: type[Table], key: str) -> type[Table] | None:
 
 @functools.cache
 def defaults() -> RecipeLayer:
-    """What holds where a recipe says nothing."""
+    """The default values."""
     recipe = Recipe(name="default").model_dump(by_alias=True, exclude_none=True)
     del recipe["name"]
     return RecipeLayer(recipe)
 
 
 def merged(base: RecipeLayer, over: RecipeLayer, *, reenables: bool = True) -> RecipeLayer:
-    """Lay one layer over another: tables are joined key by key, everything else is replaced.
+    """Merge one layer over another: tables are merged key by key, everything else is replaced.
 
     A choice that gives a name replaces the inherited choice with all its settings (they belong to the thing named
     before); one without a name changes settings of the inherited one. A table that was switched off (`refine = false`)

@@ -1,4 +1,4 @@
-"""What a recipe may say, in words: read off the schema for error messages, `recipes keys` and recipes/README.md."""
+"""The recipe schema in words, for error messages, `recipes keys` and recipes/README.md."""
 
 import functools
 from dataclasses import dataclass
@@ -10,10 +10,10 @@ from handbone.recipe.layers import table_at
 from handbone.recipe.lines import KeyPath
 from handbone.recipe.schema import Choice, Off, Recipe, Table
 
-#: Keys of a recipe's file that are used up in reading it.
+#: Keys of a recipe file that are consumed while reading it.
 FILE_KEYS = {
-    "extends": ("text", "the recipe that this one changes: a path relative to this file, or a built-in name"),
-    "when_synthetic": ("table", "the same tables again, with what holds instead where the synthetic set is used"),
+    "extends": ("text", "the recipe to build on: a path relative to this file, or the name of a built-in recipe"),
+    "when_synthetic": ("table", "the same tables again, with values for the synthetic set"),
 }
 
 _TYPES = {"integer": "whole number", "number": "number", "boolean": "true or false", "string": "text"}
@@ -139,7 +139,7 @@ def takes(path: KeyPath) -> str | None:
     node = _node(path)
     if node is None:
         return None
-    return _phrase(node) + (", or false to switch it off" if _switches_off(path) else "")
+    return _phrase(node) + (", or false to turn it off" if _switches_off(path) else "")
 
 
 @functools.cache

@@ -29,7 +29,7 @@ _CSS = {
 
 
 def spread_chart(rows: pd.DataFrame, stages: list[str]) -> str:
-    """One row a bone, one dot an image: how Dice spreads in the first and the last stage; the mean is a bar."""
+    """Dice of the first and the last stage: one row per bone, one dot per image, a bar for the mean."""
     from matplotlib.figure import Figure
 
     shown = list(dict.fromkeys([stages[0], stages[-1]]))

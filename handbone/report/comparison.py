@@ -1,4 +1,4 @@
-"""A comparison of recipes as files: a table for programs, one for a README, and a chart."""
+"""Writes a comparison of recipes as CSV, Markdown and a chart."""
 
 import math
 from collections.abc import Sequence
@@ -28,7 +28,7 @@ def metric_columns(comparison: Comparison) -> list[str]:
 
 
 def metric_rows(comparison: Comparison, line: Line) -> list[list[list[str]]]:
-    """A line of the table of metrics as rows, one a pose; a cell is a list of short texts, see `cell_texts`."""
+    """One recipe's rows of the table of metrics, one per pose; a cell is a list of short texts, see `cell_texts`."""
     if not line.cells:
         return [[[line.name], ["failed"], *([numbers.NOTHING] for _ in comparison.metrics)]]
     return [
@@ -60,7 +60,7 @@ def cost_row(line: Line) -> list[str]:
 
 
 def explanation(comparison: Comparison) -> str:
-    """What the tables' numbers are, in sentences."""
+    """Sentences that explain the tables' numbers."""
     counts = "; ".join(
         f"{pose}: {images} image{'s' * (images != 1)} of {patients} {'patient_id' if patients == 1 else 'patients'}"
         for pose, (images, patients) in comparison.poses.items()
@@ -95,7 +95,7 @@ def _table(head: Sequence[str], texts: int, rows: Sequence[Sequence[str]]) -> st
 
 
 def draw_chart(comparison: Comparison, path: Path) -> None:
-    """A panel a figure: each recipe's mean as a dot with its interval over patients, single seeds as small dots."""
+    """One panel per metric: each recipe's mean as a dot with its interval over patients, single seeds as small dots."""
     from matplotlib.figure import Figure
 
     lines = [line for line in comparison.lines if line.cells]

@@ -1,4 +1,4 @@
-"""Bones' short names on an image: placed beside the bones so that they collide with nothing."""
+"""Short names of bones on an image, placed beside the bones without overlap."""
 
 from collections.abc import Collection
 from dataclasses import dataclass
@@ -93,7 +93,7 @@ def _visible(polygon: np.ndarray, width: int, height: int) -> np.ndarray:
 def _candidates(
     polygon: np.ndarray, size: tuple[float, float], table: np.ndarray, image_wh: tuple[int, int]
 ) -> list[_Candidate]:
-    """Boxes beside a bone, cheapest first: (cost, box, tip); near is cheap, on top of bone is dear."""
+    """Boxes beside a bone, cheapest first: (cost, box, tip); near boxes cost little, boxes on bone much."""
     turns = np.arange(_DIRECTIONS) * 2 * np.pi / _DIRECTIONS
     directions = np.stack([np.cos(turns), np.sin(turns)], axis=1)
     # In each direction the contour's point farthest to that side, among those near the ray from the bone's middle.

@@ -1,4 +1,4 @@
-"""Bones drawn on a radiograph: thin contours, the bone's texture still visible, small names beside the bones."""
+"""Draws bones on a radiograph: thin contours that keep the bone's texture visible, and small names beside the bones."""
 
 from collections.abc import Callable, Sequence
 

@@ -1,4 +1,4 @@
-"""The report's metrics and the words for them, from the metrics table."""
+"""The report's metrics and their descriptions, from the metrics table."""
 
 from collections.abc import Collection
 from dataclasses import dataclass
@@ -20,7 +20,7 @@ _COLUMNS = {"image_name", "bone", "stage", "dice"}
 
 @dataclass(frozen=True)
 class TableRow:
-    """One line of the bone table: Dice of the first and last stage and what changed; NaN where there is nothing."""
+    """One line of the bone table: Dice of the first and last stage and the change; NaN if undefined."""
 
     name: str
     title: str
@@ -37,7 +37,7 @@ class TableRow:
 
 
 class PageMetrics:
-    """What the page says of the metrics.
+    """The metrics shown on the page.
 
     Parameters
     ----------

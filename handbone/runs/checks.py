@@ -29,7 +29,9 @@ def check_recipe(recipe: Recipe, *, where: str) -> None:
         try:
             registry().get("metric", choice)
             if is_taken(choice.name):
-                raise HandboneError(f"every run has a column {choice.name!r} already", remedy="leave it out")
+                raise HandboneError(
+                    f"every run already has a column {choice.name!r}", remedy="remove it from evaluate.metrics"
+                )
         except HandboneError as error:
             mistakes.append(f"evaluate.metrics: {error}")
     if recipe.prompt is not None:

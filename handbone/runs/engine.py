@@ -146,7 +146,7 @@ class Run:
             console.print(f"[dim]{count} {step.summary}: reused[/dim]")
             return
         if planned.damage is not None:
-            console.print(f"{planned.damage} is damaged: the step is made again", markup=False, highlight=False)
+            console.print(f"{planned.damage} is damaged: the step runs again", markup=False, highlight=False)
         console.print(f"[bold]{count} {step.summary}[/bold]")
         known = {"step": step.name, "folder": self.folder.path}
         notify("handbone_step_started", **known)
@@ -180,7 +180,7 @@ def open_run(recipe: str, overrides: Sequence[str], output: Path | None) -> Run:
     # A synthetic set stands in for the default folder only: a mistyped path must not train on drawings.
     if settings.data.path == Data().path and not Path(settings.data.path).exists():
         synthetic = True
-        console.print(f"There is no folder {settings.data.path}/: using a synthetic set with its own budget.")
+        console.print(f"The folder {settings.data.path}/ does not exist; using a synthetic set and [when_synthetic].")
     if synthetic:
         settings = loaded.for_synthetic()
     check_recipe(settings, where=str(loaded.path))

@@ -1,4 +1,4 @@
-"""One patient's hand in one pose: bones scaled and bent out of true, hung on their joints, turned to the detector."""
+"""One patient's hand in one pose: bones are scaled, deformed, attached to their joints and turned to the detector."""
 
 from dataclasses import dataclass, field, replace
 
@@ -12,7 +12,7 @@ from handbone.synthetic.skeleton import CAPITATE, FOREARM, PLACED, PROXIMAL_ROW,
 
 @dataclass(frozen=True, eq=False)
 class Shape:
-    """How a patient's bones differ from the skeleton's.
+    """A patient's deviations from the reference skeleton.
 
     Parameters
     ----------

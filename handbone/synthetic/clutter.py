@@ -1,4 +1,4 @@
-"""Things that hide bones or look like them: wires, plates and screws, bracelets, another hand, detector marks.
+"""Clutter that hides bones or looks like them: wires, plates and screws, bracelets, another hand, detector marks.
 
 None of them changes a mask: a bone under a plate is still there.
 """
@@ -16,7 +16,7 @@ _SHAFTS = (*range(19), anatomy.INDEX["Radius"], anatomy.INDEX["Ulna"])
 def add_clutter(
     attenuation: np.ndarray, skin: np.ndarray, ends_px: np.ndarray, px_per_mm: float, rng: np.random.Generator
 ) -> None:
-    """Add now and then something to an attenuation (H, W) float32.
+    """Randomly add clutter to an attenuation map (H, W) float32.
 
     skin: (H, W) millimetres to the skin, negative inside. ends_px: (29, 2, 2) each bone's tip and root in pixels.
     """

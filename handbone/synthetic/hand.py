@@ -66,7 +66,7 @@ def draw_hand(
     side: "L" or "R"; by chance when not given.
     patient: whose hand; a random patient when not given.
     bits: of a pixel, 8 or 16; both give the same image.
-    looks: "held_out" for processing and trabeculae that no training sees, to judge and calibrate networks on.
+    looks: "held_out" for image processing and trabeculae never used in training, to evaluate and calibrate networks on.
     """
     rng = np.random.default_rng(seed)
     side = side or ("L" if rng.random() < 0.5 else "R")

@@ -1,4 +1,4 @@
-"""How an image is taken and processed, drawn at random: looks for training, and looks that training never has."""
+"""Random acquisition and processing of images: styles for training, and styles held out of training."""
 
 from dataclasses import dataclass, replace
 from typing import Literal, TypedDict

@@ -18,7 +18,7 @@ class DiceSums:
     """Per bone, the areas of overlap, prediction and ground truth over a whole validation set.
 
     The score is the Dice of these sums, mean over the bones that the ground truth has. Probabilities count from 0.5,
-    coverage from one half. Summing before dividing judges small parts of a bone at an image's edge by their area, and
+    coverage from one half. Summing before dividing weights small parts of a bone at an image's edge by their area, and
     needs no convention for empty masks.
     """
 
@@ -123,7 +123,7 @@ class NetworkTraining(lightning.LightningModule):
         return images * accumulate / together
 
     def on_train_epoch_end(self) -> None:
-        """Advance the schedule, and stop where the loss is lost, in every process where it is lost in one.
+        """Advance the schedule, and stop all processes if the loss is not finite in one of them.
 
         Raises
         ------

@@ -55,6 +55,6 @@ def _built(provided: "Provided") -> Path:
     folder = spec.build(read_settings(spec, {}))
     if not (folder / CARD_FILE).is_file():
         what = f"the weights {spec.name!r} of {provided.package} {provided.version} have no {CARD_FILE} in {folder}"
-        raise HandboneError(what, remedy="its authors make the folder with 'handbone weights pack'")
+        raise HandboneError(what, remedy="its authors must create the folder with 'handbone weights pack'")
     _asked[folder.resolve()] = spec.name, provided.package
     return folder

@@ -101,7 +101,7 @@ def check_labels(dataset: Dataset, method: "TwoStage") -> list[LabelCheck]:
     samples = dataset.labelled()
     if not samples:
         remedy = "give a folder whose images have annotations"
-        raise HandboneError("no image there has labels to compare", where=dataset.root, remedy=remedy)
+        raise HandboneError("no image in this folder has labels to compare", where=dataset.root, remedy=remedy)
     checks = _with_owners([_check(dataset, sample, method) for sample in track(samples, "Comparing labels")])
     return sorted(checks, key=lambda check: (check.problem is not None, -check.severity, check.sample.name))
 

@@ -53,7 +53,9 @@ class _Case:
 def require_free(folder: Path) -> None:
     """Refuse a folder for the page that holds something; HandboneError names it."""
     if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
-        raise HandboneError("the folder already exists", where=folder, remedy="name a new one, or remove it first")
+        raise HandboneError(
+            "the folder already exists", where=folder, remedy="choose another folder, or remove this one first"
+        )
 
 
 def write_label_page(checks: Sequence[LabelCheck], dataset: Dataset, folder: Path, *, weights: str = "") -> Path:

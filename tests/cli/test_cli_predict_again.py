@@ -20,6 +20,7 @@ from handbone.anatomy import NAMES
 from handbone.cli import predict
 from handbone.core import files
 from handbone.core.written import WRITTEN_FILE
+from handbone.formats.image_files import read_image
 from handbone.method.two_stage import TwoStage
 from handbone.recipe.schema import Choice
 from handbone.weights.network_file import WeightsCard, build_network, save_weights
@@ -112,7 +113,7 @@ class Killed(BaseException):
 
 
 def test_one_image_that_fails_costs_no_other_and_is_tried_again(images, weights, tmp_path, asked):
-    second = cv2.imread(str(images / "b.png"), cv2.IMREAD_GRAYSCALE).mean() / 255
+    second = read_image(images / "b.png").image.mean()
 
     def fail(image):
         if abs(image.mean() - second) < 1e-4:
@@ -218,7 +219,7 @@ def interrupted(images, weights, tmp_path, asked):
 
     asked.fails = stop
     stopped = call(images, "-o", tmp_path / "out", "--weights", mine)
-    assert stopped.exit_code == 130 and "The same command continues" in stopped.output
+    assert stopped.exit_code == 130 and "Run the same command to continue" in stopped.output
     asked.fails = None
     asked.clear()
     assert len(list((tmp_path / ".out.part" / "records").glob("*.json"))) == 2

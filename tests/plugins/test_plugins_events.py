@@ -111,7 +111,7 @@ def test_a_run_works_with_every_bad_plugin_installed(run):
     site, done = run
     assert json.loads(done.stdout)["metrics"]
     assert (site / "runs/tiny/report.html").exists()
-    assert done.stderr.count("is left out:") >= 20
+    assert done.stderr.count("is not loaded:") >= 20
 
 
 @pytest.mark.slow

@@ -49,7 +49,7 @@ def test_from_decides(site):
     assert "handbone-two" not in refusal(site, loss % "handbone-two", "coarse.model.name=unit")
     told = refusal(site, loss % "handbone-monia")
     assert "no such plugin is installed; handbone plugins install handbone-monia, or pip install handbone-monia" in told
-    assert "it is left out (not among HANDBONE_PLUGINS)" in refusal(
+    assert "it is not loaded (not in HANDBONE_PLUGINS)" in refusal(
         site, loss % "handbone-two", HANDBONE_PLUGINS="handbone-one"
     )
     told = refusal(site, loss % "handbone-mean")
@@ -59,7 +59,7 @@ def test_from_decides(site):
 def test_an_unknown_name_recalls_the_plugins_that_are_left_out(site):
     told = refusal(site, "coarse.train.loss=good-loss", HANDBONE_PLUGINS="handbone-mean")
     assert "unknown loss 'good-loss'" in told
-    assert "(plugins that are left out: handbone-one, handbone-two)" in told
+    assert "(plugins not loaded: handbone-one, handbone-two)" in told
 
 
 @pytest.mark.slow

@@ -48,7 +48,7 @@ def test_copy_never_overwrites_unless_asked(handbone, tmp_path):
     copied = tmp_path / "contest.toml"
     assert copied.read_text(encoding="utf-8") == builtin_recipe("contest").read_text(encoding="utf-8")
     copied.write_text("mine", encoding="utf-8")
-    with pytest.raises(HandboneError, match="the file exists; choose another with --output"):
+    with pytest.raises(HandboneError, match="the file already exists; choose another file with --output"):
         handbone("copy", "contest")
     assert copied.read_text(encoding="utf-8") == "mine"
     handbone("copy", "contest", "--overwrite")
@@ -74,6 +74,8 @@ def test_validate_reports_every_recipe_and_fails_when_one_is_wrong(handbone, tmp
 
 def test_keys(handbone):
     text = handbone("keys", "coarse.train")
-    assert "[coarse.train], [refine.train]" in text and "validations without gain" in text and "[roi]" not in text
+    assert (
+        "[coarse.train], [refine.train]" in text and "validations without improvement" in text and "[roi]" not in text
+    )
     assert json.loads(handbone("keys", "--json"))["properties"]["coarse"]
     assert handbone("keys", "--markdown").startswith("### Top of the file")

@@ -84,5 +84,5 @@ def _encoder(name: str, arguments: Mapping[str, Any]) -> ViTOfAnySize:
     except (TypeError, ValueError, RuntimeError, AssertionError, ZeroDivisionError) as error:
         raise HandboneError(
             f"sam cannot be built with the encoder {name!r}: {error}",
-            remedy="leave out options, or give those of segment_anything.modeling.ImageEncoderViT",
+            remedy="remove options, or use those of segment_anything.modeling.ImageEncoderViT",
         ) from error

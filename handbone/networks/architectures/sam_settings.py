@@ -1,4 +1,4 @@
-"""What a recipe says of a segment-anything encoder under a light decoder; imports no torch."""
+"""Settings of segment-anything encoders with a light decoder; imports no torch."""
 
 from typing import Any, Literal, Self
 
@@ -19,8 +19,7 @@ class EmbeddingSettings(Table):
     def _something_to_keep(self) -> Self:
         if self.freeze_encoder and self.encoder_weights in (None, "none"):
             raise ValueError(
-                "freeze_encoder keeps what encoder_weights bring, and there are none; "
-                "name a file, or leave freeze_encoder out"
+                "freeze_encoder needs pretrained weights; set encoder_weights to a file, or remove freeze_encoder"
             )
         return self
 

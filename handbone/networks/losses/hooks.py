@@ -19,10 +19,10 @@ class OverlapSettings(Table):
 
 
 class TverskySettings(OverlapSettings):
-    """Dice with different prices; 0.5 and 0.5 is Dice."""
+    """Dice with different weights for both kinds of error; 0.5 and 0.5 is Dice."""
 
-    alpha: float = Field(default=0.3, ge=0, description="price of a false positive pixel")
-    beta: float = Field(default=0.7, ge=0, description="price of a false negative pixel")
+    alpha: float = Field(default=0.3, ge=0, description="weight of false positive pixels")
+    beta: float = Field(default=0.7, ge=0, description="weight of false negative pixels")
 
 
 class FocalSettings(Table):

@@ -1,4 +1,4 @@
-"""Losses that judge the overlap of whole bones.
+"""Losses on the overlap of whole bones.
 
 Sums run per bone over the whole batch, so that a bone that one image lacks is judged on the others. A bone that no
 image of the batch has is judged too: its ratio is smooth / (smooth + predicted area), which pulls false bones down
@@ -19,7 +19,7 @@ class Tversky(nn.Module):
 
     Parameters
     ----------
-    alpha: price of false positives. beta: price of false negatives. smooth: s, in pixels.
+    alpha: weight of false positives. beta: weight of false negatives. smooth: s, in pixels.
     """
 
     def __init__(self, alpha: float = 0.3, beta: float = 0.7, smooth: float = 1.0):

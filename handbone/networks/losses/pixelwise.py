@@ -1,4 +1,4 @@
-"""Losses that judge every pixel on its own."""
+"""Losses on single pixels."""
 
 import torch
 from torch import Tensor, nn

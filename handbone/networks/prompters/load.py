@@ -1,4 +1,4 @@
-"""From what a user wrote to a prompter: the name of a registered one, or the path of a checkpoint."""
+"""Finds a prompter by its registered name or by the path of a checkpoint."""
 
 from pathlib import Path
 from typing import Any
