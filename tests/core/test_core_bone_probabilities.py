@@ -170,7 +170,7 @@ def test_images_of_other_sizes_are_refused():
         one.blend(other, np.ones((40, 50)))
     with pytest.raises(ShapeError, match="weight"):
         one.blend(one, np.ones((50, 40)))
-    with pytest.raises(HandboneError, match="mean of"):
+    with pytest.raises(HandboneError, match="needs the probabilities of at least one member"):
         BoneProbabilities.mean([])
     with pytest.raises(ShapeError, match=r"logits must have the shape \(29, 40, 50\)"):
         BoneProbabilities.from_grid_logits(np.zeros((29, 50, 40)), Frame.letterbox((8, 8), (40, 50)), (8, 8))

@@ -134,7 +134,7 @@ def test_a_plugin_that_fails_on_first_bytes_is_named(tmp_path, monkeypatch):
     manager.register(Raw(recognises=lambda head: head[10**6] == 0), package="handbone-raw", version="1.0")
     monkeypatch.setattr(handbone.plugins, "registry", lambda: manager)
     (tmp_path / "x").write_text("no hand")
-    with pytest.raises(HandboneError, match=r"reader 'raw' of handbone-raw 1\.0 fails.*IndexError"):
+    with pytest.raises(HandboneError, match=r"reader 'raw' of handbone-raw 1\.0 failed.*IndexError"):
         read_image(tmp_path / "x")
 
 

@@ -126,11 +126,11 @@ BAD = {
     ),
     "bad-none": (
         HEAD + "@hookimpl\ndef handbone_losses():\n    pass\n",
-        "its handbone_losses gave None, and not a list of LossSpec",
+        "its handbone_losses returned None instead of a list of LossSpec",
     ),
     "bad-no-spec": (
         HEAD + "@hookimpl\ndef handbone_losses():\n    return ['dice']\n",
-        "its handbone_losses gave 'dice', which is not a LossSpec",
+        "its handbone_losses returned 'dice', which is not a LossSpec",
     ),
     "bad-other-spec": (
         HEAD + "@hookimpl\ndef handbone_losses():\n    return [MetricSpec(name='a', summary='', build=print)]\n",

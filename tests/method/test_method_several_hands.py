@@ -6,7 +6,7 @@ from stages_hands import DiscReader, disc_image, hand_points
 
 from handbone.anatomy import COUNT, INDEX
 from handbone.core.box import Box
-from handbone.method.settings import CoarseSettings
+from handbone.method.settings import MethodSettings
 from handbone.method.several_hands import areas, find_hands, in_whole_image, predict_hands
 from handbone.method.two_stage import Stage, TwoStage
 
@@ -20,7 +20,7 @@ def one(unit=120.0, radius=7, **more):
 
 
 def method():
-    return TwoStage(Stage(DiscReader(), LOOK), coarse_settings=CoarseSettings(find_hand=LOOK))
+    return TwoStage(Stage(DiscReader(), LOOK), settings=MethodSettings(find_hand=LOOK, postprocess=True))
 
 
 # Larger discs on the left: where both hands have a bone, the whole image shows that of the left one.

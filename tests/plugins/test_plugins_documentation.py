@@ -82,6 +82,6 @@ def test_names_of_the_contracts_and_of_the_new_package_are_right():
 
 
 def test_versions_and_packages_are_right():
-    assert f"now {API_VERSION}." in README and f"HANDBONE_API = {API_VERSION}" in README
+    assert f"currently {API_VERSION}." in README and f"HANDBONE_API = {API_VERSION}" in README
     here = {path.parent.name for path in (Path(__file__).parents[2] / "plugins").glob("*/pyproject.toml")}
     assert set(re.findall(r"^\| \[([\w-]+)\]\(\1\)", README, re.MULTILINE)) == here

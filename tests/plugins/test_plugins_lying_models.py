@@ -112,10 +112,10 @@ def test_an_honest_network_passes():
         (NotANumber, "logits of a black image must be finite, but"),
         (Idle, "gradients must reach every trainable parameter (use requires_grad_(False) for frozen ones), "
             "but none reaches spare.weight, spare.bias"),
-        (Deaf, "but that of first.0.weight is always zero"),
+        (Deaf, "but the gradient of first.0.weight is always zero"),
         (Moody, "in evaluation the same image must give the same logits, but they differ the second time"),
         (Sociable, "must not depend on its neighbours in the batch, but they differ by"),
-        (Forgetful, "must give the same logits, but they differ; is some tensor neither a parameter nor a buffer?"),
+        (Forgetful, "must return the same logits, but they differ; is some tensor neither a parameter nor a buffer?"),
         (Scribbler, "the network must not change its input, but it changed it"),
         (OneValue, "Expected more than 1 value per channel"),
         (lambda *_: print, "build must return a torch.nn.Module, but returned a builtin_function_or_method"),

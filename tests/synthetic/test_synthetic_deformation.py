@@ -160,7 +160,7 @@ def test_masks_are_the_silhouettes_of_the_meshes(age, monkeypatch):
     monkeypatch.setattr(hand, "add_skeleton", watched)
     patient = draw_patient(np.random.default_rng(4), "diverse", age=age)
     draw_hand(4, size=512, variety="diverse", patient=patient)
-    points, masks = seen[0]
+    points, (masks, _) = seen[0]
     for index, (mask, (left, top)) in masks.items():
         silhouette = np.zeros((512, 512), np.uint8)
         flat = np.rint(points[index][:, :2] * 16).astype(np.int32)

@@ -172,7 +172,7 @@ def test_the_workbook_is_read_under_korean_headers(tmp_path):
 
 def test_a_workbook_that_is_none_is_refused_by_name(tmp_path):
     (tmp_path / "meta_data.xlsx").write_text("no")
-    with pytest.raises(HandboneError, match=r"meta_data\.xlsx: not a workbook"):
+    with pytest.raises(HandboneError, match=r"meta_data\.xlsx: is not a workbook"):
         read_patients(tmp_path / "meta_data.xlsx")
 
 

@@ -260,7 +260,7 @@ def test_an_outline_of_half_a_bone_is_odd():
     polygon = hand(6).polygons()[capitate][0]
     small = hand(6).polygons() | {capitate: [(polygon - polygon.mean(0)) * 0.55 + polygon.mean(0)]}
     [error] = compare_labels(small, *seen(6, 0.0))
-    assert (error.kind, error.bones) == ("odd-outline", (capitate,)) and "times the area" in error.message
+    assert (error.kind, error.bones) == ("odd-outline", (capitate,)) and "times the predicted area" in error.message
 
 
 def test_without_any_label_one_error_names_all_that_is_seen_and_without_a_prediction_there_is_none():
