@@ -23,6 +23,8 @@ ULNA_SHAFT = (1.4, 3.2)
 ROUGH_SHAFT = (0.5, 1.0)
 # Two centimetres have to be seen for a direction.
 _LEAST_SHAFT = 0.66
+# Share of the usual width of a shaft below which a slice does not show all of it.
+_WHOLE = 0.85
 # A bone is long whose area spreads so much more along its direction than across, with the hand within 60 degrees of it.
 _ELONGATED, _NEAR = 1.8, 0.5
 
@@ -90,7 +92,7 @@ class LongAxis:
 
     @classmethod
     def of_forearm(
-        cls, outline: Outline, towards: np.ndarray, shaft: tuple[float, float], end: float = np.inf
+        cls, outline: Outline, towards: np.ndarray, shaft: tuple[float, float], cut: np.ndarray
     ) -> Self | None:
         """Of Radius or Ulna, whose shaft the image cuts; None where too little of it is seen.
 
@@ -98,7 +100,8 @@ class LongAxis:
         ----------
         towards: (2,) any vector that points roughly to the hand.
         shaft: where it begins and ends, in widths of the distal end.
-        end: how far from the distal end the bone is seen whole, in units of length.
+        cut: (n,) bool, which points of the outline lie at the image's edge. Beyond the first of them the bone is not
+            seen whole.
         """
         principal, longer = outline.principal_direction
         way = towards / np.linalg.norm(towards)
@@ -108,7 +111,8 @@ class LongAxis:
         for _ in range(_ROUNDS):
             low, high = outline.reach(direction)
             width = width_of_end(outline, direction)
-            seen = min(end, high - low) - 2 * outline.pixel
+            reached = float((outline.points[cut] @ direction).max(initial=low))
+            seen = high - reached - 2 * outline.pixel
             if seen < (shaft[0] + _LEAST_SHAFT * (shaft[1] - shaft[0])) * width:
                 return None
             levels = high - np.linspace(shaft[0] * width, min(shaft[1] * width, seen), _LEVELS)
@@ -134,7 +138,9 @@ def _line_through_centres(
 ) -> tuple[np.ndarray, np.ndarray]:
     """A point (2,) and a direction (2,) of the line that fits the centres of slices; what is known without two."""
     cuts = outline.slices(direction, levels)
-    seen = ~np.isnan(cuts[:, 0])
+    widths = cuts[:, 1] - cuts[:, 0]
+    # Where a collimator cuts a shaft askew, slices are narrower, and their centres lie to a side.
+    seen = widths > _WHOLE * np.nanmedian(widths) if np.isfinite(widths).any() else np.zeros(len(levels), bool)
     if seen.sum() < 2:
         return known
     # A least-squares line of the centre over the level: levels are exact, centres are not.

@@ -143,7 +143,7 @@ def test_an_image_without_any_label_is_an_error_unless_told_otherwise(one):
     change(one, annotations=[])
     assert rules(one)["no-outline"] == "error"
     dataset = opened(one)
-    with pytest.raises(HandboneError, match=r"no bone of a\.png is outlined; outline its bones, or set data\.empty_"):
+    with pytest.raises(HandboneError, match=r"a\.png has no outlined bone; outline its bones, or set data\.empty_"):
         dataset.labels(dataset.samples[0])
     told = opened(one, empty_labels="use")
     assert told.labels(told.samples[0]).polygons == {} and "no-outline" not in rules(one, empty_labels="use")

@@ -54,7 +54,7 @@ def test_both_stages_are_loaded_by_name(packed, places):
     folder = ship(packed, places)
     assert find_weights("zero_shot") == (folder / "coarse.safetensors", folder / "refiner.safetensors")
     method = TwoStage.from_path("zero_shot")
-    assert method.coarse_settings.find_hand == 64 and method.refine_stage.size == 64
+    assert method.settings.find_hand == 64 and method.refine_stage.size == 64
     with pytest.raises(HandboneError, match="no such file"):
         TwoStage.from_path("zero_short")
 
@@ -64,7 +64,7 @@ def test_a_changed_a_missing_and_a_foreign_file_are_named(packed, places):
     coarse = folder / "coarse.safetensors"
     whole = coarse.read_bytes()
     coarse.write_bytes(whole[:-1] + bytes([whole[-1] ^ 1]))
-    with pytest.raises(HandboneError, match=r"coarse\.safetensors: is not the file.*install handbone again"):
+    with pytest.raises(HandboneError, match=r"coarse\.safetensors: is not the file.*reinstall handbone"):
         find("zero_shot").verify()
     with pytest.raises(HandboneError, match="is not the file"):
         TwoStage.from_path("zero_shot")

@@ -18,7 +18,7 @@ from handbone.method.refine import RefineDataset
 from handbone.method.roi import rois
 from handbone.method.roi_jitter import FrameErrors, measure_frame_errors
 from handbone.method.roi_placement import place_roi
-from handbone.method.settings import CoarseSettings
+from handbone.method.settings import MethodSettings
 from handbone.method.two_stage import Stage, TwoStage
 from handbone.recipe.schema import Refine, Train
 from handbone.runs.context import Context
@@ -60,7 +60,7 @@ def find_frames(context: Context, workdir: Path) -> None:
     """
     recipe = context.recipe
     coarse = Stage(Predictor(context.step("coarse") / WEIGHTS_FILE, recipe.predict.precision), recipe.coarse.size)
-    method = TwoStage(coarse, coarse_settings=CoarseSettings(find_hand=recipe.predict.find_hand))
+    method = TwoStage(coarse, settings=MethodSettings(find_hand=recipe.predict.find_hand))
     bones = anatomy.select(recipe.refine.bones)
     validation = {sample.name for sample in context.splits["validation"]}
     samples: list[Sample] = list(context.splits["validation"])
@@ -79,7 +79,9 @@ def find_frames(context: Context, workdir: Path) -> None:
     write_json(workdir / "frames.json", frames)
     write_json(workdir / "errors.json", errors.to_json())
     shift, turn = 100 * errors.spread[:2].max(), errors.spread[2]
-    console.print(f"coarse ROIs are off by about {shift:.1f} % of their side and {turn:.1f}°; {errors.lost} were lost")
+    console.print(
+        f"coarse ROIs are off by about {shift:.1f} % of their side and {turn:.1f}°; {errors.lost} could not be placed"
+    )
 
 
 def train_refiner(context: Context, workdir: Path) -> None:
