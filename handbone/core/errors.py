@@ -52,6 +52,11 @@ class ShapeError(HandboneError):
         super().__init__(f"{name} must have the shape {wanted}, but got {tuple(got)}", where=where)
 
 
+def shortened(text: str, longest: int = 100) -> str:
+    """A text that a message repeats, cut where it goes on for too long to be read."""
+    return text if len(text) <= longest else f"{text[:longest]}..."
+
+
 def suggest(name: str, known: Iterable[str]) -> str:
     """A suggestion for an unknown name: the closest known name, or all known names if none is close."""
     known = sorted(set(known))

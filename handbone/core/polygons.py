@@ -18,7 +18,7 @@ _LONGEST = 100.0  # half perimeters of the image that a contour may have
 def as_numbers(value: Any) -> np.ndarray:
     """A JSON list of numbers, however nested, as float64; an empty array, which no contour may be, where it isn't one.
 
-    Texts, ground truths and numbers beyond 64 bits are no coordinates.
+    Texts and numbers beyond 64 bits are no coordinates.
     """
     try:
         array = np.asarray(value)

@@ -82,7 +82,7 @@ class Dataset:
         labels = self.read_labels(sample)
         if labels.polygons or self.empty_labels == "use":
             return labels
-        why = f": {labels.problems[0].message}" if labels.problems else ""
+        why = next((f": {problem.message}" for problem in labels.problems if problem.severity == "error"), "")
         raise HandboneError(f"{sample.name} has no outlined bone{why}", where=sample.annotation, remedy=NO_OUTLINE)
 
     def read_labels(self, sample: Sample) -> Labels:

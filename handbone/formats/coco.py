@@ -28,7 +28,7 @@ from handbone.formats.label_frames import label_frame
 from handbone.formats.labels_builder import LabelsBuilder
 from handbone.formats.patients import patients_of
 
-_PATIENT_KEYS = ("patient_id", "patient", "patient_id", "patient_id", "subject_id", "subject")
+_PATIENT_KEYS = ("patient_id", "patient", "person_id", "person", "subject_id", "subject")
 _TEST = re.compile(r"(?<![a-z])test(ing)?(?![a-z])")
 
 

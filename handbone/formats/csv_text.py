@@ -127,9 +127,10 @@ class CsvText:
 
 
 def _separator(header: str, needed: Sequence[str]) -> str:
-    """The separator by which a header has the needed columns; a comma where none does."""
-    for separator in _SEPARATORS:
-        columns = {name.strip().lower() for name in next(csv.reader([header], delimiter=separator), [])}
-        if columns.issuperset(needed):
-            return separator
-    return ","
+    """The separator by which a header has the most of the needed columns."""
+
+    def found(separator: str) -> int:
+        columns = next(csv.reader([header], delimiter=separator), [])
+        return len({name.strip().lower() for name in columns} & set(needed))
+
+    return max(_SEPARATORS, key=found)

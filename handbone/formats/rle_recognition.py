@@ -136,7 +136,7 @@ def _is_turned(rows: BoneMasks, columns: BoneMasks, image: np.ndarray | None) ->
         return _along(columns, edges, image.shape) > _BETTER * _along(rows, edges, image.shape)
     # Exchanging x and y makes of an upright hand one whose fingers point to the left.
     x, y = _direction(rows)
-    return -x > 2 * abs(y)
+    return -x > abs(y)
 
 
 def _edges(image: np.ndarray) -> np.ndarray:

@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, cast
 
+from handbone.core.errors import shortened
 from handbone.recipe.lines import KeyPath
 from handbone.recipe.schema import Choice, Off, Recipe, Table
 
@@ -25,7 +26,7 @@ class KeyOrigin:
 
     def __str__(self) -> str:
         if self.override is not None:
-            return f"--set {self.override}"
+            return f"--set {shortened(self.override)}"
         if self.file is None:
             return "default"
         return f"{self.file}, line {self.line}" if self.line else str(self.file)

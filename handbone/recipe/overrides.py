@@ -5,13 +5,12 @@ import tomllib
 from dataclasses import dataclass
 from typing import Any
 
-from handbone.core.errors import HandboneError
+from handbone.core.errors import HandboneError, shortened
 from handbone.recipe import toml
 from handbone.recipe.layers import KeyOrigin, RecipeLayer, assigned
 
 # A value that starts like a TOML string, list or table but fails to parse is a typing error, not a bare word.
 _MEANT_AS_TOML = re.compile(r"""["'\[{]""")
-_SHOWN = 100  # characters of a word that a message repeats
 _EXAMPLE = "write a key, an equals sign and a value, as in --set coarse.train.epochs=3"
 
 
@@ -47,7 +46,7 @@ def parse_override(text: str) -> Override:
 
 
 def _place(text: str) -> str:
-    return f"--set {text}" if len(text) <= _SHOWN else f"--set {text[:_SHOWN]}..."
+    return f"--set {shortened(text)}"
 
 
 def _path(key: str, text: str) -> tuple[str, ...]:
@@ -60,7 +59,7 @@ def _path(key: str, text: str) -> tuple[str, ...]:
         [(name, table)] = table.items()
         path.append(name)
     if table != 0:
-        raise HandboneError(f"{key[:_SHOWN]!r} is not a key", where=_place(text), remedy=_EXAMPLE)
+        raise HandboneError(f"{shortened(key)!r} is not a key", where=_place(text), remedy=_EXAMPLE)
     return tuple(path)
 
 

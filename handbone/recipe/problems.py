@@ -7,7 +7,7 @@ from typing import Any
 
 from pydantic import ValidationError
 
-from handbone.core.errors import HandboneError, suggest
+from handbone.core.errors import HandboneError, shortened, suggest
 from handbone.recipe.dump import value_text
 from handbone.recipe.layers import KeyOrigin, RecipeLayer
 from handbone.recipe.lines import KeyPath
@@ -75,7 +75,8 @@ def _problem(detail: Any, path: KeyPath, layer: RecipeLayer) -> Problem:
     if detail["type"] == "value_error":
         return Problem(origin, key, f"{key}: {detail['ctx']['error']}" if key else str(detail["ctx"]["error"]))
     if detail["type"] == "string_pattern_mismatch":
-        return Problem(origin, key, f"{key} is {detail['input']!r}", "use letters, digits, '_', '-' and '.' only")
+        remedy = "use letters, digits, '_', '-' and '.' only"
+        return Problem(origin, key, f"{key} is {shortened(repr(detail['input']))}", remedy)
     allowed = takes(path) or "something else"
     remedy = None
     if isinstance(detail["input"], str) and detail["type"] == "literal_error":
