@@ -16,6 +16,7 @@ from handbone.cli import refine
 from handbone.core.bone_masks import BoneMasks
 from handbone.core.written import WRITTEN_FILE
 from handbone.formats.contest_csv import PredictionsWriter, read_predictions
+from handbone.formats.image_files import read_image
 from handbone.method.settings import MethodSettings, PromptSettings
 from handbone.method.two_stage import Stage, TwoStage
 from handbone.recipe import schema
@@ -189,7 +190,7 @@ def test_refined_masks_are_the_methods_own(home, tmp_path):
     used = {d["bone"] for d in record["images"][0]["decisions"] if d["used"]}
     method = TwoStage.from_path(home / "weights")
     theirs = dict(read_predictions(home / "theirs.csv"))["a.png"]
-    image = cv2.imread(str(home / "images/a.png"), 0).astype(np.float32) / 255
+    image = read_image(home / "images/a.png").image
     from handbone.core.bone_probabilities import BoneProbabilities
 
     coarse = BoneProbabilities.from_masks(BoneMasks.from_rle(theirs, (120, 100)))

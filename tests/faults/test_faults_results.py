@@ -97,7 +97,7 @@ def test_a_folder_that_cannot_be_written_is_found_out_before_the_work(
     disk = mounted("ro")
     assert main(monkeypatch, *words(name, home, disk / "out")) == 1
     told = capsys.readouterr()
-    assert "Read-only file system; free space or check the folder" in told.err and "Traceback" not in told.err
+    assert "Read-only file system; free disk space or check permissions" in told.err and "Traceback" not in told.err
     (tmp_path / "file").write_text("mine")
     assert main(monkeypatch, *words(name, home, tmp_path / "file")) == 1
     assert "this is not a folder; give the name of a folder" in capsys.readouterr().err

@@ -185,7 +185,7 @@ def test_what_is_passed_over_says_what_would_read_it(tmp_path):
     assert "42 DICOM files: install the handbone-dicom plugin" in told and "1 other file (.csv)" in told
     for path in tmp_path.glob("a.*"):
         path.unlink()
-    with pytest.raises(HandboneError, match=r"no radiograph in this folder \(passed over: 42 DICOM files: install"):
+    with pytest.raises(HandboneError, match=r"no radiograph in this folder \(ignored: 42 DICOM files: install"):
         find_images([tmp_path])
 
 
@@ -220,7 +220,7 @@ def test_a_key_is_the_path_relative_to_what_was_given(paths, keys, tmp_path, mon
         (lambda path: path.mkdir(), "no radiograph in this folder; give a folder with PNG"),
         (
             lambda path: touch(path, encode_png(GREY, compression=1)),
-            "this image was drawn by handbone; give the radiograph",
+            "this image was drawn by handbone; give the original radiograph",
         ),
         (os.mkfifo, "neither a file nor a folder"),
     ],

@@ -677,20 +677,20 @@ MUTATIONS = (
         "handbone/formats/inversion.py",
         "return flat + 1 if step.mean() > _STRAIGHT else 0",
         "return 0",
-        "tests/formats/test_formats_any_picture.py::test_a_frame_round_an_image_does_not_decide_its_polarity",
+        "tests/formats/test_formats_any_image.py::test_a_frame_round_an_image_does_not_decide_its_polarity",
     ),
     Mutation(
         "images of 8 bits are not stretched",
         "handbone/formats/brightness.py",
         "low, high = value_range(grey if outside is None else grey[~outside])",
         "low, high = (0, 255) if values.dtype == np.uint8 else value_range(grey)",
-        "tests/formats/test_formats_any_picture.py::test_brightness_is_the_pictures_own_and_not_its_files",
+        "tests/formats/test_formats_any_image.py::test_brightness_is_the_images_own_and_not_its_files",
     ),
     Mutation(
         "JPEG files are taken for whole",
         "handbone/formats/jpeg_check.py",
         "return all(np.array_equal(",
         "return True or all(np.array_equal(",
-        "tests/formats/test_formats_any_picture.py::test_a_jpeg_that_is_cut_and_ended_again_is_refused",
+        "tests/formats/test_formats_any_image.py::test_a_jpeg_that_is_cut_and_ended_again_is_refused",
     ),
 )

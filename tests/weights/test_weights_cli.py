@@ -26,7 +26,7 @@ def handbone(monkeypatch):
 
 
 def test_list(handbone, packed, places):
-    assert handbone("list") == "" and json.loads(handbone("list", "--json")) == []
+    assert handbone("list") == "" and json.loads(handbone("list", "--json"))["items"] == []
     shutil.copytree(packed, places.shipped / "zero_shot")
     text = handbone("list")
     assert all(word in text for word in ("zero_shot", "shipped", "coarse + refiner", "for tests"))
@@ -81,7 +81,7 @@ def test_pack_and_fetch(handbone, run_folder, zipped, tmp_path, places):
     facts = json.loads(handbone("info", out, "--json"))
     assert facts["limits"] == ["Adults.", "Left hands."] and facts["metrics"] == {"Dice": 0.5}
     assert handbone("fetch", zipped[0], "--sha256", zipped[1], "--name", "theirs").startswith("theirs ")
-    assert [entry["name"] for entry in json.loads(handbone("list", "--json"))] == ["theirs"]
+    assert [entry["name"] for entry in json.loads(handbone("list", "--json"))["items"]] == ["theirs"]
     handbone("fetch", zipped[0], code=2)
 
 

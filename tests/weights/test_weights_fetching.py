@@ -69,7 +69,7 @@ def test_another_digest_keeps_nothing_and_names_both(zipped, places):
     with pytest.raises(HandboneError, match=f"its sha256 is {digest}, not {64 * '0'}, so it was discarded"):
         fetch(path, sha256=64 * "0")
     assert nothing_kept(places)
-    with pytest.raises(HandboneError, match="is not a SHA-256 digest; give the 64"):
+    with pytest.raises(HandboneError, match="is not a SHA-256 digest; give the publisher's 64"):
         fetch(path, sha256="abc")
 
 
@@ -84,7 +84,7 @@ def test_names_that_are_taken_are_not_replaced_unasked(zipped, packed, places):
     shutil.copytree(packed, places.shipped / "small")
     with pytest.raises(HandboneError, match="own weights are named 'small'"):
         fetch(path, sha256=digest, overwrite=True)
-    with pytest.raises(HandboneError, match=r"cannot have the name '\.\./x'"):
+    with pytest.raises(HandboneError, match=r"'\.\./x' is not a valid name for weights"):
         fetch(path, sha256=digest, name="../x")
 
 
@@ -97,7 +97,7 @@ def test_one_weights_file_becomes_a_set(tmp_path, places):
     with pytest.raises(HandboneError, match=r"fine\.safetensors: these weights belong to the stage 'refiner'"):
         fetch(refiner, sha256=sha256_of(refiner))
     coarse = save(tmp_path / "coarse.safetensors", "coarse")
-    with pytest.raises(HandboneError, match="'coarse'; choose one with --name"):
+    with pytest.raises(HandboneError, match="'coarse' is not a valid name for weights; choose one with --name"):
         fetch(coarse, sha256=sha256_of(coarse))
     text = tmp_path / "page.html"
     text.write_text("<html>not found</html>")
@@ -115,9 +115,9 @@ def test_one_weights_file_becomes_a_set(tmp_path, places):
         ("a\\..\\evil.json", "points outside"),
         ("C:evil.json", "points outside"),
         ("../evil/", "points outside"),
-        ("evil.py", "none of .safetensors, .json, .md"),
-        ("evil.pth", "none of .safetensors, .json, .md"),
-        (".json", "none of"),
+        ("evil.py", "is not one of .safetensors, .json, .md"),
+        ("evil.pth", "is not one of .safetensors, .json, .md"),
+        (".json", "is not one of"),
         ("a/b/more.json", "more than one folder"),
         ("one/card.json", "twice"),
     ],
@@ -181,7 +181,7 @@ def test_a_set_has_to_agree_with_its_own_card(packed, tmp_path, places):
         "is not the file": swap,
         "to the stage": swap_honestly,
         "not in the set's": forget_refiner,
-        r"holds no card\.json": lose_card,
+        r"contains no card\.json": lose_card,
     }
     for words, change in cases.items():
         path, digest = remade(packed, tmp_path, change)

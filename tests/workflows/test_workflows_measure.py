@@ -141,7 +141,7 @@ def test_wrong_usage_is_refused_before_any_work(predictions, tmp_path):
 
 def test_earlier_measurements_are_replaced_only_when_asked(predictions, tmp_path):
     assert call(predictions, "-o", tmp_path / "out").exit_code == 0
-    with pytest.raises(HandboneError, match="measurements already"):
+    with pytest.raises(HandboneError, match="already contains measurements"):
         CliRunner().invoke(app, ["measure", str(predictions), "-o", str(tmp_path / "out")], catch_exceptions=False)
     assert call(predictions, "-o", tmp_path / "out", "--overwrite").exit_code == 0
 

@@ -99,7 +99,7 @@ def test_files_of_others_under_names_to_come_are_refused_before_the_work(tmp_pat
 
 def test_results_of_another_kind_and_folders_of_others_are_not_ours(tmp_path):
     write(tmp_path / "out", OLD)
-    with pytest.raises(HandboneError, match="there are predictions, not exported masks"):
+    with pytest.raises(HandboneError, match="the folder contains predictions, not exported masks"):
         write(tmp_path / "out", NEW, overwrite=True, what="exported masks")
     (tmp_path / "thesis").mkdir()
     (tmp_path / "thesis" / "chapter.txt").write_text("years of work")

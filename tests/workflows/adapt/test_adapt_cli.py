@@ -149,7 +149,7 @@ def test_a_report_among_the_weights_is_refused_before_any_work(call, tmp_path):
 
 def test_where_no_hand_is_there_is_nothing_to_learn(call, radiographs, tmp_path, monkeypatch):
     monkeypatch.setattr("handbone.workflows.adapt.radiographs.outline", lambda *_: None)
-    with pytest.raises(HandboneError, match="in none of 2 radiographs"):
+    with pytest.raises(HandboneError, match="in any of the 2 radiographs"):
         raise call(tmp_path / "mine").exception
     assert not (tmp_path / "mine").exists()
     shutil.rmtree(tmp_path / "mine_report")
