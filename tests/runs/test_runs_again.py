@@ -166,7 +166,7 @@ def test_a_file_that_a_step_should_have_left_is_named(tmp_path, done):
 @pytest.mark.parametrize("invert", ["auto", "yes", "no"])
 def test_a_recipe_may_know_better_whether_images_are_inverted(tmp_path, invert):
     grey = np.full((64, 64), 255, np.uint8)
-    grey[:, 20:44] = 0
+    cv2.ellipse(grey, (32, 40), (16, 36), 0, 0, 360, 0, -1)
     (tmp_path / "data").mkdir()
     cv2.imwrite(str(tmp_path / "data" / "a.png"), grey)
     recipe = Recipe(name="small", data=Data(path=str(tmp_path / "data"), cache=str(tmp_path / "cache"), invert=invert))

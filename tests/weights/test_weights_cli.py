@@ -30,12 +30,12 @@ def test_list(handbone, packed, places):
     shutil.copytree(packed, places.shipped / "zero_shot")
     text = handbone("list")
     assert all(word in text for word in ("zero_shot", "shipped", "coarse + refiner", "for tests"))
-    (entry,) = json.loads(handbone("list", "--json"))
+    (entry,) = json.loads(handbone("list", "--json"))["items"]
     assert entry["metrics"]["all"]["merged"] == 0.93 and len(entry["files"]["refiner"]["sha256"]) == 64
     (places.fetched / "broken").mkdir(parents=True)
     (places.fetched / "broken" / "card.json").write_text("{")
     assert "damaged" in handbone("list", code=1)
-    assert "cannot be read" in json.loads(handbone("list", "--json", code=1))[1]["error"]
+    assert "cannot be read" in json.loads(handbone("list", "--json", code=1))["items"][1]["error"]
 
 
 def test_info_of_a_set(handbone, packed, places):
