@@ -49,7 +49,7 @@ class CsvText:
                 with self.open() as file:
                     head = file.read(_HEAD)
             if b"\0" in head:
-                raise HandboneError("is not a CSV in UTF-8 (it contains bytes that are not text)", where=path)
+                raise HandboneError("is not a UTF-8 CSV file (it contains bytes that are not text)", where=path)
             if b"\r" in head and b"\n" not in head:
                 self._copy = self._line_feeds()
         except OSError as error:

@@ -39,6 +39,8 @@ def parse_override(text: str) -> Override:
     ------
     HandboneError: for an option without an equals sign, key or value, or with a malformed list, table or quoted text.
     """
+    if len(text) > toml.LONGEST:
+        raise HandboneError("the setting is too long", where=_place(text), remedy="write it in a recipe of your own")
     key, equals, value = text.partition("=")
     if not equals or not key.strip() or not value.strip():
         raise HandboneError("this is not a setting", where=_place(text), remedy=_EXAMPLE)

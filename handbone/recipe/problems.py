@@ -118,6 +118,8 @@ def _in_table(path: KeyPath) -> str:
 
 
 def _as_written(value: Any) -> str:
+    # tomlkit escapes a text in a time that grows with the square of its length.
+    value = shortened(value) if isinstance(value, str) else value
     try:
         text = value_text(value)
     except (ValueError, HandboneError):

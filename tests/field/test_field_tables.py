@@ -112,7 +112,7 @@ def test_a_latin_1_byte_in_a_name_costs_nothing(tmp_path):
         (b"PK\x03\x04" + b"x" * 50, "cannot be unpacked"),
         (gzip.compress(b"image_name,class,rle\n" + b"a" * 999)[:40], "cannot be unpacked"),
         (zipped("x").replace(b"predictions.csv", b"predictions.bin"), "0 CSV files"),
-        (b"\x00\x01\x02", "not a CSV"),
+        (b"\x00\x01\x02", "not a UTF-8 CSV"),
         (b"", "the column 'image_name' is missing"),
         (b"image_name;klass;rle\n", "the column 'class' is missing"),
         (b'image_name,class,rle\na.png,"Lunate,1 2\n', "has no end"),

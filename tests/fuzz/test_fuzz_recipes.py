@@ -42,6 +42,8 @@ WORDS = [b"coarse.train.epochs=3", b'refine.bones=["wrist"]', b"data.class_map={
 @example(text="seed=" + "[" * 20_000)
 @example(text="a." * 20_000 + "a=1")
 @example(text="seed=" + "9" * 5000)
+@example(text="data.class_map=>\x0c@{a='Lun" + "[" * 400_000)
+@example(text="data.class_map=>\x0c@{a='Lun" + "[" * 100_000)
 def test_words_of_set(text):
     with refused_or_read():
         parse_override(text)
