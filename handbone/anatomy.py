@@ -48,9 +48,8 @@ _FOREARM = (("Radius", (90, 205, 215)), ("Ulna", (215, 170, 110)))
 def _bones() -> tuple[Bone, ...]:
     bones: list[tuple[str, str, tuple[int, int, int]]] = []
     for digit, colours in zip(_DIGITS, _DIGIT_COLOURS, strict=True):
-        parts = ("distal phalanx", "proximal phalanx", "metacarpal")
-        if digit != "thumb":
-            parts = ("distal phalanx", "middle phalanx", "proximal phalanx", "metacarpal")
+        middle = () if digit == "thumb" else ("middle phalanx",)
+        parts = ("distal phalanx", *middle, "proximal phalanx", "metacarpal")
         for part, colour in zip(parts, colours, strict=True):
             bones.append((f"finger-{len(bones) + 1}", f"{digit} {part}", colour))
     bones += [(name, name.lower(), colour) for name, colour in zip(_CARPALS, _CARPAL_COLOURS, strict=True)]

@@ -20,6 +20,8 @@ def test_fingers_count_from_the_tip_to_the_metacarpal():
     assert titles["finger-3"] == "thumb metacarpal"
     assert titles["finger-4"] == "index distal phalanx"
     assert titles["finger-11"] == "middle metacarpal"
+    assert titles["finger-12"] == "ring distal phalanx"
+    assert titles["finger-15"] == "ring metacarpal"
     assert titles["finger-19"] == "little metacarpal"
 
 
@@ -30,9 +32,15 @@ def test_groups_partition_the_hand():
     assert anatomy.GROUPS["wrist"] == anatomy.GROUPS["carpals"]
 
 
+def test_each_finger_is_a_group_by_its_name():
+    sizes = {name: len(anatomy.GROUPS[name]) for name in ("thumb", "index", "middle", "ring", "little")}
+    assert sizes == {"thumb": 3, "index": 4, "middle": 4, "ring": 4, "little": 4}
+
+
 def test_select_takes_bones_and_groups_once_each_in_order():
     assert anatomy.select("forearm, Capitate,wrist") == (*range(19, 27), 27, 28)
     assert anatomy.select(["thumb", "finger-1"]) == (0, 1, 2)
+    assert anatomy.select("ring") == (11, 12, 13, 14)
     assert anatomy.select("all") == tuple(range(29))
 
 

@@ -1,4 +1,4 @@
-"""The command line: one module a command, and one place that turns mistakes into a sentence and an exit code."""
+"""The command line: one module for each command, and one place that turns errors into a sentence and an exit code."""
 
 import errno
 import os
@@ -12,7 +12,7 @@ from handbone.cli.lazy import LazyGroup
 from handbone.cli.output import Told, echo_error
 from handbone.core.errors import HandboneError
 
-# pydantic would search every installed package for plugins of its own, and stumble over a damaged one.
+# Otherwise pydantic searches every installed package for its own plugins, and fails on a damaged one.
 os.environ.setdefault("PYDANTIC_DISABLE_PLUGINS", "__all__")
 
 app = typer.Typer(
@@ -34,7 +34,7 @@ def _show_version(value: bool) -> None:
 
 def _use_no_plugins(value: bool) -> None:
     if value:
-        # In the environment, so that processes that this one starts do without them as well.
+        # In the environment, so that child processes do not use plugins either.
         os.environ["HANDBONE_PLUGINS"] = ""
 
 
@@ -42,7 +42,7 @@ def _use_no_plugins(value: bool) -> None:
 def _root(
     version: bool = typer.Option(False, "--version", callback=_show_version, is_eager=True, help="Show the version."),
     no_plugins: bool = typer.Option(
-        False, "--no-plugins", callback=_use_no_plugins, is_eager=True, help="Use what handbone itself brings, only."
+        False, "--no-plugins", callback=_use_no_plugins, is_eager=True, help="Use only what is built in."
     ),
 ) -> None:
     from handbone.networks import runtime
@@ -51,15 +51,15 @@ def _root(
 
 
 def main() -> None:
-    """Run the command line; exit 0 when all that was asked for was done, 2 for wrong usage, 1 otherwise.
+    """Run the command line; exit with 0 if everything succeeded, 2 for wrong usage, 1 otherwise.
 
     With `--json` every outcome is one JSON value on standard output, see `handbone.cli.output`.
     """
     as_json = "--json" in sys.argv[1:]
     Told.json = False
     for stream in (sys.stdout, sys.stderr):
-        if hasattr(stream, "reconfigure"):  # not where a program has put something of its own there
-            stream.reconfigure(errors="backslashreplace")  # names may hold bytes that are no text
+        if hasattr(stream, "reconfigure"):  # other programs may have replaced these streams
+            stream.reconfigure(errors="backslashreplace")  # file names may contain bytes that are not text
     try:
         if as_json:
             _end_json(typer.main.get_command(app).main(standalone_mode=False))
@@ -68,11 +68,11 @@ def main() -> None:
     except HandboneError as error:
         _fail(str(error), error if as_json else None)
     except OSError as error:
-        # A full disk, a folder that cannot be written: the system's own words, which name the file.
+        # For example a full disk or a read-only folder: the system's own message, with the file.
         if error.errno is None or error.errno == errno.EPIPE:
             raise
         place = f"{error.filename}: " if error.filename else ""
-        sentence = f"{place}{error.strerror}; free space or check the folder, and give the same command again"
+        sentence = f"{place}{error.strerror}; free disk space or check permissions, and run the same command again"
         _fail(sentence, error if as_json else None)
     except Exception as error:
         if not as_json:
@@ -91,21 +91,21 @@ def _fail(sentence: str, as_json: Exception | None) -> NoReturn:
 
 
 def _end_json(code: object) -> NoReturn:
-    """End a command that was asked for JSON with its exit code; one that has printed nothing says so as JSON."""
+    """Exit with a command's code after `--json`; a command without output prints the error as JSON."""
     code = code if isinstance(code, int) else 0
     if code:
-        echo_error("stopped before it was done" if code == 130 else "not everything was done", code)
+        echo_error("interrupted before the end" if code == 130 else "the command did not succeed completely", code)
     sys.exit(code)
 
 
 def _end_json_with(error: Exception) -> NoReturn:
-    """End a command whose words were wrong, or that met a mistake of ours."""
+    """Exit after wrong usage or an internal error, with the error as JSON."""
     from handbone.core.progress import console
 
-    if type(error).__name__ == "Abort":  # a question that was answered with no
-        echo_error("nothing was done, as it was not confirmed", 1)
+    if type(error).__name__ == "Abort":  # the user answered a question with no
+        echo_error("nothing was done, because it was not confirmed", 1)
         sys.exit(1)
-    if not hasattr(error, "format_message"):  # which what typer raises for wrong words has
+    if not hasattr(error, "format_message"):  # typer's usage errors have this method
         echo_error(f"{type(error).__name__}: {error}", 1)
         raise error
     sentence, code = error.format_message(), getattr(error, "exit_code", 2)

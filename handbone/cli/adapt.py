@@ -1,4 +1,4 @@
-"""`handbone adapt`: weights that fit a group's own radiographs, without labels."""
+"""`handbone adapt`: adapt weights to a group's own radiographs, without labels."""
 
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -20,15 +20,18 @@ def command(
         list[Path], typer.Argument(metavar="PATH...", help="Radiographs without labels, or folders of them.")
     ],
     output: Annotated[
-        Path, typer.Option("--output", "-o", metavar="WEIGHTS", help="Folder for the adapted weights; names them.")
+        Path,
+        typer.Option(
+            "--output", "-o", metavar="WEIGHTS", help="Folder for the adapted weights; its name becomes theirs."
+        ),
     ],
     weights: Annotated[
         str,
-        typer.Option("--weights", "-w", metavar="NAME_OR_RUN", help="What is adapted: weights by name, run or file."),
+        typer.Option("--weights", "-w", metavar="NAME_OR_RUN", help="Weights to adapt: a name, a run or a file."),
     ] = "zero_shot",
     report: Annotated[
         Path | None,
-        typer.Option("--report", metavar="FOLDER", help="Folder for the page; WEIGHTS_report when not given."),
+        typer.Option("--report", metavar="FOLDER", help="Folder for the report page.  [default: WEIGHTS_report]"),
     ] = None,
     steps: Annotated[
         int | None,
@@ -36,15 +39,16 @@ def command(
             "--steps", min=1, help="Training steps.", show_default="300 for up to 100 radiographs, at most 1500"
         ),
     ] = None,
-    overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace a set that WEIGHTS holds already.")] = False,
+    overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace an existing set in WEIGHTS.")] = False,
     as_json: Annotated[bool, typer.Option("--json", help="Print the result as JSON on standard output.")] = False,
 ) -> None:
-    """Fit weights to your own radiographs, without labels.
+    """Adapt weights to your own radiographs, without labels.
 
-    50 to 5,000 are a good number. The network learns from what it sees in them itself, where eight views agree and
-    anatomy holds, with synthetic hands mixed in at every step. The page shows what changed; it holds your radiographs,
-    the weights do not. Weights that lose more than .003 Dice on synthetic hands, or raise the number of flags, are not
-    written, and the exit code is 1. Stopped, the same command continues. Then: handbone predict --weights WEIGHTS.
+    50 to 5,000 radiographs are a good number. The network learns from its own masks where eight views agree and anatomy
+    allows them. Every step also includes a synthetic hand. The report page shows what changed; it contains your
+    radiographs, the weights do not. Weights that lose more than .003 Dice on synthetic hands, or raise the number of
+    flags, are not written, and the exit code is 1. After an interruption, run the same command to continue. Use the
+    result with handbone predict --weights WEIGHTS.
     """
     from handbone.formats.image_search import find_images
     from handbone.workflows.adapt.run import adapt
@@ -56,7 +60,7 @@ def command(
             images, output, weights=weights, report=report, settings=AdaptSettings(steps=steps), overwrite=overwrite
         )
     except KeyboardInterrupt:
-        console.print("Stopped. The same command continues where it was.")
+        console.print("Stopped. Run the same command to continue.")
         raise typer.Exit(130) from None
     if as_json:
         echo_json(result.to_json(), "adapt/1")
@@ -66,9 +70,9 @@ def command(
         console.print(f"skipped {sentence}", markup=False, highlight=False, soft_wrap=True)
     if result.refused:
         raise HandboneError(
-            f"these weights were not written: {'; '.join(result.refused)}",
+            f"the weights were not written: {'; '.join(result.refused)}",
             where=output,
-            remedy=f"see {result.page}, and give more or other radiographs, or fewer --steps",
+            remedy=f"see {result.page}, and try more or other radiographs, or fewer --steps",
         )
     if result.unread:
         raise typer.Exit(1)

@@ -1,4 +1,4 @@
-"""`handbone compare`: several recipes on the same images, in one table."""
+"""`handbone compare`: compare several recipes on the same images in one table."""
 
 import json
 from pathlib import Path
@@ -17,29 +17,25 @@ if TYPE_CHECKING:
 def command(
     recipes: Annotated[
         list[str],
-        typer.Argument(
-            metavar="RECIPE...", help="Recipes' TOML files or names; a folder stands for all its recipes, by name."
-        ),
+        typer.Argument(metavar="RECIPE...", help="TOML files or names of recipes; a folder means all recipes in it."),
     ],
     overrides: Annotated[
         list[str] | None,
         typer.Option(
-            "--set", metavar="KEY=VALUE", help="Change one key in all of them, as in --set synthetic.test=12."
+            "--set", metavar="KEY=VALUE", help="Change a key in all recipes, such as --set synthetic.test=12."
         ),
     ] = None,
     output: Annotated[
         Path, typer.Option("--output", "-o", metavar="OUT", help="Folder for the table and the runs.")
     ] = Path("runs/compare"),
-    dry_run: Annotated[
-        bool, typer.Option("--dry-run", help="Show what each recipe would do or reuse; do nothing.")
-    ] = False,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Only show what each recipe would do or reuse.")] = False,
     as_json: Annotated[bool, typer.Option("--json", help="Print the result as JSON on standard output.")] = False,
 ) -> None:
-    """Run recipes one after the other and compare what they score on the same images.
+    """Run recipes in turn and compare their metrics on the same images.
 
-    OUT gets a folder for each run, compare.csv, compare.md for a README, and compare.png. Differences to the first
-    recipe are paired by image, intervals are over patients. Recipes whose names differ in _seed2, _seed3, ... alone are
-    one line. The same command again reuses what is finished. Exits with 1 when a recipe failed.
+    Writes a folder for each run, compare.csv, compare.md (for a README) and compare.png to OUT. Differences from the
+    first recipe are paired by image; intervals are over patients. Recipes whose names differ only in _seed2, _seed3,
+    ... share one row. Running the same command again reuses finished work. Exits with 1 if a recipe failed.
     """
     from handbone.workflows.compare import compare, find_recipes, open_entries
 
@@ -50,7 +46,7 @@ def command(
     try:
         comparison = compare(entries, output)
     except KeyboardInterrupt:
-        console.print("Stopped. The same command continues where it was.")
+        console.print("Stopped. Run the same command to continue.")
         raise typer.Exit(130) from None
     if as_json:
         table = json.loads(comparison.table().to_json(orient="records", double_precision=6))
@@ -102,4 +98,4 @@ def _show(comparison: "Comparison", output: Path) -> None:
     for line in comparison.lines:
         for error in line.errors:
             out.print(f"[red]{escape(line.name)} failed:[/red] {escape(error)}", highlight=False, soft_wrap=True)
-    out.print(f"The table is in {escape(str(output / MARKDOWN_FILE))}, a report in each run's folder.", soft_wrap=True)
+    out.print(f"The table is in {escape(str(output / MARKDOWN_FILE))}; each run's folder has a report.", soft_wrap=True)

@@ -1,30 +1,30 @@
-"""What the shell completes: names of plugins, recipes, methods and formats."""
+"""Shell completion of names of plugins, recipes, methods and formats."""
 
 from collections.abc import Iterable
 from pathlib import Path
 
 
 def plugins(incomplete: str) -> list[str]:
-    """Packages of installed plugins."""
+    """Names of installed plugin packages."""
     from handbone.plugins import discovery
 
     return _beginning((package.name for package in discovery.installed()), incomplete)
 
 
 def recipes(incomplete: str) -> list[str]:
-    """Built-in recipes, and TOML files and folders."""
+    """Built-in recipes, TOML files and folders."""
     from handbone.recipe.store import builtin_recipes
 
     return [*_beginning(builtin_recipes(), incomplete), *_paths(incomplete)]
 
 
 def methods(incomplete: str) -> list[str]:
-    """Ways of joining predictions."""
+    """Names of ensembling methods."""
     return _beginning(["best", *_provided("ensembler")], incomplete)
 
 
 def formats(incomplete: str) -> list[str]:
-    """Formats that masks can be written in."""
+    """Names of formats for writing masks."""
     return _beginning(_provided("writer"), incomplete)
 
 
@@ -35,7 +35,7 @@ def _provided(kind: str) -> list[str]:
 
 
 def _paths(incomplete: str) -> list[str]:
-    # A list of our own takes the place of the shell's, which would know files.
+    # This list replaces the shell's own completion, which would include files.
     start = Path(incomplete)
     folder, name = (start, "") if incomplete.endswith("/") else (start.parent, start.name)
     found = sorted(folder.glob(f"{name}*")) if folder.is_dir() else []

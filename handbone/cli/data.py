@@ -1,9 +1,9 @@
-"""`handbone data`: what is wrong with a dataset, what it holds, and a set of synthetic hands."""
+"""`handbone data`: check and summarise a data set, and draw synthetic hands."""
 
 import json
 from collections import defaultdict
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import typer
 from rich.markup import escape
@@ -13,26 +13,35 @@ from handbone.cli.options import Rle
 from handbone.cli.output import echo_json, results
 from handbone.core.progress import console
 
+if TYPE_CHECKING:
+    import pandas as pd
+
+    from handbone.core.findings import Finding
+    from handbone.data.dataset import Dataset
+    from handbone.workflows.check_labels import LabelCheck
+
 app = typer.Typer(help="Check, summarise and draw data.", no_args_is_help=True)
 
-Folder = Annotated[Path, typer.Argument(help="The data's folder.")]
+Folder = Annotated[Path, typer.Argument(help="The data set's folder.")]
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON for programs.")]
-Layout = Annotated[str, typer.Option(help="auto, contest, coco, csv or folder.")]
+Layout = Annotated[
+    Literal["auto", "contest", "coco", "csv", "folder"], typer.Option(help="How the folder is laid out.")
+]
 Annotations = Annotated[
-    str | None, typer.Option(help="COCO's JSON file, or a CSV of run lengths, relative to the folder.")
+    str | None, typer.Option(help="JSON file of COCO, or CSV file of run lengths, relative to the folder.")
 ]
 ClassMap = Annotated[
     list[str] | None,
     typer.Option(
-        "--map", metavar="CLASS=BONE", help="What a foreign class is called here, as in --map scaphoid=Scaphoid."
+        "--map", metavar="CLASS=BONE", help="Map a class name of the file to a bone, such as --map scaphoid=Scaphoid."
     ),
 ]
 Invert = Annotated[
     Literal["auto", "yes", "no"],
-    typer.Option(help="Turn radiographs round that show bones dark; auto: those that look like it."),
+    typer.Option(help="Invert radiographs in which bones are dark; auto: detect them."),
 ]
 _COLOURS = {"error": "red", "warning": "yellow", "note": "cyan"}
-_SHOWN = 5  # files named per rule; --json names all
+_SHOWN = 5  # files listed for each rule; --json lists all
 
 
 @app.command("check")
@@ -43,22 +52,27 @@ def check(
     class_map: ClassMap = None,
     invert: Invert = "auto",
     rle: Rle = None,
-    labels: Annotated[bool, typer.Option("--labels", help="Compare labels with what trained weights see.")] = False,
+    labels: Annotated[
+        bool, typer.Option("--labels", help="Compare labels with the predictions of trained weights.")
+    ] = False,
     weights: Annotated[
         str, typer.Option("--weights", "-w", metavar="NAME_OR_RUN", help="With --labels: weights by name, or a run.")
     ] = "zero_shot",
-    out: Annotated[Path | None, typer.Option("--output", "-o", help="With --labels: write page, images here.")] = None,
+    out: Annotated[
+        Path | None, typer.Option("--output", "-o", help="With --labels: folder for the page and its images.")
+    ] = None,
     as_json: AsJson = False,
 ) -> None:
-    """Say everything that is wrong or odd, file by file; changes nothing. Exits with 1 when there are errors.
+    """Report everything that is wrong or odd, file by file; change nothing. Exits with 1 if there are errors.
 
-    With --labels, trained weights outline every labelled image, and labels that look swapped, shifted, missing or
-    doubled are warnings, the worst first. The weights err, too: look before you correct. Not a medical device.
+    With --labels, trained weights segment every labelled image. Labels that look swapped, shifted, missing or
+    duplicated are reported as warnings, worst first. The weights can be wrong: check before you correct. Not a medical
+    device.
     """
     from handbone.data.audit.check import check_dataset
 
     if out and not labels:
-        raise typer.BadParameter("this is the folder for the page of --labels", param_hint="--output")
+        raise typer.BadParameter("this option needs --labels", param_hint="--output")
     dataset = _open(path, layout, annotations, class_map, invert, rle)
     checks, page = _compare_labels(dataset, weights, out) if labels else ([], None)
     findings = check_dataset(dataset)
@@ -85,7 +99,7 @@ def check(
 @app.command("summary")
 def summary(
     path: Folder,
-    out: Annotated[Path | None, typer.Option("--output", "-o", help="Write page, tables and images here.")] = None,
+    out: Annotated[Path | None, typer.Option("--output", "-o", help="Folder for the page, tables and images.")] = None,
     layout: Layout = "auto",
     annotations: Annotations = None,
     class_map: ClassMap = None,
@@ -93,7 +107,7 @@ def summary(
     rle: Rle = None,
     as_json: AsJson = False,
 ) -> None:
-    """Tabulate bone areas, overlaps, poses, outliers and both hands of each patient; with -o as a page with images."""
+    """Show bone areas, overlaps, poses, outliers and both hands of each patient; with -o, write a page with images."""
     from handbone.data.cache import ImageCache
     from handbone.data.summary import summarise
     from handbone.data.summary_page import write_summary
@@ -129,35 +143,44 @@ def summary(
 
 @app.command("draw")
 def draw(
-    out: Annotated[Path, typer.Option("--output", "-o", help="The new folder.")],
-    count: Annotated[int, typer.Option(min=1, help="Images in the training part.")] = 60,
-    test: Annotated[int, typer.Option(min=0, help="Further images in a test part.")] = 0,
-    seed: Annotated[int, typer.Option(min=0, help="The same seed draws the same bytes.")] = 0,
+    out: Annotated[Path, typer.Option("--output", "-o", help="New folder for the set.")],
+    count: Annotated[int, typer.Option(min=1, help="Number of training images.")] = 60,
+    test: Annotated[int, typer.Option(min=0, help="Number of additional test images.")] = 0,
+    seed: Annotated[int, typer.Option(min=0, help="Random seed; the same seed draws the same files.")] = 0,
     size: Annotated[int, typer.Option(min=64, max=4096, help="Height and width in pixels.")] = 2048,
     variety: Annotated[
         Literal["upright_adult", "diverse"],
-        typer.Option(help="Upright adult hands as in the contest, or any age, turn, crop, scene and look."),
+        typer.Option(
+            help="upright_adult: upright adult hands as in the contest; diverse: any age, rotation, crop and style."
+        ),
     ] = "upright_adult",
     looks: Annotated[
         Literal["training", "held_out"],
-        typer.Option(help="held_out: processing and trabeculae that no training sees, to judge networks on."),
+        typer.Option(help="held_out: image processing and bone texture never used in training, for evaluation."),
     ] = "training",
     as_json: AsJson = False,
 ) -> None:
-    """Draw hands that do not exist, with exact labels, in the contest layout."""
+    """Draw radiographs of synthetic hands, with exact labels, in the contest layout."""
     from handbone.synthetic.write import write_contest_set
 
-    drawn = {"train": count, "test": test, "seed": seed, "size": size, "variety": variety, "looks": looks}
-    folder = write_contest_set(out, **drawn, progress=not as_json)
+    folder = write_contest_set(
+        out, train=count, test=test, seed=seed, size=size, variety=variety, looks=looks, progress=not as_json
+    )
     if as_json:
+        drawn = {"train": count, "test": test, "seed": seed, "size": size, "variety": variety, "looks": looks}
         echo_json({"path": str(folder), **drawn}, "data.draw/1")
     else:
         results().print(f"{count} training and {test} test images in {folder}", soft_wrap=True)
 
 
 def _open(
-    path: Path, layout: str, annotations: str | None, class_map: list[str] | None, invert: str, rle: list[str] | None
-):
+    path: Path,
+    layout: Layout,
+    annotations: Annotations,
+    class_map: ClassMap,
+    invert: Invert,
+    rle: Rle,
+) -> "Dataset":
     from pydantic import ValidationError
 
     from handbone.data.dataset import open_dataset
@@ -166,7 +189,7 @@ def _open(
     pairs = [entry.partition("=") for entry in class_map or ()]
     if any(not (name and equals and bone) for name, equals, bone in pairs):
         raise typer.BadParameter("write CLASS=BONE", param_hint="--map")
-    given = {
+    given: dict[str, Any] = {
         "path": str(path),
         "layout": layout,
         "annotations": annotations,
@@ -182,8 +205,8 @@ def _open(
     return open_dataset(settings)
 
 
-def _compare_labels(dataset, weights: str, out: Path | None):
-    """The comparison with trained weights, and its page where one is asked for; refuses before the work starts."""
+def _compare_labels(dataset: "Dataset", weights: str, out: Path | None) -> "tuple[list[LabelCheck], Path | None]":
+    """Compare labels with trained weights, and write a page if `out` is given; checks `out` before the work starts."""
     from handbone.workflows.label_page import require_free, write_label_page
 
     if out:
@@ -195,17 +218,17 @@ def _compare_labels(dataset, weights: str, out: Path | None):
     return checks, write_label_page(checks, dataset, out, weights=weights) if out else None
 
 
-def _say_labels(checks: list, weights: str, page: Path | None) -> None:
+def _say_labels(checks: "list[LabelCheck]", weights: str, page: Path | None) -> None:
     doubtful = sum(bool(check.bones) for check in checks)
     not_judged = sum(bool(check.errors) and not check.bones for check in checks)
-    said = f"labels of {doubtful} of {len(checks)} images are doubtful, {not_judged} were not judged"
-    results().print(f"{said}, by the weights '{escape(weights)}', which err, too", soft_wrap=True)
+    said = f"labels of {doubtful} of {len(checks)} images are doubtful; {not_judged} could not be checked"
+    results().print(f"{said}, according to the weights '{escape(weights)}', which can be wrong", soft_wrap=True)
     if page:
         results().print(f"Page, table and images: {page}", soft_wrap=True)
 
 
-def _show_findings(findings: list) -> None:
-    groups = defaultdict(list)
+def _show_findings(findings: "list[Finding]") -> None:
+    groups: dict[tuple[str, str], list[Finding]] = defaultdict(list)
     for finding in findings:
         groups[finding.severity, finding.rule].append(finding)
     table = Table("what", "where", "found", "what to do", show_lines=False, padding=(0, 1))
@@ -221,7 +244,7 @@ def _show_findings(findings: list) -> None:
         results().print(table)
 
 
-def _show_bones(bones) -> None:
+def _show_bones(bones: "pd.DataFrame") -> None:
     if not len(bones):
         return
     table = Table("bone", "", "hands", "area, px", "middle half", "odd")

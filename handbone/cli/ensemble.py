@@ -35,26 +35,32 @@ def command(
         typer.Option(
             "--method",
             "-m",
-            help="mean, vote, class_wise, best, or an ensembler of a plugin.",
+            help="mean, vote, class_wise, best, or a plugin's ensembler.",
             autocompletion=complete.methods,
         ),
     ] = "mean",
     settings: Annotated[
         list[str] | None,
         typer.Option(
-            "--set", metavar="KEY=VALUE", help="A setting of the method, as in --set at_least=0.4 or --set weights.b=2."
+            "--set",
+            metavar="KEY=VALUE",
+            help="A setting of the method, such as --set at_least=0.4 or --set weights.b=2.",
         ),
     ] = None,
     missing: Annotated[
-        Missing, typer.Option(help="Images that a member lacks: refuse, skip them, or join without that member.")
+        Missing, typer.Option(help="For images that a member lacks: refuse, skip them, or combine without that member.")
     ] = Missing.refuse,
     images: Annotated[
         Path | None,
-        typer.Option("--images", metavar="DIR", help="The images, where files are not in the contest's 2048 frame."),
+        typer.Option(
+            "--images",
+            metavar="DIR",
+            help="Folder of the images, if they do not all have the contest's size of 2048 x 2048.",
+        ),
     ] = None,
     rle: Rle = None,
     fit_thresholds: Annotated[
-        bool, typer.Option("--fit-thresholds", help="A threshold a bone, from the runs' validation images.")
+        bool, typer.Option("--fit-thresholds", help="Fit a threshold per bone on the runs' validation images.")
     ] = False,
     overwrite: Annotated[
         bool,
@@ -64,8 +70,8 @@ def command(
 ) -> None:
     """Join several predictions of the same images into one, bone by bone.
 
-    OUT gets predictions.csv in the contest format and ensemble.json. Runs take part with their probabilities, files
-    with their masks. Not a medical device.
+    Writes predictions.csv in the contest format and ensemble.json to OUT. Runs contribute probabilities, files
+    contribute masks. Not a medical device.
     """
     import numpy as np
 

@@ -23,19 +23,19 @@ def command(
         typer.Option(
             "--format",
             "-f",
-            help="coco, png, contest_csv, or the format of a plugin, such as dicom_seg.",
+            help="coco, png, contest_csv, or a plugin's format such as dicom_seg.",
             autocompletion=complete.formats,
         ),
     ],
     output: Annotated[Path, typer.Option("--output", "-o", metavar="OUT", help="Folder for the results.")],
     images: Annotated[
         Path | None,
-        typer.Option("--images", metavar="DIR", help="The images, where they are not where SOURCE had them."),
+        typer.Option("--images", metavar="DIR", help="Folder of the images, if they have moved."),
     ] = None,
     rle: Rle = None,
     settings: Annotated[
         list[str] | None,
-        typer.Option("--set", metavar="KEY=VALUE", help="A setting of the format, as in --set segmentation=polygon."),
+        typer.Option("--set", metavar="KEY=VALUE", help="A setting of the format, such as --set segmentation=polygon."),
     ] = None,
     overwrite: Annotated[
         bool, typer.Option("--overwrite", help="Replace an export that handbone has written to OUT, and nothing else.")

@@ -1,7 +1,8 @@
-"""Commands that are imported when they are used: handbone's own by a table, those of plugins by their specs."""
+"""Commands that are imported only when used: handbone's own from a table, those of plugins from their specs."""
 
 import importlib
 from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 import typer
@@ -14,7 +15,7 @@ _PANEL = "Plugins"
 
 
 class LazyCommand(TyperCommand):
-    """Stands for a command in the list of commands, and becomes it when it is called, asked for help or completed."""
+    """A placeholder that imports its command when it is called, asked for help or completed."""
 
     def __init__(self, name: str, summary: str, real: Callable[[], Any], *, panel: str | None = None):
         super().__init__(name, help=summary, rich_help_panel=panel)
@@ -26,27 +27,27 @@ class LazyCommand(TyperCommand):
 
 
 class LazyGroup(TyperGroup):
-    """The top of the command line."""
+    """The top-level command group."""
 
     def __init__(self, **attributes: Any):
         super().__init__(**attributes)
         for name, (module, summary) in COMMANDS.items():
-            self.commands[name] = LazyCommand(name, summary, lambda n=name, m=module: _own(n, m))
+            self.commands[name] = LazyCommand(name, summary, partial(_own, name, module))
         self._searched = False
 
     def invoke(self, ctx: Any) -> Any:
-        """Run the command; Ctrl-C ends it with a sentence, where the command has none of its own."""
+        """Run the command; Ctrl-C ends it with a message unless the command handles it."""
         try:
             return super().invoke(ctx)
         except KeyboardInterrupt:
-            typer.echo("Stopped before it was done. The same command begins again.", err=True)
+            typer.echo("Stopped. Run the same command to start again.", err=True)
             raise typer.Exit(130) from None
 
     def list_commands(self, ctx: Any) -> list[str]:
         """handbone's own commands, then those of plugins."""
         try:
             self._add_plugins()
-        except HandboneError as error:  # what a user wrote of plugins is wrong; help is shown all the same
+        except HandboneError as error:  # the plugin settings are wrong; the help is shown anyway
             typer.echo(f"Error: {error}", err=True)
         return list(self.commands)
 
@@ -67,7 +68,7 @@ class LazyGroup(TyperGroup):
         for name, providers in installed_plugins().from_plugins("command").items():
             packages = " and ".join(provided.package for provided in providers)
             summary = f"{escape(' '.join(providers[0].spec.summary.split()))} [dim]({escape(packages)})[/dim]"
-            self.commands[name] = LazyCommand(name, summary, lambda p=providers: _of_plugin(p), panel=_PANEL)
+            self.commands[name] = LazyCommand(name, summary, partial(_of_plugin, providers), panel=_PANEL)
 
 
 def _own(name: str, module: str) -> Any:
@@ -78,14 +79,14 @@ def _own(name: str, module: str) -> Any:
 def _of_plugin(providers: list[Any]) -> Any:
     from handbone.plugins.manager import ONE_OF_TWO, only, registry
 
-    registry()  # tells what is wrong with other plugins, as every command does
+    registry()  # reports faulty plugins, as every command does
     provided = only(providers, remedy=ONE_OF_TWO)
     built = provided.spec.build()
     try:
         return _as_command(provided.spec.name, built)
     except (RuntimeError, TypeError, ValueError, AttributeError) as error:
-        what = f"the command {provided.spec.name!r} of {provided.package} {provided.version} is none ({error})"
-        raise HandboneError(what, remedy="tell its authors") from error
+        what = f"the command {provided.spec.name!r} of {provided.package} {provided.version} is not valid ({error})"
+        raise HandboneError(what, remedy="report it to its authors") from error
 
 
 def _as_command(name: str, of: Any) -> Any:

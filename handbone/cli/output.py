@@ -1,6 +1,6 @@
-"""What every command prints on stdout: results, so that they can be piped. Remarks and progress go to stderr.
+"""Output of results on stdout, so that they can be piped; remarks and progress go to stderr.
 
-With `--json` every outcome is one JSON value, errors too; see `docs/pages/json.md`.
+With `--json` every outcome, including an error, is one JSON value; see `docs/pages/json.md`.
 """
 
 import json
@@ -27,7 +27,7 @@ def results() -> Console:
 
 
 def headed_table(first: str, *columns: str) -> Table:
-    """An empty table with these headings, whose first column is not broken."""
+    """An empty table with these headings; its first column does not wrap."""
     table = Table(box=None, pad_edge=False, header_style="bold", padding=(0, 2, 0, 0))
     table.add_column(first, no_wrap=True)
     for column in columns:
@@ -53,20 +53,20 @@ class Told:
 
 
 def echo_json(value: Any, schema: str | None = None) -> None:
-    """JSON for programs, see `json_value`.
+    """Print a value as JSON; see `json_value`.
 
     Parameters
     ----------
-    value: an object, or a list, which becomes the key `items` of one.
-    schema: name and version of what it holds, "weights.list/1"; its first key. `docs/pages/json.md` describes each, and
-        the number grows with every change that a program could stumble over.
+    value: an object; a list becomes the key `items` of an object.
+    schema: its name and version, "weights.list/1"; the first key. `docs/pages/json.md` describes them all. The version
+        increases with every incompatible change.
     """
     if schema is not None:
         value = {"schema": f"handbone.{schema}", **(value if isinstance(value, Mapping) else {"items": value})}
     Told.json = True
     for ascii_only in (False, True):
         text = json.dumps(value, indent=1, ensure_ascii=ascii_only, default=json_value)
-        # Names of files may hold bytes that are no text, and a stream may know ASCII only: JSON has escapes for both.
+        # File names may contain bytes that are not text, and a stream may accept only ASCII: JSON can escape both.
         if ascii_only or _fits(text, getattr(sys.stdout, "encoding", None) or "utf-8"):
             typer.echo(text)
             return
@@ -81,11 +81,11 @@ def _fits(text: str, encoding: str) -> bool:
 
 
 def error_json(sentence: str, code: int, *, where: str | None = None, remedy: str | None = None) -> dict[str, Any]:
-    """What a command prints with `--json` where it ends without a result of its own."""
+    """The JSON of a command that ends without a result of its own."""
     return {"schema": ERROR_SCHEMA, "error": sentence, "where": where, "remedy": remedy, "exit_code": code}
 
 
 def echo_error(sentence: str, code: int, *, where: str | None = None, remedy: str | None = None) -> None:
-    """The error as JSON, unless the command has printed its value already."""
+    """Print an error as JSON, unless the command has already printed its value."""
     if not Told.json:
         echo_json(error_json(sentence, code, where=where, remedy=remedy))

@@ -1,4 +1,4 @@
-"""`handbone plugins`: which plugins there are, what they bring or why they are left out, and how they come and go."""
+"""`handbone plugins`: list, inspect, install, remove, enable and disable plugins."""
 
 import json
 from typing import Annotated, Any
@@ -9,21 +9,21 @@ from handbone.cli import complete, plugins_author
 from handbone.cli.output import echo_json
 from handbone.core.errors import HandboneError
 
-app = typer.Typer(help="List, show, install, remove, enable, disable, check and begin plugins.", no_args_is_help=True)
+app = typer.Typer(help="List, show, install, remove, enable, disable, check and create plugins.", no_args_is_help=True)
 app.command("new")(plugins_author.new)
 app.command("check")(plugins_author.check)
 
 
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON for programs.")]
-Name = Annotated[str, typer.Argument(help="An installed plugin's package.", autocompletion=complete.plugins)]
+Name = Annotated[str, typer.Argument(help="Package name of an installed plugin.", autocompletion=complete.plugins)]
 
 
 @app.command("list")
 def list_plugins(
-    every: Annotated[bool, typer.Option("--all", help="What handbone itself brings, too.")] = False,
+    every: Annotated[bool, typer.Option("--all", help="Also list what is built in.")] = False,
     as_json: AsJson = False,
 ) -> None:
-    """List the installed plugins: what each provides, or why it is left out."""
+    """List the installed plugins: what each provides, or why it is not loaded."""
     from handbone.plugins import describe, installed_plugins
 
     manager = installed_plugins()
@@ -41,7 +41,7 @@ def list_plugins(
 
 @app.command("info")
 def info(name: Name, as_json: AsJson = False) -> None:
-    """Show where a plugin lies and each thing that it provides with its settings, or what is wrong with it."""
+    """Show where a plugin is installed, what it provides with which settings, or what is wrong with it."""
     from handbone.plugins import describe, discovery, installed_plugins
 
     manager = installed_plugins()
@@ -59,25 +59,25 @@ def info(name: Name, as_json: AsJson = False) -> None:
 def install(
     what: Annotated[
         list[str],
-        typer.Argument(metavar="WHAT...", help="A name, a requirement, an address or a path, and options of pip."),
+        typer.Argument(metavar="WHAT...", help="A name, requirement, URL or path, and options for pip."),
     ],
     as_json: AsJson = False,
 ) -> None:
-    """Install a plugin into the running environment, and show what it registers or why it is broken.
+    """Install a plugin into the running environment, and show what it provides or why it is broken.
 
-    By pip, or by uv where there is no pip. handbone and torch stay at the versions that they have.
+    Uses pip, or uv if pip is not installed. The versions of handbone and torch do not change.
     """
     from handbone.plugins import describe, discovery, installing
 
     before = {package.name: package.stamp for package in discovery.installed()}
     installing.install(what)
-    # In a process of its own: this one has read the environment as it was before.
+    # In a new process: this one has already read the old environment.
     found = [each for each in _asked_anew() if before.get(each["package"]) != tuple(each.pop("stamp"))]
     if not found:
         raise HandboneError(
-            "is installed, but no plugin came with it or it was there before",
+            "is installed, but contains no plugin, or was already installed",
             where=" ".join(what),
-            remedy="see handbone plugins list; to install it again add --force-reinstall --no-deps",
+            remedy="see handbone plugins list; to reinstall it, add --force-reinstall --no-deps",
         )
     if as_json:
         echo_json(found, "plugins.install/1")
@@ -93,10 +93,10 @@ def install(
 @app.command("remove")
 def remove(
     name: Name,
-    yes: Annotated[bool, typer.Option("--yes", "-y", help="Do not ask.")] = False,
+    yes: Annotated[bool, typer.Option("--yes", "-y", help="Do not ask for confirmation.")] = False,
     as_json: AsJson = False,
 ) -> None:
-    """Uninstall a plugin's package; packages that are no plugins are left alone."""
+    """Uninstall a plugin's package; packages that are not plugins cannot be removed."""
     from handbone.plugins import disabled, discovery, installing
 
     package = discovery.find(name, discovery.installed())
@@ -104,10 +104,10 @@ def remove(
         typer.confirm(f"Uninstall {package.name} {package.version}?", abort=True, err=True)
     installing.uninstall(package.name)
     if any(one.name == package.name for one in discovery.installed()):
-        what = "is still there: it was not installed into this environment"
+        what = "is still installed, outside of this environment"
         raise HandboneError(what, where=package.name, remedy=f"handbone plugins disable {package.name}")
     disabled.switch(package.name, on=True)
-    _tell({"removed": package.name, "version": package.version}, f"{package.name} is removed.", as_json)
+    _tell({"removed": package.name, "version": package.version}, f"{package.name} was removed.", as_json)
 
 
 @app.command("enable")
@@ -115,28 +115,28 @@ def enable(
     name: Annotated[str, typer.Argument(help="A disabled plugin.", autocompletion=complete.plugins)],
     as_json: AsJson = False,
 ) -> None:
-    """Use a plugin again that was disabled."""
+    """Enable a plugin that was disabled."""
     from handbone.plugins import disabled, discovery
 
-    # Also one that was uninstalled since.
+    # The plugin may have been uninstalled in the meantime.
     if disabled.plain(name) not in disabled.names():
         name = discovery.find(name, discovery.installed()).name
     changed = disabled.switch(name, on=True)
-    _tell({"enabled": name, "changed": changed}, f"{name} {'is' if changed else 'was'} enabled.", as_json)
+    _tell({"enabled": name, "changed": changed}, f"{name} {'is now' if changed else 'was already'} enabled.", as_json)
 
 
 @app.command("disable")
 def disable(name: Name, as_json: AsJson = False) -> None:
-    """Leave a plugin out of every command from now on, without uninstalling it: it is not even imported."""
+    """Stop loading a plugin, without uninstalling it."""
     from handbone.plugins import disabled, discovery
 
     name = discovery.find(name, discovery.installed()).name
     changed = disabled.switch(name, on=False)
-    _tell({"disabled": name, "changed": changed}, f"{name} {'is' if changed else 'was'} disabled.", as_json)
+    _tell({"disabled": name, "changed": changed}, f"{name} {'is now' if changed else 'was already'} disabled.", as_json)
 
 
 def _asked_anew() -> list[dict[str, Any]]:
-    """The details of every plugin with its stamp, as a fresh process sees them."""
+    """The details of every plugin with its stamp, as a new process sees them."""
     import subprocess
     import sys
 

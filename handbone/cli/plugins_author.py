@@ -1,17 +1,20 @@
-"""`handbone plugins new` and `handbone plugins check`: for those who write plugins."""
+"""`handbone plugins new` and `handbone plugins check`, for plugin authors."""
 
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from handbone.cli.output import echo_json
 
+if TYPE_CHECKING:
+    from handbone.plugin_kit.findings import Check
+
 
 def new(
-    name: Annotated[str, typer.Argument(help="The package's name, such as handbone-mine.")],
+    name: Annotated[str, typer.Argument(help="Name of the package, such as handbone-mine.")],
     output: Annotated[
-        Path, typer.Option("--output", "-o", metavar="DIR", file_okay=False, help="Where its folder is made.")
+        Path, typer.Option("--output", "-o", metavar="DIR", file_okay=False, help="Parent folder of the new package.")
     ] = Path("."),
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON for programs.")] = False,
 ) -> None:
@@ -30,14 +33,16 @@ def new(
 
 
 def check(
-    what: Annotated[str, typer.Argument(metavar="PATH_OR_NAME", help="A package's folder, or an installed plugin.")],
+    what: Annotated[
+        str, typer.Argument(metavar="PATH_OR_NAME", help="Folder of a package, or name of an installed plugin.")
+    ],
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON for programs.")] = False,
 ) -> None:
-    """Hold a plugin to its contracts, and say in words what is wrong. This runs the plugin's code.
+    """Test a plugin against handbone's contracts and report what is wrong. This runs the plugin's code.
 
-    A folder is built to a wheel and installed into a throw-away environment that sees the packages of this one. Every
-    thing that the plugin registers is held to the contract of its kind, with its default settings; then its own tests
-    run, if it has any. Exits with 1 where anything failed.
+    A folder is built as a wheel and installed in a temporary environment that also sees the packages of this one.
+    Everything that the plugin registers is tested against its contract, with default settings. Then the plugin's own
+    tests run, if it has any. Exits with 1 if anything failed.
     """
     from handbone.plugin_kit.check import check as checked
 
@@ -52,7 +57,7 @@ def check(
 
         echo_json({"ok": not failed, "checks": list(map(asdict, found))}, "plugins.check/1")
     else:
-        typer.echo(f"{len(failed)} of {len(found)} checks failed." if failed else f"All {len(found)} checks are fine.")
+        typer.echo(f"{len(failed)} of {len(found)} checks failed." if failed else f"All {len(found)} checks passed.")
     if failed:
         raise typer.Exit(1)
 
@@ -60,8 +65,8 @@ def check(
 _MARKS = {"passed": ("✓", "green"), "failed": ("✗", "bold red"), "left out": ("–", "yellow")}
 
 
-def _show(check) -> None:
-    """A row of the table; printed as soon as it is known, because some take long."""
+def _show(check: "Check") -> None:
+    """Print one row of the table at once, because some checks take long."""
     from rich.console import Console
     from rich.table import Table
     from rich.text import Text

@@ -1,4 +1,4 @@
-"""How `handbone plugins` shows plugins to patients."""
+"""How `handbone plugins` prints plugins."""
 
 from typing import Any
 
@@ -12,7 +12,7 @@ _PLURALS = {"loss": "losses", "weights": "weights"}
 
 
 def show_list(plugins: list[dict[str, Any]]) -> None:
-    """A table with a row a plugin, and its reason or what it provides."""
+    """Print a table with one row for each plugin: what it provides, or why it is not loaded."""
     console = results()
     if plugins:
         table = headed_table("plugin", "version", "state", "provides")
@@ -20,13 +20,13 @@ def show_list(plugins: list[dict[str, Any]]) -> None:
             table.add_row(Text(one["package"], "bold cyan"), one["version"], _state(one), _provided(one))
         console.print(table)
     else:
-        console.print("No plugin is installed: see handbone plugins install --help.")
-    remarks = "handbone plugins info PLUGIN · handbone plugins list --all shows what handbone itself brings"
+        console.print("No plugins are installed; see handbone plugins install --help.")
+    remarks = "handbone plugins info PLUGIN · handbone plugins list --all also shows what is built in"
     Console(stderr=True).print(Text(remarks, "dim"), soft_wrap=True)
 
 
 def show_details(one: dict[str, Any]) -> None:
-    """Facts of one plugin, and a table of its things with their settings."""
+    """Print one plugin and everything that it provides, with settings."""
     console = results()
     title = Text.assemble((one["package"], "bold cyan"), f" {one['version']}  {one['summary']}")
     console.print(title, soft_wrap=True)
@@ -43,7 +43,7 @@ def _show_thing(console: Console, thing: dict[str, Any]) -> None:
     console.print()
     console.print(Text.assemble(f"{thing['kind']} ", (thing["name"], "bold"), f"{extensions}  {thing['summary']}"))
     if thing["settings"]:
-        table = headed_table("setting", "type", "default", "what it is")
+        table = headed_table("setting", "type", "default", "meaning")
         for setting in thing["settings"]:
             default = "" if setting["default"] is None else str(setting["default"])
             table.add_row(setting["name"], Text(setting["type"]), Text(default, "green"), Text(setting["description"]))

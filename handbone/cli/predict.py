@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from handbone.workflows.records import ImageRecord
 
 
-_NO_BONES = "[yellow]no bones[/yellow]"
+_NO_HAND = "[yellow]no hand[/yellow]"
 _SHOWN = 3  # flags of an image that are printed; predictions.json has all
 
 
@@ -40,7 +40,7 @@ def command(
         typer.Option(
             min=0.01,
             max=0.99,
-            help="Probability from which a pixel belongs to a bone.",
+            help="Lowest probability at which a pixel belongs to a bone.",
             show_default="as the weights say; the shipped ones 0.5",
         ),
     ] = None,
@@ -48,30 +48,34 @@ def command(
         bool | None,
         typer.Option(
             "--flip-tta/--no-flip-tta",
-            help="Average with the mirrored image; networks take twice as long.",
+            help="Average with the mirrored image; takes twice the network time.",
             show_default="as the weights say; the shipped ones do",
         ),
     ] = None,
     tta: Annotated[
         bool,
         typer.Option(
-            "--tta", help="The same as --views turned: five, turned and scaled; the networks take five times as long."
+            "--tta",
+            help="The same as --views turned: five rotated and scaled views; takes five times the network time.",
         ),
     ] = False,
     invert: Annotated[
         Literal["auto", "yes", "no"] | None,
         typer.Option(
-            help="Turn radiographs round that show bones dark; auto: those that look like it.",
+            help="Invert radiographs in which bones are dark; auto: detect them.",
             show_default="as the weights say; the shipped ones auto",
         ),
     ] = None,
+    hands: Annotated[
+        Literal["one", "all"],
+        typer.Option(help="Outline the hand that shows best, or each hand of an image, as NAME#1, NAME#2 and so on."),
+    ] = "one",
     views: Annotated[
         list[str] | None,
         typer.Option(
             "--views",
             metavar="NAME",
-            help="Average views: brightness (four; the networks take four times as long), turned, or none. "
-            "May be given twice.",
+            help="Average views: brightness (four, four times the network time), turned, or none. Can be given twice.",
             show_default="as the weights say; the shipped ones take none",
         ),
     ] = None,
@@ -81,14 +85,14 @@ def command(
             "--write",
             metavar="FORMAT",
             autocompletion=complete.formats,
-            help="Write masks to OUT/FORMAT, too: coco, png or a format of a plugin. dicom_seg copies the patient's "
-            "data from its source, as the standard wants it.",
+            help="Also write masks to OUT/FORMAT: coco, png or a plugin's format. dicom_seg copies the patient's "
+            "data from its source, as the standard requires.",
         ),
     ] = None,
     settings: Annotated[
         list[str] | None,
         typer.Option(
-            "--set", metavar="FORMAT.KEY=VALUE", help="A setting of a format, as in coco.segmentation=polygon."
+            "--set", metavar="FORMAT.KEY=VALUE", help="A setting of a format, such as coco.segmentation=polygon."
         ),
     ] = None,
     max_pixels: Annotated[
@@ -105,8 +109,9 @@ def command(
     Plugins read more, such as handbone-dicom. Folders are searched with all folders below, and what is passed over is
     said. OUT mirrors them: an overlay an image (contours of doubtful bones are dashed) and a record an image, beside
     predictions.csv (run lengths in each image's own pixels, a confidence a bone) and predictions.json. An image that
-    fails, or cannot be written as --write asks, is listed; the exit code is then 1, and also where no bone is found at
-    all. The same command goes on where it was stopped, and tries failed images again. Not a medical device.
+    fails, or cannot be written as --write asks, is listed; the exit code is then 1. An image without a hand gets no
+    masks and is counted apart; where none has a hand, the exit code is 1. The same command goes on where it was
+    stopped, and tries failed images again. Not a medical device.
     """
     from handbone.cli.settings import nested_settings
     from handbone.formats.image_search import find_images
@@ -119,14 +124,14 @@ def command(
     used = read_settings(weights).but(
         threshold=threshold, flip_tta=flip_tta, views=_views(views, tta=tta), invert=invert
     )
-    fingerprint = prediction_fingerprint(weights, settings=used.model_dump(mode="json"))
+    fingerprint = prediction_fingerprint(weights, settings=used.model_dump(mode="json"), hands=hands)
     writers = writer_factories(write or [], nested_settings(settings or []))
     results = prediction_results(output)
     goes_on = results.put_right() or (not overwrite and is_unfinished(output, fingerprint))
     found = find_images(paths)
-    results.check(overwrite=overwrite or goes_on, names=written_names(found.images))
+    results.check(overwrite=overwrite or goes_on, names=written_names(found.images, hands))
     for passed_over in found.passed_over:
-        progress.print(f"Passed over: {printable(passed_over)}", markup=False, highlight=False, soft_wrap=True)
+        progress.print(f"Ignored: {printable(passed_over)}", markup=False, highlight=False, soft_wrap=True)
 
     from handbone.method.two_stage import TwoStage
 
@@ -134,6 +139,7 @@ def command(
     facts = {
         "weights": weights,
         "invert": used.invert,
+        "hands": hands,
         "second_stage": method.refine_stage is not None,
         "passed_over": [each.to_json() for each in found.passed_over],
     }
@@ -147,11 +153,12 @@ def command(
             writers=writers,
             invert=used.invert,
             max_pixels=max_pixels,
+            hands=hands,
             overwrite=overwrite or goes_on,
             earlier=output if goes_on else None,
         )
     except KeyboardInterrupt:
-        typer.echo("Stopped. The same command continues where it was.", err=True)
+        typer.echo("Stopped. Run the same command to continue.", err=True)
         raise typer.Exit(130) from None
     if as_json:
         echo_json(predictions_json(records, method, {**facts, "fingerprint": fingerprint}))
@@ -182,7 +189,7 @@ def _show(records: "list[ImageRecord]", output: Path, invert: str) -> None:
         for flag in record.flags[:_SHOWN]:
             bones = f" {', '.join(flag['bones'])}:" if flag["bones"] and flag["rule"] != "missing" else ""
             console.print(
-                f"[yellow]look again[/yellow] {markup(record.name)}:{bones} {markup(flag['message'])}",
+                f"[yellow]check[/yellow] {markup(record.name)}:{bones} {markup(flag['message'])}",
                 soft_wrap=True,
                 highlight=False,
             )
@@ -190,8 +197,8 @@ def _show(records: "list[ImageRecord]", output: Path, invert: str) -> None:
             console.print(f"  and {len(record.flags) - _SHOWN} more in predictions.json", highlight=False)
     outcomes = Counter(record.outcome for record in records)
     told = f"{outcomes['outlined']} of {len(records)} radiographs outlined"
-    if outcomes["no_bones"]:
-        told += f", no bone found in {outcomes['no_bones']}"
+    if outcomes["no_hand"]:
+        told += f", {outcomes['no_hand']} without a hand"
     place = markup(output) if output.exists() else "nothing was written"
     console.print(f"{told}: {place}", soft_wrap=True)
 
@@ -207,7 +214,7 @@ def _table(records: "list[ImageRecord]") -> "Table":
         found = record.confidence.values()
         table.add_row(
             markup(record.name),
-            ", ".join(filter(None, [_hand(record), "inverted" * record.inverted, _NO_BONES * (not found)])),
+            ", ".join(filter(None, [_hand(record) if found else _NO_HAND, "inverted" * record.inverted])),
             f"{len(found)}",
             f"{sum(found) / len(found):.2f}" if found else "",
             f"{len(record.flags) or ''}",
@@ -223,5 +230,5 @@ def _hand(record: "ImageRecord") -> str:
     if place is None:
         return ""
     if not place["found"]:
-        return "[yellow]not found[/yellow]"
+        return "in part"
     return f"{place['degrees']:+.0f}°, thumb {place['thumb']}"

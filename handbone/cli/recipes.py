@@ -1,4 +1,4 @@
-"""`handbone recipes`: the recipes that come with handbone, what one says, a copy to change, and a check of your own."""
+"""`handbone recipes`: list, show, copy and validate recipes."""
 
 import tomllib
 from pathlib import Path
@@ -25,16 +25,16 @@ app = typer.Typer(help="List, show, copy and check recipes.", no_args_is_help=Tr
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON for programs.")]
 Overrides = Annotated[
     list[str] | None,
-    typer.Option("--set", metavar="KEY=VALUE", help="Change a key, as in --set coarse.train.epochs=3."),
+    typer.Option("--set", metavar="KEY=VALUE", help="Change a key, such as --set coarse.train.epochs=3."),
 ]
 NameOrPath = Annotated[
-    str, typer.Argument(help="A recipe's TOML file, or the name of a built-in recipe.", autocompletion=complete.recipes)
+    str, typer.Argument(help="A TOML file, or the name of a built-in recipe.", autocompletion=complete.recipes)
 ]
 
 
 @app.command("list")
 def list_recipes(as_json: AsJson = False) -> None:
-    """List the recipes that come with handbone."""
+    """List the built-in recipes."""
     recipes = {name: load_recipe(path) for name, path in builtin_recipes().items()}
     if as_json:
         echo_json([_summary(name, loaded) for name, loaded in recipes.items()], "recipes.list/1")
@@ -51,9 +51,11 @@ def list_recipes(as_json: AsJson = False) -> None:
 def show(
     recipe: NameOrPath,
     overrides: Overrides = None,
-    changed: Annotated[bool, typer.Option("--changed", help="Only what differs from the defaults.")] = False,
-    synthetic: Annotated[bool, typer.Option("--synthetic", help="As it is where the synthetic set is used.")] = False,
-    as_toml: Annotated[bool, typer.Option("--toml", help="Print it as one TOML file that needs no other.")] = False,
+    changed: Annotated[bool, typer.Option("--changed", help="Show only what differs from the defaults.")] = False,
+    synthetic: Annotated[
+        bool, typer.Option("--synthetic", help="Show the recipe as it is used with the synthetic set.")
+    ] = False,
+    as_toml: Annotated[bool, typer.Option("--toml", help="Print one complete TOML file.")] = False,
     as_json: AsJson = False,
 ) -> None:
     """Show every key of a recipe: its value, where it comes from and what it means."""
@@ -75,7 +77,7 @@ def show(
     out.print(Text(" ← ".join(map(str, loaded.files)), "dim"), soft_wrap=True)
     out.print(_explained(rows))
     if loaded.when_synthetic and not synthetic:
-        console.print("[dim]Where the synthetic set is used, some keys differ: add --synthetic to see them.[/dim]")
+        console.print("[dim]With the synthetic set, some keys differ: add --synthetic to see them.[/dim]")
 
 
 @app.command("copy")
@@ -84,27 +86,27 @@ def copy(
     output: Annotated[
         Path | None, typer.Option("--output", "-o", help="File or folder; default: NAME.toml in the current folder.")
     ] = None,
-    overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace a file that exists.")] = False,
+    overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace an existing file.")] = False,
 ) -> None:
-    """Copy a built-in recipe, with its comments, to change it."""
+    """Copy a built-in recipe, with its comments, for editing."""
     source = builtin_recipe(name)
     target = output or Path(source.name)
     if target.is_dir():
         target = target / source.name
     if target.exists() and not overwrite:
-        remedy = "choose another with --output, or replace it with --overwrite"
-        raise HandboneError("the file exists", where=target, remedy=remedy)
+        remedy = "choose another file with --output, or replace it with --overwrite"
+        raise HandboneError("the file already exists", where=target, remedy=remedy)
     write_text(target, source.read_text(encoding="utf-8"))
     console.print(f"Wrote [bold]{escape(str(target))}[/bold]. Run it with: handbone run {escape(str(target))}")
 
 
 @app.command("validate")
 def validate(
-    recipes: Annotated[list[str], typer.Argument(help="Recipes' TOML files, or names of built-in recipes.")],
+    recipes: Annotated[list[str], typer.Argument(help="TOML files or names of built-in recipes.")],
     overrides: Overrides = None,
     as_json: AsJson = False,
 ) -> None:
-    """Check recipes and report every mistake, each with file, line and remedy."""
+    """Check recipes and report every mistake, each with its file, line and a fix."""
     findings = {recipe: _mistakes(recipe, overrides or []) for recipe in recipes}
     if as_json:
         echo_json(
@@ -120,11 +122,11 @@ def validate(
 
 @app.command("keys")
 def keys(
-    table: Annotated[str, typer.Argument(help="Only this table, as in coarse.train.")] = "",
+    table: Annotated[str, typer.Argument(help="Show only this table, such as coarse.train.")] = "",
     markdown: Annotated[bool, typer.Option("--markdown", help="Print Markdown, as in recipes/README.md.")] = False,
     as_json: AsJson = False,
 ) -> None:
-    """Explain every key that a recipe may have; --json prints a JSON Schema that editors understand."""
+    """Explain every key that a recipe can have; --json prints a JSON Schema for editors."""
     if as_json:
         echo_json(reference.json_schema())
         return
@@ -141,7 +143,7 @@ def keys(
 
 
 def _explained(rows: list[explain.Row]) -> Table:
-    """Rows under their tables' headers, as in a TOML file."""
+    """Rows under the headers of their tables, as in a TOML file."""
     table = headed_table("key", "value", "from", "meaning")
     table.columns[2].no_wrap = True
     header = ""
@@ -186,7 +188,7 @@ def _print_verdict(name: str, found: list[dict[str, Any]]) -> None:
 
 
 def _typed(text: str) -> Any:
-    """The value that an explained key shows as TOML; None for an unset one."""
+    """The value of an explained key, parsed from TOML; None if it is unset."""
     return None if text == "unset" else tomllib.loads(f"value = {text}")["value"]
 
 

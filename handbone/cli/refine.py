@@ -23,19 +23,22 @@ _SHOWN = 10  # images with an error or a fallback that are printed; refinement.j
 
 def command(
     classes: Annotated[
-        str, typer.Option("--classes", "-c", metavar="NAMES", help="Bones and groups: wrist, thumb, Capitate,Lunate.")
+        str,
+        typer.Option(
+            "--classes", "-c", metavar="NAMES", help="Bones and groups, such as wrist, thumb or Capitate,Lunate."
+        ),
     ] = "wrist",
     run: Annotated[
         Path | None, typer.Option("--run", metavar="RUN", help="A finished run.  [default: the latest]")
     ] = None,
     coarse: Annotated[
-        Path | None, typer.Option("--coarse", metavar="CSV", help="Anyone's predictions in the contest format.")
+        Path | None, typer.Option("--coarse", metavar="CSV", help="Predictions from any source in the contest format.")
     ] = None,
     images: Annotated[Path | None, typer.Option("--images", metavar="DIR", help="The images of --coarse.")] = None,
     invert: Annotated[
         Literal["auto", "yes", "no"] | None,
         typer.Option(
-            help="Turn radiographs of --images round that show bones dark; auto: those that look like it.",
+            help="Invert radiographs of --images in which bones are dark; auto: detect them.",
             show_default="as the weights say; the shipped ones auto",
         ),
     ] = None,
@@ -49,7 +52,7 @@ def command(
             "--weights",
             "-w",
             metavar="NAME_OR_RUN",
-            help="The refiner: weights by name, or a run.  [default: the run's own, else zero_shot]",
+            help="Weights of the refiner: a name or a run.  [default: the run's own, or else zero_shot]",
             show_default=False,
         ),
     ] = None,
@@ -67,7 +70,7 @@ def command(
     ] = False,
     as_json: Annotated[bool, typer.Option("--json", help="Print the result as JSON on standard output.")] = False,
 ) -> None:
-    """Read the wrist, or other bones, again at full resolution, and keep what is credible.
+    """Refine the wrist, or other bones, at full resolution, and keep a refined mask only if the gate accepts it.
 
     OUT gets predictions.csv with the same rows, of which only those bones change, an overlay of before and after for
     each image, decisions.csv with the reason of every decision, and refinement.json. An image that fails keeps its
@@ -132,13 +135,13 @@ def _run(run: Path | None, coarse: Path | None, images: Path | None, invert: str
     if coarse is None and images is None:
         if invert is not None:
             raise typer.BadParameter(
-                "a run has read its radiographs by its recipe's data.invert", param_hint="--invert"
+                "--invert needs --images, because a run uses its recipe's data.invert", param_hint="--invert"
             )
         return run or latest_run()
     if run is not None:
         raise typer.BadParameter("give either --run, or --coarse with --images", param_hint="--run")
     if coarse is None or images is None:
-        raise typer.BadParameter("--coarse and --images belong together", param_hint="--coarse")
+        raise typer.BadParameter("--coarse and --images must be given together", param_hint="--coarse")
     return None
 
 
@@ -165,7 +168,7 @@ def _method(run: Path | None, weights: str | None) -> "tuple[TwoStage, str]":
         weights = str(run) if own else "zero_shot"
     method = TwoStage.from_path(weights)
     if method.refine_stage is None:
-        raise HandboneError("there is no refiner", where=weights, remedy="give a run that has both stages")
+        raise HandboneError("these weights have no refiner", where=weights, remedy="choose a run with both stages")
     return method, weights
 
 
@@ -199,7 +202,7 @@ def _show(records: "list[Refined]", output: Path, invert: str) -> None:
     console.print(_table(records))
     troubled = [(r.name, r.error or _fallbacks(r)) for r in records if r.error or _fallbacks(r)]
     for name, trouble in troubled[:_SHOWN]:
-        console.print(f"[yellow]look again[/yellow] {markup(name)}: {markup(trouble)}", soft_wrap=True, highlight=False)
+        console.print(f"[yellow]check[/yellow] {markup(name)}: {markup(trouble)}", soft_wrap=True, highlight=False)
     if len(troubled) > _SHOWN:
         console.print(f"and {len(troubled) - _SHOWN} more in refinement.json", highlight=False)
     turned = [r.name for r in records if r.inverted and invert == "auto"]

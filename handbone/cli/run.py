@@ -1,4 +1,4 @@
-"""`handbone run`: everything a recipe says, into a run folder."""
+"""`handbone run`: run a recipe and write everything to the run's folder."""
 
 from pathlib import Path
 from typing import Annotated
@@ -12,17 +12,17 @@ from handbone.core.progress import console
 def command(
     recipe: Annotated[
         str,
-        typer.Argument(help="A recipe's TOML file, or the name of a built-in recipe.", autocompletion=complete.recipes),
+        typer.Argument(help="A TOML file, or the name of a built-in recipe.", autocompletion=complete.recipes),
     ],
     overrides: Annotated[
         list[str] | None,
-        typer.Option("--set", metavar="KEY=VALUE", help="Change one key, as in --set coarse.train.epochs=3."),
+        typer.Option("--set", metavar="KEY=VALUE", help="Change a key, such as --set coarse.train.epochs=3."),
     ] = None,
     output: Annotated[
         Path | None, typer.Option("--output", "-o", help="The run's folder.  [default: runs/NAME]", show_default=False)
     ] = None,
     dry_run: Annotated[
-        bool, typer.Option("--dry-run", help="Show steps, sizes, memory and what would be reused; do nothing.")
+        bool, typer.Option("--dry-run", help="Only show steps, sizes, memory and what would be reused.")
     ] = False,
     verify: Annotated[
         bool,
@@ -30,9 +30,9 @@ def command(
     ] = False,
     as_json: Annotated[bool, typer.Option("--json", help="Print the result as JSON on standard output.")] = False,
 ) -> None:
-    """Train, predict, refine, merge, evaluate and report, as the recipe says.
+    """Run a recipe: train, predict, refine, merge, evaluate and report.
 
-    The same command run again continues where it stopped and redoes only the steps whose inputs changed.
+    Running the same command again continues where it stopped, and repeats only the steps whose inputs changed.
     """
     from handbone.cli.run_show import show_plan, show_result
     from handbone.core.digests import forget_digests
@@ -52,7 +52,7 @@ def command(
     try:
         result = run.execute(lambda plan: None if as_json else show_plan(run, plan, as_json=False))
     except KeyboardInterrupt:
-        console.print("Stopped. The same command continues where it was.")
+        console.print("Stopped. Run the same command to continue.")
         raise typer.Exit(130) from None
     show_result(result, as_json=as_json)
     if result.problems:

@@ -1,4 +1,4 @@
-"""A run's plan and its result, as tables for users and as JSON for programs."""
+"""A run's plan and result, as tables for users or as JSON."""
 
 from collections.abc import Sequence
 from dataclasses import asdict
@@ -17,8 +17,8 @@ _STATES = {
     "new": "to do",
     "reused": "[green]reused[/green]",
     "continued": "[yellow]continues where it stopped[/yellow]",
-    "redone": "[yellow]redone: its settings or inputs changed[/yellow]",
-    "damaged": "[yellow]redone: a file of it is damaged[/yellow]",
+    "redone": "[yellow]runs again: settings or inputs changed[/yellow]",
+    "damaged": "[yellow]runs again: one of its files is damaged[/yellow]",
 }
 
 
@@ -31,13 +31,13 @@ def plan_json(run: "Run", plan: Sequence[PlannedStep], memory: dict[str, float] 
 def show_plan(
     run: "Run", plan: Sequence[PlannedStep], *, as_json: bool, memory: dict[str, float] | None = None
 ) -> None:
-    """Print the steps with what each works on; `memory` adds the gigabytes that each training is expected to hold."""
+    """Print the steps and their sizes; `memory` adds the gigabytes that each training is expected to need."""
     if as_json:
         echo_json(plan_json(run, plan, memory), "run.plan/1")
         return
     table = Table(title=f"{run.recipe.name} → {run.folder.path}", title_justify="left")
     table.add_column("step", style="bold")
-    table.add_column("what")
+    table.add_column("what it does")
     table.add_column("size")
     table.add_column("state")
     if memory is not None:
@@ -51,7 +51,7 @@ def show_plan(
 
 
 def show_result(result: Result, *, as_json: bool) -> None:
-    """Print Dice before and after refinement, the images that could not be used, and where the results lie."""
+    """Print Dice before and after refinement, the images that could not be used, and where the results are."""
     if as_json:
         echo_json({**asdict(result), "folder": str(result.folder)}, "run/1")
         return

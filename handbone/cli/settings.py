@@ -1,4 +1,4 @@
-"""Settings of named things as words of the command line."""
+"""Settings on the command line, as in `--set format.key=value`."""
 
 from collections.abc import Iterable
 from typing import Any
@@ -8,11 +8,11 @@ from handbone.recipe.overrides import parse_override
 
 
 def nested_settings(words: Iterable[str]) -> dict[str, Any]:
-    """Nested settings from dotted words, as in `weights.b=2`.
+    """Nested settings from dotted keys, as in `weights.b=2`.
 
     Raises
     ------
-    HandboneError: a word that is no setting, or one inside another's value.
+    HandboneError: a word is not a setting, or a key lies inside another key's value.
     """
     values: dict[str, Any] = {}
     for word in words:
@@ -22,6 +22,6 @@ def nested_settings(words: Iterable[str]) -> dict[str, Any]:
         for key in path:
             table = table.setdefault(key, {})
             if not isinstance(table, dict):
-                raise HandboneError(f"{key!r} has a value already", where=f"--set {word}", remedy="give it once")
+                raise HandboneError(f"{key!r} already has a value", where=f"--set {word}", remedy="set it only once")
         table[last] = override.value
     return values

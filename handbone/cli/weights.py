@@ -1,4 +1,4 @@
-"""`handbone weights`: the trained weights that there are, what they are worth, and how more come in or are packed."""
+"""`handbone weights`: list, inspect, fetch and pack trained weights."""
 
 import json
 from pathlib import Path
@@ -19,7 +19,7 @@ AsJson = Annotated[bool, typer.Option("--json", help="Print JSON for programs.")
 
 @app.command("list")
 def list_weights(as_json: AsJson = False) -> None:
-    """List the weights that come with handbone, those that plugins carry and those that were fetched."""
+    """List the weights that are built in, provided by plugins or fetched."""
     from handbone.weights import find, names
 
     found, damaged = [], {}
@@ -30,22 +30,22 @@ def list_weights(as_json: AsJson = False) -> None:
             damaged[name] = str(error)
     if as_json:
         echo_json(
-            [*(facts_of(each) for each in found), *({"name": n, "error": e} for n, e in damaged.items())],
+            [*(facts_of(each) for each in found), *({"name": name, "error": text} for name, text in damaged.items())],
             "weights.list/1",
         )
     else:
-        table = headed_table("weights", "origin", "stages", "MB", "what they are")
+        table = headed_table("weights", "origin", "stages", "MB", "description")
         for each in found:
             stages, size = " + ".join(each.files), f"{each.size_bytes / 1e6:.1f}"
             origin = each.package or each.origin
             table.add_row(Text(each.name, "bold cyan"), Text(origin), stages, size, Text(each.summary))
-        for name, error in damaged.items():
-            table.add_row(Text(name, "bold cyan"), Text("damaged", "red"), "", "", Text(error))
+        for name, text in damaged.items():
+            table.add_row(Text(name, "bold cyan"), Text("damaged", "red"), "", "", Text(text))
         if table.rows:
             results().print(table)
             console.print("[dim]handbone weights info NAME · handbone predict IMAGES --weights NAME[/dim]")
         else:
-            console.print("None came with handbone and none were fetched: see handbone weights fetch --help.")
+            console.print("No weights are installed; see handbone weights fetch --help.")
     if damaged:
         raise typer.Exit(1)
 
@@ -53,11 +53,11 @@ def list_weights(as_json: AsJson = False) -> None:
 @app.command("info")
 def info(
     weights: Annotated[
-        str, typer.Argument(metavar="NAME_OR_PATH", help="A name, a folder of weights, a run, or a weights file.")
+        str, typer.Argument(metavar="NAME_OR_PATH", help="A name, a folder of weights, a run or a weights file.")
     ],
     as_json: AsJson = False,
 ) -> None:
-    """Show metrics, limits and networks, and compare files with their digests. Exits with 1 when one differs."""
+    """Show metrics, limits and networks, and verify the files' digests. Exits with 1 if one differs."""
     from handbone.weights import read_set, resolve
     from handbone.weights.card import CARD_FILE
 
@@ -79,13 +79,17 @@ def info(
 @app.command("fetch")
 def fetch_weights(
     source: Annotated[
-        str, typer.Argument(help="An https address or a local file: a .zip of a set, or one coarse .safetensors.")
+        str, typer.Argument(help="An https URL or a local file: a .zip of a set, or a coarse .safetensors file.")
     ],
-    sha256: Annotated[str, typer.Option("--sha256", metavar="HEX", help="The source's digest, as published.")],
-    name: Annotated[str | None, typer.Option("--name", help="What to call them; default: what they say.")] = None,
-    overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace those fetched under that name.")] = False,
+    sha256: Annotated[str, typer.Option("--sha256", metavar="HEX", help="The published sha256 of the source.")],
+    name: Annotated[
+        str | None, typer.Option("--name", help="Name of the weights; default: the name in their card.")
+    ] = None,
+    overwrite: Annotated[
+        bool, typer.Option("--overwrite", help="Replace weights that were fetched under this name.")
+    ] = False,
 ) -> None:
-    """Fetch weights into the user's cache; the digest is checked before anything is unpacked."""
+    """Download weights into the user's cache; the digest is checked before anything is unpacked."""
     from handbone.weights import fetch
 
     found = fetch(source, sha256=sha256, name=name, overwrite=overwrite)
@@ -95,23 +99,26 @@ def fetch_weights(
 
 @app.command("pack")
 def pack_weights(
-    run: Annotated[str, typer.Argument(help="A run's folder, a folder of weights, or a coarse weights file.")],
-    out: Annotated[Path, typer.Argument(help="The new folder.")],
-    name: Annotated[str, typer.Option("--name", help="What they are called: lower case, digits, '_', '-', '.'.")],
-    summary: Annotated[str, typer.Option("--summary", help="One line for users.")] = "",
+    run: Annotated[str, typer.Argument(help="Folder of a run or of weights, or a coarse weights file.")],
+    out: Annotated[Path, typer.Argument(help="New folder for the set.")],
+    name: Annotated[
+        str, typer.Option("--name", help="Name of the weights: lower-case letters, digits, '_', '-' and '.'.")
+    ],
+    summary: Annotated[str, typer.Option("--summary", help="One-line description.")] = "",
     metrics: Annotated[
-        Path | None, typer.Option("--metrics", metavar="FILE.json", help="Measured metrics; default: the run's own.")
+        Path | None,
+        typer.Option("--metrics", metavar="FILE.json", help="JSON file of metrics; default: the run's own metrics."),
     ] = None,
     limits: Annotated[
-        list[str] | None, typer.Option("--limit", help="A sentence on where not to trust them; may be repeated.")
+        list[str] | None, typer.Option("--limit", help="A sentence about a limitation; can be repeated.")
     ] = None,
     data: Annotated[
-        str | None, typer.Option("--data", help="What they learned from; default: as the run says.")
+        str | None, typer.Option("--data", help="Description of the training data; default: from the run.")
     ] = None,
-    licence: Annotated[str, typer.Option("--licence", help="SPDX identifier.")] = "Apache-2.0",
-    overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace a set that OUT holds already.")] = False,
+    licence: Annotated[str, typer.Option("--licence", help="SPDX licence identifier.")] = "Apache-2.0",
+    overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace an existing set in OUT.")] = False,
 ) -> None:
-    """Pack a run's weights to be passed on: half the bytes, card.json with digests, and MODEL_CARD.md."""
+    """Pack a run's weights for distribution, at half the size, with card.json (digests) and MODEL_CARD.md."""
     from handbone.weights import pack
 
     measured = None if metrics is None else _read_metrics(metrics)
@@ -131,11 +138,11 @@ def pack_weights(
 
 
 def _read_metrics(path: Path) -> dict[str, Any]:
-    remedy = 'write an object of names and numbers, such as {"Dice, synthetic hands": 0.93}'
+    remedy = 'write a JSON object of names and numbers, such as {"Dice, synthetic hands": 0.93}'
     try:
         values = json.loads(path.read_text(encoding="utf-8"))
     except ValueError as error:
         raise HandboneError(f"is not valid JSON ({error})", where=path, remedy=remedy) from None
     if not isinstance(values, dict):
-        raise HandboneError("holds no object", where=path, remedy=remedy)
+        raise HandboneError("is not a JSON object", where=path, remedy=remedy)
     return values

@@ -1,4 +1,4 @@
-"""How `handbone weights` shows a set of weights, or the files of a run."""
+"""How `handbone weights` prints a set of weights, or the files of a run."""
 
 import json
 from pathlib import Path
@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
 
 def problem_of(found: "WeightsSet") -> str | None:
-    """What is wrong with a set's files, or None where they are those of its card."""
+    """What is wrong with a set's files; None if they match its card."""
     try:
         found.verify()
     except HandboneError as error:
@@ -23,10 +23,9 @@ def problem_of(found: "WeightsSet") -> str | None:
 
 
 def facts_of(found: "WeightsSet") -> dict[str, Any]:
-    """What `--json` tells of a set."""
-    files = {
-        stage: {"path": str(path), **found.card.files[path.name].model_dump()} for stage, path in found.files.items()
-    }
+    """The JSON object of a set."""
+    facts = {str(name): each.model_dump() for name, each in found.card.files.items()}
+    files = {stage: {"path": str(path), **facts[path.name]} for stage, path in found.files.items()}
     return {
         "name": found.name,
         "origin": found.origin,
@@ -42,14 +41,14 @@ def facts_of(found: "WeightsSet") -> dict[str, Any]:
 
 
 def show_set(found: "WeightsSet", problem: str | None) -> None:
-    """A set's card with its metrics and limits; `problem` is what `problem_of` found."""
+    """Print a set's card with its metrics and limits; `problem` is the result of `problem_of`."""
     from handbone.weights.card import flat
 
     card, out = found.card, results()
     out.print(Text.assemble((found.name, "bold cyan"), f"  {found.summary}"))
-    state = Text(problem, "red") if problem else Text("as the card says", "green")
+    state = Text(problem, "red") if problem else Text("matches the card", "green")
     made = f"handbone {card.handbone}, {card.created}"
-    facts = facts_table(
+    table = facts_table(
         {
             "folder": f"{found.folder} ({found.package or found.origin})",
             "licence": card.licence,
@@ -58,15 +57,15 @@ def show_set(found: "WeightsSet", problem: str | None) -> None:
             "sha256": state,
         }
     )
-    out.print(facts)
+    out.print(table)
     table = headed_table("file", "network", "MB", "sha256")
     for name, facts in card.files.items():
         table.add_row(name, Text(facts.network), f"{facts.bytes / 1e6:.1f}", Text(facts.sha256, "dim"))
     out.print("", table)
     if card.metrics:
         table = headed_table("value", "metric")
-        for name, value in flat(card.metrics):
-            table.add_row(Text(value, "green"), Text(name))
+        for metric, value in flat(card.metrics):
+            table.add_row(Text(value, "green"), Text(metric))
         out.print("", table)
     out.print("", Text("limits", "bold"))
     for limit in card.shown_limits:
@@ -74,7 +73,7 @@ def show_set(found: "WeightsSet", problem: str | None) -> None:
 
 
 def show_files(path: Path, as_json: bool) -> None:
-    """The weights of a run or file, which have a card each and none together."""
+    """Print the weights files of a run, each of which has a card of its own."""
     from handbone.core.files import sha256_of
     from handbone.weights import find_weights
     from handbone.weights.network_file import read_card

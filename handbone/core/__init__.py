@@ -1,1 +1,1 @@
-"""Values that travel between the rooms, and what every room needs: errors, files that are whole, progress."""
+"""Value types shared by all rooms, and common helpers: errors, atomic files, progress."""

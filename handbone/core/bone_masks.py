@@ -1,4 +1,4 @@
-"""29 overlapping masks of one image as a value, kept as small images inside each bone's bounding box."""
+"""The 29 overlapping masks of one image as a value, stored as crops inside each bone's bounding box."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -18,8 +18,8 @@ NOTHING = np.zeros((0, 0), bool)
 class BoneMasks:
     """The masks of all bones of an image; they may overlap.
 
-    Made by `from_dense`, `from_polygons`, `from_rle` or `from_crops`, which keep every box as small as its mask, so
-    that equal masks are equal values.
+    Create it with `from_dense`, `from_polygons`, `from_rle` or `from_crops`. They keep every box as small as its mask,
+    so that equal masks are equal values.
 
     Parameters
     ----------
@@ -32,7 +32,7 @@ class BoneMasks:
     boxes_xyxy: np.ndarray
     crops: tuple[np.ndarray, ...]
 
-    def __post_init__(self):
+    def __post_init__(self) -> None:
         boxes = np.array(self.boxes_xyxy, np.int32)
         if boxes.shape != (anatomy.COUNT, 4):
             raise ShapeError("boxes_xyxy", f"({anatomy.COUNT}, 4)", boxes.shape)
@@ -212,7 +212,9 @@ def shared_area(masks: BoneMasks, index: int, others: BoneMasks, other_index: in
 
 def _known(index: int) -> int:
     if not 0 <= index < anatomy.COUNT:
-        raise HandboneError(f"there is no bone number {index}", remedy=f"bones are numbered 0 to {anatomy.COUNT - 1}")
+        raise HandboneError(
+            f"there is no bone with the index {index}", remedy=f"indices run from 0 to {anatomy.COUNT - 1}"
+        )
     return index
 
 
@@ -221,6 +223,8 @@ def _whole_pixels(polygon: np.ndarray, index: int) -> np.ndarray:
     if points.ndim != 2 or points.shape[1] != 2:
         raise ShapeError(f"a polygon of {anatomy.NAMES[_known(index)]}", "(n, 2)", points.shape)
     if not np.isfinite(points).all():
-        raise HandboneError(f"a polygon of {anatomy.NAMES[_known(index)]} has a point that is not a number")
+        raise HandboneError(
+            f"a polygon of {anatomy.NAMES[_known(index)]} has a point with a coordinate that is not finite"
+        )
     # Far enough outside any image, and safe for OpenCV's fixed-point arithmetic.
     return np.rint(np.clip(points, -1e6, 1e6)).astype(np.int32)

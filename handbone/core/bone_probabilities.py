@@ -1,7 +1,7 @@
-"""The probability store: what a network said of 29 bones, quantised to 1/255 and kept only where it said something.
+"""A compact store of the probabilities of 29 bones, quantised to 1/255 and kept only where they are not negligible.
 
-An image of 2048 x 2048 takes well under 0.5 MB on disk instead of 487 MB as float32 planes, so that soft joins of many
-models fit on a laptop.
+An image of 2048 x 2048 takes well under 0.5 MB on disk instead of 487 MB as float32 planes, so that soft ensembles of
+many models fit on a laptop.
 """
 
 import zipfile
@@ -30,7 +30,7 @@ class BoneProbabilities:
     Parameters
     ----------
     size_hw: the image's height and width.
-    boxes_xyxy: (29, 4) int32, half-open; zeros where a bone is nowhere likelier than 0.02.
+    boxes_xyxy: (29, 4) int32, half-open; zeros where a bone's probability is below 0.02 everywhere.
     crops: 29 uint8 arrays, round(255 p) inside each box; 0 outside.
     """
 
@@ -38,7 +38,7 @@ class BoneProbabilities:
     boxes_xyxy: np.ndarray
     crops: tuple[np.ndarray, ...]
 
-    def __post_init__(self):
+    def __post_init__(self) -> None:
         boxes = np.array(self.boxes_xyxy, np.int32)
         if boxes.shape != (anatomy.COUNT, 4) or len(self.crops) != anatomy.COUNT:
             raise ShapeError("boxes_xyxy", f"({anatomy.COUNT}, 4), one for each crop", boxes.shape)
@@ -51,11 +51,15 @@ class BoneProbabilities:
             if crop.shape != (bottom - top, right - left) or crop.dtype != np.uint8:
                 raise ShapeError("a bone's crop", f"{(bottom - top, right - left)}, uint8", crop.shape)
             if not (0 <= left <= right <= width and 0 <= top <= bottom <= height):
-                raise HandboneError(f"the box {(left, top, right, bottom)} leaves the image of {width} x {height}")
+                raise HandboneError(
+                    f"the box {(left, top, right, bottom)} extends beyond the image of {width} x {height} pixels"
+                )
             crop.setflags(write=False)
 
     @classmethod
-    def from_crops(cls, parts: Iterable[tuple[np.ndarray, Box]], size_hw: tuple[int, int]) -> "BoneProbabilities":
+    def from_crops(
+        cls, parts: Iterable[tuple[np.ndarray, Sequence[int]]], size_hw: tuple[int, int]
+    ) -> "BoneProbabilities":
         """From 29 parts (round(255 p) as uint8, half-open box); cut down to where p is at least 0.02."""
         boxes, crops = np.zeros((anatomy.COUNT, 4), np.int32), [_NOTHING] * anatomy.COUNT
         for index, (part, (left, top, _, _)) in enumerate(parts):
@@ -70,7 +74,7 @@ class BoneProbabilities:
 
     @classmethod
     def from_masks(cls, masks: BoneMasks) -> "BoneProbabilities":
-        """From masks of which no more is known: 1 inside and 0 outside."""
+        """From masks without probabilities: 1 inside and 0 outside."""
         parts = [
             (crop.view(np.uint8) * np.uint8(255), Box(*box))
             for crop, box in zip(masks.crops, masks.boxes_xyxy.tolist(), strict=True)
@@ -91,7 +95,7 @@ class BoneProbabilities:
         """From a network's logits on its grid, brought back into the image; 0 outside the frame.
 
         Logits are interpolated before the sigmoid (sharper edges than interpolated probabilities, same threshold)
-        and only where a bone is likelier than 0.02.
+        and only where a bone's probability exceeds 0.02.
 
         Parameters
         ----------
@@ -177,7 +181,7 @@ class BoneProbabilities:
         return BoneProbabilities.from_crops(parts, self.size_hw)
 
     def without(self, bones: Iterable[int]) -> "BoneProbabilities":
-        """These probabilities with nothing for some bones."""
+        """These probabilities with some bones removed."""
         gone = set(int(bone) for bone in bones)
         parts = [
             (_NOTHING if index in gone else crop, Box(*box))
@@ -194,7 +198,7 @@ class BoneProbabilities:
         HandboneError: for none, or for images of different sizes.
         """
         if not several:
-            raise HandboneError("there are no probabilities to take the mean of")
+            raise HandboneError("the mean needs the probabilities of at least one member")
         for other in several[1:]:
             _same_image(several[0], other)
         parts = []
@@ -207,7 +211,7 @@ class BoneProbabilities:
         return BoneProbabilities.from_crops(parts, several[0].size_hw)
 
     def save(self, path: str | Path) -> Path:
-        """Write one compressed file (.npz), whole or not at all."""
+        """Write one compressed .npz file atomically."""
         pixels = np.concatenate([crop.ravel() for crop in self.crops])
         with atomic_file(Path(path)) as temporary, open(temporary, "wb") as file:
             np.savez_compressed(file, size_hw=np.array(self.size_hw), boxes_xyxy=self.boxes_xyxy, pixels=pixels)
@@ -219,7 +223,7 @@ class BoneProbabilities:
 
         Raises
         ------
-        HandboneError: for a file that is missing, cut off or of another kind.
+        HandboneError: for a missing, truncated or foreign file.
         """
         try:
             with np.load(path, allow_pickle=False) as file:
@@ -234,7 +238,7 @@ class BoneProbabilities:
         except (OSError, ValueError, KeyError, TypeError, IndexError, EOFError, HandboneError) as error:
             raise HandboneError(f"is not a file of bone probabilities ({error})", where=path) from error
         except zipfile.BadZipFile as error:
-            raise HandboneError(f"is damaged ({error})", where=path, remedy="make the prediction again") from error
+            raise HandboneError(f"is damaged ({error})", where=path, remedy="predict again") from error
 
 
 def _same_image(one: BoneProbabilities, other: BoneProbabilities) -> None:

@@ -1,4 +1,4 @@
-"""A rectangle of pixels and its arithmetic: what boxes share, what lies around them, and what one shows of a part."""
+"""A rectangle of pixels and its arithmetic: intersections, enclosing boxes and views."""
 
 from collections.abc import Iterable, Sequence
 from typing import NamedTuple, Self
@@ -7,9 +7,9 @@ import numpy as np
 
 
 class Box(NamedTuple):
-    """A half-open box: it holds the pixels with left <= x < right and top <= y < bottom.
+    """A half-open box of the pixels with left <= x < right and top <= y < bottom.
 
-    It is a tuple, so that a row of `boxes_xyxy` and a box compare and unpack alike.
+    It is a tuple, so that it compares and unpacks like a row of `boxes_xyxy`.
 
     >>> Box(2, 1, 6, 4).shared(Box(0, 0, 4, 9))
     Box(left=2, top=1, right=4, bottom=4)
@@ -27,12 +27,12 @@ class Box(NamedTuple):
 
     @classmethod
     def around(cls, boxes: Iterable[Sequence[int]]) -> Self:
-        """The smallest box around boxes; those without width don't count, and of none it is all zeros."""
+        """The smallest box around boxes; empty ones are ignored, and without any it is all zeros."""
         filled = [box for box in boxes if box[0] < box[2]]
         if not filled:
             return cls(0, 0, 0, 0)
-        filled = np.array(filled, int)
-        return cls(*filled[:, :2].min(0).tolist(), *filled[:, 2:].max(0).tolist())
+        corners = np.array(filled, int)
+        return cls(*corners[:, :2].min(0).tolist(), *corners[:, 2:].max(0).tolist())
 
     @property
     def size_hw(self) -> tuple[int, int]:
@@ -41,11 +41,11 @@ class Box(NamedTuple):
 
     @property
     def is_empty(self) -> bool:
-        """Whether it holds no pixel."""
+        """Whether it contains no pixel."""
         return self.left >= self.right or self.top >= self.bottom
 
     def shared(self, other: Sequence[int]) -> Self:
-        """What both hold; a box without pixels, inside `other`, where they share none."""
+        """The intersection; an empty box inside `other` if they are disjoint."""
         left, top = (min(max(self[axis], other[axis]), other[axis + 2]) for axis in (0, 1))
         right, bottom = (min(max(self[axis + 2], low), other[axis + 2]) for axis, low in ((0, left), (1, top)))
         return type(self)(int(left), int(top), int(right), int(bottom))
@@ -56,7 +56,7 @@ class Box(NamedTuple):
         return slice(self.top - y, self.bottom - y), slice(self.left - x, self.right - x)
 
     def cut(self, part: np.ndarray, at: Sequence[int]) -> np.ndarray:
-        """This box's view of pixels (h, w) that fill the box `at`: cut to it, zeros where they say nothing."""
+        """This box's view of pixels (h, w) that fill the box `at`: cropped, with zeros outside of `at`."""
         view = np.zeros(self.size_hw, part.dtype)
         both = type(self)(*at).shared(self)
         view[both.inside(self)] = part[both.inside(at)]

@@ -1,4 +1,4 @@
-"""The one exception a user may see: a sentence that says what is wrong, where, and what to do."""
+"""The exceptions that users see: one sentence that says what is wrong, where, and what to do."""
 
 import difflib
 from collections.abc import Iterable
@@ -6,7 +6,7 @@ from pathlib import Path
 
 
 class HandboneError(Exception):
-    """A mistake or mishap that its reader can do something about.
+    """An error that the user can do something about.
 
     Parameters
     ----------
@@ -25,9 +25,9 @@ class HandboneError(Exception):
 
 
 class UnknownNameError(HandboneError):
-    """A name that is not among the known ones; its remedy suggests the nearest.
+    """An unknown name; the remedy suggests the closest known one.
 
-    absent: packages that are not used and may provide it.
+    absent: packages that are not used but may provide it.
     """
 
     def __init__(
@@ -41,19 +41,19 @@ class UnknownNameError(HandboneError):
     ):
         self.name = name
         left_out = ", ".join(absent)
-        remedy = suggest(name, known) + (f" (plugins that are left out: {left_out})" if left_out else "")
+        remedy = suggest(name, known) + (f" (plugins not loaded: {left_out})" if left_out else "")
         super().__init__(f"unknown {kind} {name!r}", where=where, remedy=remedy)
 
 
 class ShapeError(HandboneError):
-    """An array whose shape is not the one that is needed; quotes the shape that came."""
+    """An array with the wrong shape; the message quotes the actual shape."""
 
     def __init__(self, name: str, wanted: str, got: tuple[int, ...], *, where: str | Path | None = None):
-        super().__init__(f"{name} must have the shape {wanted}, but came as {tuple(got)}", where=where)
+        super().__init__(f"{name} must have the shape {wanted}, but got {tuple(got)}", where=where)
 
 
 def suggest(name: str, known: Iterable[str]) -> str:
-    """What to write instead of an unknown name: the nearest known one, or all of them when none is near."""
+    """A suggestion for an unknown name: the closest known name, or all known names if none is close."""
     known = sorted(set(known))
     lowered = {k.lower(): k for k in known}
     near = difflib.get_close_matches(name.lower(), lowered, n=1, cutoff=0.6)

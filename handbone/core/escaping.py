@@ -1,6 +1,6 @@
-"""Names and texts of others in outputs that read more into some characters: terminals and spreadsheets.
+"""Escaping of foreign names and texts for terminals and spreadsheets.
 
-HTML is escaped by the templates, which are all made with autoescape.
+Templates escape HTML themselves; all use autoescape.
 """
 
 import re
@@ -13,7 +13,7 @@ _NUMBER = re.compile(r"[+-]?(\d+\.?\d*|\.\d+)(e[+-]?\d+)?", re.IGNORECASE)
 
 
 def printable(text: object) -> str:
-    """A text in one line that any terminal shows as it is: control characters and undecodable bytes as escapes.
+    """A text as one line that is safe for any terminal: control characters and undecodable bytes are escaped.
 
     >>> printable("a\\x1b[31mred.png")
     'a\\\\x1b[31mred.png'
@@ -32,14 +32,14 @@ def _printable(character: str) -> str:
 
 
 def markup(text: object) -> str:
-    """A text for rich's markup, in which it stands for nothing but itself."""
+    """A text escaped for rich's markup."""
     from rich.markup import escape
 
     return escape(printable(text))
 
 
 def cell(value: object) -> object:
-    """A cell of a table that users open in a spreadsheet: a text that it would take for a formula begins with '.
+    """A cell for spreadsheets: a text that looks like a formula gets a leading '.
 
     >>> cell("=1+1.png"), cell("-0.5"), cell("a=b.png")
     ("'=1+1.png", '-0.5', 'a=b.png')
@@ -50,7 +50,7 @@ def cell(value: object) -> object:
 
 
 def portable(path: str | Path) -> str:
-    """A relative path as text that every encoding of ours can hold, with `/`; bytes that are no UTF-8 become `%XX`.
+    """A relative path as portable text, with `/`; bytes that are not valid UTF-8 become `%XX`.
 
     >>> portable(os.fsdecode(b"p1/caf\\xe9.png"))
     'p1/caf%E9.png'

@@ -1,4 +1,4 @@
-"""Files that are written whole or not at all; folders: see `handbone.core.folders`."""
+"""Files that are written atomically; for folders see `handbone.core.folders`."""
 
 import contextlib
 import hashlib
@@ -6,14 +6,15 @@ import json
 import os
 import re
 import secrets
+import sys
 from collections.abc import Iterator
 from pathlib import Path, PurePath
 from typing import Any
 
-try:
-    import fcntl
-except ImportError:  # on Windows
+if sys.platform == "win32":
     fcntl = None
+else:
+    import fcntl
 
 # What `_beside` makes.
 _TEMPORARY = re.compile(r"\..*-[0-9a-f]{12}(\.[^.]+)?")
@@ -23,7 +24,7 @@ _TEMPORARY = re.compile(r"\..*-[0-9a-f]{12}(\.[^.]+)?")
 def atomic_file(path: Path) -> Iterator[Path]:
     """A temporary path beside `path` to write to; it takes the place of `path` only when the block succeeds.
 
-    It is on the disk then, so that no crash of the system leaves an empty or half a file under the name.
+    It is flushed to disk, so that a system crash cannot leave an empty or partial file under this name.
     """
     path = Path(path)
     path.parent.mkdir(parents=True, exist_ok=True)
@@ -90,7 +91,7 @@ def sweep(folder: Path) -> None:
 
 
 def move(source: Path, target: Path) -> None:
-    """Give a file or folder another name in the same folder, in place of what has that name; a crash keeps either."""
+    """Rename a file or folder within its folder, replacing the target; a crash keeps one of the two."""
     os.replace(source, target)
     _sync(target.parent)
 
@@ -102,18 +103,20 @@ def _beside(path: Path) -> Path:
 
 
 def sync_folder(folder: Path) -> None:
-    """Wait until a folder with all that is in it is on the disk."""
+    """Flush a folder and everything in it to disk."""
     for inside in [folder, *folder.rglob("*")]:
         if not inside.is_symlink():
             _sync(inside)
 
 
 def _sync(path: Path) -> None:
-    """Wait until a file's content, or a folder's list of names, is on the disk."""
-    windows = os.name == "nt"
-    if windows and path.is_dir():  # which it cannot open
-        return
-    handle = os.open(path, os.O_RDWR | os.O_BINARY if windows else os.O_RDONLY)
+    """Flush a file's content, or a folder's list of names, to disk."""
+    if sys.platform == "win32":
+        if path.is_dir():  # which it cannot open
+            return
+        handle = os.open(path, os.O_RDWR | os.O_BINARY)
+    else:
+        handle = os.open(path, os.O_RDONLY)
     try:
         os.fsync(handle)
     finally:
@@ -128,14 +131,14 @@ def write_text(path: Path, text: str) -> Path:
 
 
 def write_json(path: Path, value: Any) -> Path:
-    """Write a value as indented JSON, whole or not at all."""
+    """Write a value as indented JSON, atomically."""
     return write_text(path, json.dumps(value, indent=1, ensure_ascii=False, default=json_value) + "\n")
 
 
 def json_value(value: Any) -> Any:
-    """What json.dumps, as its `default`, writes for a value that is none of JSON: a number stays a number.
+    """The JSON form of a value that json.dumps does not know; for its parameter `default`.
 
-    numpy's numbers and arrays become Python's, paths become texts, and what has a `to_json` says itself.
+    numpy numbers and arrays become Python's, paths become strings, and `to_json` is called if it exists.
 
     Raises
     ------

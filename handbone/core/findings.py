@@ -1,4 +1,4 @@
-"""What is wrong, odd or merely worth knowing about a file of a dataset, with what to do about it."""
+"""Findings about the files of a data set, each with a remedy."""
 
 from dataclasses import asdict, dataclass
 from typing import Literal
@@ -9,12 +9,12 @@ SEVERITIES: tuple[Severity, ...] = ("error", "warning", "note")
 
 @dataclass(frozen=True)
 class Finding:
-    """One thing found in one file.
+    """One finding about one file.
 
     Parameters
     ----------
-    severity: "error" (the file or a label in it cannot be used), "warning" (usable, but probably not as meant) or
-        "note" (handled, and worth knowing).
+    severity: "error" (the file or a label in it cannot be used), "warning" (usable, but probably unintended) or
+        "note" (handled automatically, but worth knowing).
     rule: short name of the rule, the same for all findings of a kind ("unknown-label").
     file: path relative to the dataset's folder.
     message: what was found, as a clause.

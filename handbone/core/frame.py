@@ -1,6 +1,6 @@
-"""A frame: the affine map between an image and the grid that a network reads, there and back.
+"""A frame: the invertible affine map between an image and the grid that a network reads.
 
-Coordinates are (x, y) in pixels with (0, 0) at the centre of the first pixel, as OpenCV has them. A letterbox, a crop
+Coordinates are (x, y) in pixels with (0, 0) at the centre of the first pixel, as in OpenCV. A letterbox, a crop
 turned to a canonical pose, the mirror of a left hand and a jittered training crop are all frames.
 """
 
@@ -25,7 +25,7 @@ class Frame:
     matrix: np.ndarray
     size_hw: tuple[int, int]
 
-    def __post_init__(self):
+    def __post_init__(self) -> None:
         if np.shape(self.matrix) != (2, 3):
             raise ShapeError("a frame's matrix", "(2, 3)", np.shape(self.matrix))
         matrix = np.array(self.matrix, np.float64)
@@ -68,7 +68,7 @@ class Frame:
         side: the ROI's side in image pixels.
         size: height and width of the grid.
         degrees: direction of the ROI's upward axis, clockwise from the image's upward axis.
-        mirrored: whether left and right change places in the grid.
+        mirrored: whether left and right are swapped in the grid.
         """
         scale, angle = size / side, np.deg2rad(-degrees)
         linear = scale * np.array([[np.cos(angle), -np.sin(angle)], [np.sin(angle), np.cos(angle)]])
@@ -110,7 +110,7 @@ class Frame:
         return Frame(np.asarray(matrix, np.float64) @ first, size_hw or self.size_hw)
 
     def warp(self, image: np.ndarray, *, border: float = 0.0) -> np.ndarray:
-        """The image (H, W) as the grid sees it; area-averaged when it shrinks, `border` outside the image."""
+        """The image (H, W) resampled on the grid; area-averaged if it shrinks, `border` outside the image."""
         return _warp(image, self.matrix, self.size_hw, border)
 
     def unwarp(

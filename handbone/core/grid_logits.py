@@ -1,4 +1,4 @@
-"""A network's logits back in the image: interpolated only around the bone, then quantised to 1/255."""
+"""A network's logits mapped back to the image: interpolated only around the bone, then quantised to 1/255."""
 
 import cv2
 import numpy as np

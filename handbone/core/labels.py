@@ -1,4 +1,4 @@
-"""The labels of one image: contours of bones in the image's own pixels, and what was odd about them."""
+"""The labels of one image: contours of bones in the image's pixels, and problems found while reading."""
 
 from dataclasses import dataclass, field
 

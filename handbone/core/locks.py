@@ -1,6 +1,6 @@
-"""One process at a time: a lock file that dies with its holder, and that is gone when it is released.
+"""A lock file for one process at a time, which is released when its holder dies and removed at the end.
 
-It holds in words who has it, for those that come second.
+Its text says which process holds it, for those that come second.
 """
 
 import errno

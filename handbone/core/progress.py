@@ -1,4 +1,4 @@
-"""Progress bars with remaining time: one way for every room to say how far it is."""
+"""Progress bars with the remaining time, for all rooms."""
 
 from collections.abc import Iterable, Iterator
 from typing import TypeVar

@@ -44,7 +44,7 @@ def coverage(
     if frame is not None:
         size_hw, outline = size_hw or frame.size_hw, frame.scale if outline is None else outline
     if size_hw is None or outline is None:
-        raise HandboneError("coverage without a frame needs size_hw and outline")
+        raise HandboneError("coverage needs either a frame, or size_hw and outline")
     samples = _samples(outline, supersample)
     # The fill itself widens by its rule in samples; what is missing to the rule in image pixels is added before.
     widening = outline * samples - 1
@@ -86,7 +86,7 @@ def _grid_points(polygon: np.ndarray, frame: Frame | None, index: int) -> np.nda
     if points.ndim != 2 or points.shape[1] != 2:
         raise ShapeError(f"a polygon of {anatomy.NAMES[index]}", "(n, 2)", points.shape)
     if not np.isfinite(points).all():
-        raise HandboneError(f"a polygon of {anatomy.NAMES[index]} has a point that is not a number")
+        raise HandboneError(f"a polygon of {anatomy.NAMES[index]} has a point with a coordinate that is not finite")
     return points if frame is None else frame.to_grid(points)
 
 

@@ -1,4 +1,4 @@
-"""Run lengths as the contest writes them: row-major, 1-based "start length" pairs, an empty mask as an empty text."""
+"""Run lengths in the contest format: row-major, 1-based "start length" pairs; an empty string for an empty mask."""
 
 import re
 
@@ -26,7 +26,7 @@ def encode(mask: np.ndarray, *, size_hw: tuple[int, int] | None = None, offset_x
 
     Raises
     ------
-    ShapeError: for a mask that is not (H, W) or leaves the image.
+    ShapeError: for a mask that is not (H, W) or extends beyond the image.
 
     >>> encode(np.array([[0, 1, 1], [1, 0, 0]], bool))
     '2 3'
@@ -59,7 +59,7 @@ def decode(rle: str, size_hw: tuple[int, int]) -> np.ndarray:
 
     Raises
     ------
-    HandboneError: for a text that is malformed, overlaps itself or leaves the image.
+    HandboneError: for a text that is malformed, has overlapping runs or extends beyond the image.
     """
     (left, top, right, bottom), crop = decode_to_box(rle, size_hw)
     mask = np.zeros(size_hw, bool)
@@ -74,13 +74,13 @@ def decode_to_box(rle: str, size_hw: tuple[int, int], *, first_pixel: int = 1) -
 
     Raises
     ------
-    HandboneError: for a text that is malformed, overlaps itself or leaves the image.
+    HandboneError: for a text that is malformed, has overlapping runs or extends beyond the image.
     """
     starts, ends = runs(rle, size_hw, first_pixel=first_pixel)
     if not len(starts):
         return Box(0, 0, 0, 0), np.zeros((0, 0), bool)
     width = size_hw[1]
-    # A run over several rows becomes one piece a row.
+    # A run over several rows becomes one piece per row.
     first_rows = starts // width
     counts = (ends - 1) // width - first_rows + 1
     within = np.arange(counts.sum()) - np.repeat(np.cumsum(counts) - counts, counts)
@@ -109,27 +109,27 @@ def runs(rle: str, size_hw: tuple[int, int], *, first_pixel: int = 1) -> tuple[n
 
     Raises
     ------
-    HandboneError: for a text that is malformed, overlaps itself or leaves the image.
+    HandboneError: for a text that is malformed, has overlapping runs or extends beyond the image.
     """
     numbers = _numbers(rle)
     if len(numbers) % 2:
         raise HandboneError(
-            f"the run lengths have {len(numbers)} numbers, but need pairs of start and length",
-            remedy="the text may be cut off",
+            f"the run lengths have {len(numbers)} numbers, but must be pairs of start and length",
+            remedy="check whether the text was truncated",
         )
     pairs = numbers.reshape(-1, 2)
     pairs = pairs[np.argsort(pairs[:, 0], kind="stable")]
     starts, lengths = pairs[:, 0] - first_pixel, pairs[:, 1]
     if np.any(lengths < 1):
-        raise HandboneError(f"a run has the length {lengths.min()}", remedy="leave empty runs out")
+        raise HandboneError(f"a run has the length {lengths.min()}", remedy="omit empty runs")
     ends = starts + lengths
     height, width = size_hw
     outside = (starts < 0) | (ends > height * width) | (lengths > height * width)
     if outside.any():
         start, length = pairs[np.argmax(outside)]
         raise HandboneError(
-            f"the run '{start} {length}' leaves the image of {width} x {height} pixels",
-            remedy=f"run lengths count from {first_pixel} in the size of the image as stored",
+            f"the run '{start} {length}' extends beyond the image of {width} x {height} pixels",
+            remedy=f"run lengths start at {first_pixel} and refer to the image as stored",
         )
     overlap = starts[1:] < ends[:-1]
     if overlap.any():
@@ -147,6 +147,6 @@ def _numbers(rle: str) -> np.ndarray:
     if wrong is not None:
         raise HandboneError(
             f"{wrong[:40]!r} in the run lengths is not a whole number of pixels",
-            remedy="an empty mask is an empty text",
+            remedy="leave the text empty for an empty mask",
         )
     return np.array([int(token) for token in tokens], np.int64)

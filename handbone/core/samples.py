@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import Literal
 
 SplitName = Literal["train", "test"]
+Side = Literal["L", "R"]
 
 
 @dataclass(frozen=True)
@@ -27,7 +28,7 @@ class Sample:
     image: Path
     annotation: Path | None
     patient_id: str
-    side: Literal["L", "R"] | None = None
+    side: Side | None = None
     split: SplitName = "train"
     shared_annotation: bool = False
 

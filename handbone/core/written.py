@@ -1,4 +1,4 @@
-"""What handbone wrote into a folder: a record beside it, so that nothing else is ever replaced or removed."""
+"""A record of the files that handbone wrote to a folder, so that no other file is ever replaced or removed."""
 
 import json
 import os

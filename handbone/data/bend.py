@@ -74,7 +74,7 @@ class Bend:
     angle: float
     shift_x: float = 0.0
 
-    def __post_init__(self):
+    def __post_init__(self) -> None:
         start, end = self._hand_sector()
         room_before = max(start - 2 * FOREARM_HALF, 0)
         room_after = max(2 * math.pi - end, 0)

@@ -12,10 +12,10 @@ from handbone.core.errors import HandboneError
 from handbone.core.files import sweep
 from handbone.core.progress import console
 from handbone.formats import readers
-from handbone.formats.image_files import Invert, read_image
+from handbone.formats.image_files import Invert, read_image, split_frame
 
 # Counted up whenever `read_image` gives other values for the same file.
-_VERSION = 1
+_VERSION = 2
 
 
 class ImageCache:
@@ -50,7 +50,7 @@ class ImageCache:
         entry = self._entry(Path(path))
         if not self._is_whole(entry):
             if entry.exists():
-                console.print(f"{entry} is damaged: {Path(path).name} is decoded again", markup=False, highlight=False)
+                console.print(f"{entry} is damaged: decoding {Path(path).name} again", markup=False, highlight=False)
             radiograph = read_image(path, invert=self._invert)
             kind = np.uint8 if radiograph.bits == 8 else np.uint16
             save_checked(entry, np.rint(radiograph.image * np.iinfo(kind).max).astype(kind))
@@ -78,14 +78,15 @@ class ImageCache:
         return as_image(self.open(path))
 
     def _entry(self, path: Path) -> Path:
+        file, _ = split_frame(path)
         try:
-            digest = content_digest(path)
+            digest = content_digest(file)
         except OSError as error:
             remedy = "check the path and its permissions"
             raise HandboneError(f"cannot be read: {error.strerror}", where=path, remedy=remedy) from None
         # Which reader reads a file hangs on its extension too.
         key = f"{_VERSION}\n{digest}\n{path.suffix.lower()}"
-        reader = readers.provider_of(path)
+        reader = readers.provider_of(file)
         if not readers.is_builtin(reader):
             # Another version may give other values, and so may the built-in reader of later days.
             key += f"\n{reader.package} {reader.version}"

@@ -83,7 +83,7 @@ class Dataset:
         if labels.polygons or self.empty_labels == "use":
             return labels
         why = f": {labels.problems[0].message}" if labels.problems else ""
-        raise HandboneError(f"no bone of {sample.name} is outlined{why}", where=sample.annotation, remedy=NO_OUTLINE)
+        raise HandboneError(f"{sample.name} has no outlined bone{why}", where=sample.annotation, remedy=NO_OUTLINE)
 
     def read_labels(self, sample: Sample) -> Labels:
         """As `labels`, but an annotation may outline no bone: its findings say why."""
@@ -107,14 +107,14 @@ def open_dataset(settings: Data) -> Dataset:
     """
     root = Path(settings.path).expanduser()
     if not root.is_dir():
-        remedy = "give the folder that holds the images, or make a synthetic set by 'handbone data draw'"
+        remedy = "give the folder of the images, or draw a synthetic set with 'handbone data draw'"
         raise HandboneError("no such folder", where=root, remedy=remedy)
     layout = _layout(root, settings)
     samples, problems = layout.list_samples()
     if not samples:
         detail = f"; {problems[0].file}: {problems[0].message}" if problems else ""
-        remedy = "put PNG, JPEG, TIFF or a plugin's files there as the README's section on own data shows"
-        raise HandboneError(f"no image found in the layout '{layout.name}'{detail}", where=root, remedy=remedy)
+        remedy = "put images there as docs/pages/own-data.md describes"
+        raise HandboneError(f"found no image in the layout '{layout.name}'{detail}", where=root, remedy=remedy)
     samples.sort(key=lambda s: (s.name, str(s.image)))
     found = [*problems, *_repeated_names(root, samples)]
     labelled = any(sample.annotation is not None for sample in samples)

@@ -56,12 +56,12 @@ def read_patients(path: Path) -> tuple[pd.DataFrame, list[Finding]]:
         raise
     except Exception as error:  # openpyxl lets errors of zipfile, of XML and its own through
         remedy = "save it again as .xlsx, or remove it: it is not needed for training"
-        raise HandboneError(f"not a workbook: {error}", where=path, remedy=remedy) from None
+        raise HandboneError(f"is not a workbook: {error}", where=path, remedy=remedy) from None
     header = [str(_clean(cell) or "").lower() for cell in rows[0]] if rows else []
     columns = _columns(header)
     if "patient_id" not in columns:
         what = f"no column of ids among the headers {', '.join(filter(None, header)) or '(none)'}"
-        raise HandboneError(what, where=path, remedy="name one column ID")
+        raise HandboneError(what, where=path, remedy="call one column ID")
     cells = [row for row in rows[1:] if any(cell is not None for cell in row)]
     table = pd.DataFrame({name: [_clean(row[index]) for row in cells] for name, index in columns.items()})
     table["patient_id"] = table["patient_id"].map(_patient)
@@ -79,7 +79,9 @@ def _check_size(path: Path) -> None:
         unpacked = sum(info.file_size for info in archive.infolist())
     if unpacked > _LARGEST:
         what = f"unpacks to {unpacked / 1e6:.0f} MB, more than {_LARGEST / 1e6:.0f}"
-        raise HandboneError(what, where=path, remedy="save the table alone, or remove it: training does not need it")
+        raise HandboneError(
+            what, where=path, remedy="save only the table, or remove the file, which training does not need"
+        )
 
 
 def _columns(header: list[str]) -> dict[str, int]:
@@ -108,15 +110,17 @@ def _findings(path: Path, cells: list[tuple], table: pd.DataFrame) -> list[Findi
     findings = []
     escaped = sum(isinstance(cell, str) and bool(_ESCAPED.search(cell)) for row in cells for cell in row)
     if escaped:
-        message = f"{escaped} cells hold control characters such as _x0008_"
-        findings.append(Finding("note", "patients-cells", path.name, message, "nothing needs doing: they are left out"))
+        message = f"{escaped} cells contain control characters such as _x0008_"
+        findings.append(Finding("note", "patients-cells", path.name, message, "no action needed: they are ignored"))
     for name in set(table) - {"patient_id", "nails"}:
         empty = table.loc[table[name].isna(), "patient_id"].tolist()
         if empty:
-            message = f"no {name} that can be read for {', '.join(empty[:5])}{' and others' if len(empty) > 5 else ''}"
-            findings.append(Finding("note", "patients-gaps", path.name, message, "fill the cells if you know better"))
+            message = f"{name} is not readable for {', '.join(empty[:5])}{' and others' if len(empty) > 5 else ''}"
+            findings.append(
+                Finding("note", "patients-gaps", path.name, message, "fill in the cells if you know the values")
+            )
     twice = table.loc[table["patient_id"].duplicated(), "patient_id"].tolist()
     if twice:
         message = f"more than one row for {', '.join(twice)}"
-        findings.append(Finding("warning", "patients-repeated", path.name, message, "leave one row a patient"))
+        findings.append(Finding("warning", "patients-repeated", path.name, message, "keep one row per patient"))
     return findings

@@ -76,7 +76,7 @@ def _scattered(polygons: Polygons, unit: float) -> list[Doubt]:
     for bone, contours in polygons.items():
         gaps = [min(_distance(part, other) for other in contours if other is not part) for part in contours[1:]]
         if gaps and max(gaps) > _APART * unit:
-            message = f"contours of {anatomy.NAMES[bone]} lie {max(gaps):.0f} pixels apart"
+            message = f"contours of {anatomy.NAMES[bone]} are {max(gaps):.0f} pixels apart"
             if len(missing) == 1:
                 message += f"; one may be {missing[0]}, which is missing"
             found.append(Doubt("far-apart", (bone,), message))
@@ -134,7 +134,7 @@ def _odd_areas(areas: np.ndarray, unit: float) -> list[Doubt]:
     for bone in np.flatnonzero((areas > 0) & _WHOLE):
         ratio = areas[bone] / unit**2 / REFERENCE_AREAS[bone]
         if ratio > 3 or ratio < 1 / 3:
-            message = f"{anatomy.NAMES[bone]} has {ratio:.2f} times the area that it has in other hands of this size"
+            message = f"{anatomy.NAMES[bone]} has {ratio:.2f} times the usual area for a hand of this size"
             found.append(Doubt("odd-area", (int(bone),), message))
     return found
 

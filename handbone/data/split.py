@@ -43,7 +43,7 @@ def divide(samples: Sequence[Sample], split: Split, bends: Mapping[str, float]) 
     for sample in sorted(samples, key=lambda s: (s.name, str(s.image))):
         hands[sample.patient_id].append(sample)
     if len(hands) < 2:
-        what = f"images of {len(hands)} patient cannot be divided into training and validation"
+        what = "images of a single patient cannot be split into training and validation"
         raise HandboneError(what, remedy="add images of other patients")
     folds = _deal(hands, min(split.folds, len(hands)), split.seed, bends)
     chosen = {sample.image for patient_id in folds[split.fold % len(folds)] for sample in hands[patient_id]}

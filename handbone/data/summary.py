@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 from itertools import combinations
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -91,7 +92,8 @@ _IMAGE_COLUMNS += ["bend_degrees", "pose"]
 
 
 def _image(dataset: Dataset, sample: Sample) -> tuple[dict, BoneMasks | None]:
-    row = {"image_name": sample.name, "patient_id": sample.patient_id, "split": sample.split, "side": sample.side}
+    row: dict[str, Any] = {"image_name": sample.name, "patient_id": sample.patient_id}
+    row |= {"split": sample.split, "side": sample.side}
     if sample.annotation is None:
         height, width = image_size_hw(sample.image)
         return row | {"width": width, "height": height}, None
@@ -107,7 +109,7 @@ def _image(dataset: Dataset, sample: Sample) -> tuple[dict, BoneMasks | None]:
 class _Overlaps:
     """Adds up the overlaps of hands."""
 
-    def __init__(self):
+    def __init__(self) -> None:
         self._shared = np.zeros((anatomy.COUNT, anatomy.COUNT))
         self._overlapping = np.zeros((anatomy.COUNT, anatomy.COUNT))
         self._both = np.zeros((anatomy.COUNT, anatomy.COUNT))

@@ -13,6 +13,7 @@ from handbone.data.pose import BENT_DEGREES
 from handbone.data.summary import Summary
 
 if TYPE_CHECKING:
+    from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
 
@@ -85,7 +86,7 @@ def hand_image(
     return cv2.imencode(".jpg", canvas, [cv2.IMWRITE_JPEG_QUALITY, 88])[1].tobytes()
 
 
-def _figure(width: float, height: float) -> "tuple[Figure, object]":
+def _figure(width: float, height: float) -> "tuple[Figure, Axes]":
     # Without pyplot no window system is asked for and no figure is kept alive.
     from matplotlib.figure import Figure
 

@@ -44,7 +44,9 @@ def write_summary(summary: Summary, dataset: Dataset, folder: Path, cache: Image
     """
     folder = Path(folder)
     if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
-        raise HandboneError("the folder already exists", where=folder, remedy="name a new one, or remove it first")
+        raise HandboneError(
+            "the folder already exists", where=folder, remedy="choose another folder, or remove this one first"
+        )
     charts = []
     if len(summary.areas):
         charts = [

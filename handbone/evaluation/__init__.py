@@ -1,4 +1,4 @@
-"""How good masks are: Dice as the contest defines it, boundary metrics, and tables over bones, groups and poses."""
+"""Evaluation of masks: the contest's Dice, boundary metrics, and tables over bones, groups and poses."""
 
 from typing import Any
 

@@ -1,6 +1,6 @@
-"""How far a mean would move with other patients: the percentile bootstrap (Efron, 1979) over patients.
+"""Confidence intervals of means over patients, by the percentile bootstrap (Efron, 1979).
 
-Both hands of a patient, and all their images, are alike: they are drawn together, or the interval would be too narrow.
+All images of a patient are correlated, so they are resampled together; otherwise intervals would be too narrow.
 Means are taken as `summarise` takes them, over images and then over bones; metrics that are NaN are left out.
 """
 
@@ -19,7 +19,7 @@ CONFIDENCE = 0.95
 
 @dataclass(frozen=True)
 class Interval:
-    """A mean and where it would lie with other patients; `low` and `high` are NaN where `reason` says why."""
+    """A mean with its confidence interval; if there is none, `low` and `high` are NaN and `reason` says why."""
 
     mean: float
     low: float
@@ -33,7 +33,7 @@ class PatientBootstrap:
 
     Parameters
     ----------
-    patients: whose hand each image shows, one name an image.
+    patients: the patient of each image, one name per image.
     resamples: number of draws.
     seed: the same seed draws the same patients.
 
@@ -59,7 +59,7 @@ class PatientBootstrap:
     def difference(self, first: np.ndarray, second: np.ndarray) -> Interval:
         """The mean of `second` minus that of `first`, both (images, bones) of the same images in the same order.
 
-        Both are resampled together: what is hard in a patient's hands is hard for both, and cancels out.
+        Both are resampled together, so that the difficulty of a patient's hands cancels out.
 
         Raises
         ------
@@ -96,7 +96,7 @@ class PatientBootstrap:
         """The mean, and that of every draw (resamples,)."""
         values = np.asarray(values, float)
         if values.ndim != 2 or len(values) != len(self.patients):
-            raise ShapeError("metrics", f"({len(self.patients)}, bones), a row an image", values.shape)
+            raise ShapeError("metrics", f"({len(self.patients)}, bones), one row per image", values.shape)
         members, counts = self._draws
         known = ~np.isnan(values)
         sums, numbers = members @ np.where(known, values, 0.0), members @ known.astype(float)

@@ -1,4 +1,4 @@
-"""Several recipes on the same images: metrics of the carpals by pose, with intervals over patients and seeds."""
+"""Comparison of recipes on the same images: metrics of the carpals by pose, with intervals over patients and seeds."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -18,13 +18,13 @@ WORSE = 0.005
 
 @dataclass(frozen=True, eq=False)
 class Score:
-    """What one run of one recipe has to show.
+    """The results of one run of one recipe.
 
     Parameters
     ----------
     rows: its metrics table with `patient_id`; stages in the order of the method, of which the last one counts.
-    seen: images that its networks were trained on, each as often as it came.
-    megapixels: the same in pixels that they read, which for one kind of network is what its training computes.
+    seen: number of training images of its networks, including repetitions.
+    megapixels: the same in pixels, which for networks of one kind measures the cost of training.
     minutes: training time.
     seconds: time to predict an image.
     """
@@ -38,7 +38,7 @@ class Score:
 
 @dataclass(frozen=True)
 class Cell:
-    """One metric of a line in one pose.
+    """One metric of a row in one pose.
 
     Parameters
     ----------

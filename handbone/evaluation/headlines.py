@@ -1,4 +1,4 @@
-"""The metrics that a user reads first, with intervals over patients: all bones and the carpals, by pose, by stage."""
+"""The headline metrics with intervals over patients: all bones and the carpals, by pose and stage."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -23,7 +23,7 @@ class Headline:
     pose: 'straight', 'bent', 'unknown'; None for all images.
     images, patients: how many there are.
     stages: stage to metric (such as 'dice') to its mean over images and then over bones.
-    change: metric to what the last stage changed against the first; empty where there is one stage.
+    change: metric to its change from the first to the last stage; empty if there is only one stage.
     """
 
     group: str

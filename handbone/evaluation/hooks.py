@@ -1,12 +1,16 @@
-"""The built-in metrics by name, beside those that every run has."""
+"""The built-in extra metrics by name."""
 
-from typing import Any
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any
 
 from handbone.plugins import MetricSpec, hookimpl
 
+if TYPE_CHECKING:
+    from handbone.evaluation.tables import Metric
 
-def _build(name: str):
-    def build(settings: Any):
+
+def _build(name: str) -> "Callable[[Any], Metric]":
+    def build(settings: Any) -> "Metric":
         from handbone.evaluation import metrics
 
         return getattr(metrics, name)

@@ -1,4 +1,4 @@
-"""How well two sets of masks agree: Dice as the contest computes it, and boundary metrics, since Dice saturates.
+"""Agreement of two sets of masks: the contest's Dice, and boundary metrics, because Dice saturates.
 
 Boundaries are the pixels of a mask with one of their four neighbours, or the image's edge, outside it; distances are
 Euclidean, in pixels between pixel centres, from each pixel of one boundary to the nearest of the other. These are the
@@ -31,7 +31,7 @@ BAND_PX = 2.0
 
 @dataclass(frozen=True, eq=False)
 class Boundaries:
-    """How one bone's two boundaries lie to each other.
+    """The distances between one bone's two boundaries.
 
     Parameters
     ----------
@@ -59,12 +59,12 @@ def dice_contest(ground_truth: BoneMasks, masks: BoneMasks) -> np.ndarray:
 
 
 def both_empty(ground_truth: BoneMasks, masks: BoneMasks) -> np.ndarray:
-    """(29,) bool, the bones that neither has: the contest gives them Dice 1, which says nothing."""
+    """(29,) bool, the bones that are empty in both; the contest gives them a meaningless Dice of 1."""
     return ~ground_truth.present() & ~masks.present()
 
 
 def compare_boundaries(ground_truth: BoneMasks, masks: BoneMasks, *, band_px: float = BAND_PX) -> list[Boundaries]:
-    """What all boundary metrics of the 29 bones are taken from.
+    """The boundaries of the 29 bones, from which all boundary metrics are computed.
 
     Raises
     ------
@@ -85,7 +85,7 @@ def nsd(ground_truth: BoneMasks, masks: BoneMasks, tolerance_px: float) -> np.nd
 def hd95(ground_truth: BoneMasks, masks: BoneMasks) -> np.ndarray:
     """95th percentile Hausdorff distance of each bone in pixels, float64 (29,): the larger of both directions.
 
-    The image's diagonal, the worst there is, where one side is empty, so that a lost bone counts in a mean; NaN where
+    If one side is empty it is the image's diagonal, the worst value, so that a missed bone counts in a mean; NaN if
     both are.
     """
     return hd95_of(compare_boundaries(ground_truth, masks), ground_truth.size_hw)
@@ -127,13 +127,13 @@ def assd(ground_truth: BoneMasks, masks: BoneMasks) -> np.ndarray:
 
 
 def nsd_of(pairs: Sequence[Boundaries], tolerance_px: float) -> np.ndarray:
-    """`nsd` of boundaries that are compared already."""
+    """`nsd` of boundaries that are already compared."""
     both = [np.concatenate([pair.there, pair.back]) for pair in pairs]
     return np.array([np.mean(each <= tolerance_px) if len(each) else np.nan for each in both])
 
 
 def hd95_of(pairs: Sequence[Boundaries], size_hw: tuple[int, int]) -> np.ndarray:
-    """`hd95` of boundaries that are compared already, in an image of `size_hw`."""
+    """`hd95` of boundaries that are already compared, in an image of `size_hw`."""
     values = np.full(len(pairs), np.nan)
     for bone, pair in enumerate(pairs):
         if len(pair.there) and len(pair.back):
@@ -144,7 +144,7 @@ def hd95_of(pairs: Sequence[Boundaries], size_hw: tuple[int, int]) -> np.ndarray
 
 
 def boundary_iou_of(pairs: Sequence[Boundaries]) -> np.ndarray:
-    """`boundary_iou` of boundaries that are compared already."""
+    """`boundary_iou` of boundaries that are already compared."""
     return np.array([pair.shared_band / pair.either_band if pair.either_band else np.nan for pair in pairs])
 
 

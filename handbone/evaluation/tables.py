@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from functools import partial
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -41,7 +42,7 @@ def score_images(
     images: (image name, true masks, {stage: its masks}) of each image, in the order of the method's stages.
     tolerances_px: the tolerances of the NSD columns, in pixels of the image.
     band_px: width in pixels of the bands that boundary IoU compares.
-    metrics: further columns by name.
+    metrics: extra columns by name.
 
     Returns
     -------
@@ -51,18 +52,18 @@ def score_images(
 
     Raises
     ------
-    HandboneError: for an image name that comes twice.
+    HandboneError: for a repeated image name.
     """
     measure = partial(_scores, tolerances_px=tolerances_px, band_px=band_px, metrics=metrics or {})
     frames: list[pd.DataFrame] = []
     seen: set[str] = set()
     for image_name, ground_truth, stages in images:
         if image_name in seen:
-            raise HandboneError(f"{image_name!r} is to be scored twice", remedy="give images different file names")
+            raise HandboneError(f"{image_name!r} is scored twice", remedy="give the images different names")
         seen.add(image_name)
         bend = bend_degrees(ground_truth.centroids_xy())
         for stage, masks in stages.items():
-            columns = {"image_name": image_name, "bone": anatomy.NAMES, "stage": stage}
+            columns: dict[str, Any] = {"image_name": image_name, "bone": anatomy.NAMES, "stage": stage}
             columns |= measure(ground_truth, masks)
             frames.append(pd.DataFrame(columns | {"bend_degrees": bend, "pose": pose(bend)}))
     if not frames:

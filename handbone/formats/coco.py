@@ -18,7 +18,7 @@ from handbone.core.errors import HandboneError
 from handbone.core.findings import Finding
 from handbone.core.labels import Labels
 from handbone.core.polygons import as_numbers
-from handbone.core.samples import Sample, relative_to
+from handbone.core.samples import Sample, SplitName, relative_to
 from handbone.formats.coco_file import CocoFile, declared_size, id_of, is_coco
 from handbone.formats.coco_masks import contours_of
 from handbone.formats.coco_masks import declared_size as rle_size
@@ -108,7 +108,7 @@ class Coco:
             if image in self._entries:
                 file, entry = self._entries[image]
                 stated = [str(entry[key]) for key in _PATIENT_KEYS if entry.get(key) is not None]
-                split = "test" if _TEST.search(relative_to(file.path, self.root).lower()) else "train"
+                split: SplitName = "test" if _TEST.search(relative_to(file.path, self.root).lower()) else "train"
                 patient = stated[0] if stated else patient
                 samples.append(Sample(image.name, image, file.path, patient, side, split, shared_annotation=True))
                 continue
@@ -160,7 +160,7 @@ class Coco:
                 contours = contours_of(annotation.get("segmentation"), drawn_hw)
             except HandboneError as error:
                 message = f"a segmentation of {name} cannot be read: {error.what}"
-                builder.note("error", "broken-outline", message, "export it again; until then it is left out")
+                builder.note("error", "broken-outline", message, "export it again; until then it is ignored")
                 continue
             for outline in contours:
                 builder.add(bone, outline)

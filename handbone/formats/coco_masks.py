@@ -52,7 +52,9 @@ def _run_lengths(segmentation: dict[str, Any], size_hw: tuple[int, int]) -> dict
     """The RLE as pycocotools takes it, uncompressed or not; its runs fill the image exactly."""
     if declared_size(segmentation) != size_hw:
         height, width = size_hw
-        raise HandboneError(f"its size {str(segmentation.get('size'))[:40]} is not the image's [{height}, {width}]")
+        raise HandboneError(
+            f"its size {str(segmentation.get('size'))[:40]} differs from the image's [{height}, {width}]"
+        )
     counts = segmentation.get("counts")
     runs = _uncompressed(counts) if isinstance(counts, str) else as_numbers(counts)
     if runs.ndim != 1 or not len(runs) or len(runs) > _MOST_RUNS or (runs != np.floor(runs)).any() or (runs < 0).any():
@@ -76,11 +78,11 @@ def _uncompressed(text: str) -> np.ndarray:
     except UnicodeEncodeError:
         codes = np.array([-1])
     if not len(codes) or codes.min() < 0 or codes.max() > 63 or codes[-1] & 32:
-        raise HandboneError("its compressed runs are cut or damaged")
+        raise HandboneError("its compressed runs are truncated or damaged")
     last = np.flatnonzero(~codes & 32)
     first = np.r_[0, last[:-1] + 1]
     if (last - first).max() > 6:
-        raise HandboneError("its compressed runs have a number beyond 32 bits")
+        raise HandboneError("its compressed runs contain a number of more than 32 bits")
     place = np.arange(len(codes)) - np.repeat(first, last - first + 1)
     numbers = np.add.reduceat((codes & 31) << (5 * place), first)
     numbers -= np.where(codes[last] & 16, np.int64(1) << (5 * (last - first + 1)), 0)

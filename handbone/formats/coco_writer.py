@@ -44,7 +44,7 @@ class CocoWriter:
         areas = image.masks.areas()
         for bone, segmentation in segmentations(image.masks):
             left, top, right, bottom = image.masks.boxes_xyxy[bone].tolist()
-            entry = {
+            entry: dict[str, Any] = {
                 "id": self._annotations.count + 1,
                 "image_id": number,
                 "category_id": bone + 1,
@@ -73,7 +73,7 @@ class CocoWriter:
 class _Entries:
     """JSON entries of a list, on disk until they are wanted."""
 
-    def __init__(self):
+    def __init__(self) -> None:
         self.count = 0
         self._file = tempfile.TemporaryFile()  # noqa: SIM115, closed where it is read
 

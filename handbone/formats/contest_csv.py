@@ -73,7 +73,7 @@ class PredictionsWriter:
         """
         if image_name in self._places:
             raise HandboneError(
-                f"{image_name!r} is predicted twice", where=self.path, remedy="give images different file names"
+                f"{image_name!r} is written twice", where=self.path, remedy="give the images different names"
             )
         columns = [[image_name] * anatomy.COUNT, anatomy.NAMES, rles]
         if len(self._columns) > len(columns):
@@ -81,7 +81,7 @@ class PredictionsWriter:
             known = confidence is not None
             columns.append([f"{value:.4f}" for value in confidence] if known else [""] * anatomy.COUNT)
         elif confidence is not None:
-            what = f"confidences of {image_name!r} came for a file without that column"
+            what = f"{image_name!r} has confidences, but the file has no such column"
             raise HandboneError(what, where=self.path, remedy="open the writer with confidence=True")
         rows = [row for row in zip(*columns, strict=True) if row[2] is not None]
         start = self._rows.tell()

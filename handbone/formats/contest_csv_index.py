@@ -62,13 +62,13 @@ class PredictionsIndex:
             raise self._no_csv(error) from error
 
     def _no_csv(self, error: Exception) -> HandboneError:
-        return HandboneError(f"is not a CSV in UTF-8 ({error})", where=self.path)
+        return HandboneError(f"is not a UTF-8 CSV file ({error})", where=self.path)
 
     def _header(self) -> list[str]:
         columns = [name.lower() for name in self._text.header]
         for name in COLUMNS:
             if name not in columns:
-                what, remedy = f"the column {name!r} is missing", f"needed are {', '.join(COLUMNS)}"
+                what, remedy = f"the column {name!r} is missing", f"required columns: {', '.join(COLUMNS)}"
                 raise HandboneError(what, where=f"{self.path}, line 1", remedy=remedy)
         return columns
 
@@ -164,7 +164,7 @@ class PredictionsIndex:
                             continue
                         line = first + rows.line_num - 1
                         if len(row) < count or any(row[count:]):
-                            what = f"the row has {len(row)} cells and the header {count}"
+                            what = f"the row has {len(row)} cells, but the header has {count}"
                             raise HandboneError(what, where=f"{self.path}, line {line}")
                         yield line, row
         except OSError as error:

@@ -23,8 +23,8 @@ class ContestWriter:
         """
         base = image.name.rsplit("/", 1)[-1]
         if (other := self._names.setdefault(base, image.name)) != image.name:
-            what = f"{other} has the same base name, by which the contest's CSV joins"
-            remedy = "rename one of them, or write each folder to a CSV of its own"
+            what = f"{other} has the same file name, which must be unique in the contest CSV"
+            remedy = "rename one of them, or write each folder to its own CSV"
             raise HandboneError(what, where=image.name, remedy=remedy)
         self._table.write(base, image.masks)
 

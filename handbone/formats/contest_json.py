@@ -74,7 +74,7 @@ class Contest:
         content = read_json(sample.annotation)
         annotations = content.get("annotations") if isinstance(content, dict) else None
         if not isinstance(annotations, list):
-            raise HandboneError("no list 'annotations' in this file", where=sample.annotation, remedy="export it again")
+            raise HandboneError("the file has no list 'annotations'", where=sample.annotation, remedy="export it again")
         size_hw = image_size_hw(sample.image)
         builder = LabelsBuilder(relative_to(sample.annotation, self.root), size_hw, self.class_map)
         _compare_name(content, sample, builder)
@@ -86,13 +86,13 @@ class Contest:
 
     def _add(self, annotation: Any, builder: LabelsBuilder) -> None:
         if not isinstance(annotation, dict) or "label" not in annotation:
-            builder.note("error", "broken-outline", "an annotation has no label", "label it; until then it is left out")
+            builder.note("error", "broken-outline", "an annotation has no label", "label it; until then it is ignored")
             return
         bone = builder.bone(annotation["label"])
         kind = annotation.get("type", "poly_seg")
         if kind != "poly_seg":
             message = f"the annotation of {annotation['label']} is of type {kind!r}, not 'poly_seg'"
-            builder.note("error", "not-a-polygon", message, "draw it as a polygon; until then it is left out")
+            builder.note("error", "not-a-polygon", message, "draw it as a polygon; until then it is ignored")
         elif bone is not None:
             builder.add(bone, as_numbers(annotation.get("points")))
 
@@ -110,7 +110,7 @@ def _compare_name(content: dict, sample: Sample, builder: LabelsBuilder) -> None
     if named and Path(str(named)).name != sample.image.name:
         message = f"the file says it belongs to {named!r}, its place says {sample.image.name!r}"
         if Path(str(named)).stem == stem_of(sample.image):
-            remedy = "nothing needs doing: only the extension differs"
+            remedy = "no action needed: only the extension differs"
             builder.note("note", "filename-extension", message, remedy)
         else:
             builder.note("warning", "filename-differs", message, "check that the contours belong to this image")

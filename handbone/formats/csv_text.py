@@ -8,7 +8,7 @@ import zipfile
 import zlib
 from collections.abc import Sequence
 from pathlib import Path
-from typing import BinaryIO
+from typing import IO, BinaryIO
 
 from handbone.core.errors import HandboneError
 
@@ -49,7 +49,7 @@ class CsvText:
                 with self.open() as file:
                     head = file.read(_HEAD)
             if b"\0" in head:
-                raise HandboneError("is not a CSV in UTF-8 (it holds bytes that no text has)", where=path)
+                raise HandboneError("is not a CSV in UTF-8 (it contains bytes that are not text)", where=path)
             if b"\r" in head and b"\n" not in head:
                 self._copy = self._line_feeds()
         except OSError as error:
@@ -73,7 +73,7 @@ class CsvText:
         except UnicodeDecodeError:
             return data.decode("cp1252", "replace")
 
-    def _unpacked(self, magic: bytes):
+    def _unpacked(self, magic: bytes) -> IO[bytes]:
         try:
             if magic.startswith(b"PK"):
                 with zipfile.ZipFile(self.path) as archive, archive.open(self._only_csv(archive)) as file:
@@ -91,10 +91,10 @@ class CsvText:
         ]
         if len(files) != 1:
             what = f"the zip file holds {len(files)} CSV files"
-            raise HandboneError(what, where=self.path, remedy="unpack it and name the CSV")
+            raise HandboneError(what, where=self.path, remedy="unpack it and give the CSV file")
         return files[0]
 
-    def _copied(self, file):
+    def _copied(self, file: IO[bytes]) -> IO[bytes]:
         copy = tempfile.NamedTemporaryFile()  # noqa: SIM115, lives as long as this object
         left = LARGEST_UNPACKED
         while data := file.read(_CHUNK):
@@ -106,7 +106,7 @@ class CsvText:
         copy.flush()
         return copy
 
-    def _recoded(self):
+    def _recoded(self) -> IO[str]:
         copy = tempfile.NamedTemporaryFile("w", encoding="utf-8", newline="")  # noqa: SIM115
         try:
             source = self.path if self._copy is None else self._copy.name
@@ -117,7 +117,7 @@ class CsvText:
         copy.flush()
         return copy
 
-    def _line_feeds(self):
+    def _line_feeds(self) -> IO[bytes]:
         copy = tempfile.NamedTemporaryFile()  # noqa: SIM115
         with self.open() as file:
             while data := file.read(_CHUNK):

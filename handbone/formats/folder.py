@@ -7,7 +7,7 @@ from pathlib import Path
 from handbone.core.errors import HandboneError
 from handbone.core.findings import Finding
 from handbone.core.labels import Labels
-from handbone.core.samples import Sample
+from handbone.core.samples import Sample, Side
 from handbone.formats.image_files import stem_of
 from handbone.formats.image_search import images_under
 
@@ -15,10 +15,12 @@ from handbone.formats.image_search import images_under
 _SIDE = re.compile(r"[_-](R|L|right|left)$", re.IGNORECASE)
 
 
-def side_and_patient(stem: str) -> tuple[str | None, str]:
+def side_and_patient(stem: str) -> tuple[Side | None, str]:
     """The side that ends a file's stem ("hand_7_R" gives "R"; None without one), and the stem without it."""
     match = _SIDE.search(stem)
-    return (match[1][0].upper(), stem[: match.start()]) if match else (None, stem)
+    if not match:
+        return None, stem
+    return "L" if match[1][0].upper() == "L" else "R", stem[: match.start()]
 
 
 @dataclass(frozen=True)

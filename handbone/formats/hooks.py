@@ -1,13 +1,18 @@
 """The built-in reader and writers by name."""
 
+from collections.abc import Callable
 from pathlib import Path
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 from pydantic import Field
 
 from handbone.formats.signatures import EXTENSIONS, is_image
 from handbone.plugins import NoSettings, ReaderSpec, WriterSpec, hookimpl
 from handbone.recipe.schema import Table
+
+if TYPE_CHECKING:
+    from handbone.core.radiograph import Radiograph
+    from handbone.plugins.writing import Writer
 
 
 class CocoSettings(Table):
@@ -18,25 +23,25 @@ class CocoSettings(Table):
     )
 
 
-def _image(settings: NoSettings):
+def _image(settings: NoSettings) -> "Callable[[Path], Radiograph]":
     from handbone.formats.raster import read_raster
 
     return read_raster
 
 
-def _coco(settings: CocoSettings, *, folder: Path):
+def _coco(settings: CocoSettings, *, folder: Path) -> "Writer":
     from handbone.formats.coco_writer import CocoWriter
 
     return CocoWriter(folder, polygons=settings.segmentation == "polygon")
 
 
-def _png(settings: Any, *, folder: Path):
+def _png(settings: Any, *, folder: Path) -> "Writer":
     from handbone.formats.png_writer import PngWriter
 
     return PngWriter(folder)
 
 
-def _contest_csv(settings: Any, *, folder: Path):
+def _contest_csv(settings: Any, *, folder: Path) -> "Writer":
     from handbone.formats.contest_csv_writer import ContestWriter
 
     return ContestWriter(folder)
@@ -48,7 +53,7 @@ def handbone_readers() -> list[ReaderSpec]:
     return [
         ReaderSpec(
             name="image",
-            summary="PNG, JPEG, TIFF, BMP, WebP or JPEG 2000, 8 or 16 bit, grey or colour",
+            summary="PNG, JPEG, TIFF, WebP, BMP, GIF and JPEG 2000 of any depth, grey or colour",
             extensions=EXTENSIONS,
             recognises=is_image,
             build=_image,

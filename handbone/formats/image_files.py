@@ -1,94 +1,135 @@
 """Radiographs from files, whatever their format, as grey in [0, 1]."""
 
 import re
-import warnings
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Literal
 
 from handbone.core.errors import HandboneError
-from handbone.core.radiograph import Radiograph
+from handbone.core.radiograph import ImageHeader, Radiograph
 from handbone.formats import readers
 
 #: Whether a radiograph shows bones dark and is turned round: as its own test says, or as a user knows.
 Invert = Literal["auto", "yes", "no"]
-#: Larger images are refused before they are decoded; a decoded one takes 4 bytes a pixel, several times over.
+#: Images of more pixels are refused before they are decoded, unless a user gives another limit.
 MAX_PIXELS = 200_000_000
+_FRAME = re.compile(r"(.+)#([1-9][0-9]{0,5})", re.DOTALL)
 
 
 def is_image(path: Path) -> bool:
-    """Whether a path is a file that a reader knows by its extension or, where it has none of theirs, by its content."""
-    return path.is_file() and bool(readers.candidates(path))
+    """Whether a path is a file that a reader knows by its extension or, where it has none of theirs, by its content.
+
+    `NAME#2`, the second image of a file that holds several, is one, too.
+    """
+    file, _ = split_frame(path)
+    return file.is_file() and bool(readers.candidates(file))
 
 
-def size_of(path: Path) -> tuple[int, int] | None:
-    """Height and width from an image file's header, before anything is decoded; None where it does not tell."""
-    if not readers.is_builtin(readers.provider_of(path)):
-        return None
-    from PIL import Image
+def split_frame(path: str | Path) -> tuple[Path, int]:
+    """A file and the number of the image in it that a path means: `scan.tif#2` is the second one of `scan.tif`.
 
-    try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")
-            with Image.open(path) as image:
-                return image.height, image.width
-    except Image.DecompressionBombError as error:
-        # Its limit is above ours; its sentence begins with the number that it found.
-        pixels = re.search(r"\((\d+) pixels\)", str(error))
-        return (1, int(pixels[1])) if pixels else None
-    except Exception:  # whatever a damaged header leads to: reading says what is wrong with the file
-        return None
+    A file whose own name ends so means itself.
+    """
+    path = Path(path)
+    match = _FRAME.fullmatch(path.name)
+    if match and not path.exists():
+        return path.with_name(match[1]), int(match[2])
+    return path, 1
 
 
-def check_pixels(path: Path, max_pixels: int) -> None:
-    """Refuse an image that is too large for the memory, by its header.
+def frames_of(path: str | Path) -> Iterator[Path]:
+    """The images that a file holds, as paths that `read_image` and the others take, from its header alone.
+
+    One image is the file's own path; several are `NAME#1`, `NAME#2` and so on.
 
     Raises
     ------
-    HandboneError: it has more pixels than that, or two packages can read it.
+    HandboneError: as `header_of`.
     """
-    size = size_of(path)
-    if size is not None and size[0] * size[1] > max_pixels:
-        what = f"it has {size[0] * size[1] / 1e6:,.0f} million pixels, and at most {max_pixels / 1e6:,.0f} are read"
-        remedy = "if this is a radiograph, allow more with --max-pixels, or scale it down"
-        raise HandboneError(what, where=path, remedy=remedy)
+    path = Path(path)
+    frames = header_of(path).frames
+    yield from [path] if frames == 1 else (path.with_name(f"{path.name}#{number}") for number in range(1, frames + 1))
+
+
+def header_of(path: str | Path) -> ImageHeader:
+    """Size and number of images of a file, without decoding it where its reader can tell.
+
+    Raises
+    ------
+    HandboneError: the file does not exist or is no image; names the file.
+    """
+    file, frame = split_frame(path)
+    provider = readers.provider_of(file)
+    if readers.is_builtin(provider):
+        from handbone.formats.raster import raster_header
+
+        return raster_header(file, frame)
+    told = readers.header_by(provider, file)
+    return told or ImageHeader(readers.built(provider.spec)(file).size_hw)
+
+
+def size_of(path: str | Path) -> tuple[int, int]:
+    """Height and width of an image as shown, from its header where its reader can tell.
+
+    Raises
+    ------
+    HandboneError: as `header_of`.
+    """
+    return header_of(path).size_hw
+
+
+def check_pixels(path: str | Path, max_pixels: int = MAX_PIXELS) -> None:
+    """Refuse an image of too many pixels before it takes memory.
+
+    Raises
+    ------
+    HandboneError: it is too large, or as `header_of`.
+    """
+    height, width = size_of(path)
+    if height * width > max_pixels:
+        what = f"it has {width} x {height} pixels, and at most {max_pixels / 1e6:g} million are read"
+        raise HandboneError(what, where=path, remedy="make it smaller, or give a larger --max-pixels")
 
 
 def read_image(path: str | Path, *, invert: Invert = "auto", max_pixels: int = MAX_PIXELS) -> Radiograph:
     """Decode a radiograph with the reader that is registered for its kind of file.
 
-    A file that no reader knows is tried by the built-in one, which tells PNG, JPEG and TIFF by their content.
+    A file that no reader knows is tried by the built-in one, which tells what it is by its content.
 
     Parameters
     ----------
+    path: of a file, or `NAME#2` for the second image of one that holds several.
     invert: whether the file's values are turned round; "auto": where `is_inverted` says so. What the file itself says
         of its values (a DICOM's photometric interpretation) has been heeded before.
-    max_pixels: an image with more, by its header, is not decoded.
+    max_pixels: an image of more is refused before it is decoded.
 
     Raises
     ------
-    HandboneError: the file is too large, does not exist, is cut, or is no image; names the file. Or two packages can
+    HandboneError: the file does not exist, is cut, is too large, or is no image; names the file. Or two packages can
         read it.
     """
-    check_pixels(Path(path), max_pixels)
-    image = readers.built(readers.provider_of(Path(path)).spec)(Path(path))
+    file, frame = split_frame(path)
+    provider = readers.provider_of(file)
+    if readers.is_builtin(provider) or readers.header_by(provider, file) is not None:
+        check_pixels(path, max_pixels)
+    read = readers.built(provider.spec)
+    image = read(file) if frame == 1 else read(file, frame)
     return image if invert == "auto" else image.as_inverted(invert == "yes")
 
 
 def image_size_hw(path: str | Path) -> tuple[int, int]:
-    """Height and width of an image; of a PNG from its header alone.
-
-    Raises
-    ------
-    HandboneError: as `read_image`.
-    """
-    if readers.is_builtin(readers.provider_of(Path(path))):
-        from handbone.formats.raster import raster_size_hw
-
-        return raster_size_hw(Path(path))
-    return read_image(path).size_hw
+    """Height and width of an image as shown; see `size_of`."""
+    return size_of(path)
 
 
 def stem_of(name: str | Path) -> str:
-    """An image's base name without its extension; the whole of one that ends in none, such as a DICOM's 1.2.840.1."""
+    """An image's base name without its extension; the whole of one that ends in none, such as a DICOM's 1.2.840.1.
+
+    >>> stem_of("hands/scan.tif#2")
+    'scan#2'
+    """
     path = Path(name)
+    match = _FRAME.fullmatch(path.name)
+    if match and Path(match[1]).suffix.lower() in readers.extensions():
+        return f"{Path(match[1]).stem}#{match[2]}"
     return path.stem if path.suffix.lower() in readers.extensions() else path.name

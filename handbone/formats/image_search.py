@@ -11,6 +11,7 @@ from handbone.core.errors import HandboneError
 from handbone.core.escaping import portable
 from handbone.core.written import WRITTEN_FILE, Written
 from handbone.formats import other_files
+from handbone.formats.image_files import frames_of
 from handbone.formats.image_names import ImageNames
 from handbone.formats.other_files import Kind
 
@@ -76,7 +77,8 @@ def find_images(given: Iterable[str | Path]) -> Search:
 
     In folders, hidden files, handbone's own results, and files that no reader knows are passed over. A file that is
     given itself is taken whatever its extension; whether it is a radiograph shows when it is read. Keys are relative to
-    the folder that was given, or to the deepest one that holds everything that was given.
+    the folder that was given, or to the deepest one that holds everything that was given. A file that holds several
+    images is as many: KEY#1, KEY#2 and so on.
 
     Raises
     ------
@@ -89,7 +91,7 @@ def find_images(given: Iterable[str | Path]) -> Search:
         found.update(dict.fromkeys(walk.below(path) if path.is_dir() else [_single(path)]))
     passed_over = walk.passed_over()
     if not found:
-        told = f" (passed over: {'; '.join(map(str, passed_over))})" if passed_over else ""
+        told = f" (ignored: {'; '.join(map(str, passed_over))})" if passed_over else ""
         remedy = "give a folder with PNG, JPEG, TIFF, BMP or WebP files, or install the plugin that reads its files"
         where = paths[0] if len(paths) == 1 else ", ".join(map(str, paths))
         raise HandboneError(f"no radiograph in this folder{told}", where=where, remedy=remedy)
@@ -99,8 +101,18 @@ def find_images(given: Iterable[str | Path]) -> Search:
         key = portable(path.relative_to(root))
         while key in images:  # bytes that are no UTF-8, written as a file beside is called
             key += "~"
-        images[key] = InputImage(key, path)
+        for image in _frames(path):
+            of_frame = key + image.name.removeprefix(path.name)
+            images[of_frame] = InputImage(of_frame, image)
     return Search(tuple(images[key] for key in sorted(images)), passed_over)
+
+
+def _frames(path: Path) -> list[Path]:
+    """The images that a file holds; the file itself where its header cannot be read, which reading it will say."""
+    try:
+        return list(frames_of(path))
+    except HandboneError:
+        return [path]
 
 
 def images_under(root: Path) -> list[Path]:
@@ -113,9 +125,9 @@ def _single(path: Path) -> Path:
         raise HandboneError("no such file or folder", where=path, remedy="check the path")
     kind = other_files.kind_of(path)
     if kind == other_files.OWN:
-        raise HandboneError("handbone drew this itself", where=path, remedy="give the radiograph that it was made from")
+        raise HandboneError("this image was drawn by handbone", where=path, remedy="give the original radiograph")
     if kind == other_files.SPECIAL:
-        raise HandboneError("this is neither a file nor a folder", where=path, remedy="give a file")
+        raise HandboneError("this is neither a file nor a folder", where=path, remedy="give a file or a folder")
     return path
 
 

@@ -21,7 +21,7 @@ def read_text(path: Path, *, largest: int = LARGEST) -> str:
         size = path.stat().st_size
         if size > largest:
             what = f"the file of {size / 1e6:.0f} MB is larger than {largest / 1e6:.0f} MB"
-            raise HandboneError(what, where=path, remedy="divide it into several files")
+            raise HandboneError(what, where=path, remedy="split it into several files")
         data = path.read_bytes()
     except OSError as error:
         raise HandboneError(f"cannot be read: {error.strerror}", where=path, remedy="check its permissions") from None

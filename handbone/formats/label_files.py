@@ -22,8 +22,10 @@ _JSON_KINDS = (
     (('"annotations"', '"poly_seg"'), "labels in the contest format", "arrange the folder as its layout wants it"),
     (('"segmentation"', '"bbox"'), "labels in a COCO tool's result format", _COCO),
 )
-_XML_KINDS = ((b"<annotations", "CVAT labels", "export them from CVAT as COCO 1.0"),)
-_XML_KINDS += ((b"<annotation", "Pascal VOC labels", "boxes are no contours: export polygons as COCO"),)
+_XML_KINDS = (
+    (b"<annotations", "CVAT labels", "export them from CVAT as COCO 1.0"),
+    (b"<annotation", "Pascal VOC labels", "boxes are no contours: export polygons as COCO"),
+)
 _VOLUMES = (".nrrd", ".nii", ".nii.gz", ".mha", ".mhd")
 _YOLO = re.compile(rb"\s*\d+(\s+-?\d*\.?\d+(e-?\d+)?){4,}\s*", re.IGNORECASE)
 _HEAD = 4096

@@ -6,7 +6,7 @@ import numpy as np
 
 from handbone import anatomy
 from handbone.core.errors import HandboneError, UnknownNameError
-from handbone.core.findings import Finding
+from handbone.core.findings import Finding, Severity
 from handbone.core.labels import Labels
 from handbone.core.polygons import Polygons, checked_points
 from handbone.formats.label_frames import LabelFrame
@@ -29,7 +29,7 @@ class LabelsBuilder:
         self._problems: list[Finding] = []
         self._scale_xy = np.ones(2)
 
-    def note(self, severity: str, rule: str, message: str, remedy: str) -> None:
+    def note(self, severity: Severity, rule: str, message: str, remedy: str) -> None:
         """Record a finding about this image's annotation."""
         self._problems.append(Finding(severity, rule, self._file, message, remedy))
 
@@ -43,7 +43,7 @@ class LabelsBuilder:
             remedy = "check them with 'handbone data check --labels', and correct the size that the file says"
             self.note("warning", "scaled-labels", frame.reason, remedy)
         elif frame.reason:
-            self.note("note", "metadata-size", frame.reason, "nothing needs doing: they are read in its pixels")
+            self.note("note", "metadata-size", frame.reason, "no action needed: they are read in its pixels")
         self._scale_xy = np.array(frame.scale_xy)
         return True
 
@@ -53,7 +53,7 @@ class LabelsBuilder:
         if name in anatomy.INDEX:
             return anatomy.INDEX[name]
         error = UnknownNameError("label", str(label), anatomy.NAMES)
-        remedy = f"{error.remedy} Correct it, or map it in [data.class_map]; until then this annotation is left out"
+        remedy = f"{error.remedy} Correct it, or map it in [data.class_map]; until then this annotation is ignored"
         self.note("error", "unknown-label", error.what, remedy)
         return None
 
@@ -64,7 +64,7 @@ class LabelsBuilder:
             polygon = checked_points(polygon, self._size_hw) if (self._scale_xy == 1).all() else self._scaled(polygon)
         except HandboneError as error:
             message = f"a contour of {name} {error.what}"
-            self.note("error", "broken-outline", message, "draw it again; until then this contour is left out")
+            self.note("error", "broken-outline", message, "draw it again; until then this contour is ignored")
             return
         low, high = polygon.min(0), polygon.max(0)
         height, width = self._size_hw
@@ -72,8 +72,8 @@ class LabelsBuilder:
             message = f"a contour of {name} lies wholly outside the image of {width} x {height}"
             self.note("error", "outside-image", message, "check that the contour belongs to this image and its size")
         elif (low < -1).any() or high[0] > width or high[1] > height:
-            message = f"points of {name} lie outside the image of {width} x {height}"
-            self.note("warning", "points-outside", message, "nothing needs doing: the contour is clipped at the edge")
+            message = f"points of {name} are outside the image of {width} x {height}"
+            self.note("warning", "points-outside", message, "no action needed: the contour is clipped at the edge")
         self._order.append(bone)
         self._polygons.setdefault(bone, []).append(polygon.astype(np.float32))
 
@@ -86,13 +86,15 @@ class LabelsBuilder:
         missing = [anatomy.NAMES[b] for b in expected if b not in self._polygons]
         if missing:
             message = f"no contour for {', '.join(missing)}"
-            remedy = "outline them if they are visible; training takes them as absent from the image"
+            remedy = "outline them if they are visible; in training they count as absent"
             self.note("warning", "missing-bones", message, remedy)
         several = [anatomy.NAMES[b] for b in sorted(self._polygons) if len(self._polygons[b]) > 1]
         if several:
             message = f"several contours for {', '.join(several)}"
-            self.note("note", "several-contours", message, "they are taken as one mask; check that none is mislabelled")
+            self.note(
+                "note", "several-contours", message, "they are joined to one mask; check that none is mislabelled"
+            )
         if self._order != sorted(self._order):
             message = "annotations are not in the order of the bones"
-            self.note("note", "unordered", message, "nothing needs doing: labels count, not positions")
+            self.note("note", "unordered", message, "no action needed: labels count, not positions")
         return Labels(self._size_hw, dict(sorted(self._polygons.items())), tuple(self._problems))

@@ -42,7 +42,7 @@ _BY_EXTENSION = {
     ("NIfTI, NRRD or MetaImage volume", "convert to PNG or DICOM"): ".nii .nii.gz .nrrd .nhdr .mha .mhd",
     ("PDF document", "export its radiographs as PNG"): ".pdf",
     ("archive", "unpack first"): ".zip .tar .gz .tgz .bz2 .xz .7z .rar",
-    ("GIF, SVG, PSD or OpenEXR file", "convert to PNG"): ".gif .svg .psd .xcf .exr .hdr .ico",
+    ("SVG, PSD or OpenEXR file", "convert to PNG"): ".svg .psd .xcf .exr .hdr .ico",
     ("JPEG XL file", "convert to PNG"): ".jxl",
     ("video", "export single frames as PNG"): ".mp4 .mov .avi .mkv .webm",
 }

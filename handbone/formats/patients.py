@@ -5,6 +5,7 @@ from collections import Counter
 from collections.abc import Iterable
 from pathlib import Path, PurePosixPath
 
+from handbone.core.samples import Side
 from handbone.formats.folder import side_and_patient
 from handbone.formats.image_files import stem_of
 
@@ -17,7 +18,7 @@ _GENERAL = re.compile(
 )
 
 
-def patients_of(root: Path, images: Iterable[Path]) -> dict[Path, tuple[str | None, str]]:
+def patients_of(root: Path, images: Iterable[Path]) -> dict[Path, tuple[Side | None, str]]:
     """Side ("L", "R" or None) and patient of every image of a data set.
 
     The patient is the first folder below the root that holds few images and whose name is not a general one such as
@@ -33,7 +34,7 @@ def patients_of(root: Path, images: Iterable[Path]) -> dict[Path, tuple[str | No
     return {image: _side_and_patient(key, image, counts, len(keys)) for image, key in keys.items()}
 
 
-def _side_and_patient(key: PurePosixPath, image: Path, counts: Counter, total: int) -> tuple[str | None, str]:
+def _side_and_patient(key: PurePosixPath, image: Path, counts: Counter, total: int) -> tuple[Side | None, str]:
     side, stem = side_and_patient(stem_of(image))
     for folder in list(key.parents)[-2::-1]:
         if counts[folder] <= MOST_IMAGES and counts[folder] < total and not _GENERAL.fullmatch(folder.name.lower()):

@@ -1,97 +1,253 @@
-"""The built-in reader: PNG, JPEG or TIFF, 8 or 16 bit, grey or colour, also inverted ones."""
+"""The built-in reader: PNG, JPEG, TIFF, WebP, BMP, GIF and JPEG 2000, of any depth, grey or colour."""
 
-import struct
+import contextlib
+import threading
+import warnings
+from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
-import cv2
 import numpy as np
+from PIL import Image, ImageOps, UnidentifiedImageError
 
 from handbone.core.errors import HandboneError
-from handbone.core.radiograph import Radiograph
+from handbone.core.orientation import shown_size_hw
+from handbone.core.radiograph import ImageHeader, Radiograph
+from handbone.formats.brightness import stretched
+from handbone.formats.deep_colour import decode_by_opencv, float_tiff_header, is_deep_colour, tiff_compression
+from handbone.formats.file_kinds import HEAD_BYTES, kind_of
 from handbone.formats.inversion import is_inverted
+from handbone.formats.jpeg_check import is_complete, layout_of
+from handbone.formats.png_exif import exif_of_png
 
-_PNG = b"\x89PNG\r\n\x1a\n"
+_FORMATS = ("PNG", "JPEG", "TIFF", "BMP", "WEBP", "GIF", "JPEG2000", "PPM")
+# Only these hold several images of equal standing: of an animated PNG the first is the image.
+_OF_FRAMES = ("TIFF", "GIF", "WEBP")
+_ORIENTATION, _SUBFILE, _PHOTOMETRIC, _SAMPLE_FORMAT, _BITS = 274, 254, 262, 339, 258
+_SAVE_AS = "save it as PNG or as uncompressed TIFF, or leave it out"
+_REMEDY = "copy it again from its source, or remove it"
+# Pillow's own limit is a variable of its module.
+_LOCK = threading.RLock()
+# Deflate and its like make a file at most about so many times as small.
+_MOST_PACKED = 1100
 
 
-def read_raster(path: Path) -> Radiograph:
-    """Decode an image.
+def read_raster(path: Path, frame: int = 1) -> Radiograph:
+    """Decode an image in the orientation in which viewers show it, grey over its own range, bones bright.
 
-    It keeps the orientation in which it is stored, so that contours and masks fit it. Values of 8 bits are taken as
-    they are; more bits are scaled from their own range, since files of 10 or 12 bits are stored as 16.
+    Colour becomes grey (BT.601), transparent parts and values that are no numbers black.
+
+    Parameters
+    ----------
+    frame: which image of a file that holds several, from 1.
 
     Raises
     ------
-    HandboneError: the file does not exist, is cut, or is no image; names the file.
+    HandboneError: the file does not exist, is cut, is no image, or its decoder complains; names the file.
     """
-    values = _decode(path)
-    grey = _grey(values)
-    bits = values.dtype.itemsize * 8
-    image = grey / np.float32(255) if bits == 8 else _stretch(grey)
+    if only_opencv := _only_opencv(path):
+        (values, clear), orientation = decode_by_opencv(path), only_opencv[1]
+        bits = values.dtype.itemsize * 8
+    else:
+        with _opened(path) as image:
+            values, clear, bits, orientation = _of_frame(image, path, frame)
+    image = stretched(values, clear)
     inverted = is_inverted(image)
     if inverted:
-        image = 1 - image
-    return Radiograph(image, inverted, bits)
+        np.subtract(1, image, out=image)
+        if clear is not None:
+            image[clear] = 0
+    return Radiograph(image, inverted, bits, orientation=orientation)
 
 
-def raster_size_hw(path: Path) -> tuple[int, int]:
-    """Height and width of an image; of a PNG from its header alone.
+def raster_header(path: Path, frame: int = 1) -> ImageHeader:
+    """Size of one of the images of a file, and their number, from headers alone.
+
+    Parameters
+    ----------
+    frame: which image, from 1; the first one where there is no such image.
 
     Raises
     ------
     HandboneError: the file does not exist or is no image.
     """
-    with _opened(path) as file:
-        head = file.read(24)
-    if head.startswith(_PNG) and len(head) == 24:
-        width, height = struct.unpack(">II", head[16:])
-        return height, width
-    return _decode(path).shape[:2]
+    if only_opencv := _only_opencv(path):
+        return ImageHeader(shown_size_hw(*only_opencv))
+    with _opened(path, whole=False) as image:
+        return _header(image, frame)
 
 
-def _opened(path: Path):
+def _only_opencv(path: Path) -> tuple[tuple[int, int], int] | None:
+    """Stored size and orientation of a TIFF that Pillow does not know, and OpenCV does; None of any other file."""
+    header = None
     try:
-        return path.open("rb")
-    except OSError as error:
+        with _quiet():
+            if (header := float_tiff_header(path)) is not None:
+                Image.open(path, formats=("TIFF",)).close()
+        return None
+    except Exception:  # whatever it does not know
+        return header
+
+
+def _of_frame(image: Image.Image, path: Path, frame: int) -> tuple[np.ndarray, np.ndarray | None, int, int]:
+    """Values (H, W) as shown, where they are transparent, bits a value, and the orientation in the file."""
+    header = _header(image, frame)
+    if not 1 <= frame <= header.frames:
+        what = f"it holds {header.frames} image{'s' if header.frames > 1 else ''}, and no image {frame}"
+        raise HandboneError(what, where=path, remedy="ask for one that is there")
+    _check_length(image, path)
+    page, orientation = image.tell(), _orientation(image)
+    if is_deep_colour(image):
+        image.load()  # OpenCV hides what libtiff and libpng complain of
+        return *decode_by_opencv(path, page=page, orientation=orientation), 16, orientation
+    bits = {"1": 1, "F": 32, "I": 32}.get(image.mode, 16 if ";16" in image.mode else 8)
+    if image.format == "TIFF":
+        bits = max(image.tag_v2.get(_BITS, (1,)))
+    return *_decode(image), bits, orientation
+
+
+@contextlib.contextmanager
+def _opened(path: Path, *, whole: bool = True) -> Iterator[Image.Image]:
+    """An image whose header was read; whatever goes wrong with it becomes an error that names the file.
+
+    whole: whether a file that turns out to be cut is refused.
+    """
+    try:
+        if path.exists() and not (path.is_file() or path.is_dir()):
+            raise HandboneError("this is neither a file nor a folder", where=path, remedy="give a file")
+        with _quiet(), path.open("rb") as file:
+            head = file.read(HEAD_BYTES)
+            _check_kind(path, head)
+            if head.startswith(b"\xff\xd8"):
+                _check_jpeg(path, head + file.read(), whole=whole)
+            file.seek(0)
+            with Image.open(file, formats=_FORMATS) as image:
+                yield image
+    except HandboneError:
+        raise
+    except UnidentifiedImageError:
+        raise HandboneError(_unknown_coding(path, head), where=path, remedy=_SAVE_AS) from None
+    except (IsADirectoryError, FileNotFoundError, PermissionError) as error:
         what = f"cannot be read: {error.strerror}"
         raise HandboneError(what, where=path, remedy="check the path and its permissions") from None
+    except MemoryError:
+        what = "it takes more memory than there is"
+        raise HandboneError(what, where=path, remedy="make it smaller, or give --max-pixels") from None
+    except Exception as error:  # decoders raise many kinds on damaged files
+        said = (str(error).strip().splitlines() or [type(error).__name__])[0]
+        raise HandboneError(f"its pixels cannot be decoded ({said})", where=path, remedy=_REMEDY) from None
 
 
-def _decode(path: Path) -> np.ndarray:
-    with _opened(path) as file:
-        data = file.read()
-    remedy = "copy it again from its source, or leave it out"
-    if data.startswith(b"\xff\xd8") and data.rfind(b"\xff\xd9") < data.rfind(b"\xff\xda"):
-        # OpenCV fills the missing rest of a JPEG with grey and says nothing: an end has to follow the last scan.
-        raise HandboneError("the JPEG file is cut", where=path, remedy=remedy)
-    try:
-        values = cv2.imdecode(np.frombuffer(data, np.uint8), cv2.IMREAD_UNCHANGED) if data else None
-    except cv2.error:
-        values = None
-    if values is None and data[128:132] == b"DICM":
-        raise HandboneError("this is a DICOM file", where=path, remedy="pip install handbone-dicom, which reads them")
-    if values is None:
-        raise HandboneError(f"not a whole PNG, JPEG or TIFF file ({len(data)} bytes)", where=path, remedy=remedy)
-    return values
+@contextlib.contextmanager
+def _quiet() -> Iterator[None]:
+    """Without Pillow's limit on pixels, which is lower than ours, and without its warnings of odd tags."""
+    with _LOCK, warnings.catch_warnings(action="ignore"):
+        before = Image.MAX_IMAGE_PIXELS
+        Image.MAX_IMAGE_PIXELS = None
+        try:
+            yield
+        finally:
+            Image.MAX_IMAGE_PIXELS = before
 
 
-def _grey(values: np.ndarray) -> np.ndarray:
-    """float32 (H, W) from (H, W) or (H, W, C) in OpenCV's order of channels; transparent parts are black."""
-    if values.ndim == 2:
-        return values.astype(np.float32)
-    colour = values[..., :3] if values.shape[2] >= 3 else values[..., :1]
-    if (colour == colour[..., :1]).all():
-        grey = colour[..., 0].astype(np.float32)
-    else:
-        grey = colour.astype(np.float32) @ np.array([0.114, 0.587, 0.299], np.float32)
-    if values.shape[2] in (2, 4) and np.issubdtype(values.dtype, np.integer):
-        grey *= values[..., -1].astype(np.float32) / np.iinfo(values.dtype).max
-    return grey
+def _check_kind(path: Path, head: bytes) -> None:
+    kind = kind_of(head)
+    if not head:
+        raise HandboneError("the file is empty", where=path, remedy=_REMEDY)
+    if kind is not None and kind.remedy:
+        raise HandboneError(f"this is {kind.name}", where=path, remedy=kind.remedy)
 
 
-def _stretch(grey: np.ndarray) -> np.ndarray:
-    grey = np.nan_to_num(grey, posinf=0, neginf=0)
-    # A few dead or burnt-in pixels must not set the range; a thousandth is less than any bone.
-    low, high = np.percentile(grey[::4, ::4], (0.1, 99.9))
-    if high <= low:
-        low, high = float(grey.min()), max(float(grey.max()), float(grey.min()) + 1)
-    return np.clip((grey - np.float32(low)) / np.float32(high - low), 0, 1).astype(np.float32)
+def _unknown_coding(path: Path, head: bytes) -> str:
+    kind = kind_of(head)
+    if kind is None:
+        return "this is no image of a kind that is known"
+    compression = tiff_compression(path)
+    coded = f"coded by compression {compression}" if compression not in (None, 1) else "coded in a way"
+    return f"this is {kind.name} that is damaged, or {coded} that nothing here decodes"
+
+
+def _check_jpeg(path: Path, data: bytes, *, whole: bool) -> None:
+    layout = layout_of(data)
+    if layout.lossless or layout.bits > 8:
+        how = "JPEG lossless" if layout.lossless else f"JPEG of {layout.bits} bits"
+        remedy = "pip install 'handbone-dicom[compressed]' reads it inside a DICOM file; else save it as PNG or TIFF"
+        raise HandboneError(f"this is {how}, which common decoders do not know", where=path, remedy=remedy)
+    if whole and (layout.end is None or not is_complete(data, layout.end)):
+        raise HandboneError("the JPEG file is truncated", where=path, remedy=_REMEDY)
+
+
+def _header(image: Image.Image, frame: int) -> ImageHeader:
+    """The header of one of the images, which is opened then."""
+    pages = _pages(image)
+    if pages != [0]:
+        image.seek(pages[frame - 1 if frame <= len(pages) else 0])
+    return ImageHeader(shown_size_hw(_stored_hw(image), _orientation(image)), len(pages))
+
+
+def _stored_hw(image: Image.Image) -> tuple[int, int]:
+    if image.format == "TIFF":  # of these Pillow tells the size as shown
+        return int(image.tag_v2[257]), int(image.tag_v2[256])
+    return image.height, image.width
+
+
+def _orientation(image: Image.Image) -> int:
+    exif = exif_of_png(image.fp) if image.format == "PNG" else image.getexif()
+    value = exif.get(_ORIENTATION, 1)
+    return value if isinstance(value, int) and 1 <= value <= 8 else 1
+
+
+def _pages(image: Image.Image) -> list[int]:
+    """Numbers of the images in a file, from 0; a TIFF's reduced copies of an image are none."""
+    if image.format not in _OF_FRAMES or getattr(image, "n_frames", 1) == 1:
+        return [0]
+    if image.format != "TIFF":
+        return list(range(image.n_frames))
+    at, full = image.tell(), []
+    for page in range(image.n_frames):
+        image.seek(page)
+        if not int(image.tag_v2.get(_SUBFILE, 0)) & 1:
+            full.append(page)
+    image.seek(at)
+    return full or [0]
+
+
+def _check_length(image: Image.Image, path: Path) -> None:
+    """Refuse a file that is too short for the pixels it claims, before memory is taken for them."""
+    pixels, size = image.width * image.height, path.stat().st_size
+    if image.format == "PNG" and pixels // 8 > size * _MOST_PACKED:
+        what = f"it claims {image.width} x {image.height} pixels in {size} bytes"
+        raise HandboneError(what, where=path, remedy=_REMEDY)
+
+
+def _decode(image: Image.Image) -> tuple[np.ndarray, np.ndarray | None]:
+    """Values (H, W) as shown, and where they are transparent, bool (H, W) or None."""
+    tags: Any = image.tag_v2 if image.format == "TIFF" else {}
+    sample_format, bits, photometric = (tags.get(tag) for tag in (_SAMPLE_FORMAT, _BITS, _PHOTOMETRIC))
+    image = ImageOps.exif_transpose(image)
+    key = image.info.get("transparency")
+    if image.mode in ("PA", "LA", "La", "RGBA", "RGBa") or (key is not None and image.mode in ("1", "L", "P", "RGB")):
+        return _on_black(image.convert("RGBA"))
+    if image.mode == "LAB":
+        image = image.getchannel("L")
+    elif image.mode in ("CMYK", "YCbCr", "HSV", "P"):
+        image = image.convert("RGB")
+    values = np.asarray(image.convert("L") if image.mode in ("RGB", "1") else image)
+    clear = values == key if key is not None and values.dtype.itemsize > 1 else None
+    if sample_format and sample_format[0] == 2 and values.dtype.itemsize * 8 == bits[0]:
+        values = values.view(values.dtype.str.replace("u", "i"))
+    elif sample_format == (1,) and values.dtype == np.int32:
+        values = values.view(np.uint32)
+    if photometric == 0 and image.mode.startswith("I"):  # white is zero; of 8 bits Pillow turns them
+        values = values.max() - values
+    return values, clear
+
+
+def _on_black(image: Image.Image) -> tuple[np.ndarray, np.ndarray | None]:
+    """Grey values (H, W) of an RGBA image, and where nothing of it is seen."""
+    alpha = np.asarray(image.getchannel("A"))
+    values = np.asarray(image.convert("RGB").convert("L"))
+    if alpha.min() < 255:
+        values = (values * (alpha / np.float32(255))).astype(np.float32)
+        return values, alpha == 0
+    return values, None

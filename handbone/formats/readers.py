@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from handbone.core.errors import HandboneError
 
 if TYPE_CHECKING:
-    from handbone.core.radiograph import Radiograph
+    from handbone.core.radiograph import ImageHeader, Radiograph
     from handbone.plugins import ReaderSpec
     from handbone.plugins.manager import Provided
 
@@ -52,9 +52,30 @@ def extensions() -> set[str]:
 
 
 @functools.lru_cache
-def built(spec: "ReaderSpec") -> "Callable[[Path], Radiograph]":
+def built(spec: "ReaderSpec") -> "Callable[..., Radiograph]":
     """A spec's reader with its default settings, built once."""
     return spec.build(spec.settings())
+
+
+def header_by(provided: "Provided", path: Path) -> "ImageHeader | None":
+    """Size and number of images of a file as a plugin's reader tells them without decoding; None where it cannot.
+
+    Raises
+    ------
+    HandboneError: the file is not such an image, or the plugin fails.
+    """
+    if provided.spec.header is None:
+        return None
+    try:
+        return provided.spec.header(path)
+    except HandboneError:
+        raise
+    except Exception as error:  # code of others may fail in any way
+        thing = f"the reader {provided.spec.name!r} of {provided.package} {provided.version}"
+        what = f"{thing} fails on the file's header ({type(error).__name__}: {error})"
+        raise HandboneError(
+            what, where=path, remedy=f"report it to the authors of {provided.package}, or disable it"
+        ) from error
 
 
 def _readers() -> "list[Provided]":
@@ -81,5 +102,5 @@ def _recognises(provided: "Provided", head: bytes) -> bool:
         return bool(provided.spec.recognises(head))
     except Exception as error:  # code of others may fail in any way
         thing = f"the reader {provided.spec.name!r} of {provided.package} {provided.version}"
-        what = f"{thing} fails on a file's first bytes ({type(error).__name__}: {error})"
-        raise HandboneError(what, remedy=f"tell the authors of {provided.package}, or disable it") from error
+        what = f"{thing} failed on a file's first bytes ({type(error).__name__}: {error})"
+        raise HandboneError(what, remedy=f"report it to the authors of {provided.package}, or disable it") from error

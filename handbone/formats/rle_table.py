@@ -91,13 +91,13 @@ class RleTable:
         try:
             if stated not in (None, image.shape):
                 sizes = f"the table says {stated[1]} x {stated[0]}, the image has {image.shape[1]} x {image.shape[0]}"
-                raise HandboneError(sizes, remedy="is it the same image?")
+                raise HandboneError(sizes, remedy="check that it is the same image")
             if self.reading is None and stated is None:
                 refuse_if_suspected(None, [(name, cells, image.shape, image)])
             masks = (self.reading or RleReading()).masks(cells, image.shape)
         except HandboneError as error:
             what = f"{error.where}: {error.what}" if error.where in NAMES else error.what
-            builder.note("error", "broken-run-lengths", what, error.remedy or "write them again")
+            builder.note("error", "broken-run-lengths", what, error.remedy or "export them again")
             return builder.finish()
         for bone, contours in masks.polygons().items():
             for outline in contours:

@@ -4,7 +4,7 @@ import struct
 
 #: Lower case, with the dot.
 EXTENSIONS = (
-    *(".png", ".jpg", ".jpeg", ".jpe", ".jfif", ".tif", ".tiff", ".bmp", ".dib", ".webp"),
+    *(".png", ".jpg", ".jpeg", ".jpe", ".jfif", ".tif", ".tiff", ".bmp", ".dib", ".webp", ".gif"),
     *(".jp2", ".j2k", ".pgm", ".ppm", ".pnm"),
 )
 
@@ -18,6 +18,7 @@ _STARTS = (
     b"MM\0+",
     b"\0\0\0\x0cjP  \r\n\x87\n",  # JPEG 2000
     b"\xffO\xffQ",  # its codestream alone
+    b"GIF8",
 )
 
 

@@ -23,6 +23,8 @@ ULNA_SHAFT = (1.4, 3.2)
 ROUGH_SHAFT = (0.5, 1.0)
 # Two centimetres have to be seen for a direction.
 _LEAST_SHAFT = 0.66
+# Share of the usual width of a shaft below which a slice does not show all of it.
+_WHOLE = 0.85
 # A bone is long whose area spreads so much more along its direction than across, with the hand within 60 degrees of it.
 _ELONGATED, _NEAR = 1.8, 0.5
 
@@ -136,7 +138,9 @@ def _line_through_centres(
 ) -> tuple[np.ndarray, np.ndarray]:
     """A point (2,) and a direction (2,) of the line that fits the centres of slices; what is known without two."""
     cuts = outline.slices(direction, levels)
-    seen = ~np.isnan(cuts[:, 0])
+    widths = cuts[:, 1] - cuts[:, 0]
+    # Where a collimator cuts a shaft askew, slices are narrower, and their centres lie to a side.
+    seen = widths > _WHOLE * np.nanmedian(widths) if np.isfinite(widths).any() else np.zeros(len(levels), bool)
     if seen.sum() < 2:
         return known
     # A least-squares line of the centre over the level: levels are exact, centres are not.

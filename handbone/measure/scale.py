@@ -33,7 +33,9 @@ class Scale:
         if (self.spacing_mm is None) != (self.source == "none"):
             raise HandboneError(f"a scale from {self.source!r} cannot have the spacing {self.spacing_mm}")
         if self.spacing_mm is not None and not all(0 < side < np.inf for side in self.spacing_mm):
-            raise HandboneError(f"{self.spacing_mm} is no spacing", remedy="give two positive lengths in millimetres")
+            raise HandboneError(
+                f"{self.spacing_mm} is not a valid spacing", remedy="give two positive lengths in millimetres"
+            )
 
     @classmethod
     def of(cls, radiograph: Radiograph) -> "Scale":

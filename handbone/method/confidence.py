@@ -19,10 +19,13 @@ def confidences(probabilities: BoneProbabilities, masks: BoneMasks) -> dict[str,
 
 
 def confidence_of(outcome: MethodResult, masks: BoneMasks) -> dict[str, float]:
-    """Name of each bone that was found to the probability that its mask is right.
+    """Name of each bone that was found to the probability that its mask is right, and that there is a hand at all.
 
     The probability is the calibrated one where the weights have one, else the mean probability inside the mask.
     """
+    hand = 1.0 if outcome.hand is None else outcome.hand.probability
     if outcome.presence is None:
-        return confidences(outcome.final, masks)
-    return {NAMES[bone]: round(float(outcome.presence[bone]), 4) for bone in np.flatnonzero(masks.present())}
+        values = confidences(outcome.final, masks)
+    else:
+        values = {NAMES[bone]: float(outcome.presence[bone]) for bone in np.flatnonzero(masks.present())}
+    return {name: round(value * hand, 4) for name, value in values.items()}

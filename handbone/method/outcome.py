@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from handbone.core.bone_probabilities import BoneProbabilities
+from handbone.method.hands import HandEvidence
 from handbone.method.locate import Location
 from handbone.method.merge import Decision
 from handbone.method.prior.stage import PriorReport
@@ -61,6 +62,7 @@ class MethodResult:
     answers: what the prompted network said, one for each bone that it was asked for.
     prompt_decisions: one for each bone that the prompted network may change.
     prior: what the anatomical prior found and did; None without one.
+    hand: whether there is a hand at all; without one `final` is empty. None where nobody asked.
     """
 
     coarse: BoneProbabilities
@@ -73,6 +75,7 @@ class MethodResult:
     answers: list[Answer] = field(default_factory=list)
     prompt_decisions: list[Decision] = field(default_factory=list)
     prior: PriorReport | None = None
+    hand: HandEvidence | None = None
 
     @property
     def agreement(self) -> np.ndarray | None:

@@ -206,10 +206,10 @@ def read_prompter(path: Path) -> Prompter:
     """
     card = read_card(path)
     if card.stage != "prompter":
-        raise HandboneError(f"these are weights of the stage '{card.stage}', not of a prompter", where=path)
+        raise HandboneError(f"these weights belong to the stage '{card.stage}', not to a prompter", where=path)
     prompter = build_prompter(as_made("prompter", card.model, card.plugin, where=path), where=str(path))
     if card.extra.get(_ENCODER) != prompter.encoder_id:
-        remedy = f"put the checkpoint in its place with which the run was made ({card.model.settings})"
+        remedy = f"restore the checkpoint that the run used ({card.model.settings})"
         raise HandboneError("its decoder belongs to another encoder", where=path, remedy=remedy)
     load_state(prompter.decoder, path)
     return prompter

@@ -104,7 +104,7 @@ class Tuning:
                 self._keep(folder, progress)
         best = progress.best
         console.print(
-            f"Dice on validation ROIs: {best['val_dice_masks']:.3f} of the masks that prompt, "
+            f"Dice on validation ROIs: {best['val_dice_masks']:.3f} for the prompting masks, "
             f"{best['val_dice_before']:.3f} before tuning, {best['val_dice']:.3f} after epoch {best['epoch']}",
             highlight=False,
             soft_wrap=True,
@@ -162,7 +162,7 @@ class Tuning:
             taken.append(_dice(logits.cpu()[torch.arange(len(asked)), chosen] > 0, ground_truth))
             before.append(_dice(masks, ground_truth))
         if not taken:
-            raise HandboneError("no validation ROI shows any bone of prompt.bones", remedy="name other bones")
+            raise HandboneError("no validation ROI shows any bone of prompt.bones", remedy="choose other bones")
         return float(torch.cat(taken).mean()), float(torch.cat(before).mean())
 
     def _ask(
@@ -188,7 +188,7 @@ class Tuning:
             return _Progress()
         self.prompter.decoder.load_state_dict(kept["decoder"])
         self.optimiser.load_state_dict(kept["optimiser"])
-        console.print(f"Mask decoder: going on after epoch {kept['epoch']}", highlight=False)
+        console.print(f"Mask decoder: continuing after epoch {kept['epoch']}", highlight=False)
         return _Progress(kept["epoch"], kept["best"], kept["rows"])
 
     def _keep(self, folder: Path, progress: _Progress) -> None:

@@ -9,6 +9,7 @@ from handbone import anatomy
 from handbone.core.bone_masks import BoneMasks
 from handbone.core.polygons import polygon_areas
 from handbone.data.plausible import doubts, hand_unit
+from handbone.method.hands import hand_found
 from handbone.method.two_stage import MethodResult
 
 # A mask that is less likely right than this is shown, and flagged.
@@ -31,8 +32,8 @@ class Flag:
 
     Parameters
     ----------
-    rule: "no-hand", "roi", "missing", "left-out", "unsure", "unlike", "expected", "same-place", "apart", or a rule
-        of `handbone.data.plausible`.
+    rule: "no-hand", "not-of-this-hand", "second-hand", "roi", "missing", "left-out", "unsure", "unlike", "expected",
+        "same-place", "apart", a rule of `handbone.data.plausible`, or of what the file says.
     bones: names of the bones concerned.
     message: a clause.
     """
@@ -49,8 +50,13 @@ class Flag:
 def flags(outcome: MethodResult, masks: BoneMasks) -> list[Flag]:
     """Everything doubtful about the masks of an outcome, what concerns the whole image first."""
     found = []
-    if outcome.location is not None and not outcome.location.found:
-        found.append(Flag("no-hand", (), "no hand was found, so the image was read as it is"))
+    if not hand_found(outcome.hand):
+        return [Flag("no-hand", (), "no hand was found, so no bone is outlined")]
+    if outcome.hand is None and outcome.location is not None and not outcome.location.found:
+        found.append(Flag("no-hand", (), "no hand was found, so the whole image was read without rotation"))
+    if outcome.hand is not None and outcome.hand.outliers:
+        message = "lies where this hand cannot have it, and is not claimed"
+        found.append(Flag("not-of-this-hand", outcome.hand.outliers, message))
     for name, frame in outcome.frames.items():
         if frame.fallback != "none":
             found.append(Flag("roi", (), f"the {frame.fallback} ROI was used for {name}: {frame.reason}"))
@@ -64,17 +70,19 @@ def flags(outcome: MethodResult, masks: BoneMasks) -> list[Flag]:
 
 def _unsure(outcome: MethodResult, masks: BoneMasks) -> list[Flag]:
     present = masks.present()
+    elsewhere = () if outcome.hand is None else [anatomy.INDEX[name] for name in outcome.hand.outliers]
     probability = np.where(present, 1.0, 0.0) if outcome.presence is None else outcome.presence
+    probability = np.where(np.isin(np.arange(anatomy.COUNT), elsewhere) & ~present, -1.0, probability)
     found = []
     for bone in np.flatnonzero(~present & (probability > 0)):
-        message = f"a mask was left out: right with a probability of {probability[bone]:.2f}"
+        message = f"a mask was left out: its probability of being right is {probability[bone]:.2f}"
         found.append(Flag("left-out", (anatomy.NAMES[bone],), message))
     gone = tuple(anatomy.NAMES[bone] for bone in np.flatnonzero(~present & (probability == 0)))
     if gone:
-        found.append(Flag("missing", gone, f"not seen: {', '.join(gone)}"))
+        found.append(Flag("missing", gone, f"not found: {', '.join(gone)}"))
     for bone in np.flatnonzero(present & (probability < _UNSURE)):
         found.append(
-            Flag("unsure", (anatomy.NAMES[bone],), f"right with a probability of {probability[bone]:.2f} only")
+            Flag("unsure", (anatomy.NAMES[bone],), f"the probability of being right is only {probability[bone]:.2f}")
         )
     return found
 
@@ -89,14 +97,14 @@ def _unlike(outcome: MethodResult, masks: BoneMasks) -> list[Flag]:
         if judged.agreement < _UNLIKE:
             name, message = (
                 anatomy.NAMES[bone],
-                f"fits what the other bones suggest by a Dice of {judged.agreement:.2f} only",
+                f"agrees with what the other bones suggest only with a Dice of {judged.agreement:.2f}",
             )
             if judged.best not in (None, name):
                 message += f"; it fits the {judged.best} by {judged.best_agreement:.2f}"
             found.append(Flag("unlike", (name,), message))
     for name in outcome.prior.expected:
         if not masks.present()[anatomy.INDEX[name]]:
-            found.append(Flag("expected", (name,), "is not seen where the other bones leave its place"))
+            found.append(Flag("expected", (name,), "was not found at the place that the other bones suggest"))
     return found
 
 
@@ -106,7 +114,7 @@ def _same_place(masks: BoneMasks) -> list[Flag]:
         share = shared[a, b] / min(areas[a], areas[b])
         if share > _SAME_PLACE and frozenset((a, b)) not in _MAY_OVERLAP:
             names = anatomy.NAMES[a], anatomy.NAMES[b]
-            found.append(Flag("same-place", names, f"{share:.0%} of the smaller one lies on the other"))
+            found.append(Flag("same-place", names, f"{share:.0%} of the smaller bone overlaps the other"))
     return found
 
 

@@ -73,8 +73,8 @@ def asked(
     if rest and not random_rois:
         has = ", ".join(NAMES[bone] for roi in known for bone in roi.returned)
         raise HandboneError(
-            f"the refiner knows ROIs around {has} only, not around {', '.join(NAMES[b] for b in rest)}",
-            remedy="ask for those that it knows, or give weights whose recipe has refine.random_roi_probability",
+            f"the refiner was trained on ROIs around {has} only, not around {', '.join(NAMES[b] for b in rest)}",
+            remedy="choose other bones, or weights trained with refine.random_roi_probability",
         )
     kept = [replace(roi, returned=tuple(b for b in roi.returned if b in bones)) for roi in known]
     found = [roi for roi in kept if roi.returned]

@@ -14,6 +14,7 @@ import numpy as np
 from handbone.core.bone_probabilities import BoneProbabilities
 from handbone.core.errors import HandboneError
 from handbone.method.calibration.presence import SHOWN
+from handbone.method.hands import claimed, weigh_hand
 from handbone.method.merge import merge
 from handbone.method.networks import Stage, check_networks, load_networks
 from handbone.method.outcome import MethodResult, Reading, Refined
@@ -154,7 +155,7 @@ class TwoStage:
     def ask(self, image: np.ndarray, outcome: MethodResult) -> tuple[Prompted, RoiPlacement]:
         """What the prompted network says of an outcome's masks, and where it looked; see `prompt`."""
         if self.prompt_stage is None:
-            raise HandboneError("there is no prompter", remedy="give one, or a run folder whose recipe has [prompt]")
+            raise HandboneError("no prompter is loaded", remedy="choose one, or a run whose recipe has [prompt]")
         where = next(iter(outcome.frames.values()), None)
         return self.prompt_stage.ask(image, outcome.final, where, threshold=self.threshold)
 
@@ -174,10 +175,12 @@ class TwoStage:
         outcome = replace(outcome, final=self._one_piece(outcome.final))
         if self.prior_network is not None:
             outcome = self.judge(outcome)
-        if self.settings.presence is None:
-            return outcome
-        presence = self.settings.presence.of(outcome.final, self.threshold, outcome.agreement)
-        return replace(outcome, final=outcome.final.without(np.flatnonzero(presence < SHOWN)), presence=presence)
+        if self.settings.presence is not None:
+            presence = self.settings.presence.of(outcome.final, self.threshold, outcome.agreement)
+            shown = outcome.final.without(np.flatnonzero(presence < SHOWN))
+            outcome = replace(outcome, final=shown, presence=presence)
+        hand = weigh_hand(outcome.final, self.threshold, outcome.location)
+        return replace(outcome, final=claimed(outcome.final, hand), hand=hand)
 
     def judge(self, outcome: MethodResult) -> MethodResult:
         """The anatomical prior alone, on an outcome of the others: names put right, spurs and bites mended.
@@ -187,7 +190,7 @@ class TwoStage:
         HandboneError: this method has no prior.
         """
         if self.prior_stage is None:
-            raise HandboneError("there is no anatomical prior", remedy="give weights that have one")
+            raise HandboneError("these weights have no anatomical prior", remedy="use weights that include one")
         with timed(seconds := dict(outcome.seconds), "prior"):
             final, report = self.prior_stage(outcome.final, self.threshold)
             if report.mended:
@@ -203,7 +206,7 @@ class TwoStage:
         HandboneError: a refiner that does not know the surroundings of these bones, or none.
         """
         if self.settings.refiner is None:
-            raise HandboneError("there is no refiner", remedy="give a run folder whose weights have both stages")
+            raise HandboneError("these weights have no refiner", remedy="use a run or weights with both stages")
         return asked(self.rois, bones, random_rois=self.settings.refiner.random_rois)
 
     def _one_piece(self, probabilities: BoneProbabilities) -> BoneProbabilities:

@@ -1,11 +1,15 @@
 """The built-in optimisers and learning-rate schedules by name; nothing here imports torch."""
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from pydantic import Field
 
 from handbone.plugins import OptimiserSpec, SchedulerSpec, hookimpl
 from handbone.recipe.schema import Share, Table
+
+if TYPE_CHECKING:
+    from torch.optim import Optimizer
+    from torch.optim.lr_scheduler import LRScheduler
 
 
 class AdamSettings(Table):
@@ -43,33 +47,37 @@ class PlateauSettings(Table):
     patience: int = Field(default=5, ge=1, description="validations without gain")
 
 
-def _adam(settings: AdamSettings, groups: list[dict]):
+def _adam(settings: AdamSettings, groups: list[dict[str, Any]]) -> "Optimizer":
     from torch.optim import Adam
 
     return Adam(groups, betas=settings.betas, eps=settings.eps)
 
 
-def _adamw(settings: AdamSettings, groups: list[dict]):
+def _adamw(settings: AdamSettings, groups: list[dict[str, Any]]) -> "Optimizer":
     from torch.optim import AdamW
 
     return AdamW(groups, betas=settings.betas, eps=settings.eps)
 
 
-def _multistep(settings: MultiStepSettings, optimiser: Any, *, epochs: int, steps_per_epoch: int):
+def _multistep(
+    settings: MultiStepSettings, optimiser: "Optimizer", *, epochs: int, steps_per_epoch: int
+) -> "LRScheduler":
     from torch.optim.lr_scheduler import MultiStepLR
 
     return MultiStepLR(optimiser, [round(share * epochs) for share in settings.milestones], gamma=settings.gamma)
 
 
-def _cosine(settings: CosineSettings, optimiser: Any, *, epochs: int, steps_per_epoch: int):
+def _cosine(settings: CosineSettings, optimiser: "Optimizer", *, epochs: int, steps_per_epoch: int) -> "LRScheduler":
     return _cosines(optimiser, settings.floor, period=epochs * steps_per_epoch, growth=1)
 
 
-def _warm_restarts(settings: WarmRestartSettings, optimiser: Any, *, epochs: int, steps_per_epoch: int):
+def _warm_restarts(
+    settings: WarmRestartSettings, optimiser: "Optimizer", *, epochs: int, steps_per_epoch: int
+) -> "LRScheduler":
     return _cosines(optimiser, settings.floor, period=settings.period * steps_per_epoch, growth=settings.growth)
 
 
-def _cosines(optimiser: Any, floor: float, *, period: int, growth: int):
+def _cosines(optimiser: "Optimizer", floor: float, *, period: int, growth: int) -> "LRScheduler":
     import math
 
     from torch.optim.lr_scheduler import LambdaLR
@@ -84,7 +92,7 @@ def _cosines(optimiser: Any, floor: float, *, period: int, growth: int):
     return LambdaLR(optimiser, factor)
 
 
-def _plateau(settings: PlateauSettings, optimiser: Any, *, epochs: int, steps_per_epoch: int):
+def _plateau(settings: PlateauSettings, optimiser: "Optimizer", *, epochs: int, steps_per_epoch: int) -> "LRScheduler":
     from torch.optim.lr_scheduler import ReduceLROnPlateau
 
     return ReduceLROnPlateau(optimiser, mode="max", factor=settings.factor, patience=settings.patience)

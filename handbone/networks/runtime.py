@@ -6,6 +6,10 @@ import os
 import platform
 import sys
 from pathlib import Path
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from torch import Tensor
 
 # glibc's mallopt parameters, from malloc.h.
 _M_TRIM_THRESHOLD, _M_MMAP_THRESHOLD = -1, -3
@@ -83,7 +87,7 @@ def _compiled_operators_load() -> bool:
     return False
 
 
-def _nms(boxes, scores, iou_threshold: float):
+def _nms(boxes: "Tensor", scores: "Tensor", iou_threshold: float) -> "Tensor":
     """Indices of the boxes (n, 4) that are kept, best score first; the definition of torchvision.ops.nms."""
     import torch
 

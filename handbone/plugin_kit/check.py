@@ -1,4 +1,4 @@
-"""`handbone plugins check`: from a folder to a wheel, an environment, and what is wrong with the plugin in words."""
+"""`handbone plugins check`: builds a package, installs it in a temporary environment and tests it."""
 
 import importlib.util
 import json
@@ -33,14 +33,14 @@ def check(what: str) -> Iterator[Check]:
         yield from _check_folder(path)
     elif path.exists() or any(separator in what for separator in "/\\"):
         raise HandboneError(
-            "is not a folder", where=what, remedy="give the folder that holds the package's pyproject.toml"
+            "is not a folder", where=what, remedy="give the folder that contains the package's pyproject.toml"
         )
     else:
         packages = discovery.installed()
         try:
             package = discovery.find(what, packages)
         except HandboneError as error:
-            raise HandboneError(f"{error}; nor is there a folder {what} here") from error
+            raise HandboneError(f"{error}; there is no folder {what} either") from error
         with tempfile.TemporaryDirectory() as folder:
             yield from _examined(Path(sys.executable), package.name, Path(folder))
 
@@ -75,10 +75,10 @@ def _examined(python: Path, package: str, folder: Path) -> Iterator[Check]:
     for each in found:
         yield Check(each["what"], each["state"], tuple(each["reasons"]))
     if done.returncode:
-        last = (done.stderr.strip().splitlines() or ["without a word"])[-1]
+        last = (done.stderr.strip().splitlines() or ["no output"])[-1]
         after = f"after {found[-1]['what']!r}" if found else "at once"
         ended = f"signal {-done.returncode}" if done.returncode < 0 else f"exit code {done.returncode}"
-        yield Check("process", "failed", (f"it ended {after} with {ended}: {last}",))
+        yield Check("process", "failed", (f"it exited {after} with {ended}: {last}",))
 
 
 def _own_tests(python: Path, source: Path) -> Check:
@@ -89,9 +89,9 @@ def _own_tests(python: Path, source: Path) -> Check:
     done = subprocess.run(
         command, cwd=source, capture_output=True, text=True, env=_surroundings(source.parent), check=False
     )
-    lines = [line for line in done.stdout.splitlines() if line.strip()] or [done.stderr.strip() or "without a word"]
+    lines = [line for line in done.stdout.splitlines() if line.strip()] or [done.stderr.strip() or "no output"]
     if done.returncode == _NO_TESTS:
-        return Check("own tests", "left out", ("there are none",))
+        return Check("own tests", "left out", ("the package has no tests",))
     if done.returncode:
         failed = [line for line in lines if line.startswith(("FAILED", "ERROR"))]
         return Check("own tests", "failed", (*failed[:_SHOWN], lines[-1]))

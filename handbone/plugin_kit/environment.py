@@ -1,4 +1,4 @@
-"""A wheel of a package, and a throw-away environment that sees what is installed here and the wheel on top of it."""
+"""Builds a wheel, and installs it in a temporary environment that also sees the packages of this one."""
 
 import importlib.metadata
 import os
@@ -25,7 +25,7 @@ def copy_source(source: Path, folder: Path) -> Path:
 
     Raises
     ------
-    HandboneError: the folder is no package.
+    HandboneError: the folder is not a package.
     """
     if not (source / "pyproject.toml").is_file():
         raise HandboneError("there is no pyproject.toml, so this is not a package", where=source)
@@ -37,14 +37,14 @@ def build_wheel(source: Path, folder: Path) -> Path:
 
     Raises
     ------
-    HandboneError: it cannot be built; says why in the backend's own words.
+    HandboneError: it cannot be built; quotes the backend's error.
     """
     folder.mkdir()
     isolated = ["--no-build-isolation"] if _backend_is_here(source) else []
     _say(installing.build_command(source, folder, isolated), "cannot be built")
     wheels = list(folder.glob("*.whl"))
     if not wheels:
-        raise HandboneError("its build made no wheel")
+        raise HandboneError("its build produced no wheel")
     return wheels[0]
 
 
@@ -100,7 +100,7 @@ def install_wheel(wheel: Path, python: Path) -> None:
 
     Raises
     ------
-    HandboneError: it cannot be installed; says why in the installer's own words.
+    HandboneError: it cannot be installed; quotes the installer's error.
     """
     with installing.kept_versions() as constraints:
         _say(installing.install_command(python, constraints, wheel), "cannot be installed")
@@ -111,5 +111,5 @@ def _say(command: list[str], what: str) -> None:
     if done.returncode:
         lines = [line.strip() for line in (done.stdout + done.stderr).splitlines() if line.strip()]
         # Installers end with lines of their own; the first one that tells an error is the package's.
-        told = next((line for line in lines if _SAID.match(line)), lines[-1] if lines else "without a word")
+        told = next((line for line in lines if _SAID.match(line)), lines[-1] if lines else "no output")
         raise HandboneError(f"{what} ({told[:300]})")

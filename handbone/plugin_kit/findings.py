@@ -1,4 +1,4 @@
-"""What a check of a plugin finds, as it travels from one process to the other."""
+"""The result of a check of a plugin, passed between processes."""
 
 from dataclasses import dataclass
 from typing import Literal
@@ -6,7 +6,7 @@ from typing import Literal
 
 @dataclass(frozen=True)
 class Check:
-    """One thing that was looked at.
+    """One check.
 
     Parameters
     ----------

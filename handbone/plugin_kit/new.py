@@ -1,4 +1,4 @@
-"""A new plugin package, filled in from the template beside this room."""
+"""Creates a new plugin package from the template."""
 
 import re
 from dataclasses import dataclass
@@ -37,7 +37,7 @@ class PackageName:
         plain = re.sub(r"[^a-z0-9]+", "-", text.lower()).strip("-").removeprefix("handbone").strip("-")
         proposal = f"{_PREFIX}{plain}"
         remedy = f"did you mean {proposal!r}?" if _NAME.fullmatch(proposal) else "such as 'handbone-mine'"
-        wanted = "'handbone-' and lower-case words that begin with a letter, joined by '-'"
+        wanted = "use 'handbone-' and lower-case words that begin with a letter, joined by '-'"
         raise HandboneError(f"{text!r} is not a valid plugin name: {wanted}", remedy=remedy)
 
     @property
@@ -52,7 +52,7 @@ class PackageName:
 
     @property
     def prefix(self) -> str:
-        """What the names of the package's things begin with, so that two packages do not clash."""
+        """The prefix of the package's component names, which avoids conflicts between packages."""
         return self.short.replace("-", "_")
 
 
@@ -71,7 +71,7 @@ def write_package(name: str, parent: Path) -> Path:
     folder = Path(parent) / names.name
     if folder.exists():
         raise HandboneError(
-            "the folder exists already", where=folder, remedy="choose another name or --output, or remove it"
+            "the folder already exists", where=folder, remedy="choose another name or --output, or remove it"
         )
     with atomic_dir(folder) as temporary:
         for path, text in rendered(names).items():

@@ -1,4 +1,4 @@
-"""What can be plugged in, and how it is found. Imports no torch, and pydantic only for plugins that have settings."""
+"""The plugin interface. Imports no torch, and pydantic only for plugins with settings."""
 
 from typing import TYPE_CHECKING, Any
 

@@ -1,7 +1,8 @@
-"""Whether a plugin keeps to the hooks and specs, found out before anything of it is registered."""
+"""Validation of a plugin's hooks and specs, before anything of it is registered."""
 
 import contextlib
 import difflib
+import functools
 import inspect
 import re
 import sys
@@ -39,7 +40,7 @@ _LONGEST = 300  # characters of another's error message that one line quotes
 
 
 class UnfitError(Exception):
-    """A plugin that has to be left out; its text is the reason, its details are the last lines of a traceback."""
+    """A faulty plugin; the text is the reason, `details` are the last lines of the traceback."""
 
     def __init__(self, reason: str, details: str = ""):
         super().__init__(reason)
@@ -48,7 +49,7 @@ class UnfitError(Exception):
 
 @dataclass(frozen=True)
 class Implementation:
-    """A function of a plugin that carries the marker."""
+    """A function of a plugin with the decorator `hookimpl`."""
 
     hook: str
     function: Any
@@ -57,7 +58,7 @@ class Implementation:
 
 @dataclass(frozen=True)
 class Contents:
-    """What a plugin brings: specs, and functions for events with the arguments that each wants."""
+    """What a plugin provides: specs, and event functions with their arguments."""
 
     specs: tuple[Spec, ...] = ()
     events: tuple[Implementation, ...] = ()
@@ -73,7 +74,7 @@ def guarded(what: str) -> Iterator[None]:
             yield
     except (KeyboardInterrupt, UnfitError):
         raise
-    except BaseException as error:  # a plugin may fail in any way, and must not take the rest down
+    except BaseException as error:  # a plugin may fail in any way, and must not stop handbone
         raise UnfitError(f"{what}: {error_text(error)}", last_lines(error)) from error
 
 
@@ -115,59 +116,70 @@ def examine(plugins: Sequence[Any]) -> Contents:
 
 
 def check_api(module: Any) -> None:
-    """Refuse a module that says it was written for other hooks than these."""
+    """Reject a module that was written for another version of the hooks."""
     written_for = getattr(module, "HANDBONE_API", API_VERSION)
     if not isinstance(written_for, int):
-        raise UnfitError(f"its HANDBONE_API is {written_for!r}, which is not a whole number")
+        raise UnfitError(f"its HANDBONE_API is {written_for!r}, which must be a whole number")
     if written_for > API_VERSION:
-        newer = f"was written for version {written_for} of the plugin hooks, and this handbone has {API_VERSION}"
+        newer = (
+            f"was written for version {written_for} of the plugin hooks, but this handbone has version {API_VERSION}"
+        )
         raise UnfitError(f"{newer}; pip install --upgrade handbone")
     if written_for < API_VERSION:
-        older = f"was written for version {written_for} of the plugin hooks, and this handbone has {API_VERSION}"
+        older = (
+            f"was written for version {written_for} of the plugin hooks, but this handbone has version {API_VERSION}"
+        )
         raise UnfitError(f"{older}; upgrade the plugin")
 
 
 def _implementations(plugin: Any) -> Iterator[Implementation]:
+    # Without the specifications pluggy checks nothing: what is wrong is said here, with what to do about it.
     manager = pluggy.PluginManager(hooks.GROUP)
-    manager.add_hookspecs(hooks)
+    manager.register(plugin)
     for name in dir(plugin):
-        options = manager.parse_hookimpl_opts(plugin, name)
-        if options is None:
-            if name in manager.hook.__dict__ and _forgot_the_marker(plugin, name):
-                raise UnfitError(f"its {name} lacks the marker @hookimpl")
-            continue
-        hook = options.get("specname") or name
-        if hook not in manager.hook.__dict__:
-            raise UnfitError(f"its {hook} is not a hook; {_nearest(hook, manager.hook.__dict__)}")
-        if options.get("wrapper") or options.get("hookwrapper"):
-            raise UnfitError(f"its {hook} is a wrapper around other plugins, which handbone does not allow")
-        function = getattr(plugin, name)
-        yield Implementation(hook, function, _arguments(manager, hook, function))
+        if name in _arguments_of_hooks() and _forgot_the_marker(manager, plugin, name):
+            raise UnfitError(f"its {name} lacks the decorator @hookimpl")
+    for caller in manager.get_hookcallers(plugin) or ():
+        if caller.name not in _arguments_of_hooks():
+            raise UnfitError(f"its {caller.name} is not a hook; {_nearest(caller.name)}")
+        for found in caller.get_hookimpls():
+            if found.wrapper or found.hookwrapper:
+                raise UnfitError(f"its {caller.name} is a wrapper around other plugins, which handbone does not allow")
+            yield Implementation(caller.name, found.function, _arguments(caller.name, found.function))
 
 
-def _forgot_the_marker(plugin: Any, name: str) -> bool:
-    found = getattr(plugin, name, None)
-    return callable(found) and not hasattr(found, f"{hooks.GROUP}_spec")
+@functools.cache
+def _arguments_of_hooks() -> dict[str, tuple[str, ...]]:
+    """Every hook that there is with its arguments."""
+    manager = pluggy.PluginManager(hooks.GROUP)
+    names = [name for name in dir(hooks) if manager.parse_hookspec_opts(hooks, name) is not None]
+    return {name: tuple(inspect.signature(getattr(hooks, name)).parameters) for name in names}
 
 
-def _nearest(name: str, known: Any) -> str:
+def _forgot_the_marker(manager: pluggy.PluginManager, plugin: Any, name: str) -> bool:
+    marked = manager.parse_hookimpl_opts(plugin, name) or manager.parse_hookspec_opts(plugin, name)
+    return marked is None and callable(getattr(plugin, name, None))
+
+
+def _nearest(name: str) -> str:
+    known = _arguments_of_hooks()
     # A wrong plural or a missing prefix is far from the right name by the usual measure.
     near = difflib.get_close_matches(name, known, n=1, cutoff=0.4)
     return f"did you mean {near[0]!r}?" if near else suggest(name, known)
 
 
-def _arguments(manager: pluggy.PluginManager, hook: str, function: Any) -> tuple[str, ...]:
+def _arguments(hook: str, function: Any) -> tuple[str, ...]:
     """The hook's arguments that the function names; an error where it needs others."""
-    known = manager.hook.__dict__[hook].spec.argnames
+    known = _arguments_of_hooks()[hook]
     parameters = inspect.signature(function).parameters.values()
     # A function with **others takes what comes, but by pluggy's custom it is given only what it names.
     own = [p for p in parameters if p.kind not in (p.VAR_POSITIONAL, p.VAR_KEYWORD)]
     unknown = [p.name for p in own if p.default is p.empty and p.name not in known]
     if unknown and hook in _SPEC_OF_HOOK:
-        raise UnfitError(f"its {hook} needs the argument {unknown[0]!r}, but is called with none")
+        raise UnfitError(f"its {hook} needs the argument {unknown[0]!r}, but this hook is called without arguments")
     if unknown:
         remedy = suggest(unknown[0], known)
-        raise UnfitError(f"its {hook} needs the argument {unknown[0]!r}, which the event does not have; {remedy}")
+        raise UnfitError(f"its {hook} needs the argument {unknown[0]!r}, which this event does not provide; {remedy}")
     return tuple(p.name for p in own if p.name in known)
 
 
@@ -176,10 +188,10 @@ def _call(implementation: Implementation) -> list[Spec]:
     with guarded(f"its {hook} failed"):
         given = implementation.function()
     if not isinstance(given, list | tuple):
-        raise UnfitError(f"its {hook} gave {_shown(given)}, and not a list of {wanted.__name__}")
+        raise UnfitError(f"its {hook} returned {_shown(given)} instead of a list of {wanted.__name__}")
     for spec in given:
         if not isinstance(spec, wanted):
-            raise UnfitError(f"its {hook} gave {_shown(spec)}, which is not a {wanted.__name__}")
+            raise UnfitError(f"its {hook} returned {_shown(spec)}, which is not a {wanted.__name__}")
         _check_spec(spec)
     return list(given)
 
@@ -192,13 +204,13 @@ def _shown(value: Any) -> str:
 def _check_spec(spec: Spec) -> None:
     what = f"its {spec.kind} {spec.name!r}"
     if not isinstance(spec.name, str) or not _NAME.fullmatch(spec.name):
-        raise UnfitError(f"{what} has no proper name: lower-case letters, digits, '_', '-' and '.'")
+        raise UnfitError(f"{what} has an invalid name; use lower-case letters, digits, '_', '-' and '.'")
     if not isinstance(spec.summary, str):
-        raise UnfitError(f"{what} has no text as summary, but {_shown(spec.summary)}")
+        raise UnfitError(f"{what} has the summary {_shown(spec.summary)}, which is not text")
     if not callable(spec.build):
-        raise UnfitError(f"{what} cannot be built: its build is {_shown(spec.build)}, which is not a function")
+        raise UnfitError(f"{what} has the build {_shown(spec.build)}, which is not a function")
     if spec.name in _RESERVED.get(spec.kind, ()):
-        raise UnfitError(f"{what} has a name that handbone keeps for itself")
+        raise UnfitError(f"{what} has a name that is reserved by handbone")
     if not isinstance(spec, CommandSpec):
         _check_settings(what, spec.settings)
 
@@ -209,11 +221,11 @@ def _check_settings(what: str, settings: Any) -> None:
 
     if not isinstance(settings, type) or not issubclass(settings, Table):
         raise UnfitError(
-            f"{what} has settings that are not a subclass of handbone.plugins.Table, but {_shown(settings)}"
+            f"{what} has the settings {_shown(settings)}, which are not a subclass of handbone.plugins.Table"
         )
     for name, field in settings.model_fields.items():
         if field.is_required():
-            raise UnfitError(f"{what} has a setting without a default, {name!r}")
+            raise UnfitError(f"{what} has the setting {name!r} without a default")
 
 
 def _check_doubles(found: Sequence[Spec]) -> None:

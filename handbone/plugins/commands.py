@@ -1,26 +1,29 @@
-"""handbone's own commands by name: the module of each and the line that `handbone --help` says of it.
+"""handbone's own commands: the module of each and its line in `handbone --help`.
 
-Written down here, so that the help of the whole need not import every command; a test compares it with the commands.
+They are listed here so that the help need not import every command; a test compares this list with the commands.
 """
 
 #: Name to (module below `handbone.cli`, first sentence of its help), in the order of the help.
 COMMANDS: dict[str, tuple[str, str]] = {
-    "run": ("run", "Train, predict, refine, merge, evaluate and report, as the recipe says."),
-    "compare": ("compare", "Run recipes one after the other and compare what they score on the same images."),
+    "run": ("run", "Run a recipe: train, predict, refine, merge, evaluate and report."),
+    "compare": ("compare", "Run recipes in turn and compare their metrics on the same images."),
     "predict": (
         "predict",
         "Outline the 29 bones of radiographs: PNG, JPEG or TIFF of any size, 8 or 16 bit, grey or colour.",
     ),
-    "refine": ("refine", "Read the wrist, or other bones, again at full resolution, and keep what is credible."),
+    "refine": (
+        "refine",
+        "Refine the wrist, or other bones, at full resolution, and keep a refined mask only if the gate accepts it.",
+    ),
     "ensemble": ("ensemble", "Join several predictions of the same images into one, bone by bone."),
     "export": ("export", "Write the masks of a run, of predictions or of a contest CSV in another format."),
     "measure": (
         "measure",
         "Measure the bones of hands: lengths, ratios, the wrist, angles, cortical thickness.",
     ),
-    "adapt": ("adapt", "Fit weights to your own radiographs, without labels."),
+    "adapt": ("adapt", "Adapt weights to your own radiographs, without labels."),
     "data": ("data", "Check, summarise and draw data."),
     "recipes": ("recipes", "List, show, copy and check recipes."),
     "weights": ("weights", "List, show, fetch and pack trained weights."),
-    "plugins": ("plugins", "List, show, install, remove, enable, disable, check and begin plugins."),
+    "plugins": ("plugins", "List, show, install, remove, enable, disable, check and create plugins."),
 }

@@ -1,4 +1,4 @@
-"""Plugins in plain values, for tables and `--json`: what state each is in and what it brings."""
+"""Plugins as plain values for tables and `--json`: their state and what they provide."""
 
 import types
 from typing import Any
@@ -26,7 +26,7 @@ def overview(manager: PluginManager, package: Package) -> dict[str, Any]:
 
 
 def builtins(manager: PluginManager) -> dict[str, Any]:
-    """The same of what handbone itself brings."""
+    """The same for the built-in components."""
     own = [one for kind in HOOK_OF_KIND for one in manager.provided(kind) if one.package == BUILTIN]
     version = own[0].version
     return {
@@ -65,7 +65,7 @@ def _events(manager: PluginManager, package: str) -> list[str]:
 
 def _thing(provided: Provided) -> dict[str, Any]:
     spec = provided.spec
-    thing = {"kind": spec.kind, "name": spec.name, "summary": spec.summary, "settings": []}
+    thing: dict[str, Any] = {"kind": spec.kind, "name": spec.name, "summary": spec.summary, "settings": []}
     if spec.settings is not None:
         thing["settings"] = [_setting(name, field) for name, field in spec.settings.model_fields.items()]
     if extensions := getattr(spec, "extensions", ()):

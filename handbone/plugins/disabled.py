@@ -1,4 +1,4 @@
-"""The plugins that a user switched off: names in one small file, so that they are not even imported."""
+"""The disabled plugins, listed in a small file so that they are not even imported."""
 
 import json
 import os
@@ -29,7 +29,7 @@ def path() -> Path:
 
 
 def names() -> set[str]:
-    """The packages that are switched off, as installers compare names.
+    """The disabled packages, with normalised names.
 
     Raises
     ------
@@ -41,7 +41,7 @@ def names() -> set[str]:
     except FileNotFoundError:
         return set()
     except (ValueError, TypeError, KeyError):
-        remedy = "delete the file; all plugins are enabled without it"
+        remedy = "delete the file, which enables all plugins"
         raise HandboneError("is not a list of disabled plugins", where=path(), remedy=remedy) from None
 
 

@@ -21,7 +21,7 @@ class Package:
 
     Parameters
     ----------
-    left_out: why it is not to be imported: "disabled", "not among HANDBONE_PLUGINS"; empty where it is used.
+    left_out: why it is not to be imported: "disabled", "not in HANDBONE_PLUGINS"; empty where it is used.
     problem: why even its metadata cannot be read, if so.
     """
 
@@ -35,7 +35,7 @@ class Package:
     @property
     def summary(self) -> str:
         """What its author says in one line."""
-        return self.distribution.metadata.get("Summary") or "" if self.distribution else ""
+        return str(self.distribution.metadata.json.get("summary", "")) if self.distribution else ""
 
     @property
     def requirements(self) -> list[str]:
@@ -106,7 +106,7 @@ def _name_and_version(distribution: importlib.metadata.Distribution) -> tuple[st
     try:
         name, version = distribution.metadata["Name"], distribution.metadata["Version"]
     except Exception:  # as above
-        name = version = None
+        name = version = ""
     # An interrupted installation may leave a folder without METADATA, named NAME-VERSION.dist-info.
     folder = _folder(distribution)
     stem = folder.stem if folder else "unknown"
@@ -132,5 +132,5 @@ def _marked(package: Package, off: set[str], only: set[str] | None) -> Package:
     if plain(package.name) in off:
         reason = "disabled"
     elif only is not None and plain(package.name) not in only:
-        reason = f"not among {ONLY}" if only else "no plugins are wanted"
+        reason = f"not in {ONLY}" if only else f"{ONLY} is empty"
     return replace(package, left_out=reason)

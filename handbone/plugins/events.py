@@ -20,8 +20,8 @@ def has_listeners(event: str) -> bool:
 def notify(event: str, **arguments: Any) -> None:
     """Call every plugin that listens, with those arguments that it names; to be called by the first process only.
 
-    A plugin that fails is told in one line on stderr the first time, and the work goes on. What it prints goes to
-    stderr as well, because stdout belongs to results.
+    The first failure of a plugin is reported in one line on stderr, and the work continues. Its output also goes to
+    stderr, because stdout is for results.
 
     Raises
     ------
@@ -34,10 +34,10 @@ def notify(event: str, **arguments: Any) -> None:
         try:
             with contextlib.redirect_stdout(sys.stderr):
                 listener.function(**{name: arguments[name] for name in listener.arguments})
-        except (Exception, SystemExit) as error:  # a plugin may fail in any way, and must not take the run down
+        except (Exception, SystemExit) as error:  # a plugin may fail in any way, and must not stop the run
             sentence = f"plugin {package} {version}: its {event} failed: {error_text(error)}"
             if is_strict():
-                raise HandboneError(sentence, remedy="mend or disable it, or unset HANDBONE_STRICT_PLUGINS") from error
+                raise HandboneError(sentence, remedy="fix or disable it, or unset HANDBONE_STRICT_PLUGINS") from error
             _report_once(manager.notified, (event, package), sentence)
 
 

@@ -1,6 +1,6 @@
-"""The hooks that a plugin may implement, and the marker with which it does.
+"""The hooks that a plugin can implement, and the decorator `hookimpl`.
 
-A plugin is a module with functions of these names that carry the marker `hookimpl`. Functions that register something
+A plugin is a module with functions of these names and the decorator `hookimpl`. Functions that register something
 take no arguments and return a list of specs; events take the arguments of their hook by name, or any part of them, and
 return nothing.
 

@@ -1,4 +1,4 @@
-"""Plugins into and out of the running environment, by pip or uv."""
+"""Installs plugins into the running environment, and removes them, with pip or uv."""
 
 import contextlib
 import importlib.metadata
@@ -12,20 +12,20 @@ from pathlib import Path
 
 from handbone.core.errors import HandboneError
 
-# A plugin that asks for another torch would take gigabytes and may break what works.
+# A plugin that requires another torch would download gigabytes and might break the environment.
 _KEPT = ("handbone", "torch")
 
 
 def install(words: Sequence[str]) -> None:
-    """Install what pip takes (names, requirements, addresses, paths, options), with handbone and torch as they are.
+    """Install anything that pip accepts, without changing the versions of handbone and torch.
 
     Raises
     ------
-    HandboneError: it could not be installed; the installer's own words stand above on stderr.
+    HandboneError: it could not be installed; the installer's output is on stderr.
     """
     with kept_versions() as constraints:
         if _run(["install", "--constraint", str(constraints), *words]):
-            raise HandboneError("could not be installed", where=" ".join(words), remedy="the lines above say why")
+            raise HandboneError("could not be installed", where=" ".join(words), remedy="see the output above")
 
 
 def uninstall(name: str) -> None:
@@ -36,7 +36,7 @@ def uninstall(name: str) -> None:
     HandboneError: the installer refused, such as for a package that it did not install.
     """
     if _run(["uninstall", *(["--yes"] if _has_pip() else []), name]):
-        raise HandboneError("could not be removed", where=name, remedy="the lines above say why")
+        raise HandboneError("could not be removed", where=name, remedy="see the output above")
 
 
 def install_command(python: Path, constraints: Path, wheel: Path) -> list[str]:
@@ -82,7 +82,7 @@ def _has_pip() -> bool:
 def _uv() -> str:
     if uv := shutil.which("uv"):
         return uv
-    raise HandboneError("neither pip nor uv is there", remedy="python -m ensurepip, or install uv")
+    raise HandboneError("neither pip nor uv is installed", remedy="python -m ensurepip, or install uv")
 
 
 def _run(words: list[str]) -> int:

@@ -1,4 +1,4 @@
-"""From an installed package to what it registers, or to the reason why it is left out."""
+"""Loads what an installed package registers, or finds the reason why it cannot be loaded."""
 
 import importlib
 import re
@@ -12,7 +12,7 @@ from handbone.plugins.discovery import Package
 
 @dataclass(frozen=True)
 class PluginProblem:
-    """A plugin that was left out, and why.
+    """A plugin that was not loaded, and why.
 
     Parameters
     ----------
@@ -25,7 +25,7 @@ class PluginProblem:
     details: str = ""
 
     def __str__(self) -> str:
-        return f"{self.package} {self.version}".strip() + f" is left out: {self.reason}"
+        return f"{self.package} {self.version}".strip() + f" is not loaded: {self.reason}"
 
 
 def load(package: Package) -> Contents:
@@ -46,7 +46,7 @@ def _import(package: Package, entry: Any) -> Any:
             # First the module alone: a plugin for newer hooks may lack what its entry point names.
             module = importlib.import_module(entry.module)
         check_api(module)
-        with guarded(f"its entry point {entry.value!r} leads nowhere"):
+        with guarded(f"its entry point {entry.value!r} cannot be loaded"):
             return entry.load()
     except UnfitError as error:
         cause = error.__cause__
@@ -56,7 +56,7 @@ def _import(package: Package, entry: Any) -> Any:
             reason = f"was written for another version of handbone ({error_text(cause)}); pip install --upgrade"
             raise UnfitError(f"{reason} {package.name}", error.details) from cause
         if isinstance(cause, SystemExit):
-            raise UnfitError(f"ends the program while it is imported ({error_text(cause)})", error.details) from cause
+            raise UnfitError(f"exits while it is imported ({error_text(cause)})", error.details) from cause
         raise
 
 
@@ -64,9 +64,9 @@ def _missing(package: Package, module: str, name: str) -> str:
     """What to say of a module that is not there: the plugin's own, handbone's, or one that it needs."""
     top = name.partition(".")[0]
     if top == module.partition(".")[0]:
-        return f"its module {name!r} is not there; pip install --force-reinstall {package.name}"
+        return f"its module {name!r} is missing; pip install --force-reinstall {package.name}"
     if top == "handbone":
-        return f"needs {name!r}, which this version of handbone has not; pip install --upgrade {package.name}"
+        return f"needs {name!r}, which this version of handbone does not have; pip install --upgrade {package.name}"
     named = (re.match(r"[\w.-]+", requirement) for requirement in package.requirements)
     needed = next((match[0] for match in named if match and plain(match[0]) == plain(top)), top)
     return f"needs the module {name!r}, which is not installed; pip install {needed}"

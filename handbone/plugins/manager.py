@@ -1,4 +1,4 @@
-"""How the things that recipes name are found: built-ins and installed plugins, through the same hooks."""
+"""Finds the components that recipes name, built-in or from plugins, through the same hooks."""
 
 import functools
 import importlib
@@ -47,9 +47,9 @@ class Provided:
 
 
 class PluginManager:
-    """The registered things by kind ("model", "loss", "ensembler", ...) and name.
+    """The registered components by kind ("model", "loss", "ensembler", ...) and name.
 
-    A plugin in which anything is wrong is left out as a whole and listed in `problems`; everything else works.
+    A faulty plugin is not loaded at all and listed in `problems`; everything else works.
 
     Parameters
     ----------
@@ -57,7 +57,7 @@ class PluginManager:
 
     Attributes
     ----------
-    problems: the plugins that were left out because something is wrong with them.
+    problems: the plugins that were not loaded because of a fault.
     packages: every installed plugin, disabled and broken ones among them; empty without `entry_points`.
     events: functions that plugins registered for events, with their package and version.
     notified: failures of events that were reported already, as (event, package).
@@ -77,7 +77,7 @@ class PluginManager:
     def register(self, plugin: Any, *, package: str, version: str = "") -> None:
         """Add a plugin: a module or object with functions that carry the `hookimpl` marker.
 
-        One that is wrong in any way adds nothing but a line to `problems`.
+        A faulty one only adds an entry to `problems`.
         """
         self._add(package, version, lambda: examine([plugin]))
 
@@ -107,7 +107,7 @@ class PluginManager:
 
     @property
     def loaded(self) -> dict[str, str]:
-        """The plugins that take part, with their versions; the built-ins are not among them."""
+        """The loaded plugins with their versions, without the built-ins."""
         return dict(self._loaded)
 
     def of_package(self, package: str) -> list[Provided]:
@@ -146,7 +146,7 @@ class PluginManager:
             broken = {problem.package for problem in self.problems}
             absent = [*broken, *(one.name for one in self.packages if one.left_out)]
             raise UnknownNameError(kind, name, self._by_name[kind], where=where, absent=sorted(absent))
-        remedy = f"say which: {decide.format(name=name, package=providers[0].package)}"
+        remedy = f"choose one with {decide.format(name=name, package=providers[0].package)}"
         return only(providers, where=where, remedy=remedy)
 
     def get(
@@ -177,7 +177,9 @@ class PluginManager:
                 return provided
         if reason := self.why_absent(package):
             what, remedy = reason
-            raise HandboneError(f"the {kind} {name!r} is wanted from {package}, but {what}", where=where, remedy=remedy)
+            raise HandboneError(
+                f"the {kind} {name!r} is requested from {package}, but {what}", where=where, remedy=remedy
+            )
         packages = [provided.package for provided in providers]
         raise UnknownNameError(f"provider of the {kind} {name!r}", package, packages, where=where)
 
@@ -192,20 +194,20 @@ class PluginManager:
             if plain(one.name) == plain(package):
                 if one.left_out == "disabled":
                     return "it is disabled", f"handbone plugins enable {one.name}"
-                return f"it is left out ({one.left_out})", f"allow it with {discovery.ONLY}={one.name}"
+                return f"it is not loaded ({one.left_out})", f"enable it with {discovery.ONLY}={one.name}"
         near = suggest(package, self._loaded)
         what_else = f"; {near}" if near.startswith("did") else ""
         return "no such plugin is installed", f"handbone plugins install {package}, or pip install {package}{what_else}"
 
     def demand_whole(self) -> None:
-        """Refuse to go on with a plugin left out, where HANDBONE_STRICT_PLUGINS says so.
+        """Raise an error for faulty plugins if HANDBONE_STRICT_PLUGINS is set.
 
         Raises
         ------
-        HandboneError: there are problems, and they are to be errors.
+        HandboneError: a plugin is faulty, and HANDBONE_STRICT_PLUGINS is set.
         """
         if self.problems and is_strict():
-            remedy = f"mend or disable it, or unset {STRICT}"
+            remedy = f"fix or disable it, or unset {STRICT}"
             raise HandboneError("\n  ".join(f"plugin {problem}" for problem in self.problems), remedy=remedy)
 
 
@@ -229,7 +231,7 @@ def is_strict() -> bool:
 
 @functools.cache
 def installed_plugins() -> PluginManager:
-    """The one manager of this process; problems with plugins are not told."""
+    """The plugin manager of this process; does not report problems."""
     return PluginManager()
 
 
@@ -237,11 +239,11 @@ def installed_plugins() -> PluginManager:
 def registry() -> PluginManager:
     """The one manager of this process, with the built-ins and the installed plugins, for work that uses them.
 
-    The first call tells on stderr which plugins were left out, in one line each.
+    The first call reports faulty plugins on stderr, in one line each.
 
     Raises
     ------
-    HandboneError: a plugin was left out, and HANDBONE_STRICT_PLUGINS is set.
+    HandboneError: a plugin is faulty, and HANDBONE_STRICT_PLUGINS is set.
     """
     from handbone.core.progress import console
 

@@ -1,4 +1,4 @@
-"""What a prompted network is asked, and what it has to be able to do."""
+"""Prompts, and the protocol of prompted networks."""
 
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Protocol
@@ -12,7 +12,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, eq=False)
 class Prompts:
-    """One question for each of B bones, in pixels of the prompter's grid with (0, 0) at the first pixel's centre.
+    """Prompts for B bones, in pixels of the prompter's grid with (0, 0) at the first pixel's centre.
 
     Parameters
     ----------
@@ -27,7 +27,7 @@ class Prompts:
     labels: "np.ndarray"
     masks: "np.ndarray | None" = None
 
-    def __post_init__(self):
+    def __post_init__(self) -> None:
         bones = len(self.boxes_xyxy)
         if self.boxes_xyxy.shape != (bones, 4):
             raise ShapeError("boxes_xyxy", "(B, 4)", self.boxes_xyxy.shape)
@@ -42,7 +42,7 @@ class Prompts:
         return len(self.boxes_xyxy)
 
     def rows(self, first: int, last: int) -> "Prompts":
-        """The questions from `first` to before `last`."""
+        """The prompts from `first` to before `last`."""
         rows = slice(first, last)
         masks = None if self.masks is None else self.masks[rows]
         return Prompts(self.boxes_xyxy[rows], self.points_xy[rows], self.labels[rows], masks)

@@ -1,4 +1,4 @@
-"""Which plugins took part, so that a run's results can be traced to the very code."""
+"""Provenance of plugins, so that results can be traced to their exact code."""
 
 import hashlib
 import importlib.util

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
     from handbone.core.bone_masks import BoneMasks
     from handbone.core.bone_probabilities import BoneProbabilities
-    from handbone.core.radiograph import Radiograph
+    from handbone.core.radiograph import ImageHeader, Radiograph
     from handbone.plugins.prompting import Prompter
     from handbone.plugins.writing import Writer
     from handbone.recipe.table import Table
@@ -43,7 +43,7 @@ class Spec:
     name: str
     summary: str
     build: Callable[..., Any]
-    settings: "type[Table]" = field(default_factory=_none)
+    settings: "type[Table] | None" = field(default_factory=_none)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -99,14 +99,14 @@ class SchedulerSpec(Spec):
     build: Callable[..., "LRScheduler"]  # (settings, optimiser, *, epochs: int, steps_per_epoch: int)
     interval: str = "epoch"
 
-    def __post_init__(self):
+    def __post_init__(self) -> None:
         if self.interval not in ("step", "epoch", "validation"):
-            raise ValueError(f"interval must be 'step', 'epoch' or 'validation', but came as {self.interval!r}")
+            raise ValueError(f"interval must be 'step', 'epoch' or 'validation', but got {self.interval!r}")
 
 
 @dataclass(frozen=True, kw_only=True)
 class PrompterSpec(Spec):
-    """A network that is told by a box, points and a rough mask which bone is meant.
+    """A network that is prompted with a bone's box, points and rough mask.
 
     What it builds satisfies `handbone.plugins.prompting.Prompter`.
     """
@@ -126,16 +126,19 @@ class ReaderSpec(Spec):
     extensions: lower case with the dot, as (".dcm", ".dicom").
     recognises: tells from a file's first 512 bytes whether it is of this format. It is asked about files whose
         extension no reader has.
+    header: size and number of images of a file, without decoding it. A reader that has it is called as
+        `read(path, frame)` for the second and further images of a file; without it a file holds one image.
     """
 
     kind = "reader"
-    build: Callable[[Any], "Callable[[Path], Radiograph]"]  # (settings)
+    build: Callable[[Any], "Callable[..., Radiograph]"]  # (settings)
     extensions: tuple[str, ...]
     recognises: Callable[[bytes], bool] | None = None
+    header: "Callable[[Path], ImageHeader] | None" = None
 
-    def __post_init__(self):
+    def __post_init__(self) -> None:
         if wrong := [one for one in self.extensions if not one.startswith(".") or one != one.lower()]:
-            raise ValueError(f"extensions are lower case and begin with a dot, but came as {wrong}")
+            raise ValueError(f"extensions must be lower case and begin with a dot, but got {wrong}")
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -1,7 +1,7 @@
-"""What plugins build is checked against its spec, when it is built and when it is first used.
+"""Checks of what plugins build, when it is built and when it is first used.
 
-An error of ours that names the thing, its package and version comes where otherwise a network of the wrong shape would
-fail deep inside a training. Each check costs next to nothing.
+Faults give an error that names the component, its package and version, instead of failing deep inside training.
+The checks cost almost nothing.
 """
 
 import dataclasses
@@ -28,7 +28,9 @@ class Provider:
     def broken(self, what: str) -> HandboneError:
         """An error that names the thing and its package."""
         thing = f"the {self.kind} {self.name!r} of {self.package} {self.version}".rstrip()
-        return HandboneError(f"{thing} {what}", remedy=f"tell the authors of {self.package}, or use another")
+        return HandboneError(
+            f"{thing} {what}", remedy=f"report it to the authors of {self.package}, or use another one"
+        )
 
 
 def validated(spec: Spec, package: str, version: str) -> Spec:
@@ -72,10 +74,19 @@ def _check_module(provider: Provider, built: Any) -> None:
 
 
 class _First:
-    """Looks at what a module first gives; an object and no closure, because modules are copied and pickled."""
+    """Checks a module's first output; an object, not a closure, because modules are copied and pickled."""
 
     def __init__(self, provider: Provider):
         self.provider, self.seen = provider, False
+
+    def check(self, given: Any, output: Any) -> None:
+        """Complain of what came.
+
+        Raises
+        ------
+        HandboneError: it breaks the contract.
+        """
+        raise NotImplementedError
 
     def __call__(self, module: Any, inputs: tuple, output: Any) -> None:
         if not self.seen:
@@ -97,9 +108,9 @@ class _FirstOutput(_First):
             return
         wanted = (given.shape[0], self.classes, *given.shape[2:])
         if tuple(output.shape) != wanted:
-            raise self.provider.broken(f"gives logits of the shape {tuple(output.shape)} where {wanted} is needed")
+            raise self.provider.broken(f"returns logits of shape {tuple(output.shape)} instead of {wanted}")
         if not output.is_floating_point():
-            raise self.provider.broken(f"gives logits of the type {output.dtype}, which is not a floating-point type")
+            raise self.provider.broken(f"returns logits of type {output.dtype}, which is not a floating-point type")
 
 
 class _FirstLoss(_First):
@@ -110,9 +121,9 @@ class _FirstLoss(_First):
             came = f"a tensor of the shape {tuple(output.shape)}" if isinstance(output, Tensor) else _a(output)
             raise self.provider.broken(f"does not return a scalar tensor, but {came}")
         if not output.isfinite():
-            raise self.provider.broken(f"gives {output.item()} on its first batch")
+            raise self.provider.broken(f"returns {output.item()} on its first batch")
         if given is not None and given.requires_grad and not output.requires_grad:
-            raise self.provider.broken("gives a value without a gradient")
+            raise self.provider.broken("returns a value without a gradient")
 
 
 def _ensembler(provider: Provider, built: Any, arguments: Mapping[str, Any]) -> Any:
@@ -126,7 +137,7 @@ def _ensembler(provider: Provider, built: Any, arguments: Mapping[str, Any]) -> 
         if not isinstance(joined, BoneProbabilities):
             raise provider.broken(f"does not return BoneProbabilities, but {_a(joined)}")
         if joined.size_hw != size:
-            raise provider.broken(f"gives an image of {joined.size_hw} where its members have {size}")
+            raise provider.broken(f"returns an image of size {joined.size_hw} instead of its members' {size}")
         return joined
 
     return join
@@ -137,8 +148,8 @@ def _reader(provider: Provider, built: Any, arguments: Mapping[str, Any]) -> Any
 
     _check_function(provider, built)
 
-    def read(path: Path) -> Radiograph:
-        image = _attempt(provider, f"cannot read {path.name}", built, path)
+    def read(path: Path, *frame: int) -> Radiograph:
+        image = _attempt(provider, f"cannot read {path.name}", built, path, *frame)
         if not isinstance(image, Radiograph):
             raise provider.broken(f"does not return a Radiograph of {path.name}, but {_a(image)}")
         return image
@@ -157,7 +168,7 @@ def _metric(provider: Provider, built: Any, arguments: Mapping[str, Any]) -> Any
         metrics = _attempt(provider, "failed", built, ground_truth, predicted)
         if not isinstance(metrics, np.ndarray) or metrics.shape != (COUNT,) or metrics.dtype.kind not in "fiu":
             came = f"{metrics.dtype} of {metrics.shape}" if isinstance(metrics, np.ndarray) else _a(metrics)
-            raise provider.broken(f"does not return an array of {COUNT} numbers, one a bone, but {came}")
+            raise provider.broken(f"does not return an array of {COUNT} numbers, one for each bone, but {came}")
         return metrics.astype(np.float64)
 
     return measure
@@ -197,7 +208,7 @@ def _optimiser(provider: Provider, built: Any, arguments: Mapping[str, Any]) -> 
 
 def _weights(provider: Provider, built: Any, arguments: Mapping[str, Any]) -> Any:
     if not isinstance(built, str | Path) or not Path(built).is_dir():
-        raise provider.broken(f"lie in no folder: {built!r}")
+        raise provider.broken(f"are not in a folder: {built!r}")
     return Path(built)
 
 

@@ -1,4 +1,4 @@
-"""What a writer of masks is given, and what it has to be able to do."""
+"""The input and the protocol of writers of masks."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -29,7 +29,7 @@ class PredictedImage:
     confidence: Mapping[str, float] = field(default_factory=dict)
     stem: str = ""
 
-    def __post_init__(self):
+    def __post_init__(self) -> None:
         if not self.stem:
             object.__setattr__(self, "stem", self.name)
 

@@ -1,4 +1,4 @@
-"""A recipe as TOML: everything written out, nothing inherited."""
+"""A recipe as complete TOML, with every value written out."""
 
 from typing import Any
 
@@ -11,10 +11,10 @@ from handbone.recipe.schema import Choice, Recipe, Table
 
 
 def to_toml(recipe: Recipe) -> str:
-    """Write a recipe with every key, so that it needs no other file and no default.
+    """Write a recipe with every key, independent of other files and of defaults.
 
-    The text loads again to an equal recipe. What is switched off stands as `false`; keys that are unset and not needed
-    (`data.cache`, say) are left out.
+    The text loads again to an equal recipe. Disabled tables are `false`; unset optional keys
+    (such as `data.cache`) are omitted.
 
     Raises
     ------

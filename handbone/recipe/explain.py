@@ -1,4 +1,4 @@
-"""A recipe key by key: each value, where it comes from and what it means."""
+"""A recipe key by key: each value, its origin and its meaning."""
 
 from dataclasses import dataclass
 from typing import Any
@@ -30,7 +30,7 @@ def rows(loaded: LoadedRecipe, *, synthetic: bool = False) -> list[Row]:
 
     Parameters
     ----------
-    synthetic: explain the recipe as it is where the synthetic set is used.
+    synthetic: explain the recipe as it is used with the synthetic set.
     """
     recipe = loaded.for_synthetic() if synthetic else loaded.recipe
     return [

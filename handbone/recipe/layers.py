@@ -1,7 +1,7 @@
-"""How recipes are laid over each other, and where every value came from.
+"""Merging of recipe layers, and the origin of every value.
 
-The layers of a recipe, each over the one before: the defaults of `schema`, the recipes that it extends, the recipe
-itself, its `[when_synthetic]` table where the synthetic set is used, and the `--set` words of the command line.
+Each layer overrides the one before: the defaults of `schema`, the recipes that it extends, the recipe itself, its
+`[when_synthetic]` table if the synthetic set is used, and the `--set` options of the command line.
 """
 
 import functools
@@ -9,7 +9,7 @@ import types
 import typing
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 from handbone.recipe.lines import KeyPath
 from handbone.recipe.schema import Choice, Off, Recipe, Table
@@ -17,7 +17,7 @@ from handbone.recipe.schema import Choice, Off, Recipe, Table
 
 @dataclass(frozen=True)
 class KeyOrigin:
-    """Where a value was written: a line of a file, or a word of the command line."""
+    """Where a value was written: a line of a file, or an option of the command line."""
 
     file: Path | None = None
     line: int | None = None
@@ -92,14 +92,14 @@ def _row_of(model: type[Table], key: str) -> type[Table] | None:
 
 @functools.cache
 def defaults() -> RecipeLayer:
-    """What holds where a recipe says nothing."""
+    """The default values."""
     recipe = Recipe(name="default").model_dump(by_alias=True, exclude_none=True)
     del recipe["name"]
     return RecipeLayer(recipe)
 
 
 def merged(base: RecipeLayer, over: RecipeLayer, *, reenables: bool = True) -> RecipeLayer:
-    """Lay one layer over another: tables are joined key by key, everything else is replaced.
+    """Merge one layer over another: tables are merged key by key, everything else is replaced.
 
     A choice that gives a name replaces the inherited choice with all its settings (they belong to the thing named
     before); one without a name changes settings of the inherited one. A table that was switched off (`refine = false`)
@@ -150,7 +150,7 @@ def _normalised(model: type[Table] | None, key: str, value: Any) -> Any:
     held = table_at(model, key)
     if held and issubclass(held, Choice) and isinstance(value, str):
         return {"name": value}
-    can_be_off = held is not None and Off in model.model_fields[key].metadata
+    can_be_off = model is not None and held is not None and Off in model.model_fields[key].metadata
     return {} if can_be_off and value is True else value
 
 
@@ -164,7 +164,7 @@ def _default_table(path: KeyPath) -> dict[str, Any]:
 def assigned(base: RecipeLayer, path: tuple[str, ...], value: Any, origin: KeyOrigin) -> RecipeLayer:
     """Put one value at one path, as `--set` does: a table given as the value replaces the whole table."""
     data = dict(base.data)
-    here, model = data, Recipe
+    here, model = data, cast(type[Table] | None, Recipe)
     for depth, key in enumerate(path[:-1], start=1):
         inner = _normalised(model, key, here.get(key))
         model = table_at(model, key)

@@ -1,7 +1,7 @@
-"""The line on which each key of a TOML text stands.
+"""The line of each key in a TOML text.
 
 `tomllib` reads values without their positions, so this module walks a second time over a text that `tomllib` has
-already accepted: it has to find where keys and values end, never whether they are right.
+already accepted: it only has to find where keys and values end, not whether they are valid.
 """
 
 import re

@@ -1,4 +1,4 @@
-"""From a TOML file, the files that it extends and `--set` words to one checked recipe."""
+"""Loads a recipe from a TOML file, the files that it extends, and `--set` options."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
@@ -17,7 +17,7 @@ from handbone.recipe.schema import Recipe
 
 @dataclass(frozen=True)
 class LoadedRecipe:
-    """A checked recipe with what it was made from.
+    """A validated recipe and its sources.
 
     `when_synthetic` is the table of that name, joined with those of the extended recipes, as plain values; `files` are
     the recipe's file and the ones that it extends, nearest first.
@@ -47,13 +47,13 @@ class LoadedRecipe:
 
 
 def load_recipe(path_or_name: str | Path, overrides: Sequence[str] = ()) -> LoadedRecipe:
-    """Read, join and check a recipe.
+    """Read, merge and validate a recipe.
 
     Parameters
     ----------
     path_or_name: a TOML file, or the name of a built-in recipe ("two_stage").
     overrides: `key=value` words with dotted keys and TOML values, in order ("coarse.train.epochs=3"); a value that is
-        no TOML counts as text. They win over `[when_synthetic]` too; `when_synthetic.coarse.train.epochs=3` changes
+        not TOML is read as text. They also override `[when_synthetic]`; `when_synthetic.coarse.train.epochs=3` changes
         only the synthetic form.
 
     Relative paths in a recipe (`data.path`, `coarse.weights`) are relative to the current folder; `extends` alone is
@@ -61,8 +61,8 @@ def load_recipe(path_or_name: str | Path, overrides: Sequence[str] = ()) -> Load
 
     Raises
     ------
-    RecipeError: with all mistakes at once, each with file, line, key, what came and what is allowed.
-    HandboneError: for an unknown name and for a word that is no `key=value`.
+    RecipeError: with all mistakes at once, each with its file, line, key, value and what is allowed.
+    HandboneError: for an unknown name, or an option that is not `key=value`.
     """
     words = [parse_override(text) for text in overrides]
     everywhere = [word for word in words if word.path[0] != "when_synthetic"]

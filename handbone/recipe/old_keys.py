@@ -1,6 +1,6 @@
-"""Names that recipe keys had before they took the field's terms, so that a mistake with one names the key of today."""
+"""Old names of recipe keys, so that an error about one suggests the present name."""
 
-#: Old key to today's, by the last part of its dotted name.
+#: Old key to present key, by the last part of the dotted name.
 OLD_KEYS = {
     "accumulate": "accumulate_grad_batches",
     "batch": "batch_size",

@@ -1,4 +1,4 @@
-"""The `--set key=value` words of the command line."""
+"""The `--set key=value` options of the command line."""
 
 import re
 import tomllib
@@ -9,7 +9,7 @@ from handbone.core.errors import HandboneError
 from handbone.recipe import toml
 from handbone.recipe.layers import KeyOrigin, RecipeLayer, assigned
 
-# What starts like a TOML string, list or table, and fails as one, is a slip of the pen and no bare word.
+# A value that starts like a TOML string, list or table but fails to parse is a typing error, not a bare word.
 _MEANT_AS_TOML = re.compile(r"""["'\[{]""")
 _SHOWN = 100  # characters of a word that a message repeats
 _EXAMPLE = "write a key, an equals sign and a value, as in --set coarse.train.epochs=3"
@@ -17,7 +17,7 @@ _EXAMPLE = "write a key, an equals sign and a value, as in --set coarse.train.ep
 
 @dataclass(frozen=True)
 class Override:
-    """One word: the path of its key, its value, and the word as it was given."""
+    """One option: the path of its key, its value, and the option as given."""
 
     path: tuple[str, ...]
     value: Any
@@ -38,7 +38,7 @@ def parse_override(text: str) -> Override:
 
     Raises
     ------
-    HandboneError: for a word without an equals sign, key or value, and for a broken list, table or quoted text.
+    HandboneError: for an option without an equals sign, key or value, or with a malformed list, table or quoted text.
     """
     key, equals, value = text.partition("=")
     if not equals or not key.strip() or not value.strip():
@@ -74,6 +74,6 @@ def _value(value: str, text: str) -> Any:
             )
             raise HandboneError("the value is not valid TOML", where=_place(text), remedy=remedy) from None
         return value
-    # No key takes a date, so what reads like one is a name; a line break could smuggle in a second key.
+    # No key takes a date, so a value that looks like one is a name; a line break could add a second key.
     simple = len(read) == 1 and isinstance(read["value"], str | int | float | bool | list | dict)
     return read["value"] if simple else value

@@ -1,4 +1,4 @@
-"""Mistakes in a recipe, all at once: each with its file and line, what came, what is allowed and the nearest key."""
+"""Mistakes in a recipe, reported together: each with file and line, the value, what is allowed and the closest key."""
 
 import difflib
 from collections.abc import Iterable
@@ -82,7 +82,7 @@ def _problem(detail: Any, path: KeyPath, layer: RecipeLayer) -> Problem:
         options = [option.strip("' ") for option in detail["ctx"]["expected"].replace(" or ", ", ").split(",")]
         near = suggest(detail["input"], options)
         remedy = near if near.startswith("did you") else None
-    return Problem(origin, key, f"{key} takes {article(allowed)}, but came as {_as_written(detail['input'])}", remedy)
+    return Problem(origin, key, f"{key} must be {article(allowed)}, but is {_as_written(detail['input'])}", remedy)
 
 
 def nearest(path: KeyPath) -> str:

@@ -1,4 +1,4 @@
-"""Finding recipe files, and reading one with the chain of files that it extends."""
+"""Finds recipe files, and reads one with the files that it extends."""
 
 import os
 import re
@@ -33,7 +33,7 @@ def find_recipe(path_or_name: str | Path) -> Path:
 
     Raises
     ------
-    UnknownNameError: where there is no such file and no such built-in recipe.
+    UnknownNameError: if there is neither such a file nor such a built-in recipe.
     """
     path, known = Path(path_or_name).expanduser(), builtin_recipes()
     if path.suffix != ".toml" and str(path) in known:
@@ -53,7 +53,7 @@ def read_chain(path: Path) -> Chain:
 
     Raises
     ------
-    RecipeError: for files that cannot be read, are no TOML, or extend each other in a circle.
+    RecipeError: for files that cannot be read, are not TOML, or extend each other in a circle.
     """
     files: list[Path] = []
     layers: list[RecipeLayer] = []
@@ -102,7 +102,7 @@ def _read(path: Path, chain: list[Path]) -> tuple[RecipeLayer, RecipeLayer, Path
     ]
     if not isinstance(synthetic, dict):
         problems.append(
-            Problem(KeyOrigin(path, lines["when_synthetic",]), "when_synthetic", "when_synthetic takes a table")
+            Problem(KeyOrigin(path, lines["when_synthetic",]), "when_synthetic", "when_synthetic must be a table")
         )
     if problems:
         raise RecipeError(problems)
@@ -128,7 +128,7 @@ def _text_of(path: Path) -> str:
 
 
 def _no_toml(path: Path, message: str) -> RecipeError:
-    """tomllib's complaint with the line moved to where ours stand."""
+    """tomllib's error with the line in our format."""
     place = re.search(r" \(at line (\d+), column (\d+)\)$", message)
     origin = KeyOrigin(path, int(place[1])) if place else KeyOrigin(path)
     what = message[: place.start()] if place else message.removesuffix(" (at end of document)")

@@ -1,4 +1,4 @@
-"""What a recipe may say, in words: read off the schema for error messages, `recipes keys` and recipes/README.md."""
+"""The recipe schema in words, for error messages, `recipes keys` and recipes/README.md."""
 
 import functools
 from dataclasses import dataclass
@@ -10,10 +10,10 @@ from handbone.recipe.layers import table_at
 from handbone.recipe.lines import KeyPath
 from handbone.recipe.schema import Choice, Off, Recipe, Table
 
-#: Keys of a recipe's file that are used up in reading it.
+#: Keys of a recipe file that are consumed while reading it.
 FILE_KEYS = {
-    "extends": ("text", "the recipe that this one changes: a path relative to this file, or a built-in name"),
-    "when_synthetic": ("table", "the same tables again, with what holds instead where the synthetic set is used"),
+    "extends": ("text", "the recipe to build on: a path relative to this file, or the name of a built-in recipe"),
+    "when_synthetic": ("table", "the same tables again, with values for the synthetic set"),
 }
 
 _TYPES = {"integer": "whole number", "number": "number", "boolean": "true or false", "string": "text"}
@@ -139,7 +139,7 @@ def takes(path: KeyPath) -> str | None:
     node = _node(path)
     if node is None:
         return None
-    return _phrase(node) + (", or false to switch it off" if _switches_off(path) else "")
+    return _phrase(node) + (", or false to turn it off" if _switches_off(path) else "")
 
 
 @functools.cache
@@ -161,13 +161,14 @@ def _options(node: dict[str, Any]) -> list[dict[str, Any]]:
 
 
 def _node(path: KeyPath) -> dict[str, Any] | None:
-    here: dict[str, Any] | None = json_schema()
+    here: dict[str, Any] = json_schema()
     for key in path:
         options = _options(_followed(here))
         inner = [o.get("properties", {}).get(key) if isinstance(key, str) else o.get("items") for o in options]
-        here = next((node for node in inner if node is not None), None)
-        if here is None:
+        found = [node for node in inner if node is not None]
+        if not found:
             return None
+        here = found[0]
     return _followed(here)
 
 
@@ -198,5 +199,5 @@ def _switches_off(path: KeyPath) -> bool:
     model: type[Table] | None = Recipe
     for key in path[:-1]:
         model = table_at(model, key) if isinstance(key, str) else None
-    field = model.model_fields.get(path[-1]) if model and path else None
+    field = model.model_fields.get(str(path[-1])) if model and path else None
     return field is not None and Off in field.metadata

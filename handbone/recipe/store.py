@@ -1,4 +1,4 @@
-"""The recipes that come with handbone."""
+"""The built-in recipes."""
 
 from pathlib import Path
 

@@ -106,8 +106,16 @@ def _wrist_view(candidates: Sequence[BoneMasks], roi: Frame | None, size: int) -
     return None
 
 
-def _shot(title, grey, stages, ground_truth, view: Frame, roi: Frame | None, size: int) -> Shot:
-    def paths(polygons_by_bone) -> tuple[tuple[int, str], ...]:
+def _shot(
+    title: str,
+    grey: np.ndarray,
+    stages: Sequence[tuple[str, BoneMasks]],
+    ground_truth: BoneMasks | None,
+    view: Frame,
+    roi: Frame | None,
+    size: int,
+) -> Shot:
+    def paths(polygons_by_bone: dict[int, list[np.ndarray]]) -> tuple[tuple[int, str], ...]:
         shown = {b: [r for r in polygons if _meets(r, view.size_hw)] for b, polygons in polygons_by_bone.items()}
         # Large bones first, so that small ones that lie on them stay within reach of the pointer.
         order = sorted((b for b, polygons in shown.items() if polygons), key=lambda b: -_extent(shown[b]))

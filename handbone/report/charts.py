@@ -4,12 +4,17 @@ import html
 import io
 import re
 from collections.abc import Mapping
+from typing import TYPE_CHECKING
 
 import numpy as np
 import pandas as pd
 
 from handbone.anatomy import GROUPS, INDEX, NAMES
 from handbone.report.labels import SHORT_NAMES
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
 
 # Colours that stand for the page's own until the SVG is done.
 _INK, _LINE, _BAND = "#010203", "#040506", "#0d0e0f"
@@ -24,7 +29,7 @@ _CSS = {
 
 
 def spread_chart(rows: pd.DataFrame, stages: list[str]) -> str:
-    """One row a bone, one dot an image: how Dice spreads in the first and the last stage; the mean is a bar."""
+    """Dice of the first and the last stage: one row per bone, one dot per image, a bar for the mean."""
     from matplotlib.figure import Figure
 
     shown = list(dict.fromkeys([stages[0], stages[-1]]))
@@ -97,7 +102,7 @@ def _floor(dice: pd.Series) -> float:
     return float(np.clip(np.floor(low * 20) / 20, 0, 0.9))
 
 
-def _plain(axes, *, grid: str) -> None:
+def _plain(axes: "Axes", *, grid: str) -> None:
     axes.grid(axis=grid, color=_LINE, linewidth=0.8)
     axes.set_axisbelow(True)
     axes.tick_params(length=0, labelsize=8.5, labelcolor=_INK)
@@ -106,7 +111,7 @@ def _plain(axes, *, grid: str) -> None:
     axes.patch.set_visible(False)
 
 
-def _inline(figure, prefix: str, title: str) -> str:
+def _inline(figure: "Figure", prefix: str, title: str) -> str:
     """A figure as an SVG element for an HTML page: unique ids, no namespaces, no metadata, the page's colours."""
     from matplotlib import rc_context
 

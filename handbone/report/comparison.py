@@ -1,4 +1,4 @@
-"""A comparison of recipes as files: a table for programs, one for a README, and a chart."""
+"""Writes a comparison of recipes as CSV, Markdown and a chart."""
 
 import math
 from collections.abc import Sequence
@@ -27,8 +27,8 @@ def metric_columns(comparison: Comparison) -> list[str]:
     return ["recipe", "hands", *(numbers.title_of(metric) for metric in comparison.metrics)]
 
 
-def figure_rows(comparison: Comparison, line: Line) -> list[list[list[str]]]:
-    """A line of the table of metrics as rows, one a pose; a cell is a list of short texts, see `cell_texts`."""
+def metric_rows(comparison: Comparison, line: Line) -> list[list[list[str]]]:
+    """One recipe's rows of the table of metrics, one per pose; a cell is a list of short texts, see `cell_texts`."""
     if not line.cells:
         return [[[line.name], ["failed"], *([numbers.NOTHING] for _ in comparison.metrics)]]
     return [
@@ -60,7 +60,7 @@ def cost_row(line: Line) -> list[str]:
 
 
 def explanation(comparison: Comparison) -> str:
-    """What the tables' numbers are, in sentences."""
+    """Sentences that explain the tables' numbers."""
     counts = "; ".join(
         f"{pose}: {images} image{'s' * (images != 1)} of {patients} {'patient_id' if patients == 1 else 'patients'}"
         for pose, (images, patients) in comparison.poses.items()
@@ -80,7 +80,7 @@ def explanation(comparison: Comparison) -> str:
 
 def to_markdown(comparison: Comparison) -> str:
     """Both tables as Markdown, with what their numbers are and what failed below them."""
-    metrics = [row for line in comparison.lines for row in figure_rows(comparison, line)]
+    metrics = [row for line in comparison.lines for row in metric_rows(comparison, line)]
     parts = [_table(metric_columns(comparison), 2, [["<br>".join(texts) for texts in row] for row in metrics])]
     if comparison.metrics:
         parts += [_table(COST_COLUMNS, 1, [cost_row(line) for line in comparison.lines]), explanation(comparison)]
@@ -95,7 +95,7 @@ def _table(head: Sequence[str], texts: int, rows: Sequence[Sequence[str]]) -> st
 
 
 def draw_chart(comparison: Comparison, path: Path) -> None:
-    """A panel a figure: each recipe's mean as a dot with its interval over patients, single seeds as small dots."""
+    """One panel per metric: each recipe's mean as a dot with its interval over patients, single seeds as small dots."""
     from matplotlib.figure import Figure
 
     lines = [line for line in comparison.lines if line.cells]

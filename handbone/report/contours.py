@@ -45,7 +45,7 @@ def _smooth(polygon: np.ndarray) -> np.ndarray:
 
 
 def dashes(polygon: np.ndarray, on: float, off: float) -> list[np.ndarray]:
-    """A closed ring (n, 2) cut into open dashes of about `on` with gaps of about `off`, as many as fit evenly."""
+    """A closed polygon (n, 2) cut into open dashes of about `on` with gaps of about `off`, as many as fit evenly."""
     closed = np.vstack([polygon, polygon[:1]])
     along = np.concatenate([[0.0], np.cumsum(np.hypot(*np.diff(closed, axis=0).T))])
     length = along[-1]

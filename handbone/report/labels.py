@@ -1,4 +1,4 @@
-"""Bones' short names on an image: placed beside the bones so that they collide with nothing."""
+"""Short names of bones on an image, placed beside the bones without overlap."""
 
 from collections.abc import Collection
 from dataclasses import dataclass
@@ -20,6 +20,11 @@ def full_name(bone: int) -> str:
 _DISTANCES = (0.3, 0.9, 1.6, 2.5, 3.5, 5.0, 7.0, 9.5, 12.5, 16.0, 20.0)
 _DIRECTIONS = 24
 
+_Point = tuple[float, float]
+_Box = tuple[int, int, int, int]
+#: What a place costs, the text's box there, and the bone's point that its leader line touches.
+_Candidate = tuple[float, _Box, _Point]
+
 
 @dataclass(frozen=True)
 class Label:
@@ -27,12 +32,12 @@ class Label:
 
     bone: int
     text: str
-    box: tuple[int, int, int, int]
-    tip_xy: tuple[float, float]
+    box: _Box
+    tip_xy: _Point
     leader: bool
 
 
-def font(height_px: float) -> ImageFont.FreeTypeFont:
+def font(height_px: float) -> ImageFont.FreeTypeFont | ImageFont.ImageFont:
     """The labels' font; it is carried by Pillow, so that every machine draws the same."""
     return ImageFont.load_default(size=height_px)
 
@@ -85,8 +90,10 @@ def _visible(polygon: np.ndarray, width: int, height: int) -> np.ndarray:
     return (polygon[:, 0] >= 0) & (polygon[:, 1] >= 0) & (polygon[:, 0] < width) & (polygon[:, 1] < height)
 
 
-def _candidates(polygon, size, table, image_wh) -> list[tuple[float, tuple[int, int, int, int], tuple[float, float]]]:
-    """Boxes beside a bone, cheapest first: (cost, box, tip); near is cheap, on top of bone is dear."""
+def _candidates(
+    polygon: np.ndarray, size: tuple[float, float], table: np.ndarray, image_wh: tuple[int, int]
+) -> list[_Candidate]:
+    """Boxes beside a bone, cheapest first: (cost, box, tip); near boxes cost little, boxes on bone much."""
     turns = np.arange(_DIRECTIONS) * 2 * np.pi / _DIRECTIONS
     directions = np.stack([np.cos(turns), np.sin(turns)], axis=1)
     # In each direction the contour's point farthest to that side, among those near the ray from the bone's middle.
@@ -94,7 +101,7 @@ def _candidates(polygon, size, table, image_wh) -> list[tuple[float, tuple[int, 
     along, across = offsets @ directions.T, np.abs(offsets @ np.stack([-directions[:, 1], directions[:, 0]]))
     tips = polygon[np.argmax(along - 2.0 * across, axis=0)]
     distances = np.array(_DISTANCES)
-    reach = distances[None] * size[1] + 0.5 * (np.abs(directions) @ size)[:, None]
+    reach = distances[None] * size[1] + 0.5 * (np.abs(directions) @ np.array(size))[:, None]
     middles = tips[:, None] + reach[..., None] * directions[:, None]
     boxes = np.round(np.concatenate([middles - np.divide(size, 2), middles + np.divide(size, 2)], axis=-1)).astype(int)
     inside = (boxes[..., :2] >= 2).all(-1) & (boxes[..., 2:] <= np.array(image_wh) - 2).all(-1)
@@ -107,7 +114,7 @@ def _candidates(polygon, size, table, image_wh) -> list[tuple[float, tuple[int, 
     return [(float(cost[i]), tuple(kept[i].tolist()), tuple(tips[turn[i]].tolist())) for i in order]
 
 
-def _best(bone: int, candidates, placed: list[Label], text_px: float) -> Label | None:
+def _best(bone: int, candidates: list[_Candidate], placed: list[Label], text_px: float) -> Label | None:
     best, best_cost = None, np.inf
     for cost, box, tip in candidates:
         if cost >= best_cost:
@@ -125,25 +132,25 @@ def _best(bone: int, candidates, placed: list[Label], text_px: float) -> Label |
     return best
 
 
-def _overlap(a, b, margin: float) -> bool:
+def _overlap(a: _Box, b: _Box, margin: float) -> bool:
     return a[0] < b[2] + margin and b[0] < a[2] + margin and a[1] < b[3] + margin and b[1] < a[3] + margin
 
 
-def _nearest(box, point) -> tuple[float, float]:
+def _nearest(box: _Box, point: _Point) -> _Point:
     """The point of a box that is nearest to a point."""
     return float(np.clip(point[0], box[0], box[2])), float(np.clip(point[1], box[1], box[3]))
 
 
-def _cross(a, b, c, d) -> bool:
+def _cross(a: _Point, b: _Point, c: _Point, d: _Point) -> bool:
     """Whether the segments ab and cd cross."""
 
-    def side(p, q, r) -> float:
+    def side(p: _Point, q: _Point, r: _Point) -> float:
         return (q[0] - p[0]) * (r[1] - p[1]) - (q[1] - p[1]) * (r[0] - p[0])
 
     return side(a, b, c) * side(a, b, d) < 0 and side(c, d, a) * side(c, d, b) < 0
 
 
-def _passes(a, b, box) -> bool:
+def _passes(a: _Point, b: _Point, box: _Box) -> bool:
     """Whether the segment ab runs through a box."""
     left, top, right, bottom = box
     if any(left < x < right and top < y < bottom for x, y in (a, b)):
@@ -174,4 +181,5 @@ def _light(colour: tuple[int, int, int]) -> tuple[int, int, int]:
     """A bone's colour, bright enough to be read as small text on black."""
     luminance = 0.2126 * colour[0] + 0.7152 * colour[1] + 0.0722 * colour[2]
     mix = max(0.0, min(0.75, (190 - luminance) / 190))
-    return tuple(round(c + (255 - c) * mix) for c in colour)
+    red, green, blue = (round(c + (255 - c) * mix) for c in colour)
+    return red, green, blue

@@ -118,7 +118,7 @@ def _legend(
     return np.asarray(panel)
 
 
-def _shortened(text: str, face: ImageFont.FreeTypeFont, width: float) -> str:
+def _shortened(text: str, face: ImageFont.FreeTypeFont | ImageFont.ImageFont, width: float) -> str:
     while text and face.getlength(text + "…") > width:
         text = text[:-1]
     return f"{text.rstrip()}…" if text else text

@@ -1,4 +1,4 @@
-"""Metrics as short text: as many digits as mean something, and a true minus sign."""
+"""Metrics as short text, with significant digits only and a true minus sign."""
 
 import math
 

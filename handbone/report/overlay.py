@@ -1,6 +1,6 @@
-"""Bones drawn on a radiograph: thin contours, the bone's texture still visible, small names beside the bones."""
+"""Draws bones on a radiograph: thin contours that keep the bone's texture visible, and small names beside the bones."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 import cv2
 import numpy as np
@@ -13,6 +13,7 @@ from handbone.core.frame import Frame
 from handbone.report.contours import contours, dashes
 from handbone.report.labels import draw_labels, font, full_name, place_labels
 
+Colour = tuple[int, int, int]
 _WHITE = (255, 255, 255)
 # Of the fixed-point coordinates that OpenCV draws with.
 _FRACTION_BITS = 4
@@ -147,9 +148,7 @@ def _fill(canvas: np.ndarray, polygons: list[np.ndarray], colour: tuple[int, int
     _blend(canvas, polygons, colour, alpha, 1.0, 1, draw)
 
 
-def stroke(
-    canvas: np.ndarray, lines: list[np.ndarray], colour: tuple[int, int, int], width: float, *, closed: bool
-) -> None:
+def stroke(canvas: np.ndarray, lines: list[np.ndarray], colour: Colour, width: float, *, closed: bool) -> None:
     """Draw polylines, each (n, 2) of (x, y), on an image (h, w, 3) uint8, in place; the width is in pixels."""
     # A faint dark edge keeps the line visible on white bone and on white background.
     for paint, alpha, thickness in (((0, 0, 0), 0.35, 1.9 * width), (colour, 0.95, width)):
@@ -163,7 +162,15 @@ def stroke(
         _blend(canvas, lines, paint, alpha, thickness + 1, finer, draw)
 
 
-def _blend(canvas, lines: list[np.ndarray], colour, alpha: float, margin: float, finer: int, draw) -> None:
+def _blend(
+    canvas: np.ndarray,
+    lines: list[np.ndarray],
+    colour: Colour,
+    alpha: float,
+    margin: float,
+    finer: int,
+    draw: Callable[[np.ndarray, list[np.ndarray], int], None],
+) -> None:
     """Paint what `draw` covers, on a grid `finer` times the canvas, inside the lines' box only."""
     height, width = canvas.shape[:2]
     points = np.vstack(lines)
@@ -198,7 +205,7 @@ def _legend(bones: Sequence[int], ground_truth: bool, height: int, text: float) 
         y = 0.7 * step
         for x in np.arange(0.3, 2.2, 0.7) * size:
             draw.line([(x, y), (x + 0.4 * size, y)], fill=_WHITE, width=max(1, round(size / 9)))
-        draw.text((2.8 * size, y), "ground_truth", font=face, fill=(225, 228, 232), anchor="lm")
+        draw.text((2.8 * size, y), "ground truth", font=face, fill=(225, 228, 232), anchor="lm")
     for row, (colour, label) in enumerate(entries, start=1 if ground_truth else 0):
         y = (row + 0.7) * step
         chip = [0.3 * size, y - 0.35 * size, 2.1 * size, y + 0.35 * size]

@@ -1,4 +1,4 @@
-"""The report: one HTML page that holds everything it shows and asks nothing of a network."""
+"""The report: one self-contained HTML page that works offline."""
 
 from collections import Counter
 from collections.abc import Collection, Mapping, Sequence
@@ -36,7 +36,7 @@ def write_report(
     recipe: str = "",
     environment: Mapping[str, Any] | None = None,
 ) -> Path:
-    """Write the page, whole or not at all; parts for which nothing is given are left out.
+    """Write the page atomically; sections without content are omitted.
 
     Parameters
     ----------
@@ -44,11 +44,11 @@ def write_report(
     title: the run's name.
     rows: the metrics: one row per image_name, bone and stage (see `PageMetrics`).
     cases: images from `draw_case`; the worst is shown first.
-    histories: by network, one row an epoch: `epoch` and columns with `loss`, `dice` or `score` in their names.
+    histories: by network, one row per epoch: `epoch` and columns with `loss`, `dice` or `score` in their names.
     frames: one per image: `image_name`, and `fallback`, `reason` and `mirrored` of its frame decision.
     decisions: one per image and bone of the gate: `image_name`, `bone`, `used`, `reason`, `agreement`.
-    failures: (image, reason) of what was skipped.
-    notes: sentences that stand right below the result, such as that the images are synthetic hands.
+    failures: (image, reason) of each skipped image.
+    notes: sentences shown below the result, for example that the images are synthetic hands.
     lower_is_better: extra metrics in `rows` of which this is true.
     facts: further tiles, label to value, such as {"training": "14 min"}.
     recipe: the resolved recipe as TOML.
@@ -165,6 +165,6 @@ def _gate(decisions: Sequence[Mapping[str, Any]]) -> dict[str, Any] | None:
 
 
 def _kind(reason: str) -> str:
-    """A reason without its metrics, so that equal ones can be counted."""
+    """A reason without its numbers, so that equal reasons can be counted."""
     words = ("" if any(c.isdigit() for c in word) else word for word in reason.split())
     return " ".join(word for word in words if word) or "no reason given"

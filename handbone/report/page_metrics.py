@@ -1,4 +1,4 @@
-"""The report's metrics and the words for them, from the metrics table."""
+"""The report's metrics and their descriptions, from the metrics table."""
 
 from collections.abc import Collection
 from dataclasses import dataclass
@@ -20,7 +20,7 @@ _COLUMNS = {"image_name", "bone", "stage", "dice"}
 
 @dataclass(frozen=True)
 class TableRow:
-    """One line of the bone table: Dice of the first and last stage and what changed; NaN where there is nothing."""
+    """One line of the bone table: Dice of the first and last stage and the change; NaN if undefined."""
 
     name: str
     title: str
@@ -37,7 +37,7 @@ class TableRow:
 
 
 class PageMetrics:
-    """What the page says of the metrics.
+    """The metrics shown on the page.
 
     Parameters
     ----------
@@ -54,7 +54,7 @@ class PageMetrics:
         self._lower = lower_is_better
         self.stages = list(dict.fromkeys(rows["stage"]))
         self.first, self.last = self.stages[0], self.stages[-1]
-        self.nsd_column = next((c for c in reversed(list(rows)) if c.startswith("nsd_")), None)
+        self.nsd_column = next((c for c in reversed(list(rows)) if c.startswith("nsd_")), "")
         self.images = int(rows["image_name"].nunique())
         self.groups = group_means(rows)
 
@@ -105,9 +105,8 @@ class PageMetrics:
         found = []
         for pose, part in self.rows.groupby("pose"):
             means = group_means(part)
-            found.append(
-                (str(pose), int(part["image_name"].nunique()), *(dict(means.loc[g]) for g in ("all", "carpals")))
-            )
+            whole, carpals = (dict(means.loc[group]) for group in ("all", "carpals"))
+            found.append((str(pose), int(part["image_name"].nunique()), whole, carpals))
         return sorted(found, reverse=True)
 
     def headlines(self) -> list[Headline]:

@@ -20,7 +20,7 @@ def check_recipe(recipe: Recipe, *, where: str) -> None:
     """
     registry()  # with strict plugins it refuses, and not in the name of one of the recipe's keys
     mistakes: list[str] = []
-    networks = {"coarse": recipe.coarse}
+    networks: dict[str, Network] = {"coarse": recipe.coarse}
     if recipe.refine is not None:
         networks["refine"] = recipe.refine
     for table, network in networks.items():
@@ -29,7 +29,9 @@ def check_recipe(recipe: Recipe, *, where: str) -> None:
         try:
             registry().get("metric", choice)
             if is_taken(choice.name):
-                raise HandboneError(f"every run has a column {choice.name!r} already", remedy="leave it out")
+                raise HandboneError(
+                    f"every run already has a column {choice.name!r}", remedy="remove it from evaluate.metrics"
+                )
         except HandboneError as error:
             mistakes.append(f"evaluate.metrics: {error}")
     if recipe.prompt is not None:

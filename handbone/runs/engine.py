@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from handbone.core.digests import keep_digests
 from handbone.core.files import atomic_file, write_text
@@ -121,10 +122,13 @@ class Run:
             name, fingerprint = planned.step.name, planned.fingerprint
             network = planned.step.trains(self.recipe)
             if network is not None and (network.train.devices, network.train.nodes) != (1, 1):
-                wait_until(lambda n=name, m=fingerprint: self.folder.state(n, m) in ("continued", "reused"), name)
+                self._wait_for(name, fingerprint, ("continued", "reused"))
                 if self.folder.state(name, fingerprint) == "continued":
                     planned.step.carry_out(context, self.folder.workdir(name))
-            wait_until(lambda n=name, m=fingerprint: self.folder.state(n, m) == "reused", name)
+            self._wait_for(name, fingerprint, ("reused",))
+
+    def _wait_for(self, name: str, fingerprint: Any, states: tuple[str, ...]) -> None:
+        wait_until(lambda: self.folder.state(name, fingerprint) in states, name)
 
     def _clear_results(self) -> None:
         """Remove what an earlier recipe published, so that no file at the top is older than its neighbours.
@@ -142,7 +146,7 @@ class Run:
             console.print(f"[dim]{count} {step.summary}: reused[/dim]")
             return
         if planned.damage is not None:
-            console.print(f"{planned.damage} is damaged: the step is made again", markup=False, highlight=False)
+            console.print(f"{planned.damage} is damaged: the step runs again", markup=False, highlight=False)
         console.print(f"[bold]{count} {step.summary}[/bold]")
         known = {"step": step.name, "folder": self.folder.path}
         notify("handbone_step_started", **known)
@@ -176,7 +180,7 @@ def open_run(recipe: str, overrides: Sequence[str], output: Path | None) -> Run:
     # A synthetic set stands in for the default folder only: a mistyped path must not train on drawings.
     if settings.data.path == Data().path and not Path(settings.data.path).exists():
         synthetic = True
-        console.print(f"There is no folder {settings.data.path}/: using a synthetic set with its own budget.")
+        console.print(f"The folder {settings.data.path}/ does not exist; using a synthetic set and [when_synthetic].")
     if synthetic:
         settings = loaded.for_synthetic()
     check_recipe(settings, where=str(loaded.path))

@@ -110,7 +110,7 @@ class RunFolder:
         ------
         HandboneError: another process is at work on the same run; says which.
         """
-        remedy = "wait for it, or give this run another folder with --output"
+        remedy = "wait until it ends, or choose another folder with --output"
         with hold(self.path / ".lock", where=self.path, remedy=remedy):
             self._sweep()
             yield

@@ -27,7 +27,7 @@ def finished_run(folder: Path) -> Context:
     HandboneError: no finished run there, its manifest is damaged, or its images are gone.
     """
     if not is_finished_run(folder):
-        remedy = "give the folder of a run that 'handbone run' has finished"
+        remedy = "give the folder of a finished 'handbone run'"
         raise HandboneError("there is no finished run", where=folder, remedy=remedy)
     try:
         synthetic = json.loads((folder / MANIFEST).read_text(encoding="utf-8"))["data"] == "synthetic"
@@ -38,8 +38,8 @@ def finished_run(folder: Path) -> Context:
     drawn = RunFolder(folder).step("synthetic") / "set"
     data = Data(path=str(drawn), layout="contest") if synthetic else recipe.data
     if not Path(data.path).exists():
-        remedy = "give the same command in the folder in which the run was made"
-        raise HandboneError("the run's images are not there", where=data.path, remedy=remedy)
+        remedy = "run the command in the folder in which the run was started"
+        raise HandboneError("the run's images were not found", where=data.path, remedy=remedy)
     return Context(recipe, RunFolder(folder), synthetic, open_dataset(data))
 
 
@@ -53,6 +53,6 @@ def latest_run() -> Path:
     root = Path(os.environ.get("HANDBONE_RUNS", "runs"))
     finished = [path for path in root.glob(f"*/{MANIFEST}") if is_finished_run(path.parent)]
     if not finished:
-        remedy = "make one with 'handbone run', name one with --run, or give --coarse FILE.csv --images FOLDER"
+        remedy = "start one with 'handbone run', choose one with --run, or use --coarse FILE.csv --images FOLDER"
         raise HandboneError("there is no finished run", where=root, remedy=remedy)
     return max(finished, key=lambda path: path.stat().st_mtime).parent

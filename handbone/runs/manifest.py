@@ -15,10 +15,10 @@ from handbone.plugins.provenance import provenance
 from handbone.recipe.schema import Recipe
 from handbone.runs.plan import PlannedStep, Result
 
-try:
-    import resource
-except ImportError:  # on Windows
+if sys.platform == "win32":
     resource = None
+else:
+    import resource
 
 #: What the step `evaluation` says of what its metrics are.
 BASIS_FILE = "basis.json"

@@ -33,5 +33,5 @@ def wait_until(condition: Callable[[], bool], what: str) -> None:
     parent = os.getppid()
     while not condition():
         if sys.platform != "win32" and os.getppid() != parent:
-            raise HandboneError(f"the first process ended before {what}", remedy="see its message")
+            raise HandboneError(f"the first process stopped before {what}", remedy="see its error message")
         time.sleep(_POLL_SECONDS)

@@ -1,4 +1,4 @@
-"""Radiographs of hands that do not exist, drawn from bone meshes, with exact overlapping masks."""
+"""Synthetic radiographs of hands, drawn from bone meshes, with exact overlapping masks."""
 
 from handbone.synthetic.hand import SyntheticHand, draw_hand
 from handbone.synthetic.write import write_contest_set

@@ -1,8 +1,8 @@
 """Old hands: worn and inflamed joints, carpals pressed together, thin and pale bones.
 
 What is drawn follows textbooks of skeletal radiology: osteoarthritis narrows joints of fingers and thumb and grows
-osteophytes; rheumatoid arthritis eats the margins of metacarpal heads and carpals, fuses the carpus, and lets the
-fingers slip off towards palm and ulna.
+osteophytes; rheumatoid arthritis erodes the margins of metacarpal heads and carpals, fuses the carpus, and lets the
+fingers subluxate towards palm and ulna.
 """
 
 from dataclasses import dataclass, replace
@@ -23,7 +23,7 @@ _HEAD, _BASE, _ANYWHERE = (0.04, 0.16), (0.9, 0.98), (0.1, 0.9)
 
 @dataclass(frozen=True, eq=False)
 class Ageing:
-    """What age did to a patient.
+    """The effects of age on a patient's hand.
 
     Parameters
     ----------
@@ -38,7 +38,7 @@ class Ageing:
 
 
 def draw_ageing(rng: np.random.Generator, shape: Shape) -> Ageing:
-    """A random old hand of a user who had this shape when young."""
+    """A random old hand of a patient who had this shape when young."""
     rheumatism = float(rng.uniform(0.3, 1.0)) if rng.random() < _RHEUMATOID else 0.0
     shape = _crowded_carpals(rng, shape, rng.uniform(0.3, 1.0) if rheumatism else rng.uniform(0.0, 0.4))
     shape = _narrow_joints(rng, shape)
@@ -73,7 +73,7 @@ def _osteophytes(rng: np.random.Generator) -> list[Margin]:
 
 
 def _erosions(rng: np.random.Generator, rheumatism: float) -> list[Margin]:
-    """Bites at the margins of the knuckles, the phalanges' bases, the carpals and the Ulna's end."""
+    """Erosions at the margins of the metacarpal heads, the phalanges' bases, the carpals and the Ulna's end."""
     margins = []
     for bone in (*anatomy.METACARPALS, *_PROXIMAL):
         for _ in range(rng.poisson(0.9 * rheumatism)):

@@ -42,7 +42,7 @@ class Tissue:
 
 
 @numba.njit(cache=True, nogil=True)
-def _inner(points, faces, wall):
+def _inner(points: np.ndarray, faces: np.ndarray, wall: np.ndarray) -> np.ndarray:
     """Points (n, 3) moved inwards by `wall` (n,) along their area-weighted normals."""
     normals = np.zeros_like(points)
     for f in range(faces.shape[0]):
@@ -76,7 +76,21 @@ def wall_of(index: int, along: np.ndarray, depth: np.ndarray, cortex: float, gro
 
 
 @numba.njit(cache=True, nogil=True, fastmath=True)
-def _add_bone(total, outer, inner, left, top, tip, along, span, px_per_mm, pattern, shift, values, plate):
+def _add_bone(
+    total: np.ndarray,
+    outer: np.ndarray,
+    inner: np.ndarray,
+    left: int,
+    top: int,
+    tip: np.ndarray,
+    along: np.ndarray,
+    span: float,
+    px_per_mm: float,
+    pattern: np.ndarray,
+    shift: np.ndarray,
+    values: tuple[float, ...],
+    plate: tuple[float, ...],
+) -> None:
     """Add one bone's attenuation to `total` (H, W)."""
     cortical, marrow, hollow, trabeculae, porosity, slope_v, slope_u, scale = values
     plate_at, plate_width, plate_dark, bright_before, bright_after = plate

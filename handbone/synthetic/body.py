@@ -1,4 +1,4 @@
-"""One patient's hand in one pose: bones scaled and bent out of true, hung on their joints, turned to the detector."""
+"""One patient's hand in one pose: bones are scaled, deformed, attached to their joints and turned to the detector."""
 
 from dataclasses import dataclass, field, replace
 
@@ -12,7 +12,7 @@ from handbone.synthetic.skeleton import CAPITATE, FOREARM, PLACED, PROXIMAL_ROW,
 
 @dataclass(frozen=True, eq=False)
 class Shape:
-    """How a patient's bones differ from the skeleton's.
+    """A patient's deviations from the reference skeleton.
 
     Parameters
     ----------
@@ -219,7 +219,7 @@ def _motions(shape: Shape, pose: Pose, pivots: np.ndarray) -> np.ndarray:
     pivot = skeleton.base[CAPITATE] + shape.shift[CAPITATE] + [0.0, 4.0 * shape.scale[CAPITATE, 1], 0.0]
     view = about(np.zeros(3), rotation([0, 1, 0], pose.turn) @ rotation([1, 0, 0], pose.tilt))
 
-    def wrist(share):
+    def wrist(share: float) -> np.ndarray:
         turn = rotation([0, 0, 1], share * pose.bend) @ rotation([1, 0, 0], share * pose.extension)
         return after(view, about(pivot, turn))
 

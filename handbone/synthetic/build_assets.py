@@ -12,6 +12,7 @@ hundred triangles with open seams: lofted anew, see `forearm`).
 import importlib.util
 import xml.etree.ElementTree as ElementTree
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from scipy.ndimage import gaussian_filter
@@ -74,7 +75,7 @@ def outermost(vertices: np.ndarray, faces: np.ndarray, *, rings: int = 36) -> tu
     return centre + directions * far[:, None], sphere_faces(rings - 1, 2 * rings)
 
 
-def _hits(origin, direction, vertices, faces) -> np.ndarray:
+def _hits(origin: np.ndarray, direction: np.ndarray, vertices: np.ndarray, faces: np.ndarray) -> np.ndarray:
     """Distances (k,) along a ray at which it meets faces (Moeller and Trumbore, 1997)."""
     a, b, c = (vertices[faces[:, i]] for i in range(3))
     e1, e2 = b - a, c - a
@@ -118,15 +119,16 @@ def read_chain(path: Path) -> dict[str, dict]:
     """Mesh name to its body's origin, joints and parent mesh, for the arm's bodies below the elbow; neutral pose."""
     found: dict[str, dict] = {}
 
-    def walk(body, origin, parent):
-        mesh = next(g.get("mesh") for g in body.findall("geom") if g.get("mesh")).removesuffix("_r")
+    def walk(body: ElementTree.Element, origin: np.ndarray, parent: str | None) -> None:
+        meshes = [geom.attrib["mesh"] for geom in body.findall("geom") if geom.get("mesh")]
+        mesh = meshes[0].removesuffix("_r")
         joints = [
-            (_numbers(joint.get("axis")) * _AXIS_TO_IMAGE, np.degrees(_numbers(joint.get("range"))))
+            (_numbers(joint.attrib["axis"]) * _AXIS_TO_IMAGE, np.degrees(_numbers(joint.attrib["range"])))
             for joint in body.findall("joint")
         ]
         found[mesh] = {"origin": origin, "joints": joints, "parent": parent}
         for child in body.findall("body"):
-            walk(child, origin + 1000 * _numbers(child.get("pos")), mesh)
+            walk(child, origin + 1000 * _numbers(child.attrib["pos"]), mesh)
 
     forearm = next(b for b in ElementTree.parse(path).getroot().iter("body") if b.get("name") == "ulna_r")
     walk(forearm, np.zeros(3), None)
@@ -189,9 +191,9 @@ def build(models: Path) -> dict[str, np.ndarray]:
 def main() -> None:
     """Write the asset into the package."""
     spec = importlib.util.find_spec("myo_sim")
-    if spec is None:
+    if spec is None or spec.origin is None:
         raise HandboneError("the package myo-sim is not installed", remedy="pip install myo-sim")
-    arrays = build(Path(spec.origin).parent / "models")
+    arrays: dict[str, Any] = build(Path(spec.origin).parent / "models")
     with atomic_file(ASSET) as temporary:
         np.savez_compressed(temporary, **arrays)
 

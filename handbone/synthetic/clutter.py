@@ -1,4 +1,4 @@
-"""Things that hide bones or look like them: wires, plates and screws, bracelets, another hand, detector marks.
+"""Clutter that hides bones or looks like them: wires, plates and screws, bracelets, another hand, detector marks.
 
 None of them changes a mask: a bone under a plate is still there.
 """
@@ -16,7 +16,7 @@ _SHAFTS = (*range(19), anatomy.INDEX["Radius"], anatomy.INDEX["Ulna"])
 def add_clutter(
     attenuation: np.ndarray, skin: np.ndarray, ends_px: np.ndarray, px_per_mm: float, rng: np.random.Generator
 ) -> None:
-    """Add now and then something to an attenuation (H, W) float32.
+    """Randomly add clutter to an attenuation map (H, W) float32.
 
     skin: (H, W) millimetres to the skin, negative inside. ends_px: (29, 2, 2) each bone's tip and root in pixels.
     """
@@ -50,7 +50,7 @@ def _metal(attenuation: np.ndarray, points: np.ndarray, thick_px: float, depth: 
     attenuation[top:bottom, left:right] += layer * np.float32(depth / 255)
 
 
-def _hardware(attenuation, ends_px, px_per_mm, rng) -> None:
+def _hardware(attenuation: np.ndarray, ends_px: np.ndarray, px_per_mm: float, rng: np.random.Generator) -> None:
     """Osteosynthesis: pins through a bone, one screw, or a plate with its screws beside the shaft."""
     bone = int(rng.choice(_SHAFTS))
     tip, root = ends_px[bone]
@@ -70,7 +70,15 @@ def _hardware(attenuation, ends_px, px_per_mm, rng) -> None:
         _plate(attenuation, tip, along, across, length, px_per_mm, rng, wide=bone > 18)
 
 
-def _pin(attenuation, tip, along, across, length, px_per_mm, rng) -> None:
+def _pin(
+    attenuation: np.ndarray,
+    tip: np.ndarray,
+    along: np.ndarray,
+    across: np.ndarray,
+    length: float,
+    px_per_mm: float,
+    rng: np.random.Generator,
+) -> None:
     """A Kirschner wire, 0.8 to 2 mm thick, that may end in a hook outside of the bone."""
     slant = rng.normal(0, 0.25)
     way = _unit(along + across * slant)
@@ -81,7 +89,14 @@ def _pin(attenuation, tip, along, across, length, px_per_mm, rng) -> None:
     _metal(attenuation, np.array(points), rng.uniform(0.8, 2.0) * px_per_mm, rng.uniform(0.8, 3.5))
 
 
-def _screw(attenuation, middle, way, length_mm, px_per_mm, rng) -> None:
+def _screw(
+    attenuation: np.ndarray,
+    middle: np.ndarray,
+    way: np.ndarray,
+    length_mm: float,
+    px_per_mm: float,
+    rng: np.random.Generator,
+) -> None:
     """A screw of a core, a thread of short strokes and a head."""
     across = np.array([-way[1], way[0]])
     half = 0.5 * length_mm * px_per_mm * way
@@ -93,7 +108,17 @@ def _screw(attenuation, middle, way, length_mm, px_per_mm, rng) -> None:
     _metal(attenuation, np.array([middle - half - across * thick, middle - half + across * thick]), thick, depth)
 
 
-def _plate(attenuation, tip, along, across, length, px_per_mm, rng, *, wide: bool) -> None:
+def _plate(
+    attenuation: np.ndarray,
+    tip: np.ndarray,
+    along: np.ndarray,
+    across: np.ndarray,
+    length: float,
+    px_per_mm: float,
+    rng: np.random.Generator,
+    *,
+    wide: bool,
+) -> None:
     """A plate with holes, screws in most of them, seen from above or from its edge."""
     middle = tip + along * length * rng.uniform(0.35, 0.65) + across * rng.normal(0, 2.0) * px_per_mm
     long = rng.uniform(0.5, 0.95) * length
@@ -111,7 +136,7 @@ def _plate(attenuation, tip, along, across, length, px_per_mm, rng, *, wide: boo
         _metal(attenuation, np.array([hole, hole]), 0.55 * thick, depth if filled else -0.8 * depth)
 
 
-def _bracelet(attenuation, ends_px, px_per_mm, rng) -> None:
+def _bracelet(attenuation: np.ndarray, ends_px: np.ndarray, px_per_mm: float, rng: np.random.Generator) -> None:
     """A bangle, or a chain of links, around the wrist."""
     radius, ulna = (ends_px[anatomy.INDEX[name]] for name in ("Radius", "Ulna"))
     along = _unit(radius[1] - radius[0])
@@ -129,7 +154,7 @@ def _bracelet(attenuation, ends_px, px_per_mm, rng) -> None:
         _metal(attenuation, points[link : link + 2], thick, depth)
 
 
-def _other_hand(attenuation, skin, rng) -> None:
+def _other_hand(attenuation: np.ndarray, skin: np.ndarray, rng: np.random.Generator) -> None:
     """The edge of the other hand, which comes in from the side where there is room; it has no masks.
 
     Often it keeps clear of the hand; otherwise, where there is little room, it touches or covers the hand's edge.
@@ -150,7 +175,7 @@ def _other_hand(attenuation, skin, rng) -> None:
         attenuation[:, :shown] += attenuation[:, low : low + shown][:, ::-1].copy()
 
 
-def _dust(attenuation, px_per_mm, rng) -> None:
+def _dust(attenuation: np.ndarray, px_per_mm: float, rng: np.random.Generator) -> None:
     """Grains and hairs on the plate."""
     height, width = attenuation.shape
     for _ in range(rng.integers(1, 12)):
@@ -172,13 +197,13 @@ def mark_detector(image: np.ndarray, rng: np.random.Generator) -> None:
     np.clip(image, 0, 1, out=image)
 
 
-def _along_an_axis(image, profile, rng) -> None:
+def _along_an_axis(image: np.ndarray, profile: np.ndarray, rng: np.random.Generator) -> None:
     height, width = image.shape
     profile = profile.astype(np.float32)
     image += profile[:height, None] if rng.random() < 0.5 else profile[:width]
 
 
-def _panel(image, rng) -> None:
+def _panel(image: np.ndarray, rng: np.random.Generator) -> None:
     """A side of the image that is darker or brighter from a sharp or soft line on."""
     height, width = image.shape
     upright = rng.random() < 0.5

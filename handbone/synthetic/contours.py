@@ -1,4 +1,4 @@
-"""The contours of a synthetic hand without its image, in milliseconds."""
+"""Contours of a synthetic hand without its image, in milliseconds."""
 
 import numpy as np
 

@@ -36,7 +36,7 @@ def to_grey(attenuation: np.ndarray, field: np.ndarray | None, look: Look, rng: 
 
 
 def _read_out(attenuation: np.ndarray, field: np.ndarray | None, look: Look, rng: np.random.Generator) -> np.ndarray:
-    """What the detector hands over: the logarithm of the light, with its blur and noise (H, W)."""
+    """The detector's output: the logarithm of the light, with its blur and noise (H, W)."""
     size = attenuation.shape[0]
     light = np.exp(-attenuation)
     if field is not None:
@@ -73,7 +73,7 @@ def _processed(grey: np.ndarray, look: Look) -> np.ndarray:
 
 
 def _stored(grey: np.ndarray, look: Look) -> np.ndarray:
-    """What becomes of the image on its way to whoever reads it."""
+    """The effects of storing and resampling the image."""
     if look.clahe:
         grey = clahe(grey, look.clahe)
     grey = reduced(grey, look.scale)

@@ -28,7 +28,7 @@ _DAMPING = 0.7
 _CARPALS = list(anatomy.CARPALS)
 _ULNA = FOREARM[1]
 _HUNG = [i for i in range(anatomy.COUNT) if i not in PLACED]
-_JOINT_STD = 0.25  # millimetres by which patients's joint spaces differ
+_JOINT_STD = 0.25  # millimetres by which patients' joint spaces differ
 _MOST_SWAY = 9.0
 _TOUCH = 0.002  # share of a phalanx that covers the next where real ones are not known to overlap
 _WIDTH, _LENGTH, _X, _Y, _TURN = range(len(PARAMETERS))
@@ -75,7 +75,7 @@ def lack_of(hands: dict[str, list[BoneMasks]]) -> Lack:
     real, keys = reference(), ("wid", "len", "x", "y", "angle", "area")
     mean, variance, bend = np.zeros((2, anatomy.COUNT, 6)), np.zeros((2, anatomy.COUNT, 6)), np.zeros(2)
     for p, pose in enumerate(POSES):
-        rows = [bone_measurements(masks) for masks in hands[pose]]
+        rows = [row for masks in hands[pose] if (row := bone_measurements(masks)) is not None]
         bend[p] = np.mean([row["wrist", "bend"] for row in rows])
         for index, column in np.ndindex(mean.shape[1:]):
             name, key = anatomy.NAMES[index], keys[column]

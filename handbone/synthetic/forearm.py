@@ -5,11 +5,13 @@ ulnar styloid) in millimetres for a third metacarpal of 65 mm; the contest's mea
 as in `build_assets`: x away from the thumb, y towards the elbow, z dorsal.
 """
 
+from collections.abc import Callable
+
 import numpy as np
 
 LENGTH = 230.0
 _COLUMNS = 72
-_CAP_POLYGONS = 9
+_CAP_RINGS = 9
 
 
 def loft_radius() -> tuple[np.ndarray, np.ndarray]:
@@ -32,7 +34,7 @@ def loft_radius() -> tuple[np.ndarray, np.ndarray]:
         ]
     )
 
-    def joint(x, z):
+    def joint(x: np.ndarray, z: np.ndarray) -> np.ndarray:
         # Styloid towards the thumb, dorsal rim further distal than the palmar one, a shallow dish between.
         slope = -4.2 * np.tanh((-x - 1.0) / 9.0) - 1.8 * np.clip((-x - 9.0) / 5.0, 0, 1.2) ** 2
         dish = 2.6 * (1 - np.clip((x / 14.5) ** 2 + (z / 9.0) ** 2, 0, 1))
@@ -60,7 +62,7 @@ def loft_ulna() -> tuple[np.ndarray, np.ndarray]:
         ]
     )
 
-    def joint(x, z):
+    def joint(x: np.ndarray, z: np.ndarray) -> np.ndarray:
         styloid = -6.2 * np.exp(-(((x - 6.3) / 2.3) ** 2) - ((z - 1.0) / 2.8) ** 2)
         groove = 0.9 * np.exp(-(((x - 2.6) / 1.9) ** 2))
         return styloid + groove + 0.014 * (x**2 + z**2)
@@ -69,7 +71,9 @@ def loft_ulna() -> tuple[np.ndarray, np.ndarray]:
     return vertices + np.array([18.5, 27.0, 2.5]), faces
 
 
-def _loft(profile, joint, *, squareness: float) -> tuple[np.ndarray, np.ndarray]:
+def _loft(
+    profile: np.ndarray, joint: Callable[[np.ndarray, np.ndarray], np.ndarray], *, squareness: float
+) -> tuple[np.ndarray, np.ndarray]:
     """A closed surface: the joint's cap from its centre outwards, the shaft's sections, a point at the far end.
 
     profile: (k, 5) distance from the rim, half width, half depth, centre x and z of each section.
@@ -79,18 +83,18 @@ def _loft(profile, joint, *, squareness: float) -> tuple[np.ndarray, np.ndarray]
     angle = np.arange(_COLUMNS) / _COLUMNS * 2 * np.pi
     unit_x = np.sign(np.cos(angle)) * np.abs(np.cos(angle)) ** (2 / squareness)
     unit_z = np.sign(np.sin(angle)) * np.abs(np.sin(angle)) ** (2 / squareness)
-    polygons = [np.array([[0.0, float(joint(np.float64(0), np.float64(0))), 0.0]])]
-    for share in np.sin(np.linspace(0, np.pi / 2, _CAP_POLYGONS + 1))[1:-1]:
+    rings = [np.array([[0.0, joint(np.zeros(1), np.zeros(1)).item(), 0.0]])]
+    for share in np.sin(np.linspace(0, np.pi / 2, _CAP_RINGS + 1))[1:-1]:
         x, z = share * profile[0, 1] * unit_x, share * profile[0, 2] * unit_z
-        polygons.append(np.stack([x, joint(x, z), z], 1))
+        rings.append(np.stack([x, joint(x, z), z], 1))
     rim = joint(profile[0, 1] * unit_x, profile[0, 2] * unit_z)
     for distance in _steps(profile[-1, 0]):
         width, depth, centre_x, centre_z = (_smooth(distance, profile[:, 0], profile[:, i]) for i in range(1, 5))
         # Near the joint the sections follow the slanted rim, further down they are level.
         y = distance + rim * np.exp(-distance / 14.0)
-        polygons.append(np.stack([centre_x + width * unit_x, y, centre_z + depth * unit_z], 1))
-    polygons.append(np.add(polygons[-1].mean(0, keepdims=True), [[0.0, 1.0, 0.0]]))
-    return np.vstack(polygons), sphere_faces(len(polygons) - 2, _COLUMNS)
+        rings.append(np.stack([centre_x + width * unit_x, y, centre_z + depth * unit_z], 1))
+    rings.append(np.add(rings[-1].mean(0, keepdims=True), [[0.0, 1.0, 0.0]]))
+    return np.vstack(rings), sphere_faces(len(rings) - 2, _COLUMNS)
 
 
 def _steps(length: float) -> np.ndarray:
@@ -112,15 +116,15 @@ def _smooth(x: float, xs: np.ndarray, ys: np.ndarray) -> float:
     return float(a * ys[k] + b * h * slopes[k] + c * ys[k + 1] + d * h * slopes[k + 1])
 
 
-def sphere_faces(polygons: int, columns: int) -> np.ndarray:
-    """Faces (m, 3) of a point, `polygons` polygons of `columns` points, and another point."""
+def sphere_faces(rings: int, columns: int) -> np.ndarray:
+    """Faces (m, 3) of a point, `rings` rings of `columns` points, and another point."""
     faces = []
     for column in range(columns):
         after = (column + 1) % columns
         faces.append((0, 1 + after, 1 + column))
-        for row in range(polygons - 1):
+        for row in range(rings - 1):
             a, b = 1 + row * columns + column, 1 + row * columns + after
             faces += [(a, b, b + columns), (a, b + columns, a + columns)]
-        last = 1 + (polygons - 1) * columns
+        last = 1 + (rings - 1) * columns
         faces.append((last + column, last + after, last + columns))
     return np.array(faces)

@@ -66,7 +66,7 @@ def draw_hand(
     side: "L" or "R"; by chance when not given.
     patient: whose hand; a random patient when not given.
     bits: of a pixel, 8 or 16; both give the same image.
-    looks: "held_out" for processing and trabeculae that no training sees, to judge and calibrate networks on.
+    looks: "held_out" for image processing and trabeculae never used in training, to evaluate and calibrate networks on.
     """
     rng = np.random.default_rng(seed)
     side = side or ("L" if rng.random() < 0.5 else "R")
@@ -141,7 +141,8 @@ def _exposed(
         add_sesamoids(attenuation, ends_px, px_per_mm, patient.growth, 2.2 * tissue.marrow, rng)
     if rng.random() < 0.04:
         phalanx = int(rng.choice([1, 4, 5, 8, 9, 12, 13, 16, 17] if diverse else [5, 9, 13, 17]))
-        add_ring(attenuation, *ends_px[phalanx], px_per_mm * patient.growth, rng)
+        tip, root = ends_px[phalanx]
+        add_ring(attenuation, tip, root, px_per_mm * patient.growth, rng)
     if diverse:
         add_clutter(attenuation, skin, ends_px, px_per_mm, rng)
     add_markers(attenuation, skin, side, px_per_mm, rng, variety)
@@ -202,7 +203,7 @@ def place(
     )
     floor = min(v[:, 2].min() for v in body.vertices[:27]) - 6.0
 
-    def project(points):
+    def project(points: np.ndarray) -> np.ndarray:
         # A cone of rays from the tube above the hand's middle: what lies higher appears larger.
         grow = _TUBE / (_TUBE - (points[..., 2:] - floor))
         flat = (points[..., :2] - [0.0, -40.0]) * grow
@@ -213,7 +214,9 @@ def place(
     return _moved(replace(body, vertices=vertices, ends=ends), offset), float(px_per_mm)
 
 
-def _offset(vertices, ends, side_mm: float, variety: Variety, rng: np.random.Generator) -> np.ndarray:
+def _offset(
+    vertices: tuple[np.ndarray, ...], ends: np.ndarray, side_mm: float, variety: Variety, rng: np.random.Generator
+) -> np.ndarray:
     """(3,) millimetres that bring the hand into the image."""
     hand = np.vstack([v[::7, :2] for v in vertices[:27]])
     low, high = hand.min(0), hand.max(0)
@@ -234,7 +237,9 @@ def _offset(vertices, ends, side_mm: float, variety: Variety, rng: np.random.Gen
     return np.array([*(centre - at), 0.0])
 
 
-def _field(ends_px: np.ndarray, size: int, px_per_mm: float, variety: Variety, rng) -> np.ndarray | None:
+def _field(
+    ends_px: np.ndarray, size: int, px_per_mm: float, variety: Variety, rng: np.random.Generator
+) -> np.ndarray | None:
     """The collimated field, aligned with the limb or with the image; it hides where the model's forearm stops."""
     stop = ends_px[list(FOREARM), 1].mean(0)
     shows_stop = bool((stop > -0.05 * size).all() and (stop < 1.05 * size).all())

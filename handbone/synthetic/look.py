@@ -1,12 +1,14 @@
-"""How an image is taken and processed, drawn at random: looks for training, and looks that training never has."""
+"""Random acquisition and processing of images: styles for training, and styles held out of training."""
 
 from dataclasses import dataclass, replace
-from typing import Literal
+from typing import Literal, TypedDict
 
 import numpy as np
 
 from handbone.synthetic.patients import Variety
 from handbone.synthetic.texture import EXPONENTS, Looks
+
+Processing = Literal["none", "pyramid", "compressed"]
 
 
 @dataclass(frozen=True)
@@ -41,7 +43,7 @@ class Look:
     grain: float = 0.0
     exponent: float = EXPONENTS[3]
     halos: tuple[tuple[float, float], ...] = ()
-    processing: Literal["none", "pyramid", "compressed"] = "none"
+    processing: Processing = "none"
     inverted: bool = False
     beyond: float = 0.0
     edge: float = 0.0
@@ -53,6 +55,25 @@ class Look:
     scale: float = 1.0
 
 
+class Texture(TypedDict):
+    """The fields of `Tissue` that give bone and flesh their texture and each bone a grey of its own."""
+
+    porosity: float
+    rough: float
+    vary: float
+    slope: float
+    flesh: float
+    flesh_exponent: float
+    looks: Looks
+
+
+class _Noise(TypedDict):
+    quantum: float
+    mottle: float
+    grain: float
+    exponent: float
+
+
 def draw_look(rng: np.random.Generator, variety: Variety, looks: Looks = "training") -> Look:
     """A random look: that of the contest's images, or of anything.
 
@@ -61,13 +82,13 @@ def draw_look(rng: np.random.Generator, variety: Variety, looks: Looks = "traini
     """
     look = _upright(rng) if variety == "upright_adult" else _any(rng)
     if looks == "held_out":
-        kind = "pyramid" if rng.random() < 0.5 else "compressed"
+        kind: Processing = "pyramid" if rng.random() < 0.5 else "compressed"
         look = replace(look, halos=(), clahe=0.0, processing=kind)
     return look
 
 
-def draw_texture(rng: np.random.Generator, variety: Variety, looks: Looks = "training") -> dict[str, float | Looks]:
-    """Random values of those fields of `Tissue` that give bone and flesh their texture and each bone a grey of its own.
+def draw_texture(rng: np.random.Generator, variety: Variety, looks: Looks = "training") -> Texture:
+    """A random texture.
 
     Held out of training is a texture of trabeculae: see `trabecular_pattern`.
     """
@@ -134,7 +155,7 @@ def _halos(rng: np.random.Generator, strongest: float) -> tuple[tuple[float, flo
 
 def _noise(
     rng: np.random.Generator, halos: tuple[tuple[float, float], ...], spread: float, *, quantum: float, grain: float
-) -> dict[str, float]:
+) -> _Noise:
     """Noise of all kinds, held to `spectra.reference`; software that sharpens much gets images that bear it."""
     louder = 1 + sum(strength for _, strength in halos)
     return {

@@ -140,7 +140,7 @@ def _younger(rng: np.random.Generator, age: float, shape: Shape) -> tuple[Shape,
 
 
 def _worn(rng: np.random.Generator, shape: Shape) -> Shape:
-    """Older patients's joints: narrow spaces, and rims of the phalanges' bases drawn out to spurs."""
+    """Older patients' joints: narrow spaces, and rims of the phalanges' bases drawn out to spurs."""
     wear = rng.uniform(0.2, 1.0)
     shift, spurs = shape.shift.copy(), shape.spurs.copy()
     for index in _PHALANGES:

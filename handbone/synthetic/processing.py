@@ -31,7 +31,7 @@ def pyramid_contrast(grey: np.ndarray, power: float = 0.7, levels: int = 7) -> n
     """Raise weak detail over strong at every scale (Vuylsteke and Schoeters 1994, multiscale image contrast
     amplification): the layers of a Laplacian pyramid of an image (H, W) pass through sign(x) |x| ** power.
 
-    Held out of training looks: for judging and calibrating alone.
+    Held out of training: for evaluation and calibration only.
     """
     layers, rest = [], grey
     for _ in range(levels):

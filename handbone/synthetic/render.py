@@ -11,7 +11,7 @@ import numpy as np
 
 
 @numba.njit(cache=True, nogil=True)
-def _add_depths(lengths, points, faces, left, top):
+def _add_depths(lengths: np.ndarray, points: np.ndarray, faces: np.ndarray, left: int, top: int) -> None:
     """Add the signed depth of every face to `lengths` (h, w), whose first pixel is the image's (left, top)."""
     height, width = lengths.shape
     for face in range(faces.shape[0]):
@@ -50,7 +50,7 @@ def _add_depths(lengths, points, faces, left, top):
 
 
 @numba.njit(cache=True, nogil=True, inline="always")
-def _crossing(ax, ay, bx, by, row):
+def _crossing(ax: float, ay: float, bx: float, by: float, row: int) -> float:
     """x at which the edge crosses a row, computed from its upper end whichever way round the edge comes."""
     if ay > by:
         ax, ay, bx, by = bx, by, ax, ay

@@ -1,13 +1,14 @@
 """Rotations and rigid motions of points in millimetres."""
 
 import numpy as np
+from numpy.typing import ArrayLike
 
 
-def rotation(axis, degrees: float) -> np.ndarray:
+def rotation(axis: ArrayLike, degrees: float) -> np.ndarray:
     """(3, 3) rotation about an axis (Rodrigues)."""
-    axis = np.asarray(axis, np.float64) / np.linalg.norm(axis)
+    x, y, z = np.asarray(axis, np.float64) / np.linalg.norm(axis)
     angle = np.deg2rad(degrees)
-    cross = np.array([[0, -axis[2], axis[1]], [axis[2], 0, -axis[0]], [-axis[1], axis[0], 0]])
+    cross = np.array([[0, -z, y], [z, 0, -x], [-y, x, 0]])
     return np.eye(3) + np.sin(angle) * cross + (1 - np.cos(angle)) * cross @ cross
 
 

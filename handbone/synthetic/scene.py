@@ -40,7 +40,16 @@ def add_markers(
         _wire(attenuation, rng, px_per_mm)
 
 
-def _stamp(attenuation, letters, spot, size, angle, rng, *, tag: bool) -> None:
+def _stamp(
+    attenuation: np.ndarray,
+    letters: str,
+    spot: tuple[int, int],
+    size: float,
+    angle: float,
+    rng: np.random.Generator,
+    *,
+    tag: bool,
+) -> None:
     side = int(size * 2.4) | 1
     lead, plate = np.zeros((side, side), np.uint8), np.zeros((side, side), np.uint8)
     if tag:
@@ -71,14 +80,14 @@ def _stamp(attenuation, letters, spot, size, angle, rng, *, tag: bool) -> None:
     _add(attenuation, layer, spot[0] - side // 2, spot[1] - side // 2)
 
 
-def _add(attenuation, layer, left, top) -> None:
+def _add(attenuation: np.ndarray, layer: np.ndarray, left: int, top: int) -> None:
     height, width = attenuation.shape
     x0, y0, x1, y1 = max(0, left), max(0, top), min(width, left + layer.shape[1]), min(height, top + layer.shape[0])
     if x0 < x1 and y0 < y1:
         attenuation[y0:y1, x0:x1] += layer[y0 - top : y1 - top, x0 - left : x1 - left]
 
 
-def _wedge(attenuation, skin, px_per_mm, rng) -> None:
+def _wedge(attenuation: np.ndarray, skin: np.ndarray, px_per_mm: float, rng: np.random.Generator) -> None:
     long, short = int(rng.uniform(20, 40) * px_per_mm), max(2, int(rng.uniform(5, 9) * px_per_mm))
     spot = free_spot(skin, rng, long // 2 + 2)
     if spot:
@@ -86,7 +95,7 @@ def _wedge(attenuation, skin, px_per_mm, rng) -> None:
         _add(attenuation, np.repeat(ramp[:, None], short, 1), spot[0] - short // 2, spot[1] - long // 2)
 
 
-def _wire(attenuation, rng, px_per_mm) -> None:
+def _wire(attenuation: np.ndarray, rng: np.random.Generator, px_per_mm: float) -> None:
     height, width = attenuation.shape
     points = rng.uniform(-0.1, 1.1, (3, 2)) * [width, height]
     t = np.linspace(0, 1, 40)[:, None]
@@ -97,7 +106,9 @@ def _wire(attenuation, rng, px_per_mm) -> None:
     attenuation += layer
 
 
-def add_ring(attenuation: np.ndarray, tip: np.ndarray, root: np.ndarray, px_per_mm: float, rng) -> None:
+def add_ring(
+    attenuation: np.ndarray, tip: np.ndarray, root: np.ndarray, px_per_mm: float, rng: np.random.Generator
+) -> None:
     """Put a metal ring on a proximal phalanx that runs from `root` to `tip` (pixels)."""
     along = (tip - root) / max(1e-6, np.linalg.norm(tip - root))
     middle = root + rng.uniform(0.35, 0.6) * (tip - root)
@@ -141,7 +152,7 @@ def add_sesamoids(
             )
 
 
-def _ball(attenuation, middle, radius, stretch, density) -> None:
+def _ball(attenuation: np.ndarray, middle: np.ndarray, radius: float, stretch: float, density: float) -> None:
     reach = int(radius * 1.4) + 2
     left, top = np.rint(middle).astype(int) - reach
     y, x = np.mgrid[: 2 * reach + 1, : 2 * reach + 1]

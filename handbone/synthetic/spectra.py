@@ -101,8 +101,8 @@ def _octaves(patches: np.ndarray) -> np.ndarray:
     power = np.abs(np.fft.fft2(flat.T.reshape(patches.shape) * window)) ** 2 / (window**2).sum()
     across = np.fft.fftfreq(_PATCH, 1 / _LENGTH)
     radius = np.hypot(across[:, None], across)
-    polygons = [power[:, (radius >= low) & (radius < high)].mean(1) for low, high in BANDS]
-    return np.log10(np.median(polygons, axis=1) + 1e-12)
+    rings = [power[:, (radius >= low) & (radius < high)].mean(1) for low, high in BANDS]
+    return np.log10(np.median(rings, axis=1) + 1e-12)
 
 
 @lru_cache(maxsize=1)

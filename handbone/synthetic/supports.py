@@ -55,7 +55,7 @@ def _shell(skin: np.ndarray, thick_mm: float) -> np.ndarray:
     return np.where(skin < thick, thick * (edge + np.float32(0.4)), 0)
 
 
-def _plaster(attenuation, skin, limb, rng) -> None:
+def _plaster(attenuation: np.ndarray, skin: np.ndarray, limb: _Limb, rng: np.random.Generator) -> None:
     """A cast: a thick sleeve whose turns overlap at slanting edges, with blotches of more and less plaster."""
     limit = limb.knuckle * rng.uniform(0.2, 1.1)
     sleeve = _shell(skin, rng.uniform(2.5, 7.0)) * (limb.along < limit)
@@ -69,7 +69,7 @@ def _plaster(attenuation, skin, limb, rng) -> None:
     attenuation += sleeve * layers * np.float32(rng.uniform(0.015, 0.06))
 
 
-def _bandage(attenuation, skin, limb, rng) -> None:
+def _bandage(attenuation: np.ndarray, skin: np.ndarray, limb: _Limb, rng: np.random.Generator) -> None:
     """A thin sleeve of woven cloth from the forearm up to somewhere in the hand."""
     limit = limb.knuckle * rng.uniform(-0.5, 1.2)
     thick = rng.uniform(1.0, 4.0)
@@ -81,7 +81,7 @@ def _bandage(attenuation, skin, limb, rng) -> None:
     attenuation += cloth * (limb.along < limit) * np.float32(rng.uniform(0.01, 0.05))
 
 
-def _splint(attenuation, skin, limb, rng) -> None:
+def _splint(attenuation: np.ndarray, skin: np.ndarray, limb: _Limb, rng: np.random.Generator) -> None:
     """A cloth sleeve with one or two metal bars along the limb and straps across it."""
     low, high = -limb.knuckle * rng.uniform(1.2, 2.2), limb.knuckle * rng.uniform(0.4, 0.85)
     sleeve = (limb.along > low) & (limb.along < high)
@@ -95,7 +95,7 @@ def _splint(attenuation, skin, limb, rng) -> None:
         _bar(attenuation, limb, low, high, rng)
 
 
-def _bar(attenuation, limb, low, high, rng) -> None:
+def _bar(attenuation: np.ndarray, limb: _Limb, low: float, high: float, rng: np.random.Generator) -> None:
     """A bar of aluminium, bent a little, with round ends and sometimes with holes."""
     across, drift = rng.uniform(-0.35, 0.35) * limb.knuckle, rng.normal(0, 4.0)
     bow = rng.normal(0, 3.0)

@@ -24,11 +24,12 @@ def skin_parts(
     ulnar: millimetres of flesh beyond the least on the little finger's side of palm and forearm.
     filled: whether muscle fills the spaces between the metacarpals and between the forearm's bones.
     """
-    parts, digits = [], []
+    parts: list[list[float]] = []
+    digits: list[int] = []
     flesh = fullness * growth
     ends = body.ends[:, :, :2]
 
-    def add(a, ra, b, rb, half, digit=0):
+    def add(a: np.ndarray, ra: float, b: np.ndarray, rb: float, half: float, digit: int = 0) -> None:
         parts.append([*a, ra * flesh, *b, rb * flesh, half * flesh])
         digits.append(digit)
 
@@ -42,7 +43,9 @@ def skin_parts(
             continue
         radii = (_THUMB_RADII if digit == "thumb" else _PHALANX_RADII)[part]
         if part == "distal":
-            tip = root + (tip - root) * (1 + 1.0 / max(1.0, np.linalg.norm(tip - root))) - 3.0 * _unit(tip - root)
+            tip = (
+                root + (tip - root) * (1 + 1.0 / max(1.0, float(np.linalg.norm(tip - root)))) - 3.0 * _unit(tip - root)
+            )
             add(root, radii[0] * size, tip, radii[1] * size, radii[0] * size, order.index(digit) + 1)
         else:
             add(root, radii[0] * size, tip, radii[1] * size, radii[0] * size * 0.95, order.index(digit) + 1)
@@ -81,11 +84,13 @@ def skin_parts(
 
 
 def _unit(vector: np.ndarray) -> np.ndarray:
-    return vector / max(1e-9, np.linalg.norm(vector))
+    return vector / max(1e-9, float(np.linalg.norm(vector)))
 
 
 @numba.njit(cache=True, nogil=True, fastmath=True)
-def _distances(parts, digits, left, top, step, height, width, web):
+def _distances(
+    parts: np.ndarray, digits: np.ndarray, left: float, top: float, step: float, height: int, width: int, web: float
+) -> tuple[np.ndarray, np.ndarray]:
     """Distance to the skin (negative inside) and half thickness on a grid of `step` millimetres from (left, top)."""
     distance = np.empty((height, width), np.float32)
     half = np.empty((height, width), np.float32)
@@ -134,7 +139,7 @@ def soft_tissue(
 
 
 @numba.njit(cache=True, nogil=True, fastmath=True)
-def _lengths(distance, half):
+def _lengths(distance: np.ndarray, half: np.ndarray) -> np.ndarray:
     lengths = np.zeros(distance.shape, np.float32)
     for row in range(distance.shape[0]):
         for column in range(distance.shape[1]):
@@ -187,35 +192,43 @@ def add_nails(thickness: np.ndarray, ends_px: np.ndarray, px_per_mm: float, rng:
 
 def _raise(thickness: np.ndarray, outline: np.ndarray, height_mm: float, edge_px: float) -> None:
     """Add a plate inside a contour (n, 2) in pixels, a little thicker along its edge where rays cross it slantwise."""
-    part, inside = _filled(outline, 3 * edge_px + 2, thickness)
-    if part is None:
+    filled = _filled(outline, 3 * edge_px + 2, thickness)
+    if filled is None:
         return
+    part, inside = filled
     plate = inside.astype(np.float32) / 255
     rim = plate - cv2.GaussianBlur(plate, (0, 0), max(0.6, edge_px))
     part += np.float32(height_mm) * (plate + np.maximum(rim, 0))
 
 
-def _filled(
-    outline: np.ndarray, margin: float, thickness: np.ndarray
-) -> tuple[np.ndarray, np.ndarray] | tuple[None, None]:
+def _filled(outline: np.ndarray, margin: float, thickness: np.ndarray) -> tuple[np.ndarray, np.ndarray] | None:
     """The part of an image (H, W) around a contour (n, 2), and uint8 coverage inside it; None where little shows."""
     height, width = thickness.shape
     left, top = np.clip(outline.min(0) - margin, 0, [width, height]).astype(int)
     right, bottom = np.clip(outline.max(0) + margin, 0, [width, height]).astype(int)
     if right - left < 4 or bottom - top < 4:
-        return None, None
+        return None
     inside = np.zeros((bottom - top, right - left), np.uint8)
     cv2.fillPoly(inside, [np.rint((outline - [left, top]) * 16).astype(np.int32)], 255, cv2.LINE_AA, 4)
     return thickness[top:bottom, left:right], inside
 
 
-def _fold(thickness, start, middle, stop, px_per_mm, reach_px, rng) -> None:
+def _fold(
+    thickness: np.ndarray,
+    start: np.ndarray,
+    middle: np.ndarray,
+    stop: np.ndarray,
+    px_per_mm: float,
+    reach_px: float,
+    rng: np.random.Generator,
+) -> None:
     """A step in thickness along a curve that is lost within `reach_px` on both of its sides."""
     t = np.linspace(0, 1, 24)[:, None]
     curve = (1 - t) ** 2 * start + 2 * t * (1 - t) * middle + t**2 * stop
-    part, inside = _filled(curve, 2 * reach_px + 2, thickness)
-    if part is None:
+    filled = _filled(curve, 2 * reach_px + 2, thickness)
+    if filled is None:
         return
+    part, inside = filled
     sharp = inside.astype(np.float32) * np.float32(rng.uniform(-1, 1) * min(3.0, reach_px / px_per_mm) / 255)
     side = 2 * int(reach_px) + 3
     part += np.where(part > 0, sharp - cv2.blur(sharp, (side, side)), 0)

@@ -34,7 +34,8 @@ def crop_window(skin: np.ndarray, ends_px: np.ndarray, rng: np.random.Generator)
     # A hand that lies mostly outside of the scene keeps the scene.
     if min(box[2] - box[0], box[3] - box[1]) < 0.3 * height:
         return 0, 0, width, height
-    return tuple(int(v) for v in box)
+    left, top, right, bottom = box.tolist()
+    return left, top, right, bottom
 
 
 def visible(masks: dict[int, Crop], field: np.ndarray | None, window: tuple[int, int, int, int]) -> dict[int, Crop]:

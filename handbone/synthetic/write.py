@@ -80,11 +80,13 @@ def write_contest_set(
 
     Raises
     ------
-    HandboneError: when the folder exists already and holds something.
+    HandboneError: when the folder already exists and holds something.
     """
     folder = Path(folder)
     if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
-        raise HandboneError("the folder already exists", where=folder, remedy="name a new one, or remove it first")
+        raise HandboneError(
+            "the folder already exists", where=folder, remedy="choose another folder, or remove this one first"
+        )
     with atomic_dir(folder) as temporary:
         shares = BENT_SHARE | {"test": test_bent}
         tasks = [
@@ -147,7 +149,9 @@ def _draw(task: _Task) -> None:
     image.parent.mkdir(parents=True, exist_ok=True)
     labels.parent.mkdir(parents=True, exist_ok=True)
     if not cv2.imwrite(str(image), hand.image, [cv2.IMWRITE_PNG_COMPRESSION, 2]):
-        raise HandboneError("cannot write the image", where=image, remedy="is there room on the disk?")
+        raise HandboneError(
+            "cannot write the image", where=image, remedy="check that the folder is writable and the disk is not full"
+        )
     labels.write_text(json.dumps(annotation(hand, f"{task.name}.png", identity)), encoding="utf-8")
 
 

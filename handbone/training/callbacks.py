@@ -135,7 +135,8 @@ class Bar(Callback):
         self._epochs = settings.epochs
         full = module._full_size
         self._costs = [(settings.size_at(e, full) / full) ** 2 for e in range(self._epochs)]
-        self._bar, self._task, self._note, self._start = progress_bar(), None, "", 0.0
+        self._bar, self._note, self._start = progress_bar(), "", 0.0
+        self._task = self._bar.add_task(description, start=False, total=None, note="")
 
     def _cost(self, first: int, last: int) -> float:
         """Work of epochs from `first` to before `last`, in images of the full size; validation has no backward."""
@@ -146,7 +147,8 @@ class Bar(Callback):
         """Show the bar."""
         self._start = time.monotonic()
         done, total = self._cost(0, self._first_epoch), self._cost(0, self._epochs)
-        self._task = self._bar.add_task(self._description, total=round(total), completed=done, note=self._note)
+        self._bar.start_task(self._task)
+        self._bar.update(self._task, total=round(total), completed=done)
         if console.is_terminal:
             self._bar.start()
 

@@ -1,5 +1,6 @@
 """The one engine that trains every network."""
 
+import atexit
 import contextlib
 import json
 import os
@@ -19,7 +20,7 @@ from handbone.training.feed import EpochSampler, Feed, StageDataset
 from handbone.training.frameworks import lightning
 from handbone.training.module import NetworkTraining
 from handbone.training.starting import built, ready_made, start_file
-from handbone.training.trainer import make_callbacks, make_trainer, quiet
+from handbone.training.trainer import close_connections, make_callbacks, make_trainer, quiet
 from handbone.weights import network_file
 
 # Settings that change how fast a training runs, not what it learns; it may go on with others.
@@ -35,7 +36,7 @@ class FitResult:
     weights: the best epoch's weights file.
     best_score: its validation Dice. best_epoch: its number, from 1.
     epochs: how many were trained, all calls together.
-    history: CSV, one row an epoch: epoch, train_loss, val_dice, lr, seconds, size.
+    history: CSV, one row per epoch: epoch, train_loss, val_dice, lr, seconds, size.
     """
 
     weights: Path
@@ -72,13 +73,13 @@ def fit(
 
     Raises
     ------
-    HandboneError: an unknown name or wrong setting, a logger or device that is missing, or a loss that is lost.
-    KeyboardInterrupt: the patient stopped it; at most the current epoch is lost.
+    HandboneError: an unknown name or wrong setting, a missing logger or device, or a loss that is not finite.
+    KeyboardInterrupt: the user stopped it; at most the current epoch is lost.
     """
     if not len(train) or not len(validation):
         raise HandboneError(
-            f"{description}: {len(train)} images for training and {len(validation)} for validation",
-            remedy="both need at least one; add patients or change the split",
+            f"{description}: {len(train)} training and {len(validation)} validation images, but both need at least one",
+            remedy="add patients or change the split",
         )
     runtime.prepare()
     folder = Path(folder)
@@ -165,7 +166,7 @@ def _train(
     settings, last = network.train, folder / "last.ckpt"
     first_epoch = _epochs_done(last)
     if first_epoch:
-        console.print(f"{description}: going on after epoch {first_epoch}", highlight=False)
+        console.print(f"{description}: continuing after epoch {first_epoch}", highlight=False)
     lightning.seed_everything(seed, workers=True, verbose=False)
     best = BestWeights(
         folder / "best.safetensors",
@@ -176,6 +177,8 @@ def _train(
     history = History(folder / "history.csv", first_epoch, card.get("stage", ""))
     with quiet():
         trainer = make_trainer(settings, folder, description)
+        # Not earlier: another network of the same run may be trained over the same connections.
+        atexit.register(close_connections)
         sampler = EpochSampler(len(train), rounds=settings.samples_per_image, seed=seed, world=trainer.world_size)
         path = start_file(network, in_channels, card.get("stage", ""))
         module = NetworkTraining(

@@ -17,12 +17,12 @@ Precision = Literal["auto", "32", "bf16"]
 
 
 class Predictor:
-    """Runs a network on single images, in the fastest way that this machine has.
+    """Runs a network on single images, as fast as this machine allows.
 
     Parameters
     ----------
     weights: a weights file, or a module that maps (1, C, H, W) to logits (1, 29, H, W).
-    precision: "auto" computes in bfloat16 where the hardware multiplies it, "32" in float32, "bf16" in bfloat16.
+    precision: "auto" computes in bfloat16 if the hardware supports it, "32" in float32, "bf16" in bfloat16.
     device: by default an accelerator that torch finds, else the CPU.
 
     Raises

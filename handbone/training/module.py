@@ -4,7 +4,9 @@ from typing import Any
 
 import torch
 from torch import Tensor, nn
+from torch.optim.lr_scheduler import LRScheduler
 
+from handbone import anatomy
 from handbone.core.errors import HandboneError
 from handbone.networks.losses.build import build_loss
 from handbone.plugins import registry
@@ -16,7 +18,7 @@ class DiceSums:
     """Per bone, the areas of overlap, prediction and ground truth over a whole validation set.
 
     The score is the Dice of these sums, mean over the bones that the ground truth has. Probabilities count from 0.5,
-    coverage from one half. Summing before dividing judges small parts of a bone at an image's edge by their area, and
+    coverage from one half. Summing before dividing weights small parts of a bone at an image's edge by their area, and
     needs no convention for empty masks.
     """
 
@@ -67,9 +69,10 @@ class NetworkTraining(lightning.LightningModule):
         ]
         # Schedules count in epochs of equal length; rounded up, so that none starts anew before the end.
         self.steps_per_epoch = -(-sum(steps) // settings.epochs)
-        self.dice: DiceSums | None = None
+        self.dice = DiceSums(anatomy.COUNT)
         self.loss_sum = torch.zeros((), dtype=torch.float64)
-        self._schedule, self._schedule_interval = None, "step"
+        self._schedule: LRScheduler
+        self._schedule_interval = "step"
         self._schedule_state: dict[str, Any] | None = None
         self.rate = 0.0
 
@@ -120,7 +123,7 @@ class NetworkTraining(lightning.LightningModule):
         return images * accumulate / together
 
     def on_train_epoch_end(self) -> None:
-        """Advance the schedule, and stop where the loss is lost, in every process where it is lost in one.
+        """Advance the schedule, and stop all processes if the loss is not finite in one of them.
 
         Raises
         ------
@@ -141,13 +144,11 @@ class NetworkTraining(lightning.LightningModule):
 
     def on_validation_epoch_start(self) -> None:
         """Start counting."""
-        self.dice = None
+        self.dice = DiceSums(anatomy.COUNT, self.device)
 
     def validation_step(self, batch: dict[str, Any], batch_index: int) -> None:
         """Count one batch of validation images."""
         logits = self.network(batch["image"].contiguous(memory_format=torch.channels_last))
-        if self.dice is None:
-            self.dice = DiceSums(logits.shape[1], logits.device)
         self.dice.add(logits[batch["counted"]], batch["target"][batch["counted"]])
 
     def configure_optimizers(self) -> torch.optim.Optimizer:

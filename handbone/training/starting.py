@@ -1,4 +1,4 @@
-"""What a network begins with: weights by file or name, its encoder's, or ready-made ones that stay as they are."""
+"""The starting point of a network: weights by file or name, encoder weights, or finished weights without training."""
 
 from pathlib import Path
 
@@ -20,10 +20,10 @@ def ready_made(network: Network, in_channels: int, stage: str) -> Path:
     path, reason = _named_file(network, in_channels, stage)
     if path is not None and not network_file.is_of(card := network_file.read_card(path), network.model, in_channels):
         reason = f"{network.weights} was trained with another network ({card.network})"
-    if reason:
+    if reason or path is None:
         raise HandboneError(
-            f"{reason}, and train.epochs = 0 uses weights as they are",
-            remedy="name its model, name other weights, or train for some epochs",
+            f"{reason or 'no weights are given'}, and train.epochs = 0 needs matching weights",
+            remedy="set model to that network, choose other weights, or increase epochs",
         )
     return path
 
@@ -32,7 +32,7 @@ def start(network: Network, in_channels: int, stage: str) -> nn.Module:
     """The network before its first step: from `network.weights`, else from its encoder's.
 
     `network.weights` is a file, a run's folder or a folder of weights, which has to fit, or the name of a set, which
-    is left aside with a remark where it was trained with another network.
+    is ignored with a message if it was trained with another network.
 
     Raises
     ------
@@ -55,7 +55,10 @@ def start_file(network: Network, in_channels: int, stage: str) -> Path | None:
     path, reason = _named_file(network, in_channels, stage)
     if reason:
         console.print(
-            f"{stage}: starts from its encoder's weights; {reason}", markup=False, highlight=False, soft_wrap=True
+            f"{stage}: starting from the encoder's weights, because {reason}",
+            markup=False,
+            highlight=False,
+            soft_wrap=True,
         )
     return path
 

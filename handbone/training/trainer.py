@@ -1,4 +1,4 @@
-"""Lightning's trainer, callbacks and loggers, as a recipe's training asks for them, and without chatter."""
+"""Lightning's trainer, callbacks and loggers for a recipe's training, without its own messages."""
 
 import contextlib
 import importlib.util
@@ -55,9 +55,19 @@ def make_trainer(settings: Train, folder: Path, description: str) -> lightning.T
         )
     except (MisconfigurationException, ValueError) as error:
         raise HandboneError(
-            f"training cannot be set up: {str(error).strip().splitlines()[0]}",
-            remedy="see train.devices, train.nodes, train.strategy and train.precision",
+            f"the trainer cannot be created: {str(error).strip().splitlines()[0]}",
+            remedy="check train.devices, train.nodes, train.strategy and train.precision",
         ) from error
+
+
+def close_connections() -> None:
+    """Leave the other processes of a training; nothing where this one is alone.
+
+    torch asks for it before a process ends, so that no connection outlives what it belongs to. lightning does it for
+    GPUs (nccl) alone, not for CPUs (gloo).
+    """
+    if torch.distributed.is_available() and torch.distributed.is_initialized():
+        torch.distributed.destroy_process_group()
 
 
 def _precision(wanted: str) -> Any:
@@ -115,14 +125,14 @@ def _loggers(settings: Train, folder: Path, description: str) -> list[Any]:
 def _need(package: str) -> None:
     if importlib.util.find_spec(package) is None:
         raise HandboneError(
-            f"train.loggers names {package!r}, which is not installed",
-            remedy=f"pip install 'handbone[{package}]', or leave it out",
+            f"train.loggers needs {package!r}, which is not installed",
+            remedy=f"pip install 'handbone[{package}]', or remove it from train.loggers",
         )
 
 
 @contextlib.contextmanager
 def quiet() -> Iterator[None]:
-    """Without lightning's tips and warnings, about which a user who runs a recipe can do nothing."""
+    """Silence lightning's tips and warnings, about which a user can do nothing."""
     loggers = [logging.getLogger(name) for name in ("lightning.pytorch", "lightning.fabric")]
     levels = [logger.level for logger in loggers]
     for logger in loggers:

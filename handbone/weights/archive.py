@@ -32,7 +32,7 @@ def unpack(archive: Path, folder: Path, *, where: str) -> None:
                 with file.open(member) as source, open(folder / name, "xb") as target:
                     shutil.copyfileobj(source, target)
     except (zipfile.BadZipFile, zlib.error, lzma.LZMAError, EOFError, RuntimeError, ValueError) as error:
-        raise HandboneError(f"is no .zip file that can be read ({error})", where=where, remedy=_REMEDY) from error
+        raise HandboneError(f"is not a readable .zip file ({error})", where=where, remedy=_REMEDY) from error
 
 
 def _members(file: zipfile.ZipFile, where: str) -> dict[str, zipfile.ZipInfo]:
@@ -42,20 +42,22 @@ def _members(file: zipfile.ZipFile, where: str) -> dict[str, zipfile.ZipInfo]:
     for member in file.infolist():
         path = PurePosixPath(member.filename)
         if path.is_absolute() or ".." in path.parts or "\\" in member.filename or ":" in member.filename:
-            raise HandboneError(f"its member {member.filename!r} points elsewhere", where=where, remedy=_REMEDY)
+            raise HandboneError(
+                f"its member {member.filename!r} points outside of the archive", where=where, remedy=_REMEDY
+            )
         if member.is_dir():
             continue
         if path.suffix not in KINDS or path.name.startswith("."):
-            what = f"its member {member.filename!r} is none of {', '.join(KINDS)}"
+            what = f"its member {member.filename!r} is not one of {', '.join(KINDS)}"
             raise HandboneError(what, where=where, remedy=_REMEDY)
         if path.name in found:
-            raise HandboneError(f"holds {path.name} twice", where=where, remedy=_REMEDY)
+            raise HandboneError(f"contains {path.name} twice", where=where, remedy=_REMEDY)
         found[path.name] = member
         folders.add(path.parent)
     if len(folders) > 1 or any(len(folder.parts) > 1 for folder in folders):
-        raise HandboneError("holds more than one folder", where=where, remedy=_REMEDY)
+        raise HandboneError("contains more than one folder", where=where, remedy=_REMEDY)
     # Reading stops at the size that a member states, so that what is stated is what can come.
     if len(found) > _MOST_MEMBERS or sum(member.file_size for member in found.values()) > MOST_BYTES:
-        what = f"holds more than {_MOST_MEMBERS} files or {MOST_BYTES / 1e9:g} GB"
+        what = f"contains more than {_MOST_MEMBERS} files or {MOST_BYTES / 1e9:g} GB"
         raise HandboneError(what, where=where, remedy=_REMEDY)
     return found

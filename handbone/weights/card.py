@@ -63,7 +63,11 @@ class SetCard(Table):
     def shown_limits(self) -> tuple[str, ...]:
         """The limits for users, among them that it is no medical device, whoever made the set."""
         said = any("not a medical device" in limit for limit in self.limits)
-        return self.limits if said else (*self.limits, "It is not a medical device, and no one has tested it as one.")
+        return (
+            self.limits
+            if said
+            else (*self.limits, "It is not a medical device and has not been validated for clinical use.")
+        )
 
     @field_validator("files")
     @classmethod
@@ -87,7 +91,7 @@ def check_name(name: str) -> str:
     """
     if not is_name(name):
         remedy = "use lower-case letters, digits, '_', '-' and '.', and give it with --name"
-        raise HandboneError(f"weights cannot have the name {name!r}", remedy=remedy)
+        raise HandboneError(f"{name!r} is not a valid name for weights", remedy=remedy)
     return name
 
 
@@ -99,11 +103,11 @@ def read_set_card(folder: Path) -> SetCard:
     HandboneError: there is none, or it cannot be read.
     """
     path = Path(folder) / CARD_FILE
-    remedy = "make or fetch the set again; 'handbone weights pack' writes one"
+    remedy = "create or fetch the set again; 'handbone weights pack' writes one"
     try:
         return SetCard.model_validate_json(path.read_bytes())
     except FileNotFoundError:
-        raise HandboneError("there is no such card", where=path, remedy=remedy) from None
+        raise HandboneError("there is no card", where=path, remedy=remedy) from None
     except ValidationError as error:
         first = error.errors()[0]
         place = ".".join(map(str, first["loc"])) or "the whole"
@@ -145,9 +149,9 @@ def network_of(path: Path, stage: str) -> str:
     # As in TwoStage: what counts is that they are not confused.
     if any((card.stage == one) != (stage == one) for one in ("coarse", "prior")):
         raise HandboneError(
-            f"these are weights of the stage '{card.stage}', where those of a {stage} network are needed",
+            f"these weights belong to the stage '{card.stage}', but a {stage} network is needed",
             where=path,
-            remedy="give a run folder, or a .zip of both stages",
+            remedy="give a run's folder, or a .zip with both stages",
         )
     return f"{card.network}, {card.size} x {card.size} pixels"
 

@@ -1,4 +1,8 @@
-"""Bringing a file from an https address or a local path, with its digest taken on the way."""
+"""Bringing a file from an https address or a local path, with its digest taken on the way.
+
+pooch would do most of it. It has no limit for what a server sends beyond the size it states, though, and follows
+redirects to addresses that are not https; both would need a downloader of our own, which is this module.
+"""
 
 import contextlib
 import hashlib
@@ -30,7 +34,7 @@ class HttpsOnly(urllib.request.HTTPRedirectHandler):
     def redirect_request(self, req: Any, fp: Any, code: int, msg: str, headers: Any, newurl: str) -> Any:
         """As in urllib, for https alone."""
         if urlsplit(newurl).scheme != "https":
-            raise HandboneError(f"leads to {newurl}, which is not https", where=req.full_url, remedy=_REMEDY)
+            raise HandboneError(f"redirects to {newurl}, which is not https", where=req.full_url, remedy=_REMEDY)
         return super().redirect_request(req, fp, code, msg, headers, newurl)
 
 
@@ -57,7 +61,7 @@ def bring(source: str, target: Path, *, progress: bool = True) -> str:
             file.write(piece)
             bar.update(task, completed=done / _MB)
     if total is not None and done < total:
-        raise HandboneError(f"broke off after {done} of {total} bytes", where=source, remedy="try again")
+        raise HandboneError(f"the download stopped after {done} of {total} bytes", where=source, remedy="try again")
     return digest.hexdigest()
 
 
@@ -72,13 +76,13 @@ def _opened(source: str) -> Iterator[tuple[IO[bytes], int | None]]:
     if "://" not in source:
         path = Path(source).expanduser()
         if not path.is_file():
-            raise HandboneError("no such file", where=source, remedy="give an https address or a file's path")
+            raise HandboneError("no such file", where=source, remedy="give an https address or the path of a file")
         with open(path, "rb") as file:
             yield file, path.stat().st_size
         return
     if not source.lower().startswith("https://"):
-        remedy = "give an https address, or download it yourself and give the file's path"
-        raise HandboneError("only https addresses are fetched", where=source, remedy=remedy)
+        remedy = "use an https address, or download the file yourself and give its path"
+        raise HandboneError("only https addresses are supported", where=source, remedy=remedy)
     try:
         request = urllib.request.Request(source, headers={"User-Agent": f"handbone/{handbone.__version__}"})
         response = urllib.request.build_opener(HttpsOnly()).open(request, timeout=_SECONDS)
@@ -99,13 +103,13 @@ def _read(stream: IO[bytes], source: str) -> bytes:
 def _failed(source: str, error: Exception) -> HandboneError:
     # An HTTPError says its number only as a whole; other URLErrors say only that they are one.
     reason = error if isinstance(error, urllib.error.HTTPError) else getattr(error, "reason", None) or error
-    return HandboneError(f"cannot be fetched ({reason})", where=source, remedy=_REMEDY)
+    return HandboneError(f"cannot be downloaded ({reason})", where=source, remedy=_REMEDY)
 
 
 def _refuse_large(source: str, size: int) -> None:
     if size > MOST_BYTES:
-        what = f"has more than {MOST_BYTES / 1e9:g} GB"
-        raise HandboneError(what, where=source, remedy="weights are smaller: check the address")
+        what = f"is larger than {MOST_BYTES / 1e9:g} GB"
+        raise HandboneError(what, where=source, remedy="weights are smaller, so check the address")
 
 
 def _megabytes(size: int | None) -> int | None:

@@ -59,8 +59,8 @@ def _fetch(source: str, wanted: str, root: Path, name: str | None, overwrite: bo
         file, folder = Path(work) / "source", Path(work) / "set"
         digest = bring(source, file, progress=progress)
         if digest != wanted:
-            what = f"its sha256 is {digest}, not {wanted}; nothing of it was kept"
-            raise HandboneError(what, where=source, remedy="ask its publisher for the right address and digest")
+            what = f"its sha256 is {digest}, not {wanted}, so it was discarded"
+            raise HandboneError(what, where=source, remedy="ask the publisher for the correct address and digest")
         folder.mkdir()
         if _starts_with(file, _ZIP):
             _open_zip(file, folder, source)
@@ -78,7 +78,7 @@ def _fetch(source: str, wanted: str, root: Path, name: str | None, overwrite: bo
 def _checked_digest(sha256: str) -> str:
     digest = sha256.strip().lower().removeprefix("sha256:")
     if not re.fullmatch("[0-9a-f]{64}", digest):
-        remedy = "give the 64 hexadecimal digits that the publisher states"
+        remedy = "give the publisher's 64 hexadecimal digits"
         raise HandboneError(f"{sha256!r} is not a SHA-256 digest", remedy=remedy)
     return digest
 
@@ -86,10 +86,10 @@ def _checked_digest(sha256: str) -> str:
 def _check_free(name: str, overwrite: bool) -> None:
     check_name(name)
     if (sets.SHIPPED / name / CARD_FILE).is_file():
-        raise HandboneError(f"weights named {name!r} come with handbone", remedy="choose another name with --name")
+        raise HandboneError(f"handbone's own weights are named {name!r}", remedy="choose another name with --name")
     if (fetched_root() / name).exists() and not overwrite:
-        remedy = "choose another with --name, or replace them with --overwrite"
-        raise HandboneError(f"weights named {name!r} were fetched already", remedy=remedy)
+        remedy = "choose another name with --name, or replace them with --overwrite"
+        raise HandboneError(f"weights named {name!r} have already been fetched", remedy=remedy)
 
 
 def _starts_with(file: Path, mark: bytes) -> bool:
@@ -102,7 +102,7 @@ def _open_zip(file: Path, folder: Path, source: str) -> None:
     unpack(file, folder, where=source)
     if not (folder / CARD_FILE).is_file():
         remedy = "zip a folder that 'handbone weights pack' wrote"
-        raise HandboneError(f"holds no {CARD_FILE}", where=source, remedy=remedy)
+        raise HandboneError(f"contains no {CARD_FILE}", where=source, remedy=remedy)
     try:
         found = read_set(folder)
         found.verify()
@@ -110,7 +110,7 @@ def _open_zip(file: Path, folder: Path, source: str) -> None:
             network_of(path, stage)
     except HandboneError as error:
         place = Path(error.where).name if error.where else ""
-        remedy = "it was not packed well: ask its publisher"
+        remedy = "the archive is faulty, so ask its publisher"
         raise HandboneError(f"{place} {error.what}".strip(), where=source, remedy=remedy) from error
 
 
@@ -118,7 +118,7 @@ def _open_single(file: Path, folder: Path, source: str, name: str | None) -> Non
     """Make a set of one weights file, whose card can say little."""
     stem = Path(name_of(source)).stem
     if name is None and not is_name(stem):
-        raise HandboneError(f"weights cannot have the name {stem!r}", where=source, remedy="give one with --name")
+        raise HandboneError(f"{stem!r} is not a valid name for weights", where=source, remedy="choose one with --name")
     path = folder / STAGE_FILES["coarse"]
     os.replace(file, path)
     try:

@@ -24,8 +24,8 @@ def find_weights(path: str | Path) -> tuple[Path, Path | None]:
         if (folder / coarse).is_file():
             second = folder / refiner
             return folder / coarse, second if second.is_file() else None
-    remedy = "give a run folder (runs/two_stage) or a weights file; 'handbone run' makes them"
-    raise HandboneError(f"no {coarse} there", where=path, remedy=remedy)
+    remedy = "give a run's folder (runs/two_stage) or a weights file; 'handbone run' creates them"
+    raise HandboneError(f"there is no {coarse}", where=path, remedy=remedy)
 
 
 def find_prior(path: str | Path) -> Path | None:

@@ -154,9 +154,9 @@ def read_card(path: Path) -> WeightsCard:
         raise HandboneError(f"is not a complete .safetensors file ({error})", where=path) from error
     if text is None:
         raise HandboneError(
-            "has no card of handbone",
+            "has no handbone card",
             where=path,
-            remedy="as encoder weights, name it under model.encoder_weights instead",
+            remedy="to use it as encoder weights, set model.encoder_weights",
         )
     try:
         return WeightsCard.model_validate_json(text)
@@ -215,5 +215,5 @@ def load_state(module: nn.Module, path: Path, *, widen: bool = False) -> None:
         raise HandboneError(
             f"does not fit the network ({' '.join(first)[:300]})",
             where=path,
-            remedy="name the same model and input channels as it was trained with",
+            remedy="use the model and input channels with which it was trained",
         ) from error

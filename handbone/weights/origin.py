@@ -46,7 +46,9 @@ def as_made(kind: str, model: Choice, origin: WeightsOrigin | None, *, where: st
     except UnknownNameError:
         version = next(v for name, v in plugins.loaded.items() if plain(name) == plain(origin.package))
         remedy = f"pip install {origin.package}=={origin.version}"
-        raise HandboneError(f"{needs}, and its version {version} has none", where=where, remedy=remedy) from None
+        raise HandboneError(
+            f"{needs}, but its version {version} does not provide it", where=where, remedy=remedy
+        ) from None
     return chosen
 
 

@@ -86,10 +86,12 @@ def check_free(folder: Path, overwrite: bool) -> None:
         return
     ours = {CARD_FILE, MODEL_CARD_FILE, *STAGE_FILES.values()}
     if not (folder / CARD_FILE).is_file() or not {path.name for path in folder.iterdir()} <= ours:
-        raise HandboneError("there is something else already", where=folder, remedy="choose a new folder")
+        raise HandboneError("the folder already contains something else", where=folder, remedy="choose a new folder")
     if not overwrite:
         raise HandboneError(
-            "there is a set of weights already", where=folder, remedy="choose a new folder, or add --overwrite"
+            "the folder already contains a set of weights",
+            where=folder,
+            remedy="choose a new folder, or replace it with --overwrite",
         )
 
 
@@ -105,7 +107,7 @@ def _manifest(path: Path | None) -> dict[str, Any]:
     try:
         return json.loads(path.read_text(encoding="utf-8"))
     except ValueError as error:
-        remedy = "run the recipe again, which writes it anew"
+        remedy = "run the recipe again to rewrite it"
         raise HandboneError(f"is not valid JSON ({error})", where=path, remedy=remedy) from None
 
 

@@ -49,10 +49,12 @@ def plugin_of(folder: Path) -> tuple[str, str] | None:
 
 
 def _built(provided: "Provided") -> Path:
+    from handbone.plugins.settings import read_settings
+
     spec = provided.spec
-    folder = spec.build(spec.settings())
+    folder = spec.build(read_settings(spec, {}))
     if not (folder / CARD_FILE).is_file():
         what = f"the weights {spec.name!r} of {provided.package} {provided.version} have no {CARD_FILE} in {folder}"
-        raise HandboneError(what, remedy="its authors make the folder with 'handbone weights pack'")
+        raise HandboneError(what, remedy="its authors must create the folder with 'handbone weights pack'")
     _asked[folder.resolve()] = spec.name, provided.package
     return folder

@@ -71,7 +71,7 @@ class WeightsSet:
         HandboneError: a file is missing, is not the one that the card describes, or is not in the card.
         """
         remedy = {
-            "shipped": "install handbone again",
+            "shipped": "reinstall handbone",
             "fetched": f"fetch it again: handbone weights fetch SOURCE --sha256 HEX --name {self.name} --overwrite",
             "plugin": f"install {self.package} again",
             "folder": "copy the set anew from where it came, or pack it again",

@@ -9,7 +9,7 @@ import numpy as np
 from handbone import anatomy
 from handbone.core.bone_masks import BoneMasks
 from handbone.core.errors import HandboneError
-from handbone.core.findings import SEVERITIES, Finding
+from handbone.core.findings import SEVERITIES, Finding, Severity
 from handbone.core.polygons import Polygons, polygon_centroids_xy
 from handbone.core.progress import track
 from handbone.core.samples import Sample, relative_to
@@ -101,7 +101,7 @@ def check_labels(dataset: Dataset, method: "TwoStage") -> list[LabelCheck]:
     samples = dataset.labelled()
     if not samples:
         remedy = "give a folder whose images have annotations"
-        raise HandboneError("no image there has labels to compare", where=dataset.root, remedy=remedy)
+        raise HandboneError("no image in this folder has labels to compare", where=dataset.root, remedy=remedy)
     checks = _with_owners([_check(dataset, sample, method) for sample in track(samples, "Comparing labels")])
     return sorted(checks, key=lambda check: (check.problem is not None, -check.severity, check.sample.name))
 
@@ -158,7 +158,7 @@ def _confidence(outcome: "MethodResult", masks: BoneMasks) -> np.ndarray:
 
 
 def _finding(error: LabelError, file: str) -> Finding:
-    level = "note" if error.kind == "not-judged" else "warning"
+    level: Severity = "note" if error.kind == "not-judged" else "warning"
     return Finding(level, f"label-{error.kind}", file, error.message, _REMEDY[error.kind])
 
 

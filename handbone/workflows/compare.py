@@ -58,7 +58,9 @@ def find_recipes(names: Sequence[str]) -> list[Path]:
             continue
         inside = [path for path in folder.glob("*.toml") if not path.name.startswith("_")]
         if not inside:
-            raise HandboneError("holds no recipe", where=folder, remedy="give a folder of TOML files, or their names")
+            raise HandboneError(
+                "contains no recipes", where=folder, remedy="give a folder of TOML files, or names of recipes"
+            )
         found += sorted(inside, key=lambda path: path.stem)
     return found
 
@@ -74,13 +76,13 @@ def open_entries(recipes: Sequence[Path], overrides: Sequence[str], output: Path
     seeds: dict[tuple[str, int], str] = {}
     for entry in entries:
         if sum(other.name == entry.name for other in entries) > 1:
-            raise HandboneError(f"two recipes are named {entry.name!r}", remedy="name one of them otherwise")
+            raise HandboneError(f"two recipes are named {entry.name!r}", remedy="rename one of them")
         if entry.run is None:
             continue
         twin = seeds.setdefault((entry.line, entry.run.recipe.seed), entry.name)
         if twin != entry.name:
             what = f"{twin} and {entry.name} have the same seed, {entry.run.recipe.seed}"
-            raise HandboneError(what, remedy="set another seed in one of them")
+            raise HandboneError(what, remedy="change the seed of one of them")
     return entries
 
 
@@ -127,7 +129,7 @@ def compare(entries: Sequence[Entry], output: Path) -> Comparison:
             reference = reference or (entry.name, score.rows)
             if not same_images(reference[1], score.rows):
                 raise HandboneError(
-                    f"it scored other images than {reference[0]}",
+                    f"its images differ from those of {reference[0]}",
                     remedy="give both recipes the same data, synthetic seed and split",
                 )
         except Exception as error:

@@ -49,8 +49,8 @@ def resolve(name: str, settings: dict[str, Any], members: Sequence[Member]) -> t
     if name != BEST:
         return name, settings
     if settings:
-        what = f"{BEST!r} has no settings, but {', '.join(sorted(settings))} came"
-        raise HandboneError(what, where="--set", remedy="class_wise is told its choices")
+        what = f"{BEST!r} has no settings, but got {', '.join(sorted(settings))}"
+        raise HandboneError(what, where="--set", remedy="only class_wise takes choices")
     others = [member.name for member in members if not isinstance(member, RunMember)]
     if others:
         what = f"there are no validation metrics of {', '.join(others)}"
@@ -89,11 +89,13 @@ def common_images(members: Sequence[Member], missing: Missing) -> list[str]:
     if missing == "refuse" and every != shared:
         name = min(covers, key=lambda n: len(covers[n]))
         absent = sorted(every - covers[name])
-        what = f"{name} lacks {len(absent)} of {len(every)} images, {absent[0]} for one"
-        raise HandboneError(what, remedy="--missing skip leaves such images out, --missing without joins the others")
+        what = f"{name} lacks {len(absent)} of {len(every)} images, such as {absent[0]}"
+        raise HandboneError(
+            what, remedy="use --missing skip to omit such images, or --missing without to combine the other members"
+        )
     chosen = every if missing == "without" else shared
     if not chosen:
-        raise HandboneError("no image is in all members", remedy="images join by their file names")
+        raise HandboneError("no image is in all members", remedy="images are matched by their names")
     return sorted(chosen)
 
 
@@ -106,7 +108,7 @@ def check_absent(missing: Missing, method: str, settings: dict[str, Any]) -> Non
     """
     if missing == "without" and (method == BEST or settings.keys() & {"weights", "choices", "otherwise"}):
         what = f"the settings of {method!r} name members that some images may lack"
-        raise HandboneError(what, where="--missing without", remedy="use --missing skip, or leave those settings out")
+        raise HandboneError(what, where="--missing without", remedy="use --missing skip, or remove those settings")
 
 
 def ensemble_results(folder: Path) -> Results:
@@ -164,8 +166,8 @@ def join_members(
             masks += sum(map(bool, cells))
         if not masks:
             why = f": {next(iter(failed.values()))}" if failed else ""
-            remedy = "look at their predictions one by one"
-            raise HandboneError(f"not one mask comes of these members{why}", remedy=remedy)
+            remedy = "check the predictions of each member"
+            raise HandboneError(f"these members give no mask at all{why}", remedy=remedy)
         record = {
             "schema": SCHEMA,
             "handbone": __version__,
@@ -256,7 +258,7 @@ def fit_thresholds(members: Sequence[Member], join: Join) -> tuple[np.ndarray, i
         for image in run.validation():
             unseen.setdefault(image, []).append(run)
     if not unseen:
-        raise HandboneError("no member has labelled validation images", remedy="thresholds are fitted on runs only")
+        raise HandboneError("no member has labelled validation images", remedy="thresholds can only be fitted on runs")
     total = np.zeros((len(_TRIED), COUNT))
     for image, seers in track(sorted(unseen.items()), "Fitting thresholds"):
         said = {run.name: run.probabilities(image, (0, 0)) for run in seers}

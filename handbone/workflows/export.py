@@ -143,8 +143,8 @@ def export_masks(
             bones += int(image.masks.present().sum())
         if not bones:
             why = f": {next(iter(failed.values()))}" if failed else ""
-            remedy = "give predictions that found bones"
-            raise HandboneError(f"there is not one mask{why}", where=source.path, remedy=remedy)
+            remedy = "choose predictions with masks"
+            raise HandboneError(f"there are no masks{why}", where=source.path, remedy=remedy)
         writer.close()
         record = {
             "schema": SCHEMA,

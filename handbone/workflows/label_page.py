@@ -53,7 +53,9 @@ class _Case:
 def require_free(folder: Path) -> None:
     """Refuse a folder for the page that holds something; HandboneError names it."""
     if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
-        raise HandboneError("the folder already exists", where=folder, remedy="name a new one, or remove it first")
+        raise HandboneError(
+            "the folder already exists", where=folder, remedy="choose another folder, or remove this one first"
+        )
 
 
 def write_label_page(checks: Sequence[LabelCheck], dataset: Dataset, folder: Path, *, weights: str = "") -> Path:
@@ -99,18 +101,11 @@ def write_label_page(checks: Sequence[LabelCheck], dataset: Dataset, folder: Pat
 
 
 def _write_table(checks: Sequence[LabelCheck], path: Path) -> None:
-    rows = [
-        (
-            check.sample.name,
-            error.kind,
-            " ".join(NAMES[b] for b in error.bones),
-            round(error.severity, 3),
-            error.message,
-        )
-        for check in checks
-        for error in check.errors
+    errors = [(round(error.severity, 3), check.sample.name, error) for check in checks for error in check.errors]
+    rows: list[tuple[str, ...]] = [
+        (name, error.kind, " ".join(NAMES[b] for b in error.bones), str(severity), error.message)
+        for severity, name, error in sorted(errors, key=lambda row: -row[0])
     ]
-    rows.sort(key=lambda row: -row[3])
     rows += [
         (c.sample.name, "unreadable", "", "", f"{c.problem.file}: {c.problem.message}") for c in checks if c.problem
     ]

@@ -29,12 +29,14 @@ def prediction_source(
     predictions = [path for path in paths if path.suffix.lower() == ".csv" or (path / TABLE_FILE).is_file()]
     if predictions and len(paths) > 1:
         remedy = "measure each prediction with a command of its own"
-        raise HandboneError("predictions are measured one at a time", where=predictions[0], remedy=remedy)
+        raise HandboneError(
+            "only one folder of predictions can be measured at a time", where=predictions[0], remedy=remedy
+        )
     if predictions:
         return ExportSource(predictions[0], images, reading=reading)
     if images is not None:
         remedy = "leave --images out, or give a folder of predictions, a run or a CSV"
-        raise HandboneError("this is no prediction, so --images says nothing", where=paths[0], remedy=remedy)
+        raise HandboneError("--images can only be used with predictions", where=paths[0], remedy=remedy)
     return None
 
 
@@ -60,5 +62,7 @@ def predicted_source(
     records = predict_images(found.images, method, results, fingerprint=fingerprint, facts=facts, invert=invert)
     failed = [MeasuredImage(record.name, error=record.error) for record in records if record.error]
     if len(failed) == len(records):
-        raise HandboneError(f"none of {len(records)} radiographs could be outlined; the first: {failed[0].error}")
+        raise HandboneError(
+            f"none of {len(records)} radiographs could be segmented; the first error: {failed[0].error}"
+        )
     return ExportSource(folder), failed

@@ -73,7 +73,7 @@ class RunMember:
 
     def _load(self, image: str) -> BoneProbabilities:
         if image not in self._samples:
-            raise HandboneError("the run's data set has no image of this name any more", where=image)
+            raise HandboneError("the run's data set no longer has an image of this name", where=image)
         return load_prediction(self.context, self._samples[image]).merged
 
 
@@ -92,7 +92,7 @@ def open_members(words: Sequence[str], *, reading: RleReading | None = None) -> 
     for word in words:
         name, path = _named(word)
         if name in members:
-            remedy = f"give one of them a name of its own, as in {name}-b={path}"
+            remedy = f"give one of them another name, such as {name}-b={path}"
             raise HandboneError(f"two members are called {name!r}", where=word, remedy=remedy)
         if is_finished_run(path):
             members[name] = RunMember(name, path)
@@ -103,7 +103,7 @@ def open_members(words: Sequence[str], *, reading: RleReading | None = None) -> 
             remedy = "give a run's folder, a folder that 'handbone predict' wrote, or a CSV in the contest format"
             raise HandboneError("there are no predictions", where=path, remedy=remedy)
     if len(members) < 2:
-        raise HandboneError(f"{len(members)} member is not an ensemble", remedy="give two or more")
+        raise HandboneError(f"an ensemble needs more than {len(members)} member", remedy="give two or more")
     _align_names(list(members.values()))
     return list(members.values())
 
@@ -168,8 +168,8 @@ def size_of(image: str, members: Iterable[Member], sizes: dict[str, tuple[int, i
 
 
 def _named(word: str) -> tuple[str, Path]:
-    name, equals, path = word.partition("=")
+    name, equals, place = word.partition("=")
     if equals and not Path(word).exists():
-        return name, Path(path)
+        return name, Path(place)
     path = Path(word)
     return (path.stem if path.suffix.lower() == ".csv" else path.resolve().name), path

@@ -69,7 +69,9 @@ class FileMember:
         cells, stated = self.texts(image), self._index.size_hw(self._own[image])
         if stated not in (None, size_hw) and self.reading.frame_hw is None:
             sizes = f"{stated[1]} x {stated[0]}, but the image has {size_hw[1]} x {size_hw[0]} pixels"
-            raise HandboneError(f"{image}: the file says {sizes}", where=self.path, remedy="is it the same image?")
+            raise HandboneError(
+                f"{image}: the file says {sizes}", where=self.path, remedy="check that it is the same image"
+            )
         with self._named(image, size_hw):
             return self.reading.masks(cells, size_hw)
 

@@ -9,8 +9,8 @@ if TYPE_CHECKING:
     from handbone.method.two_stage import TwoStage
 
 
-#: What can become of an image: masks, no bone at all, or an error.
-ImageOutcome = Literal["outlined", "no_bones", "failed"]
+#: What can become of an image: masks, no hand and so no masks, or an error.
+ImageOutcome = Literal["outlined", "no_hand", "failed"]
 SCHEMA = "handbone.predictions/1"
 
 
@@ -24,7 +24,11 @@ class ImageRecord:
     error: why there is no result; None where there is one.
     size_hw: the image's height and width.
     inverted: whether it showed bones dark and was turned round.
-    spacing_mm: from row to row and from column to column, where the file says so. spacing_source: what says so.
+    spacing_mm: from row to row and from column to column, where the file says so. spacing_source: what in it does.
+    frame: "shown": masks lie in the image as viewers show it, turned as its EXIF tag says. orientation: that tag, 1
+        to 8; 1: it is stored as it is shown.
+    hand: what speaks for a hand, see `handbone.method.hands.HandEvidence`; None without a result.
+    hands: how many hands the image shows. region: the part of it, (left, top, right, bottom), that holds this one.
     confidence: bone name to the probability that its mask is right, where the weights were calibrated for that, else to
         the mean probability inside its mask; bones that were not found have no entry.
     location: where the hand was found and how the image was turned for that; None where it was not looked for.
@@ -45,6 +49,11 @@ class ImageRecord:
     inverted: bool = False
     spacing_mm: tuple[float, float] | None = None
     spacing_source: str = ""
+    frame: str = "shown"
+    orientation: int = 1
+    hand: dict[str, Any] | None = None
+    hands: int = 1
+    region: tuple[int, int, int, int] | None = None
     confidence: dict[str, float] = field(default_factory=dict)
     location: dict[str, Any] | None = None
     frames: dict[str, Any] = field(default_factory=dict)
@@ -61,7 +70,7 @@ class ImageRecord:
         """What became of the image, as far as masks go."""
         if self.error is not None:
             return "failed"
-        return "outlined" if self.confidence else "no_bones"
+        return "outlined" if self.confidence else "no_hand"
 
     def to_json(self) -> dict[str, Any]:
         """Everything known of it, as JSON values."""

@@ -1,6 +1,6 @@
 """The second stage alone: anyone's coarse predictions refined, bone by bone, with every decision on record."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass, field
 from functools import partial
 from pathlib import Path
@@ -24,7 +24,7 @@ from handbone.method.two_stage import MethodResult, TwoStage
 from handbone.report.overlay import draw_overlay, panel
 from handbone.runs.fingerprints import fingerprint_of
 from handbone.runs.load_run import TABLE
-from handbone.workflows.one_by_one import Failure, Job, make_each
+from handbone.workflows.one_by_one import Failure, Find, Job, Made, make_each
 from handbone.workflows.outputs import OVERLAYS, file_stems
 from handbone.workflows.refine_sources import Item, Source
 from handbone.workflows.results import Results
@@ -109,7 +109,7 @@ def refine_predictions(
                 if isinstance(result, Failure):
                     table.write_cells(item.name, item.cells)
                 else:
-                    table.write_cells(item.name, result["cells"], size_hw=tuple(result["size_hw"]))
+                    table.write_cells(item.name, result[0]["cells"], size_hw=tuple(result[0]["size_hw"]))
         with atomic_file(workdir / DECISIONS_FILE) as temporary:
             # Users open it in a spreadsheet.
             decisions_table(records).map(cell).to_csv(temporary, index=False)
@@ -118,7 +118,7 @@ def refine_predictions(
 
 
 def _job(item: Item, method: TwoStage, rois: Sequence[RegionOfInterest], kept: StoredResults, stem: str) -> Job:
-    def make() -> tuple[dict[str, Any], Callable[[Path], None]]:
+    def make() -> list[Made]:
         loaded = item.load()
         outcome = method.refine(loaded.image, loaded.coarse, rois)
         before, after = (p.threshold(method.threshold) for p in (outcome.coarse, outcome.final))
@@ -127,13 +127,21 @@ def _job(item: Item, method: TwoStage, rois: Sequence[RegionOfInterest], kept: S
             "cells": _cells(loaded.cells, outcome, after),
             "size_hw": loaded.image.shape,
         }
-        return result, partial(_draw, name=item.name, image=loaded.image, outcome=outcome, before=before, after=after)
+        draw = partial(_draw, name=item.name, image=loaded.image, outcome=outcome, before=before, after=after)
+        return [Made(item.name, stem, result, draw)]
 
-    return Job(item.name, stem, item.name, lambda: fingerprint_of([kept.fingerprint, item.made_from()]), make)
+    def known(find: Find) -> list[dict[str, Any]]:
+        result = find(item.name, stem)
+        return [] if result is None else [result]
+
+    def key() -> str:
+        return fingerprint_of([kept.fingerprint, item.made_from()])
+
+    return Job(item.name, stem, item.name, key, make, known)
 
 
-def _record_of(name: str, result: dict[str, Any] | Failure) -> Refined:
-    return Refined(name, error=result.reason) if isinstance(result, Failure) else Refined(**result["record"])
+def _record_of(name: str, result: list[dict[str, Any]] | Failure) -> Refined:
+    return Refined(name, error=result.reason) if isinstance(result, Failure) else Refined(**result[0]["record"])
 
 
 def decisions_table(records: Sequence[Refined]) -> pd.DataFrame:

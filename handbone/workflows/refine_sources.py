@@ -87,7 +87,7 @@ class ForeignFile:
         self._paths = find_images([images]).match(self.names)
         if not self._paths:
             what = f"none of the {len(self.names)} images of {table} is in this folder"
-            remedy = f"images are found by name, such as {self.names[0]}" if self.names else "the file has no rows"
+            remedy = f"images are matched by name, such as {self.names[0]}" if self.names else "the file has no rows"
             raise HandboneError(what, where=images, remedy=remedy)
         if not self._insists:
             refuse_if_suspected(table, self._first_images())
@@ -167,7 +167,7 @@ class RunSource:
 
     def _sample(self, name: str) -> Sample:
         if name not in self._samples:
-            raise HandboneError("the run's data set has no image of this name any more", where=name)
+            raise HandboneError("the run's data set no longer has an image of this name", where=name)
         return self._samples[name]
 
     def _made_from(self, name: str, cells: Cells) -> str:

@@ -35,7 +35,7 @@ def write_regions(hand: Hand, name: str, folder: Path, *, image_name: str) -> di
     image = hand.image
     if image is None:
         what = "there is no radiograph to crop"
-        raise HandboneError(what, where=image_name, remedy="say where the radiographs are with --images")
+        raise HandboneError(what, where=image_name, remedy="give the folder of the radiographs with --images")
     folder.mkdir(parents=True, exist_ok=True)
     rows = [_crop(hand, site.kind, site.name, folder, partial(site_frame, hand, site), image) for site in sites(name)]
     rows.append(_whole_hand(hand, folder, image))

@@ -82,11 +82,11 @@ class Results:
         """
         folder, earlier = self.place.real, Written.read(self.place.real)
         if earlier is not None and earlier.what != self.what:
-            what = f"there are {earlier.what}, not {self.what}"
-            raise HandboneError(what, where=self.place.path, remedy="give another folder")
+            what = f"the folder contains {earlier.what}, not {self.what}"
+            raise HandboneError(what, where=self.place.path, remedy="choose another folder")
         if earlier is not None and not overwrite:
-            remedy = "give another folder, or --overwrite to replace them"
-            raise HandboneError(f"there are {self.what} already", where=self.place.path, remedy=remedy)
+            remedy = "choose another folder, or replace them with --overwrite"
+            raise HandboneError(f"the folder already contains {self.what}", where=self.place.path, remedy=remedy)
         if earlier is not None and (changed := earlier.changed(folder)):
             raise self._not_ours(changed, "changed since handbone wrote")
         self._refuse_taken(names, earlier)
@@ -130,7 +130,7 @@ class Results:
     def _not_ours(self, names: list[str], what: str) -> HandboneError:
         shown = ", ".join(names[:_SHOWN]) + (f" and {len(names) - _SHOWN} more" if len(names) > _SHOWN else "")
         verb, thing = ("are", "them") if len(names) > 1 else ("is", "it")
-        remedy = f"move {thing} elsewhere, or give another folder"
+        remedy = f"move {thing} elsewhere, or choose another folder"
         return HandboneError(f"{shown} {verb} {what} {thing}", where=self.place.path, remedy=remedy)
 
     def _settle(self, work: Path, new: Written) -> None:

@@ -144,9 +144,13 @@ def test_bad_members_are_named(files, tmp_path):
 @pytest.mark.parametrize(
     ("cell", "words", "elsewhere"),
     [
-        ("nil", "'nil' in the run lengths is not a whole number of pixels; an empty mask is an empty text", True),
-        ("1 2 3", "have 3 numbers, but need pairs", True),
-        ("4194304 2", "leaves the image of 2048 x 2048 pixels", True),
+        (
+            "nil",
+            "'nil' in the run lengths is not a whole number of pixels; leave the text empty for an empty mask",
+            True,
+        ),
+        ("1 2 3", "have 3 numbers, but must be pairs", True),
+        ("4194304 2", "extends beyond the image of 2048 x 2048 pixels", True),
         ("Lunatic", "unknown class 'Lunatic'; did you mean 'Lunate'?", False),
     ],
 )
@@ -200,7 +204,7 @@ def test_a_plugins_method_of_a_built_in_name(files, tmp_path, monkeypatch):
     monkeypatch.setattr(pipeline, "registry", lambda: manager)
     out = tmp_path / "out"
     told = str(call(*files, "-o", out, "-m", "vote").exception)
-    assert "provided by handbone and handbone-anyones; say which: --set from=handbone" in told
+    assert "provided by handbone and handbone-anyones; choose one with --set from=handbone" in told
     for package, least in (("handbone-anyones", 3), ("handbone", 2)):
         result = call(*files, "-o", out, "--overwrite", "-m", "vote", "--set", f"from={package}")
         assert result.exit_code == 0, result.output

@@ -33,4 +33,4 @@ def test_ctrl_c_is_a_sentence_too(monkeypatch, capsys):
     monkeypatch.setattr("sys.argv", ["handbone", "recipes", "list"])
     with pytest.raises(SystemExit, match="130"):
         cli.main()
-    assert capsys.readouterr().err == "Stopped before it was done. The same command begins again.\n"
+    assert capsys.readouterr().err == "Stopped. Run the same command to start again.\n"

@@ -117,7 +117,7 @@ def test_where_no_masks_fit_nothing_is_left(table, tmp_path):
     for name in ("a.png", "b.png", "b.tif"):
         cv2.imwrite(str(tmp_path / "images" / name), np.zeros((30, 30), np.uint8))
     result = call(table, "-f", "png", "-o", tmp_path / "out", "--images", tmp_path / "images")
-    assert "there is not one mask" in str(result.exception)
+    assert "there are no masks" in str(result.exception)
     assert sorted(path.name for path in tmp_path.iterdir()) == ["images", "mine.csv"]
 
 

@@ -149,7 +149,7 @@ def test_results_are_not_overwritten_unasked_nor_other_things_ever(images, run_f
     [
         (lambda folder: folder / "nowhere", "no such file"),
         (lambda folder: folder / "empty", "no radiograph in this folder"),
-        (lambda folder: folder / "empty" / "own.png", "handbone drew this itself"),
+        (lambda folder: folder / "empty" / "own.png", "this image was drawn by handbone"),
     ],
 )
 def test_wrong_paths_are_explained_before_any_work(make, words, images, run_folder, tmp_path):
@@ -185,10 +185,10 @@ def test_the_table_has_a_confidence_a_bone_and_the_record_what_to_look_at_again(
     save(folder / "coarse.safetensors", "coarse", bias=-9, **{METHOD: settings})
     out = tmp_path / "out"
     result = call(images / "b_eight.jpg", "-o", out, "--weights", folder, "--tta")
-    assert result.exit_code == 1 and "0 of 1 radiographs outlined, no bone found in 1" in result.output
+    assert result.exit_code == 1 and "0 of 1 radiographs outlined, 1 without a hand" in result.output
     record = json.loads((out / "predictions.json").read_text())
     image = record["images"][0]
-    assert image["outcome"] == "no_bones" and image["error"] is None
+    assert image["outcome"] == "no_hand" and image["error"] is None
     with open(out / "predictions.csv", encoding="utf-8", newline="") as file:
         rows = list(csv.DictReader(file))
     assert [row["class"] for row in rows] == list(NAMES)
@@ -197,20 +197,20 @@ def test_the_table_has_a_confidence_a_bone_and_the_record_what_to_look_at_again(
         assert float(row["confidence"]) == image["confidence"].get(row["class"], 0.0)
     assert record["tta"] and record["not_a_medical_device"]
     # An untrained network sees no hand: that is said, with every look that was tried.
-    assert image["location"]["looks"] == 8 and not image["location"]["found"]
+    assert image["location"]["passes"] == 8 and not image["location"]["found"]
     assert {"no-hand"} <= {flag["rule"] for flag in image["flags"]}
     assert all(probability >= 0.5 for probability in image["confidence"].values())
 
 
 @pytest.fixture
 def light_box(tmp_path):
-    """A radiograph between bright borders, which looks as if it were inverted; and a sound one."""
+    """A radiograph between borders that fade into white, which looks as if it were inverted; and a sound one."""
     grey = cv2.GaussianBlur(np.random.default_rng(0).random((150, 110), np.float32), (0, 0), 9)
     grey = (100 * cv2.normalize(grey, None, 0, 1, cv2.NORM_MINMAX)).astype(np.uint8)
     (tmp_path / "boxes").mkdir()
     cv2.imwrite(str(tmp_path / "boxes" / "sound.png"), grey)
-    grey[:, :25] = grey[:, -25:] = 230
-    cv2.imwrite(str(tmp_path / "boxes" / "box.png"), grey)
+    fading = np.clip(500 * np.abs(np.linspace(-1, 1, 110)) - 250, 0, 255).astype(np.uint8)
+    cv2.imwrite(str(tmp_path / "boxes" / "box.png"), np.maximum(grey, fading[None]))
     return tmp_path / "boxes"
 
 

@@ -117,11 +117,11 @@ def test_values_are_equal_by_content():
 @pytest.mark.parametrize(
     ("make", "words"),
     [
-        (lambda: BoneMasks.from_dense(np.zeros((8, 8, 29), bool)), r"\(29, H, W\), but came as \(8, 8, 29\)"),
+        (lambda: BoneMasks.from_dense(np.zeros((8, 8, 29), bool)), r"\(29, H, W\), but got \(8, 8, 29\)"),
         (lambda: BoneMasks.from_polygons({0: [np.zeros((3, 3))]}, (8, 8)), r"finger-1 must have the shape \(n, 2\)"),
         (lambda: BoneMasks.from_polygons({0: [np.full((3, 2), np.nan)]}, (8, 8)), "finger-1 has a point"),
-        (lambda: BoneMasks.from_polygons({29: [np.ones((3, 2))]}, (8, 8)), "no bone number 29"),
-        (lambda: BoneMasks.from_rle([""] * 28, (8, 8)), r"\(29,\), but came as \(28,\)"),
+        (lambda: BoneMasks.from_polygons({29: [np.ones((3, 2))]}, (8, 8)), "no bone with the index 29"),
+        (lambda: BoneMasks.from_rle([""] * 28, (8, 8)), r"\(29,\), but got \(28,\)"),
     ],
 )
 def test_wrong_input_is_named(make, words):
@@ -132,13 +132,13 @@ def test_wrong_input_is_named(make, words):
 def test_malformed_run_lengths_name_the_bone():
     texts = [""] * COUNT
     texts[INDEX["Lunate"]] = "60 9"
-    with pytest.raises(HandboneError, match=r"^Lunate: the run '60 9' leaves the image"):
+    with pytest.raises(HandboneError, match=r"^Lunate: the run '60 9' extends beyond the image"):
         BoneMasks.from_rle(texts, (8, 8))
 
 
 def test_a_replaced_mask_of_another_size_is_refused():
     masks = BoneMasks.from_dense(np.zeros((COUNT, 8, 8), bool))
-    with pytest.raises(ShapeError, match=r"\(8, 8\), but came as \(8, 9\)"):
+    with pytest.raises(ShapeError, match=r"\(8, 8\), but got \(8, 9\)"):
         masks.replace({0: np.zeros((8, 9), bool)})
 
 

@@ -117,7 +117,7 @@ def test_one_threshold_a_bone():
     present = BoneProbabilities.from_dense(dense).threshold(limits).present()
     assert not present[3]
     assert present.sum() == COUNT - 1
-    with pytest.raises(ShapeError, match=r"\(29,\), but came as \(3,\)"):
+    with pytest.raises(ShapeError, match=r"\(29,\), but got \(3,\)"):
         BoneProbabilities.from_dense(dense).threshold([0.5, 0.5, 0.5])
 
 
@@ -164,7 +164,7 @@ def test_mean_of_several():
 
 def test_images_of_other_sizes_are_refused():
     one, other = random_probabilities(1), random_probabilities(2, (41, 50))
-    with pytest.raises(ShapeError, match=r"\(40, 50\), but came as \(41, 50\)"):
+    with pytest.raises(ShapeError, match=r"\(40, 50\), but got \(41, 50\)"):
         BoneProbabilities.mean([one, other])
     with pytest.raises(ShapeError):
         one.blend(other, np.ones((40, 50)))
@@ -220,5 +220,5 @@ def test_files_of_another_kind_are_named(tmp_path):
         boxes_xyxy=np.full((29, 4), [0, 0, 9, 9]),
         pixels=np.zeros(29 * 81, np.uint8),
     )
-    with pytest.raises(HandboneError, match="leaves the image of 4 x 4"):
+    with pytest.raises(HandboneError, match="extends beyond the image of 4 x 4"):
         BoneProbabilities.load(tmp_path / "box.npz")

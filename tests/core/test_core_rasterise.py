@@ -145,5 +145,5 @@ def test_wrong_polygons_are_named(polygon):
 
 
 def test_a_grid_without_scale_is_refused():
-    with pytest.raises(HandboneError, match="needs size_hw and outline"):
+    with pytest.raises(HandboneError, match="needs either a frame, or size_hw and outline"):
         coverage({}, size_hw=(8, 8))

@@ -5,6 +5,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from masks_toys import small_masks
+from pycocotools import mask as coco_mask
 
 from handbone.core import rle
 from handbone.core.errors import HandboneError, ShapeError
@@ -52,6 +53,21 @@ def test_the_decoded_box_is_the_smallest(mask):
         assert (left, right) == (columns.min(), columns.max() + 1)
 
 
+@given(small_masks())
+def test_pycocotools_reads_the_same_mask(mask):
+    """COCO counts down the columns, from background: the run lengths of the transposed mask, without their starts."""
+    pairs = [int(number) for number in rle.encode(mask.T).split()]
+    counts, position = [], 1
+    for start, length in zip(pairs[::2], pairs[1::2], strict=True):
+        counts += [start - position, length]
+        position = start + length
+    counts.append(mask.size + 1 - position)
+    height, width = mask.shape
+    coded = coco_mask.frPyObjects({"size": [height, width], "counts": counts}, height, width)
+    assert coco_mask.decode(coded).astype(bool).tolist() == mask.tolist()
+    assert coco_mask.area(coded) == mask.sum()
+
+
 def test_a_written_example():
     mask = np.array([[0, 1, 1, 0], [0, 0, 0, 1], [1, 1, 0, 0]], bool)
     assert rle.encode(mask) == "2 2 8 3"
@@ -71,9 +87,9 @@ def test_pairs_may_come_in_any_order_and_touch():
         ("1 x", "'x'"),
         ("1 2.5", "'2.5'"),
         ("1 99999999999999999999", "not a whole number"),
-        ("0 3", "'0 3' leaves the image"),
-        ("-4 3", "'-4 3' leaves the image"),
-        ("11 3", "'11 3' leaves the image of 4 x 3"),
+        ("0 3", "'0 3' extends beyond the image"),
+        ("-4 3", "'-4 3' extends beyond the image"),
+        ("11 3", "'11 3' extends beyond the image of 4 x 3"),
         ("1 9223372036854775807", "not a whole number"),
         ("1 0", "length 0"),
         ("1 -2", "length -2"),

@@ -49,7 +49,7 @@ def test_the_split_does_not_depend_on_the_order_of_the_samples():
 
 def test_one_patient_cannot_be_split():
     samples, bends = patients(1, set())
-    with pytest.raises(HandboneError, match="images of 1 patient cannot be divided"):
+    with pytest.raises(HandboneError, match="images of a single patient cannot be split"):
         divide(samples, Split(), bends)
 
 

@@ -44,7 +44,7 @@ def test_a_refiner_reads_images_drawn_fine_enough_for_its_roi():
 
 
 def test_a_stream_and_coarse_channels_exclude_each_other():
-    with pytest.raises(ValueError, match="set one of them off"):
+    with pytest.raises(ValueError, match="turn one of them off"):
         schema.Recipe(name="x", synthetic={"stream": 5}, refine={"coarse_channels": True})
 
 

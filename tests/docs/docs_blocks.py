@@ -7,6 +7,13 @@ from pathlib import Path
 ROOT = Path(__file__).parents[2]
 PROSE = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", *sorted((ROOT / "docs" / "pages").glob("*.md"))]
 DOCUMENTS = [*PROSE, *sorted((ROOT / "recipes").rglob("*.md"))]
+#: Everything that users read as text.
+READABLE = [
+    *DOCUMENTS,
+    ROOT / "CHANGELOG.md",
+    ROOT / "docs/zero_shot_gpu/README.md",
+    *sorted((ROOT / "plugins").glob("**/README.md")),
+]
 _BLOCK = re.compile(r"^```(\w*)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 
 
@@ -31,9 +38,12 @@ def blocks(*languages: str) -> list[Block]:
 
 
 def sentences(text: str) -> list[str]:
-    """The sentences of a document's prose: no blocks, tables, comments or images; link targets are no words."""
+    """The sentences of a document's prose, without code blocks, tables, headings, comments and link targets.
+
+    A colon or a semicolon does not end a sentence.
+    """
     text = re.sub(r"<!--.*?-->", "", _BLOCK.sub("", text), flags=re.DOTALL)
     text = re.sub(r"!?\[([^\]]*)\]\([^)]*\)", r"\1", text)
-    text = "\n".join("" if line.startswith(("|", "#")) else line for line in text.splitlines())
-    parts = re.split(r"\n\s*\n|\n(?=- |\d+\. )|(?<=[.!?:;])\s+", text)
+    text = "\n".join("" if line.lstrip().startswith(("|", "#")) else line for line in text.splitlines())
+    parts = re.split(r"\n\s*\n|\n(?=\s*- |\s*\d+\. )|(?<=[.!?])\**\s+", text)
     return [" ".join(part.split()) for part in parts if part.strip()]

@@ -103,5 +103,5 @@ def test_where_there_is_no_interval_it_says_why(patients, values, reason):
 
 
 def test_metrics_of_other_images_are_refused():
-    with pytest.raises(ShapeError, match=r"\(2, bones\), a row an image, but came as \(3, 1\)"):
+    with pytest.raises(ShapeError, match=r"\(2, bones\), a row an image, but got \(3, 1\)"):
         PatientBootstrap(["a", "b"]).mean(np.zeros((3, 1)))

@@ -117,7 +117,7 @@ def test_a_square_moved_by_two_pixels():
 
 def test_images_of_other_sizes_are_refused():
     for metric in (dice_contest, hd95, boundary_iou, lambda x, y: nsd(x, y, 1.0)):
-        with pytest.raises(ShapeError, match=r"\(4, 4\) like the ground truth's, but came as \(4, 5\)"):
+        with pytest.raises(ShapeError, match=r"\(4, 4\) like the ground truth's, but got \(4, 5\)"):
             metric(only(np.ones((4, 4), bool)), only(np.ones((4, 5), bool)))
 
 

@@ -96,7 +96,7 @@ def test_the_contest_s_mean_over_images_then_classes(rows):
 
 
 def test_an_image_scored_twice_is_refused():
-    with pytest.raises(HandboneError, match=r"'a\.png' is to be scored twice"):
+    with pytest.raises(HandboneError, match=r"'a\.png' is scored twice"):
         score_images([("a.png", hand(), {"coarse": hand()})] * 2)
 
 

@@ -164,7 +164,7 @@ def test_damaged_steps_are_made_again_and_come_to_the_same_bytes(runs, straight)
         else:
             victim.write_bytes({"cut": content[: len(content) // 2], "empty": b"", "flip": content}[degradation])
     assert runs.run(folder) == 0, said(folder)
-    assert said(folder).count("is damaged: the step is made again") == len(DAMAGE) == len(STEPS)
+    assert said(folder).count("is damaged: the step runs again") == len(DAMAGE) == len(STEPS)
     assert_same(folder, straight)
     assert runs.run(folder) == 0 and said(folder).count(": reused") == len(STEPS)
 

@@ -74,7 +74,7 @@ def formats_of_others(root):
     for name in ("a.heic", "b.nef", "c.nii.gz", "d.pdf", "e.zip", "f.psd", "g.mov", "h.jxl", "notes.txt", "t.csv"):
         touch(root / name)
     kinds = ["HEIC or AVIF files", "camera raw files", "NIfTI, NRRD or MetaImage volumes", "PDF documents", "archives"]
-    kinds += ["GIF, SVG, PSD or OpenEXR files", "videos", "JPEG XL files"]
+    kinds += ["SVG, PSD or OpenEXR files", "videos", "JPEG XL files"]
     return ["a.png"], {kind: 1 for kind in kinds} | {"other files": 2}
 
 
@@ -218,7 +218,10 @@ def test_a_key_is_the_path_relative_to_what_was_given(paths, keys, tmp_path, mon
     [
         (lambda path: None, "no such file or folder; check the path"),
         (lambda path: path.mkdir(), "no radiograph in this folder; give a folder with PNG"),
-        (lambda path: touch(path, encode_png(GREY, compression=1)), "handbone drew this itself; give the radiograph"),
+        (
+            lambda path: touch(path, encode_png(GREY, compression=1)),
+            "this image was drawn by handbone; give the radiograph",
+        ),
         (os.mkfifo, "neither a file nor a folder"),
     ],
 )

@@ -74,11 +74,11 @@ def test_the_contest_s_csv_joins_by_base_names_and_says_where_they_clash(images,
     assert main(monkeypatch, *asked) == 1
     told = capfd.readouterr().out
     assert "2 of 2 radiographs outlined" in told
-    assert "SE2/IM0001: SE1/IM0001 has the same base name, by which the contest's CSV joins; rename one" in told
+    assert "SE2/IM0001: SE1/IM0001 has the same file name, which must be unique in the contest CSV; rename one" in told
     assert [name for name, _ in read_predictions(tmp_path / "out/contest_csv/predictions.csv")] == ["IM0001"]
     assert [name for name, _ in read_predictions(tmp_path / "out/predictions.csv")] == ["SE1/IM0001", "SE2/IM0001"]
     assert main(monkeypatch, "export", tmp_path / "out", "-f", "contest_csv", "-o", tmp_path / "csv") == 1
-    assert "has the same base name" in capfd.readouterr().err and not (tmp_path / "csv").exists()
+    assert "has the same file name" in capfd.readouterr().err and not (tmp_path / "csv").exists()
 
 
 def huge_png(path, side):
@@ -109,7 +109,7 @@ def test_nothing_found_is_no_success_and_nothing_made_leaves_nothing(tmp_path, m
     asked = ("predict", "-w", blind, "--json", tmp_path / "a.png")
     assert main(monkeypatch, *asked, "-o", tmp_path / "one") == 1
     value = json.loads(capfd.readouterr().out)
-    assert [each["outcome"] for each in value["images"]] == ["no_bones"] and undocumented(value) == []
+    assert [each["outcome"] for each in value["images"]] == ["no_hand"] and undocumented(value) == []
     assert main(monkeypatch, "predict", "-w", blind, "--json", tmp_path / "b.png", "-o", tmp_path / "two") == 1
     value = json.loads(capfd.readouterr().out)
     assert [each["outcome"] for each in value["images"]] == ["failed"] and undocumented(value) == []
@@ -118,7 +118,7 @@ def test_nothing_found_is_no_success_and_nothing_made_leaves_nothing(tmp_path, m
     for words in ("export empty.csv -f png", "ensemble a=empty.csv b=empty.csv"):
         monkeypatch.chdir(tmp_path)
         assert main(monkeypatch, *words.split(), "-o", tmp_path / "out") == 1
-        assert "not one mask" in capfd.readouterr().err and not (tmp_path / "out").exists()
+        assert "no mask" in capfd.readouterr().err and not (tmp_path / "out").exists()
 
 
 @pytest.mark.parametrize(
@@ -131,7 +131,7 @@ def test_nothing_found_is_no_success_and_nothing_made_leaves_nothing(tmp_path, m
         ("predict a.png --max-pixels many", 2, "Invalid value for '--max-pixels'"),
         ("export nowhere -f png -o out", 1, "there are no predictions"),
         ("ensemble a.csv", 1, "there are no predictions"),
-        ("refine --coarse a.csv", 2, "belong together"),
+        ("refine --coarse a.csv", 2, "must be given together"),
         ("weights info nowhere", 1, "nowhere"),
         ("recipes show nowhere", 1, "nowhere"),
         ("data check nowhere", 1, "no such folder"),

@@ -58,7 +58,7 @@ def test_a_failure_leaves_the_earlier_file(tmp_path):
 
 
 def test_an_image_cannot_be_written_twice(tmp_path):
-    with pytest.raises(HandboneError, match=r"'a\.png' is predicted twice"):
+    with pytest.raises(HandboneError, match=r"'a\.png' is written twice"):
         write(tmp_path / "p.csv", ["a.png", "a.png"])
     assert not list(tmp_path.iterdir())
 
@@ -81,7 +81,7 @@ def test_confidences_may_be_unknown_but_every_row_has_their_cell(tmp_path):
 
 def test_confidences_need_their_column(tmp_path):
     with (
-        pytest.raises(HandboneError, match=r"confidences of 'a\.png' came for a file without that column"),
+        pytest.raises(HandboneError, match=r"'a\.png' has confidences, but the file has no such column"),
         PredictionsWriter(tmp_path / "p.csv") as predictions,
     ):
         predictions.write("a.png", masks_of(0), [0.5] * COUNT)
@@ -165,7 +165,7 @@ OTHER_ROWS = [f"b.png,{name}," for name in NAMES]
     ("lines", "words"),
     [
         ([], "line 1: the column 'image_name' is missing"),
-        (["image_name,class,mask"], "line 1: the column 'rle' is missing; needed are image_name, class, rle"),
+        (["image_name,class,mask"], "line 1: the column 'rle' is missing; required columns: image_name, class, rle"),
         (["image_name,class,rle", "a.png,Luante,"], "line 2: unknown class 'Luante'; did you mean 'Lunate'?"),
         (["image_name,class,rle", *ROWS, ROWS[3]], "line 31: a second row for finger-4 of 'a.png'"),
         (
@@ -176,7 +176,7 @@ OTHER_ROWS = [f"b.png,{name}," for name in NAMES]
             ["image_name,class,rle", *ROWS, *OTHER_ROWS, ROWS[0]],
             "line 60: a second row for finger-1 of 'a.png'",
         ),
-        (["image_name,class,rle", "a.png,Lunate"], "line 2: the row has 2 cells and the header 3"),
+        (["image_name,class,rle", "a.png,Lunate"], "line 2: the row has 2 cells, but the header has 3"),
     ],
 )
 def test_mistakes_are_named_with_file_and_line(tmp_path, lines, words):
@@ -191,5 +191,5 @@ def test_files_that_cannot_be_read_are_named(tmp_path):
     with pytest.raises(HandboneError, match=r"none\.csv: cannot be read"):
         list(read_predictions(tmp_path / "none.csv"))
     (tmp_path / "binary.csv").write_bytes(b"\x89PNG\xff\xfe\x00")
-    with pytest.raises(HandboneError, match="is not a CSV in UTF-8"):
+    with pytest.raises(HandboneError, match="is not a UTF-8 CSV file"):
         list(read_predictions(tmp_path / "binary.csv"))

@@ -128,7 +128,7 @@ def test_equal_base_names_are_found(tmp_path):
 def test_a_missing_or_empty_folder_says_what_to_do(tmp_path):
     with pytest.raises(HandboneError, match="no such folder; give the folder"):
         opened(tmp_path / "nowhere")
-    with pytest.raises(HandboneError, match="no image found"):
+    with pytest.raises(HandboneError, match="found no image"):
         opened(tmp_path)
 
 

@@ -51,12 +51,12 @@ def toy_hand(*, size: int = SIZE, mirrored: bool = False, bend: float = 0.0) -> 
 
 
 def draw(contours: dict[str, np.ndarray], size: int = SIZE) -> np.ndarray:
-    """A grey image with bright bones, a bright strip at the top and a dark background."""
+    """A grey image with bright bones, a bright strip at the top and a dark background, from 0 to 255."""
     image = np.full((size, size), 8, np.uint8)
     for points in contours.values():
         cv2.fillPoly(image, [np.rint(points).astype(np.int32)], 180)
     image[: max(1, size // 100)] = 250
-    return cv2.GaussianBlur(image, (0, 0), 1.0)
+    return cv2.normalize(cv2.GaussianBlur(image, (0, 0), 1.0), None, 0, 255, cv2.NORM_MINMAX)
 
 
 def annotation(contours, *, filename: str, shuffle: int | None = 0) -> dict:

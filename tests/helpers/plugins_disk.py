@@ -88,7 +88,7 @@ BAD = {
         "import no_such_thing.inner",
         "needs the module 'no_such_thing', which is not installed; pip install no-such-thing",
     ),
-    "bad-exit": ("import sys\nsys.exit(3)", "ends the program while it is imported (SystemExit: 3)"),
+    "bad-exit": ("import sys\nsys.exit(3)", "exits while it is imported (SystemExit: 3)"),
     "bad-base": ("class Own(BaseException): pass\nraise Own('own')", "cannot be imported: Own: own"),
     "bad-hook": (
         HEAD + "@hookimpl\ndef handbone_losses():\n    raise KeyError('half')\n",
@@ -100,11 +100,12 @@ BAD = {
     ),
     "bad-signature": (
         HEAD + "@hookimpl\ndef handbone_models(config):\n    return []\n",
-        "its handbone_models needs the argument 'config', but is called with none",
+        "its handbone_models needs the argument 'config', but this hook is called without arguments",
     ),
     "bad-event": (
         HEAD + "@hookimpl\ndef handbone_epoch_ended(epochs):\n    pass\n",
-        "its handbone_epoch_ended needs the argument 'epochs', which the event does not have; did you mean 'epoch'?",
+        "its handbone_epoch_ended needs the argument 'epochs', which this event does not provide; "
+        "did you mean 'epoch'?",
     ),
     "bad-unknown": (
         HEAD + "@hookimpl\ndef handbone_model():\n    return []\n",
@@ -112,11 +113,12 @@ BAD = {
     ),
     "bad-unmarked": (
         HEAD + "def handbone_models():\n    return []\n",
-        "its handbone_models lacks the marker @hookimpl",
+        "its handbone_models lacks the decorator @hookimpl",
     ),
     "bad-newer": (
         HEAD + "HANDBONE_API = 99\n",
-        "was written for version 99 of the plugin hooks, and this handbone has 1; pip install --upgrade handbone",
+        "was written for version 99 of the plugin hooks, but this handbone has version 1; "
+        "pip install --upgrade handbone",
     ),
     "bad-newer-names": (
         "from handbone.plugins import SpecOfTheFuture\n",
@@ -136,21 +138,21 @@ BAD = {
     ),
     "bad-name": (
         HEAD + "@hookimpl\ndef handbone_losses():\n    return [LossSpec(name='Mine', summary='', build=print)]\n",
-        "its loss 'Mine' has no proper name",
+        "its loss 'Mine' has an invalid name",
     ),
     "bad-empty": (
         HEAD + "@hookimpl\ndef handbone_losses():\n    return [LossSpec(name='', summary='', build=print)]\n",
-        "its loss '' has no proper name",
+        "its loss '' has an invalid name",
     ),
     "bad-settings": (
         HEAD + "@hookimpl\ndef handbone_losses():\n"
         "    return [LossSpec(name='a', summary='', build=print, settings=dict)]\n",
-        "its loss 'a' has settings that are not a subclass of handbone.plugins.Table",
+        "which are not a subclass of handbone.plugins.Table",
     ),
     "bad-default": (
         HEAD + "class S(Table):\n    size: int\n\n\n"
         "@hookimpl\ndef handbone_losses():\n    return [LossSpec(name='a', summary='', build=print, settings=S)]\n",
-        "its loss 'a' has a setting without a default, 'size'",
+        "its loss 'a' has the setting 'size' without a default",
     ),
     "bad-fields": (
         HEAD + "@hookimpl\ndef handbone_losses():\n    return [LossSpec(name='a')]\n",
@@ -162,7 +164,7 @@ BAD = {
     ),
     "bad-command": (
         HEAD + "@hookimpl\ndef handbone_commands():\n    return [CommandSpec(name='run', summary='', build=print)]\n",
-        "its command 'run' has a name that handbone keeps for itself",
+        "its command 'run' has a name that is reserved by handbone",
     ),
 }
 

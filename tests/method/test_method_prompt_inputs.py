@@ -124,12 +124,12 @@ def test_margin_and_mask_prompt():
 @pytest.mark.parametrize("degrees", [0, 35])
 @pytest.mark.parametrize("mirrored", [False, True])
 def test_a_grid_sees_what_the_whole_warped_plane_shows(degrees, mirrored):
-    points = hand_points(unit=230.0, at=np.array([480.0, 640.0]))
-    masks = masks_at(points, size=1000, radius=22)
+    points = hand_points(unit=115.0, at=np.array([240.0, 320.0]))
+    masks = masks_at(points, size=500, radius=11)
     dense = np.stack([cv2.GaussianBlur(mask.astype(np.float32), (0, 0), 2) for mask in masks.dense()])
     current = BoneProbabilities.from_dense(dense)
-    for side, size in ((300, 128), (200, 256), (1200, 64)):
-        frame = Frame.around((500, 600), side, size, degrees=degrees, mirrored=mirrored)
+    for side, size in ((150, 64), (100, 128), (600, 64)):
+        frame = Frame.around((250, 300), side, size, degrees=degrees, mirrored=mirrored)
         seen = seen_on_grid(current, frame)
         assert seen.size_hw == (size, size)
         whole = np.stack([frame.warp(plane) for plane in current.dense()])

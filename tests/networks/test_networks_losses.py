@@ -91,7 +91,7 @@ def test_half_precision_logits_are_judged_in_float32(name, pair):
 
 
 def test_mistakes_are_named(pair):
-    with pytest.raises(ShapeError, match="came as"):
+    with pytest.raises(ShapeError, match="but got"):
         loss("dice")(pair[0], pair[1][:1])
     with pytest.raises(HandboneError, match=r"loss 'dice': unknown setting 'smoth' \(did you mean 'smooth'"):
         loss("dice", smoth=2)

@@ -110,7 +110,7 @@ def test_shapes_tell_the_official_models_apart():
 
 def test_an_unknown_file_is_named_and_its_encoder_has_an_id_of_its_own(checkpoint, tmp_path, capsys):
     first = load_sam(checkpoint)
-    assert "small.pth is not one of segment-anything's three files" in capsys.readouterr().err
+    assert "small.pth is not an official file of segment-anything" in capsys.readouterr().err
     assert (first.size, first.mask_size) == (SIZE, MASK_SIZE)
     write_checkpoint(tmp_path / "other.pth", seed=1)
     assert load_sam(tmp_path / "other.pth").encoder_id != first.encoder_id == load_sam(checkpoint).encoder_id
@@ -135,7 +135,7 @@ def test_files_that_are_no_checkpoints_are_refused_and_never_executed(tmp_path, 
 
 
 def test_a_grid_of_another_size_is_refused(prompter):
-    with pytest.raises(ShapeError, match=r"\(128, 128\), but came as \(64, 64\)"):
+    with pytest.raises(ShapeError, match=r"\(128, 128\), but got \(64, 64\)"):
         prompter.embed(np.zeros((64, 64), np.float32))
     with pytest.raises(ShapeError, match="labels"):
         Prompts(np.zeros((2, 4), np.float32), np.zeros((2, 1, 2), np.float32), np.zeros((1, 1), np.int64))

@@ -111,7 +111,7 @@ def test_what_lies_is_named_with_the_reason_and_the_rest_is_fine(package):
     }
     reasons = {what: "\n".join(each["reasons"]) for what, each in found.items()}
     assert "handbone_bad imports torch" in reasons["no torch at import"]
-    assert "logits must have the shape (1, 29, 128, 128), but came as (1, 29, 64, 64)" in reasons["model half"]
+    assert "logits must have the shape (1, 29, 128, 128), but got (1, 29, 64, 64)" in reasons["model half"]
     assert "'bce' is handbone's, too: recipes have to say from which" in reasons["handbone_losses"]
     assert "naming it imports nothing heavy" in reasons["loss bce"] and "\n" not in reasons["loss bce"]
     assert "must be refused with a HandboneError that names the file" in reasons["reader bad"]
@@ -156,11 +156,11 @@ def test_an_installed_plugin_is_checked_by_name_and_a_table_is_for_patients(tmp_
     write_plugin(tmp_path, "handbone-good", GOOD)
     done = handbone("plugins", "check", "handbone-good", site=tmp_path)
     assert done.returncode == 0, done.stdout + done.stderr
-    assert "✓  loss good-loss" in done.stdout and "checks are fine" in done.stdout
+    assert "✓  loss good-loss" in done.stdout and "checks passed" in done.stdout
     assert "✗" not in done.stdout and "wheel" not in done.stdout
     done = handbone("plugins", "check", "handbone-goood", site=tmp_path)
     assert done.returncode == 1 and "did you mean 'handbone-good'?" in done.stderr
-    assert "nor is there a folder handbone-goood" in done.stderr
+    assert "there is no folder handbone-goood either" in done.stderr
     done = handbone("plugins", "check", "./nowhere", site=tmp_path)
     assert done.returncode == 1 and "is not a folder" in done.stderr
     done = handbone("plugins", "check", ".", site=tmp_path)

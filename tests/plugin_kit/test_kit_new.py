@@ -45,7 +45,7 @@ def test_the_template_is_in_the_wheel():
 def test_a_folder_that_exists_is_left_alone(tmp_path):
     (tmp_path / "handbone-mine").mkdir()
     done = handbone("plugins", "new", "handbone-mine", site=tmp_path)
-    assert done.returncode == 1 and "the folder exists already" in done.stderr
+    assert done.returncode == 1 and "the folder already exists" in done.stderr
     assert not any((tmp_path / "handbone-mine").iterdir())
 
 

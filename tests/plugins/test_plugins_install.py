@@ -53,7 +53,7 @@ def test_a_plugin_comes_changes_and_goes(environment, tmp_path):
     assert Path(one["location"]).is_relative_to(environment)
 
     done = plugins(environment, "install", wheel)
-    assert done.returncode == 1 and "it was there before" in done.stderr
+    assert done.returncode == 1 and "was already installed" in done.stderr
     done = plugins(environment, "install", write_wheel(tmp_path, "handbone-good", GOOD, version="1.1"))
     assert done.returncode == 0 and "handbone-good 1.1" in done.stdout and "good-loss" in done.stdout
 
@@ -93,4 +93,4 @@ def test_only_plugins_of_this_environment_are_removed(environment, tmp_path):
 def test_a_package_that_is_no_plugin(environment, tmp_path):
     wheel = write_wheel(tmp_path, "plain", "", entry="[console_scripts]\nplain = plain:main\n")
     done = plugins(environment, "install", wheel)
-    assert done.returncode == 1 and "no plugin came with it" in done.stderr
+    assert done.returncode == 1 and "contains no plugin" in done.stderr

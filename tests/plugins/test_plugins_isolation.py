@@ -34,7 +34,7 @@ def test_nothing_of_a_half_good_plugin_stays(plugins, site):
 
 
 def test_entry_points_that_lead_nowhere_or_cannot_be_read(plugins, tmp_path):
-    assert "its module 'nowhere_module' is not there" in plugins["bad-entry"]["reason"]
+    assert "its module 'nowhere_module' is missing" in plugins["bad-entry"]["reason"]
     write_plugin(tmp_path, "bad-entry-points", "", entry="[handbone]\nno equals sign\n")
     assert "entry points cannot be read" in listed(tmp_path)["bad-entry-points"]["reason"]
     # pydantic, too, reads every package's entry points unless told not to.
@@ -57,7 +57,7 @@ def test_the_good_one_works_beside_them(plugins, site):
 def test_list_and_info_are_for_patients_too(site):
     done = handbone("plugins", "list", site=site)
     assert done.returncode == 0
-    assert "bad-exit" in done.stdout and "ends the program" in done.stdout
+    assert "bad-exit" in done.stdout and "exits while it is imported" in done.stdout
     done = handbone("plugins", "info", "handbone_good", site=site)
     assert done.returncode == 0
     for word in ("2.1", "works", "handbone_good.py", "good-loss", "power", "float", "how hard"):
@@ -82,7 +82,7 @@ def test_dry_run_tells_each_problem_once_on_stderr(site, tmp_path):
     assert json.loads(done.stdout)["steps"]
     told = [line for line in done.stderr.splitlines() if line.startswith("plugin bad-")]
     assert len(told) == len(BAD) + 2
-    assert "plugin bad-exit 1.0 is left out: ends the program while it is imported (SystemExit: 3)" in told
+    assert "plugin bad-exit 1.0 is not loaded: exits while it is imported (SystemExit: 3)" in told
 
 
 def test_names_in_errors_and_completion(site, tmp_path):

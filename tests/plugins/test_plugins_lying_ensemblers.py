@@ -45,17 +45,17 @@ def forgetful(members):
 @pytest.mark.parametrize(
     ("join", "words"),
     [
-        (mean_dense, "joined members must be BoneProbabilities, but came as a ndarray"),
+        (mean_dense, "joined members must be BoneProbabilities, but got a ndarray"),
         (lambda m: of_dense(mean_dense(m).transpose(0, 2, 1)),
-         f"must have the members' size {SIZE_HW}, but came as {SIZE_HW[::-1]}"),
+         f"must have the members' size {SIZE_HW}, but got {SIZE_HW[::-1]}"),
         (lambda m: of_dense(mean_dense(m) * 0.4),
          "one member alone must keep the masks, but those of finger-1, finger-2, finger-3 and more"),
         (exclusive, "overlaps among them, must keep the masks"),
         (lambda m: of_dense(np.maximum(mean_dense(m), 0.6)),
-         "a bone that no member sees must stay empty, but finger-4"),
-        (lambda m: of_dense(np.maximum(mean_dense(m), 0.6)), "a pixel that no member sees must not become bone"),
-        (first_counts, "the order of members must not matter (symmetric = False where it shall), but"),
-        (emptied, "members must stay as they are, but they were changed"),
+         "a bone that no member contains must stay empty, but finger-4"),
+        (lambda m: of_dense(np.maximum(mean_dense(m), 0.6)), "a pixel that is in no member must not become bone"),
+        (first_counts, "the order of members must not matter (set symmetric = False if it should), but"),
+        (emptied, "members must not be changed, but they were changed"),
         (forgetful, "the same members must give the same answer, but it differs"),
     ],
 )  # fmt: skip
@@ -77,9 +77,9 @@ def areas_apart(ground_truth: BoneMasks, predicted: BoneMasks):
 @pytest.mark.parametrize(
     ("metric", "words"),
     [
-        (lambda t, p: float(areas_apart(t, p).mean()), "must be a numpy array, but came as a float"),
-        (lambda t, p: areas_apart(t, p)[:10], "must have the shape (29,), but came as (10,)"),
-        (lambda t, p: areas_apart(t, p).astype(np.float32), "must be float64, but came as float32"),
+        (lambda t, p: float(areas_apart(t, p).mean()), "must be a numpy array, but got a float"),
+        (lambda t, p: areas_apart(t, p)[:10], "must have the shape (29,), but got (10,)"),
+        (lambda t, p: areas_apart(t, p).astype(np.float32), "must be float64, but got float32"),
         (areas_apart, "at least as good as other masks (higher_is_better = True), but"),
         (lambda t, p: areas_apart(t, p) + 1 / int(p.areas().min()), "ZeroDivisionError"),
         (lambda t, p: areas_apart(t, p) + np.random.default_rng().random(29),

@@ -45,11 +45,11 @@ def drifting(path):
     ("read", "words"),
     [
         (lambda path: read_image(path).image,
-         "a reader must give a handbone.core.radiograph.Radiograph, but gave a ndarray"),
+         "a reader must return a handbone.core.radiograph.Radiograph, but returned a ndarray"),
         (lambda path: changed(path, lambda i: i[None]),
-         "the image must have the shape (H, W), but came as (1, 96, 72)"),
-        (lambda path: changed(path, np.float64), "the image must be float32, but came as float64"),
-        (lambda path: replace(read_image(path), spacing_mm=(0.1,)), "two positive lengths, but came as (0.1,)"),
+         "the image must have the shape (H, W), but got (1, 96, 72)"),
+        (lambda path: changed(path, np.float64), "the image must be float32, but got float64"),
+        (lambda path: replace(read_image(path), spacing_mm=(0.1,)), "two positive lengths, but got (0.1,)"),
         (lambda path: changed(path, lambda i: i * 255), "values must be finite and lie in [0, 1], but they reach from"),
         (swallow, "a file cut to its half must be refused with a HandboneError that names the file, but it "
          "was read as"),
@@ -69,7 +69,7 @@ def test_an_honest_reader_passes_and_one_without_a_sample_is_told_so(tmp_path):
     spec = ReaderSpec(name="mine", summary="A format", extensions=(".png",), build=lambda settings: read_image)
     assert complaints(ReaderContract, spec, sample=write_toy_image(tmp_path / "sample.png")) == {}
     found = complaints(ReaderContract, spec)
-    assert found and all("give sample = Path('tests/sample.ext')" in reason for reason in found.values())
+    assert found and all("set sample = Path('tests/sample.ext')" in reason for reason in found.values())
     case = type("Bare", (ReaderContract,), {"plugin": plugin_of(spec), "name": "mine"})
     with pytest.raises(NotGivenError):
         case().test_a_cut_file_is_refused_by_name()
@@ -124,9 +124,9 @@ class Picky(TextWriter):
 @pytest.mark.parametrize(
     ("writer", "words"),
     [
-        (OneFile, "two images must be written beside each other, but the masks of one of them are nowhere"),
+        (OneFile, "two images must be written beside each other, but the masks of one of them are missing"),
         (Elsewhere, "a writer must stay in its folder, but it also wrote index.txt"),
-        (Picky, "it refuses a PNG (hand 0.png: is no DICOM file): give sample"),
+        (Picky, "it rejects a PNG (hand 0.png: is no DICOM file); set sample"),
         (lambda folder: open, "a writer must have the method write, but has none"),
     ],
 )

@@ -65,15 +65,15 @@ class Random(Plain):
 @pytest.mark.parametrize(
     ("loss", "words"),
     [
-        (PerPixel, "must be a scalar, but came with the shape (2, 29, 64, 64)"),
+        (PerPixel, "must be a scalar, but got the shape (2, 29, 64, 64)"),
         (Detached, "the loss must be differentiable, but it has no gradient"),
         (UpsideDown, "the ground truth must have a lower loss than the opposite, but has"),
-        (Softmax, "are channels a softmax?"),
-        (BareDice, "targets without bone and logits of 0 must be finite, but came as nan"),
-        (Logarithm, "must be finite, but came as"),
-        (HalfSums, "under torch.bfloat16 autocast must be finite, but came as nan"),
+        (Softmax, "does it use a softmax over channels?"),
+        (BareDice, "targets without bone and logits of 0 must be finite, but got nan"),
+        (Logarithm, "must be finite, but got"),
+        (HalfSums, "under torch.bfloat16 autocast must be finite, but got nan"),
         (Random, "must be the same for the same masks, but is"),
-        (lambda: len, "build must give a torch.nn.Module"),
+        (lambda: len, "build must return a torch.nn.Module"),
     ],
 )
 def test_lying_losses_are_found_out(loss, words):

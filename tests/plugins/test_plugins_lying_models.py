@@ -106,19 +106,19 @@ def test_an_honest_network_passes():
 @pytest.mark.parametrize(
     ("network", "words"),
     [
-        (HalfSize, "logits must have the shape (1, 29, 64, 64), but came as (1, 29, 32, 32)"),
-        (Sigmoid, "must give logits, but its output never leaves [0, 1], as after a sigmoid"),
-        (Double, "logits must be float32, but came as torch.float64"),
+        (HalfSize, "logits must have the shape (1, 29, 64, 64), but got (1, 29, 32, 32)"),
+        (Sigmoid, "must return logits, but its output is always in [0, 1], as after a sigmoid"),
+        (Double, "logits must be float32, but got torch.float64"),
         (NotANumber, "logits of a black image must be finite, but"),
-        (Idle, "gradients must reach every trainable parameter (requires_grad_(False) for those that shall stay), "
+        (Idle, "gradients must reach every trainable parameter (use requires_grad_(False) for frozen ones), "
             "but none reaches spare.weight, spare.bias"),
         (Deaf, "but that of first.0.weight is always zero"),
         (Moody, "in evaluation the same image must give the same logits, but they differ the second time"),
         (Sociable, "must not depend on its neighbours in the batch, but they differ by"),
-        (Forgetful, "must give the same logits, but they differ: is a tensor no parameter or buffer?"),
-        (Scribbler, "the network must leave its input as it is, but it changed it"),
+        (Forgetful, "must give the same logits, but they differ; is some tensor neither a parameter nor a buffer?"),
+        (Scribbler, "the network must not change its input, but it changed it"),
         (OneValue, "Expected more than 1 value per channel"),
-        (lambda *_: print, "build must give a torch.nn.Module, but gave a builtin_function_or_method"),
+        (lambda *_: print, "build must return a torch.nn.Module, but returned a builtin_function_or_method"),
     ],
 )  # fmt: skip
 def test_lying_networks_are_found_out(network, words):

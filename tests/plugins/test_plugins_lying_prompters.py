@@ -89,9 +89,9 @@ class Unseeded(SmallPrompter):
     [
         (Nameless, "encoder_id must name the encoder's weights, always alike, but is '' and ''"),
         (NoDecoder, "decoder must be a torch.nn.Module, but is a NoneType"),
-        (Flat, "an embedding must have the shape (1, C, h, w), but came as (4, 8, 8)"),
-        (WrongGrid, "must have the shape (1, K, 16, 16), but came as (1, 3, 8, 8)"),
-        (OneIoU, "must have the shape (1, 3), but came as (1, 1)"),
+        (Flat, "an embedding must have the shape (1, C, h, w), but got (4, 8, 8)"),
+        (WrongGrid, "must have the shape (1, K, 16, 16), but got (1, 3, 8, 8)"),
+        (OneIoU, "must have the shape (1, 3), but got (1, 1)"),
         (Awake, "an embedding must come without gradients, but it asks for them"),
         (Leaky, "nothing but the decoder must get gradients, but neck.weight, neck.bias got one"),
         (Frozen, "candidates must carry gradients to the decoder, but they carry none"),

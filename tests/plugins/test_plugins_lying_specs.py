@@ -22,7 +22,7 @@ class Lax(NoSettings, extra="allow"):
     ("spec", "words"),
     [
         (LossSpec(name="mine", summary="", build=nn.BCEWithLogitsLoss),
-         "the summary must be one line of words, but came as ''"),
+         "the summary must be one line of text, but got ''"),
         (LossSpec(name="mine", summary="A loss", build=lambda s: nn.BCEWithLogitsLoss(), settings=Lax),
          "an unknown setting must be refused (inherit handbone.plugins.Table), but it was taken"),
     ],
@@ -33,7 +33,7 @@ def test_specs_that_promise_too_much(spec, words):
 
 def test_settings_without_a_default_are_named():
     spec = LossSpec(name="mine", summary="A loss", build=lambda s: nn.BCEWithLogitsLoss(), settings=Demanding)
-    words = "the plugin must register the loss 'mine', but its loss 'mine' has a setting without a default, 'width'"
+    words = "the plugin must register the loss 'mine', but its loss 'mine' has the setting 'width' without a default"
     assert words in complaints(LossContract, spec, settings={"width": 3}).values()
 
 

@@ -73,7 +73,7 @@ def test_broken_plugins_are_named_and_left_out():
     plugins.register(Broken(), package="handbone-broken", version="2.0")
     assert plugins.get("model", "mine") and plugins.get("loss", "dice")
     assert [str(problem) for problem in plugins.problems] == [
-        "handbone-broken 2.0 is left out: its handbone_losses failed: RuntimeError: half installed"
+        "handbone-broken 2.0 is not loaded: its handbone_losses failed: RuntimeError: half installed"
     ]
     with pytest.raises(HandboneError, match=r"handbone-broken is broken.*; see handbone plugins info handbone-broken"):
         plugins.get("model", Choice(name="unet", **{"from": "handbone-broken"}))

@@ -43,12 +43,13 @@ def test_a_name_of_two_packages_matters_only_where_it_is_used(site):
     assert '{ name = "good-loss", from = "handbone-one" }' in told
 
 
+@pytest.mark.slow
 def test_from_decides(site):
     loss = 'coarse.train.loss=[{name = "good-loss", from = "%s", weight = 2.0}]'
     assert "handbone-two" not in refusal(site, loss % "handbone-two", "coarse.model.name=unit")
     told = refusal(site, loss % "handbone-monia")
     assert "no such plugin is installed; handbone plugins install handbone-monia, or pip install handbone-monia" in told
-    assert "it is left out (not among HANDBONE_PLUGINS)" in refusal(
+    assert "it is not loaded (not in HANDBONE_PLUGINS)" in refusal(
         site, loss % "handbone-two", HANDBONE_PLUGINS="handbone-one"
     )
     told = refusal(site, loss % "handbone-mean")
@@ -58,9 +59,10 @@ def test_from_decides(site):
 def test_an_unknown_name_recalls_the_plugins_that_are_left_out(site):
     told = refusal(site, "coarse.train.loss=good-loss", HANDBONE_PLUGINS="handbone-mean")
     assert "unknown loss 'good-loss'" in told
-    assert "(plugins that are left out: handbone-one, handbone-two)" in told
+    assert "(plugins not loaded: handbone-one, handbone-two)" in told
 
 
+@pytest.mark.slow
 def test_two_commands_of_one_name(site):
     assert "handbone-one and handbone-two" in handbone("--help", site=site).stdout
     done = handbone("say", site=site)
@@ -69,6 +71,7 @@ def test_two_commands_of_one_name(site):
     assert handbone("say", site=site, HANDBONE_PLUGINS="handbone-two").stdout == "said nothing\n"
 
 
+@pytest.mark.slow
 def test_an_ensembler_that_is_called_like_a_built_in_one(site, tmp_path):
     for name, row in (("one", CSV), ("two", CSV.replace("1 9", "1 3"))):
         (tmp_path / f"{name}.csv").write_text(row, encoding="utf-8")

@@ -79,7 +79,7 @@ def right(x):
 @pytest.mark.parametrize(
     ("give", "sentence"),
     [
-        (lambda x: x, r"gives logits of the shape \(2, 1, 32, 32\) where \(2, 29, 32, 32\) is needed"),
+        (lambda x: x, r"returns logits of shape \(2, 1, 32, 32\) instead of \(2, 29, 32, 32\)"),
         (lambda x: right(x)[..., ::2, ::2], r"shape \(2, 29, 16, 16\)"),
         (lambda x: [right(x)], "does not return a tensor of logits, but a list"),
         (lambda x: right(x) > 0, "is not a floating-point type"),
@@ -111,7 +111,7 @@ def test_what_is_no_module_or_cannot_be_built():
     writer = WriterSpec(name="x", summary="", build=lambda settings, *, folder: SimpleNamespace(write=print))
     assert "has no 'close'" in lies(writer, folder=None)
     weights = WeightsSpec(name="x", summary="", build=lambda settings: "nowhere")
-    assert "lie in no folder: 'nowhere'" in lies(weights)
+    assert "are not in a folder: 'nowhere'" in lies(weights)
 
 
 @pytest.mark.parametrize(
@@ -119,8 +119,8 @@ def test_what_is_no_module_or_cannot_be_built():
     [
         (lambda x: x, r"does not return a scalar tensor, but a tensor of the shape \(2, 29, 4, 4\)"),
         (lambda x: 1.0, "does not return a scalar tensor, but a float"),
-        (lambda x: x.sum() * float("nan"), "gives nan on its first batch"),
-        (lambda x: x.detach().sum(), "gives a value without a gradient"),
+        (lambda x: x.sum() * float("nan"), "returns nan on its first batch"),
+        (lambda x: x.detach().sum(), "returns a value without a gradient"),
     ],
 )
 def test_a_loss_with_a_wrong_value_fails_at_its_first_batch(value, sentence):
@@ -143,7 +143,7 @@ def test_an_ensembler_has_to_give_probabilities_of_the_same_size():
         return spec.build(settings)({"a": member((8, 9)), "b": member((8, 9))})
 
     assert join(lambda members: members["a"]).size_hw == (8, 9)
-    with pytest.raises(HandboneError, match=r"gives an image of \(4, 4\) where its members have \(8, 9\)"):
+    with pytest.raises(HandboneError, match=r"returns an image of size \(4, 4\) instead of its members' \(8, 9\)"):
         join(lambda members: member((4, 4)))
     with pytest.raises(HandboneError, match="does not return BoneProbabilities, but a dict"):
         join(lambda members: members)
@@ -166,6 +166,7 @@ def test_a_reader_and_a_metric(tmp_path):
             MetricSpec(name="x", summary="", build=lambda s, f=metrics: lambda ground_truth, predicted: f)
         )
         with pytest.raises(
-            HandboneError, match=f"the metric 'x' .*does not return an array of 29 numbers, one a bone, {sentence}"
+            HandboneError,
+            match=f"the metric 'x' .*does not return an array of 29 numbers, one for each bone, {sentence}",
         ):
             spec.build(settings)(None, None)

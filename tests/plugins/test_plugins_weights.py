@@ -80,7 +80,7 @@ def test_a_weights_file_names_the_plugin_of_its_network(site):
 
 def test_weights_without_their_plugin_say_what_to_install_or_enable(site, tmp_path):
     needs = "the model 'tinynet' comes from handbone-net 1.5"
-    assert f"{needs}, but it is left out (no plugins are wanted)" in refusal(site, HANDBONE_PLUGINS="")
+    assert f"{needs}, but it is not loaded (HANDBONE_PLUGINS is empty)" in refusal(site, HANDBONE_PLUGINS="")
     (tmp_path / "plugins.json").write_text('{"disabled": ["handbone-net"]}')
     told = refusal(site, HANDBONE_CONFIG=str(tmp_path))
     assert f"{needs}, but it is disabled; handbone plugins enable handbone-net" in told
@@ -89,7 +89,7 @@ def test_weights_without_their_plugin_say_what_to_install_or_enable(site, tmp_pa
     (tmp_path / "plugins.json").unlink()
     assert f"{needs}, but handbone-net is broken: cannot be imported: RuntimeError: no" in refusal(tmp_path)
     (tmp_path / "handbone_net.py").write_text("")
-    assert f"{needs}, and its version 1.6 has none; pip install handbone-net==1.5" in refusal(tmp_path)
+    assert f"{needs}, but its version 1.6 does not provide it; pip install handbone-net==1.5" in refusal(tmp_path)
     (tmp_path / "handbone_net-1.6.dist-info/entry_points.txt").unlink()
     told = refusal(tmp_path)
     remedy = "handbone plugins install handbone-net, or pip install handbone-net"
@@ -133,6 +133,6 @@ def test_sets_of_one_name_are_an_error_where_it_is_used(site, tmp_path):
     assert not info("children", HANDBONE_PLUGINS="handbone-net")
     assert not info(str(site / "children"))
     assert not info("zero_shot")
-    assert "the weights 'nothing' of handbone-empty 1.0 lie in no folder" in info("nothing")
+    assert "the weights 'nothing' of handbone-empty 1.0 are not in a folder" in info("nothing")
     done = handbone("weights", "list", site=site, cwd=tmp_path)
-    assert done.returncode == 1 and "zero_shot" in done.stdout and "lie in no folder" in done.stdout
+    assert done.returncode == 1 and "zero_shot" in done.stdout and "are not in a folder" in done.stdout

@@ -29,7 +29,7 @@ def handbone(tmp_path, monkeypatch):
 def test_list(handbone):
     text = handbone("list")
     assert all(name in text for name in ("two_stage", "contest", "coarse_only", "tiny"))
-    listed = {entry["name"]: entry for entry in json.loads(handbone("list", "--json"))}
+    listed = {entry["name"]: entry for entry in json.loads(handbone("list", "--json"))["items"]}
     assert listed["contest"]["summary"] and len(listed["contest"]["files"]) == 2
 
 
@@ -48,7 +48,7 @@ def test_copy_never_overwrites_unless_asked(handbone, tmp_path):
     copied = tmp_path / "contest.toml"
     assert copied.read_text(encoding="utf-8") == builtin_recipe("contest").read_text(encoding="utf-8")
     copied.write_text("mine", encoding="utf-8")
-    with pytest.raises(HandboneError, match="the file exists; choose another with --output"):
+    with pytest.raises(HandboneError, match="the file already exists; choose another file with --output"):
         handbone("copy", "contest")
     assert copied.read_text(encoding="utf-8") == "mine"
     handbone("copy", "contest", "--overwrite")
@@ -67,13 +67,15 @@ def test_validate_reports_every_recipe_and_fails_when_one_is_wrong(handbone, tmp
     text = handbone("validate", "tiny", "bad.toml", "nothing", code=1)
     assert "bad.toml, line 1: unknown key 'sed'; did you mean 'seed'?" in text
     assert "unknown recipe 'nothing'" in text and "2 mistakes" in text
-    checks = json.loads(handbone("validate", "tiny", "bad.toml", "--json", code=1))
+    checks = json.loads(handbone("validate", "tiny", "bad.toml", "--json", code=1))["items"]
     assert [check["valid"] for check in checks] == [True, False]
     assert [(p["line"], p["key"]) for p in checks[1]["problems"]] == [(1, "sed"), (4, "split.fols")]
 
 
 def test_keys(handbone):
     text = handbone("keys", "coarse.train")
-    assert "[coarse.train], [refine.train]" in text and "validations without gain" in text and "[roi]" not in text
+    assert (
+        "[coarse.train], [refine.train]" in text and "validations without improvement" in text and "[roi]" not in text
+    )
     assert json.loads(handbone("keys", "--json"))["properties"]["coarse"]
     assert handbone("keys", "--markdown").startswith("### Top of the file")

@@ -155,7 +155,7 @@ def test_mistakes_in_when_synthetic_show_at_load(folder):
     ):
         load_recipe("a.toml")
     write("a.toml", "when_synthetic = 3")
-    with pytest.raises(RecipeError, match="when_synthetic takes a table"):
+    with pytest.raises(RecipeError, match="when_synthetic must be a table"):
         load_recipe("a.toml")
 
 

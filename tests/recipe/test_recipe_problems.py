@@ -35,14 +35,14 @@ bones = ["carpal"]
 """
     assert mistakes(text) == [
         "line 3: unknown key 'epoch' in [coarse.train]; did you mean 'epochs'?",
-        'line 4: coarse.train.batch_size takes a whole number, at least 1, but came as "4"',
-        "line 5: coarse.train.gradient_clip_norm takes a number, above 0, or false to switch it off, but came as -1",
-        "line 7: coarse.train.progressive_resizing[1].size takes a whole number from 32 to 4096, in steps of 32, "
-        "but came as 100",
+        'line 4: coarse.train.batch_size must be a whole number, at least 1, but is "4"',
+        "line 5: coarse.train.gradient_clip_norm must be a number, above 0, or false to turn it off, but is -1",
+        "line 7: coarse.train.progressive_resizing[1].size must be a whole number from 32 to 4096, in steps of 32, "
+        "but is 100",
         "line 7: the key 'share' is missing in [coarse.train.progressive_resizing[1]]",
         "line 7: unknown key 'shares' in [coarse.train.progressive_resizing[1]]; did you mean 'share'?",
-        'line 8: coarse.train.devices takes a whole number, at least 1, or "auto", but came as 0',
-        'line 10: predict.precision takes "auto" or "32" or "bf16", but came as "bf17"; did you mean \'bf16\'?',
+        'line 8: coarse.train.devices must be a whole number, at least 1, or "auto", but is 0',
+        'line 10: predict.precision must be "auto" or "32" or "bf16", but is "bf17"; did you mean \'bf16\'?',
         "line 12: refine.bones: unknown bone or group 'carpal'; did you mean 'carpals'?",
     ]
 
@@ -55,19 +55,19 @@ bones = ["carpal"]
         ("epochs = 3", "unknown key 'epochs'; did you mean 'coarse.train.epochs' or 'refine.train.epochs' or 'prompt"),
         ("[optimiser]\nname = 'adam'", "did you mean 'coarse.train.optimiser' or 'refine.train.optimiser'?"),
         ("[split]\nqqq = 3", "unknown key 'qqq' in [split]; choose one of: fold, folds, seed"),
-        ("coarse = 3", "coarse takes a table with size, model, weights, train, augment, but came as 3"),
-        ("coarse = true", "coarse takes a table with size, model, weights, train, augment, but came as true"),
-        ("[coarse]\nmodel = true", "coarse.model takes a name, or table with name and settings, but came as true"),
-        ("refine = 0", "refine takes a table with"),
-        ("[data]\npath = 3", "data.path takes text, but came as 3"),
-        ("[coarse]\nsize = true", "but came as true"),
-        ("[coarse.train]\nlr = inf", "coarse.train.lr takes a number, above 0, but came as inf"),
-        ("[coarse.train]\nlr = 1979-05-27", "but came as 1979-05-27"),
-        ("[predict]\nflip_tta = 1", "predict.flip_tta takes true or false, but came as 1"),
-        ("[refine]\nbones = []", "refine.bones takes a list of: text, but came as []"),
+        ("coarse = 3", "coarse must be a table with size, model, weights, train, augment, but is 3"),
+        ("coarse = true", "coarse must be a table with size, model, weights, train, augment, but is true"),
+        ("[coarse]\nmodel = true", "coarse.model must be a name, or table with name and settings, but is true"),
+        ("refine = 0", "refine must be a table with"),
+        ("[data]\npath = 3", "data.path must be text, but is 3"),
+        ("[coarse]\nsize = true", "but is true"),
+        ("[coarse.train]\nlr = inf", "coarse.train.lr must be a number, above 0, but is inf"),
+        ("[coarse.train]\nlr = 1979-05-27", "but is 1979-05-27"),
+        ("[predict]\nflip_tta = 1", "predict.flip_tta must be true or false, but is 1"),
+        ("[refine]\nbones = []", "refine.bones must be a list of: text, but is []"),
         ("[coarse.train]\nloss = 'dice + x * bce'", "cannot read the loss term 'x * bce'"),
         ("[coarse.train]\nloss = [{ weight = 1 }]", "the key 'name' is missing in [coarse.train.loss[0]]"),
-        ("[coarse]\nmodel = 3", "coarse.model takes a name, or table with name and settings, but came as 3"),
+        ("[coarse]\nmodel = 3", "coarse.model must be a name, or table with name and settings, but is 3"),
         ("[split]\nfold = 5", "line 1: split: fold 5 does not exist"),
         (
             "[coarse.train]\nprogressive_resizing = [{ size = 64, share = 0.5 }, { size = 96, share = 0.5 }]",
@@ -75,9 +75,9 @@ bones = ["carpal"]
         ),
         (
             "[refine]\nsize = 64\ntrain.progressive_resizing = [{ size = 64, share = 0.3 }]",
-            "not below the size 64",
+            "must be below the size 64",
         ),
-        ("[merge]\narea_ratio = [2, 1]", "merge.area_ratio: needs a smaller and a larger number"),
+        ("[merge]\narea_ratio = [2, 1]", "merge.area_ratio: needs two numbers, the smaller one first"),
         ("[roi]\nanchors = ['hand']", "roi.anchors: unknown bone or group 'hand'"),
         ("[data.class_map]\na = 'capitate'", "unknown bone 'capitate'; did you mean 'Capitate'?"),
         ("name = 'a/b'", "name is 'a/b'; use letters, digits"),
@@ -90,7 +90,7 @@ def test_one_mistake_reads_as_one_sentence(mistakes, text, message):
 
 def test_words_of_the_command_line_are_blamed_for_their_own_mistakes(mistakes):
     assert mistakes("seed = 1", "train.epochs=3", "seed=x") == [
-        '--set seed=x: seed takes a whole number, at least 0, but came as "x"',
+        '--set seed=x: seed must be a whole number, at least 0, but is "x"',
         "--set train.epochs=3: unknown key 'train'; "
         "did you mean 'coarse.train' or 'refine.train' or 'synthetic.train'?",
     ]

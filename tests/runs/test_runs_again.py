@@ -143,7 +143,7 @@ def test_a_damaged_step_is_made_again_with_a_line_that_says_so(tmp_path, done, c
     assert [planned.state for planned in plan if planned.state != "reused"] == ["damaged"]
     finish(run_in(tmp_path))
     assert done == ["images", "evaluation", file.partition("/")[0]]
-    assert f"steps/{file} is damaged: the step is made again" in capfd.readouterr().err
+    assert f"steps/{file} is damaged: the step runs again" in capfd.readouterr().err
     assert (tmp_path / "steps" / "images" / "problems.json").read_bytes() == before
     assert {planned.state for planned in run_in(tmp_path).plan()} == {"reused"}
 

@@ -35,5 +35,5 @@ def test_metrics_that_do_not_exist_are_refused_before_any_work(metric, words):
 
 
 def test_a_metric_comes_once():
-    with pytest.raises(ValueError, match="'iou' comes twice"):
+    with pytest.raises(ValueError, match="'iou' is listed twice"):
         recipe("iou", {"name": "iou"})

@@ -30,5 +30,5 @@ def test_a_process_does_not_wait_for_a_dead_one(monkeypatch):
     parents = iter([10, 10, 1])
     monkeypatch.setattr(ranks.os, "getppid", lambda: next(parents))
     monkeypatch.setattr(ranks.time, "sleep", lambda seconds: None)
-    with pytest.raises(HandboneError, match="ended before coarse"):
+    with pytest.raises(HandboneError, match="stopped before coarse"):
         ranks.wait_until(lambda: False, "coarse")

@@ -198,7 +198,7 @@ def test_weights_can_be_used_as_they_are(home):
     words = ("run", "tiny", "-o", "runs/as_is", "--set", "coarse.train.epochs=0")
     done = handbone(*words, folder=home)
     assert done.returncode == 1
-    assert "none are named" in done.stderr
+    assert "none are given" in done.stderr
     words += ("--set", "coarse.weights=mine.safetensors")
     plan = handbone(*words, "--dry-run", "--json", folder=home)
     assert plan.returncode == 0, plan.stderr
@@ -277,7 +277,7 @@ def test_ctrl_c_says_how_to_go_on(tmp_path):
     finally:
         process.kill()
     assert process.returncode == 130
-    assert "The same command continues" in stderr
+    assert "Run the same command to continue" in stderr
     assert "Traceback" not in stderr
 
 
@@ -373,4 +373,4 @@ def test_images_without_labels_are_no_training_set(tmp_path):
         image.rename(tmp_path / "data" / image.name)
     done = handbone("run", "tiny", "--set", "data.path=data", folder=tmp_path)
     assert done.returncode == 1
-    assert "labels to train on" in done.stderr
+    assert "labels for training" in done.stderr

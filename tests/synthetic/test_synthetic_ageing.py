@@ -53,6 +53,7 @@ def test_margins_change_masks_and_image():
     assert not np.array_equal(first.image, second.image)
 
 
+@pytest.mark.slow
 def test_the_carpus_is_crowded():
     def extent(shape) -> float:
         bones = [pose_body(shape, Pose()).vertices[i].mean(0)[:2] for i in anatomy.CARPALS]

@@ -121,6 +121,7 @@ def test_infants_curl_their_fingers_and_older_children_do_not():
     assert max(bent(6.0)) == 0
 
 
+@pytest.mark.slow
 def test_an_infants_hand_may_take_a_third_of_the_image():
     def spans(age: float) -> np.ndarray:
         values = []

@@ -37,6 +37,7 @@ def measurements(upright) -> pd.DataFrame:
     return upright[upright["std"].notna()]
 
 
+@pytest.mark.slow
 def test_every_bone_lies_where_real_ones_do(measurements):
     apart = measurements["apart"].abs()
     assert len(measurements) > 320
@@ -44,18 +45,21 @@ def test_every_bone_lies_where_real_ones_do(measurements):
     assert (apart > 1).mean() <= 0.1
 
 
+@pytest.mark.slow
 def test_patients_differ_as_much_as_real_ones(measurements):
     ratio = measurements["drawn_std"] / measurements["std"]
     assert ((ratio > 1.5) | (ratio < 1 / 1.5)).mean() <= 0.05
     assert 0.9 < ratio.median() < 1.15
 
 
+@pytest.mark.slow
 def test_bones_overlap_as_real_ones_do(upright):
     overlaps = upright[upright["std"].isna()]
     assert overlaps["apart"].abs().mean() < 0.015
     assert overlaps["apart"].abs().max() < 0.1
 
 
+@pytest.mark.slow
 def test_adults_of_the_wide_variety_vary_more_about_the_same_mean():
     table = _table("diverse", 60)
     table = table[table["std"].notna()]

@@ -8,15 +8,15 @@ from handbone.synthetic.render import box_of, ray_lengths
 from handbone.synthetic.skeleton import load_skeleton
 
 
-def _ball(radius: float, centre, polygons: int = 60):
-    latitude = np.arange(1, polygons) / polygons * np.pi
-    longitude = np.arange(2 * polygons) / polygons * np.pi
+def _ball(radius: float, centre, rings: int = 60):
+    latitude = np.arange(1, rings) / rings * np.pi
+    longitude = np.arange(2 * rings) / rings * np.pi
     x = np.outer(np.sin(latitude), np.cos(longitude))
     z = np.outer(np.sin(latitude), np.sin(longitude))
     y = np.outer(np.cos(latitude), np.ones_like(longitude))
-    polygon = np.stack([x, y, z], -1).reshape(-1, 3)
-    points = np.vstack([[[0.0, 1.0, 0.0]], polygon, [[0.0, -1.0, 0.0]]])
-    return points * radius + centre, sphere_faces(polygons - 1, 2 * polygons)
+    ring = np.stack([x, y, z], -1).reshape(-1, 3)
+    points = np.vstack([[[0.0, 1.0, 0.0]], ring, [[0.0, -1.0, 0.0]]])
+    return points * radius + centre, sphere_faces(rings - 1, 2 * rings)
 
 
 def test_a_ball_is_as_long_as_its_chords():

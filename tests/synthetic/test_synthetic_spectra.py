@@ -75,6 +75,7 @@ def test_an_image_without_the_unit_or_without_soft_tissue_has_no_levels():
     assert levels["soft"].isna().all() and levels["bone"].notna().all()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("variety", ["upright_adult", "diverse"])
 def test_drawn_images_have_the_power_of_real_ones(variety):
     hands = [draw_hand(seed, size=2048, variety=variety) for seed in range(24)]

@@ -1,5 +1,6 @@
 """Several processes train together: shares are equal, no image counts twice, and a lost loss ends all of them."""
 
+import atexit
 import csv
 import os
 import socket
@@ -8,8 +9,10 @@ import sys
 from pathlib import Path
 
 import pytest
+import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from training_small import fit_small, small_network
 
 import handbone
 from handbone.training.feed import EpochSampler
@@ -61,6 +64,7 @@ def scores(folder):
         return [float(row["val_dice"]) for row in csv.DictReader(file)]
 
 
+@pytest.mark.slow
 def test_three_processes_with_one_image_learn_what_one_process_does(tmp_path):
     """All read the same image, so their mean gradient is that of one; the two validation images count once each."""
     assert [code for code, _ in train(tmp_path / "one", 1, 1)] == [0]
@@ -69,7 +73,20 @@ def test_three_processes_with_one_image_learn_what_one_process_does(tmp_path):
     assert scores(tmp_path / "three") == pytest.approx(scores(tmp_path / "one"), abs=1e-4)
 
 
+def test_a_process_leaves_the_others_before_it_ends(tmp_path, monkeypatch):
+    at_end = []
+    monkeypatch.setattr(atexit, "register", lambda function, *_, **__: at_end.append(function) or function)
+    fit_small(tmp_path, small_network(epochs=1))
+    torch.distributed.init_process_group("gloo", init_method=f"file://{tmp_path}/meeting", rank=0, world_size=1)
+    for function in at_end:
+        if function.__module__.startswith("handbone."):
+            function()
+    assert not torch.distributed.is_initialized()
+
+
+@pytest.mark.slow
 def test_a_loss_that_is_lost_in_one_process_ends_all_with_the_same_sentence(tmp_path):
     together = train(tmp_path, 2, 2, "without numbers")
     for code, said in together:
-        assert code == 1 and "the loss is not finite in epoch 1" in said
+        assert code == 1, said
+        assert "the loss is not finite in epoch 1" in said

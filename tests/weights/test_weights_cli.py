@@ -43,7 +43,7 @@ def test_info_of_a_set(handbone, packed, places):
     shutil.copytree(packed, folder)
     text = handbone("info", "zero_shot")
     for word in (
-        "as the card says",
+        "matches the card",
         "all, merged",
         "0.93",
         "Untrained.",
@@ -58,7 +58,7 @@ def test_info_of_a_set(handbone, packed, places):
     (folder / "coarse.safetensors").write_bytes(b"x")
     assert "is not the file" in handbone("info", "zero_shot", code=1)
     facts = json.loads(handbone("info", "zero_shot", "--json", code=1))
-    assert facts["verified"] is False and "install handbone again" in facts["problem"]
+    assert facts["verified"] is False and "reinstall handbone" in facts["problem"]
     assert json.loads(handbone("info", packed, "--json"))["verified"] is True
     with pytest.raises(HandboneError, match="did you mean 'zero_shot'"):
         handbone("info", "zeroshot")
@@ -85,7 +85,7 @@ def test_pack_and_fetch(handbone, run_folder, zipped, tmp_path, places):
     handbone("fetch", zipped[0], code=2)
 
 
-@pytest.mark.parametrize(("text", "words"), [("{", "is not valid JSON"), ("[1]", "holds no object")])
+@pytest.mark.parametrize(("text", "words"), [("{", "is not valid JSON"), ("[1]", "is not a JSON object")])
 def test_metrics_that_are_none(handbone, run_folder, tmp_path, text, words):
     (tmp_path / "headlines.json").write_text(text)
     with pytest.raises(HandboneError, match=words):

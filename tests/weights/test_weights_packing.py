@@ -83,19 +83,19 @@ def test_only_sets_are_replaced_and_only_when_asked(run_folder, packed, tmp_path
     out = tmp_path / "out"
     out.mkdir()
     pack(run_folder, out, name="small")
-    with pytest.raises(HandboneError, match=r"a set of weights already; .*--overwrite"):
+    with pytest.raises(HandboneError, match=r"already contains a set of weights; .*--overwrite"):
         pack(run_folder, out, name="small")
     assert pack(run_folder, out, name="other", overwrite=True).card.name == "other"
     (out / "thesis.txt").write_text("years of work")
-    with pytest.raises(HandboneError, match="something else"):
+    with pytest.raises(HandboneError, match="already contains something else"):
         pack(run_folder, out, name="small", overwrite=True)
-    with pytest.raises(HandboneError, match="something else"):
+    with pytest.raises(HandboneError, match="already contains something else"):
         pack(run_folder, run_folder / "weights", name="small", overwrite=True)
 
 
 @pytest.mark.parametrize("name", ["", "coarse", "Zero", "a/b", "..", ".a", "_a", "a b"])
 def test_names_are_plain(run_folder, tmp_path, name):
-    with pytest.raises(HandboneError, match="cannot have the name"):
+    with pytest.raises(HandboneError, match="is not a valid name"):
         pack(run_folder, tmp_path / "out", name=name)
     assert not (tmp_path / "out").exists()
 
@@ -105,10 +105,10 @@ def test_a_run_that_is_not_whole_leaves_nothing(tmp_path):
     with pytest.raises(HandboneError, match="no such file"):
         pack(tmp_path / "nowhere", tmp_path / "out", name="small")
     save_file({"a": torch.zeros(1)}, run / "weights" / "refiner.safetensors")
-    with pytest.raises(HandboneError, match="no card of handbone"):
+    with pytest.raises(HandboneError, match="no handbone card"):
         pack(run, tmp_path / "out", name="small")
     save(run / "weights" / "refiner.safetensors", "coarse")
-    with pytest.raises(HandboneError, match="of the stage 'coarse', where those of a refiner"):
+    with pytest.raises(HandboneError, match="to the stage 'coarse', but a refiner"):
         pack(run, tmp_path / "out", name="small")
     (run / "manifest.json").write_text("{")
     with pytest.raises(HandboneError, match=r"manifest\.json: is not valid JSON"):

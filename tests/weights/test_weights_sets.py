@@ -64,7 +64,7 @@ def test_a_changed_a_missing_and_a_foreign_file_are_named(packed, places):
     coarse = folder / "coarse.safetensors"
     whole = coarse.read_bytes()
     coarse.write_bytes(whole[:-1] + bytes([whole[-1] ^ 1]))
-    with pytest.raises(HandboneError, match=r"coarse\.safetensors: is not the file.*install handbone again"):
+    with pytest.raises(HandboneError, match=r"coarse\.safetensors: is not the file.*reinstall handbone"):
         find("zero_shot").verify()
     with pytest.raises(HandboneError, match="is not the file"):
         TwoStage.from_path("zero_shot")

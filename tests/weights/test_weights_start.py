@@ -55,14 +55,16 @@ def test_a_name_of_another_network_is_left_aside_with_one_line(shipped, capsys, 
     module = start(**change)
     assert not started_from(module, shipped / "coarse.safetensors")
     (line,) = capsys.readouterr().err.splitlines()
-    assert line.startswith("coarse: starts from its encoder's weights; zero_shot was trained with another network")
+    assert line.startswith(
+        "coarse: starting from the encoder's weights, because zero_shot was trained with another network"
+    )
     assert line.endswith("(unet with test_efficientnet, 1 channel)")
 
 
 def test_a_name_without_the_stage_is_left_aside_too(tmp_path, places, capsys):
     pack(save(tmp_path / "w.safetensors", "coarse"), places.shipped / "one", name="one")
     start(stage="refiner", weights="one")
-    assert capsys.readouterr().err == "refiner: starts from its encoder's weights; one has no refiner\n"
+    assert capsys.readouterr().err == "refiner: starting from the encoder's weights, because one has no refiner\n"
 
 
 def test_a_path_of_another_network_is_a_mistake(shipped):
@@ -120,12 +122,14 @@ def test_weights_are_used_as_they_are_under_the_run_s_own_card(shipped, tmp_path
 )
 def test_weights_of_another_network_are_no_substitute_for_training(shipped, tmp_path, by_name, change, in_channels):
     network = Network(**untrained("zero_shot" if by_name else shipped, **change))
-    with pytest.raises(HandboneError, match=r"another network \(unet with .* and train\.epochs = 0 uses"):
+    with pytest.raises(
+        HandboneError, match=r"another network \(unet with .* and train\.epochs = 0 needs matching weights"
+    ):
         engine.use(network=network, in_channels=in_channels, folder=tmp_path, card={"stage": "coarse"})
 
 
 def test_no_epochs_without_fitting_weights_are_refused_before_any_work(shipped, places):
-    with pytest.raises(ValueError, match=r"train\.epochs = 0 uses weights as they are, and none are named"):
+    with pytest.raises(ValueError, match=r"train\.epochs = 0 uses existing weights, but none are given"):
         Coarse(**untrained(None))
     check_recipe(Recipe(name="x", coarse=Coarse(**untrained("zero_shot"))), where="x.toml")
     check_recipe(Recipe(name="x", refine=Refine(**untrained("coarse"))), where="x.toml")

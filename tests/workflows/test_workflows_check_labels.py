@@ -113,7 +113,7 @@ def test_a_folder_without_labels_is_refused(tmp_path, weights):
     folder = tmp_path / "plain"
     folder.mkdir()
     cv2.imwrite(str(folder / "a.png"), np.zeros((8, 8), np.uint8))
-    with pytest.raises(HandboneError, match="no image there has labels"):
+    with pytest.raises(HandboneError, match="no image in this folder has labels"):
         check_labels(open_dataset(Data(path=str(folder))), weights)
 
 

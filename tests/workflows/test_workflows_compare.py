@@ -52,7 +52,7 @@ def test_every_line_is_told_and_a_failure_stops_no_other(home):
     assert done.returncode == 1
     assert "Traceback" not in done.stderr
     assert "3_broken failed:" in done.stdout and "did you mean 'unetplusplus'" in done.stdout
-    assert "4_others failed: it scored other images than 1_single" in done.stdout
+    assert "4_others failed: its images differ from those of 1_single" in done.stdout
     table = pd.read_csv(folder / "out/compare.csv").set_index("recipe")
     assert list(table.index) == ["1_single", "2_two", "3_broken", "4_others"]
     assert table["error"].notna().tolist() == [False, False, True, True]
@@ -99,7 +99,7 @@ def test_a_folder_stands_for_its_recipes_but_not_for_their_base(tmp_path, monkey
     assert [path.name for path in find_recipes(["recipes"])] == ["1_single.toml", "2_two.toml", "2_two_seed2.toml"]
     assert [path.stem for path in find_recipes(["recipes/2_two.toml", "tiny"])] == ["2_two", "tiny"]
     (tmp_path / "empty").mkdir()
-    with pytest.raises(HandboneError, match="empty: holds no recipe"):
+    with pytest.raises(HandboneError, match="empty: contains no recipes"):
         find_recipes(["empty"])
     with pytest.raises(HandboneError, match="did you mean 'tiny'"):
         find_recipes(["tinny"])

@@ -36,7 +36,7 @@ def predictions(tmp_path):
             record = {"name": name, "path": str(images / name), "size_hw": masks.size_hw, "flags": []}
             records.append(record)
     records[1]["flags"] = [{"rule": "unsure", "bones": ["Radius"], "message": "right with a chance of 0.40 only"}]
-    (folder / "predictions.json").write_text(json.dumps({"images": records, "pictures": records}))
+    (folder / "predictions.json").write_text(json.dumps({"images": records}))
     return folder
 
 
@@ -49,7 +49,7 @@ def rows_of(folder):
         return list(csv.DictReader(file))
 
 
-def test_predictions_become_a_tidy_table_json_and_images(predictions, tmp_path):
+def test_predictions_become_a_long_table_json_and_images(predictions, tmp_path):
     out = tmp_path / "out"
     result = call(predictions, "-o", out, "--mm-per-px", "0.3", "--json")
     assert result.exit_code == 0, result.output
@@ -87,8 +87,7 @@ def test_the_table_for_people_shows_values_reasons_and_the_scale(predictions, tm
 
 def test_a_scale_is_what_was_recorded_where_the_radiograph_is_gone(predictions, tmp_path):
     record = json.loads((predictions / "predictions.json").read_text())
-    for images in (record["images"], record["pictures"]):
-        images[0] |= {"path": "gone.png", "spacing_mm": [0.3, 0.3], "spacing_source": "ImagerPixelSpacing"}
+    record["images"][0] |= {"path": "gone.png", "spacing_mm": [0.3, 0.3], "spacing_source": "ImagerPixelSpacing"}
     (predictions / "predictions.json").write_text(json.dumps(record))
     assert call(predictions, "-o", tmp_path / "out").exit_code == 0
     found = {(r["measure"], r["bone_or_joint"]): r for r in rows_of(tmp_path / "out") if r["image"] == "a.png"}

@@ -48,7 +48,10 @@ def test_overwriting_replaces_what_was_written_and_keeps_the_rest(mine, tmp_path
     for name, text in mine.items():
         (out / name).parent.mkdir(exist_ok=True)
         (out / name).write_text(text)
-    with pytest.raises(HandboneError, match="there are predictions already; give another folder, or --overwrite"):
+    with pytest.raises(
+        HandboneError,
+        match="the folder already contains predictions; choose another folder, or replace them with --overwrite",
+    ):
         write(out, NEW)
     write(out, NEW, overwrite=True)
     assert content(out) == NEW | mine and os.listdir(tmp_path) == ["out"]

@@ -87,6 +87,7 @@ def trained(tmp_path_factory):
     return folder, killed
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", NETWORKS)
 def test_a_killed_training_continues_and_writes_weights_that_handbone_loads(trained, name):
     folder, killed = trained
@@ -104,6 +105,7 @@ def test_a_killed_training_continues_and_writes_weights_that_handbone_loads(trai
     assert torch.isfinite(network(image)).all()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", NETWORKS)
 def test_batch_norm_statistics_are_those_of_the_averaged_network(trained, name):
     network, _ = load_weights(trained[0] / "out" / f"{name}.safetensors")
@@ -111,6 +113,7 @@ def test_batch_norm_statistics_are_those_of_the_averaged_network(trained, name):
     assert {int(layer.num_batches_tracked) for layer in layers} == {3}
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("options", "error"),
     [({}, "holds a training; give --resume"), ({"resume": True, "rate": 0.1}, "was trained with another --rate")],

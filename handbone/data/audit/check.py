@@ -83,7 +83,7 @@ def _inspect(dataset: Dataset, sample: Sample) -> _Inspected:
             findings += labels.problems
             at = relative_to(sample.image if sample.shared_annotation else sample.annotation, dataset.root)
             if not labels.polygons and dataset.empty_labels == "refuse":
-                findings.append(Finding("error", "no-outline", at, f"no bone of {sample.name} is outlined", NO_OUTLINE))
+                findings.append(Finding("error", "no-outline", at, f"{sample.name} has no outlined bone", NO_OUTLINE))
             findings += [
                 Finding("warning", d.rule, at, d.message, _DOUBT_REMEDY[d.rule]) for d in doubts(labels.polygons)
             ]
@@ -95,10 +95,10 @@ def _oddities(radiograph: Radiograph, file: str) -> list[Finding]:
     found = []
     if radiograph.inverted:
         message = "bones are dark on a bright background"
-        remedy = "nothing needs doing: it is turned round when read; if that is wrong, use --invert no"
+        remedy = "no action needed: it is inverted when read; if that is wrong, use --invert no"
         found.append(Finding("note", "inverted", file, message, remedy))
     if radiograph.bits != 8:
-        message, remedy = f"{radiograph.bits} bits a value", "nothing needs doing: its range is scaled when read"
+        message, remedy = f"{radiograph.bits} bits per value", "no action needed: its range is scaled when read"
         found.append(Finding("note", "bits", file, message, remedy))
     return found
 
@@ -128,7 +128,7 @@ def _copies(dataset: Dataset, inspected: Iterable[_Inspected]) -> list[Finding]:
     for entry in inspected:
         if entry.digest:
             same[entry.digest].append(entry.sample)
-    remedy = "remove one, so that it cannot be trained on and validated with"
+    remedy = "remove one, so that it is not used both for training and for validation"
     return [
         Finding(
             "warning",
@@ -150,7 +150,10 @@ def _patients(dataset: Dataset, inspected: Iterable[_Inspected]) -> list[Finding
     for patient_id, entries in by_patient.items():
         splits = {entry.sample.split for entry in entries}
         if len(splits) > 1:
-            message, remedy = "has images in train and in test", "move them to one part; scores are inflated else"
+            message, remedy = (
+                "has images in both training and test",
+                "move them to one of the two, because scores would be too high",
+            )
             found.append(Finding("error", "patient-in-both-splits", patient_id, message, remedy))
         sides = [thumb_side(entry.centroids_xy) for entry in entries if entry.centroids_xy is not None]
         if len(entries) == 2 and len(sides) == 2 and sides[0] is not None and sides[0] == sides[1]:
@@ -160,12 +163,12 @@ def _patients(dataset: Dataset, inspected: Iterable[_Inspected]) -> list[Finding
     if dataset.layout == "contest":
         uneven = sorted(patient_id for patient_id, entries in by_patient.items() if len(entries) != 2)
         if uneven:
-            message = f"{len(uneven)} of {len(by_patient)} patients have not two images: {_some(uneven)}"
+            message = f"{len(uneven)} of {len(by_patient)} patients do not have two images: {_some(uneven)}"
             found.append(Finding("note", "not-two-hands", ".", message, "add the missing hand if there is one"))
         named = sum(entry.sample.side is not None for entries in by_patient.values() for entry in entries)
         if 0 < named < len(dataset):
             message = f"{named} of {len(dataset)} names end in _R or _L"
-            remedy = "nothing needs doing: sides are read off the image, not the name"
+            remedy = "no action needed: the side is determined from the image, not the name"
             found.append(Finding("note", "side-in-few-names", ".", message, remedy))
     return found
 
@@ -180,7 +183,7 @@ def _poses(inspected: Iterable[_Inspected]) -> list[Finding]:
         return []
     train, test = shares["train"], shares["test"]
     message = f"{train:.0%} of the training hands, but {test:.0%} of the test hands are bent at the wrist"
-    remedy = "keep [coarse.augment] wrist_bend on, and read the scores by pose"
+    remedy = "keep wrist_bend in [coarse.augment], and compare scores by pose"
     return [Finding("warning", "pose-shift", ".", message, remedy)]
 
 
@@ -195,7 +198,7 @@ def _workbook(dataset: Dataset) -> list[Finding]:
     without = sorted({s.patient_id for s in dataset.samples} - set(table["patient_id"]))
     if without:
         message = f"no row for {_some(without)}"
-        found.append(Finding("note", "patients-missing", path.name, message, "add rows to have metrics by age or sex"))
+        found.append(Finding("note", "patients-missing", path.name, message, "add rows to get metrics by age or sex"))
     return found
 
 

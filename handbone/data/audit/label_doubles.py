@@ -75,8 +75,6 @@ def _several_polygons(evidence: LabelEvidence, bone: int) -> list[LabelError]:
             and area >= _HALVES * max(areas)
             and (gap := evidence.gap([polygon], bone)) > _APART * evidence.unit
         ):
-            message = (
-                f"one of {len(polygons)} contours of {name} lies {gap:.0f} pixels from where the weights see the bone"
-            )
+            message = f"one of {len(polygons)} contours of {name} is {gap:.0f} pixels from its predicted mask"
             found.append(LabelError("doubled", (bone,), area / sum(areas), message))
     return found

@@ -70,17 +70,17 @@ def _whole_image(evidence: LabelEvidence) -> LabelError | None:
         return error
     if fitting >= _JUDGED * count:
         return None
-    said = f"the weights see only {fitting} of the {count} contours, under whatever name"
+    said = f"the weights find only {fitting} of the {count} contours, under any name"
     swapped = sorted(swapped_by_geometry(evidence.polygons))
     if swapped:
-        message = f"the labels of {_names(swapped)} look swapped by their places in the hand; {said}"
+        message = f"the labels of {_names(swapped)} seem swapped, judging by their positions in the hand; {said}"
         return LabelError("swapped", tuple(swapped), float(len(swapped)), message)
     if _sees_a_hand(evidence):
         message = f"{said}, but surely a hand: the labels hang together and may be those of another image"
         return LabelError(
             "other-image", tuple(np.flatnonzero(evidence.labelled).tolist()), float(anatomy.COUNT), message
         )
-    return LabelError("not-judged", (), 0.0, f"{said}, and the labels hang together: the weights cannot judge them")
+    return LabelError("not-judged", (), 0.0, f"{said}, and the labels are consistent: the weights cannot assess them")
 
 
 def _sees_a_hand(evidence: LabelEvidence) -> bool:
@@ -95,7 +95,7 @@ def _all_shifted(evidence: LabelEvidence) -> LabelError | None:
     if len(both) < _ENOUGH:
         return None
     offset = np.median((evidence.predicted.centroids_xy() - evidence.labels.centroids_xy())[both], axis=0)
-    there = np.array([dice(moved(evidence.labels, b, offset), b, evidence.predicted, b) for b in both])
+    there = np.array([dice(moved(evidence.labels, b, offset), b, evidence.predicted, b) for b in both.tolist()])
     here = evidence.own[both]
     if np.median(there) < _JUDGED or np.median(there) - np.median(here) < 0.2:
         return None
@@ -114,8 +114,8 @@ def _by_bone(evidence: LabelEvidence, told: set[int]) -> list[LabelError]:
         table[bone, bone] = evidence.own[bone]
     swaps, misnamed = find_swaps(evidence.polygons, table, evidence.sure, evidence.fit)
     if not swaps and len(misnamed) > _WRONGLY_NAMED * evidence.labelled.sum():
-        message = f"the weights name {len(misnamed)} bones otherwise, but the labels hang together better"
-        return [LabelError("not-judged", (), 0.0, f"{message}: the weights cannot judge them")]
+        message = f"the weights name {len(misnamed)} bones differently, but the labels are more consistent"
+        return [LabelError("not-judged", (), 0.0, f"{message}: the weights cannot assess them")]
     errors = [_swapped(evidence, swap) for swap in swaps]
     told = told.union(misnamed, *(swap.bones for swap in swaps))
     rest = [bone for bone in range(anatomy.COUNT) if bone not in told]

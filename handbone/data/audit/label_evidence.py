@@ -89,7 +89,7 @@ class LabelEvidence:
     ) -> Self:
         """From labels as contours or as masks; ShapeError where they are not of one image or of 29 bones."""
         if isinstance(confidence, Mapping):
-            confidence = [confidence.get(bone, 0.0) for bone in range(anatomy.COUNT)]
+            confidence = np.array([confidence.get(bone, 0.0) for bone in range(anatomy.COUNT)])
         confidence = np.asarray(confidence, np.float64)
         if confidence.shape != (anatomy.COUNT,):
             raise ShapeError("confidence", f"({anatomy.COUNT},)", confidence.shape)

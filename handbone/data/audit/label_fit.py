@@ -67,7 +67,7 @@ def misframed(evidence: LabelEvidence) -> LabelError | None:
     if fit is None or (fit.kind == "scaled" and not fit.is_scaled):
         return None
     moved = BoneMasks.from_polygons(fit.moved(evidence.polygons), evidence.predicted.size_hw)
-    there = float(np.median([dice(moved, bone, evidence.predicted, bone) for bone in both]))
+    there = float(np.median([dice(moved, bone, evidence.predicted, bone) for bone in both.tolist()]))
     here = float(np.median(evidence.own[both]))
     if not (there >= _FITS and there - here >= _CLEARLY) and not (there >= _FITS_WELL and there - here >= _BETTER):
         return None

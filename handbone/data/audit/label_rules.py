@@ -73,7 +73,7 @@ def _odd_outline(evidence: LabelEvidence, bone: int, ratio: float) -> LabelError
     if 0.5 <= ratio <= 2 or not likelier or evidence.sure[bone] < _VERY_SURE or bone in _FOREARM:
         return None
     own = float(evidence.own[bone])
-    message = f"{NAMES[bone]}'s label has {ratio:.1f} times the area that the weights see: Dice {two_digits(own)}"
+    message = f"{NAMES[bone]}'s label has {ratio:.1f} times the predicted area: Dice {two_digits(own)}"
     return LabelError("odd-outline", (bone,), float(evidence.fit - own), message)
 
 
@@ -86,12 +86,12 @@ def extra(evidence: LabelEvidence, bone: int) -> LabelError | None:
         share = shared_area(evidence.labels, bone, evidence.labels, other) / area
         if share >= _ON_OTHER and _BEHIND.get(bone) != other:
             place = f"{share:.0%} of {NAMES[bone]}'s label lie on that of {NAMES[other]}"
-            message = f"{place}, and the weights see no {NAMES[bone]}"
+            message = f"{place}, and the weights find no {NAMES[bone]}"
             return LabelError("extra", (bone,), share, message)
     gaps = [evidence.gap(evidence.polygons[bone], other) for other in NEIGHBOURS[bone] if evidence.seen[other]]
     if len(gaps) > 1 and min(gaps) > _ALONE * evidence.unit:
         message = (
-            f"{NAMES[bone]}'s label lies {min(gaps):.0f} pixels from every neighbour, where the weights see nothing"
+            f"{NAMES[bone]}'s label lies {min(gaps):.0f} pixels from every neighbour, where the weights find nothing"
         )
         return LabelError("extra", (bone,), 1.0, message)
     return None

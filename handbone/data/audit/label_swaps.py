@@ -111,7 +111,7 @@ def _groups(lies_on: dict[int, int]) -> list[dict[int, int]]:
     for a, b in lies_on.items():
         one, other = name[a], name[b]
         name = {bone: one if group == other else group for bone, group in name.items()}
-    groups = defaultdict(dict)
+    groups: dict[int, dict[int, int]] = defaultdict(dict)
     for a, b in lies_on.items():
         groups[name[a]][a] = b
     return list(groups.values())
@@ -119,7 +119,7 @@ def _groups(lies_on: dict[int, int]) -> list[dict[int, int]]:
 
 def _by_digits(groups: list[dict[int, int]]) -> list[dict[int, int]]:
     """Groups with those between the same fingers taken together: a finger's four labels are exchanged at once."""
-    together = defaultdict(dict)
+    together: dict[int | frozenset[str], dict[int, int]] = defaultdict(dict)
     for place, group in enumerate(groups):
         digits = frozenset(_DIGIT.get(bone, "") for bone in (*group, *group.values()))
         together[place if "" in digits or len(digits) < 2 else digits] |= group

@@ -1,11 +1,15 @@
 """The built-in ensemblers by name."""
 
-from typing import Any
+from collections.abc import Callable, Mapping
+from typing import TYPE_CHECKING, Any
 
 from pydantic import Field
 
 from handbone.plugins import EnsemblerSpec, hookimpl
 from handbone.recipe.schema import Positive, Share, Table
+
+if TYPE_CHECKING:
+    from handbone.core.bone_probabilities import BoneProbabilities
 
 
 class MeanSettings(Table):
@@ -29,8 +33,8 @@ class ClassWiseSettings(Table):
     otherwise: str | None = Field(default=None, description="member of all other bones; default: the mean of all")
 
 
-def _build(name: str):
-    def build(settings: Any):
+def _build(name: str) -> "Callable[[Any], Callable[[Mapping[str, BoneProbabilities]], BoneProbabilities]]":
+    def build(settings: Any) -> "Callable[[Mapping[str, BoneProbabilities]], BoneProbabilities]":
         from functools import partial
 
         from handbone.method.ensembling import methods

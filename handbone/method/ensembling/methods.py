@@ -95,7 +95,7 @@ def best_of(scores: Mapping[str, np.ndarray]) -> dict[str, str]:
     names, table = list(scores), np.array(list(scores.values()), float)
     unknown = [NAMES[bone] for bone in np.flatnonzero(np.isnan(table).all(0))]
     if unknown:
-        remedy = "give members whose validation images show it, or another method"
+        remedy = "choose members whose validation images show it, or another method"
         raise HandboneError(f"no member was validated on {', '.join(unknown)}", remedy=remedy)
     best = np.nanargmax(table, axis=0)
     return {name: names[best[bone]] for bone, name in enumerate(NAMES)}
@@ -110,14 +110,14 @@ def shares_of(members: Iterable[str], weights: Mapping[str, float]) -> dict[str,
     """
     members = list(members)
     if not members:
-        raise HandboneError("there are no predictions to join")
+        raise HandboneError("there are no predictions to combine")
     for name in weights:
         if name not in members:
             raise UnknownNameError("member", name, members)
     values = {name: float(weights.get(name, 1.0)) for name in members}
     total = sum(values.values())
     if not total > 0 or min(values.values()) < 0:
-        raise HandboneError(f"weights of {list(values.values())} cannot be shares", remedy="give positive numbers")
+        raise HandboneError(f"the weights {list(values.values())} are not valid", remedy="use positive numbers")
     return {name: value / total for name, value in values.items()}
 
 
@@ -131,7 +131,7 @@ def size_of(members: Members) -> tuple[int, int]:
     sizes = {name: probabilities.size_hw for name, probabilities in members.items()}
     if len(set(sizes.values())) > 1:
         told = ", ".join(f"{name} {size[1]} x {size[0]}" for name, size in sizes.items())
-        raise HandboneError(f"the members' images differ in size ({told})", remedy="predict the same images")
+        raise HandboneError(f"the members' images differ in size ({told})", remedy="use predictions of the same images")
     return next(iter(sizes.values()))
 
 
@@ -142,7 +142,7 @@ def _totals(
     size_of(members)
     for bone in range(COUNT):
         box = Box.around(each.boxes_xyxy[bone].tolist() for each in members.values())
-        total = np.zeros((box[3] - box[1], box[2] - box[0]), dtype)
+        total: np.ndarray = np.zeros((box[3] - box[1], box[2] - box[0]), dtype)
         for name, each in members.items():
             left, top, right, bottom = each.boxes_xyxy[bone].tolist()
             if left < right:

@@ -120,7 +120,9 @@ def _best_pair(layout: np.ndarray, spread: np.ndarray, points: np.ndarray) -> tu
     return turns[best], shifts[best]
 
 
-def _strays(turn, shift, layout: np.ndarray, spread: np.ndarray, points: np.ndarray) -> np.ndarray:
+def _strays(
+    turn: np.ndarray | complex, shift: np.ndarray | complex, layout: np.ndarray, spread: np.ndarray, points: np.ndarray
+) -> np.ndarray:
     """Distance of each bone from its expected place, in cut-offs."""
     return np.abs(points - turn * layout - shift) / (np.abs(turn) * spread * CUTOFF)
 

@@ -1,4 +1,4 @@
-"""What every built-in network shares: normalisation inside, and batch norm that bears a single value a channel."""
+"""What all built-in networks share: normalisation inside, and batch norm that works for a single value per channel."""
 
 import math
 
@@ -12,14 +12,14 @@ IMAGENET_GREY = (0.449, 0.226)
 
 
 class BoneNetwork(nn.Module):
-    """A segmentation network that takes radiographs as they are.
+    """A segmentation network that takes radiographs without normalisation.
 
     Parameters
     ----------
     core: maps (N, in_channels, H, W) to logits (N, classes, H, W).
     encoder: the part of `core` that may hold pretrained weights; None where there is none.
     in_channels: 1, or more where coarse probabilities follow the radiograph.
-    grey: mean and deviation by which the radiograph is normalised; further channels are left in [0, 1].
+    grey: mean and deviation by which the radiograph is normalised; other channels stay in [0, 1].
     """
 
     def __init__(
@@ -73,7 +73,7 @@ class BatchNormOfAnySize(nn.BatchNorm2d):
 
 
 def bear_single_values(module: nn.Module) -> nn.Module:
-    """Turn every plain BatchNorm2d of a module into one that bears a batch of one; the state stays the same."""
+    """Replace every plain BatchNorm2d of a module by one that works for a batch of one; the state stays the same."""
     for part in module.modules():
         if type(part) is nn.BatchNorm2d:
             part.__class__ = BatchNormOfAnySize
@@ -81,9 +81,9 @@ def bear_single_values(module: nn.Module) -> nn.Module:
 
 
 def expect_little(head: nn.Module) -> None:
-    """Start every output of a head's last convolution at a probability of 1 %, about what a bone covers of an image.
+    """Initialise every output of a head's last convolution to a probability of 1 %, roughly a bone's share of an image.
 
-    From 50 %, the first hundreds of steps only learn that most of an image is no bone (Lin et al. 2017, section 4.1).
+    From 50 %, the first hundreds of steps only learn that most pixels are background (Lin et al. 2017, section 4.1).
     """
     last = [part for part in head.modules() if isinstance(part, nn.Conv2d | nn.ConvTranspose2d)][-1]
     nn.init.constant_(last.bias, math.log(0.01 / 0.99))

@@ -29,7 +29,7 @@ class EmbeddingUnet(nn.Module):
     ----------
     encoder: maps (N, 3, H, W) to (N, channels, h, w) of any h and w; H and W are multiples of 32.
     channels: of the embedding.
-    in_channels: of the input, the radiograph in [0, 1] first. classes: logits a pixel.
+    in_channels: of the input, the radiograph in [0, 1] first. classes: logits per pixel.
     mean, std: (3,) of the encoder's channels, in [0, 1].
     frozen: the encoder keeps its weights and statistics, and no gradient is computed for it.
     """
@@ -65,7 +65,7 @@ class EmbeddingUnet(nn.Module):
         self.train(self.training)
 
     def train(self, mode: bool = True) -> "EmbeddingUnet":
-        """As for every module; a frozen encoder stays in evaluation."""
+        """As for every module, but a frozen encoder stays in evaluation mode."""
         super().train(mode)
         if self.frozen:
             self.encoder.eval()
@@ -81,7 +81,7 @@ class EmbeddingUnet(nn.Module):
 
 
 def bone_network(core: EmbeddingUnet, *, in_channels: int) -> BoneNetwork:
-    """The network as handbone uses it; normalisation stays the encoder's affair."""
+    """The network as handbone uses it; the encoder normalises its own input."""
     return BoneNetwork(core, core.encoder, in_channels=in_channels, grey=(0.0, 1.0))
 
 

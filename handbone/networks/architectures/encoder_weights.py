@@ -22,7 +22,7 @@ def read_tensors(path: Path) -> dict[str, Tensor]:
     """
     path = Path(path)
     if not path.is_file():
-        raise HandboneError("no such weights file", where=path)
+        raise HandboneError("there is no such weights file", where=path)
     try:
         if path.suffix == ".safetensors":
             from safetensors.torch import load_file
@@ -35,7 +35,7 @@ def read_tensors(path: Path) -> dict[str, Tensor]:
         ) from error
     tensors = tensors.get("state_dict", tensors) if isinstance(tensors, Mapping) else tensors
     if not isinstance(tensors, Mapping) or not all(isinstance(t, Tensor) for t in tensors.values()):
-        raise HandboneError("holds no plain dictionary of tensors", where=path)
+        raise HandboneError("is not a plain dictionary of tensors", where=path)
     return dict(tensors)
 
 
@@ -91,7 +91,7 @@ def fill(encoder: nn.Module, tensors: Mapping[str, Tensor], *, where: str | Path
     missing = [name for name in own if name not in found and not name.endswith("num_batches_tracked")]
     if missing:
         raise HandboneError(
-            f"lacks {len(missing)} of the encoder's {len(own)} tensors, the first is {missing[0]!r}",
+            f"lacks {len(missing)} of the encoder's {len(own)} tensors, such as {missing[0]!r}",
             where=where,
             remedy="choose weights of the same encoder",
         )
@@ -144,7 +144,7 @@ def fetch(describe: str, load: Callable[[], nn.Module]) -> dict[str, Tensor]:
     except Exception as error:  # hubs fail in many ways: no network, no such file, a proxy's page
         reason = (str(error).splitlines() or [type(error).__name__])[0]
         raise HandboneError(
-            f"the weights cannot be fetched from the hub ({reason})",
+            f"the weights could not be downloaded ({reason})",
             where=describe,
-            remedy="connect to the network, give encoder_weights as a local file, or set it to 'none'",
+            remedy="check the network connection, or set encoder_weights to a local file or to 'none'",
         ) from error

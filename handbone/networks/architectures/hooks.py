@@ -1,11 +1,15 @@
 """The built-in networks by name; nothing here imports torch."""
 
 from functools import partial
+from typing import TYPE_CHECKING
 
 from handbone.networks.architectures.sam_settings import SamSettings
 from handbone.networks.architectures.settings import DptSettings, SmpSettings, TorchvisionSettings
 from handbone.plugins import ModelSpec, hookimpl
 from handbone.recipe.table import Table
+
+if TYPE_CHECKING:
+    from torch import nn
 
 _SMP = {
     "unet": "U-Net: skips at every scale; a safe start",
@@ -23,25 +27,25 @@ _SMP = {
 }
 
 
-def _build_smp(architecture: str, settings: SmpSettings, *, in_channels: int, classes: int):
+def _build_smp(architecture: str, settings: SmpSettings, *, in_channels: int, classes: int) -> "nn.Module":
     from handbone.networks.architectures.smp import build
 
     return build(architecture, settings, in_channels=in_channels, classes=classes)
 
 
-def _build_deeplabv3_resnet101(settings: TorchvisionSettings, *, in_channels: int, classes: int):
+def _build_deeplabv3_resnet101(settings: TorchvisionSettings, *, in_channels: int, classes: int) -> "nn.Module":
     from handbone.networks.architectures.torchvision import deeplabv3_resnet101
 
     return deeplabv3_resnet101(settings, in_channels=in_channels, classes=classes)
 
 
-def _build_mask_denoiser(settings: Table, *, in_channels: int, classes: int):
+def _build_mask_denoiser(settings: Table, *, in_channels: int, classes: int) -> "nn.Module":
     from handbone.networks.architectures import mask_denoiser
 
     return mask_denoiser.build(in_channels=in_channels, classes=classes)
 
 
-def _build_sam(settings: SamSettings, *, in_channels: int, classes: int):
+def _build_sam(settings: SamSettings, *, in_channels: int, classes: int) -> "nn.Module":
     from handbone.networks.architectures.sam import build
 
     return build(settings, in_channels=in_channels, classes=classes)

@@ -2,7 +2,7 @@
 
 Larrazabal, Martinez, Glocker and Ferrante 2020, "Post-DAE: anatomically plausible segmentation via post-processing with
 denoising autoencoders". Here the network also keeps the skips of a U-Net and adds its input to its logits, so that
-right contours pass as they are and only what anatomy contradicts has to be learned.
+correct contours pass unchanged and only anatomical errors have to be learned.
 """
 
 import torch

@@ -19,8 +19,8 @@ ensure_torchvision()
 from segment_anything.modeling import ImageEncoderViT  # noqa: E402
 
 # As in segment_anything.build_sam.
-_COMMON = {"img_size": 1024, "patch_size": 16, "out_chans": 256, "window_size": 14}
-_KINDS = {
+_COMMON: dict[str, Any] = {"img_size": 1024, "patch_size": 16, "out_chans": 256, "window_size": 14}
+_KINDS: dict[str, dict[str, Any]] = {
     "vit_b": {"embed_dim": 768, "depth": 12, "num_heads": 12, "global_attn_indexes": (2, 5, 8, 11)},
     "vit_l": {"embed_dim": 1024, "depth": 24, "num_heads": 16, "global_attn_indexes": (5, 11, 17, 23)},
     "vit_h": {"embed_dim": 1280, "depth": 32, "num_heads": 16, "global_attn_indexes": (7, 15, 23, 31)},
@@ -84,5 +84,5 @@ def _encoder(name: str, arguments: Mapping[str, Any]) -> ViTOfAnySize:
     except (TypeError, ValueError, RuntimeError, AssertionError, ZeroDivisionError) as error:
         raise HandboneError(
             f"sam cannot be built with the encoder {name!r}: {error}",
-            remedy="leave out options, or give those of segment_anything.modeling.ImageEncoderViT",
+            remedy="remove options, or use those of segment_anything.modeling.ImageEncoderViT",
         ) from error

@@ -1,6 +1,6 @@
-"""What a recipe says of a segment-anything encoder under a light decoder; imports no torch."""
+"""Settings of segment-anything encoders with a light decoder; imports no torch."""
 
-from typing import Any, Literal
+from typing import Any, Literal, Self
 
 from pydantic import Field, model_validator
 
@@ -16,11 +16,10 @@ class EmbeddingSettings(Table):
     )
 
     @model_validator(mode="after")
-    def _something_to_keep(self):
+    def _something_to_keep(self) -> Self:
         if self.freeze_encoder and self.encoder_weights in (None, "none"):
             raise ValueError(
-                "freeze_encoder keeps what encoder_weights bring, and there are none; "
-                "name a file, or leave freeze_encoder out"
+                "freeze_encoder needs pretrained weights; set encoder_weights to a file, or remove freeze_encoder"
             )
         return self
 

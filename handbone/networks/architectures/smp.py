@@ -30,7 +30,7 @@ def build(architecture: str, settings: SmpSettings, *, in_channels: int, classes
 
     Raises
     ------
-    HandboneError: an unknown encoder, weights that cannot be had, or an encoder that the architecture cannot use.
+    HandboneError: an unknown encoder, weights that are not available, or an encoder that the architecture cannot use.
     """
     encoder = encoder_name(settings.encoder)
     core = _create(architecture, encoder, settings, in_channels=in_channels, classes=classes)
@@ -83,7 +83,7 @@ def _create(architecture: str, encoder: str, settings: SmpSettings, *, in_channe
     except (ValueError, TypeError, KeyError, RuntimeError, NotImplementedError, AssertionError) as error:
         raise HandboneError(
             f"{architecture} cannot be built with the encoder {settings.encoder!r}: {error}",
-            remedy="choose another encoder, or leave out options",
+            remedy="choose another encoder, or remove options",
         ) from error
 
 

@@ -31,7 +31,7 @@ def deeplabv3_resnet101(settings: TorchvisionSettings, *, in_channels: int, clas
 
     Raises
     ------
-    HandboneError: weights that cannot be had.
+    HandboneError: weights that are not available.
     """
     model = _deeplabv3(weights=None, weights_backbone=None, num_classes=classes, aux_loss=False)
     stem = model.backbone.conv1

@@ -1,11 +1,15 @@
 """The built-in losses by name; nothing here imports torch."""
 
-from typing import Any
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any
 
 from pydantic import Field
 
 from handbone.plugins import LossSpec, hookimpl
 from handbone.recipe.schema import Table
+
+if TYPE_CHECKING:
+    from torch import nn
 
 
 class OverlapSettings(Table):
@@ -15,10 +19,10 @@ class OverlapSettings(Table):
 
 
 class TverskySettings(OverlapSettings):
-    """Dice with different prices; 0.5 and 0.5 is Dice."""
+    """Dice with different weights for both kinds of error; 0.5 and 0.5 is Dice."""
 
-    alpha: float = Field(default=0.3, ge=0, description="price of a false positive pixel")
-    beta: float = Field(default=0.7, ge=0, description="price of a false negative pixel")
+    alpha: float = Field(default=0.3, ge=0, description="weight of false positive pixels")
+    beta: float = Field(default=0.7, ge=0, description="weight of false negative pixels")
 
 
 class FocalSettings(Table):
@@ -35,16 +39,18 @@ class OutlineSettings(Table):
     width: int = Field(default=3, ge=1, le=64, description="pixels on either side of a contour that lie near it")
 
 
-def _build(name: str):
-    def build(settings: Any):
+def _build(name: str) -> "Callable[[Any], nn.Module]":
+    def build(settings: Any) -> "nn.Module":
+        from torch import nn
+
         from handbone.networks.losses import overlap, pixelwise
 
         return {
-            "bce": pixelwise.BCE,
+            "bce": nn.BCEWithLogitsLoss,
             "focal": pixelwise.Focal,
             "outline_bce": pixelwise.OutlineBCE,
-            "dice": overlap.Dice,
-            "iou": overlap.IoU,
+            "dice": overlap.dice,
+            "iou": overlap.iou,
             "tversky": overlap.Tversky,
         }[name](**settings.model_dump())
 

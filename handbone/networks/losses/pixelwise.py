@@ -1,22 +1,16 @@
-"""Losses that judge every pixel on its own."""
+"""Losses on single pixels."""
 
 import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
 
-class BCE(nn.Module):
-    """Binary cross-entropy of logits, mean over pixels, bones and batch; coverage targets are soft labels."""
-
-    def forward(self, logits: Tensor, target: Tensor) -> Tensor:
-        """Scalar loss of logits and target, both (N, C, H, W)."""
-        return functional.binary_cross_entropy_with_logits(logits.float(), target.float())
-
-
 class Focal(nn.Module):
     """Focal loss (Lin et al. 2017, eq. 5), mean over pixels, bones and batch.
 
-    For coverage targets the probability of the true class is p t + (1 - p) (1 - t): the paper's, for t of 0 or 1.
+    For coverage targets the probability of the true class is p t + (1 - p) (1 - t): the paper's, for t of 0 or 1. smp's
+    focal loss takes exp(-BCE) for it, which for a coverage of one half never exceeds one half. torchvision's
+    `sigmoid_focal_loss` is this one, but its gradient is NaN where a pixel is surely right and gamma lies below 1.
 
     Parameters
     ----------

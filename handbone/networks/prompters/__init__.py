@@ -1,4 +1,4 @@
-"""Segment-anything networks that improve masks when they are told what to look for. Imports no torch."""
+"""Segment-anything networks that improve masks from prompts. Imports no torch."""
 
 from handbone.networks.prompters.load import build_prompter, choose, find_prompter, load_prompter
 

@@ -1,11 +1,15 @@
 """The built-in prompter by name; nothing here imports torch."""
 
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from pydantic import Field, field_validator
 
 from handbone.plugins import PrompterSpec, hookimpl
 from handbone.recipe.schema import Table
+
+if TYPE_CHECKING:
+    from handbone.plugins.prompting import Prompter
 
 
 class SegmentAnythingSettings(Table):
@@ -26,7 +30,7 @@ class SegmentAnythingSettings(Table):
         return value
 
 
-def _build(settings: SegmentAnythingSettings):
+def _build(settings: SegmentAnythingSettings) -> "Prompter":
     from handbone.networks.prompters.sam import load_sam
 
     return load_sam(settings.checkpoint)

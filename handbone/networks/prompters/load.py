@@ -1,4 +1,4 @@
-"""From what a user wrote to a prompter: the name of a registered one, or the path of a checkpoint."""
+"""Finds a prompter by its registered name or by the path of a checkpoint."""
 
 from pathlib import Path
 from typing import Any
@@ -49,7 +49,7 @@ def choose(name_or_checkpoint: str) -> Choice:
     """
     path = Path(name_or_checkpoint).expanduser()
     if path.is_file():
-        return Choice(name="segment_anything", checkpoint=str(path))
+        return Choice.model_validate({"name": "segment_anything", "checkpoint": str(path)})
     if path.suffix in _CHECKPOINTS or len(path.parts) > 1:
         remedy = "download sam_vit_b_01ec64.pth (or vit_l, vit_h) from segment-anything's page and give its path"
         raise HandboneError("there is no such checkpoint", where=name_or_checkpoint, remedy=remedy)

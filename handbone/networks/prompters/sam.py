@@ -31,7 +31,7 @@ _REMEDY = "give segment-anything's sam_vit_b_01ec64.pth, sam_vit_l_0b3195.pth or
 
 @dataclass(frozen=True)
 class SamShape:
-    """What a checkpoint's shapes say of its network.
+    """The architecture of a network, inferred from its checkpoint's shapes.
 
     Parameters
     ----------
@@ -54,7 +54,7 @@ class SamShape:
 
     @classmethod
     def of(cls, state: dict[str, Tensor]) -> Self:
-        """Read off a state dict; KeyError where it is not one of segment-anything."""
+        """Infer it from a state dict; KeyError if it is not one of segment-anything."""
         side, width = state[f"{_ENCODER}pos_embed"].shape[1:4:2]
         patch = state[f"{_ENCODER}patch_embed.proj.weight"].shape[-1]
         depth = sum(name.startswith(f"{_ENCODER}blocks.") and name.endswith("norm1.weight") for name in state)
@@ -88,7 +88,7 @@ def load_sam(checkpoint: str | Path) -> ThreePartPrompter:
     sha256 = sha256_of(path)
     if sha256 not in OFFICIAL:
         console.print(
-            f"{path.name} is not one of segment-anything's three files; read by its shapes",
+            f"{path.name} is not an official file of segment-anything; its architecture follows from its tensor shapes",
             markup=False,
             highlight=False,
         )
@@ -109,10 +109,10 @@ def _read(path: Path) -> dict[str, Tensor]:
         state = torch.load(path, map_location="cpu", weights_only=True)
     except (pickle.UnpicklingError, RuntimeError, EOFError, OSError, ValueError):
         # torch's own words advise to execute what the file holds.
-        what = "is damaged, or holds something else than tensors"
+        what = "is damaged, or contains something other than tensors"
         raise HandboneError(what, where=path, remedy=_REMEDY) from None
     if not isinstance(state, dict):
-        raise HandboneError(f"holds a {type(state).__name__} instead of tensors", where=path, remedy=_REMEDY)
+        raise HandboneError(f"contains a {type(state).__name__} instead of tensors", where=path, remedy=_REMEDY)
     return state
 
 

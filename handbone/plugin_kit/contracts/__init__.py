@@ -1,4 +1,4 @@
-"""Contract tests for plugins: what handbone relies on, for authors to inherit and for `handbone plugins check` to run.
+"""Contract tests for plugins, for authors to inherit and for `handbone plugins check` to run.
 
 >>> import handbone_mine
 >>> class TestMyNetwork(ModelContract):
@@ -6,7 +6,7 @@
 ...     name = "my_network"
 ...     settings = {"width": 8}
 
-pytest collects the class and runs the contract's tests; what fails says what is wanted and what came instead. Nothing
+pytest collects the class and runs the contract's tests; a failure says what was expected and what it got. Nothing
 here needs pytest but `handbone.plugin_kit.fixtures`.
 """
 

@@ -1,4 +1,4 @@
-"""What all contracts share: finding the spec under test, its settings, and that naming it costs nothing."""
+"""What all contracts share: finding the spec and its settings, and checking that imports are light."""
 
 import functools
 import os
@@ -32,15 +32,15 @@ print("\\n" + ",".join(sorted(set({heavy!r}) & set(sys.modules))))
 
 
 class ContractError(AssertionError):
-    """A plugin does something else than the contract says; its message tells what is wanted and what came."""
+    """A plugin breaks its contract; the message says what was expected and what it got."""
 
 
 class NotGivenError(ContractError):
-    """The contract needs something of the plugin's author, such as a sample file, before it can judge."""
+    """The contract needs something from the author, such as a sample file."""
 
 
 def want(holds: bool, wish: str, came: str) -> None:
-    """Complain in words unless it holds.
+    """Raise an error unless the condition holds.
 
     Raises
     ------
@@ -52,13 +52,13 @@ def want(holds: bool, wish: str, came: str) -> None:
 
 
 class Contract:
-    """What is wanted of everything that a plugin registers; a contract for each kind inherits it.
+    """The base contract of everything that a plugin registers; each kind has a subclass.
 
     Parameters
     ----------
     plugin: the module (or object) with the hooks, as the entry point names it.
-    name: what the plugin calls the thing.
-    settings: the keys that a recipe would write beside the name; small sizes keep the tests quick.
+    name: the component's registered name.
+    settings: the keys that a recipe sets next to the name; small values keep the tests fast.
     """
 
     kind: ClassVar[str]
@@ -95,8 +95,8 @@ class Contract:
         summary = self.spec().summary
         want(
             bool(summary.strip()) and "\n" not in summary,
-            "the summary must be one line of words",
-            f"came as {summary!r}",
+            "the summary must be one line of text",
+            f"got {summary!r}",
         )
 
     def test_unknown_settings_are_refused(self) -> None:
@@ -129,7 +129,7 @@ def module_of(plugin: ModuleType | Any) -> str:
 
 @functools.cache
 def heavy_imports(module: str) -> list[str]:
-    """What heavy packages a fresh process has imported after importing a plugin's module and calling its hooks.
+    """The heavy packages that a new process imports with a plugin's module and hooks.
 
     Raises
     ------

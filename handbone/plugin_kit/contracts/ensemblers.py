@@ -1,4 +1,4 @@
-"""What handbone relies on in a way of joining predictions."""
+"""Contract of ensemblers."""
 
 from collections.abc import Callable, Mapping
 from typing import ClassVar
@@ -16,12 +16,12 @@ _ABSENT = (3, 20)
 
 
 class EnsemblerContract(Contract):
-    """An ensembler joins members' probabilities of one image and invents nothing.
+    """An ensembler joins members' probabilities of one image and adds nothing of its own.
 
     Parameters
     ----------
     members: three names, for settings that name members.
-    symmetric: whether the order in which members are given must not matter; False where the first one leads.
+    symmetric: whether the order in which members are given must not matter; False if the first member has priority.
     """
 
     kind = "ensembler"
@@ -32,12 +32,12 @@ class EnsemblerContract(Contract):
         """What the ensembler makes of members; checked to be probabilities of the same image."""
         spec, settings = self._registered()
         joiner: Callable = spec.build(settings)
-        want(callable(joiner), "build must give a function of members", f"gave a {type(joiner).__name__}")
+        want(callable(joiner), "build must return a function of members", f"returned a {type(joiner).__name__}")
         came = joiner(members)
         wanted = "joined members must be BoneProbabilities"
-        want(isinstance(came, BoneProbabilities), wanted, f"came as a {type(came).__name__}")
+        want(isinstance(came, BoneProbabilities), wanted, f"got a {type(came).__name__}")
         size = next(iter(members.values())).size_hw
-        want(came.size_hw == size, f"the joined image must have the members' size {size}", f"came as {came.size_hw}")
+        want(came.size_hw == size, f"the joined image must have the members' size {size}", f"got {came.size_hw}")
         return came
 
     def three(self) -> dict[str, BoneProbabilities]:
@@ -63,10 +63,10 @@ class EnsemblerContract(Contract):
         """A bone that nobody sees is not invented, in an image of other bones or of none."""
         joined = self.join(self.three()).threshold()
         invented = [NAMES[bone] for bone in _ABSENT if joined.present()[bone]]
-        want(not invented, "a bone that no member sees must stay empty", f"{', '.join(invented)} has pixels")
+        want(not invented, "a bone that no member contains must stay empty", f"{', '.join(invented)} has pixels")
         nothing = BoneProbabilities.from_masks(toy_masks(absent=tuple(range(len(NAMES)))))
         count = int(self.join(dict.fromkeys(self.members, nothing)).threshold().present().sum())
-        want(count == 0, "members that see nothing must give nothing", f"{count} bones have pixels")
+        want(count == 0, "members with empty masks must give an empty result", f"{count} bones have pixels")
 
     def test_a_bone_that_one_member_misses_is_no_mishap(self) -> None:
         """The others decide, whatever they decide."""
@@ -79,7 +79,7 @@ class EnsemblerContract(Contract):
         members = self.three()
         anyone = np.any([each.dense() > 0 for each in members.values()], axis=0)
         outside = int((self.join(members).threshold().dense() & ~anyone).sum())
-        want(outside == 0, "a pixel that no member sees must not become bone", f"{outside} pixels did")
+        want(outside == 0, "a pixel that is in no member must not become bone", f"{outside} pixels did")
 
     def test_the_order_of_members_does_not_matter(self) -> None:
         """Members are told apart by their names."""
@@ -88,8 +88,8 @@ class EnsemblerContract(Contract):
         members = self.three()
         one, other = self.join(members), self.join(dict(reversed(members.items())))
         apart = float(np.abs(one.dense() - other.dense()).max())
-        wish = "the order of members must not matter (symmetric = False where it shall)"
-        want(apart <= 1.5 / 255, wish, f"probabilities differ by up to {apart:.2g} when they are turned round")
+        wish = "the order of members must not matter (set symmetric = False if it should)"
+        want(apart <= 1.5 / 255, wish, f"probabilities differ by up to {apart:.2g} in the reverse order")
 
     def test_it_is_the_same_twice_and_leaves_members_alone(self) -> None:
         """The same members give the same answer."""
@@ -97,12 +97,14 @@ class EnsemblerContract(Contract):
         kept = {name: each.dense().copy() for name, each in members.items()}
         first = self.join(members)
         changed = [name for name, each in members.items() if not np.array_equal(each.dense(), kept[name])]
-        want(list(members) == list(kept) and not changed, "members must stay as they are", "they were changed")
+        want(list(members) == list(kept) and not changed, "members must not be changed", "they were changed")
         want(first == self.join(members), "the same members must give the same answer", "it differs")
 
 
 def _same_masks(came: BoneMasks, wanted: BoneMasks, who: str) -> None:
     __tracebackhide__ = True
-    bones = np.flatnonzero((came.dense() != wanted.dense()).any((1, 2))) if came != wanted else []
+    bones: list[int] = []
+    if came != wanted:
+        bones = np.flatnonzero((came.dense() != wanted.dense()).any((1, 2))).tolist()
     told = ", ".join(NAMES[bone] for bone in bones[:3]) + (" and more" if len(bones) > 3 else "")
-    want(len(bones) == 0, f"{who} must keep the masks", f"those of {told} came out changed")
+    want(len(bones) == 0, f"{who} must keep the masks", f"those of {told} changed")

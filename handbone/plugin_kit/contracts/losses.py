@@ -1,4 +1,4 @@
-"""What handbone relies on in a loss."""
+"""Contract of losses."""
 
 from typing import TYPE_CHECKING
 
@@ -27,18 +27,18 @@ class LossContract(Contract):
         spec, settings = self._registered()
         loss = spec.build(settings)
         is_module = isinstance(loss, torch.nn.Module)
-        want(is_module, "build must give a torch.nn.Module", f"gave a {type(loss).__name__}")
+        want(is_module, "build must return a torch.nn.Module", f"returned a {type(loss).__name__}")
         return loss
 
     def value(self, logits: "Tensor", target: "Tensor", case: str) -> "Tensor":
-        """The loss of a case that is named in complaints; checked to be a finite float32 scalar."""
+        """The loss of a case, which errors name; checked to be a finite float32 scalar."""
         import torch
 
         came = self.build()(logits, target)
-        want(isinstance(came, torch.Tensor), f"the loss of {case} must be a tensor", f"came as a {type(came).__name__}")
-        want(came.shape == (), f"the loss of {case} must be a scalar", f"came with the shape {tuple(came.shape)}")
-        want(came.dtype == torch.float32, f"the loss of {case} must be float32", f"came as {came.dtype}")
-        want(bool(came.isfinite()), f"the loss of {case} must be finite", f"came as {came.item()}")
+        want(isinstance(came, torch.Tensor), f"the loss of {case} must be a tensor", f"got a {type(came).__name__}")
+        want(came.shape == (), f"the loss of {case} must be a scalar", f"got the shape {tuple(came.shape)}")
+        want(came.dtype == torch.float32, f"the loss of {case} must be float32", f"got {came.dtype}")
+        want(bool(came.isfinite()), f"the loss of {case} must be finite", f"got {came.item()}")
         return came
 
     def test_it_is_a_scalar_with_gradients(self) -> None:
@@ -55,7 +55,7 @@ class LossContract(Contract):
         has = logits.grad is not None and bool(logits.grad.isfinite().all()) and bool(logits.grad.any())
         want(has, "the gradient of random logits must be finite and not zero", "it is not")
         same = torch.equal(logits.detach(), kept[0]) and torch.equal(target, kept[1])
-        want(same, "the loss must leave its inputs as they are", "it changed one")
+        want(same, "the loss must not change its inputs", "it changed one")
 
     def test_ground_truth_is_better_than_wrong_masks(self) -> None:
         """Than the opposite, than nothing, and than the same masks shifted."""
@@ -85,7 +85,7 @@ class LossContract(Contract):
         nothing = float(self.value(_logits(0 * target), target, "nothing"))
         wish = "bones at one place, all found, must have about the lowest loss"
         came = f"it is {together:.4g}, {best:.4g} where they lie apart and {nothing:.4g} for nothing"
-        want(together - best < 0.1 * (nothing - best), wish, f"{came}; are channels a softmax?")
+        want(together - best < 0.1 * (nothing - best), wish, f"{came}; does it use a softmax over channels?")
         without = target.clone()
         without[:, 0] = 0
         one_less = float(self.value(_logits(without), target, "all but one of the bones at one place"))

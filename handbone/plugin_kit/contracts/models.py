@@ -1,4 +1,4 @@
-"""What handbone relies on in a network."""
+"""Contract of networks."""
 
 import tempfile
 from pathlib import Path
@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
 # Enough for a layer that starts at zero to let gradients through to the layers before it.
 _STEPS = 3
-_REACH = "gradients must reach every trainable parameter (requires_grad_(False) for those that shall stay)"
+_REACH = "gradients must reach every trainable parameter (use requires_grad_(False) for frozen ones)"
 
 
 class ModelContract(Contract):
@@ -45,7 +45,7 @@ class ModelContract(Contract):
         torch.manual_seed(seed)
         network = spec.build(settings, in_channels=in_channels, classes=COUNT)
         is_module = isinstance(network, torch.nn.Module)
-        want(is_module, "build must give a torch.nn.Module", f"gave a {type(network).__name__}")
+        want(is_module, "build must return a torch.nn.Module", f"returned a {type(network).__name__}")
         return network
 
     def images(self, *, batch: int = 2, in_channels: int = 1, size_hw: tuple[int, int] | None = None) -> "Tensor":
@@ -70,12 +70,12 @@ class ModelContract(Contract):
                     shown = f"for images {tuple(images.shape)}"
                     want(
                         isinstance(came, torch.Tensor),
-                        f"{shown} a tensor of logits must come",
-                        f"a {type(came).__name__} came",
+                        f"{shown} the network must return a tensor of logits",
+                        f"returned a {type(came).__name__}",
                     )
                     wish = f"{shown} logits must have the shape {(batch, COUNT, *size)}"
-                    want(came.shape == (batch, COUNT, *size), wish, f"came as {tuple(came.shape)}")
-                    want(torch.equal(images, before), "the network must leave its input as it is", "it changed it")
+                    want(came.shape == (batch, COUNT, *size), wish, f"got {tuple(came.shape)}")
+                    want(torch.equal(images, before), "the network must not change its input", "it changed it")
 
     def test_logits_are_finite_float32_and_no_probabilities(self) -> None:
         """Also for black and white images; a sigmoid at the end would be applied twice."""
@@ -90,13 +90,13 @@ class ModelContract(Contract):
         }.items():
             with torch.inference_mode():
                 logits = network(image)
-            want(logits.dtype == torch.float32, "logits must be float32", f"came as {logits.dtype}")
+            want(logits.dtype == torch.float32, "logits must be float32", f"got {logits.dtype}")
             bad = int((~logits.isfinite()).sum())
             want(bad == 0, f"logits of a {name} image must be finite", f"{bad} of {logits.numel()} are not")
         want(
             not _is_squashed(network, noise),
-            "a network must give logits",
-            "its output never leaves [0, 1], as after a sigmoid",
+            "a network must return logits",
+            "its output is always in [0, 1], as after a sigmoid",
         )
 
     def test_images_of_a_batch_do_not_mix(self) -> None:
@@ -133,7 +133,7 @@ class ModelContract(Contract):
         network, never_moved = self._train(batch=2)
         # A bias before a norm has a gradient of zero by arithmetic; a whole layer has not.
         idle = [name for name in never_moved if network.get_parameter(name).ndim > 1]
-        want(not idle, _REACH, f"that of {_some(idle)} is always zero")
+        want(not idle, _REACH, f"the gradient of {_some(idle)} is always zero")
 
     def test_it_trains_on_a_single_image(self) -> None:
         """The last batch of an epoch may hold one; batch norm after global pooling often refuses it."""
@@ -148,7 +148,7 @@ class ModelContract(Contract):
         images = self.images(batch=batch, in_channels=channels)
         target = (self.images(batch=batch, in_channels=COUNT) > 0.5).float()
         trainable = {name: value for name, value in network.named_parameters() if value.requires_grad}
-        want(bool(trainable), "a network must have trainable parameters", "none asks for a gradient")
+        want(bool(trainable), "a network must have trainable parameters", "none requires a gradient")
         optimiser = torch.optim.AdamW(trainable.values(), lr=1e-3)
         never_moved = set(trainable)
         for _ in range(_STEPS):
@@ -188,15 +188,15 @@ class ModelContract(Contract):
         with tempfile.TemporaryDirectory() as folder:
             path = save_weights(Path(folder) / "network.safetensors", network, card)
             came = read_card(path).model
-            want(came == card.model, "settings must survive a weights file", f"they came back as {came}")
+            want(came == card.model, "settings must be the same after saving and loading", f"they came back as {came}")
             other = self.build(seed=2)
             load_state(other, path)
         with torch.inference_mode():
             same = torch.equal(network(images), other.eval()(images))
         want(
             same,
-            "a network filled from a weights file must give the same logits",
-            "they differ: is a tensor no parameter or buffer?",
+            "a network loaded from a weights file must return the same logits",
+            "they differ; is some tensor neither a parameter nor a buffer?",
         )
 
 

@@ -1,4 +1,4 @@
-"""Contracts of what takes few words: optimisers, schedules, sets of weights and commands."""
+"""Contracts of optimisers, schedules, weights and commands."""
 
 from typing import TYPE_CHECKING
 
@@ -26,9 +26,9 @@ class OptimiserContract(Contract):
         groups = [{"params": [layer.weight], "lr": 1e-2, "weight_decay": 0.01}, {"params": [layer.bias], "lr": 1e-3}]
         optimiser = spec.build(settings, groups)
         is_one = isinstance(optimiser, torch.optim.Optimizer)
-        want(is_one, "build must give a torch.optim.Optimizer", f"gave a {type(optimiser).__name__}")
+        want(is_one, "build must return a torch.optim.Optimizer", f"returned a {type(optimiser).__name__}")
         rates = [group["lr"] for group in optimiser.param_groups]
-        want(rates == [1e-2, 1e-3], "the groups' learning rates must be kept", f"they came as {rates}")
+        want(rates == [1e-2, 1e-3], "the groups' learning rates must be kept", f"they are {rates}")
         _step(layer, optimiser)
         want(not torch.equal(before, layer.weight), "a step must change the weights", "they are the same")
 
@@ -85,7 +85,7 @@ class CommandContract(Contract):
         from typer.testing import CliRunner
 
         built = self.spec().build()
-        want(callable(built), "build must give a function or a typer.Typer", f"gave a {type(built).__name__}")
+        want(callable(built), "build must return a function or a typer.Typer", f"returned a {type(built).__name__}")
         app = built
         if not isinstance(built, typer.Typer):
             app = typer.Typer()

@@ -1,4 +1,4 @@
-"""What handbone relies on in a prompted network; the protocol is `handbone.plugins.Prompter`."""
+"""Contract of prompters; the protocol is `handbone.plugins.Prompter`."""
 
 from typing import TYPE_CHECKING, Any
 
@@ -50,8 +50,8 @@ class PrompterContract(Contract):
         prompter = self.build()
         embedding = prompter.embed(_grid(prompter))
         is_tensor = isinstance(embedding, torch.Tensor) and embedding.ndim == 4 and len(embedding) == 1
-        want(is_tensor, "an embedding must have the shape (1, C, h, w)", f"came as {_shape(embedding)}")
-        want(embedding.dtype == torch.float32, "an embedding must be float32", f"came as {embedding.dtype}")
+        want(is_tensor, "an embedding must have the shape (1, C, h, w)", f"got {_shape(embedding)}")
+        want(embedding.dtype == torch.float32, "an embedding must be float32", f"got {embedding.dtype}")
         want(bool(embedding.isfinite().all()), "an embedding must be finite", "it is not")
         side = prompter.mask_size
         for bones, points, masks in ((1, 0, False), (3, 2 * prompter.points, False), (3, 2 * prompter.points, True)):
@@ -60,12 +60,12 @@ class PrompterContract(Contract):
                 logits, iou = prompter.candidates(embedding, asked)
             case = f"of {bones} bones with {points} points{' and masks' * masks}"
             fits = logits.ndim == 4 and logits.shape[0] == bones and logits.shape[2:] == (side, side)
-            want(fits, f"logits {case} must have the shape ({bones}, K, {side}, {side})", f"came as {_shape(logits)}")
+            want(fits, f"logits {case} must have the shape ({bones}, K, {side}, {side})", f"got {_shape(logits)}")
             wish = f"expected IoU {case} must have the shape {tuple(logits.shape[:2])}"
-            want(iou.shape == logits.shape[:2], wish, f"came as {_shape(iou)}")
+            want(iou.shape == logits.shape[:2], wish, f"got {_shape(iou)}")
             for name, value in {"logits": logits, "expected IoU": iou}.items():
                 right = value.dtype == torch.float32 and bool(value.isfinite().all())
-                want(right, f"{name} {case} must be finite float32", f"came as {value.dtype}, finite or not")
+                want(right, f"{name} {case} must be finite float32", f"got {value.dtype}, finite or not")
 
     def test_only_the_decoder_learns(self) -> None:
         """Embeddings are cached: a gradient through the encoder would train nothing, or the wrong thing."""

@@ -1,4 +1,4 @@
-"""What handbone relies on in a reader of radiographs."""
+"""Contract of readers."""
 
 import shutil
 import tempfile
@@ -12,6 +12,7 @@ import numpy as np
 from handbone.core.errors import HandboneError
 from handbone.core.files import sha256_of
 from handbone.plugin_kit.contracts.contract import Contract, NotGivenError, want
+from handbone.plugins.specs import ReaderSpec
 
 if TYPE_CHECKING:
     from handbone.core.radiograph import Radiograph
@@ -31,11 +32,15 @@ class ReaderContract(Contract):
     kind = "reader"
     sample: ClassVar[str | Path | None] = None
 
+    def spec(self) -> ReaderSpec:
+        """The spec under test."""
+        return self._registered()[0]
+
     def build(self) -> "Callable[[Path], Radiograph]":
         """The function from a path to an image."""
         spec, settings = self._registered()
         reader = spec.build(settings)
-        want(callable(reader), "build must give a function of a path", f"gave a {type(reader).__name__}")
+        want(callable(reader), "build must return a function of a path", f"returned a {type(reader).__name__}")
         return reader
 
     def read(self, path: Path) -> "Radiograph":
@@ -45,8 +50,8 @@ class ReaderContract(Contract):
         came = self.build()(path)
         want(
             isinstance(came, Radiograph),
-            "a reader must give a handbone.core.radiograph.Radiograph",
-            f"gave a {type(came).__name__}",
+            "a reader must return a handbone.core.radiograph.Radiograph",
+            f"returned a {type(came).__name__}",
         )
         return came
 
@@ -58,7 +63,7 @@ class ReaderContract(Contract):
         NotGivenError: none was given.
         """
         if self.sample is None:
-            raise NotGivenError("a reader can only be tried on a file: give sample = Path('tests/sample.ext')")
+            raise NotGivenError("a reader can only be tested with a file; set sample = Path('tests/sample.ext')")
         path = Path(self.sample)
         want(path.is_file(), "`sample` must be a file", f"{path} is none")
         return path
@@ -83,8 +88,8 @@ class ReaderContract(Contract):
         """(H, W), bones bright."""
         image = self.read(self.whole()).image
         want(isinstance(image, np.ndarray), "the image must be a numpy array", f"is a {type(image).__name__}")
-        want(image.ndim == 2, "the image must have the shape (H, W)", f"came as {image.shape}")
-        want(image.dtype == np.float32, "the image must be float32", f"came as {image.dtype}")
+        want(image.ndim == 2, "the image must have the shape (H, W)", f"got {image.shape}")
+        want(image.dtype == np.float32, "the image must be float32", f"got {image.dtype}")
         low, high = float(image.min()), float(image.max())
         inside = bool(np.isfinite(image).all()) and low >= 0 and high <= 1
         want(inside, "values must be finite and lie in [0, 1]", f"they reach from {low:g} to {high:g}")
@@ -93,7 +98,7 @@ class ReaderContract(Contract):
         """Millimetres from row to row and from column to column, or None."""
         spacing = self.read(self.whole()).spacing_mm
         fits = spacing is None or (len(spacing) == 2 and all(np.isfinite(each) and each > 0 for each in spacing))
-        want(fits, "spacing_mm must be None or two positive lengths", f"came as {spacing}")
+        want(fits, "spacing_mm must be None or two positive lengths", f"got {spacing}")
 
     def test_the_same_file_gives_the_same_image(self) -> None:
         """Also under another name, with spaces and letters of any language; and the file stays as it is."""

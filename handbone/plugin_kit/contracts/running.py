@@ -17,7 +17,7 @@ CONTRACTS: dict[str, type[Contract]] = {
 
 @dataclass(frozen=True)
 class Finding:
-    """What came of one test of a contract.
+    """The result of one test of a contract.
 
     Parameters
     ----------
@@ -31,7 +31,7 @@ class Finding:
 
 
 def run_contract(contract: type[Contract]) -> list[Finding]:
-    """Every test of a contract; none ends the others, not even with sys.exit."""
+    """Run every test of a contract; none can stop the others, not even with sys.exit."""
     names = [name for name in dir(contract) if name.startswith("test_")]
     return [_run(contract, name) for name in names]
 

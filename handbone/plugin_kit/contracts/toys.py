@@ -1,4 +1,4 @@
-"""Masks, probabilities and images that contracts are tried on, drawn in no time."""
+"""Small masks, probabilities and images for contract tests."""
 
 from pathlib import Path
 

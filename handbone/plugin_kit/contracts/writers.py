@@ -1,4 +1,4 @@
-"""What handbone relies on in a writer of masks."""
+"""Contract of writers."""
 
 import tempfile
 from collections.abc import Mapping
@@ -16,7 +16,7 @@ from handbone.plugins.writing import PredictedImage
 
 
 class WriterContract(Contract):
-    """A writer puts masks into the folder that it was built for, image after image.
+    """A writer writes masks to its folder, one image after the other.
 
     Parameters
     ----------
@@ -47,7 +47,7 @@ class WriterContract(Contract):
                 writer.close()
             except HandboneError as error:
                 if self.sample is None:
-                    raise NotGivenError(f"it refuses a PNG ({error}): give sample = Path('tests/sample.ext')") from None
+                    raise NotGivenError(f"it rejects a PNG ({error}); set sample = Path('tests/sample.ext')") from None
                 raise
             beside = sorted(path.name for path in Path(base).iterdir() if path not in (folder, sources))
             want(not beside, "a writer must stay in its folder", f"it also wrote {', '.join(beside)}")
@@ -69,7 +69,7 @@ class WriterContract(Contract):
         left = bool(first) and all(first.values())
         want(left, "a written image must leave files that are not empty", f"it left {list(first)}")
         wish = "two images must be written beside each other"
-        want(both != first and both != second, wish, "the masks of one of them are nowhere")
+        want(both != first and both != second, wish, "the masks of one of them are missing")
 
     def test_images_without_some_or_all_bones_can_be_written(self) -> None:
         """Empty masks are results too."""
@@ -81,7 +81,7 @@ class WriterContract(Contract):
         want(
             names[0] == names[1],
             "the same image must be written to the same files",
-            f"came as {names[0]} and {names[1]}",
+            f"got {names[0]} and {names[1]}",
         )
 
 

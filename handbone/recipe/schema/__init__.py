@@ -1,4 +1,4 @@
-"""What a recipe may say: every table and key, with its type, its limits and its default."""
+"""The schema of a recipe: every table and key, with its type, limits and default."""
 
 from handbone.recipe.schema.base import Bones, Choice, Count, Off, Positive, Quoted, Share, Size, Table
 from handbone.recipe.schema.data import SYNTHETIC, Augment, Data, Split, Synthetic

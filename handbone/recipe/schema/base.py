@@ -1,4 +1,4 @@
-"""What all tables of a recipe share: strict reading, the types of their values, and things chosen by name."""
+"""What all tables of a recipe share: strict validation, common value types, and choices by name."""
 
 from typing import Annotated, Any
 
@@ -13,19 +13,19 @@ Size = Annotated[int, Field(ge=32, le=4096, multiple_of=32)]
 Positive = Annotated[float, Field(gt=0)]
 Count = Annotated[int, Field(ge=1)]
 Bones = Annotated[tuple[str, ...], Field(min_length=1)]
-# TOML has no null: `gradient_clip_norm = false` switches off what a default or an extended recipe has switched on.
+# TOML has no null: `gradient_clip_norm = false` turns off what a default or an extended recipe turned on.
 Off = BeforeValidator(lambda value: None if value is False else value)
-# Quotes around a number are easily forgotten.
+# Users easily forget the quotes around a number.
 Quoted = BeforeValidator(lambda value: str(value) if type(value) is int else value)
 
 
 class Choice(Table):
-    """A registered thing by name, with its own settings as further keys (`{ name = "unet", encoder = "resnet34" }`)."""
+    """A component chosen by name, with its settings as extra keys (`{ name = "unet", encoder = "resnet34" }`)."""
 
     model_config = ConfigDict(extra="allow", frozen=True, populate_by_name=True)
 
-    name: str = Field(description="what is chosen")
-    provider: str | None = Field(default=None, alias="from", description="the package that provides it, where two do")
+    name: str = Field(description="name of the component")
+    provider: str | None = Field(default=None, alias="from", description="the package that provides it, if several do")
 
     @model_validator(mode="before")
     @classmethod
@@ -34,12 +34,12 @@ class Choice(Table):
 
     @property
     def settings(self) -> dict[str, Any]:
-        """The keys beside `name` and `from`, for the chosen thing's own settings model."""
+        """The keys other than `name` and `from`, for the chosen component's own settings model."""
         return dict(self.model_extra or {})
 
 
 def known_groups(value: tuple[str, ...]) -> tuple[str, ...]:
-    """The same names of bones and groups; ValueError, as pydantic wants it, for one that does not exist."""
+    """The names of bones and groups, unchanged; ValueError, as pydantic expects, for an unknown name."""
     try:
         anatomy.select(value)
     except UnknownNameError as error:

@@ -1,4 +1,4 @@
-"""What a recipe says of a network and its training, whichever stage it serves."""
+"""A recipe's settings of a network and its training, the same for both stages."""
 
 from typing import Annotated, Any, Literal
 
@@ -11,71 +11,75 @@ from handbone.recipe.schema.data import Augment
 class LossTerm(Choice):
     """One loss of a weighted sum."""
 
-    weight: float = Field(default=1.0, gt=0, description="share in the sum")
+    weight: float = Field(default=1.0, gt=0, description="weight in the sum")
 
 
 class ProgressiveSize(Table):
-    """Epochs at a smaller size before the full one."""
+    """Epochs at a smaller image size before those at the full size."""
 
-    size: Size = Field(description="side in pixels")
+    size: Size = Field(description="side length in pixels")
     share: float = Field(gt=0, lt=1, description="share of all epochs at that size")
     batch_size: Count | None = Field(
-        default=None, description="images a step at that size; default: as at the full size"
+        default=None, description="images per step at that size; default: as at the full size"
     )
 
 
 class Train(Table):
     """How a network is trained."""
 
-    epochs: int = Field(
-        default=30, ge=0, description="times through the training images; 0: the network's weights as they are"
-    )
+    epochs: int = Field(default=30, ge=0, description="passes over the training images; 0: use the weights unchanged")
     progressive_resizing: tuple[ProgressiveSize, ...] = Field(
-        default=(), description="the first epochs run at smaller sizes"
+        default=(), description="smaller image sizes for the first epochs"
     )
-    batch_size: int = Field(default=2, ge=1, description="images a step")
+    batch_size: int = Field(default=2, ge=1, description="images per step")
     accumulate_grad_batches: int = Field(
-        default=1, ge=1, description="steps whose gradients are added before the weights change"
+        default=1, ge=1, description="steps whose gradients are accumulated before the weights are updated"
     )
     freeze_batchnorm: bool = Field(
         default=False,
-        description="batch norm keeps, at the full size, the statistics of the smaller sizes or of the start weights",
+        description="at the full size, freeze batch norm's statistics from the smaller sizes or the start weights",
     )
     samples_per_image: int = Field(
-        default=1, ge=1, description="how often an epoch goes through the images, each time anew augmented"
+        default=1, ge=1, description="how often each image is used per epoch, each time with a new augmentation"
     )
     loss: tuple[LossTerm, ...] = Field(
-        default=(LossTerm(name="dice"), LossTerm(name="bce")), min_length=1, description='"dice + 0.5 * bce", or a list'
+        default=(LossTerm(name="dice"), LossTerm(name="bce")),
+        min_length=1,
+        description='weighted sum such as "dice + 0.5 * bce", or a list of losses',
     )
-    optimiser: Choice = Field(default=Choice(name="adamw"), description="what changes the weights")
-    lr: float = Field(default=1e-3, gt=0, description="learning rate at its highest")
-    encoder_lr_factor: float = Field(default=1.0, ge=0, description="times lr for pretrained encoder weights")
+    optimiser: Choice = Field(default=Choice(name="adamw"), description="optimiser")
+    lr: float = Field(default=1e-3, gt=0, description="highest learning rate")
+    encoder_lr_factor: float = Field(default=1.0, ge=0, description="factor on lr for pretrained encoder weights")
     weight_decay: float = Field(default=1e-4, ge=0, description="L2 penalty on the weights")
-    scheduler: Choice = Field(default=Choice(name="cosine"), description="how the learning rate falls")
-    warmup: float = Field(default=0.05, ge=0, lt=1, description="share of all steps in which lr rises from 0")
+    scheduler: Choice = Field(default=Choice(name="cosine"), description="learning-rate schedule")
+    warmup: float = Field(default=0.05, ge=0, lt=1, description="share of all steps during which lr rises from 0")
     gradient_clip_norm: Annotated[Positive | None, Off] = Field(default=1.0, description="largest gradient norm")
     ema: Annotated[Annotated[float, Field(gt=0, lt=1)] | None, Off] = Field(
-        default=None, description="decay of the averaged weights"
+        default=None, description="decay of the moving average of the weights"
     )
-    validate_every: int = Field(default=1, ge=1, description="epochs from one validation to the next")
-    patience: Annotated[Count | None, Off] = Field(default=None, description="validations without gain before it stops")
+    validate_every: int = Field(default=1, ge=1, description="epochs between validations")
+    patience: Annotated[Count | None, Off] = Field(
+        default=None, description="validations without improvement before training stops"
+    )
     precision: Annotated[Literal["auto", "32", "bf16", "16"], Quoted] = Field(
-        default="auto", description="numbers to calculate with; auto: bf16 where the processor has it"
+        default="auto", description="numerical precision; auto: bf16 if the processor supports it"
     )
     workers: int | None = Field(
-        default=None, ge=0, description="data processes; default: none on a CPU, else by the number of cores"
+        default=None, ge=0, description="data loading processes; default: 0 on a CPU, otherwise by the number of cores"
     )
-    devices: Count | Literal["auto"] = Field(default="auto", description="GPUs a machine")
-    nodes: int = Field(default=1, ge=1, description="machines")
-    strategy: str = Field(default="auto", description="how lightning joins devices (ddp, fsdp, ...)")
+    devices: Count | Literal["auto"] = Field(default="auto", description="GPUs per machine")
+    nodes: int = Field(default=1, ge=1, description="number of machines")
+    strategy: str = Field(
+        default="auto", description="how lightning distributes training over devices (ddp, fsdp, ...)"
+    )
     loggers: tuple[Literal["csv", "tensorboard", "wandb"], ...] = Field(
-        default=("csv",), description="where the learning curves go"
+        default=("csv",), description="where the learning curves are logged"
     )
 
     @field_validator("loss", mode="before")
     @classmethod
     def _one_or_many(cls, value: Any) -> Any:
-        """'bce + 0.5 * dice', one table, or a list of tables."""
+        """Accept 'bce + 0.5 * dice', one table, or a list of tables."""
         if isinstance(value, str):
             return tuple(_parse_term(part) for part in value.split("+"))
         return (value,) if isinstance(value, dict) else value
@@ -85,13 +89,13 @@ class Train(Table):
         smaller = sum(step.share for step in self.progressive_resizing)
         if smaller >= 1:
             raise ValueError(
-                f"the shares of progressive_resizing add up to {smaller:g} and leave nothing for the full size; "
-                "make them smaller, or leave it out with progressive_resizing = []"
+                f"the shares of progressive_resizing add up to {smaller:g} and leave no epochs at the full size; "
+                "reduce them, or turn it off with progressive_resizing = []"
             )
         return self
 
     def resizing_at(self, epoch: int) -> ProgressiveSize | None:
-        """The smaller size that an epoch, counted from 0, runs at; None at the full size, as the last one is."""
+        """The smaller size of an epoch, counted from 0; None at the full size, at which the last epoch always runs."""
         end = 0.0
         for step in self.progressive_resizing:
             end += step.share * self.epochs
@@ -101,12 +105,12 @@ class Train(Table):
         return None
 
     def size_at(self, epoch: int, full: int) -> int:
-        """The grid's side in an epoch, counted from 0, of a network whose full size is `full`."""
+        """The grid's side length in an epoch, counted from 0, for a network whose full size is `full`."""
         step = self.resizing_at(epoch)
         return full if step is None else step.size
 
     def batch_size_at(self, epoch: int) -> int:
-        """Images a step in an epoch, counted from 0."""
+        """Images per step in an epoch, counted from 0."""
         step = self.resizing_at(epoch)
         return self.batch_size if step is None else step.batch_size or self.batch_size
 
@@ -120,17 +124,19 @@ def _parse_term(text: str) -> dict[str, Any]:
 
 
 class Network(Table):
-    """What both stages say of their network."""
+    """The settings of a stage's network."""
 
-    size: Size = Field(default=1024, description="side in pixels of what the network reads")
+    size: Size = Field(default=1024, description="side length in pixels of the network's input")
     model: Choice = Field(
-        default=Choice(name="unetplusplus", encoder="tf_efficientnet_lite0", encoder_weights="imagenet"),
-        description="architecture with its own settings",
+        default=Choice.model_validate(
+            {"name": "unetplusplus", "encoder": "tf_efficientnet_lite0", "encoder_weights": "imagenet"}
+        ),
+        description="architecture and its settings",
     )
     weights: Annotated[str | None, Off] = Field(
         default=None,
-        description="start from this weights file or run instead of encoder weights; or from weights by name "
-        "(handbone weights list), where they are of this model",
+        description="start from this weights file or run, or from named weights (handbone weights list) if they fit "
+        "this model; otherwise from the encoder's weights",
     )
     train: Train = Train()
     augment: Augment = Augment()
@@ -140,7 +146,7 @@ class Network(Table):
         for step in self.train.progressive_resizing:
             if step.size >= self.size:
                 raise ValueError(
-                    f"train.progressive_resizing has the size {step.size}, which is not below the size {self.size}"
+                    f"train.progressive_resizing has the size {step.size}, which must be below the size {self.size}"
                 )
         return self
 
@@ -148,7 +154,7 @@ class Network(Table):
     def _something_to_use(self) -> "Network":
         if self.train.epochs == 0 and self.weights is None:
             raise ValueError(
-                "train.epochs = 0 uses weights as they are, and none are named; "
-                'say which by weights = "zero_shot" or a file, or train for some epochs'
+                "train.epochs = 0 uses existing weights, but none are given; "
+                'set weights to "zero_shot" or a file, or increase epochs'
             )
         return self

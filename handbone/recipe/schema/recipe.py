@@ -1,4 +1,4 @@
-"""A recipe as a whole."""
+"""The whole recipe."""
 
 from typing import Annotated
 
@@ -16,13 +16,14 @@ class Coarse(Network):
 
 
 class Recipe(Table):
-    """Everything that a run does."""
+    """All settings of a run."""
 
     name: str = Field(
-        pattern=r"^[A-Za-z0-9][A-Za-z0-9_.-]*$", description="the run goes to runs/NAME; default: the file's name"
+        pattern=r"^[A-Za-z0-9][A-Za-z0-9_.-]*$",
+        description="name of the run's folder, runs/NAME; default: the file's name",
     )
-    summary: str = Field(default="", description="one line for `handbone recipes list`")
-    seed: int = Field(default=7, ge=0, description="of everything random, unless a table has its own")
+    summary: str = Field(default="", description="one-line description for `handbone recipes list`")
+    seed: int = Field(default=7, ge=0, description="random seed for everything without a seed of its own")
     data: Data = Data()
     synthetic: Synthetic = Synthetic()
     split: Split = Split()
@@ -41,7 +42,7 @@ class Recipe(Table):
     def _streams_have_no_coarse_masks(self) -> "Recipe":
         if self.synthetic.stream and self.refine is not None and self.refine.coarse_channels:
             raise ValueError(
-                "refine.coarse_channels needs coarse masks of the training images, which synthetic.stream draws only "
-                "when they are used; set one of them off"
+                "refine.coarse_channels needs coarse masks of all training images in advance, but synthetic.stream "
+                "draws these images during training; turn one of them off"
             )
         return self

@@ -53,12 +53,12 @@ def read_images(context: Context, workdir: Path) -> None:
     training = [s for s in usable if s.split == "train" and s.annotation is not None]
     if not training:
         raise HandboneError(
-            f"none of the {len(dataset)} images has labels to train on",
+            f"none of the {len(dataset)} images has labels for training",
             where=dataset.root,
-            remedy="use 'handbone predict' for images alone, or 'handbone data check' to see what is wrong",
+            remedy="use 'handbone predict' for images without labels, or 'handbone data check' to find the problem",
         )
     if context.stream is not None:
-        train, validation = [], training  # what is trained on is drawn on the way
+        train, validation = training[:0], training  # what is trained on is drawn on the way
     else:
         train, validation = split_patients(dataset, training, context.recipe.split)
     splits = {"train": train, "validation": validation, "test": [s for s in usable if s.split == "test"]}

@@ -79,7 +79,9 @@ def find_frames(context: Context, workdir: Path) -> None:
     write_json(workdir / "frames.json", frames)
     write_json(workdir / "errors.json", errors.to_json())
     shift, turn = 100 * errors.spread[:2].max(), errors.spread[2]
-    console.print(f"coarse ROIs are off by about {shift:.1f} % of their side and {turn:.1f}°; {errors.lost} were lost")
+    console.print(
+        f"coarse ROIs are off by about {shift:.1f} % of their side and {turn:.1f}°; {errors.lost} could not be placed"
+    )
 
 
 def train_refiner(context: Context, workdir: Path) -> None:

@@ -70,7 +70,7 @@ class Changes:
 def compare(names: Sequence[str], pairs: Iterable[tuple[Outlined, Outlined]]) -> Changes:
     """What changed from the first to the second of each pair; pairs are taken one at a time."""
     pixels, found = np.zeros((4, COUNT)), np.zeros((2, COUNT), int)
-    flagged = Counter(), Counter()
+    flagged: tuple[Counter[int], Counter[int]] = Counter(), Counter()
     radiographs = []
     for name, (before, after) in zip(names, pairs, strict=True):
         if before.masks is None or after.masks is None:

@@ -169,7 +169,8 @@ def chosen(turn: int, radiographs: int, settings: AdaptSettings) -> list[int]:
     True
     """
     count = min(radiographs, settings.round_steps)
-    first, picked = turn * count, []
+    first = turn * count
+    picked: list[int] = []
     while len(picked) < count:
         cycle, at = divmod(first + len(picked), radiographs)
         order = np.random.default_rng([settings.seed, _ORDER, cycle]).permutation(radiographs)

@@ -3,6 +3,7 @@
 import base64
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -40,6 +41,7 @@ class _Case:
         columns = [
             (title, draw_overlay(image, side.masks, view=view, fill_alpha=0.06))
             for title, side in zip(("before", "after"), self.pair(), strict=True)
+            if side.masks is not None
         ]
         return jpeg_uri(panel(columns, title=self.change.name))
 
@@ -71,7 +73,7 @@ def write_page(
     """
     order = sorted(range(len(paths)), key=lambda number: -changes.radiographs[number].changed)
     shown = [n for n in order if changes.radiographs[n].error is None][:_SHOWN]
-    cases = [_Case(changes.radiographs[n], paths[n], lambda n=n: pair(n)) for n in shown]
+    cases = [_Case(changes.radiographs[n], paths[n], partial(pair, n)) for n in shown]
     page = _template().stream(
         version=__version__,
         facts=facts,

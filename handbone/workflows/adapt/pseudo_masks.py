@@ -93,7 +93,7 @@ def outline(teacher: Stage, settings: MethodSettings, image: np.ndarray) -> Pseu
     passes = read_views(teacher, image, frame)
     mean = BoneProbabilities.mean(passes)
     agreed = agreement([each.threshold(0.5) for each in passes], mean.threshold(0.5))
-    probabilities = mean if place is None else join(seen, mean, place)
+    probabilities = mean if seen is None or place is None else join(seen, mean, place)
     presence = None if settings.presence is None else settings.presence.of(probabilities, settings.threshold)
     outcome = MethodResult(probabilities, probabilities, location=place, presence=presence)
     return PseudoMasks(image.shape, frame, _polygons(probabilities), distrusted(outcome, agreed))

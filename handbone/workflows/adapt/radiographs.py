@@ -58,7 +58,7 @@ class Outliner:
                 found.append(Radiograph(self.paths[number], PseudoMasks.from_json(value["masks"])))
         if not found:
             raise HandboneError(
-                f"in none of {len(numbers)} radiographs do views and anatomy agree on enough bones to learn from",
+                f"views and anatomy do not agree on enough bones in any of the {len(numbers)} radiographs",
                 remedy="give radiographs of whole hands, or start from other weights with --weights",
             )
         return found

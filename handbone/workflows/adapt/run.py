@@ -97,10 +97,14 @@ def _check_places(out: Path, report: Path, overwrite: bool) -> None:
     check_free(out, overwrite)
     if report.resolve().is_relative_to(out.resolve()):
         # Weights are passed on; the report shows patients' radiographs.
-        raise HandboneError("the report cannot lie among the weights", where=report, remedy="give another --report")
+        raise HandboneError(
+            "the report cannot be inside the folder of the weights",
+            where=report,
+            remedy="choose another folder with --report",
+        )
     if report.exists() and not (report / RECORD_FILE).is_file() and (not report.is_dir() or any(report.iterdir())):
-        what = "there is something else than the report of an adaptation"
-        raise HandboneError(what, where=report, remedy="give another folder with --report")
+        what = "the folder contains something other than an adaptation report"
+        raise HandboneError(what, where=report, remedy="choose another folder with --report")
 
 
 def _fingerprint(networks: Sequence[Path | None], paths: Sequence[Path], steps: int, settings: AdaptSettings) -> str:
@@ -114,7 +118,7 @@ def _claim(report: Path, fingerprint: str) -> Path:
     """The folder of this adaptation's progress, emptied where it is that of another."""
     progress, record = report / _PROGRESS, report / _PROGRESS / "fingerprint.json"
     if record.is_file() and json.loads(record.read_text(encoding="utf-8")) == fingerprint:
-        console.print("Going on where this adaptation stopped.", highlight=False)
+        console.print("Continuing the interrupted adaptation.", highlight=False)
         return progress
     shutil.rmtree(progress, ignore_errors=True)
     files.write_json(report / RECORD_FILE, {"started": datetime.now(UTC).isoformat(timespec="seconds")})

@@ -73,6 +73,6 @@ def agreement(passes: Sequence[BoneMasks], mean: BoneMasks) -> np.ndarray:
     own, values = mean.areas(), np.zeros((len(passes), COUNT))
     for row, masks in zip(values, passes, strict=True):
         areas = masks.areas()
-        for bone in np.flatnonzero((areas > 0) & (own > 0)):
+        for bone in np.flatnonzero((areas > 0) & (own > 0)).tolist():
             row[bone] = 2 * shared_area(masks, bone, mean, bone) / (areas[bone] + own[bone])
     return values.mean(0)

@@ -5,6 +5,7 @@ from typing import Literal
 
 from pydantic import Field
 
+from handbone.core.radiograph import ImageHeader
 from handbone.plugins import NoSettings, ReaderSpec, Table, WriterSpec, hookimpl
 
 _MAGIC = b"DICM"  # after a preamble of 128 bytes
@@ -42,16 +43,23 @@ def _build_reader(settings: NoSettings):
     return read_radiograph
 
 
+def _header(path: Path) -> ImageHeader:
+    from handbone_dicom.reading import read_header
+
+    return read_header(path)
+
+
 @hookimpl
 def handbone_readers() -> list[ReaderSpec]:
     """dicom."""
     return [
         ReaderSpec(
             name="dicom",
-            summary="DICOM radiographs: window or VOI LUT, MONOCHROME1, spacing",
+            summary="DICOM radiographs: window or VOI LUT, MONOCHROME1, shutter, frames, spacing",
             extensions=(".dcm", ".dicom"),
             recognises=recognises,
             build=_build_reader,
+            header=_header,
         )
     ]
 

@@ -65,7 +65,7 @@ class SegWriter:
                 segmentation.save_as(self._folder / f"{image.stem}.seg.dcm")
             except Exception as error:  # the source's own elements, of which any may be malformed
                 # Not the error's text, which may quote what the source says of the patient.
-                what = f"no DICOM SEG can be made for it ({type(error).__name__})"
+                what = f"cannot create a DICOM SEG for it ({type(error).__name__})"
                 remedy = "its patient or study data may be malformed: try anonymous = true, or the format coco"
                 raise HandboneError(what, where=image.path, remedy=remedy) from None
 
@@ -99,8 +99,10 @@ class SegWriter:
 
 def _read_source(image: PredictedImage) -> Dataset:
     if image.path is None:
-        remedy = "say where it is with --images"
-        raise HandboneError("the image is not at hand, and a DICOM SEG refers to it", where=image.name, remedy=remedy)
+        remedy = "give its folder with --images"
+        raise HandboneError(
+            "the image was not found, but a DICOM SEG must refer to it", where=image.name, remedy=remedy
+        )
     try:
         source = dcmread(image.path, force=True, stop_before_pixels=True)
         missing = [name for name in _NEEDED if name not in source]
@@ -108,12 +110,12 @@ def _read_source(image: PredictedImage) -> Dataset:
         missing = list(_NEEDED)
     if missing:
         what = "this is not a DICOM file" if len(missing) == len(_NEEDED) else f"this DICOM file has no {missing[0]}"
-        raise HandboneError(f"{what}, and a DICOM SEG refers to one", where=image.path, remedy="write coco or png")
+        raise HandboneError(f"{what}, but a DICOM SEG must refer to one", where=image.path, remedy="write coco or png")
     size = int(source.Rows), int(source.Columns)
     if size != image.masks.size_hw:
         height, width = image.masks.size_hw
-        what = f"it has {size[1]} x {size[0]} pixels, and its masks {width} x {height}"
-        raise HandboneError(what, where=image.path, remedy="give the image that was outlined")
+        what = f"it has {size[1]} x {size[0]} pixels, but its masks have {width} x {height}"
+        raise HandboneError(what, where=image.path, remedy="give the image from which the masks were predicted")
     return source
 
 

@@ -81,3 +81,14 @@ def write(
         old = Dataset(dict(dataset.items()))
         old.save_as(path, implicit_vr=syntax == ImplicitVRLittleEndian, little_endian=True)
     return path
+
+
+#: What most tests put into a file.
+HAND = hand()
+
+
+def by_window(values: np.ndarray, centre: float, width: float) -> np.ndarray:
+    """The linear window of the standard, value by value."""
+    low, high = centre - 0.5 - (width - 1) / 2, centre - 0.5 + (width - 1) / 2
+    shown = [0.0 if v <= low else 1.0 if v > high else (v - (centre - 0.5)) / (width - 1) + 0.5 for v in values.ravel()]
+    return np.reshape(shown, values.shape)

@@ -149,10 +149,10 @@ def test_what_is_no_source_is_refused_with_a_sentence(tmp_path):
     lacking = write(tmp_path / "lacking.dcm", hand(SIZE), StudyInstanceUID=None)
     made = writer(tmp_path / "out")
     for path, words in (
-        (tmp_path / "a.png", "this is not a DICOM file, and a DICOM SEG refers to one; write coco or png"),
+        (tmp_path / "a.png", "this is not a DICOM file, but a DICOM SEG must refer to one; write coco or png"),
         (tmp_path / "text", "this is not a DICOM file"),
         (tmp_path / "nowhere.dcm", "this is not a DICOM file"),
-        (other, "60 x 60 pixels, and its masks 90 x 120"),
+        (other, "60 x 60 pixels, but its masks have 90 x 120"),
         (lacking, "has no StudyInstanceUID"),
         (None, "--images"),
     ):

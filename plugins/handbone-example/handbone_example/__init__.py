@@ -1,27 +1,27 @@
-"""What the plugin brings, by name. Heavy packages are imported when a thing is built, never here."""
+"""Registers what the plugin provides. Heavy packages are imported only when something is built, never here."""
 
 from typing import Any
 
 from handbone.plugins import CommandSpec, EnsemblerSpec, LossSpec, ModelSpec, Table, hookimpl
 from pydantic import Field
 
-# The version of handbone's hooks that this plugin was written for.
+# The version of handbone's hooks for which this plugin was written.
 HANDBONE_API = 1
 
 
 class UNetSettings(Table):
     """Settings of the compact U-Net."""
 
-    width: int = Field(default=16, ge=1, description="channels at full size; doubled at each of the next scales")
-    depth: int = Field(default=4, ge=1, le=5, description="how often the size is halved")
+    width: int = Field(default=16, ge=1, description="channels at full size; doubled at each smaller scale")
+    depth: int = Field(default=4, ge=1, le=5, description="number of times the size is halved")
 
 
 class FocalTverskySettings(Table):
     """Settings of the focal Tversky loss."""
 
-    alpha: float = Field(default=0.3, ge=0, description="price of a false positive pixel")
-    beta: float = Field(default=0.7, ge=0, description="price of a false negative pixel")
-    gamma: float = Field(default=1.33, ge=1, description="above 1, bones that are found poorly count more")
+    alpha: float = Field(default=0.3, ge=0, description="weight of false positive pixels")
+    beta: float = Field(default=0.7, ge=0, description="weight of false negative pixels")
+    gamma: float = Field(default=1.33, ge=1, description="above 1, poorly segmented bones get more weight")
 
 
 def _build_unet(settings: UNetSettings, *, in_channels: int, classes: int):
@@ -67,7 +67,7 @@ def handbone_losses() -> list[LossSpec]:
     return [
         LossSpec(
             name="example_focal_tversky",
-            summary="Focal Tversky: small and poorly found bones count more",
+            summary="Focal Tversky, with more weight on small and poorly segmented bones",
             settings=FocalTverskySettings,
             build=_build_focal_tversky,
         )

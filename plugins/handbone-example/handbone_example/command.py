@@ -1,4 +1,4 @@
-"""`handbone example-areas`: how large bones are in the masks of a predictions.csv."""
+"""`handbone example-areas`: the areas of bones in the masks of a predictions.csv."""
 
 import csv
 from pathlib import Path
@@ -11,7 +11,7 @@ def areas(
     predictions: Annotated[Path, typer.Argument(metavar="CSV", exists=True, dir_okay=False, help="A predictions.csv.")],
     bones: Annotated[str, typer.Option("--bones", help="Bones or groups, such as 'wrist,Radius'.")] = "wrist",
 ) -> None:
-    """Show the areas of bones in pixels, a row an image."""
+    """Show the areas of bones in pixels, one row for each image."""
     from handbone.anatomy import NAMES, select
     from rich.console import Console
     from rich.table import Table
@@ -24,7 +24,7 @@ def areas(
 
 
 def read_areas(predictions: Path) -> dict[str, dict[str, int]]:
-    """Image to bone to pixels, from run lengths: every second number is a length."""
+    """Pixels by image and bone; every second number of the run lengths is a length."""
     found: dict[str, dict[str, int]] = {}
     with open(predictions, newline="", encoding="utf-8") as file:
         for row in csv.DictReader(file):

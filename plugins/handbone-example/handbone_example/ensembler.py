@@ -1,4 +1,4 @@
-"""The median of probabilities: unlike the mean, one member that is quite wrong moves it little."""
+"""The median of probabilities, which a single bad member changes less than the mean."""
 
 from collections.abc import Mapping
 
@@ -26,7 +26,7 @@ def median(members: Mapping[str, BoneProbabilities]) -> BoneProbabilities:
         raise HandboneError(told, remedy="predict the same images")
     parts = []
     for bone in range(COUNT):
-        # Only inside the box around what any member sees: an image's 29 planes would be large.
+        # Only inside the box around all members' masks: 29 planes of the whole image would be large.
         box = Box.around(each.boxes_xyxy[bone].tolist() for each in members.values())
         planes = np.zeros((len(members), box[3] - box[1], box[2] - box[0]), np.uint8)
         for plane, each in zip(planes, members.values(), strict=True):

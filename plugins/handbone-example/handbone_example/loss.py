@@ -1,4 +1,4 @@
-"""The focal Tversky loss (Abraham and Khan 2019): Tversky's index per bone, raised so that bad bones count more."""
+"""The focal Tversky loss (Abraham and Khan 2019): Tversky index for each bone, with more weight on bad bones."""
 
 import torch
 from torch import Tensor, nn
@@ -7,12 +7,12 @@ from torch import Tensor, nn
 class FocalTversky(nn.Module):
     """Mean over bones of (1 - (I + 1) / (I + alpha FP + beta FN + 1)) ** gamma.
 
-    Every bone is a sigmoid of its own, because bones overlap; sums run over the whole batch, so that a bone that one
-    image lacks is judged on the others.
+    Every bone has its own sigmoid, because bones overlap. Sums run over the whole batch, because an image may lack a
+    bone.
 
     Parameters
     ----------
-    alpha: price of false positives. beta: price of false negatives. gamma: exponent of what is missing to 1.
+    alpha: weight of false positives. beta: weight of false negatives. gamma: exponent of 1 minus the index.
     """
 
     def __init__(self, *, alpha: float = 0.3, beta: float = 0.7, gamma: float = 1.33):
@@ -25,5 +25,5 @@ class FocalTversky(nn.Module):
         shared, predicted, true = (each.sum(dim=(0, 2, 3)) for each in (p * target, p, target))
         wrong = self.alpha * (predicted - shared) + self.beta * (true - shared)
         index = (shared + 1) / (shared + wrong + 1)
-        # Rounding may bring 1 - index below 0, of which no power can be taken.
+        # Rounding may bring 1 - index below 0, where the power is undefined.
         return (1 - index).clamp(min=0).pow(self.gamma).mean()

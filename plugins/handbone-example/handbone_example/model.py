@@ -1,4 +1,4 @@
-"""A compact U-Net (Ronneberger et al. 2015) with group norm, which bears batches of a single image."""
+"""A compact U-Net (Ronneberger et al. 2015) with group norm, which works for batches of one image."""
 
 import torch
 from torch import Tensor, nn
@@ -8,7 +8,7 @@ _GROUPS = 4
 
 
 class Block(nn.Sequential):
-    """Two convolutions, each with norm and activation."""
+    """Two convolutions, each with normalisation and activation."""
 
     def __init__(self, before: int, after: int):
         super().__init__()
@@ -19,13 +19,13 @@ class Block(nn.Sequential):
 
 
 class CompactUNet(nn.Module):
-    """A U-Net that reads radiographs in [0, 1] and gives logits of the same height and width.
+    """A U-Net that maps radiographs in [0, 1] to logits of the same height and width.
 
     Parameters
     ----------
-    in_channels: 1, or 30 where coarse probabilities follow the radiograph.
+    in_channels: 1, or 30 if coarse probabilities follow the radiograph.
     classes: channels of the logits.
-    width: channels at full size. depth: how often the size is halved.
+    width: channels at full size. depth: number of times the size is halved.
     """
 
     def __init__(self, in_channels: int, classes: int, *, width: int = 16, depth: int = 4):
@@ -39,7 +39,7 @@ class CompactUNet(nn.Module):
             Block(deep + skip, skip) for deep, skip in zip(widths[:0:-1], widths[-2::-1], strict=True)
         )
         self.head = nn.Conv2d(width, classes, 1)
-        # Bones are small: from a probability of 1 % the first steps are not spent on learning that.
+        # Bones are small: starting from a probability of 1 % saves the first training steps.
         nn.init.constant_(self.head.bias, -4.6)
 
     def forward(self, image: Tensor) -> Tensor:

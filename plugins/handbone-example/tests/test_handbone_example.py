@@ -1,4 +1,4 @@
-"""The contracts that handbone holds plugins to, and what is this plugin's own."""
+"""handbone's contracts for plugins, and tests of this plugin's own behaviour."""
 
 import numpy as np
 import torch
@@ -36,7 +36,7 @@ def test_it_is_registered_without_a_problem(plugin_manager):
     assert plugin_manager.get("model", "example_unet")[1].width == 16
 
 
-def test_the_loss_of_a_perfect_mask_is_next_to_nothing(tiny_hand):
+def test_the_loss_of_a_perfect_mask_is_close_to_zero(tiny_hand):
     target = torch.from_numpy(tiny_hand.masks.dense()).float()[None]
     spec = handbone_example.handbone_losses()[0]
     loss = spec.build(spec.settings())

@@ -81,5 +81,5 @@ def test_weights_from_a_file_and_wrong_ones(tmp_path):
     torch.save({"other": torch.zeros(1)}, tmp_path / "other.pth")
     with pytest.raises(HandboneError, match="choose weights of the same encoder"):
         build(encoder_weights=str(tmp_path / "other.pth"))
-    with pytest.raises(HandboneError, match="freeze_encoder keeps what encoder_weights bring"):
+    with pytest.raises(HandboneError, match="freeze_encoder needs pretrained weights"):
         build(encoder_weights="none", freeze_encoder=True)

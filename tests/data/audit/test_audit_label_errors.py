@@ -154,6 +154,7 @@ def found(mishap, seed):
     return bones <= named and all(bones & set(error.bones) for error in errors)
 
 
+@pytest.mark.slow
 def test_at_least_95_of_100_mishaps_are_found_with_the_right_bones():
     rates = {mishap.__name__: np.mean([found(mishap, seed) for seed in range(WRONG_HANDS)]) for mishap in MISHAPS}
     assert np.mean(list(rates.values())) >= 0.95, rates
@@ -230,7 +231,7 @@ def test_weights_that_see_another_hand_do_not_judge_and_permuted_labels_are_told
     assert (error.kind, error.severity) == ("other-image", 29.0)
     labels, _, _ = everything(hand(4).polygons(), np.random.default_rng(0))
     [error] = compare_labels(labels, elsewhere, confidence)
-    assert error.kind == "swapped" and len(error.bones) > 10 and "by their places in the hand" in error.message
+    assert error.kind == "swapped" and len(error.bones) > 10 and "by their positions in the hand" in error.message
 
 
 def test_labels_that_all_lie_beside_their_bones_are_one_error():

@@ -107,7 +107,7 @@ def test_its_weights_lie_beside_the_coarse_ones(tmp_path, prior_weights):
     assert method.prior_stage.settings.repair == ("carpals",)
     assert method.prior_stage.agreement(BoneProbabilities.from_dense(toy_hand().numpy())).shape == (anatomy.COUNT,)
     (folder / "prior.safetensors").write_bytes(coarse.read_bytes())
-    with pytest.raises(HandboneError, match="'coarse', not of an anatomical prior"):
+    with pytest.raises(HandboneError, match="'coarse', not to an anatomical prior"):
         TwoStage.from_path(tmp_path / "run")
 
 

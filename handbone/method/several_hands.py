@@ -1,0 +1,208 @@
+"""Images that show more than one hand: where each lies, and the outcome of each by itself."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+from typing import NamedTuple
+
+import numpy as np
+
+from handbone import anatomy
+from handbone.core.bone_probabilities import BoneProbabilities
+from handbone.core.box import Box
+from handbone.core.frame import Frame
+from handbone.method.coarse import predict_coarse
+from handbone.method.hands import hand_found
+from handbone.method.locate import Location, rate, turned
+from handbone.method.outcome import MethodResult
+from handbone.method.postprocess import postprocess
+from handbone.method.two_stage import TwoStage
+
+# A hand is about 2.3 lengths of its third metacarpal wide and 3.5 long; another one in the image may be smaller.
+_LEAST_SIDES = (1.1, 1.9)
+# So much of 29 bones, each weighted by its probability, has to lie as in a hand; feet reach .4.
+_CLEAR = 0.6
+#: No more are looked for.
+MOST_HANDS = 8
+_FOREARM = set(anatomy.select(("forearm",)))
+
+
+@dataclass(frozen=True, eq=False)
+class OneHand:
+    """One of the hands of an image.
+
+    Parameters
+    ----------
+    outcome: what the networks say of it, in the pixels of the whole image.
+    area: the part of the image that they were shown; no other hand lies in it.
+    others: how many further hands the image shows.
+    """
+
+    outcome: MethodResult
+    area: Box
+    others: int = 0
+
+
+class _Hand(NamedTuple):
+    """Where a hand lies: the box of its bones but for the forearm, and that of all of them."""
+
+    box: Box
+    with_forearm: Box
+
+
+# One look at a part of an image: the hand in it; None without a clear one.
+_Look = Callable[[Box], _Hand | None]
+
+
+def predict_hands(method: TwoStage, image: np.ndarray, *, every: bool = True) -> list[OneHand]:
+    """Each hand of an image by itself, from left to right; at least one entry.
+
+    An image with one hand, with none, or of weights that do not look for hands has one: that of `method.predict`.
+
+    Parameters
+    ----------
+    image: float32 (H, W) in [0, 1], of any size.
+    every: whether all hands are outlined, or the one alone that the whole image shows best.
+    """
+    whole = method.predict(image)
+    boxes = find_hands(method, image, whole)
+    if len(boxes) < 2:
+        return [OneHand(whole, Box.whole(image.shape))]
+    parts = areas(boxes, image.shape)
+    hands = []
+    for area in sorted(parts) if every else parts[:1]:
+        part = np.ascontiguousarray(image[area.inside(Box.whole(image.shape))])
+        outcome = in_whole_image(method.predict(part), area, image.shape)
+        if hand_found(outcome.hand):
+            hands.append(OneHand(outcome, area, len(boxes) - 1))
+    return hands or [OneHand(whole, Box.whole(image.shape), len(boxes) - 1)]
+
+
+def find_hands(method: TwoStage, image: np.ndarray, whole: MethodResult) -> list[Box]:
+    """The boxes of all hands in an image, without their forearms; the first one is that of the outcome.
+
+    Beside a hand that was found there is looked for others wherever one could lie. In images that a hand fills there
+    is no such place, and no look is taken.
+    """
+    if method.settings.find_hand is None or whole.location is None or not hand_found(whole.hand):
+        return []
+    first = _hand_of(whole.final)
+    return [] if first is None else _and_beside(first, _look(method, image, whole.location), Box.whole(image.shape))
+
+
+def areas(hands: Sequence[Box], image_hw: tuple[int, int]) -> list[Box]:
+    """For each hand the part of the image up to half the way to every other hand."""
+    return [_area_of(hand, [other for other in hands if other is not hand], image_hw) for hand in hands]
+
+
+def in_whole_image(outcome: MethodResult, area: Box, image_hw: tuple[int, int]) -> MethodResult:
+    """The outcome of a part of an image, in the pixels of the whole one."""
+    shift = np.array([[1.0, 0.0, -area.left], [0.0, 1.0, -area.top]])
+
+    def moved(frame: Frame) -> Frame:
+        return Frame(shift, frame.size_hw).then(frame.matrix, frame.size_hw)
+
+    location = outcome.location
+    return replace(
+        outcome,
+        coarse=_moved(outcome.coarse, area, image_hw),
+        final=_moved(outcome.final, area, image_hw),
+        frames={name: replace(each, frame=moved(each.frame)) for name, each in outcome.frames.items()},
+        location=None if location is None else replace(location, frame=moved(location.frame)),
+    )
+
+
+def _moved(probabilities: BoneProbabilities, area: Box, image_hw: tuple[int, int]) -> BoneProbabilities:
+    x, y = area.left, area.top
+    parts = [
+        (crop, Box(left + x, top + y, right + x, bottom + y) if crop.size else Box(0, 0, 0, 0))
+        for crop, (left, top, right, bottom) in zip(probabilities.crops, probabilities.boxes_xyxy.tolist(), strict=True)
+    ]
+    return BoneProbabilities.from_crops(parts, image_hw)
+
+
+def _hand_of(probabilities: BoneProbabilities) -> _Hand | None:
+    """The bones that lie as in a hand, as boxes."""
+    _, fit = rate(probabilities)
+    boxes = probabilities.threshold(0.5).boxes_xyxy
+    bones = () if fit is None else fit.inliers
+    box = Box.around(boxes[bone].tolist() for bone in bones if bone not in _FOREARM)
+    return None if box.is_empty else _Hand(box, Box.around(boxes[bone].tolist() for bone in bones))
+
+
+def _look(method: TwoStage, image: np.ndarray, location: Location) -> _Look:
+    size = method.settings.find_hand
+    assert size is not None
+
+    def look(part: Box) -> _Hand | None:
+        shown = np.ascontiguousarray(image[part.inside(Box.whole(image.shape))])
+        frame = Frame.letterbox(shown.shape, (size, size))
+        # Hands of one image lie alike: one look, turned as the first hand had to be.
+        frame = turned(frame, location.quarter_turns, mirrored=location.mirrored_pass)
+        seen = postprocess(
+            predict_coarse(method.coarse_stage.predictor, shown, size, frame=frame, flip=method.settings.flip_tta)
+        )
+        score, _ = rate(seen)
+        hand = _hand_of(seen) if score >= _CLEAR else None
+        return None if hand is None else _Hand(*(_shifted(box, part) for box in hand))
+
+    return look
+
+
+def _shifted(box: Box, part: Box) -> Box:
+    return Box(box.left + part.left, box.top + part.top, box.right + part.left, box.bottom + part.top)
+
+
+def _and_beside(hand: _Hand, look: _Look, within: Box) -> list[Box]:
+    """The box of a hand, and those of the hands that looks find beside it."""
+    found = [hand.box]
+    # The third metacarpal is about a quarter of a hand's length.
+    unit = max(hand.box.size_hw) / 3.6
+    short, long = (share * unit for share in _LEAST_SIDES)
+    for part in _beside(hand.with_forearm, within):
+        if min(part.size_hw) < short or max(part.size_hw) < long:
+            continue
+        other = look(part)
+        if other is not None:
+            more = _and_beside(other, look, part)
+            found += [one for one in more if not any(_overlap(one, known) for known in found)]
+    return found[:MOST_HANDS]
+
+
+def _beside(hand: Box, within: Box) -> list[Box]:
+    """The parts of an image left and right of a hand, above and below it, the largest first."""
+    parts = [
+        Box(within.left, within.top, hand.left, within.bottom),
+        Box(hand.right, within.top, within.right, within.bottom),
+        Box(within.left, within.top, within.right, hand.top),
+        Box(within.left, hand.bottom, within.right, within.bottom),
+    ]
+    return sorted((part for part in parts if not part.is_empty), key=lambda part: -_area(part))
+
+
+def _overlap(one: Box, other: Box) -> bool:
+    return _area(one.shared(other)) > 0.25 * min(_area(one), _area(other))
+
+
+def _area(box: Box) -> int:
+    return 0 if box.is_empty else box.size_hw[0] * box.size_hw[1]
+
+
+def _area_of(hand: Box, others: Sequence[Box], image_hw: tuple[int, int]) -> Box:
+    left, top, right, bottom = Box.whole(image_hw)
+    for other in others:
+        gaps = {
+            "left": hand.left - other.right,
+            "right": other.left - hand.right,
+            "top": hand.top - other.bottom,
+            "bottom": other.top - hand.bottom,
+        }
+        side = max(gaps, key=lambda name: gaps[name])
+        if side == "left":
+            left = max(left, (hand.left + other.right) // 2)
+        elif side == "right":
+            right = min(right, (hand.right + other.left) // 2)
+        elif side == "top":
+            top = max(top, (hand.top + other.bottom) // 2)
+        else:
+            bottom = min(bottom, (hand.bottom + other.top) // 2)
+    return Box(left, top, max(right, left + 1), max(bottom, top + 1))
