@@ -226,14 +226,14 @@ def test_what_a_run_and_its_plan_say_as_json_has_its_types(runs, straight, read_
     assert runs.run(folder, "--json") == 0
     result = read_json(said(folder, "stdout"))
     assert {name: type(value) for name, value in result.items()} == {
-        "folder": str, "metrics": dict, "seconds": dict, "peak_memory_gb": float, "problems": list,
+        "schema": str, "folder": str, "metrics": dict, "seconds": dict, "peak_memory_gb": float, "problems": list,
     }  # fmt: skip
     assert set(result["seconds"]) == set(STEPS) and {type(value) for value in result["seconds"].values()} == {float}
     assert {type(dice) for group in result["metrics"].values() for dice in group.values()} <= {float, type(None)}
     assert runs.run(folder, "--json", "--dry-run", "--set", "merge.feather=0.2") == 0
     plan = read_json(said(folder, "stdout"))
     assert {name: type(value) for name, value in plan.items()} == {
-        "run": str, "synthetic": bool, "steps": list, "memory_gb": dict,
+        "schema": str, "run": str, "synthetic": bool, "steps": list, "memory_gb": dict,
     }  # fmt: skip
     assert plan["synthetic"] is True and [step["name"] for step in plan["steps"]] == list(STEPS)
     assert all(set(step) == {"name", "state", "sizes"} for step in plan["steps"])

@@ -123,18 +123,25 @@ def _serve() -> None:
     for module in IMPORTED:
         importlib.import_module(module)
     register_small()
+    # OpenCV's threads would be gone in a fork, and its workers wait for them for ever.
+    importlib.import_module("cv2").setNumThreads(1)
     importlib.import_module("handbone.synthetic").draw_hand(0, size=64)  # loads what numba has compiled
+    alive: set[int] = set()
     for line in sys.stdin:
         request = json.loads(line)
         if "start" in request:
             answer = os.fork() or _child(request)
+            alive.add(answer)
         else:
             pid = request.get("wait") or request["end"]
             if "end" in request:
                 os.kill(pid, signal.SIGKILL)
             answer = os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1])
+            alive.discard(pid)
         sys.stdout.write(f"{json.dumps(answer)}\n")
         sys.stdout.flush()
+    for pid in alive:  # of tests that failed
+        os.killpg(pid, signal.SIGKILL)
 
 
 def _child(request: dict) -> None:

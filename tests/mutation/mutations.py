@@ -186,7 +186,7 @@ MUTATIONS = (
         "patient not counted",
         "handbone/runs/data_digest.py",
         "for field in dataclasses.fields(sample)}",
-        'for field in dataclasses.fields(sample) if field.name != "patient"}',
+        'for field in dataclasses.fields(sample) if field.name != "patient_id"}',
         "tests/runs/test_runs_fingerprints.py::test_all_that_is_known_of_a_sample_counts",
     ),
     Mutation(
