@@ -29,7 +29,7 @@ def handbone(tmp_path, monkeypatch):
 def test_list(handbone):
     text = handbone("list")
     assert all(name in text for name in ("two_stage", "contest", "coarse_only", "tiny"))
-    listed = {entry["name"]: entry for entry in json.loads(handbone("list", "--json"))}
+    listed = {entry["name"]: entry for entry in json.loads(handbone("list", "--json"))["items"]}
     assert listed["contest"]["summary"] and len(listed["contest"]["files"]) == 2
 
 
@@ -67,7 +67,7 @@ def test_validate_reports_every_recipe_and_fails_when_one_is_wrong(handbone, tmp
     text = handbone("validate", "tiny", "bad.toml", "nothing", code=1)
     assert "bad.toml, line 1: unknown key 'sed'; did you mean 'seed'?" in text
     assert "unknown recipe 'nothing'" in text and "2 mistakes" in text
-    checks = json.loads(handbone("validate", "tiny", "bad.toml", "--json", code=1))
+    checks = json.loads(handbone("validate", "tiny", "bad.toml", "--json", code=1))["items"]
     assert [check["valid"] for check in checks] == [True, False]
     assert [(p["line"], p["key"]) for p in checks[1]["problems"]] == [(1, "sed"), (4, "split.fols")]
 
