@@ -64,7 +64,10 @@ def write_page(page: Path, record: dict[str, Any]) -> None:
 
 def table(record: dict[str, Any]) -> str:
     """The table in Markdown."""
-    lines = [_HEAD, "|" + "---|" * (_HEAD.count("|") - 1)]
+    counts = (
+        "{hands} hands with exact masks, {predicted} of them with the shipped weights' masks too, {repeats} repeated."
+    )
+    lines = [counts.format(**record), "", _HEAD, "|" + "---|" * (_HEAD.count("|") - 1)]
     for name, row in record["measures"].items():
         aim = MEASURES[name].aim
         cells = [

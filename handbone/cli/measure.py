@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import typer
 
+from handbone.cli.options import Rle
 from handbone.cli.output import echo_json, headed_table, results
 
 if TYPE_CHECKING:
@@ -43,6 +44,7 @@ def command(
     images: Annotated[
         Path | None, typer.Option("--images", metavar="DIR", help="The radiographs, where predictions don't know them.")
     ] = None,
+    rle: Rle = None,
     weights: Annotated[
         str, typer.Option("--weights", "-w", metavar="NAME_OR_RUN", help="Weights that contour radiographs.")
     ] = "zero_shot",
@@ -69,18 +71,20 @@ def command(
         return
     if not paths:
         raise typer.BadParameter("give predictions or radiographs", param_hint="PATH...")
-    from handbone.core.files import atomic_dir
+    from handbone.core.rle_reading import RleReading
     from handbone.measure.rois import sites
-    from handbone.workflows.measure import RECORD_FILE, measure_images, record_of
+    from handbone.workflows.measure import RECORD_FILE, TABLE_FILE, measure_images, measure_results, record_of
     from handbone.workflows.measure_sources import predicted_source, prediction_source
-    from handbone.workflows.outputs import check_output
 
     for name in rois or []:
         sites(name)
-    check_output(output, overwrite=overwrite, record=RECORD_FILE, what="measurements")
-    facts: dict[str, Any] = {"source": [path.name for path in paths], "rois": rois or []}
-    source = prediction_source(paths, images)
-    with atomic_dir(output) as folder:
+    names = [RECORD_FILE, TABLE_FILE]
+    places = measure_results(output)
+    overwrite = places.put_right() or overwrite
+    places.check(overwrite=overwrite, names=names)
+    facts: dict[str, Any] = {"source": [path.name for path in paths], "rois": rois or [], "weights": None}
+    source = prediction_source(paths, images, reading=RleReading.parse(rle or []))
+    with places.fill(overwrite=overwrite, names=names) as folder:
         failed: list[MeasuredImage] = []
         if source is None:
             source, failed = predicted_source(paths, folder / "predictions", weights=weights, invert=invert)
@@ -99,10 +103,10 @@ def command(
 def _list(*, as_json: bool) -> None:
     from handbone.measure import MEASURES
     from handbone.measure.precision import missed_aim
-    from handbone.workflows.measure import measure_json
+    from handbone.workflows.measure import LIST_SCHEMA, measure_json
 
     if as_json:
-        echo_json([measure_json(name) for name in MEASURES])
+        echo_json({"schema": LIST_SCHEMA, "items": [measure_json(name) for name in MEASURES]})
         return
     out = results()
     for name, measure in MEASURES.items():

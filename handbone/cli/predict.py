@@ -36,8 +36,14 @@ def command(
         ),
     ] = "zero_shot",
     threshold: Annotated[
-        float, typer.Option(min=0.01, max=0.99, help="Probability from which a pixel belongs to a bone.")
-    ] = 0.5,
+        float | None,
+        typer.Option(
+            min=0.01,
+            max=0.99,
+            help="Probability from which a pixel belongs to a bone.",
+            show_default="as the weights say; the shipped ones 0.5",
+        ),
+    ] = None,
     flip_tta: Annotated[
         bool | None,
         typer.Option(
@@ -53,9 +59,12 @@ def command(
         ),
     ] = False,
     invert: Annotated[
-        Literal["auto", "yes", "no"],
-        typer.Option(help="Turn radiographs round that show bones dark; auto: those that look like it."),
-    ] = "auto",
+        Literal["auto", "yes", "no"] | None,
+        typer.Option(
+            help="Turn radiographs round that show bones dark; auto: those that look like it.",
+            show_default="as the weights say; the shipped ones auto",
+        ),
+    ] = None,
     views: Annotated[
         list[str] | None,
         typer.Option(
@@ -101,13 +110,16 @@ def command(
     """
     from handbone.cli.settings import nested_settings
     from handbone.formats.image_search import find_images
+    from handbone.method.settings import read_settings
     from handbone.workflows.predict import predict_images, prediction_results, written_names
     from handbone.workflows.records import predictions_json
     from handbone.workflows.stored_results import is_unfinished, prediction_fingerprint
     from handbone.workflows.writers import writer_factories
 
-    chosen = _views(views, tta=tta)
-    fingerprint = prediction_fingerprint(weights, threshold=threshold, flip_tta=flip_tta, views=chosen, invert=invert)
+    used = read_settings(weights).but(
+        threshold=threshold, flip_tta=flip_tta, views=_views(views, tta=tta), invert=invert
+    )
+    fingerprint = prediction_fingerprint(weights, settings=used.model_dump(mode="json"))
     writers = writer_factories(write or [], nested_settings(settings or []))
     results = prediction_results(output)
     goes_on = results.put_right() or (not overwrite and is_unfinished(output, fingerprint))
@@ -118,10 +130,10 @@ def command(
 
     from handbone.method.two_stage import TwoStage
 
-    method = TwoStage.from_path(weights, threshold=threshold, flip=flip_tta, views=chosen)
+    method = TwoStage.from_path(weights, settings=used)
     facts = {
         "weights": weights,
-        "invert": invert,
+        "invert": used.invert,
         "second_stage": method.refine_stage is not None,
         "passed_over": [each.to_json() for each in found.passed_over],
     }
@@ -133,7 +145,7 @@ def command(
             fingerprint=fingerprint,
             facts=facts,
             writers=writers,
-            invert=invert,
+            invert=used.invert,
             max_pixels=max_pixels,
             overwrite=overwrite or goes_on,
             earlier=output if goes_on else None,
@@ -144,7 +156,7 @@ def command(
     if as_json:
         echo_json(predictions_json(records, method, {**facts, "fingerprint": fingerprint}))
     else:
-        _show(records, output, invert)
+        _show(records, output, used.invert)
     if any(record.error or record.unwritten for record in records) or not any(record.confidence for record in records):
         raise typer.Exit(1)
 

@@ -13,7 +13,7 @@ from handbone.core.escaping import markup
 if TYPE_CHECKING:
     from rich.table import Table
 
-    from handbone.method.prompt import PromptStage
+    from handbone.formats.image_files import Invert
     from handbone.method.two_stage import TwoStage
     from handbone.workflows.refine import Refined
     from handbone.workflows.refine_sources import Source
@@ -33,9 +33,12 @@ def command(
     ] = None,
     images: Annotated[Path | None, typer.Option("--images", metavar="DIR", help="The images of --coarse.")] = None,
     invert: Annotated[
-        Literal["auto", "yes", "no"],
-        typer.Option(help="Turn radiographs of --images round that show bones dark; auto: those that look like it."),
-    ] = "auto",
+        Literal["auto", "yes", "no"] | None,
+        typer.Option(
+            help="Turn radiographs of --images round that show bones dark; auto: those that look like it.",
+            show_default="as the weights say; the shipped ones auto",
+        ),
+    ] = None,
     rle: Rle = None,
     output: Annotated[Path, typer.Option("--output", "-o", metavar="OUT", help="Folder for the results.")] = Path(
         "refined"
@@ -55,7 +58,8 @@ def command(
         typer.Option(
             "--sam",
             metavar="CHECKPOINT",
-            help="Then prompt segment-anything: a checkpoint (vit_b, vit_l, vit_h), or litemedsam with its plugin.",
+            help="Then prompt segment-anything: a checkpoint (vit_b, _l, _h), litemedsam with its plugin, or none.",
+            show_default="a run's own, where it has one",
         ),
     ] = None,
     overwrite: Annotated[
@@ -66,81 +70,128 @@ def command(
     """Read the wrist, or other bones, again at full resolution, and keep what is credible.
 
     OUT gets predictions.csv with the same rows, of which only those bones change, an overlay of before and after for
-    each image, decisions.csv with the reason of every decision, and refinement.json. An image that cannot be read
-    keeps its rows and is listed; the exit code is then 1. Not a medical device.
+    each image, decisions.csv with the reason of every decision, and refinement.json. An image that fails keeps its
+    rows and is listed; the exit code is then 1. The same command goes on where it was stopped, and tries failed
+    images again. Not a medical device.
     """
     from handbone.anatomy import select
     from handbone.workflows.refine import RECORD_FILE, refine_predictions, refine_results, refinement_json
+    from handbone.workflows.stored_results import is_unfinished, prediction_fingerprint
 
-    bones = select(classes)
-    results = refine_results(output)
-    overwrite = results.put_right() or overwrite
-    results.check(overwrite=overwrite, names=[RECORD_FILE])
-    source = _source(run, coarse, images, invert, rle or [])
-    method, name = _method(source, weights)
+    bones, results = select(classes), refine_results(output)
+    interrupted = results.put_right()
+    own_run = _run(run, coarse, images, invert, rle or [])
+    method, name = _method(own_run, weights)
+    method = _prompting(method, classes, sam)
     rois = method.for_bones(bones)
-    method.prompt_stage = _prompts(method, classes, sam) if sam else None
+    source = _source(own_run, coarse, images, invert or method.settings.invert, rle or [])
+    fingerprint = prediction_fingerprint(
+        name,
+        settings=method.settings.model_dump(mode="json", by_alias=True),
+        invert=source.invert,
+        classes=bones,
+        prompter=method.prompter and method.prompter.encoder_id,
+    )
+    goes_on = interrupted or (not overwrite and is_unfinished(output, fingerprint, record_file=RECORD_FILE))
+    results.check(overwrite=overwrite or goes_on, names=[RECORD_FILE])
     facts = {
         "weights": name,
         "invert": source.invert,
         "classes": classes,
         "sam": sam,
-        "source": str(coarse or source.folder),
+        "source": str(coarse or own_run),
     }
-    records = refine_predictions(source, method, rois, results, facts=facts, overwrite=overwrite)
+    try:
+        records = refine_predictions(
+            source,
+            method,
+            rois,
+            results,
+            fingerprint=fingerprint,
+            facts=facts,
+            overwrite=overwrite or goes_on,
+            earlier=output if goes_on else None,
+        )
+    except KeyboardInterrupt:
+        typer.echo("Stopped. The same command continues where it was.", err=True)
+        raise typer.Exit(130) from None
     if as_json:
         echo_json(refinement_json(records, method, facts))
     else:
-        _show(records, output, invert)
+        _show(records, output, source.invert)
     if any(record.error for record in records):
         raise typer.Exit(1)
 
 
-def _source(run: Path | None, coarse: Path | None, images: Path | None, invert: str, rle: list[str]) -> "Source":
-    from handbone.core.rle_reading import RleReading
+def _run(run: Path | None, coarse: Path | None, images: Path | None, invert: str | None, rle: list[str]) -> Path | None:
+    """The run whose predictions are refined; None for anyone's file."""
     from handbone.runs.load_run import latest_run
-    from handbone.workflows.refine_sources import ForeignFile, RunSource
 
     if rle and coarse is None:
         raise typer.BadParameter("this says how the run lengths of --coarse are meant", param_hint="--rle")
     if coarse is None and images is None:
-        if invert != "auto":
+        if invert is not None:
             raise typer.BadParameter(
                 "a run has read its radiographs by its recipe's data.invert", param_hint="--invert"
             )
-        return RunSource(run or latest_run())
+        return run or latest_run()
     if run is not None:
         raise typer.BadParameter("give either --run, or --coarse with --images", param_hint="--run")
     if coarse is None or images is None:
         raise typer.BadParameter("--coarse and --images belong together", param_hint="--coarse")
+    return None
+
+
+def _source(run: Path | None, coarse: Path | None, images: Path | None, invert: "Invert", rle: list[str]) -> "Source":
+    from handbone.core.rle_reading import RleReading
+    from handbone.workflows.refine_sources import ForeignFile, RunSource
+
+    if run is not None:
+        return RunSource(run)
     return ForeignFile(coarse, images, invert=invert, reading=RleReading.parse(rle))
 
 
-def _method(source: "Source", weights: str | None) -> "tuple[TwoStage, str]":
+def _method(run: Path | None, weights: str | None) -> "tuple[TwoStage, str]":
     """The refiner: as asked for, else the run's own, else the shipped one."""
     from handbone.core.errors import HandboneError
     from handbone.method.two_stage import TwoStage
+    from handbone.runs.load_run import finished_run
     from handbone.weights import STAGE_FILES
 
-    folder = getattr(source, "folder", None)
+    if run is not None:
+        finished_run(run)
     if weights is None:
-        own = folder is not None and (folder / "weights" / STAGE_FILES["refiner"]).is_file()
-        weights = str(folder) if own else "zero_shot"
+        own = run is not None and (run / "weights" / STAGE_FILES["refiner"]).is_file()
+        weights = str(run) if own else "zero_shot"
     method = TwoStage.from_path(weights)
     if method.refine_stage is None:
         raise HandboneError("there is no refiner", where=weights, remedy="give a run that has both stages")
     return method, weights
 
 
-def _prompts(method: "TwoStage", classes: str, sam: str) -> "PromptStage":
-    """Segment-anything for the same bones, in the refiner's first ROI, behind the same gate."""
-    from handbone.method.prompt import PromptSettings, PromptStage
+def _prompting(method: "TwoStage", classes: str, sam: str | None) -> "TwoStage":
+    """The method with the prompted stage that is asked for, else with its own; it changes the same bones alone."""
+    from dataclasses import replace
+
+    from handbone.anatomy import NAMES, select
+    from handbone.method.settings import PromptSettings
     from handbone.networks.prompters import build_prompter, choose
     from handbone.recipe.schema import Prompt
 
-    prompt = Prompt(prompter=choose(sam), bones=tuple(name.strip() for name in classes.split(",")))
-    settings = PromptSettings(prompt=prompt, roi=method.settings.roi, merge=method.settings.merge)
-    return PromptStage(build_prompter(prompt.prompter, where="--sam"), settings)
+    settings, prompter, chosen = method.settings, method.prompter, select(classes)
+    if sam is None and settings.prompt is not None:
+        both = tuple(NAMES[bone] for bone in select(settings.prompt.prompt.bones) if bone in chosen)
+        own = settings.prompt.prompt.model_copy(update={"bones": both})
+        prompt = settings.prompt.model_copy(update={"prompt": own}) if both else None
+    elif sam in (None, "none"):
+        prompt = None
+    else:
+        # In the refiner's first ROI, behind the same limits.
+        asked = Prompt(prompter=choose(sam), bones=tuple(name.strip() for name in classes.split(",")))
+        prompt = PromptSettings(prompt=asked, roi=settings.refiner.roi, merge=settings.refiner.merge)
+        prompter = build_prompter(asked.prompter, where="--sam")
+    settings = settings.model_copy(update={"prompt": prompt})
+    return replace(method, settings=settings, prompter=None if prompt is None else prompter)
 
 
 def _show(records: "list[Refined]", output: Path, invert: str) -> None:

@@ -1,5 +1,7 @@
 """The columns of a metrics table, by name."""
 
+#: Number of the fold whose gate decided in an image; empty where the gate that knows all patients did.
+GATE_FOLD = "gate_fold"
 #: Columns that hold no metrics.
 FACTS = frozenset(
     {
@@ -14,6 +16,7 @@ FACTS = frozenset(
         "bend_degrees",
         "pose",
     }
+    | {GATE_FOLD}
 )
 _METRICS = frozenset({"dice", "hd95_px", "boundary_iou"})
 

@@ -90,7 +90,7 @@ class LongAxis:
 
     @classmethod
     def of_forearm(
-        cls, outline: Outline, towards: np.ndarray, shaft: tuple[float, float], end: float = np.inf
+        cls, outline: Outline, towards: np.ndarray, shaft: tuple[float, float], cut: np.ndarray
     ) -> Self | None:
         """Of Radius or Ulna, whose shaft the image cuts; None where too little of it is seen.
 
@@ -98,7 +98,8 @@ class LongAxis:
         ----------
         towards: (2,) any vector that points roughly to the hand.
         shaft: where it begins and ends, in widths of the distal end.
-        end: how far from the distal end the bone is seen whole, in units of length.
+        cut: (n,) bool, which points of the outline lie at the image's edge. Beyond the first of them the bone is not
+            seen whole.
         """
         principal, longer = outline.principal_direction
         way = towards / np.linalg.norm(towards)
@@ -108,7 +109,8 @@ class LongAxis:
         for _ in range(_ROUNDS):
             low, high = outline.reach(direction)
             width = width_of_end(outline, direction)
-            seen = min(end, high - low) - 2 * outline.pixel
+            reached = float((outline.points[cut] @ direction).max(initial=low))
+            seen = high - reached - 2 * outline.pixel
             if seen < (shaft[0] + _LEAST_SHAFT * (shaft[1] - shaft[0])) * width:
                 return None
             levels = high - np.linspace(shaft[0] * width, min(shaft[1] * width, seen), _LEVELS)

@@ -191,22 +191,10 @@ class Hand:
     def _forearm_axis(self, index: int, shaft: tuple[float, float]) -> LongAxis:
         outline = self.outline(SHORT_NAMES[index])
         towards = self._mean(range(_FIRST_OF_FOREARM)) - outline.centroid
-        axis = LongAxis.of_forearm(outline, towards, shaft, self._seen_whole(outline, towards))
+        axis = LongAxis.of_forearm(outline, towards, shaft, self._on_edge(outline))
         if axis is None:
             raise Refused(f"too little of the shaft of {SHORT_NAMES[index]} is seen for its axis")
         return axis
-
-    def _seen_whole(self, outline: Outline, towards: np.ndarray) -> float:
-        """How far from its distal end a forearm bone is seen before the image's edge cuts it."""
-        cut = self._on_edge(outline)
-        direction = towards / np.linalg.norm(towards)
-        if not cut.any():
-            return np.inf
-        along = outline.points @ direction
-        seen = float(along.max() - along[cut].max())
-        if seen <= 0:
-            raise Refused("the image's edge cuts the distal end of the forearm")
-        return seen
 
     def _start_of(self, index: int) -> np.ndarray:
         """(2,) the middle of what lies before a tubular bone: its neighbour towards the wrist, or the wrist."""

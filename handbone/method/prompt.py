@@ -3,7 +3,7 @@
 from collections.abc import Iterable
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Self
+from typing import Any
 
 import numpy as np
 import torch
@@ -14,13 +14,14 @@ from handbone.core.bone_probabilities import BoneProbabilities
 from handbone.core.errors import HandboneError
 from handbone.core.frame import Frame
 from handbone.data.view import resized, view
-from handbone.method.calibration.gate import Gate
 from handbone.method.merge import Merged, merge
 from handbone.method.prompt_inputs import ask, seen_on_grid
 from handbone.method.roi_placement import RoiPlacement, place_roi
+from handbone.method.settings import PromptSettings
 from handbone.networks.prompters import build_prompter
 from handbone.plugins import Prompter
 from handbone.recipe import schema
+from handbone.recipe.schema import Choice
 from handbone.weights.network_file import WeightsCard, load_state, read_card, save_weights
 from handbone.weights.origin import as_made
 
@@ -28,37 +29,12 @@ PROMPTER_FILE = "prompter.safetensors"
 #: Name of the ROI and of its decisions in records.
 PROMPT_ROI = "prompt"
 
+# Under this key a decoder's card names its encoder.
+_ENCODER = "encoder_id"
 # Bones that are decoded at once: eight of segment-anything's take half a gigabyte.
 _BATCH = 8
 # As in `refine`: logits of bones that are not asked for.
 _ABSENT = -30.0
-
-
-class PromptSettings(schema.Table):
-    """What a prompted stage needs beside its decoder's weights; kept in their card under the extra key `prompt`.
-
-    Parameters
-    ----------
-    encoder_id: of the prompter whose decoder this is; empty: not known.
-    gate: chances of degradation, calibrated out of fold; None: the limits of `merge` and `prompt` alone decide.
-    """
-
-    prompt: schema.Prompt
-    roi: schema.Roi = schema.Roi()
-    merge: schema.Merge = schema.Merge()
-    encoder_id: str = ""
-    gate: Gate | None = None
-
-    @classmethod
-    def from_recipe(cls, recipe: schema.Recipe, encoder_id: str = "") -> Self:
-        """The settings of a recipe that has the stage."""
-        return cls(prompt=recipe.prompt, roi=recipe.roi, merge=recipe.merge, encoder_id=encoder_id)
-
-    @property
-    def limits(self) -> schema.Merge:
-        """The fixed limits of the gate: a prompted mask has to agree more with the one before than a refined one."""
-        least = max(self.merge.min_agreement, self.prompt.min_agreement)
-        return self.merge.model_copy(update={"min_agreement": least})
 
 
 @dataclass(frozen=True)
@@ -164,47 +140,15 @@ class PromptStage:
     prompter: Prompter
     settings: PromptSettings
 
-    @classmethod
-    def from_path(cls, path: Path) -> Self:
-        """From a decoder's weights file; the encoder comes from where the file's card says.
-
-        Raises
-        ------
-        HandboneError: weights of another stage, or a prompter that is not installed, has no checkpoint or is another.
-        """
-        card = read_card(path)
-        if card.stage != "prompter":
-            raise HandboneError(f"these are weights of the stage '{card.stage}', not of a prompter", where=path)
-        settings = PromptSettings.model_validate(card.extra["prompt"])
-        model = as_made("prompter", card.model, card.plugin, where=path)
-        prompter = build_prompter(model, where=str(path))
-        if settings.encoder_id not in ("", prompter.encoder_id):
-            remedy = f"put the checkpoint in its place with which the run was made ({card.model.settings})"
-            raise HandboneError("its decoder belongs to another encoder", where=path, remedy=remedy)
-        load_state(prompter.decoder, path)
-        return cls(prompter, settings)
-
-    def save(self, path: Path, training: dict | None = None) -> Path:
-        """Write the decoder's weights with a card, whole or not at all. training: how it was tuned, if it was."""
-        card = WeightsCard(
-            model=self.settings.prompt.prompter,
-            in_channels=1,
-            size=self.prompter.size,
-            stage="prompter",
-            extra={"prompt": self.settings.model_dump(mode="json", by_alias=True)},
-            training=training or {},
-        )
-        return save_weights(path, self.prompter.decoder, card)
-
-    def __call__(
+    def ask(
         self,
         image: np.ndarray,
         current: BoneProbabilities,
         where: RoiPlacement | None = None,
         *,
         threshold: float = 0.5,
-    ) -> tuple[Merged, Prompted, RoiPlacement]:
-        """Prompt in the refiner's ROI, or in one of its own without, and merge through the same gate."""
+    ) -> tuple[Prompted, RoiPlacement]:
+        """Prompt in the refiner's ROI, or in one of its own without; and that ROI."""
         bones = select(self.settings.prompt.bones)
         if where is None:
             where = place_roi(current.threshold(threshold), self.settings.roi, self.prompter.size, bones=bones)
@@ -217,14 +161,55 @@ class PromptStage:
             settings=self.settings.prompt,
             threshold=threshold,
         )
-        merged = merge(
+        return prompted, where
+
+    def decide(
+        self, current: BoneProbabilities, prompted: Prompted, where: RoiPlacement, *, threshold: float = 0.5
+    ) -> Merged:
+        """Merge what `ask` gave through the same gate as a refiner's masks."""
+        return merge(
             current,
             prompted.probabilities,
             where.frame,
             self.settings.limits,
-            bones=bones,
+            bones=select(self.settings.prompt.bones),
             threshold=threshold,
             gate=self.settings.gate,
             roi=PROMPT_ROI,
         )
-        return merged, prompted, where
+
+
+def save_prompter(path: Path, prompter: Prompter, choice: Choice, training: dict[str, Any] | None = None) -> Path:
+    """Write a prompter's decoder with a card that says which encoder it belongs to, whole or not at all.
+
+    Parameters
+    ----------
+    choice: the prompter as the recipe names it. training: how the decoder was tuned, if it was.
+    """
+    card = WeightsCard(
+        model=choice,
+        in_channels=1,
+        size=prompter.size,
+        stage="prompter",
+        extra={_ENCODER: prompter.encoder_id},
+        training=training or {},
+    )
+    return save_weights(path, prompter.decoder, card)
+
+
+def read_prompter(path: Path) -> Prompter:
+    """A prompter with the decoder of a weights file; its encoder comes from where the file's card says.
+
+    Raises
+    ------
+    HandboneError: weights of another stage, or a prompter that is not installed, has no checkpoint or is another.
+    """
+    card = read_card(path)
+    if card.stage != "prompter":
+        raise HandboneError(f"these are weights of the stage '{card.stage}', not of a prompter", where=path)
+    prompter = build_prompter(as_made("prompter", card.model, card.plugin, where=path), where=str(path))
+    if card.extra.get(_ENCODER) != prompter.encoder_id:
+        remedy = f"put the checkpoint in its place with which the run was made ({card.model.settings})"
+        raise HandboneError("its decoder belongs to another encoder", where=path, remedy=remedy)
+    load_state(prompter.decoder, path)
+    return prompter

@@ -41,7 +41,7 @@ def draw_measurements(
     width = line_width(canvas.shape[:2])
     many, few = _by_number(measurements)
     for measurement in many:
-        if measurement.measure.name in ("length", "width"):
+        if measurement.measure.name in ("length", "width") and measurement.lines_px:
             stroke(canvas, _lines(measurement, view), _NEUTRAL, 0.7 * width, closed=False)
     for measurement, colour in few:
         if measurement.lines_px:

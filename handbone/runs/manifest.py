@@ -1,6 +1,7 @@
 """The manifest: what ran, on what, with which versions; no paths, names or keys of the user's."""
 
 import importlib.metadata
+import json
 import platform
 import sys
 from collections.abc import Sequence
@@ -19,6 +20,8 @@ try:
 except ImportError:  # on Windows
     resource = None
 
+#: What the step `evaluation` says of what its metrics are.
+BASIS_FILE = "basis.json"
 _PACKAGES = (
     "torch",
     "torchvision",
@@ -30,6 +33,7 @@ _PACKAGES = (
     "opencv-python-headless",
     "numpy",
     "pandas",
+    "scikit-learn",
     "pydantic",
     "pluggy",
     "safetensors",
@@ -80,10 +84,15 @@ def write_manifest(path: Path, recipe: Recipe, plan: Sequence[PlannedStep], resu
             "seconds": {name: round(value, 1) for name, value in result.seconds.items()},
             "peak_memory_gb": None if result.peak_memory_gb is None else round(result.peak_memory_gb, 2),
             "metrics": result.metrics,
+            "metrics_are": _basis(path.parent / "steps" / "evaluation" / BASIS_FILE),
             "weights": {file.name: sha256_of(file) for file in weights},
             "problems": result.problems,
         },
     )
+
+
+def _basis(path: Path) -> str | None:
+    return json.loads(path.read_text(encoding="utf-8")) if path.is_file() else None
 
 
 def _version(name: str) -> str | None:

@@ -9,7 +9,7 @@ from handbone.recipe.schema import Network, Recipe
 from handbone.runs.context import Context
 
 #: The keys on which it depends how own radiographs are found and read.
-DATA_KEYS = ("data.layout", "data.annotations", "data.class_map", "data.invert")
+DATA_KEYS = ("data.layout", "data.annotations", "data.rle", "data.empty_labels", "data.class_map", "data.invert")
 
 
 @dataclass(frozen=True)

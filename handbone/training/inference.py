@@ -12,6 +12,9 @@ from handbone.core.errors import ShapeError
 from handbone.networks import runtime
 from handbone.weights.network_file import WeightsCard, load_weights
 
+#: Numbers to calculate with: "auto" is bfloat16 where the hardware multiplies it.
+Precision = Literal["auto", "32", "bf16"]
+
 
 class Predictor:
     """Runs a network on single images, in the fastest way that this machine has.
@@ -30,7 +33,7 @@ class Predictor:
     def __init__(
         self,
         weights: str | Path | nn.Module,
-        precision: Literal["auto", "32", "bf16"] = "auto",
+        precision: Precision = "auto",
         *,
         device: str | torch.device | None = None,
     ):

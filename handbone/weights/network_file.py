@@ -1,12 +1,12 @@
 """Weights files: the tensors of a network with a card that says what they are, in one .safetensors file."""
 
+from __future__ import annotations
+
 import json
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-import torch
 from pydantic import ConfigDict, Field, ValidationError
-from torch import Tensor, nn
 
 import handbone
 from handbone import anatomy
@@ -15,6 +15,10 @@ from handbone.core.errors import HandboneError
 from handbone.plugins import registry
 from handbone.recipe.schema import Choice, Table
 from handbone.weights.origin import WeightsOrigin, as_made, origin_of
+
+# Cards are read by commands that may never need torch.
+if TYPE_CHECKING:
+    from torch import Tensor, nn
 
 _KEY = "handbone"
 
@@ -29,7 +33,7 @@ class WeightsCard(Table):
     size: side of the square grid that it was trained on, in pixels.
     stage: "coarse" or "refiner".
     bones: names of its output channels, in order.
-    extra: what the stage needs beside (ROI, merging).
+    extra: what is needed beside: of a coarse network the settings of the whole method, see `handbone.method.settings`.
     training: summary of how it was trained.
     plugin: the package that provides the network, where that is not handbone itself.
     """
@@ -121,6 +125,8 @@ def save_weights(path: Path, module: nn.Module, card: WeightsCard, *, half: bool
 
 def _halved(name: str, tensor: Tensor) -> Tensor:
     """The tensor in half precision, or itself where values would overflow or a variance would lose its digits."""
+    import torch
+
     if not tensor.is_floating_point():
         return tensor
     half = tensor.half()
@@ -142,7 +148,7 @@ def read_card(path: Path) -> WeightsCard:
     if not path.is_file():
         raise HandboneError("no such weights file", where=path)
     try:
-        with safe_open(path, framework="pt") as file:
+        with safe_open(path, framework="numpy") as file:
             text = (file.metadata() or {}).get(_KEY)
     except (SafetensorError, OSError) as error:
         raise HandboneError(f"is not a complete .safetensors file ({error})", where=path) from error
@@ -176,6 +182,8 @@ def _widened(tensor: Tensor, name: str, module: nn.Module) -> Tensor:
     own = module.state_dict().get(name)
     if own is None or own.ndim != 4 or tensor.ndim != 4 or tensor.shape[1] != 1 or own.shape[1] == 1:
         return tensor
+    import torch
+
     # Buffers, such as the mean that is taken off, have values of their own for further channels.
     wide = torch.zeros_like(own) if name in dict(module.named_parameters()) else own.clone()
     if wide[:, :1].shape == tensor.shape:

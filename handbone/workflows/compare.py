@@ -13,6 +13,7 @@ import pandas as pd
 from handbone.core.errors import HandboneError
 from handbone.core.files import write_text
 from handbone.core.progress import console
+from handbone.evaluation.basis import headline_rows
 from handbone.evaluation.comparison import Comparison, Score, compare_scores, same_images
 from handbone.recipe.read import find_recipe
 from handbone.recipe.schema import Network, Recipe
@@ -20,7 +21,6 @@ from handbone.report.comparison import write_comparison
 from handbone.runs.context import Context
 from handbone.runs.engine import Run, open_run
 from handbone.runs.folder import RunFolder
-from handbone.runs.steps.evaluate import headline_rows
 
 _SEED = re.compile(r"_seed\d+$")
 

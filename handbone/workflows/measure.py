@@ -1,7 +1,7 @@
 """Predictions, or radiographs that are outlined first, to tables of measurements, images and regions of interest."""
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
@@ -21,10 +21,11 @@ from handbone.report.measurements import draw_measurements
 from handbone.workflows.export import ExportSource
 from handbone.workflows.png_file import write_png
 from handbone.workflows.regions import write_regions
+from handbone.workflows.results import Results
 
 RECORD_FILE, TABLE_FILE, LINES = "measurements.json", "measurements.csv", "lines"
-#: Of the JSON file; a number is never used for two layouts.
-SCHEMA = "handbone-measurements/1"
+#: Of the JSON file and of `--list --json`; a number is never used for two layouts.
+SCHEMA, LIST_SCHEMA = "handbone.measurements/1", "handbone.measures/1"
 
 
 @dataclass(frozen=True, eq=False)
@@ -53,6 +54,16 @@ class MeasuredImage:
             "spacing_mm": scale.spacing_mm,
             "measurements": [m.to_json() for m in self.measurements],
         }
+
+
+def measure_results(folder: Path) -> Results:
+    """The output folder of `handbone measure`.
+
+    Raises
+    ------
+    HandboneError: there is something else than a folder.
+    """
+    return Results.at(folder, "measurements")
 
 
 def measure_images(
@@ -120,7 +131,7 @@ def measure_json(name: str) -> dict[str, Any]:
     """What is known of a measure, as JSON values."""
     spec = MEASURES[name]
     kept = ("name", "title", "kind", "definition", "landmarks", "source", "normal", "repeatability")
-    aim = spec.aim.text if spec.aim else None
+    aim = asdict(spec.aim) if spec.aim else None
     return {**{key: getattr(spec, key) for key in kept}, "aim": aim, "bones_or_joints": list(spec.targets)}
 
 

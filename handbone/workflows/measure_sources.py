@@ -4,19 +4,23 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from handbone.core.errors import HandboneError
+from handbone.core.rle_reading import RleReading
 from handbone.formats.image_files import Invert
+from handbone.formats.image_search import find_images
 from handbone.workflows.export import ExportSource
 from handbone.workflows.measure import MeasuredImage
-from handbone.workflows.outputs import TABLE_FILE, find_images
+from handbone.workflows.outputs import TABLE_FILE
 
 
-def prediction_source(paths: Sequence[Path], images: Path | None) -> ExportSource | None:
+def prediction_source(
+    paths: Sequence[Path], images: Path | None, *, reading: RleReading | None = None
+) -> ExportSource | None:
     """Predictions to measure; None where the paths are radiographs.
 
     Parameters
     ----------
     paths: a run, a folder of predictions or a CSV, alone; or radiographs and folders of them.
-    images: where the radiographs of predictions are.
+    images: where the radiographs of predictions are. reading: how a CSV's run lengths are meant, see `ExportSource`.
 
     Raises
     ------
@@ -27,7 +31,7 @@ def prediction_source(paths: Sequence[Path], images: Path | None) -> ExportSourc
         remedy = "measure each prediction with a command of its own"
         raise HandboneError("predictions are measured one at a time", where=predictions[0], remedy=remedy)
     if predictions:
-        return ExportSource(predictions[0], images)
+        return ExportSource(predictions[0], images, reading=reading)
     if images is not None:
         remedy = "leave --images out, or give a folder of predictions, a run or a CSV"
         raise HandboneError("this is no prediction, so --images says nothing", where=paths[0], remedy=remedy)
@@ -43,16 +47,17 @@ def predicted_source(
     ------
     HandboneError: no radiographs or no weights there, or nothing could be outlined.
     """
-    images = find_images(paths)
+    found = find_images(paths)
     # Late, as it imports torch.
     from handbone.method.two_stage import TwoStage
-    from handbone.workflows.predict import predict_images
+    from handbone.workflows.predict import predict_images, prediction_results
     from handbone.workflows.stored_results import prediction_fingerprint
 
     fingerprint = prediction_fingerprint(weights, invert=invert)
     method = TwoStage.from_path(weights)
     facts = {"weights": weights, "invert": invert, "second_stage": method.refine_stage is not None}
-    records = predict_images(images, method, folder, fingerprint=fingerprint, facts=facts, invert=invert)
+    results = prediction_results(folder)
+    records = predict_images(found.images, method, results, fingerprint=fingerprint, facts=facts, invert=invert)
     failed = [MeasuredImage(record.name, error=record.error) for record in records if record.error]
     if len(failed) == len(records):
         raise HandboneError(f"none of {len(records)} radiographs could be outlined; the first: {failed[0].error}")

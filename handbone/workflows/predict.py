@@ -1,9 +1,6 @@
 """Images of any kind to overlays, masks in one table, and a record of how each came about."""
 
-import errno
-import traceback
-from collections.abc import Mapping, Sequence
-from concurrent.futures import Future, ThreadPoolExecutor
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict
 from functools import partial
 from pathlib import Path
@@ -14,8 +11,8 @@ import numpy as np
 from handbone.anatomy import INDEX, NAMES
 from handbone.core.bone_masks import BoneMasks
 from handbone.core.errors import HandboneError
-from handbone.core.files import write_json, write_text
-from handbone.core.progress import console, track
+from handbone.core.files import write_json
+from handbone.core.progress import console
 from handbone.core.radiograph import Radiograph
 from handbone.formats.contest_csv import PredictionsWriter
 from handbone.formats.image_files import MAX_PIXELS, Invert, check_pixels, read_image
@@ -26,16 +23,13 @@ from handbone.method.two_stage import MethodResult, TwoStage
 from handbone.plugins import PredictedImage
 from handbone.plugins.events import PREDICTION_MADE, notify
 from handbone.report.overlay import draw_overlay
+from handbone.workflows.one_by_one import ERRORS, Failure, Job, make_each
 from handbone.workflows.outputs import OVERLAYS, RECORD_FILE, TABLE_FILE, file_stems
 from handbone.workflows.png_file import write_png
 from handbone.workflows.records import ImageRecord, predictions_json
 from handbone.workflows.results import Results
 from handbone.workflows.stored_results import StoredResults, record_file
 from handbone.workflows.writers import Maker, Writers
-
-ERRORS = "errors"
-# What a system says of one file's name, and not of the disk.
-_OF_ONE_NAME = (errno.ENAMETOOLONG, errno.EEXIST, errno.ENOTDIR, errno.EISDIR, errno.EILSEQ, errno.EINVAL)
 
 
 def prediction_results(folder: Path) -> Results:
@@ -133,63 +127,36 @@ def _outline(
     records: dict[str, ImageRecord],
 ) -> None:
     """Add the record of each image by its key; results that are not kept yet are made and kept."""
-    done = 0
-    # Drawing and compressing an overlay takes as long as a network: a second thread does it meanwhile.
-    with ThreadPoolExecutor(1) as drawing:
-        pending: tuple[InputImage, Future] | None = None
-        for image in track(images, "Outlining bones"):
-            name, stem = image.key, stems[image.key]
-            try:
-                key = kept.key(image.path)
-                known = kept.find(name, stem, key) or (before and kept.copy_from(before, name, stem, key))
-                if known:
-                    records[name] = ImageRecord(**{**known["record"], "path": str(image.path)})
-                    done += 1
-                    continue
-                radiograph = read(image.path)
-                outcome = method.predict(radiograph.image)
-                masks = outcome.final.threshold(method.threshold)
-                records[name] = record = _record(image, radiograph, outcome, masks)
-            except Exception as error:  # one image must not cost the others
-                records[name] = _failed(image, error, kept.folder / ERRORS / f"{stem}.txt")
-                continue
-            notify(PREDICTION_MADE, image_name=name, masks=masks, confidence=dict(record.confidence))
-            if pending is not None:
-                _finish(*pending, records, kept, stems)
-            pending = image, drawing.submit(_keep, kept, stem, key, radiograph.image, masks, record)
-        if pending is not None:
-            _finish(*pending, records, kept, stems)
-    if done:
-        console.print(f"{done} of {len(images)} radiographs were outlined before", highlight=False)
+    jobs = [
+        Job(i.key, stems[i.key], str(i.path), partial(kept.key, i.path), partial(_made, i, method, read))
+        for i in images
+    ]
+    results = make_each(jobs, kept, before, title="Outlining bones", total=len(jobs), done="outlined")
+    records |= {image.key: _record_of(image, results[image.key]) for image in images}
 
 
-def _keep(kept: StoredResults, stem: str, key: str, image: np.ndarray, masks: BoneMasks, record: ImageRecord) -> None:
-    """Draw an image's overlay and keep its result."""
+def _made(
+    image: InputImage, method: TwoStage, read: partial[Radiograph]
+) -> tuple[dict[str, Any], Callable[[Path], None]]:
+    """The result of an image, and what draws its overlay."""
+    radiograph = read(image.path)
+    outcome = method.predict(radiograph.image)
+    masks = outcome.final.threshold(method.threshold)
+    record = _record(image, radiograph, outcome, masks)
+    notify(PREDICTION_MADE, image_name=image.key, masks=masks, confidence=dict(record.confidence))
     doubtful = sorted({INDEX[bone] for flag in record.flags for bone in flag["bones"]})
-    write_png(kept.overlay(stem), draw_overlay(image, masks, doubtful=doubtful))
-    kept.keep(record.name, stem, key, {"record": asdict(record), "rle": masks.to_rle()})
+    draw = partial(_draw, image=radiograph.image, masks=masks, doubtful=doubtful)
+    return {"record": asdict(record), "rle": masks.to_rle()}, draw
 
 
-def _finish(
-    image: InputImage, work: Future, records: dict[str, ImageRecord], kept: StoredResults, stems: Mapping[str, str]
-) -> None:
-    """Wait until an image's result is kept; an image that cannot be drawn has failed."""
-    try:
-        work.result()
-    except Exception as error:  # one image must not cost the others
-        if isinstance(error, OSError) and error.errno not in _OF_ONE_NAME:
-            raise  # a full disk is not the image's fault
-        records[image.key] = _failed(image, error, kept.folder / ERRORS / f"{stems[image.key]}.txt")
+def _draw(path: Path, image: np.ndarray, masks: BoneMasks, doubtful: Sequence[int]) -> None:
+    write_png(path, draw_overlay(image, masks, doubtful=doubtful))
 
 
-def _failed(image: InputImage, error: Exception, trace: Path) -> ImageRecord:
-    """The record of an image that failed; what nobody foresaw is kept for a report of the fault."""
-    if isinstance(error, HandboneError):
-        return ImageRecord(image.key, str(image.path), error=str(error))
-    write_text(trace, "".join(traceback.format_exception(error)))
-    first = (str(error).strip().splitlines() or [""])[0]
-    what = f"{image.path}: {type(error).__name__}: {first}; {ERRORS}/{trace.name} has the whole message"
-    return ImageRecord(image.key, str(image.path), error=what)
+def _record_of(image: InputImage, result: dict[str, Any] | Failure) -> ImageRecord:
+    if isinstance(result, Failure):
+        return ImageRecord(image.key, str(image.path), error=result.reason)
+    return ImageRecord(**{**result["record"], "path": str(image.path)})
 
 
 def _join(

@@ -75,9 +75,9 @@ def predictions_json(records: list[ImageRecord], method: "TwoStage", facts: dict
         "handbone": __version__,
         **facts,
         "threshold": method.threshold,
-        "flip_tta": method.flip,
-        "tta": "turned" in method.views,
-        "views": list(method.views),
+        "flip_tta": method.settings.flip_tta,
+        "tta": "turned" in method.settings.views,
+        "views": list(method.settings.views),
         "not_a_medical_device": True,
         "images": [record.to_json() for record in records],
     }

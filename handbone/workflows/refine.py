@@ -1,8 +1,8 @@
 """The second stage alone: anyone's coarse predictions refined, bone by bone, with every decision on record."""
 
-from collections.abc import Sequence
-from concurrent.futures import Future, ThreadPoolExecutor
+from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass, field
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -15,7 +15,6 @@ from handbone.core.bone_masks import BoneMasks
 from handbone.core.escaping import cell
 from handbone.core.files import atomic_file, write_json
 from handbone.core.frame import Frame
-from handbone.core.progress import track
 from handbone.core.rle import Cells
 from handbone.formats.contest_csv import PredictionsWriter
 from handbone.formats.own_png import encode_png
@@ -23,12 +22,15 @@ from handbone.method.merge import Decision
 from handbone.method.roi import RegionOfInterest
 from handbone.method.two_stage import MethodResult, TwoStage
 from handbone.report.overlay import draw_overlay, panel
+from handbone.runs.fingerprints import fingerprint_of
 from handbone.runs.load_run import TABLE
-from handbone.workflows.outputs import overlay_names
+from handbone.workflows.one_by_one import Failure, Job, make_each
+from handbone.workflows.outputs import OVERLAYS, file_stems
 from handbone.workflows.refine_sources import Item, Source
 from handbone.workflows.results import Results
+from handbone.workflows.stored_results import StoredResults, record_file
 
-RECORD_FILE, DECISIONS_FILE, OVERLAYS = "refinement.json", "decisions.csv", "overlays"
+RECORD_FILE, DECISIONS_FILE = "refinement.json", "decisions.csv"
 SCHEMA = "handbone.refinement/1"
 _OVERLAY_PX = 900
 # Of the refiner's ROI, so that what lies around it shows too.
@@ -59,7 +61,7 @@ def refine_results(folder: Path) -> Results:
     ------
     HandboneError: there is something else than a folder.
     """
-    return Results.at(folder, "refined predictions")
+    return Results.at(folder, "refined predictions", resumable=True)
 
 
 def refine_predictions(
@@ -68,59 +70,70 @@ def refine_predictions(
     rois: Sequence[RegionOfInterest],
     results: Results,
     *,
+    fingerprint: str,
     facts: dict[str, Any],
     overwrite: bool = False,
+    earlier: Path | None = None,
 ) -> list[Refined]:
     """Refine every image of a source and write the output folder, whole or not at all.
 
-    Rows of bones that don't change are written as they came, letter by letter.
+    Rows of bones that don't change are written as they came, letter by letter. Each image's result is kept as soon
+    as it is there; after an interruption the same call goes on where it was. An image that fails keeps its rows.
 
     Parameters
     ----------
     method: the refiner. rois: what it reads, from `TwoStage.for_bones`.
-    results: gets `predictions.csv`, `decisions.csv`, `refinement.json` and an overlay an image.
+    results: gets `predictions.csv`, `decisions.csv`, `refinement.json`, an overlay and a record an image and, for
+        failures that nobody foresaw, `errors/STEM.txt`.
+    fingerprint: of the method and what it is asked for, see `prediction_fingerprint`.
     facts: further entries for `refinement.json`. overwrite: whether an earlier refinement may go.
+    earlier: a folder of earlier results, which need not be made again where their fingerprint is the same.
 
     Raises
     ------
     HandboneError: the folder holds what must not go, or another process is at work there.
     """
-    records, overlays = [], overlay_names(source.names)
-    names = [TABLE, RECORD_FILE, DECISIONS_FILE, *(f"{OVERLAYS}/{name}" for name in overlays.values())]
-    with (
-        results.fill(overwrite=overwrite, names=names) as temporary,
-        PredictionsWriter(temporary / TABLE) as table,
-    ):
-        with ThreadPoolExecutor(1) as drawing:
-            pending: Future | None = None
-            for item in track(iter(source), "Refining", total=len(source.names)):
-                if item.error is not None:
+    stems = file_stems(source.names)
+    overlays = [f"{OVERLAYS}/{stem}.png" for stem in stems.values()]
+    names = [TABLE, RECORD_FILE, DECISIONS_FILE, *overlays, *map(record_file, stems)]
+    with results.fill(overwrite=overwrite, names=names) as workdir:
+        kept = StoredResults(workdir, fingerprint)
+        kept.clean(stems.items())
+        before = StoredResults(earlier, fingerprint) if earlier else None
+        jobs = (_job(item, method, rois, kept, stems[item.name]) for item in source)
+        made = make_each(jobs, kept, before, title="Refining", total=len(source.names), done="refined")
+        records = [_record_of(name, made[name]) for name in source.names]
+        with PredictionsWriter(workdir / TABLE) as table:
+            for item in source:
+                result = made[item.name]
+                if isinstance(result, Failure):
                     table.write_cells(item.name, item.cells)
-                    records.append(Refined(item.name, error=item.error))
-                    continue
-                try:
-                    outcome = method.refine(item.image, item.coarse, rois)
-                    if method.prompt_stage is not None:
-                        outcome = method.prompt(item.image, outcome)
-                except Exception as error:  # one image must not cost the others
-                    first = (str(error).strip().splitlines() or [""])[0]
-                    table.write_cells(item.name, item.cells, size_hw=item.image.shape)
-                    records.append(Refined(item.name, error=f"{item.name}: {type(error).__name__}: {first}"))
-                    continue
-                before, after = (p.threshold(method.threshold) for p in (outcome.coarse, outcome.final))
-                table.write_cells(item.name, _cells(item, outcome, after), size_hw=item.image.shape)
-                records.append(_record(item, outcome))
-                if pending is not None:
-                    pending.result()
-                path = temporary / OVERLAYS / overlays[item.name]
-                pending = drawing.submit(_draw, path, item, outcome, before, after)
-            if pending is not None:
-                pending.result()
-        with atomic_file(temporary / DECISIONS_FILE) as part:
+                else:
+                    table.write_cells(item.name, result["cells"], size_hw=tuple(result["size_hw"]))
+        with atomic_file(workdir / DECISIONS_FILE) as temporary:
             # Users open it in a spreadsheet.
-            decisions_table(records).map(cell).to_csv(part, index=False)
-        write_json(temporary / RECORD_FILE, refinement_json(records, method, facts))
+            decisions_table(records).map(cell).to_csv(temporary, index=False)
+        write_json(workdir / RECORD_FILE, refinement_json(records, method, {**facts, "fingerprint": fingerprint}))
     return records
+
+
+def _job(item: Item, method: TwoStage, rois: Sequence[RegionOfInterest], kept: StoredResults, stem: str) -> Job:
+    def make() -> tuple[dict[str, Any], Callable[[Path], None]]:
+        loaded = item.load()
+        outcome = method.refine(loaded.image, loaded.coarse, rois)
+        before, after = (p.threshold(method.threshold) for p in (outcome.coarse, outcome.final))
+        result = {
+            "record": asdict(_record(item.name, loaded.inverted, outcome)),
+            "cells": _cells(loaded.cells, outcome, after),
+            "size_hw": loaded.image.shape,
+        }
+        return result, partial(_draw, name=item.name, image=loaded.image, outcome=outcome, before=before, after=after)
+
+    return Job(item.name, stem, item.name, lambda: fingerprint_of([kept.fingerprint, item.made_from()]), make)
+
+
+def _record_of(name: str, result: dict[str, Any] | Failure) -> Refined:
+    return Refined(name, error=result.reason) if isinstance(result, Failure) else Refined(**result["record"])
 
 
 def decisions_table(records: Sequence[Refined]) -> pd.DataFrame:
@@ -147,38 +160,40 @@ def refinement_json(records: Sequence[Refined], method: TwoStage, facts: dict[st
     }
 
 
-def _cells(item: Item, outcome: MethodResult, after: BoneMasks) -> Cells:
+def _cells(cells: Cells, outcome: MethodResult, after: BoneMasks) -> Cells:
     """The image's 29 run lengths, new ones only where a refined mask was used."""
     used = {decision.bone for decision in _decisions(outcome) if decision.used}
     new = after.to_rle()
-    return [new[i] if name in used else item.cells[i] for i, name in enumerate(NAMES)]
+    return [new[i] if name in used else cells[i] for i, name in enumerate(NAMES)]
 
 
 def _decisions(outcome: MethodResult) -> list[Decision]:
     return [*outcome.decisions, *outcome.prompt_decisions]
 
 
-def _record(item: Item, outcome: MethodResult) -> Refined:
+def _record(name: str, inverted: bool | None, outcome: MethodResult) -> Refined:
     return Refined(
-        name=item.name,
+        name=name,
         frames={name: frame.to_json() for name, frame in outcome.frames.items()},
         decisions=[decision.to_json() for decision in _decisions(outcome)],
         seconds={step: round(seconds, 4) for step, seconds in outcome.seconds.items()},
-        inverted=item.inverted,
+        inverted=inverted,
     )
 
 
-def _draw(path: Path, item: Item, outcome: MethodResult, before: BoneMasks, after: BoneMasks) -> None:
+def _draw(
+    path: Path, *, name: str, image: np.ndarray, outcome: MethodResult, before: BoneMasks, after: BoneMasks
+) -> None:
     """Before and after, side by side, in the first ROI's surroundings."""
     frame = next(iter(outcome.frames.values()))
     view = _surroundings(frame.frame)
     bones = [NAMES.index(decision.bone) for decision in outcome.decisions]
     used = len({decision.bone for decision in _decisions(outcome) if decision.used})
     columns = [
-        (caption, draw_overlay(item.image, masks, view=view, bones=bones, fill_alpha=0.0, names=False))
+        (caption, draw_overlay(image, masks, view=view, bones=bones, fill_alpha=0.0, names=False))
         for caption, masks in (("before", before), ("after", after))
     ]
-    title = f"{item.name}: {used} of {len(outcome.decisions)} bones refined"
+    title = f"{name}: {used} of {len(outcome.decisions)} bones refined"
     if frame.reason:
         title += f"; {frame.fallback} ROI, {frame.reason}"
     sheet = panel(columns, title=title, bones=bones)

@@ -1,8 +1,9 @@
 """Where coarse predictions to refine come from: a finished run, or anyone's file in the contest format."""
 
 import contextlib
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Protocol
 
@@ -12,37 +13,52 @@ from handbone.anatomy import COUNT
 from handbone.core.bone_masks import BoneMasks
 from handbone.core.bone_probabilities import BoneProbabilities
 from handbone.core.errors import HandboneError
+from handbone.core.files import sha256_of
 from handbone.core.rle import Cells
 from handbone.core.rle_reading import RleReading
+from handbone.core.samples import Sample
 from handbone.formats.contest_csv import read_predictions
 from handbone.formats.contest_csv_index import PredictionsIndex
 from handbone.formats.image_files import Invert, read_image
 from handbone.formats.image_search import find_images
 from handbone.formats.rle_recognition import refuse_if_suspected
+from handbone.runs.fingerprints import fingerprint_of
 from handbone.runs.load_run import TABLE, finished_run
-from handbone.runs.steps.predict import load_prediction
+from handbone.runs.steps.predict import coarse_file, load_prediction
+
+
+@dataclass(frozen=True, eq=False)
+class Loaded:
+    """An image with its coarse prediction.
+
+    image: float32 (H, W) in [0, 1], bones bright. coarse: what is refined. cells: the 29 run lengths of the prediction
+    file in the contest's way. inverted: whether the file shows bones dark and was turned round; None where a run has
+    read it.
+    """
+
+    image: np.ndarray
+    coarse: BoneProbabilities
+    cells: Cells
+    inverted: bool | None = None
 
 
 @dataclass(frozen=True, eq=False)
 class Item:
-    """One image with its coarse prediction.
+    """One image of a prediction file.
 
-    name: as the prediction file has it. image: float32 (H, W) in [0, 1], bones bright. coarse: what is refined.
-    cells: the 29 run lengths of the prediction file in the contest's way, which stay where nothing is refined; None
-    without a row. error: why the image cannot be refined. inverted: whether the file shows bones dark and was turned
-    round; None where a run has read it.
+    name, cells: as the prediction file has them; None without a row, or where the rows cannot be read.
+    made_from: gives a digest of the image's file and of its prediction. load: gives both. They raise a HandboneError
+    where the image cannot be refined.
     """
 
     name: str
     cells: Cells
-    image: np.ndarray | None = None
-    coarse: BoneProbabilities | None = None
-    error: str | None = None
-    inverted: bool | None = None
+    made_from: Callable[[], str]
+    load: Callable[[], Loaded]
 
 
 class Source(Protocol):
-    """Coarse predictions, one image in memory at a time; `invert` says how images are read."""
+    """Coarse predictions, none of which is read before it is asked for; `invert` says how images are read."""
 
     names: list[str]
     invert: Invert
@@ -79,19 +95,27 @@ class ForeignFile:
     def __iter__(self) -> Iterator[Item]:
         for name in self.names:
             cells: Cells = [None] * COUNT
-            try:
+            # What cannot be read is said of its image when it is asked for.
+            with contextlib.suppress(HandboneError):
                 cells = self._index.cells(name)
-                if name not in self._paths:
-                    raise HandboneError("there is no image of this name", where=name, remedy="add it to --images")
-                radiograph = read_image(self._paths[name], invert=self.invert)
-                if not self._insists and not self._says_size(name):
-                    refuse_if_suspected(None, [(name, cells, radiograph.size_hw, radiograph.image)])
-                cells, masks = self._read(name, cells, radiograph.size_hw)
-                yield Item(
-                    name, cells, radiograph.image, BoneProbabilities.from_masks(masks), inverted=radiograph.inverted
-                )
-            except HandboneError as error:
-                yield Item(name, cells, error=str(error))
+            yield Item(name, cells, partial(self._made_from, name), partial(self._load, name))
+
+    def _path(self, name: str) -> Path:
+        if name not in self._paths:
+            raise HandboneError("there is no image of this name", where=name, remedy="add it to --images")
+        return self._paths[name]
+
+    def _made_from(self, name: str) -> str:
+        cells = self._index.cells(name)
+        return fingerprint_of([sha256_of(self._path(name)), cells, self._index.size_hw(name), str(self._reading)])
+
+    def _load(self, name: str) -> Loaded:
+        cells = self._index.cells(name)
+        radiograph = read_image(self._path(name), invert=self.invert)
+        if not self._insists and not self._says_size(name):
+            refuse_if_suspected(None, [(name, cells, radiograph.size_hw, radiograph.image)])
+        cells, masks = self._read(name, cells, radiograph.size_hw)
+        return Loaded(radiograph.image, BoneProbabilities.from_masks(masks), cells, radiograph.inverted)
 
     def _read(self, name: str, cells: Cells, size_hw: tuple[int, int]) -> tuple[Cells, BoneMasks]:
         """The texts in the contest's way and their masks."""
@@ -135,14 +159,21 @@ class RunSource:
         self.folder, self.context = folder, finished_run(folder)
         self.invert: Invert = self.context.dataset.invert
         self.names = PredictionsIndex(folder / TABLE).names
+        self._samples = {sample.name: sample for sample in self.context.dataset.samples}
 
     def __iter__(self) -> Iterator[Item]:
-        samples = {sample.name: sample for sample in self.context.dataset.samples}
         for name, cells in read_predictions(self.folder / TABLE):
-            try:
-                if name not in samples:
-                    raise HandboneError("the run's data set has no image of this name any more", where=name)
-                coarse = load_prediction(self.context, samples[name]).coarse
-                yield Item(name, cells, self.context.cache.image(samples[name].image), coarse)
-            except HandboneError as error:
-                yield Item(name, cells, error=str(error))
+            yield Item(name, cells, partial(self._made_from, name, cells), partial(self._load, name, cells))
+
+    def _sample(self, name: str) -> Sample:
+        if name not in self._samples:
+            raise HandboneError("the run's data set has no image of this name any more", where=name)
+        return self._samples[name]
+
+    def _made_from(self, name: str, cells: Cells) -> str:
+        sample = self._sample(name)
+        return fingerprint_of([sha256_of(sample.image), sha256_of(coarse_file(self.context, sample)), cells])
+
+    def _load(self, name: str, cells: Cells) -> Loaded:
+        sample = self._sample(name)
+        return Loaded(self.context.cache.image(sample.image), load_prediction(self.context, sample).coarse, cells)

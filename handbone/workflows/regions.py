@@ -16,7 +16,7 @@ from handbone.workflows.png_file import write_png
 
 MANIFEST = "manifest.json"
 #: Of the manifest; a number is never used for two layouts.
-SCHEMA = "handbone-regions/1"
+SCHEMA = "handbone.regions/1"
 
 
 def write_regions(hand: Hand, name: str, folder: Path, *, image_name: str) -> dict[str, Any]:

@@ -38,11 +38,11 @@ def prediction_fingerprint(weights: str | Path, **settings: Any) -> str:
     return fingerprint_of([__version__, provenance(registry()), digests, settings])
 
 
-def is_unfinished(folder: Path, fingerprint: str) -> bool:
-    """Whether a folder holds predictions of the same fingerprint, some images of which have failed."""
+def is_unfinished(folder: Path, fingerprint: str, *, record_file: str = RECORD_FILE) -> bool:
+    """Whether a folder holds results of the same fingerprint, some images of which have failed."""
     try:
-        record = json.loads((folder / RECORD_FILE).read_text(encoding="utf-8"))
-        failed = any(image["error"] or image["unwritten"] for image in record["images"])
+        record = json.loads((folder / record_file).read_text(encoding="utf-8"))
+        failed = any(image["error"] or image.get("unwritten") for image in record["images"])
         return record["fingerprint"] == fingerprint and failed
     except (OSError, ValueError, KeyError, TypeError):
         return False

@@ -128,7 +128,7 @@ def test_mistakes_are_answered_before_anything_is_written(files, tmp_path, more,
 
 
 def test_bad_members_are_named(files, tmp_path):
-    assert "no ensemble" in str(call(files[0], "-o", tmp_path / "x").exception)
+    assert "not an ensemble" in str(call(files[0], "-o", tmp_path / "x").exception)
     assert "there are no predictions" in str(call(files[0], tmp_path / "nowhere", "-o", tmp_path / "x").exception)
     again = tmp_path / "more" / "one.csv"
     again.parent.mkdir()

@@ -93,7 +93,7 @@ def test_an_export_is_replaced_only_when_told_to_and_other_things_never(table, t
     [
         (["-f", "cocoo"], "unknown writer 'cocoo'; did you mean 'coco'"),
         (["-f", "coco", "--set", "segmentatio=rle"], "did you mean 'segmentation'"),
-        (["-f", "coco", "--set", "segmentation"], "no setting"),
+        (["-f", "coco", "--set", "segmentation"], "not a setting"),
     ],
 )
 def test_mistakes_are_answered_before_anything_is_written(table, tmp_path, more, words):
@@ -109,7 +109,7 @@ def test_masks_that_do_not_fit_cost_their_image_alone(table, tmp_path):
     assert result.exit_code == 1
     [(name, told)] = json.loads((out / "export.json").read_text())["failed"].items()
     assert name == "b.tif" and "the file says 90 x 90, but the image has 30 x 30 pixels" in told
-    assert sorted(path.name for path in out.iterdir()) == ["a", "b.png", "export.json"]
+    assert sorted(path.name for path in out.iterdir()) == [".handbone.json", "a", "b.png", "export.json"]
     assert "there are no predictions" in str(call(tmp_path / "nowhere", "-f", "png", "-o", tmp_path / "x").exception)
 
 
@@ -117,7 +117,7 @@ def test_where_no_masks_fit_nothing_is_left(table, tmp_path):
     for name in ("a.png", "b.png", "b.tif"):
         cv2.imwrite(str(tmp_path / "images" / name), np.zeros((30, 30), np.uint8))
     result = call(table, "-f", "png", "-o", tmp_path / "out", "--images", tmp_path / "images")
-    assert "none of the 3 images can be written" in str(result.exception)
+    assert "there is not one mask" in str(result.exception)
     assert sorted(path.name for path in tmp_path.iterdir()) == ["images", "mine.csv"]
 
 

@@ -14,7 +14,7 @@ from handbone.cli import app
 from handbone.core.files import json_value, write_json
 from handbone.core.frame import Frame
 from handbone.formats.contest_csv import PredictionsWriter
-from handbone.method.settings import RefinerSettings
+from handbone.method.settings import METHOD, MethodSettings
 from handbone.recipe.schema import Choice
 from handbone.synthetic import draw_hand
 from handbone.weights.network_file import WeightsCard, build_network, save_weights
@@ -28,8 +28,8 @@ pytestmark = pytest.mark.usefixtures("one_thread")
 def home(tmp_path_factory):
     """Small weights of both stages, images, and two contest files of them; an image that is none beside."""
     folder = tmp_path_factory.mktemp("home")
-    settings = RefinerSettings(random_rois=True).model_dump(mode="json")
-    for stage, extra in (("coarse", {}), ("refiner", {"refiner": settings})):
+    settings = MethodSettings(refiner={"random_rois": True}).model_dump(mode="json")
+    for stage, extra in (("coarse", {METHOD: settings}), ("refiner", {})):
         torch.manual_seed(3)
         network = build_network(MODEL, 1)
         for values in network.parameters():

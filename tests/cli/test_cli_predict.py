@@ -15,7 +15,7 @@ from handbone.cli import predict
 from handbone.core.bone_masks import BoneMasks
 from handbone.formats.contest_csv import read_predictions
 from handbone.formats.own_png import encode_png
-from handbone.method.settings import RefinerSettings
+from handbone.method.settings import METHOD, MethodSettings
 from handbone.recipe.schema import Choice
 from handbone.weights.network_file import WeightsCard, build_network, save_weights
 from handbone.workflows.outputs import overlay_names
@@ -42,9 +42,9 @@ pytestmark = [pytest.mark.slow, pytest.mark.usefixtures("one_thread")]
 @pytest.fixture(scope="module")
 def run_folder(tmp_path_factory):
     folder = tmp_path_factory.mktemp("run")
-    save(folder / "weights" / "coarse.safetensors", "coarse")
-    settings = RefinerSettings(coarse_channels=True).model_dump(mode="json")
-    save(folder / "weights" / "refiner.safetensors", "refiner", 30, refiner=settings)
+    settings = MethodSettings(refiner={"coarse_channels": True}).model_dump(mode="json")
+    save(folder / "weights" / "coarse.safetensors", "coarse", **{METHOD: settings})
+    save(folder / "weights" / "refiner.safetensors", "refiner", 30)
     return folder
 
 
@@ -181,7 +181,8 @@ def test_a_refiners_weights_alone_are_refused(images, run_folder, tmp_path):
 def test_the_table_has_a_confidence_a_bone_and_the_record_what_to_look_at_again(images, run_folder, tmp_path):
     folder = tmp_path / "calibrated"
     presence = {"coefficients": [0.0, 1.0, 0.0, -1.0, -1.0]}
-    save(folder / "coarse.safetensors", "coarse", bias=-9, coarse={"find_hand": 64, "presence": presence})
+    settings = MethodSettings(find_hand=64, postprocess=True, presence=presence).model_dump(mode="json")
+    save(folder / "coarse.safetensors", "coarse", bias=-9, **{METHOD: settings})
     out = tmp_path / "out"
     result = call(images / "b_eight.jpg", "-o", out, "--weights", folder, "--tta")
     assert result.exit_code == 1 and "0 of 1 radiographs outlined, no bone found in 1" in result.output

@@ -20,7 +20,6 @@ from handbone.anatomy import NAMES
 from handbone.cli import predict
 from handbone.core import files
 from handbone.core.written import WRITTEN_FILE
-from handbone.method.settings import RefinerSettings
 from handbone.method.two_stage import TwoStage
 from handbone.recipe.schema import Choice
 from handbone.weights.network_file import WeightsCard, build_network, save_weights
@@ -36,13 +35,13 @@ pytestmark = pytest.mark.usefixtures("one_thread")
 
 def make_weights(folder, seed=3):
     """Untrained networks that see bone in about half of all pixels."""
-    for stage, extra in (("coarse", {}), ("refiner", {"refiner": RefinerSettings().model_dump(mode="json")})):
+    for stage in ("coarse", "refiner"):
         torch.manual_seed(seed)
         network = build_network(MODEL, 1)
         for values in network.parameters():
             if values.shape == (len(NAMES),):
                 torch.nn.init.constant_(values, 0.3)
-        card = WeightsCard(model=MODEL, in_channels=1, size=64, stage=stage, extra=extra)
+        card = WeightsCard(model=MODEL, in_channels=1, size=64, stage=stage)
         save_weights(folder / f"{stage}.safetensors", network, card)
     return folder
 

@@ -13,7 +13,7 @@ from typer.testing import CliRunner
 from handbone.anatomy import NAMES, select
 from handbone.cli import refine
 from handbone.formats.contest_csv import PredictionsWriter, read_predictions
-from handbone.method.settings import RefinerSettings
+from handbone.method.settings import METHOD, MethodSettings
 from handbone.method.two_stage import TwoStage
 from handbone.recipe.schema import Choice
 from handbone.synthetic import draw_hand
@@ -32,8 +32,8 @@ def weights(tmp_path_factory):
     """Untrained networks whose refiner is always taken."""
     folder = tmp_path_factory.mktemp("weights")
     open_gate = {"min_agreement": 0.0, "area_ratio": [0.0, 1e9], "max_shift": 1e9}
-    settings = RefinerSettings(random_rois=True, merge=open_gate).model_dump(mode="json")
-    for stage, extra in (("coarse", {}), ("refiner", {"refiner": settings})):
+    settings = MethodSettings(refiner={"random_rois": True, "merge": open_gate}).model_dump(mode="json")
+    for stage, extra in (("coarse", {METHOD: settings}), ("refiner", {})):
         card = WeightsCard(model=MODEL, in_channels=1, size=64, stage=stage, extra=extra)
         torch.manual_seed(3)
         network = build_network(MODEL, 1)
@@ -157,6 +157,7 @@ def test_an_image_that_fails_keeps_its_rows_and_costs_no_other(foreign, weights,
     result = call(*given, "-o", tmp_path / "out", "--json")
     assert result.exit_code == 1
     errors = [image["error"] for image in json.loads(result.stdout)["images"]]
-    assert errors == [None, "b.png: RuntimeError: the network is dizzy", None]
+    assert errors == [None, "b.png: RuntimeError: the network is dizzy; errors/b.txt has the whole message", None]
+    assert "in many lines" in (tmp_path / "out/errors/b.txt").read_text()
     before, after = (dict(read_predictions(p)) for p in (foreign / "theirs.csv", tmp_path / "out/predictions.csv"))
     assert before["b.png"] == after["b.png"] and before["a.png"] != after["a.png"]

@@ -6,8 +6,9 @@ from pathlib import Path
 
 import torch
 
+from handbone.anatomy import COUNT
 from handbone.core.files import sha256_of
-from handbone.method.settings import RefinerSettings
+from handbone.method.settings import METHOD, MethodSettings, RefinerSettings
 from handbone.recipe.schema import Choice
 from handbone.weights.network_file import WeightsCard, build_network, save_weights
 
@@ -15,18 +16,24 @@ SETTINGS = {"encoder": "test_efficientnet", "encoder_depth": 3, "options": {"dec
 MODEL = Choice(name="unet", encoder_weights=None, **SETTINGS)
 
 
-def save(path, stage, *, model=MODEL, in_channels=1, seed=0, **extra):
+def save(path, stage, *, model=MODEL, in_channels=1, seed=0, method=None, logit=None):
+    """method: the settings that a coarse network's card holds. logit: about what the network says of every pixel."""
     torch.manual_seed(seed)
+    extra = {} if method is None else {METHOD: method.model_dump(mode="json")}
     card = WeightsCard(model=model, in_channels=in_channels, size=64, stage=stage, extra=extra)
-    return save_weights(path, build_network(model, in_channels), card)
+    network = build_network(model, in_channels)
+    for values in network.parameters():
+        if logit is not None and values.shape == (COUNT,):
+            torch.nn.init.constant_(values, logit)
+    return save_weights(path, network, card)
 
 
 def write_run(folder, *, refiner=True):
     """A run's folder, as far as packing looks at it."""
-    save(folder / "weights" / "coarse.safetensors", "coarse", coarse={"find_hand": 64})
+    settings = MethodSettings(find_hand=64, postprocess=True, refiner=RefinerSettings() if refiner else None)
+    save(folder / "weights" / "coarse.safetensors", "coarse", method=settings)
     if refiner:
-        settings = RefinerSettings().model_dump(mode="json")
-        save(folder / "weights" / "refiner.safetensors", "refiner", seed=1, refiner=settings)
+        save(folder / "weights" / "refiner.safetensors", "refiner", seed=1)
     manifest = {"data": "synthetic", "metrics": {"all": {"coarse": 0.91, "merged": 0.93}}}
     (folder / "manifest.json").write_text(json.dumps(manifest))
     (folder / "recipe.toml").write_text('name = "small"\n\n[data]\npath = "/home/someone/private/images"\n')

@@ -2,9 +2,12 @@
 
 import numpy as np
 import pytest
+from gate_trials import nested
+from sklearn.model_selection import GroupKFold
 
 from handbone.anatomy import CARPALS, COUNT, INDEX
 from handbone.method.calibration import gate, logistic
+from handbone.method.calibration.folds import cross_fit, patient_folds
 from handbone.method.calibration.gate import CalibrationSample, Gate, accept
 from handbone.method.evidence import MergeEvidence
 from handbone.method.merge import Decision
@@ -74,7 +77,7 @@ def test_the_regression_finds_known_coefficients():
     rng = np.random.default_rng(0)
     table = rng.normal(0, 1, (20000, 2))
     happened = rng.random(20000) < 1 / (1 + np.exp(-(0.5 + 2 * table[:, 0] - table[:, 1])))
-    assert logistic.fit(table, happened, 0.0) == pytest.approx((0.5, 2.0, -1.0), abs=0.08)
+    assert logistic.fit(table, happened) == pytest.approx((0.5, 2.0, -1.0), abs=0.08)
     assert logistic.probability((0.0, 1.0), np.array([[0.0], [2.0]])) == pytest.approx([0.5, 0.8808], abs=1e-4)
 
 
@@ -114,15 +117,13 @@ def _ridge(table):
 
 
 def out_of_fold(table, outcomes):
-    """Chances of each fifth of the images, from the other four."""
-    degraded = np.array([o.gain < -gate.DEGRADATION for o in outcomes])
-    fold = np.array([o.patient % 5 for o in outcomes])
-    return np.concatenate(
-        [
-            logistic.probability(logistic.fit(table[fold != k], degraded[fold != k], _ridge(table)), table[fold == k])
-            for k in range(5)
-        ]
-    )
+    """Chances of each fifth of the patients, from the other four."""
+    degraded, probabilities = np.array([o.gain < -gate.DEGRADATION for o in outcomes]), np.empty(len(table))
+    for kept, left_out in GroupKFold(5).split(table, groups=[o.patient for o in outcomes]):
+        probabilities[left_out] = logistic.probability(
+            logistic.fit(table[kept], degraded[kept], _ridge(table)), table[left_out]
+        )
+    return probabilities
 
 
 def with_gains(gain_of, count=40, seed=11):
@@ -132,7 +133,6 @@ def with_gains(gain_of, count=40, seed=11):
 def test_a_small_loss_is_no_degradation_and_a_larger_one_is():
     """What falls by less than 0.005 Dice is not seen by an eye; a gate that calls it degradation stays shut."""
     small = Gate.fit(with_gains(lambda o: 0.02 if o.gain > 0 else -0.004), 40)
-    assert small.degraded == 0
     outcomes = with_gains(lambda o: 0.02)
     assert all(small.degradation(o.bone, o.evidence) <= small.threshold + 1e-6 for o in outcomes)
     large = Gate.fit(with_gains(lambda o: 0.02 if o.gain > 0 else -0.006), 40)
@@ -152,8 +152,7 @@ def test_less_degradation_is_allowed_on_the_images_at_hand_than_on_those_to_come
 def degraded_below_the_threshold(outcomes, count):
     """Share of all (image, bone) pairs that are degraded on the rows by which the threshold was chosen."""
     table = np.array([gate.features(o.bone, o.evidence) for o in outcomes])
-    order = np.argsort([o.patient % 5 for o in outcomes], kind="stable")
-    lost = np.array([outcomes[row].gain < -gate.DEGRADATION for row in order])
+    lost = np.array([o.gain < -gate.DEGRADATION for o in outcomes])
     used = out_of_fold(table, outcomes) <= Gate.fit(outcomes, count).threshold
     return float((lost & used).sum() / (count * COUNT))
 
@@ -168,17 +167,27 @@ def test_what_the_gate_is_said_to_bring_is_not_read_off_the_rows_that_chose_its_
             for o in images(30, seed=seed, worse=0.0)
         ]
         chosen.append(degraded_below_the_threshold(outcomes, 30))
-        told.append(Gate.fit(outcomes, 30).degraded)
+        told.append(nested(outcomes, 30)[1])
     assert max(chosen) <= 0.6 * 0.005 < max(told)
     assert np.mean(told) > 1.4 * np.mean(chosen)
 
 
 def test_both_hands_of_a_patient_are_left_out_together():
-    patients = np.repeat(np.arange(20), 2 * len(CARPALS))
-    folds = list(gate._folds(patients))
-    assert len(folds) == 5 and sum(left.sum() for left, _ in folds) == len(patients)
-    for left, kept in folds:
-        assert not set(patients[left]) & set(patients[kept]) and (left ^ kept).all()
+    patients = [f"ID{number // 16}" for number in range(320)]
+    folds = patient_folds(patients)
+    assert len(folds) == 5 and sorted(row for _, left in folds for row in left) == list(range(320))
+    for kept, left in folds:
+        assert not {patients[n] for n in left} & {patients[n] for n in kept} and len(kept) + len(left) == 320
+    assert len(patient_folds(["a", "b", "a"])) == 2, "no more folds than patients"
+    assert [rows.tolist() for rows in patient_folds(["a", "a"])[0]] == [[0, 1]] * 2
+
+
+def test_each_patient_has_a_fit_that_knows_all_but_the_fold():
+    patients = list("aabbccddeeffgg")
+    fits = cross_fit(patients, lambda some: {patients[n] for n in some})
+    assert fits.final == set(patients) and len(fits.fits) == 5
+    for patient in set(patients):
+        assert patient not in fits.without(patient) and len(fits.without(patient)) >= 5
 
 
 def test_the_gate_is_judged_on_images_that_it_was_not_fitted_on():
@@ -214,8 +223,8 @@ def test_all_masks_of_an_image_are_left_out_together():
     patch = pytest.MonkeyPatch()
     with patch.context() as patched:
         patched.setattr(gate.logistic, "fit", fitted)
-        Gate.fit(outcomes, 30)
+        nested(outcomes, 30)
     per_image = len(CARPALS)
     assert all(rows % per_image == 0 for rows in counted) and max(counted) == 30 * per_image
-    assert counted.count(24 * per_image) == 10, "five for the threshold, five for what the gate brings"
+    assert counted.count(24 * per_image) == 10, "five for the threshold, five folds that judge"
     assert min(counted) >= 19 * per_image, "a threshold within a fold comes from fits without a fifth of its images"

@@ -9,9 +9,9 @@ from handbone.anatomy import CARPALS, COUNT, INDEX, NAMES
 from handbone.core.bone_probabilities import BoneProbabilities
 from handbone.core.errors import HandboneError
 from handbone.method.calibration.gate import Gate
-from handbone.method.prompt import PromptSettings, PromptStage, predict_prompted
+from handbone.method.prompt import predict_prompted
 from handbone.method.roi_placement import place_roi
-from handbone.method.settings import RefinerSettings
+from handbone.method.settings import MethodSettings, PromptSettings
 from handbone.method.two_stage import Stage, TwoStage
 from handbone.recipe import schema
 from handbone.recipe.schema import Choice
@@ -60,9 +60,13 @@ def dice(one, other, bone):
     return 2 * np.count_nonzero(a & b) / max(np.count_nonzero(a) + np.count_nonzero(b), 1)
 
 
-def stage(prompter, **more):
+def method(prompter, refiner=None, gate=None, coarse=None, **more):
     # Discs of nine pixels change much when one pixel is repaired.
-    return PromptStage(prompter, PromptSettings(prompt=settings(**{"min_agreement": 0.5, **more})))
+    chosen = MethodSettings(
+        refiner=None if refiner is None else {},
+        prompt=PromptSettings(prompt=settings(**{"min_agreement": 0.5, **more}), gate=gate),
+    )
+    return TwoStage(Stage(coarse or DiscReader(shrinks=1), 1024), refiner, chosen, prompter)
 
 
 def current(image, misses=()):
@@ -108,9 +112,8 @@ def test_bones_without_a_mask_are_not_asked_for_and_nothing_is_embedded_for_noth
 def test_as_a_third_stage_it_changes_its_own_bones_and_says_so_apart_from_the_refiner():
     image, ground_truth = radiograph()
     stages = Stage(DiscReader(shrinks=1), 1024), Stage(DiscReader(shrinks=1), 512)
-    method = TwoStage(*stages, RefinerSettings(), prompts=stage(Oracle(), bones=("Capitate", "Lunate")))
-    outcome = method.predict(image)
-    plain = TwoStage(*stages, RefinerSettings()).predict(image)
+    outcome = method(Oracle(), stages[1], bones=("Capitate", "Lunate")).predict(image)
+    plain = TwoStage(*stages, MethodSettings(refiner={})).predict(image)
     assert [d.bone for d in outcome.prompt_decisions] == ["Capitate", "Lunate"]
     assert all(d.used for d in outcome.prompt_decisions)
     assert [d.bone for d in outcome.decisions] == [NAMES[bone] for bone in CARPALS]
@@ -126,7 +129,7 @@ def test_as_a_third_stage_it_changes_its_own_bones_and_says_so_apart_from_the_re
 
 def test_without_a_refiner_it_finds_its_own_roi():
     image, ground_truth = radiograph()
-    outcome = TwoStage(Stage(DiscReader(shrinks=1), 1024), prompts=stage(Oracle())).predict(image)
+    outcome = method(Oracle()).predict(image)
     assert (
         outcome.frames["prompt"].fallback == "none" and outcome.decisions == [] and len(outcome.prompt_decisions) == 8
     )
@@ -135,7 +138,7 @@ def test_without_a_refiner_it_finds_its_own_roi():
 
 def test_the_gate_refuses_nonsense():
     image, _ = radiograph()
-    outcome = TwoStage(Stage(DiscReader(), 1024), prompts=stage(Oracle(nonsense=True), iou_weight=1.0)).predict(image)
+    outcome = method(Oracle(nonsense=True), coarse=DiscReader(), iou_weight=1.0).predict(image)
     assert outcome.final == outcome.coarse
     assert [d.used for d in outcome.prompt_decisions] == [False] * 8
     assert {a.candidate for a in outcome.answers} == {1}
@@ -145,7 +148,7 @@ def test_the_gate_refuses_nonsense():
 
 def test_an_answer_has_to_agree_more_than_a_refined_mask():
     image, _ = radiograph()
-    outcome = TwoStage(Stage(DiscReader(shrinks=1), 1024), prompts=stage(Oracle(), min_agreement=0.97)).predict(image)
+    outcome = method(Oracle(), min_agreement=0.97).predict(image)
     assert not any(d.used for d in outcome.prompt_decisions)
     assert "agrees too little" in outcome.prompt_decisions[0].reason and "< 0.97" in outcome.prompt_decisions[0].reason
 
@@ -156,8 +159,7 @@ def test_the_calibrated_gate_decides_beside_the_limits():
     nothing_degrades = everything_degrades.model_copy(update={"coefficients": (-9.0,) + (0.0,) * (4 + COUNT)})
     used = {}
     for name, gate in (("shut", everything_degrades), ("open", nothing_degrades), ("limits", None)):
-        prompts = PromptStage(Oracle(), PromptSettings(prompt=settings(min_agreement=0.5), gate=gate))
-        outcome = TwoStage(Stage(DiscReader(shrinks=1), 1024), prompts=prompts).predict(image)
+        outcome = method(Oracle(), gate=gate).predict(image)
         used[name] = [d.used for d in outcome.prompt_decisions]
     assert not any(used["shut"]) and used["open"] == used["limits"] and any(used["open"])
 
@@ -165,5 +167,5 @@ def test_the_calibrated_gate_decides_beside_the_limits():
 def test_settings_survive_json():
     made = schema.Prompt(prompter=Choice(name="segment_anything", checkpoint="a.pth"), bones=("thumb",), tune={})
     recipe = schema.Recipe(name="x", prompt=made, roi=schema.Roi(size_px=700))
-    kept = PromptSettings.from_recipe(recipe, "id")
+    kept = PromptSettings.from_recipe(recipe)
     assert PromptSettings.model_validate(kept.model_dump(mode="json", by_alias=True)) == kept

@@ -9,7 +9,7 @@ from handbone.anatomy import INDEX, NAMES
 from handbone.core.errors import HandboneError
 from handbone.core.frame import Frame
 from handbone.data.grid_dataset import LabelledImage
-from handbone.method.prompt import PROMPTER_FILE, PromptSettings, PromptStage
+from handbone.method.prompt import PROMPTER_FILE, read_prompter, save_prompter
 from handbone.method.prompt_embeddings import EmbeddingCache, embed_rois
 from handbone.method.prompt_tuning import Tuning
 from handbone.method.refine import RefineDataset
@@ -54,9 +54,12 @@ def prompt(checkpoint, **tune):
 def run(checkpoint, folder, **tune):
     prompter, settings = build_prompter(choose(str(checkpoint))), prompt(checkpoint, **tune)
     made = rois(prompter, folder / "cache")
-    stage = PromptStage(prompter, PromptSettings(prompt=settings, encoder_id=prompter.encoder_id))
     (folder / "part").mkdir(exist_ok=True)
-    return Tuning(prompter, settings, 7).run(made, made[:2], folder / "split", stage.save)
+    return Tuning(prompter, settings, 7).run(made, made[:2], folder / "split", saves(prompter, checkpoint))
+
+
+def saves(prompter, checkpoint):
+    return lambda path, training: save_prompter(path, prompter, choose(str(checkpoint)), training)
 
 
 def test_a_tuned_decoder_answers_better_than_before(checkpoint, tmp_path):
@@ -65,14 +68,14 @@ def test_a_tuned_decoder_answers_better_than_before(checkpoint, tmp_path):
     tuning = Tuning(prompter, prompt(checkpoint), 7)
     before = float(tuning.roi_loss(made[0], (0, 0, 0)).detach())
     summary = run(checkpoint, tmp_path, epochs=40, lr=5e-3)
-    tuned = PromptStage.from_path(tmp_path / "split" / "weights.safetensors")
-    after = float(Tuning(tuned.prompter, prompt(checkpoint), 7).roi_loss(made[0], (0, 0, 0)).detach())
+    tuned = read_prompter(tmp_path / "split" / "weights.safetensors")
+    after = float(Tuning(tuned, prompt(checkpoint), 7).roi_loss(made[0], (0, 0, 0)).detach())
     assert after < 0.8 * before
     assert summary["val_dice"] > summary["val_dice_before"] + 0.1
     assert 0.85 < summary["val_dice_masks"] < 1
     rows = (tmp_path / "split" / "history.csv").read_text().splitlines()
     assert len(rows) == 41 and rows[0] == "epoch,train_loss,val_dice,lr,seconds,size"
-    for name, value in tuned.prompter.encoder.state_dict().items():
+    for name, value in tuned.encoder.state_dict().items():
         assert torch.equal(value, prompter.encoder.state_dict()[name])
 
 
@@ -108,30 +111,29 @@ def test_an_interrupted_tuning_goes_on_and_ends_like_one_that_was_not(checkpoint
 
 def test_a_tuning_that_only_spoils_keeps_the_decoder_as_it_came(checkpoint, tmp_path):
     run(checkpoint, tmp_path, epochs=8)
-    tuned = PromptStage.from_path(tmp_path / "split" / "weights.safetensors")
+    tuned = read_prompter(tmp_path / "split" / "weights.safetensors")
     better = tmp_path / "better"
     better.mkdir()
-    made = rois(tuned.prompter, tmp_path / "cache")
-    before = {name: value.clone() for name, value in tuned.prompter.decoder.state_dict().items()}
-    wild = Tuning(tuned.prompter, prompt(checkpoint, lr=5.0, epochs=1, gradient_clip_norm=False), 7)
-    summary = wild.run(made, made[:2], better, tuned.save)
+    made = rois(tuned, tmp_path / "cache")
+    before = {name: value.clone() for name, value in tuned.decoder.state_dict().items()}
+    wild = Tuning(tuned, prompt(checkpoint, lr=5.0, epochs=1, gradient_clip_norm=False), 7)
+    summary = wild.run(made, made[:2], better, saves(tuned, checkpoint))
     assert summary["epoch"] == 0 and summary["val_dice"] == summary["val_dice_before"]
-    kept = PromptStage.from_path(better / "weights.safetensors").prompter.decoder.state_dict()
+    kept = read_prompter(better / "weights.safetensors").decoder.state_dict()
     assert all(torch.equal(kept[name], value) for name, value in before.items())
 
 
 def test_saved_stages_come_back_and_other_encoders_are_refused(checkpoint, tmp_path):
     prompter = build_prompter(choose(str(checkpoint)))
-    settings = PromptSettings(prompt=prompt(checkpoint), roi=schema.Roi(size_px=700), encoder_id=prompter.encoder_id)
     with torch.no_grad():
         prompter.decoder.iou_token.weight.fill_(0.5)
-    path = PromptStage(prompter, settings).save(tmp_path / PROMPTER_FILE)
+    path = save_prompter(tmp_path / PROMPTER_FILE, prompter, choose(str(checkpoint)))
     assert read_card(path).stage == "prompter"
-    back = PromptStage.from_path(path)
-    assert back.settings == settings and (back.prompter.decoder.iou_token.weight == 0.5).all()
+    back = read_prompter(path)
+    assert (back.decoder.iou_token.weight == 0.5).all()
     write_checkpoint(checkpoint, seed=1)
     with pytest.raises(HandboneError, match="decoder belongs to another encoder"):
-        PromptStage.from_path(path)
+        read_prompter(path)
     checkpoint.unlink()
     with pytest.raises(HandboneError, match="there is no such file"):
-        PromptStage.from_path(path)
+        read_prompter(path)

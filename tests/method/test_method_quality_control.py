@@ -11,7 +11,7 @@ from handbone.method.calibration.presence import Presence, features
 from handbone.method.locate import Location
 from handbone.method.quality_control import flags
 from handbone.method.roi_placement import RoiPlacement
-from handbone.method.settings import CoarseSettings
+from handbone.method.settings import MethodSettings
 from handbone.method.two_stage import MethodResult, Stage, TwoStage
 from handbone.synthetic import draw_hand
 
@@ -68,7 +68,7 @@ def test_unlikely_masks_are_left_out_and_said(hand):
         def logits(self, image, flip=False):
             return np.log((faint + 1e-4) / (1 - faint + 1e-4))
 
-    method = TwoStage(Stage(Reader(), 384), coarse_settings=CoarseSettings(presence=presence))
+    method = TwoStage(Stage(Reader(), 384), settings=MethodSettings(presence=presence))
     outcome = method.predict(np.zeros(hand.size_hw, np.float32))
     masks = outcome.final.threshold()
     assert not masks.present()[LUNATE] and masks.present().sum() == COUNT - 1

@@ -8,7 +8,7 @@ from handbone.anatomy import CARPALS, COUNT, INDEX, select
 from handbone.core.errors import HandboneError
 from handbone.method.refine import moved_to_a_bone
 from handbone.method.roi import asked, rois
-from handbone.method.settings import RefinerSettings
+from handbone.method.settings import MethodSettings
 from handbone.method.two_stage import Stage, TwoStage
 from handbone.recipe import schema
 
@@ -94,7 +94,7 @@ def test_two_regions_refine_their_own_bones_and_leave_the_others():
     points = hand_points(unit=260.0, at=np.array([520.0, 900.0]), noise=0.0)
     points[INDEX["Pisiform"]] += 0.3 * (points[INDEX["Pisiform"]] - points[INDEX["Capitate"]])
     image, ground_truth = disc_image(points, (1300, 1100), 9)
-    settings = RefinerSettings(extra_rois=(TIPS,), random_rois=True)
+    settings = MethodSettings(refiner={"extra_rois": (TIPS,), "random_rois": True})
     method = TwoStage(Stage(DiscReader(shrinks=1), 1024), Stage(DiscReader(), 512), settings)
     outcome = method.predict(image)
     assert set(outcome.frames) == {"wrist", "tips"}

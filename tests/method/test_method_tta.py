@@ -11,7 +11,7 @@ from handbone.core.frame import Frame
 from handbone.method.coarse import predict_coarse
 from handbone.method.locate import predict_located
 from handbone.method.refine import predict_refined
-from handbone.method.settings import CoarseSettings
+from handbone.method.settings import METHOD, MethodSettings, read_settings
 from handbone.method.tta import VIEWS, View, tta_mean, views_of
 from handbone.method.two_stage import Stage, TwoStage
 
@@ -92,9 +92,10 @@ def test_both_stages_take_the_views_that_are_named():
     points = hand_points(unit=300.0, at=np.array([520.0, 900.0]), noise=0.0, degrees=10)
     image, _ = disc_image(points, (1300, 1100), 9)
     coarse, refiner = DiscReader(), DiscReader()
-    method = TwoStage(Stage(coarse, 1024), Stage(refiner, 512), views=["turned"])
+    settings = MethodSettings(views=("turned",), refiner={})
+    method = TwoStage(Stage(coarse, 1024), Stage(refiner, 512), settings)
     method.predict(image)
-    assert method.views == ("turned",) and (len(coarse.seen), len(refiner.seen)) == (5, 5)
+    assert (len(coarse.seen), len(refiner.seen)) == (5, 5)
 
 
 def test_weights_say_which_views_unless_told_otherwise(tmp_path):
@@ -102,9 +103,12 @@ def test_weights_say_which_views_unless_told_otherwise(tmp_path):
     from handbone.weights.network_file import WeightsCard, build_network, save_weights
 
     model = Choice(name="unet", encoder="resnet18", encoder_weights="none")
-    settings = CoarseSettings(views=("brightness",)).model_dump(mode="json")
-    card = WeightsCard(model=model, in_channels=1, size=64, stage="coarse", extra={"coarse": settings})
+    settings = MethodSettings(views=("brightness",)).model_dump(mode="json")
+    card = WeightsCard(model=model, in_channels=1, size=64, stage="coarse", extra={METHOD: settings})
     path = save_weights(tmp_path / "coarse.safetensors", build_network(model, 1), card)
-    assert TwoStage.from_path(path).views == ("brightness",)
-    assert TwoStage.from_path(path, views=[]).views == ()
-    assert TwoStage.from_path(path, views=["turned"]).views == ("turned",)
+    assert TwoStage.from_path(path).settings.views == ("brightness",)
+    for views in ((), ("turned",)):
+        settings = read_settings(path).but(views=views)
+        assert TwoStage.from_path(path, settings=settings).settings.views == views
+    with pytest.raises(UnknownNameError, match="did you mean"):
+        read_settings(path).but(views=["turnd"])

@@ -8,7 +8,7 @@ from handbone.anatomy import CARPALS, COUNT, INDEX, NAMES
 from handbone.core.bone_probabilities import BoneProbabilities
 from handbone.core.errors import HandboneError
 from handbone.method.coarse import predict_coarse
-from handbone.method.settings import RefinerSettings
+from handbone.method.settings import MethodSettings, RefinerSettings
 from handbone.method.two_stage import Stage, TwoStage
 from handbone.recipe import schema
 from handbone.weights import find_weights
@@ -35,7 +35,7 @@ def wrist(outcome):
 
 def method(coarse=None, refiner=None, **settings):
     stages = Stage(coarse or DiscReader(shrinks=1), 1024), Stage(refiner or DiscReader(), 512)
-    return TwoStage(*stages, RefinerSettings(**settings))
+    return TwoStage(*stages, MethodSettings(refiner=settings))
 
 
 def test_coarse_masks_come_back_in_the_images_own_pixels():
@@ -115,9 +115,9 @@ def test_one_stage_alone():
 
 def test_settings_survive_json():
     recipe = schema.Recipe(name="x", roi=schema.Roi(size_px=700, anchors=("wrist",)), merge=schema.Merge(feather=0.2))
-    settings = RefinerSettings.from_recipe(recipe)
-    assert RefinerSettings.model_validate(settings.model_dump(mode="json")) == settings
-    assert settings.roi.size_px == 700
+    settings = MethodSettings.from_recipe(recipe)
+    assert MethodSettings.model_validate(settings.model_dump(mode="json")) == settings
+    assert settings.refiner.roi.size_px == 700
 
 
 def test_weights_are_found_in_runs_folders_and_files(tmp_path):
@@ -144,7 +144,8 @@ def test_a_refiner_that_knows_one_side_alone_is_not_shown_the_mirror_image(flip,
 
     flips = []
     coarse, refiner = Stage(DiscReader(shrinks=1), 1024), Stage(Noting(), 512)
-    TwoStage(coarse, refiner, RefinerSettings(flip_safe=flip_safe), flip=flip).predict(radiograph()[0])
+    settings = MethodSettings(flip_tta=flip, refiner={"flip_safe": flip_safe})
+    TwoStage(coarse, refiner, settings).predict(radiograph()[0])
     assert flips == [flip and flip_safe]
 
 

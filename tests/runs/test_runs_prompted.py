@@ -10,6 +10,7 @@ import pandas as pd
 import pytest
 from prompters_small import write_checkpoint
 
+from handbone.method.settings import read_settings
 from handbone.weights.network_file import read_card
 
 pytestmark = pytest.mark.slow
@@ -84,9 +85,9 @@ def test_a_calibrated_gate_is_learned_for_prompted_masks_too(home):
     words = ("--set", "merge.gate=calibrated", "--set", "predict.calibrate=10", "-o", "runs/gated")
     done = handbone("run", "mine.toml", *words, folder=home)
     assert done.returncode == 0, done.stderr
-    learned = json.loads((home / "runs/gated/steps/calibration/prompt_gate.json").read_text())
-    card = read_card(home / "runs/gated/weights/prompter.safetensors")
-    assert card.extra["prompt"]["gate"] == learned
+    learned = json.loads((home / "runs/gated/steps/calibration/calibration.json").read_text())["final"]["prompt_gate"]
+    gate = read_settings(home / "runs/gated").prompt.gate
+    assert (gate and gate.model_dump(mode="json")) == learned
     assert learned is None or learned["images"] == 10
 
 

@@ -14,6 +14,7 @@ import pandas as pd
 import pytest
 
 from handbone.anatomy import NAMES
+from handbone.method.settings import read_settings
 
 pytestmark = pytest.mark.slow
 
@@ -149,22 +150,34 @@ def test_refine_takes_the_latest_run(home):
 
 
 def test_a_gate_is_calibrated_on_images_that_no_network_saw(home):
-    changes = ("--set", "merge.gate=calibrated", "--set", "predict.calibrate=10")
+    changes = ("--set", "merge.gate=calibrated", "--set", "predict.calibrate=10", "--set", "predict.threshold=0.35")
     done = handbone("run", "tiny", *changes, "--json", folder=home)
     assert done.returncode == 0, done.stderr
-    assert done.stderr.count("reused") == 5
-    learned = home / "runs/tiny/steps/calibration"
-    assert (learned / "gate.json").exists() and json.loads((learned / "presence.json").read_text())["coefficients"]
+    assert done.stderr.count("reused") == 3
+    learned = json.loads((home / "runs/tiny/steps/calibration/calibration.json").read_text())
+    assert learned["final"]["presence"]["images"] == 10 and learned["folds"] == [], "no image of the run's own"
+    card = read_settings(home / "runs/tiny")
+    assert card.presence.coefficients == tuple(learned["final"]["presence"]["coefficients"])
+    assert (card.refiner.gate and card.refiner.gate.threshold) == (learned["final"]["gate"] or {}).get("threshold")
+    assert card.threshold == 0.35
+    manifest = json.loads((home / "runs/tiny/manifest.json").read_text())
+    assert manifest["metrics_are"].startswith("The metrics are those of the test images")
 
 
 def test_two_regions_in_one_recipe(home):
     regions = 'refine.extra_rois=[{name="tips", bones=["finger-4", "finger-8"]}]'
     changes = ("--set", "merge.gate=calibrated", "--set", regions, "--set", "refine.random_roi_probability=0.5")
+    changes += ("--set", "predict.threshold=0.05")
     done = handbone("run", "tiny", *changes, folder=home)
     assert done.returncode == 0 and "too few to calibrate the gate" in done.stderr
     records = [json.loads(p.read_text()) for p in (home / "runs/tiny/steps/predictions/images").glob("*.json")]
     assert all(set(record["frames"]) == {"wrist", "tips"} for record in records)
     assert {d["roi"] for record in records for d in record["decisions"]} == {"wrist", "tips"}
+    words = ("predict", "runs/tiny/steps/synthetic/set/test", "-w", "runs/tiny", "-o")
+    for out, more in (("applied", ()), ("half", ("--threshold", "0.5"))):
+        assert handbone(*words, out, *more, folder=home).returncode == 0
+    run, applied, half = (pd.read_csv(home / f / "predictions.csv") for f in ("runs/tiny", "applied", "half"))
+    assert run.equals(applied[run.columns]) and not run.equals(half[run.columns]), "the run's threshold is in its card"
     done = handbone("refine", "--classes", "finger-4,Capitate,Radius", "-o", "three", folder=home)
     assert done.returncode == 0, done.stderr
     decisions = pd.read_csv(home / "three/decisions.csv")

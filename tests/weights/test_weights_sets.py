@@ -54,7 +54,7 @@ def test_both_stages_are_loaded_by_name(packed, places):
     folder = ship(packed, places)
     assert find_weights("zero_shot") == (folder / "coarse.safetensors", folder / "refiner.safetensors")
     method = TwoStage.from_path("zero_shot")
-    assert method.coarse_settings.find_hand == 64 and method.refine_stage.size == 64
+    assert method.settings.find_hand == 64 and method.refine_stage.size == 64
     with pytest.raises(HandboneError, match="no such file"):
         TwoStage.from_path("zero_short")
 

@@ -22,7 +22,7 @@ from handbone.workflows.measure import MeasuredImage
 
 @pytest.fixture
 def predictions(tmp_path):
-    """A folder as `handbone predict` leaves it: a right hand, and a left one whose Radius is flagged."""
+    """A folder as `handbone predict` leaves it: a right hand, and a left one without DP5 whose Radius is flagged."""
     folder, images = tmp_path / "predicted", tmp_path / "images"
     images.mkdir()
     folder.mkdir()
@@ -30,7 +30,7 @@ def predictions(tmp_path):
     with PredictionsWriter(folder / "predictions.csv") as table:
         for name, left in (("a.png", False), ("b.png", True)):
             hand = PlainHand(left=left, pixel_mm=(0.3, 0.3))
-            masks = hand.masks()
+            masks = hand.masks(without=("DP5",) if left else ())
             table.write(name, masks)
             cv2.imwrite(str(images / name), np.round(255 * hand.image()).astype(np.uint8))
             record = {"name": name, "path": str(images / name), "size_hw": masks.size_hw, "flags": []}
@@ -54,7 +54,7 @@ def test_predictions_become_a_tidy_table_json_and_images(predictions, tmp_path):
     result = call(predictions, "-o", out, "--mm-per-px", "0.3", "--json")
     assert result.exit_code == 0, result.output
     record = json.loads((out / "measurements.json").read_text())
-    assert json.loads(result.stdout) == record and record["schema"] == "handbone-measurements/1"
+    assert json.loads(result.stdout) == record and record["schema"] == "handbone.measurements/1"
     rows = rows_of(out)
     assert list(rows[0]) == ["image", *COLUMNS]
     assert len(rows) == 2 * sum(len(measure.targets) for measure in MEASURES.values())
@@ -81,7 +81,8 @@ def test_the_table_for_people_shows_values_reasons_and_the_scale(predictions, tm
     text = " ".join(result.output.split())
     assert "a.png: right hand, scale: none" in text and "b.png: left hand" in text
     assert "carpal_height_ratio carpus 0.6" in text and "2 of 2 hands measured" in text
-    assert " px" in text and " mm " not in text
+    lengths = [row for row in rows_of(tmp_path / "out") if row["measure"] in ("length", "carpal_height")]
+    assert {row["unit"] for row in lengths} == {"px"}
 
 
 def test_a_scale_is_what_was_recorded_where_the_radiograph_is_gone(predictions, tmp_path):
@@ -166,5 +167,5 @@ def test_the_list_names_every_measure_with_all_that_is_known_of_it():
         assert f"\n{name}  {measure.title}" in f"\n{listed.output}"
         for text in (measure.definition, measure.landmarks, measure.source, measure.normal, measure.repeatability):
             assert text in listed.output
-    shown = json.loads(call("--list", "--json").stdout)
+    shown = json.loads(call("--list", "--json").stdout)["items"]
     assert [row["name"] for row in shown] == list(MEASURES) and len(NAMES) == 29

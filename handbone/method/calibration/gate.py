@@ -1,14 +1,13 @@
 """When a refined mask may replace the earlier one: fixed limits, or the probability of degradation, calibrated out of
 fold.
 
-Degradation is a Dice that falls by more than 0.005. A logistic regression on the evidence, with a intercept for each
+Degradation is a Dice that falls by more than 0.005. A logistic regression on the evidence, with an intercept for each
 bone, gives its probability; the threshold is the one with the largest gain among those under which degradation stays
 rare. Both are found on images that the networks have not learned from, the threshold with probabilities that leave each
-patient out. What the gate is
-said to bring comes from nested folds: of each fold's patients, by a fit and a threshold that know none of them.
+patient out. What the gate is said to bring comes from nested folds, see `handbone.method.calibration.calibrate`.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Hashable, Sequence
 from dataclasses import dataclass
 from typing import Literal, Self
 
@@ -17,6 +16,7 @@ from pydantic import model_validator
 
 from handbone.anatomy import COUNT, NAMES
 from handbone.method.calibration import logistic
+from handbone.method.calibration.folds import CrossFit, cross_fit, patient_folds
 from handbone.method.evidence import MergeEvidence
 from handbone.recipe import schema
 
@@ -28,18 +28,17 @@ Feature = Literal["agreement", "area", "shift", "sureness", "prior", "prior_gain
 _OF_MASKS: tuple[Feature, ...] = ("agreement", "area", "shift", "sureness")
 # Intercepts of single bones rest on few images: they are drawn to the common one more strongly than slopes are to 0.
 _BONE_RIDGE = 4.0
-_FOLDS = 5
 
 
 @dataclass(frozen=True)
 class CalibrationSample:
     """What became of one bone of one image where the refined mask was taken without asking.
 
-    patient: number of the patient, whose images stay together in folds. bone: index.
+    patient: whose images stay together in folds. bone: index.
     gain: Dice with the refined mask less Dice with the earlier one.
     """
 
-    patient: int
+    patient: Hashable
     bone: int
     evidence: MergeEvidence
     gain: float
@@ -52,8 +51,8 @@ class Gate(schema.Table):
     coefficients: of the logistic regression over the features and the 29 bones, the intercept first.
     threshold: probability of degradation above which the earlier mask stays.
     images: how many it was calibrated on.
-    gain, degraded: mean gain of Dice and share of all (image, bone) pairs degraded, on patients that neither the
-        coefficients nor the threshold knew.
+    gain, degraded: mean gain of Dice of a refined bone and share of all (image, bone) pairs degraded, on patients that
+        neither the coefficients nor the threshold knew; 0 where nobody measured.
     """
 
     features: tuple[Feature, ...] = _OF_MASKS
@@ -80,51 +79,41 @@ class Gate(schema.Table):
         return float(logistic.probability(self.coefficients, features(bone, evidence, self.features)[None])[0])
 
     @classmethod
-    def fit(cls, outcomes: Sequence[CalibrationSample], images: int) -> Self:
-        """From all bones that a refiner may change, on a number of images that nothing has learned from."""
-        judged = all(o.evidence.prior_after is not None for o in outcomes)
+    def fit(cls, trials: Sequence[CalibrationSample], images: int) -> Self:
+        """From all bones that a refiner may change, on a number of images that nothing has learned from.
+
+        Without any trial it is shut: nothing is known that speaks for a refined mask.
+        """
+        judged = bool(trials) and all(trial.evidence.prior_after is not None for trial in trials)
         names: tuple[Feature, ...] = (*_OF_MASKS, "prior", "prior_gain") if judged else _OF_MASKS
+        if not trials:
+            return cls(features=names, coefficients=(0.0,) * (1 + len(names) + COUNT), threshold=0.0, images=images)
         ridge = np.concatenate([np.ones(len(names)), np.full(COUNT, _BONE_RIDGE)])
-        table = np.array([features(o.bone, o.evidence, names) for o in outcomes])
-        gains, patients = np.array([o.gain for o in outcomes]), np.array([o.patient for o in outcomes])
+        table = np.array([features(trial.bone, trial.evidence, names) for trial in trials])
+        gains = np.array([trial.gain for trial in trials])
         degraded = gains < -DEGRADATION
         allowed = _CAUTION * RARE * images * COUNT
-        threshold = _best_threshold(_out_of_fold(table, degraded, patients, ridge), gains, degraded, allowed=allowed)
-        used = np.zeros(len(outcomes), bool)
-        for left_out, kept in _folds(patients):
-            inner = _out_of_fold(table[kept], degraded[kept], patients[kept], ridge)
-            own = _best_threshold(inner, gains[kept], degraded[kept], allowed=allowed * kept.mean())
-            used[left_out] = (
-                logistic.probability(logistic.fit(table[kept], degraded[kept], ridge), table[left_out]) <= own
+        probabilities = np.empty(len(table))
+        for kept, left_out in patient_folds([trial.patient for trial in trials]):
+            probabilities[left_out] = logistic.probability(
+                logistic.fit(table[kept], degraded[kept], ridge), table[left_out]
             )
         return cls(
             features=names,
             coefficients=logistic.fit(table, degraded, ridge),
-            threshold=threshold,
+            threshold=_best_threshold(probabilities, gains, degraded, allowed=allowed),
             images=images,
-            gain=round(float(gains[used].sum() / len(gains)), 5),
-            degraded=round(float(degraded[used].sum() / (images * COUNT)), 5),
         )
 
 
-def _folds(patients: np.ndarray) -> Iterator[tuple[np.ndarray, np.ndarray]]:
-    """Which rows each fold leaves out, and which it keeps, bool (n,); rows of a patient stay together."""
-    numbers = np.unique(patients, return_inverse=True)[1]
-    for fold in range(_FOLDS):
-        left_out = numbers % _FOLDS == fold
-        if left_out.any():
-            # A single patient is judged on itself: there is nobody else.
-            yield left_out, ~left_out if (~left_out).any() else left_out
+def cross_fit_gates(patients: Sequence[Hashable], trials: Sequence[Sequence[CalibrationSample]]) -> CrossFit[Gate]:
+    """The gate of all patients, and for each fold the one, threshold included, that knows none of its patients.
 
-
-def _out_of_fold(table: np.ndarray, degraded: np.ndarray, patients: np.ndarray, ridge: np.ndarray) -> np.ndarray:
-    """(n,) each row's probability of degradation by a fit that knows no row of its patient."""
-    probabilities = np.empty(len(table))
-    for left_out, kept in _folds(patients):
-        probabilities[left_out] = logistic.probability(
-            logistic.fit(table[kept], degraded[kept], ridge), table[left_out]
-        )
-    return probabilities
+    Parameters
+    ----------
+    patients: whose each image is. trials: of each image.
+    """
+    return cross_fit(patients, lambda some: Gate.fit([trial for n in some for trial in trials[n]], len(some)))
 
 
 def _best_threshold(probabilities: np.ndarray, gains: np.ndarray, degraded: np.ndarray, *, allowed: float) -> float:

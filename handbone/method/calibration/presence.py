@@ -2,10 +2,10 @@
 
 A network's probability says how sure it is of pixels, not of a bone. Logistic regression on four features, and on the
 anatomical prior's agreement where there is one, turns what is known of a mask into the probability that it overlaps its
-bone by a Dice of at least one half.
+bone by a Dice of at least one half. What it hides is told of patients that it did not know: folds by patient.
 """
 
-from collections.abc import Iterable
+from collections.abc import Hashable, Sequence
 from typing import Literal, Self
 
 import numpy as np
@@ -15,12 +15,15 @@ from handbone import anatomy
 from handbone.core.bone_probabilities import BoneProbabilities
 from handbone.data.plausible import REFERENCE_AREAS
 from handbone.method.calibration import logistic
+from handbone.method.calibration.folds import cross_fit
 from handbone.method.pose.canonical import CENTROIDS_XY, SPREAD
 from handbone.method.pose.registration import fit_pose
 from handbone.recipe import schema
 
 Feature = Literal["sureness", "margin", "area", "stray", "prior"]
 _OF_MASKS: tuple[Feature, ...] = ("sureness", "margin", "area", "stray")
+#: A mask that is likelier wrong than right is left out.
+SHOWN = 0.5
 # Areas in squares of the third metacarpal's length, distances in usual spreads; beyond these more says nothing.
 _MOST_AREA, _MOST_STRAY = 2.0, 5.0
 # Between these the prior's agreement says something.
@@ -31,10 +34,16 @@ class Presence(schema.Table):
     """Coefficients of the logistic regression, the intercept first, over the columns of `features`.
 
     features: names of those columns; weights files from before there was a prior do not name them.
+    images: how many it was calibrated on.
+    wrong_hidden, right_hidden: shares of the wrong and of the right masks that it leaves out, on patients that it did
+        not know; None where nobody measured, or where there is no such mask.
     """
 
     features: tuple[Feature, ...] = _OF_MASKS
     coefficients: tuple[float, ...]
+    images: int = 0
+    wrong_hidden: float | None = None
+    right_hidden: float | None = None
 
     @model_validator(mode="after")
     def _one_each(self) -> Self:
@@ -58,11 +67,30 @@ class Presence(schema.Table):
         return np.where(seen, logistic.probability(self.coefficients, table), 0.0)
 
     @classmethod
-    def fit(cls, images: Iterable[tuple[np.ndarray, np.ndarray]]) -> Self:
+    def fit(cls, images: Sequence[tuple[np.ndarray, np.ndarray]]) -> Self:
         """From each image's features (n, 4), or (n, 5) with a prior, and whether each mask was right (n,)."""
         table, right = (np.concatenate(each) for each in zip(*images, strict=True))
         names = _OF_MASKS if table.shape[1] == len(_OF_MASKS) else (*_OF_MASKS, "prior")
-        return cls(features=names, coefficients=logistic.fit(table, right))
+        return cls(features=names, coefficients=logistic.fit(table, right), images=len(images))
+
+    @classmethod
+    def cross_fit(cls, patients: Sequence[Hashable], images: Sequence[tuple[np.ndarray, np.ndarray]]) -> Self:
+        """As `fit`, with what it hides of patients that a fit to the other folds' patients does not know.
+
+        patients: whose each image is.
+        """
+        fits = cross_fit(patients, lambda numbers: cls.fit([images[n] for n in numbers]))
+        hidden, right = [], []
+        for patient, (table, correct) in zip(patients, images, strict=True):
+            hidden.append(logistic.probability(fits.without(patient).coefficients, table) < SHOWN)
+            right.append(correct)
+        gone, correct = np.concatenate(hidden), np.concatenate(right)
+        shares = {"wrong_hidden": _share(gone[~correct]), "right_hidden": _share(gone[correct])}
+        return fits.final.model_copy(update=shares)
+
+
+def _share(values: np.ndarray) -> float | None:
+    return round(float(values.mean()), 4) if values.size else None
 
 
 def features(

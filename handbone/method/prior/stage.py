@@ -1,13 +1,12 @@
 """The prior at work on an image's masks: names put right, each bone judged, spurs and bites mended."""
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
-from typing import Any, Self
+from typing import Any
 
 import numpy as np
-from pydantic import Field
 
 from handbone import anatomy
 from handbone.core.bone_probabilities import BoneProbabilities
@@ -17,12 +16,12 @@ from handbone.method.prior.canonical import canonical_coverage, canonical_frame
 from handbone.method.prior.compare import LEAST_PX, Plausibility, agreement, dice_table, plausibilities
 from handbone.method.prior.names import renamed_order, wrong_names
 from handbone.method.prior.repair import repaired
-from handbone.recipe import schema
-from handbone.training.inference import Predictor
+from handbone.method.settings import PriorSettings
+from handbone.training.inference import Precision, Predictor
 from handbone.weights.network_file import read_card
 
-#: The prior's weights file, beside those of the coarse network.
-PRIOR_FILE = "prior.safetensors"
+#: The network as a function of masks, see `PriorStage`.
+PriorNetwork = Callable[[np.ndarray], np.ndarray]
 
 # A mask that agrees less is not surely that bone: nothing of it is mended.
 _SAME_BONE = 0.7
@@ -30,18 +29,6 @@ _SAME_BONE = 0.7
 _PUT_RIGHT = 0.7
 # Names of fingers that are put right turn the frame, in which others show to be wrong.
 _ROUNDS = 3
-
-
-class PriorSettings(schema.Table):
-    """How the prior is used; kept in its weights file's card under the extra key `prior`.
-
-    What is not said there is off: masks are judged, and stay as they are.
-    """
-
-    rename: bool = Field(default=False, description="put exchanged names right")
-    repair: schema.Bones | None = Field(
-        default=None, description="bones and groups whose spurs and bites are mended; null: none"
-    )
 
 
 @dataclass(frozen=True, eq=False)
@@ -77,6 +64,20 @@ class PriorReport:
         }
 
 
+def read_prior(path: Path, precision: Precision = "auto") -> PriorNetwork:
+    """The network of a weights file.
+
+    Raises
+    ------
+    HandboneError: no such file, or weights of another stage.
+    """
+    stage = read_card(path).stage
+    if stage != "prior":
+        raise HandboneError(f"these are weights of the stage '{stage}', not of an anatomical prior", where=path)
+    return Predictor(path, precision).logits
+
+
+@dataclass(frozen=True, eq=False)
 class PriorStage:
     """The prior's network and how it is used.
 
@@ -86,25 +87,8 @@ class PriorStage:
     settings: which of its findings are acted on.
     """
 
-    def __init__(self, logits: Callable[[np.ndarray], np.ndarray], settings: PriorSettings | None = None):
-        self._logits = logits
-        self.settings = settings or PriorSettings()
-
-    @classmethod
-    def from_path(cls, path: Path, precision: str = "auto") -> Self:
-        """From a weights file.
-
-        Raises
-        ------
-        HandboneError: no such file, or weights of another stage.
-        """
-        card = read_card(path)
-        if card.stage != "prior":
-            raise HandboneError(
-                f"these are weights of the stage '{card.stage}', not of an anatomical prior", where=path
-            )
-        settings = PriorSettings.model_validate(card.extra.get("prior", {}))
-        return cls(Predictor(path, precision).logits, settings)
+    logits: PriorNetwork
+    settings: PriorSettings = field(default_factory=PriorSettings)
 
     def __call__(
         self, probabilities: BoneProbabilities, threshold: float = 0.5
@@ -142,7 +126,7 @@ class PriorStage:
         frame = canonical_frame(masks)
         if frame is None:
             return None
-        logits = self._logits(canonical_coverage(probabilities, frame))
+        logits = self.logits(canonical_coverage(probabilities, frame))
         # Nothing is expected outside of the image.
         inside = frame.warp(np.ones(probabilities.size_hw, np.float32))
         expected = (inside / (1 + np.exp(-np.clip(logits, -30, 30)))).astype(np.float32)

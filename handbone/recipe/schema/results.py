@@ -4,7 +4,7 @@ from typing import Annotated, Literal
 
 from pydantic import Field, field_validator
 
-from handbone.recipe.schema.base import Choice, Off, Positive, Quoted, Size, Table
+from handbone.recipe.schema.base import Choice, Off, Positive, Quoted, Share, Size, Table
 
 ViewName = Literal["brightness", "turned"]
 
@@ -29,6 +29,11 @@ class Predict(Table):
         ge=0,
         description="synthetic hands that set how sure a shown bone has to be, and what a calibrated gate refuses; "
         "their patients vary half as much again as in a training on the contest's variety; 0: every mask is shown",
+    )
+    calibrate_degraded: Share = Field(
+        default=0.5,
+        description="share of these hands that are shown small, soft or sharpened, grainy and with halos, so that "
+        "the coarse network errs as it does on real radiographs",
     )
     prior: Annotated[str | None, Off] = Field(
         default=None,

@@ -9,13 +9,15 @@ from handbone.core.bone_masks import BoneMasks
 from handbone.core.files import atomic_file, write_json
 from handbone.core.frame import Frame
 from handbone.core.progress import track
+from handbone.evaluation.basis import basis, headline_rows
+from handbone.evaluation.columns import GATE_FOLD
 from handbone.evaluation.headlines import headlines, with_intervals
 from handbone.evaluation.tables import score_images, summarise
 from handbone.plugins import MetricSpec, registry
 from handbone.recipe.dump import to_toml
 from handbone.recipe.schema import Choice, Table
 from handbone.runs.context import Context
-from handbone.runs.manifest import environment
+from handbone.runs.manifest import BASIS_FILE, environment
 from handbone.runs.steps.predict import STAGES_FILE, load_prediction, load_predictions
 
 _TIMED = ("synthetic", "images", "coarse", "frames", "refiner", "prompter", "predictions", "evaluation")
@@ -23,11 +25,15 @@ _HEADLINES = ("all", "carpals", "metacarpals", "phalanges", "forearm")
 
 
 def evaluate(context: Context, workdir: Path) -> None:
-    """Compare coarse and merged masks with the labels; leaves `metrics.csv`, `summary.csv` and `headlines.json`."""
+    """Compare coarse and merged masks with the labels.
+
+    Leaves `metrics.csv`, `summary.csv`, `headlines.json` and, of what these are, `basis.json`.
+    """
     settings = context.recipe.evaluate
     metrics = {choice.name: spec.build(checked) for choice, spec, checked in _metrics(context)}
+    folds: dict[str, int] = {}
     rows = score_images(
-        _scored(context),
+        _scored(context, folds),
         tolerances_px=settings.nsd_tolerances_px,
         band_px=settings.boundary_band_px,
         metrics=metrics,
@@ -37,6 +43,7 @@ def evaluate(context: Context, workdir: Path) -> None:
     rows.insert(
         2, "patient_id", rows["image_name"].map({sample.name: sample.patient_id for sample in context.predicted})
     )
+    rows.insert(3, GATE_FOLD, rows["image_name"].map(folds).astype("Int64"))
     with atomic_file(workdir / "metrics.csv") as temporary:
         rows.to_csv(temporary, index=False, float_format="%.6g")
     shown = headline_rows(rows)
@@ -44,6 +51,7 @@ def evaluate(context: Context, workdir: Path) -> None:
     with atomic_file(workdir / "summary.csv") as temporary:
         summary.to_csv(temporary, index=False, float_format="%.6g")
     write_json(workdir / "headlines.json", _headlines(summary))
+    write_json(workdir / BASIS_FILE, basis(shown))
 
 
 def _metrics(context: Context) -> list[tuple[Choice, MetricSpec, Table]]:
@@ -51,21 +59,18 @@ def _metrics(context: Context) -> list[tuple[Choice, MetricSpec, Table]]:
     return [(choice, *registry().get("metric", choice)) for choice in context.recipe.evaluate.metrics]
 
 
-def _scored(context: Context) -> Iterator[tuple[str, BoneMasks, Mapping[str, BoneMasks]]]:
+def _scored(context: Context, folds: dict[str, int]) -> Iterator[tuple[str, BoneMasks, Mapping[str, BoneMasks]]]:
+    """Name, true masks and masks of each stage; adds the folds whose gates decided."""
     threshold, merged = context.recipe.predict.threshold, "merged" in context.read("predictions", STAGES_FILE)
     for prediction in track(load_predictions(context), "Evaluating", total=len(context.predicted)):
         if prediction.sample.annotation is None:
             continue
+        if prediction.record[GATE_FOLD] is not None:
+            folds[prediction.sample.name] = prediction.record[GATE_FOLD]
         stages = {"coarse": prediction.coarse.threshold(threshold)}
         if merged:
             stages["merged"] = prediction.merged.threshold(threshold)
         yield prediction.sample.name, context.dataset.labels(prediction.sample).masks(), stages
-
-
-def headline_rows(rows: pd.DataFrame) -> pd.DataFrame:
-    """The rows that metrics are taken from: the test images, which no decision saw, where these have labels."""
-    test = rows[rows["split"] == "test"]
-    return test if len(test) else rows
 
 
 def _headlines(summary: pd.DataFrame) -> dict[str, dict[str, float]]:
@@ -143,14 +148,12 @@ def _histories(context: Context) -> dict[str, pd.DataFrame]:
 
 
 def _notes(context: Context, rows: pd.DataFrame) -> list[str]:
-    notes = []
+    notes = [basis(rows)]
     if context.synthetic:
         notes.append(
             "Every image here is a synthetic hand that handbone drew: the metrics say that the method works, "
             "not how well it does on radiographs."
         )
-    if set(rows["split"]) == {"validation"}:
-        notes.append("The metrics are those of the validation images, by which the best epoch was chosen.")
     return notes
 
 

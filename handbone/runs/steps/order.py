@@ -66,7 +66,7 @@ _PLACEMENT = tuple(
 _REFINER_USE = tuple(
     f"refine.{key}" for key in ("bones", "coarse_channels", "extra_rois", "random_roi_probability", "augment.flip")
 )
-_METHOD = ("predict", "merge", "prompt", "roi", *_REFINER_USE)
+_METHOD = ("data.invert", "predict", "merge", "prompt", "roi", *_REFINER_USE)
 
 WEIGHTS = (
     "weights/coarse.safetensors",
@@ -156,13 +156,14 @@ STEPS: tuple[Step, ...] = (
     Step(
         name="calibration",
         summary="Learn which masks to believe",
-        work=_late("calibrate", "calibrate"),
+        work=_late("calibrate", "calibrate_method"),
         reads=(*_METHOD, "synthetic.size", "synthetic.seed", "synthetic.variety"),
         inputs=(DATA, "images", "coarse", "refiner", "prompter"),
         sizes=lambda r: f"{r.predict.calibrate} synthetic hands" if r.predict.calibrate else "validation images",
         needed=_calibrated,
-        # 2: synthetic hands to calibrate with have looks that no training shows.
-        revision=2,
+        # 2: synthetic hands to calibrate with have looks that no training shows. 3: nested folds decide what is
+        # learned.
+        revision=3,
     ),
     Step(
         name="predictions",

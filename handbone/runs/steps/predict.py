@@ -2,7 +2,7 @@
 
 import json
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from handbone.core.bone_probabilities import BoneProbabilities
@@ -10,20 +10,20 @@ from handbone.core.errors import HandboneError
 from handbone.core.files import atomic_file, sha256_of, write_json
 from handbone.core.progress import track
 from handbone.core.samples import Sample
+from handbone.evaluation.columns import GATE_FOLD
 from handbone.formats.contest_csv import PredictionsWriter
-from handbone.method.calibration.gate import Gate
+from handbone.method.calibration.calibrate import Calibration
 from handbone.method.confidence import confidence_of
-from handbone.method.settings import CoarseSettings, RefinerSettings
+from handbone.method.settings import MethodSettings, PriorSettings
 from handbone.method.two_stage import TwoStage
 from handbone.plugins.events import PREDICTION_MADE, has_listeners, notify
-from handbone.recipe.schema import Merge, Predict
 from handbone.runs.context import Context
 from handbone.runs.steps.prompter import gather_prompter
 from handbone.weights import STAGE_FILES, prior_file
-from handbone.weights.network_file import load_weights, save_weights
+from handbone.weights.network_file import load_weights, read_card, save_weights
 
-#: What the step `calibration` leaves, each only where the recipe asks for it.
-GATE_FILE, PROMPT_GATE_FILE, PRESENCE_FILE = "gate.json", "prompt_gate.json", "presence.json"
+#: What the step `calibration` leaves.
+CALIBRATION_FILE = "calibration.json"
 #: The names of the stages whose masks are kept, first to last.
 STAGES_FILE = "stages.json"
 
@@ -44,81 +44,62 @@ def predict_images(context: Context, workdir: Path) -> None:
     The CSV holds the test images, or the validation images where there are none. Images that an interrupted run
     has done are not done again.
     """
-    settings = context.recipe.predict
+    settings, learned = recipe_settings(context), calibration(context)
     later = context.recipe.refine is not None or context.recipe.prompt is not None
     write_json(workdir / STAGES_FILE, ["coarse", "merged"] if later else ["coarse"])
-    gather_weights(context, workdir / "weights", calibrated=True)
-    if context.recipe.prompt is not None:
-        gate = _learned(context, PROMPT_GATE_FILE)
-        gather_prompter(context, workdir / "weights", Gate.model_validate(gate) if gate else None)
-    method = load_method(workdir / "weights", settings)
+    gather_weights(context, workdir / "weights", learned.final.applied_to(settings))
+    method = TwoStage.from_path(workdir / "weights")
     for sample in track(context.predicted, "Predicting"):
         if not _is_done(workdir, sample):
-            _predict(method, context, sample, workdir)
+            # A gate that was learned on validation images decides in none of the patients that it knows.
+            own = learned.of(sample.patient_id).applied_to(settings)
+            fold = learned.fold_of.get(sample.patient_id)
+            _predict(replace(method, settings=own), context, sample, workdir, fold=fold)
     chosen = context.splits["test"] or context.splits["validation"]
     with PredictionsWriter(workdir / "predictions.csv") as writer:
         for sample in track(sorted(chosen, key=lambda s: s.name), "Writing masks"):
             writer.write(
-                sample.name, BoneProbabilities.load(_file(workdir, sample, "merged.npz")).threshold(settings.threshold)
+                sample.name, BoneProbabilities.load(_file(workdir, sample, "merged.npz")).threshold(method.threshold)
             )
 
 
-def load_method(folder: Path, settings: Predict) -> TwoStage:
-    """Both stages as a recipe uses them."""
-    return TwoStage.from_path(
-        folder,
-        threshold=settings.threshold,
-        flip=settings.flip_tta,
-        views=settings.views,
-        precision=settings.precision,
-    )
+def recipe_settings(context: Context) -> MethodSettings:
+    """What the recipe says of how networks are used; nothing in it is calibrated."""
+    name = context.recipe.predict.prior
+    prior = None if name is None else PriorSettings.model_validate(read_card(prior_file(name)).extra.get("prior", {}))
+    return MethodSettings.from_recipe(context.recipe, prior=prior)
 
 
-def gather_weights(context: Context, folder: Path, *, calibrated: bool = False, merge: Merge | None = None) -> None:
-    """Both networks' weights side by side, each with what the recipe says of its use in its card.
+def calibration(context: Context) -> Calibration:
+    """What the step `calibration` learned; nothing where the recipe has no such step."""
+    found = context.find("calibration", CALIBRATION_FILE)
+    return Calibration() if found is None else Calibration.model_validate(found)
 
-    calibrated: whether to use what the step `calibration` has left. merge: another gate than the recipe's.
-    """
-    recipe, networks = context.recipe, ["coarse"]
-    if recipe.refine is not None:
-        networks.append("refiner")
-    first = CoarseSettings(
-        find_hand=recipe.predict.find_hand,
-        flip=recipe.predict.flip_tta,
-        views=recipe.predict.views,
-        presence=_learned(context, PRESENCE_FILE)
-        if calibrated and context.synthetic and recipe.predict.calibrate
-        else None,
-    )
-    second = RefinerSettings.from_recipe(recipe).model_copy(update={"merge": merge or recipe.merge})
-    if calibrated and recipe.merge.gate == "calibrated" and (gate := _learned(context, GATE_FILE)):
-        second = second.model_copy(update={"gate": Gate.model_validate(gate)})
-    settings = {
-        "coarse": {"coarse": first.model_dump(mode="json")},
-        "refiner": {"refiner": second.model_dump(mode="json")},
-    }
-    for step in networks:
+
+def gather_weights(context: Context, folder: Path, settings: MethodSettings) -> None:
+    """All networks' weights side by side, the settings of the method in the coarse network's card."""
+    recipe = context.recipe
+    for step in ("coarse", "refiner") if recipe.refine is not None else ("coarse",):
         module, card = load_weights(context.step(step) / "weights.safetensors")
-        save_weights(folder / STAGE_FILES[step], module, card.model_copy(update={"extra": card.extra | settings[step]}))
+        card = settings.to_card(card) if step == "coarse" else card.model_copy(update={"extra": {}})
+        save_weights(folder / STAGE_FILES[step], module, card)
+    if recipe.prompt is not None:
+        gather_prompter(context, folder)
     if recipe.predict.prior is not None:
         with atomic_file(folder / STAGE_FILES["prior"]) as temporary:
             temporary.write_bytes(prior_file(recipe.predict.prior).read_bytes())
 
 
-def _learned(context: Context, file: str) -> dict | None:
-    """What the step `calibration` left, if it did."""
-    return context.find("calibration", file)
-
-
-def _predict(method: TwoStage, context: Context, sample: Sample, workdir: Path) -> None:
+def _predict(method: TwoStage, context: Context, sample: Sample, workdir: Path, *, fold: int | None) -> None:
     outcome = method.predict(context.cache.image(sample.image))
     outcome.coarse.save(_file(workdir, sample, "coarse.npz"))
     outcome.final.save(_file(workdir, sample, "merged.npz"))
     frames = {name: frame.to_json() for name, frame in outcome.frames.items()}
     record = {"frames": frames, "decisions": [d.to_json() for d in outcome.decisions], "seconds": outcome.seconds}
+    record[GATE_FOLD] = fold
     if outcome.prior is not None:
         record["prior"] = outcome.prior.to_json()
-    if method.prompt_stage is not None:
+    if method.prompter is not None:
         record["answers"] = [answer.to_json() for answer in outcome.answers]
         record["prompt_decisions"] = [d.to_json() for d in outcome.prompt_decisions]
     record["files"] = _sums(workdir, sample)
@@ -144,6 +125,21 @@ def _sums(workdir: Path, sample: Sample) -> dict[str, str]:
 
 def _file(workdir: Path, sample: Sample, kind: str) -> Path:
     return workdir / "images" / f"{sample.name}.{kind}"
+
+
+def coarse_file(context: Context, sample: Sample) -> Path:
+    """Where the step left an image's coarse probabilities.
+
+    Raises
+    ------
+    HandboneError: it did not, or they are gone.
+    """
+    path = _file(context.step("predictions"), sample, "coarse.npz")
+    if not path.is_file():
+        raise HandboneError(
+            "the run has no prediction of this image any more", where=sample.name, remedy="run it again"
+        )
+    return path
 
 
 def load_prediction(context: Context, sample: Sample) -> Prediction:

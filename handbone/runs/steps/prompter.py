@@ -1,12 +1,12 @@
 """The step that tunes a prompter's mask decoder, and how the prompted stage's weights join the others."""
 
 from pathlib import Path
+from typing import Any
 
 from handbone.anatomy import select
 from handbone.core.bone_masks import BoneMasks
 from handbone.data.grid_dataset import LabelledImage
-from handbone.method.calibration.gate import Gate
-from handbone.method.prompt import PROMPTER_FILE, PromptSettings, PromptStage
+from handbone.method.prompt import PROMPTER_FILE, save_prompter
 from handbone.method.prompt_embeddings import EmbeddingCache, embed_rois
 from handbone.method.prompt_tuning import Tuning
 from handbone.method.refine import RefineDataset
@@ -49,25 +49,19 @@ def tune_prompter(context: Context, workdir: Path) -> None:
             seed=recipe.seed,
         )
         rois.append(embed_rois(data, count, prompter, cache, description))
-    # When it is used, its masks pass the recipe's gate; tuning does not depend on that.
-    stage = PromptStage(prompter, PromptSettings(prompt=recipe.prompt, encoder_id=prompter.encoder_id))
-    Tuning(prompter, recipe.prompt, recipe.seed).run(*rois, workdir, stage.save)
+
+    def save(path: Path, training: dict[str, Any]) -> None:
+        save_prompter(path, prompter, recipe.prompt.prompter, training)
+
+    Tuning(prompter, recipe.prompt, recipe.seed).run(*rois, workdir, save)
 
 
-def load_prompts(context: Context) -> tuple[PromptStage, dict]:
-    """The recipe's third stage with its decoder, tuned or as it came, and how that was tuned."""
-    recipe = context.recipe
-    prompter = build_prompter(recipe.prompt.prompter)
-    training = {}
-    if recipe.prompt.tune is not None:
+def gather_prompter(context: Context, folder: Path) -> None:
+    """The recipe's prompter among other weights, its decoder tuned or as it came."""
+    choice, training = context.recipe.prompt.prompter, {}
+    prompter = build_prompter(choice)
+    if context.recipe.prompt.tune is not None:
         tuned = context.step("prompter") / "weights.safetensors"
         load_state(prompter.decoder, tuned)
         training = read_card(tuned).training
-    return PromptStage(prompter, PromptSettings.from_recipe(recipe, prompter.encoder_id)), training
-
-
-def gather_prompter(context: Context, folder: Path, gate: Gate | None) -> None:
-    """The decoder's weights, with what the recipe says of their use, and the calibrated gate, in their card."""
-    stage, training = load_prompts(context)
-    settings = stage.settings.model_copy(update={"gate": gate})
-    PromptStage(stage.prompter, settings).save(folder / PROMPTER_FILE, training)
+    save_prompter(folder / PROMPTER_FILE, prompter, choice, training)

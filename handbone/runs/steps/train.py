@@ -18,7 +18,7 @@ from handbone.method.refine import RefineDataset
 from handbone.method.roi import rois
 from handbone.method.roi_jitter import FrameErrors, measure_frame_errors
 from handbone.method.roi_placement import place_roi
-from handbone.method.settings import CoarseSettings
+from handbone.method.settings import MethodSettings
 from handbone.method.two_stage import Stage, TwoStage
 from handbone.recipe.schema import Refine, Train
 from handbone.runs.context import Context
@@ -60,7 +60,7 @@ def find_frames(context: Context, workdir: Path) -> None:
     """
     recipe = context.recipe
     coarse = Stage(Predictor(context.step("coarse") / WEIGHTS_FILE, recipe.predict.precision), recipe.coarse.size)
-    method = TwoStage(coarse, coarse_settings=CoarseSettings(find_hand=recipe.predict.find_hand))
+    method = TwoStage(coarse, settings=MethodSettings(find_hand=recipe.predict.find_hand))
     bones = anatomy.select(recipe.refine.bones)
     validation = {sample.name for sample in context.splits["validation"]}
     samples: list[Sample] = list(context.splits["validation"])

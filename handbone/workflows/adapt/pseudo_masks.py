@@ -18,7 +18,7 @@ from handbone.data.grid_dataset import Polygons
 from handbone.method.locate import join, locate
 from handbone.method.pose.registration import fit_pose
 from handbone.method.quality_control import flags
-from handbone.method.settings import CoarseSettings
+from handbone.method.settings import MethodSettings
 from handbone.method.two_stage import MethodResult, Stage
 from handbone.workflows.adapt.views import agreement, read_views
 
@@ -74,7 +74,7 @@ class PseudoMasks:
         return cls(tuple(value["size_hw"]), Frame.from_json(value["frame"]), polygons, dropped)
 
 
-def outline(teacher: Stage, settings: CoarseSettings, image: np.ndarray) -> PseudoMasks | None:
+def outline(teacher: Stage, settings: MethodSettings, image: np.ndarray) -> PseudoMasks | None:
     """The pseudo-masks of a radiograph; None where no hand is found.
 
     Parameters
@@ -94,7 +94,7 @@ def outline(teacher: Stage, settings: CoarseSettings, image: np.ndarray) -> Pseu
     mean = BoneProbabilities.mean(passes)
     agreed = agreement([each.threshold(0.5) for each in passes], mean.threshold(0.5))
     probabilities = mean if place is None else join(seen, mean, place)
-    presence = None if settings.presence is None else settings.presence.of(probabilities)
+    presence = None if settings.presence is None else settings.presence.of(probabilities, settings.threshold)
     outcome = MethodResult(probabilities, probabilities, location=place, presence=presence)
     return PseudoMasks(image.shape, frame, _polygons(probabilities), distrusted(outcome, agreed))
 

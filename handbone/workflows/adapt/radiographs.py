@@ -12,7 +12,7 @@ from handbone.core.files import write_text
 from handbone.core.progress import track
 from handbone.data.grid_dataset import LabelledImage
 from handbone.formats.image_files import read_image
-from handbone.method.settings import CoarseSettings
+from handbone.method.settings import MethodSettings
 from handbone.method.two_stage import Stage
 from handbone.workflows.adapt.pseudo_masks import PseudoMasks, outline
 
@@ -41,7 +41,7 @@ class Outliner:
     folder: gets `ROUND/NUMBER.json` for each radiograph.
     """
 
-    def __init__(self, teacher: Stage, settings: CoarseSettings, paths: Sequence[Path], folder: Path):
+    def __init__(self, teacher: Stage, settings: MethodSettings, paths: Sequence[Path], folder: Path):
         self.teacher, self.settings, self.paths, self.folder = teacher, settings, paths, folder
 
     def __call__(self, turn: int, numbers: Sequence[int]) -> list[Radiograph]:

@@ -13,7 +13,7 @@ import handbone
 from handbone.core import files
 from handbone.core.errors import HandboneError
 from handbone.core.progress import console
-from handbone.method.settings import CoarseSettings
+from handbone.method.settings import MethodSettings
 from handbone.method.two_stage import Stage, TwoStage
 from handbone.weights import find_prior, find_weights, pack
 from handbone.weights.card import STAGE_FILES, check_name
@@ -142,7 +142,7 @@ def _learn(progress: Path, paths: Sequence[Path], steps: int, settings: AdaptSet
     coarse = progress / "before" / STAGE_FILES["coarse"]
     network, card = load_weights(coarse)
     training = MeanTeacher(network, size=card.size, steps=steps, settings=settings)
-    used = CoarseSettings.model_validate(card.extra.get("coarse", {}))
+    used = MethodSettings.from_card(card, where=coarse)
     predictor = Outliner(Stage(training.predictor, card.size), used, paths, progress / "masks")
     self_train(training, len(paths), predictor, progress / "checkpoint.pt")
     told = {"adapted_from": files.sha256_of(coarse), "radiographs": len(paths), "steps": steps}

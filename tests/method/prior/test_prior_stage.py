@@ -8,7 +8,8 @@ from prior_hands import toy_hand
 from handbone import anatomy
 from handbone.core.bone_probabilities import BoneProbabilities
 from handbone.method.prior.names import renamed_order, wrong_names
-from handbone.method.prior.stage import PriorSettings, PriorStage
+from handbone.method.prior.stage import PriorStage
+from handbone.method.settings import PriorSettings
 
 TRIQUETRUM, PISIFORM, CAPITATE = (anatomy.INDEX[name] for name in ("Triquetrum", "Pisiform", "Capitate"))
 BASE = anatomy.INDEX["finger-7"]

@@ -44,8 +44,8 @@ def radiographs(hand, tmp_path_factory):
 def base(network, tmp_path_factory):
     """A coarse network and a refiner as a set."""
     folder = tmp_path_factory.mktemp("base") / "small"
-    for stage, extra in (("coarse", {}), ("refiner", {"refiner": {}})):
-        card = WeightsCard(model=MODEL, in_channels=1, size=64, stage=stage, extra=extra)
+    for stage in ("coarse", "refiner"):
+        card = WeightsCard(model=MODEL, in_channels=1, size=64, stage=stage)
         save_weights(folder / f"{stage}.safetensors", network, card, half=True)
     seal(folder, name="small", licence="Apache-2.0", data="Synthetic hands.", limits=("Reads 64 pixels.",))
     return folder

@@ -87,7 +87,7 @@ def _check_set(out, base):
     assert not all(torch.equal(old[name], new[name]) for name in old)
     assert (out / "refiner.safetensors").read_bytes() == (base / "refiner.safetensors").read_bytes()
     method = TwoStage.from_path(out)
-    assert method.refine_stage is not None and method.coarse_settings == TwoStage.from_path(base).coarse_settings
+    assert method.refine_stage is not None and method.settings == TwoStage.from_path(base).settings
 
 
 def _check_nothing_of_patients(out, radiographs):

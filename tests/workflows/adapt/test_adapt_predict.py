@@ -6,13 +6,13 @@ import pytest
 from handbone.anatomy import COUNT
 from handbone.core.bone_masks import BoneMasks
 from handbone.evaluation.metrics import dice_contest
-from handbone.method.settings import CoarseSettings
+from handbone.method.settings import MethodSettings
 from handbone.method.two_stage import Stage
 from handbone.training.inference import Predictor
 from handbone.weights import DEFAULT, find
 from handbone.workflows.adapt.pseudo_masks import outline
 
-SETTINGS = CoarseSettings(find_hand=256)
+SETTINGS = MethodSettings(find_hand=256)
 
 
 @pytest.fixture(scope="module")

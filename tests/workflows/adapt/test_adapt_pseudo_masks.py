@@ -9,7 +9,7 @@ from handbone.core.bone_probabilities import BoneProbabilities
 from handbone.core.frame import Frame
 from handbone.data.augment import Augmenter
 from handbone.data.grid_dataset import LabelledImage
-from handbone.method.settings import CoarseSettings
+from handbone.method.settings import MethodSettings
 from handbone.method.two_stage import Stage
 from handbone.networks.losses.build import build_loss
 from handbone.recipe.schema import Augment, LossTerm
@@ -28,7 +28,7 @@ def seen_as(hand, monkeypatch):
     def outlined(each):
         answers = iter([BoneProbabilities.from_masks(masks) for masks in each])
         monkeypatch.setattr(views, "predict_coarse", lambda *_, **__: next(answers))
-        return outline(Stage(None, 512), CoarseSettings(), hand.image.astype(np.float32) / 255)
+        return outline(Stage(None, 512), MethodSettings(), hand.image.astype(np.float32) / 255)
 
     return outlined
 
