@@ -116,7 +116,7 @@ def command(
         typer.echo("Stopped. The same command continues where it was.", err=True)
         raise typer.Exit(130) from None
     if as_json:
-        echo_json(refinement_json(records, method, facts))
+        echo_json(refinement_json(records, method, {**facts, "fingerprint": fingerprint}))
     else:
         _show(records, output, source.invert)
     if any(record.error for record in records):
