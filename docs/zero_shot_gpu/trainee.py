@@ -14,8 +14,7 @@ from handbone import anatomy
 from handbone.core.errors import HandboneError
 from handbone.method.prior.canonical import SIZE
 from handbone.networks.losses.build import WeightedSum
-from handbone.networks.losses.overlap import Dice
-from handbone.networks.losses.pixelwise import BCE
+from handbone.networks.losses.overlap import dice
 from handbone.recipe.schema import Choice
 from handbone.weights.network_file import WeightsCard, build_network, load_weights, save_weights
 
@@ -50,7 +49,7 @@ class Trainee:
         others = [p for p in network.parameters() if p.ndim <= 1]
         groups = [{"params": weights, "weight_decay": _WEIGHT_DECAY}, {"params": others, "weight_decay": 0.0}]
         self.optimiser = torch.optim.AdamW(groups, lr=rate, fused=device.type == "cuda")
-        self.loss = WeightedSum([(_PRIOR_BCE if name == "prior" else 1.0, BCE()), (1.0, Dice())])
+        self.loss = WeightedSum([(_PRIOR_BCE if name == "prior" else 1.0, nn.BCEWithLogitsLoss()), (1.0, dice())])
         self.steps = self.samples = 0
         self._recent: list[Tensor] = []
 

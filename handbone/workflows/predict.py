@@ -212,7 +212,9 @@ def _join(
         opened = Writers(writers, kept.folder)
         for record in done:
             cells = kept.read(record.name)["rle"]
-            table.write_cells(record.name, cells, [record.confidence.get(name, 0.0) for name in NAMES])
+            assert record.size_hw is not None  # it was read
+            confidence = [record.confidence.get(name, 0.0) for name in NAMES]
+            table.write_cells(record.name, cells, confidence, size_hw=(record.size_hw[0], record.size_hw[1]))
             if writers:
                 masks = BoneMasks.from_rle(cells, record.size_hw)
                 path, _ = split_frame(record.path)

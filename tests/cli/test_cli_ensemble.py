@@ -91,7 +91,7 @@ def test_an_index_reads_what_the_stream_reads(files):
 def test_members_that_lack_images_are_refused_unless_told_how(files, tmp_path):
     fewer = write(tmp_path / "fewer.csv", 1, IMAGES[:2])
     out = tmp_path / "out"
-    assert "fewer lacks 1 of 3 images, c, d.png" in str(call(files[0], fewer, "-o", out).exception)
+    assert "fewer lacks 1 of 3 images, such as c, d.png" in str(call(files[0], fewer, "-o", out).exception)
     assert not out.exists()
     for missing, count in (("skip", 2), ("without", 3)):
         assert call(files[0], fewer, "-o", out, "--missing", missing, "--overwrite").exit_code == 0
@@ -113,7 +113,7 @@ def test_images_of_another_size_are_measured(tmp_path):
     [
         (["--method", "mode"], "choose one of: best, class_wise, mean, vote"),
         (["--method", "besst"], "did you mean 'best'"),
-        (["--method", "best", "--set", "weights.one=2"], "'best' has no settings, but weights came"),
+        (["--method", "best", "--set", "weights.one=2"], "'best' has no settings, but got weights"),
         (["--method", "best"], "no validation metrics"),
         (["--set", "weights.four=2"], "four"),
         (["--method", "vote", "--set", "at_leest=1"], "did you mean 'at_least'"),
@@ -128,7 +128,7 @@ def test_mistakes_are_answered_before_anything_is_written(files, tmp_path, more,
 
 
 def test_bad_members_are_named(files, tmp_path):
-    assert "not an ensemble" in str(call(files[0], "-o", tmp_path / "x").exception)
+    assert "an ensemble needs more than 1 member" in str(call(files[0], "-o", tmp_path / "x").exception)
     assert "there are no predictions" in str(call(files[0], tmp_path / "nowhere", "-o", tmp_path / "x").exception)
     again = tmp_path / "more" / "one.csv"
     again.parent.mkdir()

@@ -80,7 +80,7 @@ def test_images_without_a_known_size_are_in_the_contests_frame(tmp_path):
 def test_an_export_is_replaced_only_when_told_to_and_other_things_never(table, tmp_path):
     ask = (table, "-f", "coco", "-o", tmp_path / "out", "--images", tmp_path / "images")
     assert call(*ask).exit_code == 0
-    assert "there are exported masks already" in str(call(*ask).exception)
+    assert "the folder already contains exported masks" in str(call(*ask).exception)
     assert call(*ask, "--overwrite", "--set", "segmentation=polygon").exit_code == 0
     content = json.loads((tmp_path / "out" / "annotations.json").read_text())
     assert isinstance(content["annotations"][0]["segmentation"], list)

@@ -140,7 +140,7 @@ def test_a_package_that_is_none_says_where_it_ends(package, project, what, reaso
         (
             GOOD.replace("    import torch", "    import os; os._exit(3)"),
             "process",
-            "it ended after 'command say' with exit code 3",
+            "it exited after 'command say' with exit code 3",
         ),
     ],
 )

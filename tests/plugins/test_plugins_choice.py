@@ -67,7 +67,7 @@ def test_a_disabled_plugin_is_not_imported_until_it_is_enabled(site):
     assert imported(site) == {"handbone_good"}
     assert not json.loads(handbone("plugins", "disable", "bad-exit", "--json", site=site).stdout)["changed"]
     assert "unknown loss" in handbone(*MISTAKEN, site=site, HANDBONE_STRICT_PLUGINS="1").stderr
-    assert "is enabled" in handbone("plugins", "enable", "bad-exit", site=site).stdout
+    assert "is now enabled" in handbone("plugins", "enable", "bad-exit", site=site).stdout
     assert listed(site)["bad-exit"]["state"] == "broken"
     for verb in ("disable", "enable"):
         done = handbone("plugins", verb, "bad-exti", site=site)

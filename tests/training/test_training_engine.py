@@ -224,7 +224,7 @@ def test_starts_from_a_file_or_a_run(tmp_path):
 def test_mistakes_are_one_sentence(tmp_path, monkeypatch):
     with pytest.raises(HandboneError, match="loss is not finite in epoch 1; lower train"):
         fit_small(tmp_path / "a", epochs=2, lr=1e30, gradient_clip_norm=None, warmup=0.0)
-    with pytest.raises(HandboneError, match="0 images for training"):
+    with pytest.raises(HandboneError, match="0 training and 2 validation images"):
         fit_small(tmp_path / "b", train=Squares(0), epochs=1)
     monkeypatch.setattr(trainer.importlib.util, "find_spec", lambda name: None)
     with pytest.raises(HandboneError, match=r"pip install 'handbone\[wandb\]'"):

@@ -151,7 +151,7 @@ def test_the_command_shows_label_errors_first_and_exits_with_0(contest, weights)
     assert weights.asked == ["zero_shot"]
     out = result.stdout
     assert out.index("label-swapped") < out.index("label-missing") < out.index("missing-bones")
-    assert "doubtful" in out and "2 of 8 images" in out and "err, too" in out
+    assert "doubtful" in out and "2 of 8 images" in out and "which can be wrong" in out
 
 
 def test_the_command_writes_the_page_and_tells_programs_everything(contest, weights, tmp_path):

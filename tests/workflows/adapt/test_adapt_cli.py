@@ -60,7 +60,7 @@ def test_weights_are_adapted_interrupted_or_not(call, base, radiographs, tmp_pat
     with monkeypatch.context() as patch:
         patch.setattr(MeanTeacher, "learn", stopped)
         broken = call(out)
-    assert broken.exit_code == 130 and "continues" in broken.output and not out.exists()
+    assert broken.exit_code == 130 and "Run the same command to continue" in broken.output and not out.exists()
     again = call(out)
     assert again.exit_code == 0, again.output
     assert "finger-19" in again.stdout and "Dice on synthetic hands" in again.stdout
