@@ -191,5 +191,5 @@ def test_files_that_cannot_be_read_are_named(tmp_path):
     with pytest.raises(HandboneError, match=r"none\.csv: cannot be read"):
         list(read_predictions(tmp_path / "none.csv"))
     (tmp_path / "binary.csv").write_bytes(b"\x89PNG\xff\xfe\x00")
-    with pytest.raises(HandboneError, match="is not a CSV in UTF-8"):
+    with pytest.raises(HandboneError, match="is not a UTF-8 CSV file"):
         list(read_predictions(tmp_path / "binary.csv"))
