@@ -353,8 +353,8 @@ MUTATIONS = (
     Mutation(
         "line of a mistake off by one",
         "handbone/formats/contest_csv_index.py",
-        "first_line + rows.line_num - 1",
-        "first_line + rows.line_num",
+        "first + rows.line_num - 1",
+        "first + rows.line_num",
         "tests/formats/test_formats_contest_csv.py",
     ),
     Mutation(
