@@ -185,9 +185,9 @@ def _decode(dataset: Dataset, path: Path, index: int) -> np.ndarray:
         remedy = "pip install 'handbone-dicom[compressed]' (pylibjpeg and its decoders)"
         raise HandboneError(f"no installed package can decode {syntax.name}", where=path, remedy=remedy)
     _check_length(dataset, path)
-    # pydicom clears the bits above as many as are stored, also where these lie at the top of their words.
-    whole_words = {"bits_stored": int(dataset.BitsAllocated)} if _is_packed(dataset) else {}
     try:
+        # pydicom clears the bits above as many as are stored, also where these lie at the top of their words.
+        whole_words = {"bits_stored": int(dataset.BitsAllocated)} if _is_packed(dataset) else {}
         # Colour stays as it is coded: of YBR the first channel is what counts.
         return pixel_array(dataset, index=index, raw=True, **whole_words)
     except Exception as error:  # as above; decoders of others add kinds of their own

@@ -8,7 +8,7 @@ import os
 import time
 
 import numpy as np
-from dicom_files import PERSON, hand, lut, write
+from dicom_files import PATIENT, hand, lut, write
 from handbone_dicom.reading import read_header, read_radiograph
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
@@ -75,7 +75,7 @@ def test_edited_files_are_read_or_refused(tmp_path):
             try:
                 came = read(path)
             except HandboneError as error:
-                assert not [value for value in PERSON.values() if len(value) > 2 and value in str(error)]
+                assert not [value for value in PATIENT.values() if len(value) > 2 and value in str(error)]
             else:
                 with contextlib.suppress(AttributeError):
                     assert np.isfinite(came.image).all() and came.image.min() >= 0 and came.image.max() <= 1

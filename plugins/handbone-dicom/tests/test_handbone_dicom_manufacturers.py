@@ -136,7 +136,7 @@ def test_a_number_of_frames_that_is_none_is_refused(tmp_path):
     path = write(tmp_path / "a.dcm", HAND, NumberOfFrames=10)
     path.write_bytes(path.read_bytes().replace(b"IS\x02\x0010", b"IS\x02\x001A"))
     for reading in (read_radiograph, read_header):
-        with pytest.raises(HandboneError, match=r"a\.dcm: its header says that it holds 1An images"):
+        with pytest.raises(HandboneError, match=r"a\.dcm: its header says that it holds 1A images"):
             reading(path)
 
 

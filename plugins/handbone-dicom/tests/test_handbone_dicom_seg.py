@@ -135,7 +135,7 @@ def test_odd_sources_are_taken_or_refused_without_a_word_of_the_patient(tmp_path
     assert "Secret" not in said
     wrong = write(tmp_path / "wrong.dcm", hand(SIZE))
     wrong.write_bytes(wrong.read_bytes().replace(b"19700102", b"1970Sec!"))
-    with pytest.raises(HandboneError, match=r"wrong\.dcm: no DICOM SEG can be made for it \(\w+\)") as caught:
+    with pytest.raises(HandboneError, match=r"wrong\.dcm: cannot create a DICOM SEG for it \(\w+\)") as caught:
         made.write(PredictedImage(wrong.name, wrong, masks()))
     assert "1970" not in str(caught.value)
     writer(tmp_path / "out", anonymous=True).write(PredictedImage(wrong.name, wrong, masks()))
