@@ -319,16 +319,17 @@ def test_a_few_stray_pixels_do_not_set_the_range(stray):
     assert not flat.any()
 
 
-def bordered(grey, level, *, all_round):
-    side = int(0.12 * grey.shape[1])
+def bordered(grey, level, share, *, all_round):
+    side = int(share * grey.shape[1])
     top = side if all_round else 0
     return cv2.copyMakeBorder(grey, top, top, side, side, cv2.BORDER_CONSTANT, value=level)
 
 
+@pytest.mark.parametrize("share", [0.12, 0.25])
 @pytest.mark.parametrize("level", [0, 160, 255])
 @pytest.mark.parametrize("all_round", [False, True])
 @pytest.mark.parametrize("negative", [False, True])
-def test_a_frame_round_an_image_does_not_decide_its_polarity(level, all_round, negative):
+def test_a_frame_round_an_image_does_not_decide_its_polarity(share, level, all_round, negative):
     grey = draw(toy_hand())
-    image = bordered(255 - grey if negative else grey, level, all_round=all_round)
+    image = bordered(255 - grey if negative else grey, level, share, all_round=all_round)
     assert is_inverted(image / np.float32(255)) is negative
