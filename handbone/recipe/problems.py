@@ -75,10 +75,10 @@ def _problem(detail: Any, path: KeyPath, layer: RecipeLayer) -> Problem:
     if detail["type"] == "value_error":
         return Problem(origin, key, f"{key}: {detail['ctx']['error']}" if key else str(detail["ctx"]["error"]))
     if detail["type"] == "string_pattern_mismatch":
-        remedy = "use letters, digits, '_', '-' and '.' only"
-        return Problem(origin, key, f"{key} is {shortened(repr(detail['input']))}", remedy)
+        characters = "use letters, digits, '_', '-' and '.' only"
+        return Problem(origin, key, f"{key} is {shortened(repr(detail['input']))}", characters)
     allowed = takes(path) or "something else"
-    remedy = None
+    remedy: str | None = None
     if isinstance(detail["input"], str) and detail["type"] == "literal_error":
         options = [option.strip("' ") for option in detail["ctx"]["expected"].replace(" or ", ", ").split(",")]
         near = suggest(detail["input"], options)
