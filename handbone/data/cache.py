@@ -15,7 +15,10 @@ from handbone.formats import readers
 from handbone.formats.image_files import Invert, read_image, split_frame
 
 # Counted up whenever `read_image` gives other values for the same file.
-_VERSION = 2
+_VERSION = 3
+
+# Of a grey level of 255: more than float32 rounds, less than one of 65535.
+_EXACT = 1e-3
 
 
 class ImageCache:
@@ -39,7 +42,7 @@ class ImageCache:
         self._whole: dict[Path, tuple[int, ...]] = {}
 
     def open(self, path: str | Path) -> np.ndarray:
-        """The image (H, W), read-only, as uint8 or uint16 (more than 8 bits) over the type's whole range.
+        """The image (H, W), read-only, over the whole range of uint8, or of uint16 where 8 bits do not hold it exactly.
 
         Bones are bright, as `read_image` gives them. Decodes the image when it isn't cached.
 
@@ -52,8 +55,7 @@ class ImageCache:
             if entry.exists():
                 console.print(f"{entry} is damaged: decoding {Path(path).name} again", markup=False, highlight=False)
             radiograph = read_image(path, invert=self._invert)
-            kind = np.uint8 if radiograph.bits == 8 else np.uint16
-            save_checked(entry, np.rint(radiograph.image * np.iinfo(kind).max).astype(kind))
+            save_checked(entry, _as_integers(radiograph.image))
         return np.load(entry, mmap_mode="r")
 
     def sweep(self) -> None:
@@ -101,3 +103,12 @@ def as_image(values: np.ndarray) -> np.ndarray:
     if np.issubdtype(values.dtype, np.floating):
         return np.asarray(values, np.float32)
     return np.asarray(values).astype(np.float32) / np.float32(np.iinfo(values.dtype).max)
+
+
+def _as_integers(image: np.ndarray) -> np.ndarray:
+    """An image in [0, 1] as uint8, or as uint16: 8 bits that were scaled to the image's range lie between those."""
+    levels = image * np.float32(255)
+    whole = np.rint(levels)
+    if np.abs(levels - whole).max(initial=0) < _EXACT:
+        return whole.astype(np.uint8)
+    return np.rint(image * np.float32(65535)).astype(np.uint16)

@@ -10,10 +10,11 @@ _FAR = 1.0
 _SPARE = 0.1
 # Values of floating-point images beyond this stand for "no data".
 _NO_DATA = 1e30
+_LEVELS = np.float32(65535)
 
 
 def stretched(values: np.ndarray, outside: np.ndarray | None = None) -> np.ndarray:
-    """float32 (H, W) in [0, 1] over the image's own range; 0 where there is no value.
+    """float32 (H, W) in [0, 1], in 65536 levels over the image's own range; 0 where there is no value.
 
     Brightness belongs to the image and not to its file: `stretched(a * values + b)` is the same for every a > 0, and
     1 minus it for a < 0. An image that fills its range keeps its values, and a few stray pixels do not set the range.
@@ -36,6 +37,10 @@ def stretched(values: np.ndarray, outside: np.ndarray | None = None) -> np.ndarr
         grey -= np.float32(low)
         grey /= np.float32(high - low)
     np.clip(grey, 0, 1, out=grey)
+    # To 16 bits, which a cache of decoded images holds: runs and predictions see the same values.
+    grey *= _LEVELS
+    np.rint(grey, out=grey)
+    grey /= _LEVELS
     if outside is not None:
         grey[outside] = 0
     return grey
