@@ -17,7 +17,7 @@ from handbone.data.dataset import Dataset
 from handbone.data.patients import find_patients, read_patients
 from handbone.data.plausible import hand_unit
 from handbone.data.pose import bend_degrees, pose, thumb_side
-from handbone.formats.image_files import image_size_hw
+from handbone.formats.image_files import size_of
 
 #: From so many robust standard deviations on, a bone's area counts as an outlier.
 OUTLIER_Z = 4.0
@@ -95,7 +95,7 @@ def _image(dataset: Dataset, sample: Sample) -> tuple[dict, BoneMasks | None]:
     row: dict[str, Any] = {"image_name": sample.name, "patient_id": sample.patient_id}
     row |= {"split": sample.split, "side": sample.side}
     if sample.annotation is None:
-        height, width = image_size_hw(sample.image)
+        height, width = size_of(sample.image)
         return row | {"width": width, "height": height}, None
     labels = dataset.labels(sample)
     masks = labels.masks()

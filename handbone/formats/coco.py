@@ -22,7 +22,7 @@ from handbone.core.samples import Sample, SplitName, relative_to
 from handbone.formats.coco_file import CocoFile, declared_size, id_of, is_coco
 from handbone.formats.coco_masks import contours_of
 from handbone.formats.coco_masks import declared_size as rle_size
-from handbone.formats.image_files import image_size_hw
+from handbone.formats.image_files import size_of
 from handbone.formats.image_search import images_under
 from handbone.formats.label_frames import label_frame
 from handbone.formats.labels_builder import LabelsBuilder
@@ -142,7 +142,7 @@ class Coco:
         """The contours of the masks, with findings about unknown categories and segmentations that cannot be read."""
         file, entry = self._entries[sample.image]
         annotations = file.annotations.get(id_of(entry["id"]), [])
-        size_hw = image_size_hw(sample.image)
+        size_hw = size_of(sample.image)
         # Many images share the file, so that findings name the image.
         builder = LabelsBuilder(relative_to(sample.image, self.root), size_hw, self.class_map)
         sizes = [size for a in annotations if (size := rle_size(a.get("segmentation")))]

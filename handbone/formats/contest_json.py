@@ -10,7 +10,7 @@ from handbone.core.labels import Labels
 from handbone.core.polygons import as_numbers
 from handbone.core.samples import Sample, relative_to
 from handbone.formats.folder import side_and_patient
-from handbone.formats.image_files import image_size_hw, stem_of
+from handbone.formats.image_files import size_of, stem_of
 from handbone.formats.image_search import images_under
 from handbone.formats.json_files import read_json
 from handbone.formats.label_frames import label_frame
@@ -75,7 +75,7 @@ class Contest:
         annotations = content.get("annotations") if isinstance(content, dict) else None
         if not isinstance(annotations, list):
             raise HandboneError("the file has no list 'annotations'", where=sample.annotation, remedy="export it again")
-        size_hw = image_size_hw(sample.image)
+        size_hw = size_of(sample.image)
         builder = LabelsBuilder(relative_to(sample.annotation, self.root), size_hw, self.class_map)
         _compare_name(content, sample, builder)
         points = [as_numbers(a.get("points")) for a in annotations if isinstance(a, dict)]

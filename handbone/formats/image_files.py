@@ -117,11 +117,6 @@ def read_image(path: str | Path, *, invert: Invert = "auto", max_pixels: int = M
     return image if invert == "auto" else image.as_inverted(invert == "yes")
 
 
-def image_size_hw(path: str | Path) -> tuple[int, int]:
-    """Height and width of an image as shown; see `size_of`."""
-    return size_of(path)
-
-
 def stem_of(name: str | Path) -> str:
     """An image's base name without its extension; the whole of one that ends in none, such as a DICOM's 1.2.840.1.
 

@@ -22,7 +22,7 @@ from handbone.plugins.manager import BUILTIN
 from handbone.plugins.provenance import provenance
 from handbone.recipe.schema import Choice
 from handbone.runs.load_run import TABLE
-from handbone.workflows.members import Member, RunMember, size_of
+from handbone.workflows.members import Member, RunMember, known_size
 from handbone.workflows.prediction_file import FileMember
 from handbone.workflows.results import Results
 
@@ -153,7 +153,7 @@ def join_members(
         covers = {member.name: set(member.names) for member in members}
         for image in track(images, "Joining"):
             here = [member for member in members if image in covers[member.name]]
-            size = size_of(image, here, sizes)
+            size = known_size(image, here, sizes)
             try:
                 if by_runs is not None:
                     cells = _vote(here, image, size, *by_runs)

@@ -14,7 +14,7 @@ from handbone.core.progress import track
 from handbone.core.rle import Cells
 from handbone.core.rle_reading import RleReading
 from handbone.formats.contest_csv import CONTEST_HW
-from handbone.formats.image_files import image_size_hw, read_image
+from handbone.formats.image_files import read_image, size_of
 from handbone.formats.image_search import find_images
 from handbone.formats.rle_recognition import refuse_if_suspected
 from handbone.plugins import PredictedImage
@@ -99,7 +99,7 @@ class ExportSource:
         """As `handbone predict` recorded, as the image has, or as the file says."""
         if name in self._file.recorded or path is None:
             return self._file.size_hw(name) or CONTEST_HW
-        return image_size_hw(path)
+        return size_of(path)
 
 
 def export_results(folder: Path) -> Results:

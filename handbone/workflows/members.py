@@ -17,7 +17,7 @@ from handbone.core.rle import Cells
 from handbone.core.rle_reading import RleReading
 from handbone.formats.contest_csv import CONTEST_HW
 from handbone.formats.contest_csv_index import PredictionsIndex
-from handbone.formats.image_files import image_size_hw, stem_of
+from handbone.formats.image_files import size_of, stem_of
 from handbone.formats.image_search import find_images
 from handbone.formats.rle_recognition import refuse_if_suspected
 from handbone.runs.load_run import TABLE, finished_run, is_finished_run
@@ -122,7 +122,7 @@ def _first_of(
         # What cannot be read is said of its image later on.
         with contextlib.suppress(HandboneError):
             if not member.says_size(image):
-                yield image, member.texts(image), size_of(image, [member], sizes), None
+                yield image, member.texts(image), known_size(image, [member], sizes), None
 
 
 def _align_names(members: Sequence[Member]) -> None:
@@ -156,11 +156,11 @@ def image_sizes(folder: Path | None, names: Iterable[str]) -> dict[str, tuple[in
     for name, path in find_images([folder]).match(names).items() if folder else ():
         # An image that cannot be read has no size to tell; the members may know it.
         with contextlib.suppress(HandboneError):
-            sizes[name] = image_size_hw(path)
+            sizes[name] = size_of(path)
     return sizes
 
 
-def size_of(image: str, members: Iterable[Member], sizes: dict[str, tuple[int, int]]) -> tuple[int, int]:
+def known_size(image: str, members: Iterable[Member], sizes: dict[str, tuple[int, int]]) -> tuple[int, int]:
     """Height and width of an image: as measured, as a member knows, or the contest's."""
     if image in sizes:
         return sizes[image]

@@ -10,7 +10,7 @@ from data_toys import draw, toy_hand
 
 from handbone.core.errors import HandboneError
 from handbone.data.cache import ImageCache
-from handbone.formats.image_files import image_size_hw, read_image
+from handbone.formats.image_files import read_image, size_of
 
 GREY = draw(toy_hand())
 
@@ -102,7 +102,7 @@ def test_a_text_named_png_and_a_missing_file_are_refused(tmp_path):
 
 @pytest.mark.parametrize("name", ["a.png", "a.jpg", "a.tif"])
 def test_the_size_is_known_without_the_values(tmp_path, name):
-    assert image_size_hw(saved(tmp_path / name, GREY[:100, :150])) == (100, 150)
+    assert size_of(saved(tmp_path / name, GREY[:100, :150])) == (100, 150)
 
 
 def test_the_cache_decodes_once_and_notices_a_change(tmp_path):

@@ -16,7 +16,7 @@ from handbone.core.radiograph import Radiograph
 from handbone.data.audit.check import check_dataset
 from handbone.data.cache import ImageCache
 from handbone.data.dataset import open_dataset
-from handbone.formats.image_files import image_size_hw, is_image, read_image, stem_of
+from handbone.formats.image_files import is_image, read_image, size_of, stem_of
 from handbone.formats.image_search import find_images
 from handbone.plugins import PluginManager, ReaderSpec, hookimpl
 from handbone.recipe.schema import Data
@@ -80,7 +80,7 @@ def test_files_of_a_plugins_extension_are_images_like_any_other(plugins, tmp_pat
     (tmp_path / "hands" / "notes.txt").write_text("no hand")
     assert [image.key for image in find_images([tmp_path / "hands"]).images] == ["a.RAW", "b.png"]
     image = read_image(path)
-    assert image.size_hw == image_size_hw(path) == (200, 256) and image.spacing_mm == (0.14, 0.15)
+    assert image.size_hw == size_of(path) == (200, 256) and image.spacing_mm == (0.14, 0.15)
     np.testing.assert_array_equal(ImageCache(tmp_path / "cache").open(path), GREY[:200])
     assert image_sizes(tmp_path / "hands", ["a.RAW", "b.png", "c"]) == {"a.RAW": (200, 256), "b.png": (256, 256)}
     assert read_image(tmp_path / "hands" / "b.png").spacing_mm is None
@@ -105,7 +105,7 @@ def test_files_without_a_known_extension_are_known_by_their_first_bytes(plugins,
 def test_a_file_that_nobody_knows_is_tried_by_the_built_in_reader(plugins, tmp_path):
     assert cv2.imwrite(str(tmp_path / "a.png"), GREY)
     (tmp_path / "a.png").rename(tmp_path / "a.scan")
-    assert read_image(tmp_path / "a.scan").size_hw == image_size_hw(tmp_path / "a.scan") == GREY.shape
+    assert read_image(tmp_path / "a.scan").size_hw == size_of(tmp_path / "a.scan") == GREY.shape
     (tmp_path / "text").write_text("no hand")
     with pytest.raises(HandboneError, match="text: this is a text file"):
         read_image(tmp_path / "text")

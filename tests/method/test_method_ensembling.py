@@ -1,5 +1,6 @@
 """Joined masks and probabilities against plain arithmetic on full arrays."""
 
+import itertools
 from types import SimpleNamespace
 
 import numpy as np
@@ -52,6 +53,18 @@ def test_a_vote_on_pixels_and_on_run_lengths_counts_as_numpy_does(planes, data):
         text = vote_runs([rle.encode(p) for p in planes[:, bone]], weights, at_least, size_hw)
         assert text == rle.encode(on_pixels[bone])
         assert np.array_equal(on_pixels[bone] & sure, mask & sure)
+
+
+@pytest.mark.parametrize("weights", [[0.15, 0.1, 0.3], [0.3, 1 / 3, 0.15], [0.15, 0.3, 0.7, 0.3]])
+def test_a_tie_is_bone_however_weights_are_rounded(weights):
+    """Each group of members against a limit that is just its own share of the weights."""
+    for who in itertools.product([False, True], repeat=len(weights)):
+        if any(who):
+            planes = np.array(who).reshape(-1, 1, 1, 1)
+            named = {f"m{i}": of_masks(p) for i, p in enumerate(planes)}
+            limit = sum(w for w, bone in zip(weights, who, strict=True) if bone) / sum(weights)
+            assert vote(named, limit, dict(zip(named, weights, strict=True))).threshold().dense()[0].all()
+            assert vote_runs([rle.encode(p[0]) for p in planes], weights, limit, (1, 1)) == "1 1"
 
 
 @pytest.mark.parametrize(

@@ -313,7 +313,7 @@ MUTATIONS = (
         "handbone/method/ensembling/ballots.py",
         "- len(ballots)",
         "",
-        "tests/method/test_method_ensembling.py::test_a_vote_on_pixels_and_on_run_lengths_counts_as_numpy_does",
+        "tests/method/test_method_ensembling.py::test_a_tie_is_bone_however_weights_are_rounded",
     ),
     Mutation(
         "a tiny weight has no ballot",

@@ -88,9 +88,9 @@ class WriterContract(Contract):
 def _at_size_of(path: Path, masks: BoneMasks) -> BoneMasks:
     """The masks as if drawn in a file's image: cut or extended at the right and the bottom."""
 
-    from handbone.formats.image_files import image_size_hw
+    from handbone.formats.image_files import size_of
 
-    size = image_size_hw(path)
+    size = size_of(path)
     dense = np.zeros((COUNT, *size), bool)
     source = masks.dense()[:, : size[0], : size[1]]
     dense[:, : source.shape[1], : source.shape[2]] = source
