@@ -73,9 +73,6 @@ def command(
     Writes predictions.csv in the contest format and ensemble.json to OUT. Runs contribute probabilities, files
     contribute masks. Not a medical device.
     """
-    import numpy as np
-
-    from handbone.anatomy import COUNT
     from handbone.cli.settings import nested_settings
     from handbone.core.rle_reading import RleReading
     from handbone.workflows import ensemble
@@ -94,7 +91,7 @@ def command(
     sizes = image_sizes(images, names)
     if reading is None:
         refuse_other_readings(opened, sizes)
-    thresholds, fitted = np.full(COUNT, 0.5), 0
+    thresholds, fitted = ensemble.own_thresholds(used[0], opened), 0
     if fit_thresholds:
         thresholds, fitted = ensemble.fit_thresholds(opened, join)
     by_runs = ensemble.counted(*used, opened, thresholds)

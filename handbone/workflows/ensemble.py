@@ -243,6 +243,13 @@ def _bones(member: Member, image: str) -> tuple[bool, ...]:
     return member.bones(image) if isinstance(member, FileMember) else (True,) * COUNT
 
 
+def own_thresholds(name: str, members: Sequence[Member]) -> np.ndarray:
+    """(29,) the threshold of the members' runs where all are runs of the same one; 0.5 for votes and for files."""
+    own = {member.context.recipe.predict.threshold for member in members if isinstance(member, RunMember)}
+    alike = len(own) == 1 and all(isinstance(member, RunMember) for member in members) and name != "vote"
+    return np.full(COUNT, own.pop() if alike else 0.5)
+
+
 def fit_thresholds(members: Sequence[Member], join: Join) -> tuple[np.ndarray, int]:
     """(29,) the thresholds with the highest mean Dice on validation images, and how many images these were.
 
