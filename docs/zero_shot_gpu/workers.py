@@ -36,6 +36,7 @@ class Drawers:
         # A forked process finds OpenCV's threads gone, and would wait for them for ever: they end before the forks.
         cv2.setNumThreads(1)
         kind = record_type(side)
+        cv2.setNumThreads(1)  # a fork of OpenCV's threads waits for ever
         for share in (0.0, 1.0):  # compiles what draws, once for all workers
             fill(np.zeros(1, kind)[0], np.random.default_rng(seed), share)
         # An anonymous map and forks: containers often have next to no /dev/shm, which other ways need.
