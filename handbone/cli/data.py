@@ -9,7 +9,8 @@ import typer
 from rich.markup import escape
 from rich.table import Table
 
-from handbone.cli.options import Rle
+from handbone.cli import data_labels
+from handbone.cli.options import ClassMap, Rle, class_map_of
 from handbone.cli.output import echo_json, results
 from handbone.core.progress import console
 
@@ -20,21 +21,19 @@ if TYPE_CHECKING:
     from handbone.data.dataset import Dataset
     from handbone.workflows.check_labels import LabelCheck
 
-app = typer.Typer(help="Check, summarise and draw data.", no_args_is_help=True)
+app = typer.Typer(help="Check, summarise and draw data; compare and merge labels.", no_args_is_help=True)
+app.command("diff")(data_labels.diff)
+app.command("merge")(data_labels.merge)
 
 Folder = Annotated[Path, typer.Argument(help="The data set's folder.")]
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON for programs.")]
 Layout = Annotated[
-    Literal["auto", "contest", "coco", "csv", "folder"], typer.Option(help="How the folder is laid out.")
+    Literal["auto", "contest", "coco", "csv", "labelme", "cvat", "label_studio", "seg_nrrd", "nifti", "folder"],
+    typer.Option(help="How the folder is laid out."),
 ]
 Annotations = Annotated[
-    str | None, typer.Option(help="JSON file of COCO, or CSV file of run lengths, relative to the folder.")
-]
-ClassMap = Annotated[
-    list[str] | None,
-    typer.Option(
-        "--map", metavar="CLASS=BONE", help="Map a class name of the file to a bone, such as --map scaphoid=Scaphoid."
-    ),
+    str | None,
+    typer.Option(help="File of COCO, CVAT or Label Studio, or CSV file of run lengths, relative to the folder."),
 ]
 Invert = Annotated[
     Literal["auto", "yes", "no"],
@@ -186,14 +185,11 @@ def _open(
     from handbone.data.dataset import open_dataset
     from handbone.recipe.schema import Data
 
-    pairs = [entry.partition("=") for entry in class_map or ()]
-    if any(not (name and equals and bone) for name, equals, bone in pairs):
-        raise typer.BadParameter("write CLASS=BONE", param_hint="--map")
     given: dict[str, Any] = {
         "path": str(path),
         "layout": layout,
         "annotations": annotations,
-        "class_map": {name.strip(): bone.strip() for name, _, bone in pairs},
+        "class_map": class_map_of(class_map),
         "invert": invert,
         "rle": ",".join(rle or []) or None,
     }
