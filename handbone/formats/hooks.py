@@ -30,7 +30,7 @@ class LabelmeSettings(Table):
         default="polygon", description="polygon: outlines that can be edited; mask: exact, but labelme cannot edit it"
     )
     tolerance: float = Field(
-        default=1.0, ge=0, le=100, description="pixels by which an outline may leave its mask for fewer vertices"
+        default=2.0, ge=0, le=100, description="pixels by which an outline may leave its mask for fewer vertices"
     )
 
 

@@ -54,7 +54,7 @@ class LabelmeWriter:
     tolerance: pixels by which an outline may leave its mask for fewer vertices.
     """
 
-    def __init__(self, folder: Path, *, masks: bool = False, tolerance: float = 1.0):
+    def __init__(self, folder: Path, *, masks: bool = False, tolerance: float = 2.0):
         self._folder, self._masks, self._tolerance = folder, masks, tolerance
 
     def write(self, image: PredictedImage) -> None:

@@ -8,7 +8,7 @@ import pytest
 from annotation_toys import needs, write
 from data_toys import draw, toy_hand
 from fuzzing import Corpus, campaign, edited_bytes, edited_json, json_bytes, refused_or_read
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from writers_toys import ragged_masks
 
@@ -41,7 +41,7 @@ def target(request, tmp_path_factory):
     return root / "out", FILES[layout], layout, contents
 
 
-@campaign
+@settings(campaign, max_examples=campaign.max_examples // 2)  # there are five formats
 @given(data=st.data())
 def test_any_file_is_read_or_refused(target, data):
     root, name, layout, contents = target
