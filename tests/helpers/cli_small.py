@@ -27,7 +27,7 @@ def save_seeing(
     bones: Iterable[int] = range(len(NAMES)),
     extra: dict[str, Any] | None = None,
 ) -> Path:
-    """A coarse network, untrained, that sees bones everywhere; without a bias in half of all pixels, below zero nowhere.
+    """A coarse network, untrained, that sees bones everywhere; without a bias in half of all pixels, below it nowhere.
 
     bones: those that it sees; few are faster. extra: further entries of its card.
     """
