@@ -118,11 +118,12 @@ def predict_images(
         records = {image.key: record for image in images if (record := _unusable(image, max_pixels))}
         _outline([image for image in images if image.key not in records], outlined, kept, before, stems, records)
         listed = [record for image in images for record in _of_image(image, records)]
-        if any(record.error is None for record in listed) or (work / ERRORS).exists():
+        any_done = any(record.error is None for record in listed)
+        if any_done or (work / ERRORS).exists():
             _join(listed, kept, writers or {}, stems)
             all_facts = {**(facts or {}), "fingerprint": fingerprint}
             write_json(work / RECORD_FILE, predictions_json(listed, method, all_facts))
-            if measure is not None and (unmeasured := measure(work)):
+            if measure is not None and any_done and (unmeasured := measure(work)):
                 for record in listed:
                     if record.name in unmeasured:
                         record.unwritten["measurements"] = unmeasured[record.name]
