@@ -7,7 +7,7 @@ from typing import Any
 import jinja2
 from markupsafe import Markup
 
-from handbone.anatomy import BONES, SHORT_NAMES
+from handbone.anatomy import BONES
 from handbone.report.cases import colour_of
 from handbone.report.labels import full_name
 
@@ -30,7 +30,6 @@ def template(name: str, filters: Mapping[str, Callable[..., Any]] | None = None)
     environment.globals |= {
         "inlined": _inlined,
         "bones": BONES,
-        "short_names": SHORT_NAMES,
         "colour_of": colour_of,
         "full_name": full_name,
     }
