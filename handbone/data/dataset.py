@@ -152,7 +152,7 @@ def _layout(root: Path, settings: Data) -> Layout:
         "nifti": lambda: nifti.Nifti(root, names),
         "folder": lambda: folder.Folder(root),
     }
-    chosen = settings.layout
+    chosen: str = settings.layout
     if chosen == "auto" and file:
         chosen = _by_file(root / file)
     elif chosen == "auto" and (chosen := _exported(root)) not in known:

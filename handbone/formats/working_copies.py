@@ -30,23 +30,31 @@ def write_copy(image: PredictedImage, folder: Path) -> str:
     ------
     HandboneError: the radiograph is not at hand, cannot be read, or is not of the masks' size.
     """
-    if image.path is None:
-        what = "the radiograph was not found, but an annotation tool has to show it"
-        raise HandboneError(what, where=image.name, remedy="give its folder with --images")
-    path = image.path if image.frame == 1 else image.path.with_name(f"{image.path.name}#{image.frame}")
-    radiograph = read_image(path)
+    path, radiograph = _radiograph_of(image)
     if radiograph.size_hw != image.masks.size_hw:
         (height, width), (own_height, own_width) = image.masks.size_hw, radiograph.size_hw
         what = f"it has {own_width} x {own_height} pixels, but its masks have {width} x {height}"
-        raise HandboneError(what, where=path, remedy="give the radiograph from which the masks were made")
-    suffix = image.path.suffix if _opens_anywhere(path, radiograph) else ".png"
-    copy = folder / f"{image.stem}{suffix}"
+        raise HandboneError(what, where=image.name, remedy="give the radiograph from which the masks were made")
+    source = path if path is not None and _opens_anywhere(path, radiograph) else None
+    name = f"{image.stem}{'.png' if source is None else source.suffix}"
+    copy = folder / name
     copy.parent.mkdir(parents=True, exist_ok=True)
-    if _opens_anywhere(path, radiograph):
-        shutil.copyfile(path, copy)
-    else:
+    if source is None:
         copy.write_bytes(_png(radiograph.image))
-    return f"{image.stem}{suffix}"
+    else:
+        shutil.copyfile(source, copy)
+    return name
+
+
+def _radiograph_of(image: PredictedImage) -> tuple[Path | None, Radiograph]:
+    """An image's file, or the one image in it that is meant, and what it shows."""
+    if image.path is None:
+        if image.radiograph is not None:
+            return None, image.radiograph
+        what = "the radiograph was not found, but an annotation tool has to show it"
+        raise HandboneError(what, where=image.name, remedy="give its folder with --images")
+    path = image.path if image.frame == 1 else image.path.with_name(f"{image.path.name}#{image.frame}")
+    return path, image.radiograph or read_image(path)
 
 
 def about(image: PredictedImage) -> dict[str, Any]:

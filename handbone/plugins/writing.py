@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 
 if TYPE_CHECKING:
     from handbone.core.bone_masks import BoneMasks
+    from handbone.core.radiograph import Radiograph
 
 
 @dataclass(frozen=True, eq=False)
@@ -25,6 +26,7 @@ class PredictedImage:
     flags: reasons to look again, as `predictions.json` has them: rule, bones and message of each.
     model: the weights that outlined it; empty where unknown.
     spacing_mm: from one row to the next and from one column to the next, where known.
+    radiograph: as it was read, where it is in memory.
     """
 
     name: str
@@ -36,6 +38,7 @@ class PredictedImage:
     flags: Sequence[Mapping[str, Any]] = ()
     model: str = ""
     spacing_mm: tuple[float, float] | None = None
+    radiograph: "Radiograph | None" = None
 
     def __post_init__(self) -> None:
         if not self.stem:

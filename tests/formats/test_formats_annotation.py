@@ -14,9 +14,12 @@ from writers_toys import ragged_masks
 
 from handbone.anatomy import NAMES
 from handbone.core.errors import HandboneError
+from handbone.core.radiograph import Radiograph
 from handbone.formats.cvat import mask_of, runs_of
 from handbone.formats.label_studio_brush import decode_brush, encode_brush
 from handbone.formats.working_copies import numbered, without_number
+from handbone.plugins import PredictedImage, registry
+from handbone.recipe.schema import Choice
 
 
 @pytest.mark.parametrize(("format", "choices"), FORMATS)
@@ -86,14 +89,16 @@ def test_what_is_known_of_masks_travels_with_them(tmp_path):
     path, masks = write_radiograph(tmp_path / "a.png", TALL), ragged_masks(3, TALL, share=1)
     for format in ("labelme", "cvat", "label_studio"):
         write(tmp_path / format, format, path, masks)
-    shapes = json.loads((tmp_path / "labelme" / "a.json").read_text())
+    shapes = json.loads((tmp_path / "labelme" / "a.json").read_text(encoding="utf-8"))
     assert shapes["handbone"]["model"] == "zero_shot" and shapes["handbone"]["name"] == "a.png"
     lunate = next(s for s in shapes["shapes"] if s["label"] == "Lunate")
     assert lunate["confidence"] == 0.4 and lunate["description"] == "the probability is only 0.40"
-    text = (tmp_path / "cvat" / "annotations.xml").read_text()
+    text = (tmp_path / "cvat" / "annotations.xml").read_text(encoding="utf-8")
     assert '<attribute name="confidence">0.4000</attribute>' in text
-    assert [label["name"] for label in json.loads((tmp_path / "cvat" / "labels.json").read_text())] == list(NAMES)
-    [task] = json.loads((tmp_path / "label_studio" / "tasks.json").read_text())
+    assert [
+        label["name"] for label in json.loads((tmp_path / "cvat" / "labels.json").read_text(encoding="utf-8"))
+    ] == list(NAMES)
+    [task] = json.loads((tmp_path / "label_studio" / "tasks.json").read_text(encoding="utf-8"))
     assert task["predictions"][0]["score"] == 0.4 and "zero_shot" in task["predictions"][0]["model_version"]
     assert task["data"]["handbone"]["flags"][0]["rule"] == "unsure"
 
@@ -101,3 +106,13 @@ def test_what_is_known_of_masks_travels_with_them(tmp_path):
 def test_numbers_come_off_again():
     assert without_number(numbered("p1/a.png", 12)) == "p1/a.png" == without_number("p1/a.png")
     assert numbered("a", 12) < numbered("a", 101) < numbered("a", 9999)
+
+
+def test_a_radiograph_in_memory_is_copied_as_it_is_seen(tmp_path):
+    spec, checked = registry().get("writer", Choice(name="labelme"))
+    writer = spec.build(checked, folder=tmp_path)
+    shown = np.linspace(0, 1, TALL[0] * TALL[1], dtype=np.float32).reshape(TALL)
+    writer.write(PredictedImage("a", None, HARD, radiograph=Radiograph(shown, False, 16)))
+    assert list(read(tmp_path)[1].values()) == [HARD]
+    with Image.open(tmp_path / "a.png") as copy:
+        assert np.array_equal(np.asarray(copy), np.rint(shown * 255).astype(np.uint8))

@@ -42,7 +42,7 @@ def test_labelme_opens_and_saves(tmp_path, shapes):
     for stem, path in sources.items():
         write(tmp_path / "out", "labelme", path, masks[stem], shapes=shapes)
     files = sorted((tmp_path / "out").glob("*.json"))
-    before = {path: json.loads(path.read_text()) for path in files}
+    before = {path: json.loads(path.read_text(encoding="utf-8")) for path in files}
     subprocess.run(
         [sys.executable, "-c", _OPEN_AND_SAVE, *map(str, files)],
         check=True,
@@ -51,7 +51,7 @@ def test_labelme_opens_and_saves(tmp_path, shapes):
     )
     found = {Path(place).stem: one for place, one in read(tmp_path / "out")[1].items()}
     for path, earlier in before.items():
-        later = json.loads(path.read_text())
+        later = json.loads(path.read_text(encoding="utf-8"))
         assert later["handbone"] == earlier["handbone"]  # what labelme does not know it keeps
         first = INDEX[earlier["shapes"][0]["label"]]
         unchanged = [bone for bone in range(len(NAMES)) if bone != first]
@@ -63,7 +63,7 @@ def test_labelme_opens_and_saves(tmp_path, shapes):
 def test_label_studio_s_own_decoder_reads_the_brush(tmp_path):
     brush = pytest.importorskip("label_studio_sdk.converter.brush", reason="label-studio-sdk is not installed")
     write(tmp_path / "out", "label_studio", write_radiograph(tmp_path / "a.png", TALL), HARD)
-    [task] = json.loads((tmp_path / "out" / "tasks.json").read_text())
+    [task] = json.loads((tmp_path / "out" / "tasks.json").read_text(encoding="utf-8"))
     for result in task["predictions"][0]["result"]:
         decoded = np.reshape(brush.decode_rle(result["value"]["rle"]), (*TALL, 4))[..., 3]
         [name] = result["value"]["brushlabels"]

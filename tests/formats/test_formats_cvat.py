@@ -62,7 +62,7 @@ def test_cvat_s_size_is_compared_and_its_subsets_are_folders(tmp_path):
 )
 def test_damaged_or_dangerous_xml_is_refused(tmp_path, text):
     cvat(tmp_path, "")
-    (tmp_path / "annotations.xml").write_text(text)
+    (tmp_path / "annotations.xml").write_text(text, encoding="utf-8")
     assert "broken-file" in {p.rule for p in open_dataset(Data(path=str(tmp_path))).problems}
 
 

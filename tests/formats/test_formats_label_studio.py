@@ -55,7 +55,7 @@ def test_label_studio_s_corrected_annotation_counts_and_uploads_are_found(tmp_pa
         ],
         "predictions": [{"result": [brush("Radius", mask)]}],
     }
-    (tmp_path / "export.json").write_text(json.dumps([task]))
+    (tmp_path / "export.json").write_text(json.dumps([task]), encoding="utf-8")
     dataset, found = read(tmp_path)
     assert list(found) == ["손.png"]
     masks = found["손.png"]
@@ -67,10 +67,10 @@ def test_label_studio_s_corrected_annotation_counts_and_uploads_are_found(tmp_pa
 def test_an_export_beside_the_tasks_that_were_imported_counts(tmp_path):
     write(tmp_path, "label_studio", write_radiograph(tmp_path / "in" / "a.png", TALL), HARD)
     (tmp_path / "in" / "a.png").unlink()
-    [task] = json.loads((tmp_path / "tasks.json").read_text())
+    [task] = json.loads((tmp_path / "tasks.json").read_text(encoding="utf-8"))
     mask = blob(TALL, (1, (3, 4, 9, 12)))
     task["annotations"] = [{"result": [brush("Lunate", mask)]}]
-    (tmp_path / "z export.json").write_text(json.dumps([task]))
+    (tmp_path / "z export.json").write_text(json.dumps([task]), encoding="utf-8")
     [found] = read(tmp_path)[1].values()
     assert np.flatnonzero(found.present()).tolist() == [INDEX["Lunate"]]
 
@@ -87,7 +87,7 @@ def test_an_export_beside_the_tasks_that_were_imported_counts(tmp_path):
 def test_what_cannot_be_read_of_label_studio_is_said(tmp_path, result, words):
     write_radiograph(tmp_path / "a.png", TALL)
     task = {"data": {"image": "a.png"}, "annotations": [{"result": [result]}]}
-    (tmp_path / "export.json").write_text(json.dumps([task]))
+    (tmp_path / "export.json").write_text(json.dumps([task]), encoding="utf-8")
     dataset = open_dataset(Data(path=str(tmp_path)))
     errors = [p.message for p in dataset.read_labels(dataset.samples[0]).problems if p.severity == "error"]
     assert len(errors) == 1 and words in errors[0]

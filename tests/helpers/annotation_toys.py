@@ -24,7 +24,7 @@ def needs(format):
 
 FORMATS = [("labelme", {}), ("labelme", {"shapes": "mask"}), ("cvat", {}), ("label_studio", {})]
 FORMATS += [("seg_nrrd", {}), ("nifti", {})]
-NAMES_OF_FILES = st.sampled_from(["a.png", "손 1.png", "p & 'q' <1>/é%20#.png", "a,b;c.png"])
+NAMES_OF_FILES = st.sampled_from(["a.png", "손 1.png", "p & 'q' (1)/é%20#.png", "a,b;c.png"])
 TALL, WIDE = (60, 47), (31, 80)
 
 

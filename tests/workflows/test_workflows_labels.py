@@ -241,7 +241,7 @@ def test_nothing_in_common_is_an_error(predictions, tmp_path):
 
 def test_an_export_is_known_by_its_record_whatever_its_folders_are_called(predictions, tmp_path):
     """Names of the contest's folders, in an export, do not make it the contest's."""
-    record = json.loads((predictions / "predictions.json").read_text())
+    record = json.loads((predictions / "predictions.json").read_text(encoding="utf-8"))
     (predictions / "predictions.csv").unlink()
     with PredictionsWriter(predictions / "predictions.csv") as table:
         for number, image in enumerate(record["images"]):
