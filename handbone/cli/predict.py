@@ -108,6 +108,9 @@ def command(
     max_pixels: Annotated[
         int, typer.Option("--max-pixels", min=1, metavar="N", help="Leave out larger images, by their headers.")
     ] = 200_000_000,
+    page: Annotated[
+        bool, typer.Option("--page/--no-page", help="Write OUT/index.html, a page to look through the results.")
+    ] = True,
     overwrite: Annotated[
         bool,
         typer.Option("--overwrite", help="Replace predictions that handbone has written to OUT, and nothing else."),
@@ -118,11 +121,11 @@ def command(
 
     Plugins read more, such as handbone-dicom. Folders are searched with all folders below, and what is passed over is
     said. OUT mirrors them: an overlay an image (contours of doubtful bones are dashed) and a record an image, beside
-    predictions.csv (run lengths in each image's own pixels, a confidence a bone) and predictions.json. --measure adds
-    measurements.csv, measurements.json and an image a hand with the lines drawn. An image that fails, or cannot be
-    written as --write asks, is listed; the exit code is then 1. An image without a hand gets no masks and is counted
-    apart; where none has a hand, the exit code is 1. The same command goes on where it was stopped, and tries failed
-    images again. Not a medical device.
+    predictions.csv (run lengths in each image's own pixels, a confidence a bone) and predictions.json. OUT/index.html
+    shows all, doubtful ones first, and takes a verdict of each. --measure adds measurements.csv, measurements.json and
+    an image a hand with the lines drawn. An image that fails, or cannot be written as --write asks, is listed; the
+    exit code is then 1. An image without a hand gets no masks and is counted apart; where none has a hand, the exit
+    code is 1. The same command goes on where it was stopped, and tries failed images again. Not a medical device.
     """
     if mm_per_px is not None and not measure:
         raise typer.BadParameter("give --measure, too", param_hint="--mm-per-px")
@@ -144,7 +147,8 @@ def command(
     goes_on = results.put_right() or (not overwrite and is_unfinished(output, fingerprint))
     found = find_images(paths)
     tables = [measuring.TABLE_FILE, measuring.RECORD_FILE] if measure else []
-    results.check(overwrite=overwrite or goes_on, names=[*written_names(found.images, hands), *tables])
+    names = [*written_names(found.images, hands, page=page), *tables]
+    results.check(overwrite=overwrite or goes_on, names=names)
     for passed_over in found.passed_over:
         progress.print(f"Ignored: {printable(passed_over)}", markup=False, highlight=False, soft_wrap=True)
 
@@ -170,6 +174,7 @@ def command(
             invert=used.invert,
             max_pixels=max_pixels,
             hands=hands,
+            page=page,
             overwrite=overwrite or goes_on,
             earlier=output if goes_on else None,
             measure=partial(measuring.measure_predictions, mm_per_px=mm_per_px, facts=measured) if measure else None,
@@ -193,6 +198,8 @@ def _views(names: list[str] | None, *, tta: bool) -> list[str] | None:
 
 
 def _show(records: "list[ImageRecord]", output: Path, invert: str) -> None:
+    from handbone.workflows.records import flag_text
+
     console = results_console()
     console.print(_table(records))
     for record in records:
@@ -204,20 +211,23 @@ def _show(records: "list[ImageRecord]", output: Path, invert: str) -> None:
         for format, reason in record.unwritten.items():
             console.print(f"[red]not written[/red] as {format}: {markup(reason)}", soft_wrap=True, highlight=False)
         for flag in record.flags[:_SHOWN]:
-            bones = f" {', '.join(flag['bones'])}:" if flag["bones"] and flag["rule"] != "missing" else ""
-            console.print(
-                f"[yellow]check[/yellow] {markup(record.name)}:{bones} {markup(flag['message'])}",
-                soft_wrap=True,
-                highlight=False,
-            )
+            said = markup(flag_text(flag))
+            console.print(f"[yellow]check[/yellow] {markup(record.name)}: {said}", soft_wrap=True, highlight=False)
         if len(record.flags) > _SHOWN:
             console.print(f"  and {len(record.flags) - _SHOWN} more in predictions.json", highlight=False)
     outcomes = Counter(record.outcome for record in records)
     told = f"{outcomes['outlined']} of {len(records)} radiographs outlined"
     if outcomes["no_hand"]:
         told += f", {outcomes['no_hand']} without a hand"
-    place = markup(output) if output.exists() else "nothing was written"
+    place = markup(_to_open(output)) if output.exists() else "nothing was written"
     console.print(f"{told}: {place}", soft_wrap=True)
+
+
+def _to_open(output: Path) -> Path:
+    from handbone.workflows.outputs import PAGE_FILE
+
+    page = output / PAGE_FILE
+    return page if page.exists() else output
 
 
 def _table(records: "list[ImageRecord]") -> "Table":

@@ -22,7 +22,8 @@ from handbone.plugins import PredictedImage
 from handbone.report.overlay import draw_overlay
 from handbone.workflows.one_by_one import ERRORS, Failure, Find, Job, Made, make_each
 from handbone.workflows.outlining import Hands, Outlined, names_of_hands, outline, records_of
-from handbone.workflows.outputs import OVERLAYS, RECORD_FILE, TABLE_FILE, file_stems
+from handbone.workflows.outputs import OVERLAYS, PAGE_FILE, RECORD_FILE, TABLE_FILE, file_stems
+from handbone.workflows.page import write_page_image, write_pages
 from handbone.workflows.png_file import write_png
 from handbone.workflows.records import ImageRecord, predictions_json
 from handbone.workflows.results import Results
@@ -40,11 +41,11 @@ def prediction_results(folder: Path) -> Results:
     return Results.at(folder, "predictions", resumable=True)
 
 
-def written_names(images: Sequence[InputImage], hands: Hands = "one") -> list[str]:
-    """The files that may be written for images, those of `--write` apart."""
+def written_names(images: Sequence[InputImage], hands: Hands = "one", *, page: bool = False) -> list[str]:
+    """The files that may be written for images, those of `--write` and the images of the page apart."""
     stems = _possible_stems(images, hands)
     files = [f"{OVERLAYS}/{stem}.png" for stem in stems.values()]
-    return [TABLE_FILE, RECORD_FILE, *files, *map(record_file, stems)]
+    return [TABLE_FILE, RECORD_FILE, *([PAGE_FILE] if page else []), *files, *map(record_file, stems)]
 
 
 def _possible_stems(images: Sequence[InputImage], hands: Hands) -> dict[str, str]:
@@ -71,6 +72,7 @@ def predict_images(
     invert: Invert = "auto",
     max_pixels: int = MAX_PIXELS,
     hands: Hands = "one",
+    page: bool = False,
     overwrite: bool = False,
     earlier: Path | None = None,
     measure: Callable[[Path], Mapping[str, str]] | None = None,
@@ -93,6 +95,7 @@ def predict_images(
     invert: whether images are turned round, see `read_image`.
     max_pixels: images with more, by their headers, fail before they are decoded.
     hands: "all" gives each hand of an image a result of its own, KEY#1 and so on.
+    page: whether `index.html` is written, with `page/STEM.jpg` for each image.
     overwrite: whether earlier predictions may go.
     earlier: a folder of earlier predictions, whose results need not be made again where their fingerprint is the same.
     measure: adds measurements to the folder once the tables are there; gives the reason of each image without any.
@@ -106,8 +109,8 @@ def predict_images(
     HandboneError: another process is at work on the same folder, or it holds what must not go.
     """
     stems = _possible_stems(images, hands)
-    with results.fill(overwrite=overwrite, names=written_names(images, hands)) as work:
-        kept = StoredResults(work, fingerprint)
+    with results.fill(overwrite=overwrite, names=written_names(images, hands, page=page)) as work:
+        kept = StoredResults(work, fingerprint, page=page)
         kept.clean(stems.items())
         before = StoredResults(earlier, fingerprint) if earlier else None
 
@@ -128,6 +131,8 @@ def predict_images(
                     if record.name in unmeasured:
                         record.unwritten["measurements"] = unmeasured[record.name]
                 write_json(work / RECORD_FILE, predictions_json(listed, method, all_facts))
+            if page:
+                write_pages(kept, listed, stems, str((facts or {}).get("weights", "")))
     return listed
 
 
@@ -156,7 +161,7 @@ def _outline(
             stems[image.key],
             str(image.path),
             key=partial(kept.key, split_frame(image.path)[0]),
-            make=partial(_made, image, outlined, stems),
+            make=partial(_made, image, outlined, stems, kept),
             known=partial(_known, image, stems),
         )
         for image in images
@@ -171,18 +176,23 @@ def _outline(
             records |= {record.name: record for record in made}
 
 
-def _made(image: InputImage, outlined: Callable[[Path], list[Outlined]], stems: Mapping[str, str]) -> list[Made]:
+def _made(
+    image: InputImage, outlined: Callable[[Path], list[Outlined]], stems: Mapping[str, str], kept: StoredResults
+) -> list[Made]:
     """The results of an image, one a hand, and what draws their overlays."""
     found = outlined(image.path)
     made = []
     for one, record in zip(found, records_of(image.key, image.path, found), strict=True):
-        draw = partial(_draw, image=one.radiograph.image, masks=one.masks, doubtful=one.doubtful)
+        shown = kept.page_image(stems[record.name]) if kept.page else None
+        draw = partial(_draw, image=one.radiograph.image, masks=one.masks, doubtful=one.doubtful, shown=shown)
         result = {"record": asdict(record), "rle": one.masks.to_rle()}
         made.append(Made(record.name, stems[record.name], result, draw))
     return made
 
 
-def _draw(path: Path, image: np.ndarray, masks: BoneMasks, doubtful: Sequence[int]) -> None:
+def _draw(path: Path, image: np.ndarray, masks: BoneMasks, doubtful: Sequence[int], shown: Path | None) -> None:
+    if shown is not None:
+        write_page_image(shown, image)
     write_png(path, draw_overlay(image, masks, doubtful=doubtful))
 
 

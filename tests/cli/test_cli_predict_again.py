@@ -285,6 +285,7 @@ def test_fewer_images_leave_nothing_of_the_others(images, tmp_path, interrupted)
         "c.png",
         "predictions",
         ".handbone",
+        "index",
     }
 
 
