@@ -21,7 +21,8 @@ class FailedImage:
 
     Parameters
     ----------
-    name: its path relative to what was given. path: where it is.
+    name: its path relative to what was given.
+    path: where it is.
     error: a `HandboneError` with one sentence, or an exception that nobody foresaw.
     """
 
