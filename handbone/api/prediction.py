@@ -115,8 +115,8 @@ class Prediction:
     def to_dataframe(self) -> "pd.DataFrame":
         """A table of the 29 bones, one row each.
 
-        Columns are image, bone, short_name, title, found, confidence (NaN where a bone was not found), area_px, left,
-        top, right and bottom (its box in pixels, half-open) and flags (messages, joined by "; ").
+        Columns are image, bone, short_name, title, found, confidence, area_px, left, top, right, bottom and flags. The
+        confidence of a bone that was not found is NaN. Boxes are half-open. Flags are messages, joined by "; ".
         """
         import pandas as pd
 
@@ -186,8 +186,7 @@ def write(
     Raises
     ------
     UnknownNameError: there is no such format.
-    HandboneError: a wrong setting, an image that a format cannot take, no prediction at all, or a folder that holds
-        masks already or a user's files under the same names.
+    HandboneError: a wrong setting, an image that a format cannot take, no prediction at all, or a folder that is taken.
     """
     write_images(map(_predicted, predictions), Path(folder), formats, settings or {}, overwrite=overwrite)
     return Path(folder)
