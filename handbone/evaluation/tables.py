@@ -11,16 +11,9 @@ from handbone import anatomy
 from handbone.core.bone_masks import BoneMasks
 from handbone.core.errors import HandboneError
 from handbone.data.pose import bend_degrees, pose
+from handbone.evaluation.boundaries import BAND_PX, compare_boundaries
 from handbone.evaluation.columns import FACTS
-from handbone.evaluation.metrics import (
-    BAND_PX,
-    both_empty,
-    boundary_iou_of,
-    compare_boundaries,
-    dice_contest,
-    hd95_of,
-    nsd_of,
-)
+from handbone.evaluation.metrics import both_empty, boundary_iou_of, dice_contest, hd95_of, nsd_of
 
 #: An extra metric of each bone, (29,), from true and predicted masks.
 Metric = Callable[[BoneMasks, BoneMasks], np.ndarray]
