@@ -132,7 +132,7 @@ def _outline(masks: BoneMasks, bone: int, band_px: float) -> tuple[np.ndarray, n
     """A bone's boundary pixels as (n, 2) rows and columns of the image, and its inner band as numbers of pixels."""
     crop, (left, top) = masks.crops[bone], masks.boxes_xyxy[bone, :2].tolist()
     # Pixels of two parts stay farther apart than a band is wide, so that the bands stay as they are.
-    rows, columns = (_near_bone(crop.any(axis), int(np.ceil(band_px)) + 1) for axis in (1, 0))
+    rows, columns = (_near_bone(np.any(crop, axis=axis), int(np.ceil(band_px)) + 1) for axis in (1, 0))
     crop = crop[np.ix_(rows, columns)]
     boundary = _boundary(crop)
     at_row, at_column = np.nonzero(boundary)
