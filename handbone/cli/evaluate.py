@@ -112,7 +112,7 @@ def command(
 def _show(evaluation: "Evaluation") -> None:
     from handbone.report.evaluation import summary_table
     from handbone.workflows.evaluation.notes import notes
-    from handbone.workflows.evaluation.pairs import AGAINST
+    from handbone.workflows.evaluation.pairs import AGAINST, PREDICTION
 
     out = results()
     heads, lines = summary_table(evaluation.named_summary, evaluation.rows, evaluation.stages)
@@ -128,7 +128,8 @@ def _show(evaluation: "Evaluation") -> None:
             worst.add_row(markup(image.image_name), f"{image.against_dice:.4f}", f"{image.prediction_dice:.4f}", change)
         out.print(worst)
     if evaluation.measured:
-        _show_measurements(evaluation.measurement_summary.query("stage == @PREDICTION"))
+        errors = evaluation.measurement_summary
+        _show_measurements(errors[errors["stage"] == PREDICTION])
     for note in notes(evaluation):
         out.print(f"[yellow]{markup(note)}[/yellow]", soft_wrap=True)
     for error in list(evaluation.failed.values())[:_SHOWN]:
