@@ -22,8 +22,8 @@ def command(
         Path,
         typer.Argument(
             metavar="PREDICTIONS",
-            help="A CSV in the contest format, a COCO file, a folder of 'handbone predict', a run, or a folder of "
-            "NAME/BONE.png.",
+            help="A CSV in the contest format, a COCO file, a folder of 'handbone predict', a run, a folder of "
+            "NAME/BONE.png, or a data set with labels.",
         ),
     ],
     truth: Annotated[
@@ -135,7 +135,8 @@ def _show(evaluation: "Evaluation") -> None:
     for error in list(evaluation.failed.values())[:_SHOWN]:
         out.print(f"[red]failed[/red] {markup(error)}", soft_wrap=True)
     patients = evaluation.rows["patient_id"].nunique()
-    told = f"{len(images)} images of {patients} patients compared, {len(evaluation.failed)} failed"
+    counted = f"{len(images)} image{'s' * (len(images) != 1)} of {patients} patient{'s' * (patients != 1)}"
+    told = f"{counted} compared, {len(evaluation.failed)} failed"
     out.print(f"{told}; intervals are over patients (percentile bootstrap)", soft_wrap=True)
 
 

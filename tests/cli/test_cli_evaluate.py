@@ -83,7 +83,7 @@ def test_a_failed_image_is_told_and_the_exit_code_is_1(hands, tmp_path):
     done = call(write_table(tmp_path / "t.csv", masks), "--truth", hands, "-o", tmp_path / "out")
     assert done.exit_code == 1
     assert "b_R.png: masks of 256 x 256 pixels, but the labels are of 240 x 240" in done.stdout
-    assert "2 images of 1 patients compared, 1 failed" in done.stdout
+    assert "2 images of 1 patient compared, 1 failed" in done.stdout
     assert "Labelled images without masks in 'prediction', 1: c_R.png." in done.stdout
     assert "Images of 'prediction' without labels, 1: x.png." in done.stdout
     assert (tmp_path / "out/report.html").read_text().count("<td>") and "b_R.png" in (

@@ -14,6 +14,7 @@ from handbone.core.bone_masks import BoneMasks
 from handbone.core.errors import HandboneError
 from handbone.evaluation.bootstrap import PatientBootstrap
 from handbone.workflows.evaluate import evaluate
+from handbone.workflows.evaluation.notes import notes
 
 
 @pytest.fixture(scope="module")
@@ -24,6 +25,15 @@ def hands(tmp_path_factory):
 @pytest.fixture
 def table(tmp_path):
     return write_table(tmp_path / "theirs.csv", shifted((2, 1)))
+
+
+def write_predicted(folder, **facts):
+    """A folder as `handbone predict` leaves it."""
+    folder.mkdir()
+    write_table(folder / "predictions.csv", {key: masks_of(key, shift=(2, 1)) for key in HANDS})
+    records = [{"name": key, "path": key, "size_hw": masks_of(key).size_hw, **facts} for key in HANDS]
+    (folder / "predictions.json").write_text(json.dumps({"images": records}))
+    return folder
 
 
 def plain_dice(key: str, found: BoneMasks) -> np.ndarray:
@@ -121,12 +131,16 @@ def test_every_form_of_masks_gives_the_same_metrics(hands, table, tmp_path):
             writer.write(image)
         writer.close()
         pd.testing.assert_frame_equal(evaluate(folder, hands).table, expected)
-    predicted = tmp_path / "predicted"
-    predicted.mkdir()
-    write_table(predicted / "predictions.csv", {key: masks_of(key, shift=(2, 1)) for key in HANDS})
-    records = [{"name": k, "path": k, "size_hw": masks_of(k).size_hw, "spacing_mm": [0.25, 0.5]} for k in HANDS]
-    (predicted / "predictions.json").write_text(json.dumps({"images": records}))
+    predicted = write_predicted(tmp_path / "predicted")
     pd.testing.assert_frame_equal(evaluate(predicted, hands).table, expected)
+    moved = tmp_path / "moved"
+    shutil.copytree(hands, moved)
+    for path in (moved / "train/outputs_json").rglob("*.json"):
+        content = json.loads(path.read_text())
+        for annotation in content["annotations"]:
+            annotation["points"] = [[x + 2, y + 1] for x, y in annotation["points"]]
+        path.write_text(json.dumps(content))
+    pd.testing.assert_frame_equal(evaluate(moved, hands).table, expected)
     # And the other way round: a file of masks as labels.
     swapped = evaluate(write_table(tmp_path / "truth.csv", shifted((0, 0))), table)
     assert swapped.dice() == pytest.approx(expected["dice"].mean())
@@ -160,6 +174,26 @@ def test_millimetres_are_those_of_the_pixel_s_size(hands, table):
     assert unknown.rows["hd95_mm"].isna().all()
     with pytest.raises(HandboneError, match="'2cm' is no tolerance; write pixels or millimetres"):
         evaluate(table, hands, tolerances=["2cm"])
+
+
+def test_the_scale_may_come_from_predict_and_is_doubted(hands, tmp_path):
+    folder = write_predicted(tmp_path / "predicted", spacing_mm=[0.25, 0.5])
+    found = evaluate(folder, hands, tolerances=["0.5mm"])
+    square = evaluate(folder, hands, tolerances=["0.5mm"], mm_per_px=0.25).rows
+    # A pixel is wider than high: what was moved sideways is farther away.
+    assert (found.rows["assd_mm"] > square["assd_mm"] + 0.01).all()
+    assert {scale.source for scale in found.scales.values()} == {"imager_spacing"}
+    told = notes(found)
+    assert "Metrics in millimetres are of the 4 of 4 images whose pixel size is known." in told
+    assert any(note.startswith("Caution: the spacing is that at the detector") for note in told)
+
+
+def test_bones_that_a_file_never_has_are_told(hands, tmp_path):
+    path = write_table(tmp_path / "t.csv", shifted((0, 0), without=("finger-1", "Ulna")))
+    assert notes(evaluate(path, hands)) == [
+        "No image of 'prediction' has finger-1, Ulna: they count as missed; --classes leaves them out."
+    ]
+    assert notes(evaluate(path, hands, classes="carpals")) == []
 
 
 def test_images_that_one_side_lacks_are_named(hands, tmp_path):
@@ -215,6 +249,19 @@ def test_wrong_labels_are_told(hands, table, tmp_path):
     path.write_text(path.read_text().replace('"Lunate"', '"Lunat"'))
     found = evaluate(table, labels)
     assert list(found.label_problems) == ["b_R.png"] and "'Lunat'" in found.label_problems["b_R.png"][0]
+
+
+@pytest.mark.parametrize("what", ["nothing there", "nothing in it", "images alone"])
+def test_a_place_without_masks_is_refused(hands, tmp_path, what):
+    place = tmp_path / "place"
+    if what != "nothing there":
+        place.mkdir()
+    if what == "images alone":
+        cv2.imwrite(str(place / "a_R.png"), np.zeros((256, 256), np.uint8))
+    with pytest.raises(
+        HandboneError, match=r"no such file or folder; give a CSV|there are no masks in this folder; give"
+    ):
+        evaluate(place, hands)
 
 
 def test_bones_and_groups_can_be_chosen(hands, table):

@@ -1,16 +1,12 @@
 """What a reader of an evaluation's metrics has to know, in sentences."""
 
-from typing import TYPE_CHECKING
-
 from handbone.workflows.evaluation.pairs import AGAINST
-
-if TYPE_CHECKING:
-    from handbone.workflows.evaluation.result import Evaluation
+from handbone.workflows.evaluation.scores import Scores
 
 _SHOWN = 5
 
 
-def notes(evaluation: "Evaluation") -> list[str]:
+def notes(evaluation: Scores) -> list[str]:
     """Sentences about what was compared, what was not, and which labels are in doubt."""
     pairs, found = evaluation.pairs, []
     if AGAINST in evaluation.stages:
@@ -23,6 +19,8 @@ def notes(evaluation: "Evaluation") -> list[str]:
             found.append(f"Labelled images without masks in '{stage}', {len(lacking)}: {shown(lacking)}.")
         if lacking := pairs.without_labels[stage]:
             found.append(f"Images of '{stage}' without labels, {len(lacking)}: {shown(lacking)}.")
+        if never := _never_found(evaluation, stage):
+            found.append(f"No image of '{stage}' has {shown(never)}: they count as missed; --classes leaves them out.")
     if evaluation.label_problems:
         name, (first, *_) = next(iter(evaluation.label_problems.items()))
         count = len(evaluation.label_problems)
@@ -35,7 +33,14 @@ def shown(names: tuple[str, ...], most: int = _SHOWN) -> str:
     return ", ".join(names[:most]) + (f" and {len(names) - most} more" if len(names) > most else "")
 
 
-def _about_scale(evaluation: "Evaluation") -> list[str]:
+def _never_found(evaluation: Scores, stage: str) -> tuple[str, ...]:
+    """Classes that some labels have, and no mask of a stage."""
+    rows = evaluation.table[evaluation.table["stage"] == stage]
+    areas = rows.groupby("bone", sort=False)[["ground_truth_area", "area"]].sum()
+    return tuple(areas.index[(areas["area"] == 0) & (areas["ground_truth_area"] > 0)])
+
+
+def _about_scale(evaluation: Scores) -> list[str]:
     if not evaluation.scoring.tolerances_mm:
         return []
     scales = evaluation.scales.values()

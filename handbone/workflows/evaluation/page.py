@@ -1,7 +1,6 @@
 """The report page of an evaluation: the worst and the best images with their contours, and every bone's metrics."""
 
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -13,14 +12,12 @@ from handbone.report.cases import CaseImage, draw_case
 from handbone.report.page import write_report
 from handbone.workflows.evaluation.notes import notes
 from handbone.workflows.evaluation.pairs import Pair
-
-if TYPE_CHECKING:
-    from handbone.workflows.evaluation.result import Evaluation
+from handbone.workflows.evaluation.scores import Scores
 
 _WORST, _BEST = 6, 2
 
 
-def write_page(evaluation: "Evaluation", path: Path) -> Path:
+def write_page(evaluation: Scores, path: Path) -> Path:
     """Write the page; images whose radiograph is not at hand are drawn on black."""
     names = list(evaluation.images()["image_name"])
     chosen = list(dict.fromkeys([*names[:_WORST], *names[len(names) - _BEST :]]))
@@ -40,7 +37,7 @@ def write_page(evaluation: "Evaluation", path: Path) -> Path:
     )
 
 
-def _case(evaluation: "Evaluation", pair: Pair) -> CaseImage:
+def _case(evaluation: Scores, pair: Pair) -> CaseImage:
     pairs, size_hw, caption = evaluation.pairs, pair.ground_truth.size_hw, ""
     image = np.zeros(size_hw, np.uint8)
     try:

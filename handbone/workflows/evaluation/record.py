@@ -1,6 +1,6 @@
 """An evaluation as JSON values; `docs/pages/json.md` describes them."""
 
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -9,16 +9,14 @@ from handbone import __version__
 from handbone.anatomy import NAMES
 from handbone.evaluation.tables import metrics_of
 from handbone.workflows.evaluation.pairs import AGAINST
-
-if TYPE_CHECKING:
-    from handbone.workflows.evaluation.result import Evaluation
+from handbone.workflows.evaluation.scores import Scores
 
 #: Of the JSON file; a number is never used for two layouts.
 SCHEMA = "handbone.evaluation/1"
 _COUNTS = ("both_empty", "missed", "invented")
 
 
-def record_of(evaluation: "Evaluation") -> dict[str, Any]:
+def record_of(evaluation: Scores) -> dict[str, Any]:
     """What `evaluation.json` holds."""
     pairs, scoring = evaluation.pairs, evaluation.scoring
     return {
@@ -42,7 +40,7 @@ def record_of(evaluation: "Evaluation") -> dict[str, Any]:
     }
 
 
-def _image(evaluation: "Evaluation", line: dict[str, Any]) -> dict[str, Any]:
+def _image(evaluation: Scores, line: dict[str, Any]) -> dict[str, Any]:
     scale = evaluation.scales[line["image_name"]]
     per_stage = ("dice", "dice_seen", "missed", "invented")
     return {
@@ -57,7 +55,7 @@ def _image(evaluation: "Evaluation", line: dict[str, Any]) -> dict[str, Any]:
     }
 
 
-def _summary(evaluation: "Evaluation", line: dict[str, Any]) -> dict[str, Any]:
+def _summary(evaluation: Scores, line: dict[str, Any]) -> dict[str, Any]:
     names = metrics_of(evaluation.rows)
     return {
         "kind": line["kind"],
