@@ -10,7 +10,7 @@ from rich.markup import escape
 from rich.table import Table
 
 from handbone.cli import data_labels
-from handbone.cli.options import ClassMap, Rle, class_map_of
+from handbone.cli.options import Annotations, ClassMapWords, Invert, Layout, Rle, class_map_of
 from handbone.cli.output import echo_json, results
 from handbone.core.progress import console
 
@@ -27,18 +27,6 @@ app.command("merge")(data_labels.merge)
 
 Folder = Annotated[Path, typer.Argument(help="The data set's folder.")]
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON for programs.")]
-Layout = Annotated[
-    Literal["auto", "contest", "coco", "csv", "labelme", "cvat", "label_studio", "seg_nrrd", "nifti", "folder"],
-    typer.Option(help="How the folder is laid out."),
-]
-Annotations = Annotated[
-    str | None,
-    typer.Option(help="File of COCO, CVAT or Label Studio, or CSV file of run lengths, relative to the folder."),
-]
-Invert = Annotated[
-    Literal["auto", "yes", "no"],
-    typer.Option(help="Invert radiographs in which bones are dark; auto: detect them."),
-]
 _COLOURS = {"error": "red", "warning": "yellow", "note": "cyan"}
 _SHOWN = 5  # files listed for each rule; --json lists all
 
@@ -48,7 +36,7 @@ def check(
     path: Folder,
     layout: Layout = "auto",
     annotations: Annotations = None,
-    class_map: ClassMap = None,
+    class_map: ClassMapWords = None,
     invert: Invert = "auto",
     rle: Rle = None,
     labels: Annotated[
@@ -101,7 +89,7 @@ def summary(
     out: Annotated[Path | None, typer.Option("--output", "-o", help="Folder for the page, tables and images.")] = None,
     layout: Layout = "auto",
     annotations: Annotations = None,
-    class_map: ClassMap = None,
+    class_map: ClassMapWords = None,
     invert: Invert = "auto",
     rle: Rle = None,
     as_json: AsJson = False,
@@ -176,7 +164,7 @@ def _open(
     path: Path,
     layout: Layout,
     annotations: Annotations,
-    class_map: ClassMap,
+    class_map: ClassMapWords,
     invert: Invert,
     rle: Rle,
 ) -> "Dataset":
@@ -189,7 +177,7 @@ def _open(
         "path": str(path),
         "layout": layout,
         "annotations": annotations,
-        "class_map": class_map_of(class_map),
+        "class_map": chosen.table() if (chosen := class_map_of(class_map)) else {},
         "invert": invert,
         "rle": ",".join(rle or []) or None,
     }

@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from handbone.cli.options import ClassMap, class_map_of
+from handbone.cli.options import ClassMapWords, class_map_of
 from handbone.cli.output import echo_json, headed_table
 from handbone.cli.output import results as results_console
 from handbone.core.escaping import cell, markup
@@ -29,7 +29,7 @@ def diff(
     ] = None,
     overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace the CSV if it exists.")] = False,
     images: Images = None,
-    class_map: ClassMap = None,
+    class_map: ClassMapWords = None,
     as_json: AsJson = False,
 ) -> None:
     """Say what people changed, bone by bone: pixels, Dice, and bones that were drawn, removed or renamed.
@@ -45,7 +45,7 @@ def diff(
         raise HandboneError(
             "the file exists", where=output, remedy="choose another one, or replace it with --overwrite"
         )
-    names = class_map_of(class_map)
+    names = chosen.table() if (chosen := class_map_of(class_map)) else {}
     found = diff_labels(
         open_masks(old, images=images, class_map=names), open_masks(new, images=images, class_map=names)
     )
@@ -64,7 +64,7 @@ def merge(
     over: Annotated[Path, typer.Option("--over", metavar="PREDICTION", help=f"{_MASKS} that hold elsewhere.")],
     output: Annotated[Path, typer.Option("--output", "-o", metavar="OUT", help="Folder for the data set.")],
     images: Images = None,
-    class_map: ClassMap = None,
+    class_map: ClassMapWords = None,
     overwrite: Annotated[
         bool, typer.Option("--overwrite", help="Replace labels that 'data merge' has written to OUT, and nothing else.")
     ] = False,
@@ -80,7 +80,7 @@ def merge(
     results = merge_results(output)
     overwrite = results.put_right() or overwrite
     results.check(overwrite=overwrite, names=[RECORD_FILE])
-    names = class_map_of(class_map)
+    names = chosen.table() if (chosen := class_map_of(class_map)) else {}
     record = merge_labels(
         open_masks(corrected, images=images, class_map=names),
         open_masks(over, images=images, class_map=names),

@@ -11,6 +11,7 @@ from handbone.core.findings import Finding, Severity
 from handbone.core.labels import Labels
 from handbone.core.polygons import Polygons, checked_points, contours_of_mask
 from handbone.formats.label_frames import LabelFrame
+from handbone.recipe.class_map import bones_of
 
 
 class LabelsBuilder:
@@ -20,7 +21,7 @@ class LabelsBuilder:
     ----------
     file: the annotation file's path as findings shall name it.
     size_hw: size of the image.
-    class_map: foreign class names to bone names.
+    class_map: foreign class names to bones, as `data.class_map` has them.
     """
 
     def __init__(self, file: str, size_hw: tuple[int, int], class_map: dict[str, str]):
@@ -32,6 +33,7 @@ class LabelsBuilder:
         self._problems: list[Finding] = []
         self._scale_xy = np.ones(2)
         self._frame_hw = size_hw
+        self._merged: dict[int, tuple[str, tuple[int, ...]]] = {}
 
     def note(self, severity: Severity, rule: str, message: str, remedy: str) -> None:
         """Record a finding about this image's annotation."""
@@ -55,8 +57,16 @@ class LabelsBuilder:
         return True
 
     def bone(self, label: object) -> int | None:
-        """The bone index of a class name; None (and a finding) where it is unknown."""
+        """The bone index of a class name: of a merged class the first of its bones.
+
+        None for a class that is left out, and (with a finding) for an unknown one.
+        """
         name = self._class_map.get(str(label), str(label))
+        if str(label) in self._class_map:
+            first, *others = bones_of(name) or (None,)
+            if first is not None and others:
+                self._merged[first] = str(label), (first, *others)
+            return first
         if name in anatomy.INDEX:
             return anatomy.INDEX[name]
         error = UnknownNameError("label", str(label), anatomy.NAMES)
@@ -107,7 +117,14 @@ class LabelsBuilder:
 
     def finish(self, expected: Iterable[int] = range(anatomy.COUNT)) -> Labels:
         """The labels, with findings about the annotations as a whole."""
-        missing = [anatomy.NAMES[b] for b in expected if b not in self._polygons]
+        for first, (label, bones) in self._merged.items():
+            message = f"{label!r} merges {' and '.join(anatomy.NAMES[bone] for bone in bones)}"
+            remedy = (
+                f"no action needed: read as {anatomy.NAMES[first]}; 'handbone evaluate' compares it with their union"
+            )
+            self.note("note", "merged-class", message, remedy)
+        known = {*self._polygons, *(bone for _, bones in self._merged.values() for bone in bones)}
+        missing = [anatomy.NAMES[b] for b in expected if b not in known]
         if missing:
             message = f"no contour for {', '.join(missing)}"
             remedy = "outline them if they are visible; in training they count as absent"
