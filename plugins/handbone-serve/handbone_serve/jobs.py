@@ -59,10 +59,11 @@ class Jobs:
         self._queue: queue.Queue[Job | None] = queue.Queue()
         self._lock = threading.RLock()
         self._listeners: set[tuple[asyncio.AbstractEventLoop, asyncio.Queue[Job]]] = set()
-        self._worker = threading.Thread(target=self._work, daemon=True, name="handbone-serve")
+        self._worker: threading.Thread | None = None
 
     def start(self) -> None:
-        """Begin to work."""
+        """Begin to work; after `stop` it may begin again."""
+        self._worker = threading.Thread(target=self._work, daemon=True, name="handbone-serve")
         self._worker.start()
 
     def stop(self) -> None:
@@ -70,7 +71,8 @@ class Jobs:
         for job in self.all():
             self._end(job)
         self._queue.put(None)
-        self._worker.join(timeout=5)
+        if self._worker is not None:
+            self._worker.join(timeout=5)
 
     def new(self, name: str) -> Job:
         """A job with an empty folder for its file, not in the queue yet.

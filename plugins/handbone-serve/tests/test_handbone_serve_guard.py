@@ -85,10 +85,14 @@ def test_the_page_needs_nothing_from_elsewhere(client):
     "name", ["../../etc/passwd", "/abs.png", "..", ".", "a/../../b.png", "C:\\x\\y.png", "a\0b.png", "x" * 300 + ".png"]
 )
 def test_no_name_leads_out_of_the_radiographs_own_folder(name, client, tmp_path):
+    before = set(tmp_path.parent.rglob("*"))
     answer = hand_in(client, name)
     assert answer.status_code in (202, 400, 422)
-    files = [path for path in tmp_path.parent.rglob("*") if path.is_file()]
-    assert all(tmp_path in path.parents for path in files)
+    new = set(tmp_path.parent.rglob("*")) - before
+    assert all(tmp_path in path.parents for path in new)
+    if answer.status_code == 202:
+        (file,) = [path for path in new if path.is_file()]
+        assert file.parent == tmp_path / answer.json()["id"] / "image"
 
 
 @pytest.mark.parametrize(
