@@ -149,7 +149,8 @@ def _source(run: Path | None, coarse: Path | None, images: Path | None, invert: 
     from handbone.core.rle_reading import RleReading
     from handbone.workflows.refine_sources import ForeignFile, RunSource
 
-    if run is not None:
+    if coarse is None or images is None:
+        assert run is not None  # `_run` has seen to it
         return RunSource(run)
     return ForeignFile(coarse, images, invert=invert, reading=RleReading.parse(rle))
 
@@ -189,6 +190,7 @@ def _prompting(method: "TwoStage", classes: str, sam: str | None) -> "TwoStage":
     elif sam in (None, "none"):
         prompt = None
     else:
+        assert settings.refiner is not None  # `_method` refuses weights without a refiner
         # In the refiner's first ROI, behind the same limits.
         asked = Prompt(prompter=choose(sam), bones=tuple(name.strip() for name in classes.split(",")))
         prompt = PromptSettings(prompt=asked, roi=settings.refiner.roi, merge=settings.refiner.merge)

@@ -236,7 +236,7 @@ def _join(
 
 
 def _record(name: str, image: InputImage, one: Outlined, hands: int) -> ImageRecord:
-    outcome, radiograph = one.hand.outcome, one.radiograph
+    outcome, radiograph, area = one.hand.outcome, one.radiograph, one.hand.area
     return ImageRecord(
         name=name,
         path=str(image.path),
@@ -247,7 +247,7 @@ def _record(name: str, image: InputImage, one: Outlined, hands: int) -> ImageRec
         orientation=radiograph.orientation,
         hand=outcome.hand.to_json() if outcome.hand else None,
         hands=max(hands, 1 + one.hand.others) if one.is_hand else 0,
-        region=tuple(one.hand.area) if one.hand.others else None,
+        region=(area[0], area[1], area[2], area[3]) if one.hand.others else None,
         confidence=confidence_of(outcome, one.masks),
         location=outcome.location.to_json() if outcome.location else None,
         frames={name: frame.to_json() for name, frame in outcome.frames.items()},

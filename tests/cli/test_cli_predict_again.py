@@ -159,6 +159,7 @@ def test_an_image_that_cannot_be_drawn_has_failed_and_a_full_disk_is_nobodys_fau
     assert isinstance(result.exception, OSError) and not (tmp_path / "full").exists()
 
 
+@pytest.mark.slow
 def test_interrupted_at_any_file_it_goes_on_and_ends_in_the_same_bytes(images, weights, tmp_path, asked, monkeypatch):
     (images / "c.png").unlink()
     ask = ("--weights", weights, "--write", "coco")
@@ -189,6 +190,7 @@ def test_interrupted_at_any_file_it_goes_on_and_ends_in_the_same_bytes(images, w
     assert 8 < number < 29
 
 
+@pytest.mark.slow
 def test_killed_it_goes_on_and_ends_in_the_same_bytes(images, weights, tmp_path):
     for seed in range(3, 14):
         draw(images / f"{seed}.png", seed)
@@ -245,6 +247,7 @@ def test_other_settings_use_nothing_of_what_was_kept(images, tmp_path, interrupt
     assert content(tmp_path / "out") == content(tmp_path / "straight")
 
 
+@pytest.mark.slow
 def test_other_weights_in_the_same_file_use_nothing_of_what_was_kept(images, tmp_path, interrupted, asked):
     other = make_weights(tmp_path / "other", seed=4)
     shutil.copy(other / "refiner.safetensors", interrupted / "refiner.safetensors")
