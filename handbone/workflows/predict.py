@@ -43,12 +43,12 @@ def prediction_results(folder: Path) -> Results:
 
 def written_names(images: Sequence[InputImage], hands: Hands = "one", *, page: bool = False) -> list[str]:
     """The files that may be written for images, those of `--write` and the images of the page apart."""
-    stems = _possible_stems(images, hands)
+    stems = possible_stems(images, hands)
     files = [f"{OVERLAYS}/{stem}.png" for stem in stems.values()]
     return [TABLE_FILE, RECORD_FILE, *([PAGE_FILE] if page else []), *files, *map(record_file, stems)]
 
 
-def _possible_stems(images: Sequence[InputImage], hands: Hands) -> dict[str, str]:
+def possible_stems(images: Sequence[InputImage], hands: Hands) -> dict[str, str]:
     """Name of each result that may come to what files made from it are called."""
     stems = file_stems(image.key for image in images)
     if hands == "one":
@@ -108,7 +108,7 @@ def predict_images(
     ------
     HandboneError: another process is at work on the same folder, or it holds what must not go.
     """
-    stems = _possible_stems(images, hands)
+    stems = possible_stems(images, hands)
     with results.fill(overwrite=overwrite, names=written_names(images, hands, page=page)) as work:
         kept = StoredResults(work, fingerprint, page=page)
         kept.clean(stems.items())
