@@ -15,7 +15,7 @@ from handbone.method.merge import paste_weight
 from handbone.method.pose.registration import PoseFit, fit_pose
 from handbone.method.postprocess import postprocess
 from handbone.method.tta import PLAIN, View
-from handbone.training.inference import Predictor
+from handbone.networks.grid_network import GridNetwork
 
 # A pass that places so many of the 29 bones, weighted by their confidence, needs no other turn.
 _GOOD = 0.72
@@ -63,7 +63,7 @@ class Location:
 
 
 def predict_located(
-    predictor: Predictor,
+    predictor: GridNetwork,
     image: np.ndarray,
     size: int,
     *,
@@ -105,7 +105,7 @@ def join(seen: BoneProbabilities, close: BoneProbabilities, place: Location) -> 
 
 
 def locate(
-    predictor: Predictor, image: np.ndarray, size: int, *, pass_size: int, flip: bool = False
+    predictor: GridNetwork, image: np.ndarray, size: int, *, pass_size: int, flip: bool = False
 ) -> tuple[BoneProbabilities, Location]:
     """What the best pass over the whole image showed, and where to read closely. Parameters as `predict_located`."""
     best: tuple[float, BoneProbabilities | None, PoseFit | None, int, bool] = (-1.0, None, None, 0, False)

@@ -5,11 +5,16 @@ from pathlib import Path
 from typing import Any
 
 from handbone.core.errors import HandboneError
-from handbone.method.prior.stage import read_prior
+from handbone.core.extras import not_installed
+from handbone.method.prior.stage import PriorNetwork
 from handbone.method.prompt import PROMPTER_FILE, read_prompter
 from handbone.method.settings import MethodSettings
-from handbone.training.inference import Precision, Predictor
+from handbone.networks.exported import Runtime, open_exported
+from handbone.networks.exported.fixed import NetworkOfSizes
+from handbone.networks.exported.opening import runtime_of
+from handbone.networks.grid_network import GridNetwork, Precision
 from handbone.weights import find_prior, find_weights, resolve
+from handbone.weights.exported import exported_file, exported_network
 from handbone.weights.network_file import read_card
 
 
@@ -17,21 +22,25 @@ from handbone.weights.network_file import read_card
 class Stage:
     """A trained network and the side of the grid that it reads."""
 
-    predictor: Predictor
+    predictor: GridNetwork
     size: int
 
 
-def load_networks(path: str | Path, settings: MethodSettings | None = None) -> dict[str, Any]:
+def load_networks(
+    path: str | Path, settings: MethodSettings | None = None, *, runtime: Runtime = "auto"
+) -> dict[str, Any]:
     """The arguments of a `TwoStage`: the networks that lie there, and their settings.
 
     Parameters
     ----------
-    path: a run folder, a folder of weights, or the weights file of a coarse network alone.
+    path: a run folder, a folder of weights or of exported networks, or the weights file of a coarse network alone.
     settings: in place of those that the weights carry.
+    runtime: what computes the networks; "auto": torch for weights, for exported networks the library of their files.
 
     Raises
     ------
-    HandboneError: no weights there, or weights of another stage than their name says.
+    HandboneError: no weights there, weights of another stage than their name says, or a runtime that is not installed
+        or does not read them.
     """
     coarse, refiner = find_weights(path)
     settings = settings or MethodSettings.from_card(read_card(coarse), where=coarse)
@@ -44,12 +53,13 @@ def load_networks(path: str | Path, settings: MethodSettings | None = None) -> d
     # A stage whose network was left behind, as in a weights file alone, is left out.
     settings = settings.model_copy(update={stage: None for stage, found in there.items() if not found})
     check_networks(settings, **there)
+    precision = settings.precision
     return {
-        "coarse_stage": _load_stage(coarse, "coarse", settings.precision),
-        "refine_stage": None if refiner is None else _load_stage(refiner, "refining", settings.precision),
+        "coarse_stage": _load_stage(coarse, "coarse", precision, runtime),
+        "refine_stage": None if refiner is None else _load_stage(refiner, "refining", precision, runtime),
         "settings": settings,
         "prompter": read_prompter(prompter) if there["prompt"] else None,
-        "prior_network": None if prior is None else read_prior(prior, settings.precision),
+        "prior_network": None if prior is None else _load_prior(prior, precision, runtime),
     }
 
 
@@ -78,10 +88,41 @@ def check_networks(settings: MethodSettings, **there: bool) -> None:
         )
 
 
-def _load_stage(path: Path, stage: str, precision: Precision) -> Stage:
+def open_network(path: Path, precision: Precision = "auto", runtime: Runtime = "auto") -> GridNetwork:
+    """The network of a weights file or of an exported file.
+
+    Raises
+    ------
+    HandboneError: it cannot be loaded, or the runtime is not installed or does not read it.
+    """
+    if runtime_of(path, runtime) == "torch":
+        try:
+            from handbone.training.inference import Predictor
+
+            return Predictor(path, precision)
+        except ModuleNotFoundError as error:
+            instead = "give networks that handbone export-model has written"
+            raise not_installed(error, where=path, instead=instead) from error
+    found = exported_network(path)
+    network = open_exported(path, found.size_hw, runtime=runtime, precision=precision)
+    if found.card.stage != "coarse" or (passes := exported_file(path.parent, "locate")) is None:
+        return network
+    other = exported_network(passes).size_hw
+    return NetworkOfSizes(
+        {found.size_hw: network, other: open_exported(passes, other, runtime=runtime, precision=precision)}
+    )
+
+
+def _load_prior(path: Path, precision: Precision, runtime: Runtime) -> PriorNetwork:
+    if (stage := read_card(path).stage) != "prior":
+        raise HandboneError(f"these are weights of the stage '{stage}', not of an anatomical prior", where=path)
+    return open_network(path, precision, runtime).logits
+
+
+def _load_stage(path: Path, stage: str, precision: Precision, runtime: Runtime) -> Stage:
     card = read_card(path)
     # A refiner reads an ROI of any bones; what counts is that the two are not confused.
     if (card.stage == "coarse") != (stage == "coarse"):
         what = f"these are weights of the stage '{card.stage}', where those of the {stage} network are needed"
         raise HandboneError(what, where=path, remedy="give the run folder, which holds both stages")
-    return Stage(Predictor(path, precision), card.size)
+    return Stage(open_network(path, precision, runtime), card.size)

@@ -1,23 +1,19 @@
-"""A trained network as a function from an image to logits."""
+"""Trained networks computed by torch."""
 
 import contextlib
 from pathlib import Path
-from typing import Literal
 
 import numpy as np
 import torch
 from torch import nn
 
-from handbone.core.errors import ShapeError
 from handbone.networks import runtime
+from handbone.networks.grid_network import GridNetwork, Precision
 from handbone.weights.network_file import WeightsCard, load_weights
 
-#: Numbers to calculate with: "auto" is bfloat16 where the hardware multiplies it.
-Precision = Literal["auto", "32", "bf16"]
 
-
-class Predictor:
-    """Runs a network on single images, as fast as this machine allows.
+class Predictor(GridNetwork):
+    """Runs a network with torch, as fast as this machine allows.
 
     Parameters
     ----------
@@ -48,30 +44,9 @@ class Predictor:
         self._module = module.to(self.device, memory_format=torch.channels_last)
 
     @torch.inference_mode()
-    def logits(self, image: np.ndarray, *, flip: bool = False) -> np.ndarray:
-        """Logits of one image.
-
-        Parameters
-        ----------
-        image: (C, H, W) float32, the radiograph in [0, 1] and, for some refiners, 29 probabilities.
-        flip: also read the mirrored image and average the two logits.
-
-        Returns
-        -------
-        (29, H, W) float32.
-
-        Raises
-        ------
-        ShapeError: an image that is not (C, H, W).
-        """
-        if np.ndim(image) != 3:
-            raise ShapeError("the image", "(C, H, W)", np.shape(image))
-        batch = torch.from_numpy(np.ascontiguousarray(image, np.float32))[None].to(self.device)
-        logits = self._forward(batch)
-        if flip:
-            # One after the other: a batch of two takes as long on a CPU and twice the memory.
-            logits = logits.add_(self._forward(batch.flip(-1)).flip(-1)).div_(2)
-        return logits[0].contiguous().cpu().numpy()
+    def __call__(self, batch: np.ndarray) -> np.ndarray:
+        """Logits (N, 29, H, W) float32 of images (N, C, H, W) float32."""
+        return self._forward(torch.from_numpy(batch).to(self.device)).contiguous().cpu().numpy()
 
     def _forward(self, batch: torch.Tensor) -> torch.Tensor:
         autocast = torch.autocast(self.device.type, torch.bfloat16) if self.half else contextlib.nullcontext()
