@@ -3,7 +3,7 @@ square in which the hand stands upright at a size that the coarse network knows 
 """
 
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field, replace
 
 import numpy as np
 
@@ -45,6 +45,7 @@ class Location:
     degrees: direction of the hand's axis, clockwise from the image's upward axis.
     thumb: the side of the image, with the hand upright, on which the thumb lies: "left" or "right".
     seen_well: whether the pass itself is as good as the close pass.
+    traces: all that the pass shows of bones anywhere in the image; None where that is not known.
     """
 
     frame: Frame
@@ -56,10 +57,13 @@ class Location:
     degrees: float = 0.0
     thumb: str = ""
     seen_well: bool = False
+    traces: BoneProbabilities | None = field(default=None, repr=False, compare=False)
 
     def to_json(self) -> dict:
-        """The location as JSON values."""
-        return {**asdict(self), "frame": self.frame.to_json()}
+        """The location as JSON values; what the pass shows is left out."""
+        values = asdict(replace(self, traces=None))
+        del values["traces"]
+        return {**values, "frame": self.frame.to_json()}
 
 
 def predict_located(
@@ -109,14 +113,16 @@ def locate(
 ) -> tuple[BoneProbabilities, Location]:
     """What the best pass over the whole image showed, and where to read closely. Parameters as `predict_located`."""
     best: tuple[float, BoneProbabilities | None, PoseFit | None, int, bool] = (-1.0, None, None, 0, False)
+    traces = None
     passes = 0
     for turns, mirrored in ((0, False), (2, False), (1, False), (3, False), (0, True), (2, True), (1, True), (3, True)):
         frame = turned(Frame.letterbox(image.shape, (pass_size, pass_size)), turns, mirrored=mirrored)
-        seen = postprocess(predict_coarse(predictor, image, pass_size, frame=frame, flip=flip))
+        shown = predict_coarse(predictor, image, pass_size, frame=frame, flip=flip)
+        seen = postprocess(shown)
         score, fit = rate(seen)
         passes += 1
         if score > best[0]:
-            best = score, seen, fit, turns, mirrored
+            best, traces = (score, seen, fit, turns, mirrored), shown
         if best[0] >= _GOOD:
             break
     score, seen, fit, turns, mirrored = best
@@ -128,7 +134,8 @@ def locate(
     # In the pass the image is turned: what counts is how the hand stands there.
     tilt = abs((fit.degrees + 90 * turns + 180) % 360 - 180)
     well = tilt < _UPRIGHT and _SEEN_WELL[0] < fit.mc3_length_px / max(image.shape) < _SEEN_WELL[1]
-    return seen, Location(frame, True, round(score, 4), turns, mirrored, passes, round(fit.degrees, 2), thumb, well)
+    direction = round(fit.degrees, 2)
+    return seen, Location(frame, True, round(score, 4), turns, mirrored, passes, direction, thumb, well, traces)
 
 
 def turned(frame: Frame, quarter_turns: int, *, mirrored: bool = False) -> Frame:
