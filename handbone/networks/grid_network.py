@@ -3,6 +3,7 @@
 from abc import ABC, abstractmethod
 from typing import Literal
 
+import cv2
 import numpy as np
 
 from handbone.core.errors import ShapeError
@@ -19,7 +20,10 @@ class GridNetwork(ABC):
 
     @abstractmethod
     def __call__(self, batch: np.ndarray) -> np.ndarray:
-        """Logits (N, 29, H, W) float32 of images (N, C, H, W) float32, the radiograph in [0, 1] first."""
+        """Logits (N, 29, H, W) float32 of images (N, C, H, W) float32, the radiograph in [0, 1] first.
+
+        The caller may change the array that comes.
+        """
 
     def logits(self, image: np.ndarray, *, flip: bool = False) -> np.ndarray:
         """Logits of one image.
@@ -44,5 +48,7 @@ class GridNetwork(ABC):
         if flip:
             # One after the other: a batch of two takes as long on a CPU and twice the memory.
             mirrored = self(np.ascontiguousarray(batch[..., ::-1]))[0]
-            logits = (logits + mirrored[..., ::-1]) / 2
+            width = mirrored.shape[-1]
+            logits += cv2.flip(mirrored.reshape(-1, width), 1).reshape(mirrored.shape)
+            logits *= 0.5
         return logits

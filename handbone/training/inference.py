@@ -50,8 +50,9 @@ class Predictor(GridNetwork):
         logits = self._forward(torch.from_numpy(batch).to(self.device)).cpu()
         channels, height, width = logits.shape[1:]
         # torch puts the channels in front several times as slowly as OpenCV transposes a matrix.
-        planes = (cv2.transpose(each.permute(1, 2, 0).reshape(-1, channels).numpy()) for each in logits)
-        return np.stack([plane.reshape(channels, height, width) for plane in planes])
+        planes = [cv2.transpose(each.permute(1, 2, 0).reshape(-1, channels).numpy()) for each in logits]
+        whole = planes[0][None] if len(planes) == 1 else np.stack(planes)
+        return whole.reshape(-1, channels, height, width)
 
     def _forward(self, batch: torch.Tensor) -> torch.Tensor:
         autocast = torch.autocast(self.device.type, torch.bfloat16) if self.half else contextlib.nullcontext()
