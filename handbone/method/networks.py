@@ -1,6 +1,8 @@
 """The networks of the method and their weights files, side by side in one folder."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -9,6 +11,7 @@ from handbone.core.extras import not_installed
 from handbone.method.prior.stage import PriorNetwork
 from handbone.method.prompt import PROMPTER_FILE, read_prompter
 from handbone.method.settings import MethodSettings
+from handbone.networks import runtime as runtime_set_up
 from handbone.networks.exported import Runtime, open_exported
 from handbone.networks.exported.fixed import NetworkOfSizes
 from handbone.networks.exported.opening import runtime_of
@@ -27,7 +30,11 @@ class Stage:
 
 
 def load_networks(
-    path: str | Path, settings: MethodSettings | None = None, *, runtime: Runtime = "auto"
+    path: str | Path,
+    settings: MethodSettings | None = None,
+    *,
+    runtime: Runtime = "auto",
+    threads: int | None = None,
 ) -> dict[str, Any]:
     """The arguments of a `TwoStage`: the networks that lie there, and their settings.
 
@@ -36,6 +43,7 @@ def load_networks(
     path: a run folder, a folder of weights or of exported networks, or the weights file of a coarse network alone.
     settings: in place of those that the weights carry.
     runtime: what computes the networks; "auto": torch for weights, for exported networks the library of their files.
+    threads: of the networks' operators; by default the library's own choice.
 
     Raises
     ------
@@ -53,13 +61,13 @@ def load_networks(
     # A stage whose network was left behind, as in a weights file alone, is left out.
     settings = settings.model_copy(update={stage: None for stage, found in there.items() if not found})
     check_networks(settings, **there)
-    precision = settings.precision
+    opened = partial(open_network, precision=settings.precision, runtime=runtime, threads=threads)
     return {
-        "coarse_stage": _load_stage(coarse, "coarse", precision, runtime),
-        "refine_stage": None if refiner is None else _load_stage(refiner, "refining", precision, runtime),
+        "coarse_stage": _load_stage(coarse, "coarse", opened),
+        "refine_stage": None if refiner is None else _load_stage(refiner, "refining", opened),
         "settings": settings,
         "prompter": read_prompter(prompter) if there["prompt"] else None,
-        "prior_network": None if prior is None else _load_prior(prior, precision, runtime),
+        "prior_network": None if prior is None else _load_prior(prior, opened),
     }
 
 
@@ -88,8 +96,10 @@ def check_networks(settings: MethodSettings, **there: bool) -> None:
         )
 
 
-def open_network(path: Path, precision: Precision = "auto", runtime: Runtime = "auto") -> GridNetwork:
-    """The network of a weights file or of an exported file.
+def open_network(
+    path: Path, precision: Precision = "auto", runtime: Runtime = "auto", threads: int | None = None
+) -> GridNetwork:
+    """The network of a weights file or of an exported file. Parameters as `load_networks`.
 
     Raises
     ------
@@ -99,30 +109,30 @@ def open_network(path: Path, precision: Precision = "auto", runtime: Runtime = "
         try:
             from handbone.training.inference import Predictor
 
+            runtime_set_up.prepare(threads)
             return Predictor(path, precision)
         except ModuleNotFoundError as error:
             instead = "give networks that handbone export-model has written"
             raise not_installed(error, where=path, instead=instead) from error
     found = exported_network(path)
-    network = open_exported(path, found.size_hw, runtime=runtime, precision=precision)
+    opened = partial(open_exported, runtime=runtime, precision=precision, threads=threads)
+    network = opened(path, found.size_hw)
     if found.card.stage != "coarse" or (passes := exported_file(path.parent, "locate")) is None:
         return network
     other = exported_network(passes).size_hw
-    return NetworkOfSizes(
-        {found.size_hw: network, other: open_exported(passes, other, runtime=runtime, precision=precision)}
-    )
+    return NetworkOfSizes({found.size_hw: network, other: opened(passes, other)})
 
 
-def _load_prior(path: Path, precision: Precision, runtime: Runtime) -> PriorNetwork:
+def _load_prior(path: Path, opened: Callable[[Path], GridNetwork]) -> PriorNetwork:
     if (stage := read_card(path).stage) != "prior":
         raise HandboneError(f"these are weights of the stage '{stage}', not of an anatomical prior", where=path)
-    return open_network(path, precision, runtime).logits
+    return opened(path).logits
 
 
-def _load_stage(path: Path, stage: str, precision: Precision, runtime: Runtime) -> Stage:
+def _load_stage(path: Path, stage: str, opened: Callable[[Path], GridNetwork]) -> Stage:
     card = read_card(path)
     # A refiner reads an ROI of any bones; what counts is that the two are not confused.
     if (card.stage == "coarse") != (stage == "coarse"):
         what = f"these are weights of the stage '{card.stage}', where those of the {stage} network are needed"
         raise HandboneError(what, where=path, remedy="give the run folder, which holds both stages")
-    return Stage(open_network(path, precision, runtime), card.size)
+    return Stage(opened(path), card.size)

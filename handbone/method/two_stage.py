@@ -64,13 +64,21 @@ class TwoStage:
         views_of(self.settings.views)
 
     @classmethod
-    def from_path(cls, path: str | Path, *, settings: MethodSettings | None = None, runtime: Runtime = "auto") -> Self:
+    def from_path(
+        cls,
+        path: str | Path,
+        *,
+        settings: MethodSettings | None = None,
+        runtime: Runtime = "auto",
+        threads: int | None = None,
+    ) -> Self:
         """From a run folder, a folder of weights or of exported networks, or a coarse network's weights file alone.
 
         Parameters
         ----------
         settings: in place of those that the weights carry, see `handbone.method.settings.read_settings`.
         runtime: what computes the networks; "auto": torch for weights, else the library of the exported files.
+        threads: of the networks' operators; by default the library's own choice.
 
         Raises
         ------
@@ -78,7 +86,7 @@ class TwoStage:
             runtime that does not read them.
         UnknownNameError: views that there are not.
         """
-        return cls(**load_networks(path, settings, runtime=runtime))
+        return cls(**load_networks(path, settings, runtime=runtime, threads=threads))
 
     @property
     def threshold(self) -> float:

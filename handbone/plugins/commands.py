@@ -21,6 +21,10 @@ COMMANDS: dict[str, tuple[str, str]] = {
         "export_model",
         "Write networks as ONNX or OpenVINO files, which predict without torch: handbone predict --weights DIR.",
     ),
+    "bench": (
+        "bench",
+        "Measure how long a radiograph takes on this machine, by runtime, precision and threads, and say what to use.",
+    ),
     "measure": (
         "measure",
         "Measure the bones of hands: lengths, ratios, the wrist, angles, cortical thickness.",

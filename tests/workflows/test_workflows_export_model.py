@@ -8,6 +8,7 @@ import cv2
 import numpy as np
 import pytest
 import torch
+from json_docs import undocumented
 from typer.testing import CliRunner
 from weights_small import MODEL, save, write_run
 
@@ -225,6 +226,6 @@ def test_the_command_says_what_it_wrote(run, hands, tmp_path, monkeypatch):
     monkeypatch.setattr(parity, "images", lambda: hands[:1])
     words = ["export-model", str(run / "weights" / "coarse.safetensors"), "-o", str(tmp_path / "net")]
     said = CliRunner().invoke(app, [*words, "--format", "openvino", "--json"])
-    assert said.exit_code == 0 and json.loads(said.stdout)["schema"] == "handbone.model/1"
+    assert said.exit_code == 0 and undocumented(json.loads(said.stdout)) == []
     said = CliRunner().invoke(app, [*words, "--format", "openvino", "--overwrite"])
     assert said.exit_code == 0 and "1 x 1 x 64 x 64" in said.stdout and "--weights" in said.stdout

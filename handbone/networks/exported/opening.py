@@ -8,8 +8,10 @@ from handbone.networks.grid_network import GridNetwork, Precision
 
 #: What computes a network; "auto": torch where weights are given, else the library of the exported files.
 Runtime = Literal["auto", "torch", "onnx", "openvino"]
+#: A format of exported networks.
+Format = Literal["onnx", "openvino"]
 #: The formats of exported networks, each the name of its own runtime, and how their files end.
-FORMATS: dict[Literal["onnx", "openvino"], str] = {"onnx": ".onnx", "openvino": ".xml"}
+FORMATS: dict[Format, str] = {"onnx": ".onnx", "openvino": ".xml"}
 
 
 def runtime_of(path: Path, runtime: Runtime) -> Runtime:

@@ -11,12 +11,12 @@ from handbone.core.folders import atomic_dir
 from handbone.method.networks import open_network
 from handbone.method.settings import MethodSettings
 from handbone.method.two_stage import TwoStage
-from handbone.networks.exported import open_exported
+from handbone.networks.exported import Format, open_exported
 from handbone.weights import find_prior, find_weights
 from handbone.weights.exported import EXPORT_CARD, ExportCard, ExportedNetwork, NetworkName
 from handbone.weights.network_file import load_weights, read_card
 from handbone.workflows.export_model.description import POSTPROCESSING, PREPROCESSING
-from handbone.workflows.export_model.formats import OPSET, Format, versions, write_network
+from handbone.workflows.export_model.formats import OPSET, versions, write_network
 from handbone.workflows.export_model.parity import compare, refuse_if_worse, shown_inputs
 
 

@@ -7,20 +7,17 @@ import warnings
 from collections.abc import Iterator
 from importlib import metadata
 from pathlib import Path
-from typing import Literal
 
 import torch
 from torch import nn
 
 from handbone.core.errors import HandboneError
 from handbone.core.extras import not_installed
-from handbone.networks.exported import FORMATS
+from handbone.networks.exported import FORMATS, Format
 from handbone.networks.exported.fixed import INPUT, OUTPUT
 
 #: Of the ONNX files: what ONNX Runtime and OpenVINO of the last years read.
 OPSET = 18
-#: A format of exported networks.
-Format = Literal["onnx", "openvino"]
 # What takes part in an export, where it is installed.
 _PACKAGES = ("torch", "segmentation-models-pytorch", "timm", "onnx", "onnxscript", "onnxruntime", "openvino")
 
