@@ -67,6 +67,13 @@ def main() -> None:
             app()
     except HandboneError as error:
         _fail(str(error), error if as_json else None)
+    except ModuleNotFoundError as error:
+        from handbone.core.extras import is_of_extra, not_installed
+
+        if not is_of_extra(error):
+            raise
+        missing = not_installed(error)
+        _fail(str(missing), missing if as_json else None)
     except OSError as error:
         # For example a full disk or a read-only folder: the system's own message, with the file.
         if error.errno is None or error.errno == errno.EPIPE:

@@ -36,6 +36,13 @@ def command(
             "--weights", "-w", metavar="NAME_OR_RUN", help="Weights by name (handbone weights list), a run, or a file."
         ),
     ] = "zero_shot",
+    runtime: Annotated[
+        Literal["auto", "torch", "onnx", "openvino"],
+        typer.Option(
+            help="What computes the networks; auto: torch for weights, and the files' own library for a folder of "
+            "handbone export-model."
+        ),
+    ] = "auto",
     threshold: Annotated[
         float | None,
         typer.Option(
@@ -141,7 +148,7 @@ def command(
     used = read_settings(weights).but(
         threshold=threshold, flip_tta=flip_tta, views=_views(views, tta=tta), invert=invert
     )
-    fingerprint = prediction_fingerprint(weights, settings=used.model_dump(mode="json"), hands=hands)
+    fingerprint = prediction_fingerprint(weights, settings=used.model_dump(mode="json"), hands=hands, runtime=runtime)
     writers = writer_factories(write or [], nested_settings(settings or []))
     results = prediction_results(output)
     goes_on = results.put_right() or (not overwrite and is_unfinished(output, fingerprint))
@@ -154,7 +161,7 @@ def command(
 
     from handbone.method.two_stage import TwoStage
 
-    method = TwoStage.from_path(weights, settings=used)
+    method = TwoStage.from_path(weights, settings=used, runtime=runtime)
     facts = {
         "weights": weights,
         "invert": used.invert,

@@ -15,6 +15,7 @@ if TYPE_CHECKING:
 
     from handbone.formats.image_files import Invert
     from handbone.method.two_stage import TwoStage
+    from handbone.networks.exported import Runtime
     from handbone.workflows.refine import Refined
     from handbone.workflows.refine_sources import Source
 
@@ -56,6 +57,13 @@ def command(
             show_default=False,
         ),
     ] = None,
+    runtime: Annotated[
+        Literal["auto", "torch", "onnx", "openvino"],
+        typer.Option(
+            help="What computes the networks; auto: torch for weights, and the files' own library for a folder of "
+            "handbone export-model."
+        ),
+    ] = "auto",
     sam: Annotated[
         str | None,
         typer.Option(
@@ -84,7 +92,7 @@ def command(
     bones, results = select(classes), refine_results(output)
     interrupted = results.put_right()
     own_run = _run(run, coarse, images, invert, rle or [])
-    method, name = _method(own_run, weights)
+    method, name = _method(own_run, weights, runtime)
     method = _prompting(method, classes, sam)
     rois = method.for_bones(bones)
     source = _source(own_run, coarse, images, invert or method.settings.invert, rle or [])
@@ -93,6 +101,7 @@ def command(
         settings=method.settings.model_dump(mode="json", by_alias=True),
         invert=source.invert,
         classes=bones,
+        runtime=runtime,
         prompter=method.prompter and method.prompter.encoder_id,
     )
     goes_on = interrupted or (not overwrite and is_unfinished(output, fingerprint, record_file=RECORD_FILE))
@@ -155,7 +164,7 @@ def _source(run: Path | None, coarse: Path | None, images: Path | None, invert: 
     return ForeignFile(coarse, images, invert=invert, reading=RleReading.parse(rle))
 
 
-def _method(run: Path | None, weights: str | None) -> "tuple[TwoStage, str]":
+def _method(run: Path | None, weights: str | None, runtime: "Runtime") -> "tuple[TwoStage, str]":
     """The refiner: as asked for, else the run's own, else the shipped one."""
     from handbone.core.errors import HandboneError
     from handbone.method.two_stage import TwoStage
@@ -167,7 +176,7 @@ def _method(run: Path | None, weights: str | None) -> "tuple[TwoStage, str]":
     if weights is None:
         own = run is not None and (run / "weights" / STAGE_FILES["refiner"]).is_file()
         weights = str(run) if own else "zero_shot"
-    method = TwoStage.from_path(weights)
+    method = TwoStage.from_path(weights, runtime=runtime)
     if method.refine_stage is None:
         raise HandboneError("these weights have no refiner", where=weights, remedy="choose a run with both stages")
     return method, weights

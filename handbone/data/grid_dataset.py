@@ -2,9 +2,8 @@
 
 import copy
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
-from typing import Protocol, Self
+from collections.abc import Sequence
+from typing import Self
 
 import numpy as np
 import torch
@@ -14,36 +13,9 @@ from handbone.anatomy import COUNT
 from handbone.core.frame import Frame
 from handbone.core.rasterise import coverage
 from handbone.data.augment import Augmenter
+from handbone.data.labelled_image import LabelledImage, Polygons, Stream
 from handbone.data.view import view
 from handbone.recipe import schema
-
-Polygons = Mapping[int, Sequence[np.ndarray]]
-
-
-@dataclass(frozen=True, eq=False)
-class LabelledImage:
-    """An image with its contours.
-
-    Parameters
-    ----------
-    name: base name of the file with its extension.
-    load: reads the decoded image (H, W), float in [0, 1] or unsigned integers over their whole range.
-    size_hw: the image's height and width.
-    polygons: bone index to contours (n, 2) in the image.
-    """
-
-    name: str
-    load: Callable[[], np.ndarray]
-    size_hw: tuple[int, int]
-    polygons: Polygons
-
-
-class Stream(Protocol):
-    """Images that are drawn when they are needed, see `handbone.data.synthetic_stream.SyntheticStream`."""
-
-    def __len__(self) -> int: ...
-
-    def draw(self, epoch: int, index: int, size: int) -> LabelledImage: ...
 
 
 class GridDataset(Dataset, ABC):

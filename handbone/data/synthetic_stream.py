@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from handbone.data.grid_dataset import LabelledImage
+from handbone.data.labelled_image import LabelledImage
 from handbone.synthetic.hand import draw_hand
 from handbone.synthetic.patients import Variety, draw_patient
 from handbone.synthetic.texture import Looks

@@ -6,22 +6,13 @@ import numpy as np
 
 from handbone.core.bone_probabilities import BoneProbabilities
 from handbone.core.frame import Frame
-from handbone.data.grid_dataset import GridDataset, LabelledImage
 from handbone.data.view import view
 from handbone.method.tta import PLAIN, View, tta_mean
-from handbone.training.inference import Predictor
-
-
-class CoarseDataset(GridDataset):
-    """Whole images, letterboxed to the network's size. See `GridDataset`."""
-
-    def frame_of(self, radiograph: LabelledImage, rng: np.random.Generator) -> Frame:
-        """The letterbox."""
-        return Frame.letterbox(radiograph.size_hw, (self.size, self.size))
+from handbone.networks.grid_network import GridNetwork
 
 
 def predict_coarse(
-    predictor: Predictor,
+    predictor: GridNetwork,
     image: np.ndarray,
     size: int,
     *,

@@ -3,7 +3,7 @@ square in which the hand stands upright at a size that the coarse network knows 
 """
 
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field, replace
 
 import numpy as np
 
@@ -16,7 +16,7 @@ from handbone.method.merge import paste_weight
 from handbone.method.pose.registration import PoseFit, fit_pose
 from handbone.method.postprocess import postprocess
 from handbone.method.tta import PLAIN, View
-from handbone.training.inference import Predictor
+from handbone.networks.grid_network import GridNetwork
 
 # A pass that places so many of the 29 bones, weighted by their confidence, needs no other turn.
 _GOOD = 0.72
@@ -46,6 +46,7 @@ class Location:
     degrees: direction of the hand's axis, clockwise from the image's upward axis.
     thumb: the side of the image, with the hand upright, on which the thumb lies: "left" or "right".
     seen_well: whether the pass itself is as good as the close pass.
+    traces: all that the pass shows of bones anywhere in the image; None where that is not known.
     """
 
     frame: Frame
@@ -57,14 +58,17 @@ class Location:
     degrees: float = 0.0
     thumb: str = ""
     seen_well: bool = False
+    traces: BoneProbabilities | None = field(default=None, repr=False, compare=False)
 
     def to_json(self) -> dict:
-        """The location as JSON values."""
-        return {**asdict(self), "frame": self.frame.to_json()}
+        """The location as JSON values; what the pass shows is left out."""
+        values = asdict(replace(self, traces=None))
+        del values["traces"]
+        return {**values, "frame": self.frame.to_json()}
 
 
 def predict_located(
-    predictor: Predictor,
+    predictor: GridNetwork,
     image: np.ndarray,
     size: int,
     *,
@@ -107,18 +111,20 @@ def join(seen: BoneProbabilities, close: BoneProbabilities, place: Location) -> 
 
 
 def locate(
-    predictor: Predictor, image: np.ndarray, size: int, *, pass_size: int, flip: bool = False
+    predictor: GridNetwork, image: np.ndarray, size: int, *, pass_size: int, flip: bool = False
 ) -> tuple[BoneProbabilities, Location]:
     """What the best pass over the whole image showed, and where to read closely. Parameters as `predict_located`."""
     best: tuple[float, BoneProbabilities | None, PoseFit | None, int, bool] = (-1.0, None, None, 0, False)
+    traces = None
     passes = 0
     for turns, mirrored in ((0, False), (2, False), (1, False), (3, False), (0, True), (2, True), (1, True), (3, True)):
         frame = turned(Frame.letterbox(image.shape, (pass_size, pass_size)), turns, mirrored=mirrored)
-        shown = postprocess(predict_coarse(predictor, image, pass_size, frame=frame, flip=flip))
-        score, fit = rate(shown)
+        shown = predict_coarse(predictor, image, pass_size, frame=frame, flip=flip)
+        tidy = postprocess(shown)
+        score, fit = rate(tidy)
         passes += 1
         if score > best[0]:
-            best = score, shown, fit, turns, mirrored
+            best, traces = (score, tidy, fit, turns, mirrored), shown
         if best[0] >= _GOOD:
             break
     score, seen, fit, turns, mirrored = best
@@ -131,7 +137,8 @@ def locate(
     # In the pass the image is turned: what counts is how the hand stands there.
     tilt = abs((fit.degrees + 90 * turns + 180) % 360 - 180)
     well = tilt < _UPRIGHT and _SEEN_WELL[0] < fit.mc3_length_px / max(image.shape) < _SEEN_WELL[1]
-    return seen, Location(frame, True, round(score, 4), turns, mirrored, passes, round(fit.degrees, 2), thumb, well)
+    direction = round(fit.degrees, 2)
+    return seen, Location(frame, True, round(score, 4), turns, mirrored, passes, direction, thumb, well, traces)
 
 
 def turned(frame: Frame, quarter_turns: int, *, mirrored: bool = False) -> Frame:

@@ -1,15 +1,23 @@
 """The networks of the method and their weights files, side by side in one folder."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 from handbone.core.errors import HandboneError
-from handbone.method.prior.stage import read_prior
+from handbone.core.extras import not_installed
+from handbone.method.prior.stage import PriorNetwork
 from handbone.method.prompt import PROMPTER_FILE, read_prompter
 from handbone.method.settings import MethodSettings
-from handbone.training.inference import Precision, Predictor
+from handbone.networks import runtime as runtime_set_up
+from handbone.networks.exported import Runtime, open_exported
+from handbone.networks.exported.fixed import NetworkOfSizes
+from handbone.networks.exported.opening import runtime_of
+from handbone.networks.grid_network import GridNetwork, Precision
 from handbone.weights import find_prior, find_weights, resolve
+from handbone.weights.exported import exported_file, exported_network
 from handbone.weights.network_file import read_card
 
 
@@ -17,25 +25,33 @@ from handbone.weights.network_file import read_card
 class Stage:
     """A trained network and the side of the grid that it reads."""
 
-    predictor: Predictor
+    predictor: GridNetwork
     size: int
 
 
 def load_networks(
-    path: str | Path, settings: MethodSettings | None = None, *, device: str | None = None
+    path: str | Path,
+    settings: MethodSettings | None = None,
+    *,
+    runtime: Runtime = "auto",
+    threads: int | None = None,
+    device: str | None = None,
 ) -> dict[str, Any]:
     """The arguments of a `TwoStage`: the networks that lie there, and their settings.
 
     Parameters
     ----------
-    path: a run folder, a folder of weights, or the weights file of a coarse network alone.
+    path: a run folder, a folder of weights or of exported networks, or the weights file of a coarse network alone.
     settings: in place of those that the weights carry.
-    device: where networks work, as torch calls it ("cpu", "cuda:1"); an accelerator by default, where there is one. A
-        prompted network chooses its own.
+    runtime: what computes the networks; "auto": torch for weights, for exported networks the library of their files.
+    threads: of the networks' operators; by default the library's own choice.
+    device: where networks of torch work, as it calls it ("cpu", "cuda:1"); an accelerator by default, where there is
+        one. A prompted network chooses its own.
 
     Raises
     ------
-    HandboneError: no weights there, weights of another stage than their name says, or no such device.
+    HandboneError: no weights there, weights of another stage than their name says, no such device, or a runtime that is
+        not installed or does not read them.
     """
     coarse, refiner = find_weights(path)
     settings = settings or MethodSettings.from_card(read_card(coarse), where=coarse)
@@ -48,12 +64,13 @@ def load_networks(
     # A stage whose network was left behind, as in a weights file alone, is left out.
     settings = settings.model_copy(update={stage: None for stage, found in there.items() if not found})
     check_networks(settings, **there)
+    opened = partial(open_network, precision=settings.precision, runtime=runtime, threads=threads, device=device)
     return {
-        "coarse_stage": _load_stage(coarse, "coarse", settings.precision, device),
-        "refine_stage": None if refiner is None else _load_stage(refiner, "refining", settings.precision, device),
+        "coarse_stage": _load_stage(coarse, "coarse", opened),
+        "refine_stage": None if refiner is None else _load_stage(refiner, "refining", opened),
         "settings": settings,
         "prompter": read_prompter(prompter) if there["prompt"] else None,
-        "prior_network": None if prior is None else read_prior(prior, settings.precision, device=device),
+        "prior_network": None if prior is None else _load_prior(prior, opened),
     }
 
 
@@ -82,10 +99,47 @@ def check_networks(settings: MethodSettings, **there: bool) -> None:
         )
 
 
-def _load_stage(path: Path, stage: str, precision: Precision, device: str | None) -> Stage:
+def open_network(
+    path: Path,
+    precision: Precision = "auto",
+    runtime: Runtime = "auto",
+    threads: int | None = None,
+    device: str | None = None,
+) -> GridNetwork:
+    """The network of a weights file or of an exported file. Parameters as `load_networks`.
+
+    Raises
+    ------
+    HandboneError: it cannot be loaded, or the runtime is not installed or does not read it.
+    """
+    if runtime_of(path, runtime) == "torch":
+        try:
+            from handbone.training.inference import Predictor
+
+            runtime_set_up.prepare(threads)
+            return Predictor(path, precision, device=device)
+        except ModuleNotFoundError as error:
+            instead = "give networks that handbone export-model has written"
+            raise not_installed(error, where=path, instead=instead) from error
+    found = exported_network(path)
+    opened = partial(open_exported, runtime=runtime, precision=precision, threads=threads)
+    network = opened(path, found.size_hw)
+    if found.card.stage != "coarse" or (passes := exported_file(path.parent, "locate")) is None:
+        return network
+    other = exported_network(passes).size_hw
+    return NetworkOfSizes({found.size_hw: network, other: opened(passes, other)})
+
+
+def _load_prior(path: Path, opened: Callable[[Path], GridNetwork]) -> PriorNetwork:
+    if (stage := read_card(path).stage) != "prior":
+        raise HandboneError(f"these are weights of the stage '{stage}', not of an anatomical prior", where=path)
+    return opened(path).logits
+
+
+def _load_stage(path: Path, stage: str, opened: Callable[[Path], GridNetwork]) -> Stage:
     card = read_card(path)
     # A refiner reads an ROI of any bones; what counts is that the two are not confused.
     if (card.stage == "coarse") != (stage == "coarse"):
         what = f"these are weights of the stage '{card.stage}', where those of the {stage} network are needed"
         raise HandboneError(what, where=path, remedy="give the run folder, which holds both stages")
-    return Stage(Predictor(path, precision, device=device), card.size)
+    return Stage(opened(path), card.size)

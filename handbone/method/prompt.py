@@ -1,13 +1,13 @@
 """The third stage: a segment-anything network is shown the ROI and asked for each bone by its current mask."""
 
+from __future__ import annotations
+
 from collections.abc import Iterable
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
-import torch
-from torch import Tensor
 
 from handbone.anatomy import COUNT, NAMES, select
 from handbone.core.bone_probabilities import BoneProbabilities
@@ -24,6 +24,10 @@ from handbone.recipe import schema
 from handbone.recipe.schema import Choice
 from handbone.weights.network_file import WeightsCard, load_state, read_card, save_weights
 from handbone.weights.origin import as_made
+
+# Predictions of weights without a prompted stage need no torch.
+if TYPE_CHECKING:
+    from torch import Tensor
 
 PROMPTER_FILE = "prompter.safetensors"
 #: Name of the ROI and of its decisions in records.
@@ -88,6 +92,8 @@ def predict_prompted(
     settings: the prompts, and how answers are ranked.
     threshold: probability from which a pixel belongs to a bone.
     """
+    import torch
+
     small = resized(frame, prompter.mask_size)
     seen = seen_on_grid(current, small)
     asked, prompts = ask(seen, bones, prompter.size, settings, threshold=threshold, points=prompter.points)
@@ -110,6 +116,8 @@ def predict_prompted(
 
 def current_masks(seen: BoneProbabilities, bones: Iterable[int], threshold: float) -> Tensor:
     """The masks of some bones on the mask grid, bool (B, m, m)."""
+    import torch
+
     masks = seen.threshold(threshold)
     return torch.from_numpy(np.stack([masks.mask(bone) for bone in bones]))
 

@@ -26,6 +26,7 @@ from handbone.method.roi import RegionOfInterest, asked, rois
 from handbone.method.roi_placement import RoiPlacement
 from handbone.method.settings import MethodSettings
 from handbone.method.tta import views_of
+from handbone.networks.exported import Runtime
 from handbone.plugins import Prompter
 
 
@@ -63,20 +64,31 @@ class TwoStage:
         views_of(self.settings.views)
 
     @classmethod
-    def from_path(cls, path: str | Path, *, settings: MethodSettings | None = None, device: str | None = None) -> Self:
-        """From a run folder, a folder of weights, or the weights file of a coarse network alone.
+    def from_path(
+        cls,
+        path: str | Path,
+        *,
+        settings: MethodSettings | None = None,
+        runtime: Runtime = "auto",
+        threads: int | None = None,
+        device: str | None = None,
+    ) -> Self:
+        """From a run folder, a folder of weights or of exported networks, or a coarse network's weights file alone.
 
         Parameters
         ----------
         settings: in place of those that the weights carry, see `handbone.method.settings.read_settings`.
-        device: where networks work, see `load_networks`.
+        runtime: what computes the networks; "auto": torch for weights, else the library of the exported files.
+        threads: of the networks' operators; by default the library's own choice.
+        device: where networks of torch work, see `load_networks`.
 
         Raises
         ------
-        HandboneError: no weights there, weights of another stage than their name says, or settings of other weights.
+        HandboneError: no weights there, weights of another stage than their name says, settings of other weights, or a
+            runtime that does not read them.
         UnknownNameError: views that there are not.
         """
-        return cls(**load_networks(path, settings, device=device))
+        return cls(**load_networks(path, settings, runtime=runtime, threads=threads, device=device))
 
     @property
     def threshold(self) -> float:

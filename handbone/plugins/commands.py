@@ -17,6 +17,14 @@ COMMANDS: dict[str, tuple[str, str]] = {
     ),
     "ensemble": ("ensemble", "Join several predictions of the same images into one, bone by bone."),
     "export": ("export", "Write the masks of a run, of predictions or of a contest CSV in another format."),
+    "export-model": (
+        "export_model",
+        "Write networks as ONNX or OpenVINO files, which predict without torch: handbone predict --weights DIR.",
+    ),
+    "bench": (
+        "bench",
+        "Measure how long a radiograph takes on this machine, by runtime, precision and threads, and say what to use.",
+    ),
     "measure": (
         "measure",
         "Measure the bones of hands: lengths, ratios, the wrist, angles, cortical thickness.",

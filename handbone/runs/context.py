@@ -11,7 +11,7 @@ from handbone.core.errors import HandboneError
 from handbone.core.samples import Sample
 from handbone.data.cache import ImageCache
 from handbone.data.dataset import Dataset, open_dataset
-from handbone.data.grid_dataset import LabelledImage
+from handbone.data.labelled_image import LabelledImage
 from handbone.recipe.keys import UndeclaredError, only
 from handbone.recipe.schema import Data, Recipe
 from handbone.runs.folder import RunFolder

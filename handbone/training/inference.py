@@ -1,23 +1,21 @@
-"""A trained network as a function from an image to logits."""
+"""Trained networks computed by torch."""
 
 import contextlib
 from pathlib import Path
-from typing import Literal
 
+import cv2
 import numpy as np
 import torch
 from torch import nn
 
-from handbone.core.errors import HandboneError, ShapeError
+from handbone.core.errors import HandboneError
 from handbone.networks import runtime
+from handbone.networks.grid_network import GridNetwork, Precision
 from handbone.weights.network_file import WeightsCard, load_weights
 
-#: Numbers to calculate with: "auto" is bfloat16 where the hardware multiplies it.
-Precision = Literal["auto", "32", "bf16"]
 
-
-class Predictor:
-    """Runs a network on single images, as fast as this machine allows.
+class Predictor(GridNetwork):
+    """Runs a network with torch, as fast as this machine allows.
 
     Parameters
     ----------
@@ -48,30 +46,14 @@ class Predictor:
         self._module = module.to(self.device, memory_format=torch.channels_last)
 
     @torch.inference_mode()
-    def logits(self, image: np.ndarray, *, flip: bool = False) -> np.ndarray:
-        """Logits of one image.
-
-        Parameters
-        ----------
-        image: (C, H, W) float32, the radiograph in [0, 1] and, for some refiners, 29 probabilities.
-        flip: also read the mirrored image and average the two logits.
-
-        Returns
-        -------
-        (29, H, W) float32.
-
-        Raises
-        ------
-        ShapeError: an image that is not (C, H, W).
-        """
-        if np.ndim(image) != 3:
-            raise ShapeError("the image", "(C, H, W)", np.shape(image))
-        batch = torch.from_numpy(np.ascontiguousarray(image, np.float32))[None].to(self.device)
-        logits = self._forward(batch)
-        if flip:
-            # One after the other: a batch of two takes as long on a CPU and twice the memory.
-            logits = logits.add_(self._forward(batch.flip(-1)).flip(-1)).div_(2)
-        return logits[0].contiguous().cpu().numpy()
+    def __call__(self, batch: np.ndarray) -> np.ndarray:
+        """Logits (N, 29, H, W) float32 of images (N, C, H, W) float32."""
+        logits = self._forward(torch.from_numpy(batch).to(self.device)).cpu()
+        channels, height, width = logits.shape[1:]
+        # torch puts the channels in front several times as slowly as OpenCV transposes a matrix.
+        planes = [cv2.transpose(each.permute(1, 2, 0).reshape(-1, channels).numpy()) for each in logits]
+        whole = planes[0][None] if len(planes) == 1 else np.stack(planes)
+        return whole.reshape(-1, channels, height, width)
 
     def _forward(self, batch: torch.Tensor) -> torch.Tensor:
         autocast = torch.autocast(self.device.type, torch.bfloat16) if self.half else contextlib.nullcontext()

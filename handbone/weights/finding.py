@@ -4,11 +4,14 @@ from pathlib import Path
 
 from handbone.core.errors import HandboneError
 from handbone.weights.card import CARD_FILE, STAGE_FILES
+from handbone.weights.exported import EXPORT_CARD, exported_file
 from handbone.weights.sets import read_set, resolve
 
 
 def find_weights(path: str | Path) -> tuple[Path, Path | None]:
     """The coarse and the refiner's weights file of a run folder, a folder of weights, a weights file, or a known name.
+
+    A folder of exported networks has files of another kind; `read_card` reads them alike.
 
     Raises
     ------
@@ -20,6 +23,12 @@ def find_weights(path: str | Path) -> tuple[Path, Path | None]:
         read_set(path).verify()
     if path.is_file():
         return path, None
+    if (path / EXPORT_CARD).is_file():
+        if (exported := exported_file(path, "coarse")) is None:
+            raise HandboneError(
+                "there is no coarse network", where=path / EXPORT_CARD, remedy="export the weights again"
+            )
+        return exported, exported_file(path, "refiner")
     for folder in (path / "weights", path):
         if (folder / coarse).is_file():
             second = folder / refiner
@@ -35,8 +44,11 @@ def find_prior(path: str | Path) -> Path | None:
     ------
     HandboneError: as `find_weights`.
     """
+    folder = resolve(path)
+    if (folder / EXPORT_CARD).is_file():
+        return exported_file(folder, "prior")
     file = find_weights(path)[0].with_name(STAGE_FILES["prior"])
-    return file if resolve(path).is_dir() and file.is_file() else None
+    return file if folder.is_dir() and file.is_file() else None
 
 
 def prior_file(name: str) -> Path:

@@ -4,58 +4,24 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
-from pydantic import ConfigDict, Field, ValidationError
+from pydantic import ValidationError
 
-import handbone
 from handbone import anatomy
 from handbone.core import files
 from handbone.core.errors import HandboneError
 from handbone.plugins import registry
 from handbone.recipe.schema import Choice, Table
-from handbone.weights.origin import WeightsOrigin, as_made, origin_of
+from handbone.weights.exported import exported_network, is_exported
+from handbone.weights.network_card import WeightsCard
+from handbone.weights.origin import as_made, origin_of
 
 # Cards are read by commands that may never need torch.
 if TYPE_CHECKING:
     from torch import Tensor, nn
 
 _KEY = "handbone"
-
-
-class WeightsCard(Table):
-    """What a weights file says of itself; enough to build the network and to feed it as in training.
-
-    Parameters
-    ----------
-    model: the network as the recipe named it.
-    in_channels: 1, or 1 + 29 with coarse probabilities.
-    size: side of the square grid that it was trained on, in pixels.
-    stage: "coarse" or "refiner".
-    bones: names of its output channels, in order.
-    extra: what is needed beside: of a coarse network the settings of the whole method, see `handbone.method.settings`.
-    training: summary of how it was trained.
-    plugin: the package that provides the network, where that is not handbone itself.
-    """
-
-    model_config = ConfigDict(extra="ignore", frozen=True)
-
-    model: Choice
-    in_channels: int = Field(ge=1)
-    size: int = Field(ge=1)
-    stage: str
-    bones: tuple[str, ...] = anatomy.NAMES
-    extra: dict[str, Any] = Field(default_factory=dict)
-    training: dict[str, Any] = Field(default_factory=dict)
-    handbone: str = handbone.__version__
-    plugin: WeightsOrigin | None = None
-
-    @property
-    def network(self) -> str:
-        """The network in words, as in "unetplusplus with tf_efficientnet_lite0, 1 channel"."""
-        encoder = self.model.settings.get("encoder")
-        name = f"{self.model.name} with {encoder}" if encoder else self.model.name
-        return f"{name}, {self.in_channels} channel{'s' * (self.in_channels != 1)}"
 
 
 def build_network(
@@ -136,7 +102,7 @@ def _halved(name: str, tensor: Tensor) -> Tensor:
 
 
 def read_card(path: Path) -> WeightsCard:
-    """A weights file's card, without reading its tensors.
+    """The card of a weights file or of an exported network, without reading its tensors.
 
     Raises
     ------
@@ -147,6 +113,8 @@ def read_card(path: Path) -> WeightsCard:
     path = Path(path)
     if not path.is_file():
         raise HandboneError("no such weights file", where=path)
+    if is_exported(path):
+        return exported_network(path).card
     try:
         with safe_open(path, framework="numpy") as file:
             text = (file.metadata() or {}).get(_KEY)
@@ -172,6 +140,9 @@ def load_weights(path: Path) -> tuple[nn.Module, WeightsCard]:
     HandboneError: as `read_card`; a network whose plugin is not installed; tensors that do not belong to it.
     """
     card = read_card(path)
+    if is_exported(path):
+        remedy = "give the weights from which it was exported"
+        raise HandboneError("is an exported network, which can only predict", where=path, remedy=remedy)
     model = as_made("model", card.model, card.plugin, where=path)
     module = build_network(model, card.in_channels, len(card.bones), pretrained=False)
     load_state(module, path)

@@ -11,8 +11,7 @@ from handbone.anatomy import COUNT, INDEX
 from handbone.core.frame import Frame
 from handbone.data.grid_dataset import LabelledImage
 from handbone.data.view import resized, view
-from handbone.method.coarse import CoarseDataset
-from handbone.method.refine import RefineDataset
+from handbone.method.datasets import CoarseDataset, RefineDataset
 from handbone.recipe import schema
 
 CAPITATE, LUNATE = INDEX["Capitate"], INDEX["Lunate"]

@@ -7,8 +7,7 @@ import torch
 from handbone.core.bone_masks import BoneMasks
 from handbone.data import synthetic_stream
 from handbone.data.synthetic_stream import SyntheticStream
-from handbone.method.coarse import CoarseDataset
-from handbone.method.refine import RefineDataset
+from handbone.method.datasets import CoarseDataset, RefineDataset
 from handbone.method.roi_placement import place_roi
 from handbone.recipe import schema
 from handbone.synthetic.patients import average_patient

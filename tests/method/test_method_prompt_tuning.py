@@ -9,10 +9,10 @@ from handbone.anatomy import INDEX, NAMES
 from handbone.core.errors import HandboneError
 from handbone.core.frame import Frame
 from handbone.data.grid_dataset import LabelledImage
+from handbone.method.datasets import RefineDataset
 from handbone.method.prompt import PROMPTER_FILE, read_prompter, save_prompter
 from handbone.method.prompt_embeddings import EmbeddingCache, embed_rois
 from handbone.method.prompt_tuning import Tuning
-from handbone.method.refine import RefineDataset
 from handbone.networks.prompters import build_prompter, choose
 from handbone.recipe import schema
 from handbone.weights.network_file import read_card

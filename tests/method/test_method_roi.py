@@ -6,7 +6,7 @@ from stages_hands import DiscReader, disc_image, hand_points, masks_at
 
 from handbone.anatomy import CARPALS, COUNT, INDEX, select
 from handbone.core.errors import HandboneError
-from handbone.method.refine import moved_to_a_bone
+from handbone.method.datasets import moved_to_a_bone
 from handbone.method.roi import asked, rois
 from handbone.method.settings import MethodSettings
 from handbone.method.two_stage import Stage, TwoStage

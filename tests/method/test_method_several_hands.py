@@ -1,5 +1,7 @@
 """Images of several hands of discs: each is found, outlined by itself, and put back where it lies."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from stages_hands import DiscReader, disc_image, hand_points
@@ -67,6 +69,30 @@ def test_one_hand_costs_no_further_look_where_no_other_has_room():
     assert len(seen.coarse_stage.predictor.seen) == looks
     [hand] = predict_hands(method(), narrow)
     assert hand.others == 0 and hand.area == Box.whole(narrow.shape)
+
+
+def beside(first, second=None):
+    """A hand with room for another one at its right; the looks taken beside it, and the boxes of the hands found."""
+    image = np.hstack([first, np.zeros((500, 460), np.float32) if second is None else second])
+    seen = method()
+    whole = seen.predict(image)
+    passes = len(seen.coarse_stage.predictor.seen)
+    boxes = find_hands(seen, image, whole)
+    looks = len(seen.coarse_stage.predictor.seen) - passes
+    blind = replace(whole, location=replace(whole.location, traces=None))
+    return looks, boxes, find_hands(seen, image, blind), len(seen.coarse_stage.predictor.seen) - passes - looks
+
+
+def test_a_look_is_taken_only_where_the_first_pass_shows_bones_and_finds_the_same():
+    looks, boxes, found_blindly, looks_blindly = beside(one()[0])
+    assert looks == 0 and looks_blindly > 0 and boxes == found_blindly and len(boxes) == 1
+    looks, boxes, found_blindly, looks_blindly = beside(one()[0], one(100.0, 5, mirrored=True)[0])
+    assert 0 < looks <= looks_blindly and boxes == found_blindly and len(boxes) == 2
+
+
+def test_what_the_first_pass_shows_does_not_go_into_records():
+    location = method().predict(one()[0]).location
+    assert location.traces is not None and "traces" not in location.to_json()
 
 
 def test_no_hand_is_one_outcome_without_bones():

@@ -5,7 +5,8 @@ import pytest
 
 from handbone.data.grid_dataset import LabelledImage
 from handbone.evaluation.metrics import dice_contest
-from handbone.method.coarse import CoarseDataset, predict_coarse
+from handbone.method.coarse import predict_coarse
+from handbone.method.datasets import CoarseDataset
 from handbone.recipe.schema import Choice, Coarse, Train
 from handbone.synthetic import draw_hand
 from handbone.training.engine import fit

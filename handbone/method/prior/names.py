@@ -1,7 +1,6 @@
 """Names put right: masks that lie, whole, where the prior expects other bones."""
 
 import numpy as np
-from scipy.optimize import linear_sum_assignment
 
 from handbone import anatomy
 
@@ -22,6 +21,8 @@ def wrong_names(table: np.ndarray, seen: np.ndarray) -> list[dict[int, int]]:
     ----------
     table: (29, 29) Dice of the masks (rows) with the expected masks (columns). seen: (29,) bool, which masks there are.
     """
+    from scipy.optimize import linear_sum_assignment
+
     rows = np.flatnonzero(seen)
     worth = table[rows] + _OWN_NAME * np.eye(anatomy.COUNT)[rows]
     _, columns = linear_sum_assignment(worth, maximize=True)

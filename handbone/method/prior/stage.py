@@ -3,22 +3,18 @@
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from functools import cached_property
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from handbone import anatomy
 from handbone.core.bone_probabilities import BoneProbabilities
-from handbone.core.errors import HandboneError
 from handbone.core.frame import Frame
 from handbone.method.prior.canonical import canonical_coverage, canonical_frame
 from handbone.method.prior.compare import LEAST_PX, Plausibility, agreement, dice_table, plausibilities
 from handbone.method.prior.names import renamed_order, wrong_names
 from handbone.method.prior.repair import repaired
 from handbone.method.settings import PriorSettings
-from handbone.training.inference import Precision, Predictor
-from handbone.weights.network_file import read_card
 
 #: The network as a function of masks, see `PriorStage`.
 PriorNetwork = Callable[[np.ndarray], np.ndarray]
@@ -62,19 +58,6 @@ class PriorReport:
             "mended": {name: {"taken_px": taken, "added_px": added} for name, taken, added in self.mended},
             "expected": list(self.expected),
         }
-
-
-def read_prior(path: Path, precision: Precision = "auto", *, device: str | None = None) -> PriorNetwork:
-    """The network of a weights file.
-
-    Raises
-    ------
-    HandboneError: no such file, or weights of another stage.
-    """
-    stage = read_card(path).stage
-    if stage != "prior":
-        raise HandboneError(f"these are weights of the stage '{stage}', not of an anatomical prior", where=path)
-    return Predictor(path, precision, device=device).logits
 
 
 @dataclass(frozen=True, eq=False)

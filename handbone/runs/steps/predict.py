@@ -19,7 +19,6 @@ from handbone.method.settings import MethodSettings, PriorSettings
 from handbone.method.two_stage import TwoStage
 from handbone.plugins.events import PREDICTION_MADE, has_listeners, notify
 from handbone.runs.context import Context
-from handbone.runs.steps.prompter import gather_prompter
 from handbone.weights import STAGE_FILES, prior_file
 from handbone.weights.network_file import load_weights, read_card, save_weights
 
@@ -85,6 +84,9 @@ def gather_weights(context: Context, folder: Path, settings: MethodSettings) -> 
         card = settings.to_card(card) if step == "coarse" else card.model_copy(update={"extra": {}})
         save_weights(folder / STAGE_FILES[step], module, card)
     if recipe.prompt is not None:
+        # Late, because it tunes prompters with torch, and `refine` reads this module's results without.
+        from handbone.runs.steps.prompter import gather_prompter
+
         gather_prompter(context, folder)
     if recipe.predict.prior is not None:
         with atomic_file(folder / STAGE_FILES["prior"]) as temporary:

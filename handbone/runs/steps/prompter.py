@@ -7,10 +7,10 @@ from handbone.anatomy import select
 from handbone.core.bone_masks import BoneMasks
 from handbone.core.frame import Frame
 from handbone.data.grid_dataset import LabelledImage
+from handbone.method.datasets import RefineDataset
 from handbone.method.prompt import PROMPTER_FILE, save_prompter
 from handbone.method.prompt_embeddings import EmbeddingCache, embed_rois
 from handbone.method.prompt_tuning import Tuning
-from handbone.method.refine import RefineDataset
 from handbone.method.roi_jitter import NO_ERRORS, FrameErrors
 from handbone.method.roi_placement import place_roi
 from handbone.networks.prompters import build_prompter

@@ -13,8 +13,7 @@ from handbone.core.samples import Sample
 from handbone.data.grid_dataset import LabelledImage
 from handbone.data.synthetic_stream import SyntheticStream
 from handbone.formats.contest_csv import PredictionsWriter, read_predictions
-from handbone.method.coarse import CoarseDataset
-from handbone.method.refine import RefineDataset
+from handbone.method.datasets import CoarseDataset, RefineDataset
 from handbone.method.roi import rois
 from handbone.method.roi_jitter import FrameErrors, measure_frame_errors
 from handbone.method.roi_placement import place_roi

@@ -10,7 +10,7 @@ from handbone.anatomy import COUNT
 from handbone.core.errors import HandboneError
 from handbone.core.files import write_text
 from handbone.core.progress import track
-from handbone.data.grid_dataset import LabelledImage
+from handbone.data.labelled_image import LabelledImage
 from handbone.formats.image_files import read_image
 from handbone.method.settings import MethodSettings
 from handbone.method.two_stage import Stage

@@ -1,0 +1,138 @@
+"""Folders of exported networks: what `handbone export-model` writes beside the files, and how they are found."""
+
+from pathlib import Path
+from typing import Any, Literal
+
+from pydantic import ConfigDict, Field, ValidationError
+
+import handbone
+from handbone.core.errors import HandboneError
+from handbone.core.files import sha256_of
+from handbone.networks.exported import FORMATS
+from handbone.recipe.table import Table
+from handbone.weights.network_card import WeightsCard
+
+#: The card of a folder of exported networks.
+EXPORT_CARD = "model.json"
+_REMEDY = "export the weights again: handbone export-model WEIGHTS -o DIR"
+#: The networks that are exported: the coarse one, the same for the passes that find the hand where they are of another
+#: size, the refiner, and the anatomical prior's.
+NetworkName = Literal["coarse", "locate", "refiner", "prior"]
+
+
+class Parity(Table):
+    """How an exported network compares with PyTorch in float32, on synthetic hands.
+
+    Parameters
+    ----------
+    max_difference: of any logit. dice: mean over images and bones of masks at one half. images: number of them.
+    """
+
+    max_difference: float = Field(ge=0)
+    dice: float = Field(ge=0, le=1)
+    images: int = Field(ge=1)
+
+
+class ExportedNetwork(Table):
+    """One exported network.
+
+    Parameters
+    ----------
+    file: its name in the folder. sha256: name of each of its files to digest; OpenVINO's has two.
+    input_shape, output_shape: (1, C, H, W) float32. card: that of the weights that it was made from.
+    """
+
+    model_config = ConfigDict(extra="ignore", frozen=True)
+
+    file: str
+    sha256: dict[str, str]
+    input_shape: tuple[int, int, int, int]
+    output_shape: tuple[int, int, int, int]
+    parity: Parity
+    card: WeightsCard
+
+    @property
+    def size_hw(self) -> tuple[int, int]:
+        """Height and width of its grid."""
+        return self.input_shape[2], self.input_shape[3]
+
+
+class ExportCard(Table):
+    """What model.json holds.
+
+    Parameters
+    ----------
+    format: of the networks' files. networks: each by its name.
+    opset: of ONNX; None in other formats. versions: of the packages that took part.
+    source: name of each weights file to sha256. left_out: stages of the weights that are not exported.
+    preprocessing, postprocessing: in words, for programs of other makers.
+    """
+
+    model_config = ConfigDict(extra="ignore", frozen=True, populate_by_name=True)
+
+    schema_name: Literal["handbone.model/1"] = Field(default="handbone.model/1", alias="schema")
+    format: Literal["onnx", "openvino"]
+    networks: dict[NetworkName, ExportedNetwork]
+    opset: int | None = None
+    versions: dict[str, str] = Field(default_factory=dict)
+    source: dict[str, str] = Field(default_factory=dict)
+    left_out: tuple[str, ...] = ()
+    preprocessing: dict[str, Any] = Field(default_factory=dict)
+    postprocessing: dict[str, Any] = Field(default_factory=dict)
+    handbone: str = handbone.__version__
+    not_a_medical_device: bool = True
+
+
+def is_exported(path: Path) -> bool:
+    """Whether a path is a folder of exported networks, or one of their files."""
+    return (path / EXPORT_CARD).is_file() or path.suffix in FORMATS.values()
+
+
+def read_export_card(folder: Path) -> ExportCard:
+    """The card of a folder of exported networks.
+
+    Raises
+    ------
+    HandboneError: there is none, or it cannot be read.
+    """
+    path = folder / EXPORT_CARD
+    try:
+        return ExportCard.model_validate_json(path.read_bytes())
+    except FileNotFoundError:
+        raise HandboneError("there is no card of exported networks", where=path, remedy=_REMEDY) from None
+    except ValidationError as error:
+        first = error.errors()[0]
+        place = ".".join(map(str, first["loc"])) or "the whole"
+        raise HandboneError(f"cannot be read ({place}: {first['msg']})", where=path, remedy=_REMEDY) from None
+
+
+def exported_file(folder: Path, network: NetworkName) -> Path | None:
+    """The file of a network in a folder of exported ones, compared with the card; None where there is no such network.
+
+    Raises
+    ------
+    HandboneError: a file is missing, or is not the one that the card describes.
+    """
+    found = read_export_card(folder).networks.get(network)
+    if found is None:
+        return None
+    for name, digest in found.sha256.items():
+        path = folder / Path(name).name
+        if not path.is_file():
+            raise HandboneError("is missing", where=path, remedy=_REMEDY)
+        if sha256_of(path) != digest:
+            raise HandboneError(f"is not the file that {EXPORT_CARD} describes", where=path, remedy=_REMEDY)
+    return folder / Path(found.file).name
+
+
+def exported_network(file: Path) -> ExportedNetwork:
+    """What the card beside an exported network's file says of it.
+
+    Raises
+    ------
+    HandboneError: there is no card, or it says nothing of the file.
+    """
+    for network in read_export_card(file.parent).networks.values():
+        if network.file == file.name:
+            return network
+    raise HandboneError(f"{EXPORT_CARD} does not describe this file", where=file, remedy=_REMEDY)
