@@ -120,11 +120,11 @@ def locate(
     for turns, mirrored in ((0, False), (2, False), (1, False), (3, False), (0, True), (2, True), (1, True), (3, True)):
         frame = turned(Frame.letterbox(image.shape, (pass_size, pass_size)), turns, mirrored=mirrored)
         shown = predict_coarse(predictor, image, pass_size, frame=frame, flip=flip)
-        whole = postprocess(shown)
-        score, fit = rate(whole)
+        masks = postprocess(shown)
+        score, fit = rate(masks)
         passes += 1
         if score > best[0]:
-            best, traces = (score, whole, fit, turns, mirrored), shown
+            best, traces = (score, masks, fit, turns, mirrored), shown
         if best[0] >= _GOOD:
             break
     score, seen, fit, turns, mirrored = best
