@@ -9,6 +9,7 @@ import typer
 from rich.markup import escape
 from rich.table import Table
 
+from handbone.cli import data_labels
 from handbone.cli.options import Annotations, ClassMapWords, Invert, Layout, Rle, class_map_of
 from handbone.cli.output import echo_json, results
 from handbone.core.progress import console
@@ -20,7 +21,9 @@ if TYPE_CHECKING:
     from handbone.data.dataset import Dataset
     from handbone.workflows.check_labels import LabelCheck
 
-app = typer.Typer(help="Check, summarise and draw data.", no_args_is_help=True)
+app = typer.Typer(help="Check, summarise and draw data; compare and merge labels.", no_args_is_help=True)
+app.command("diff")(data_labels.diff)
+app.command("merge")(data_labels.merge)
 
 Folder = Annotated[Path, typer.Argument(help="The data set's folder.")]
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON for programs.")]

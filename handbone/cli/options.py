@@ -9,10 +9,12 @@ if TYPE_CHECKING:
     from handbone.recipe.class_map import ClassMap
 
 Layout = Annotated[
-    Literal["auto", "contest", "coco", "csv", "folder"], typer.Option(help="How the folder is laid out.")
+    Literal["auto", "contest", "coco", "csv", "labelme", "cvat", "label_studio", "seg_nrrd", "nifti", "folder"],
+    typer.Option(help="How the folder is laid out."),
 ]
 Annotations = Annotated[
-    str | None, typer.Option(help="JSON file of COCO, or CSV file of run lengths, relative to the folder.")
+    str | None,
+    typer.Option(help="File of COCO, CVAT or Label Studio, or CSV file of run lengths, relative to the folder."),
 ]
 ClassMapWords = Annotated[
     list[str] | None,

@@ -1,6 +1,7 @@
 """`handbone predict`: outline the bones of any radiographs with trained weights."""
 
 from collections import Counter
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Literal
 
@@ -95,9 +96,21 @@ def command(
             "--set", metavar="FORMAT.KEY=VALUE", help="A setting of a format, such as coco.segmentation=polygon."
         ),
     ] = None,
+    measure: Annotated[
+        bool, typer.Option("--measure", help="Measure the hands, too: lengths, ratios, the wrist, cortical thickness.")
+    ] = False,
+    mm_per_px: Annotated[
+        float | None,
+        typer.Option(
+            "--mm-per-px", min=1e-4, max=10.0, help="Size of a pixel for --measure.  [default: what the files say]"
+        ),
+    ] = None,
     max_pixels: Annotated[
         int, typer.Option("--max-pixels", min=1, metavar="N", help="Leave out larger images, by their headers.")
     ] = 200_000_000,
+    page: Annotated[
+        bool, typer.Option("--page/--no-page", help="Write OUT/index.html, a page to look through the results.")
+    ] = True,
     overwrite: Annotated[
         bool,
         typer.Option("--overwrite", help="Replace predictions that handbone has written to OUT, and nothing else."),
@@ -108,14 +121,18 @@ def command(
 
     Plugins read more, such as handbone-dicom. Folders are searched with all folders below, and what is passed over is
     said. OUT mirrors them: an overlay an image (contours of doubtful bones are dashed) and a record an image, beside
-    predictions.csv (run lengths in each image's own pixels, a confidence a bone) and predictions.json. An image that
-    fails, or cannot be written as --write asks, is listed; the exit code is then 1. An image without a hand gets no
-    masks and is counted apart; where none has a hand, the exit code is 1. The same command goes on where it was
-    stopped, and tries failed images again. Not a medical device.
+    predictions.csv (run lengths in each image's own pixels, a confidence a bone) and predictions.json. OUT/index.html
+    shows all, doubtful ones first, and takes a verdict of each. --measure adds measurements.csv, measurements.json and
+    an image a hand with the lines drawn. An image that fails, or cannot be written as --write asks, is listed; the
+    exit code is then 1. An image without a hand gets no masks and is counted apart; where none has a hand, the exit
+    code is 1. The same command goes on where it was stopped, and tries failed images again. Not a medical device.
     """
+    if mm_per_px is not None and not measure:
+        raise typer.BadParameter("give --measure, too", param_hint="--mm-per-px")
     from handbone.cli.settings import nested_settings
     from handbone.formats.image_search import find_images
     from handbone.method.settings import read_settings
+    from handbone.workflows import measure as measuring
     from handbone.workflows.predict import predict_images, prediction_results, written_names
     from handbone.workflows.records import predictions_json
     from handbone.workflows.stored_results import is_unfinished, prediction_fingerprint
@@ -129,7 +146,9 @@ def command(
     results = prediction_results(output)
     goes_on = results.put_right() or (not overwrite and is_unfinished(output, fingerprint))
     found = find_images(paths)
-    results.check(overwrite=overwrite or goes_on, names=written_names(found.images, hands))
+    tables = [measuring.TABLE_FILE, measuring.RECORD_FILE] if measure else []
+    names = [*written_names(found.images, hands, page=page), *tables]
+    results.check(overwrite=overwrite or goes_on, names=names)
     for passed_over in found.passed_over:
         progress.print(f"Ignored: {printable(passed_over)}", markup=False, highlight=False, soft_wrap=True)
 
@@ -143,6 +162,7 @@ def command(
         "second_stage": method.refine_stage is not None,
         "passed_over": [each.to_json() for each in found.passed_over],
     }
+    measured = {"source": [path.name for path in paths], "rois": [], "weights": weights}
     try:
         records = predict_images(
             found.images,
@@ -154,8 +174,10 @@ def command(
             invert=used.invert,
             max_pixels=max_pixels,
             hands=hands,
+            page=page,
             overwrite=overwrite or goes_on,
             earlier=output if goes_on else None,
+            measure=partial(measuring.measure_predictions, mm_per_px=mm_per_px, facts=measured) if measure else None,
         )
     except KeyboardInterrupt:
         typer.echo("Stopped. Run the same command to continue.", err=True)
@@ -176,6 +198,8 @@ def _views(names: list[str] | None, *, tta: bool) -> list[str] | None:
 
 
 def _show(records: "list[ImageRecord]", output: Path, invert: str) -> None:
+    from handbone.workflows.records import flag_text
+
     console = results_console()
     console.print(_table(records))
     for record in records:
@@ -187,20 +211,23 @@ def _show(records: "list[ImageRecord]", output: Path, invert: str) -> None:
         for format, reason in record.unwritten.items():
             console.print(f"[red]not written[/red] as {format}: {markup(reason)}", soft_wrap=True, highlight=False)
         for flag in record.flags[:_SHOWN]:
-            bones = f" {', '.join(flag['bones'])}:" if flag["bones"] and flag["rule"] != "missing" else ""
-            console.print(
-                f"[yellow]check[/yellow] {markup(record.name)}:{bones} {markup(flag['message'])}",
-                soft_wrap=True,
-                highlight=False,
-            )
+            said = markup(flag_text(flag))
+            console.print(f"[yellow]check[/yellow] {markup(record.name)}: {said}", soft_wrap=True, highlight=False)
         if len(record.flags) > _SHOWN:
             console.print(f"  and {len(record.flags) - _SHOWN} more in predictions.json", highlight=False)
     outcomes = Counter(record.outcome for record in records)
     told = f"{outcomes['outlined']} of {len(records)} radiographs outlined"
     if outcomes["no_hand"]:
         told += f", {outcomes['no_hand']} without a hand"
-    place = markup(output) if output.exists() else "nothing was written"
+    place = markup(_to_open(output)) if output.exists() else "nothing was written"
     console.print(f"{told}: {place}", soft_wrap=True)
+
+
+def _to_open(output: Path) -> Path:
+    from handbone.workflows.outputs import PAGE_FILE
+
+    page = output / PAGE_FILE
+    return page if page.exists() else output
 
 
 def _table(records: "list[ImageRecord]") -> "Table":

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 
@@ -14,6 +14,9 @@ from handbone.measure.precision import missed_aim
 from handbone.measure.registry import MEASURES, find_measure
 from handbone.measure.scale import Scale, ScaleSource
 from handbone.measure.spec import Measure
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 #: "ok"; "caution": a value with a reservation; "refused": no value.
 Quality = Literal["ok", "caution", "refused"]
@@ -27,7 +30,9 @@ class Measurement:
     Parameters
     ----------
     measure, target: what was measured, and of which bone or joint.
-    value: None where it was refused. unit: of the value. scale_source: see `Scale`.
+    value: None where it was refused.
+    unit: of the value.
+    scale_source: see `Scale`.
     quality, reason: how far it is to be trusted, and why not.
     lines_px: (n, 2) polylines that show it, in pixels of the image.
     """
@@ -56,9 +61,14 @@ class Measurement:
 
 @dataclass(frozen=True, eq=False)
 class Measurements:
-    """All measurements of one hand.
+    """All measurements of one hand: `measured["carpal_height_ratio"]`, or `measured["length", "MC3"]` where a measure
+    is taken of several bones or joints. Iteration gives all of them.
 
+    Parameters
+    ----------
     side: "left", "right", or empty where it is not seen; of a palm-down radiograph that is not mirrored.
+    scale: how large a pixel is.
+    all: every measurement, those that were refused as well.
     """
 
     side: str
@@ -89,6 +99,12 @@ class Measurements:
     def rows(self) -> list[dict[str, Any]]:
         """One row a measurement, with the keys of `COLUMNS`."""
         return [{"side": self.side, **measurement.to_json()} for measurement in self.all]
+
+    def to_dataframe(self) -> "pd.DataFrame":
+        """The rows as a table; a refused value is NaN."""
+        import pandas as pd
+
+        return pd.DataFrame(self.rows(), columns=COLUMNS).astype({"value": float})
 
 
 def measure_hand(

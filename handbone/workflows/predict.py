@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from handbone.anatomy import INDEX, NAMES
+from handbone.anatomy import NAMES
 from handbone.core.bone_masks import BoneMasks
 from handbone.core.errors import HandboneError
 from handbone.core.files import write_json
@@ -16,15 +16,14 @@ from handbone.core.progress import console
 from handbone.formats.contest_csv import PredictionsWriter
 from handbone.formats.image_files import MAX_PIXELS, Invert, check_pixels, read_image, split_frame
 from handbone.formats.image_search import InputImage
-from handbone.method.confidence import confidence_of
 from handbone.method.several_hands import MOST_HANDS
 from handbone.method.two_stage import TwoStage
 from handbone.plugins import PredictedImage
-from handbone.plugins.events import PREDICTION_MADE, notify
 from handbone.report.overlay import draw_overlay
 from handbone.workflows.one_by_one import ERRORS, Failure, Find, Job, Made, make_each
-from handbone.workflows.outlining import Hands, Outlined, names_of_hands, outline
-from handbone.workflows.outputs import OVERLAYS, RECORD_FILE, TABLE_FILE, file_stems
+from handbone.workflows.outlining import Hands, Outlined, names_of_hands, outline, records_of
+from handbone.workflows.outputs import OVERLAYS, PAGE_FILE, RECORD_FILE, TABLE_FILE, file_stems
+from handbone.workflows.page import write_page_image, write_pages
 from handbone.workflows.png_file import write_png
 from handbone.workflows.records import ImageRecord, predictions_json
 from handbone.workflows.results import Results
@@ -42,14 +41,14 @@ def prediction_results(folder: Path) -> Results:
     return Results.at(folder, "predictions", resumable=True)
 
 
-def written_names(images: Sequence[InputImage], hands: Hands = "one") -> list[str]:
-    """The files that may be written for images, those of `--write` apart."""
-    stems = _possible_stems(images, hands)
+def written_names(images: Sequence[InputImage], hands: Hands = "one", *, page: bool = False) -> list[str]:
+    """The files that may be written for images, those of `--write` and the images of the page apart."""
+    stems = possible_stems(images, hands)
     files = [f"{OVERLAYS}/{stem}.png" for stem in stems.values()]
-    return [TABLE_FILE, RECORD_FILE, *files, *map(record_file, stems)]
+    return [TABLE_FILE, RECORD_FILE, *([PAGE_FILE] if page else []), *files, *map(record_file, stems)]
 
 
-def _possible_stems(images: Sequence[InputImage], hands: Hands) -> dict[str, str]:
+def possible_stems(images: Sequence[InputImage], hands: Hands) -> dict[str, str]:
     """Name of each result that may come to what files made from it are called."""
     stems = file_stems(image.key for image in images)
     if hands == "one":
@@ -73,8 +72,10 @@ def predict_images(
     invert: Invert = "auto",
     max_pixels: int = MAX_PIXELS,
     hands: Hands = "one",
+    page: bool = False,
     overwrite: bool = False,
     earlier: Path | None = None,
+    measure: Callable[[Path], Mapping[str, str]] | None = None,
 ) -> list[ImageRecord]:
     """Outline the bones of images and write the output folder, whole or not at all.
 
@@ -94,8 +95,10 @@ def predict_images(
     invert: whether images are turned round, see `read_image`.
     max_pixels: images with more, by their headers, fail before they are decoded.
     hands: "all" gives each hand of an image a result of its own, KEY#1 and so on.
+    page: whether `index.html` is written, with `page/STEM.jpg` for each image.
     overwrite: whether earlier predictions may go.
     earlier: a folder of earlier predictions, whose results need not be made again where their fingerprint is the same.
+    measure: adds measurements to the folder once the tables are there; gives the reason of each image without any.
 
     Returns
     -------
@@ -105,9 +108,9 @@ def predict_images(
     ------
     HandboneError: another process is at work on the same folder, or it holds what must not go.
     """
-    stems = _possible_stems(images, hands)
-    with results.fill(overwrite=overwrite, names=written_names(images, hands)) as work:
-        kept = StoredResults(work, fingerprint)
+    stems = possible_stems(images, hands)
+    with results.fill(overwrite=overwrite, names=written_names(images, hands, page=page)) as work:
+        kept = StoredResults(work, fingerprint, page=page)
         kept.clean(stems.items())
         before = StoredResults(earlier, fingerprint) if earlier else None
 
@@ -118,11 +121,18 @@ def predict_images(
         records = {image.key: record for image in images if (record := _unusable(image, max_pixels))}
         _outline([image for image in images if image.key not in records], outlined, kept, before, stems, records)
         listed = [record for image in images for record in _of_image(image, records)]
-        if any(record.error is None for record in listed) or (work / ERRORS).exists():
-            _join(listed, kept, writers or {}, stems)
-            write_json(
-                work / RECORD_FILE, predictions_json(listed, method, {**(facts or {}), "fingerprint": fingerprint})
-            )
+        any_done = any(record.error is None for record in listed)
+        if any_done or (work / ERRORS).exists():
+            _join(listed, kept, writers or {}, stems, str((facts or {}).get("weights", "")))
+            all_facts = {**(facts or {}), "fingerprint": fingerprint}
+            write_json(work / RECORD_FILE, predictions_json(listed, method, all_facts))
+            if measure is not None and any_done and (unmeasured := measure(work)):
+                for record in listed:
+                    if record.name in unmeasured:
+                        record.unwritten["measurements"] = unmeasured[record.name]
+                write_json(work / RECORD_FILE, predictions_json(listed, method, all_facts))
+            if page:
+                write_pages(kept, listed, stems, str((facts or {}).get("weights", "")))
     return listed
 
 
@@ -151,7 +161,7 @@ def _outline(
             stems[image.key],
             str(image.path),
             key=partial(kept.key, split_frame(image.path)[0]),
-            make=partial(_made, image, outlined, stems),
+            make=partial(_made, image, outlined, stems, kept),
             known=partial(_known, image, stems),
         )
         for image in images
@@ -166,20 +176,23 @@ def _outline(
             records |= {record.name: record for record in made}
 
 
-def _made(image: InputImage, outlined: Callable[[Path], list[Outlined]], stems: Mapping[str, str]) -> list[Made]:
+def _made(
+    image: InputImage, outlined: Callable[[Path], list[Outlined]], stems: Mapping[str, str], kept: StoredResults
+) -> list[Made]:
     """The results of an image, one a hand, and what draws their overlays."""
     found = outlined(image.path)
     made = []
-    for name, one in zip(names_of_hands(image.key, len(found)), found, strict=True):
-        record = _record(name, image, one, len(found))
-        notify(PREDICTION_MADE, image_name=name, masks=one.masks, confidence=dict(record.confidence))
-        doubtful = sorted({INDEX[bone] for flag in record.flags for bone in flag["bones"]})
-        draw = partial(_draw, image=one.radiograph.image, masks=one.masks, doubtful=doubtful)
-        made.append(Made(name, stems[name], {"record": asdict(record), "rle": one.masks.to_rle()}, draw))
+    for one, record in zip(found, records_of(image.key, image.path, found), strict=True):
+        shown = kept.page_image(stems[record.name]) if kept.page else None
+        draw = partial(_draw, image=one.radiograph.image, masks=one.masks, doubtful=one.doubtful, shown=shown)
+        result = {"record": asdict(record), "rle": one.masks.to_rle()}
+        made.append(Made(record.name, stems[record.name], result, draw))
     return made
 
 
-def _draw(path: Path, image: np.ndarray, masks: BoneMasks, doubtful: Sequence[int]) -> None:
+def _draw(path: Path, image: np.ndarray, masks: BoneMasks, doubtful: Sequence[int], shown: Path | None) -> None:
+    if shown is not None:
+        write_page_image(shown, image)
     write_png(path, draw_overlay(image, masks, doubtful=doubtful))
 
 
@@ -204,7 +217,11 @@ def _of_image(image: InputImage, records: Mapping[str, ImageRecord]) -> list[Ima
 
 
 def _join(
-    records: Sequence[ImageRecord], kept: StoredResults, writers: Mapping[str, Maker], stems: Mapping[str, str]
+    records: Sequence[ImageRecord],
+    kept: StoredResults,
+    writers: Mapping[str, Maker],
+    stems: Mapping[str, str],
+    model: str,
 ) -> None:
     """Write kept results as one table and in further formats; says in the records what could not be written."""
     done = [record for record in records if record.error is None]
@@ -217,34 +234,19 @@ def _join(
             table.write_cells(record.name, cells, confidence, size_hw=(record.size_hw[0], record.size_hw[1]))
             if writers:
                 masks = BoneMasks.from_rle(cells, record.size_hw)
-                path, _ = split_frame(record.path)
-                image = PredictedImage(record.name, path, masks, dict(record.confidence), stems[record.name])
+                path, frame = split_frame(record.path)
+                image = PredictedImage(
+                    record.name,
+                    path,
+                    masks,
+                    dict(record.confidence),
+                    stems[record.name],
+                    frame=frame,
+                    flags=record.flags,
+                    model=model,
+                    spacing_mm=record.spacing_mm,
+                )
                 record.unwritten.update(opened.write(image))
     failed = opened.close()
     for record in done:
         record.unwritten.update(failed)
-
-
-def _record(name: str, image: InputImage, one: Outlined, hands: int) -> ImageRecord:
-    outcome, radiograph, area = one.hand.outcome, one.radiograph, one.hand.area
-    return ImageRecord(
-        name=name,
-        path=str(image.path),
-        size_hw=radiograph.size_hw,
-        inverted=radiograph.inverted,
-        spacing_mm=radiograph.spacing_mm,
-        spacing_source=radiograph.spacing_source,
-        orientation=radiograph.orientation,
-        hand=outcome.hand.to_json() if outcome.hand else None,
-        hands=max(hands, 1 + one.hand.others) if one.is_hand else 0,
-        region=(area[0], area[1], area[2], area[3]) if one.hand.others else None,
-        confidence=confidence_of(outcome, one.masks),
-        location=outcome.location.to_json() if outcome.location else None,
-        frames={name: frame.to_json() for name, frame in outcome.frames.items()},
-        decisions=[decision.to_json() for decision in outcome.decisions],
-        answers=[answer.to_json() for answer in outcome.answers],
-        prompt_decisions=[decision.to_json() for decision in outcome.prompt_decisions],
-        prior=outcome.prior.to_json() if outcome.prior else None,
-        flags=[flag.to_json() for flag in one.flags],
-        seconds={step: round(seconds, 4) for step, seconds in outcome.seconds.items()},
-    )

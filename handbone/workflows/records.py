@@ -77,6 +77,12 @@ class ImageRecord:
         return {"name": self.name, "outcome": self.outcome, **asdict(self)}
 
 
+def flag_text(flag: dict[str, Any]) -> str:
+    """A flag in words, with the bones that it concerns."""
+    named = flag["bones"] and flag["rule"] != "missing"
+    return f"{', '.join(flag['bones'])}: {flag['message']}" if named else flag["message"]
+
+
 def predictions_json(records: list[ImageRecord], method: "TwoStage", facts: dict[str, Any]) -> dict[str, Any]:
     """Everything known about predictions, as JSON values."""
     return {

@@ -12,12 +12,12 @@ from typing import Any
 
 from handbone import __version__
 from handbone.core.files import atomic_file, sha256_of, write_json
-from handbone.core.folders import files_in
+from handbone.core.folders import files_in, remove_empty_folders
 from handbone.plugins import registry
 from handbone.plugins.provenance import provenance
 from handbone.runs.fingerprints import fingerprint_of
 from handbone.weights import find_weights
-from handbone.workflows.outputs import OVERLAYS, RECORD_FILE, RECORDS, shortened
+from handbone.workflows.outputs import OVERLAYS, PAGE_IMAGES, RECORD_FILE, RECORDS, shortened
 
 
 def prediction_fingerprint(weights: str | Path, **settings: Any) -> str:
@@ -55,10 +55,12 @@ class StoredResults:
     Parameters
     ----------
     folder: where they lie. fingerprint: of the command that they have to be made by, see `prediction_fingerprint`.
+    page: whether `page/STEM.jpg` is kept, too, which a result may lack.
     """
 
     folder: Path
     fingerprint: str
+    page: bool = False
 
     def key(self, image: Path) -> str:
         """What an image's result is made from: the command and the image's bytes."""
@@ -67,6 +69,10 @@ class StoredResults:
     def overlay(self, stem: str) -> Path:
         """Where an image's overlay lies."""
         return self.folder / OVERLAYS / f"{stem}.png"
+
+    def page_image(self, stem: str) -> Path:
+        """Where the image lies that the page shows."""
+        return self.folder / PAGE_IMAGES / f"{stem}.jpg"
 
     def find(self, name: str, stem: str, key: str) -> dict[str, Any] | None:
         """The result of an image, if it is there with its overlay and both are made from the same."""
@@ -86,8 +92,12 @@ class StoredResults:
         """The result of an image with its overlay from an earlier folder, which stays as it is."""
         result = earlier.find(name, stem, key)
         if result is not None:
-            with atomic_file(self.overlay(stem)) as temporary:
-                shutil.copyfile(earlier.overlay(stem), temporary)
+            files = [(earlier.overlay(stem), self.overlay(stem))]
+            if self.page and earlier.page_image(stem).is_file():
+                files.append((earlier.page_image(stem), self.page_image(stem)))
+            for source, target in files:
+                with atomic_file(target) as temporary:
+                    shutil.copyfile(source, temporary)
             self.keep(name, stem, key, result)
         return result
 
@@ -97,14 +107,13 @@ class StoredResults:
 
     def clean(self, images: Iterable[tuple[str, str]]) -> None:
         """Remove what earlier commands have left beside the results and overlays of these (name, stem)."""
-        wanted = {file for name, stem in images for file in (self._file(name), self.overlay(stem))}
+        wanted = set()
+        for name, stem in images:
+            wanted |= {self._file(name), self.overlay(stem), *([self.page_image(stem)] if self.page else [])}
         for path in files_in(self.folder):
             if path not in wanted:
                 path.unlink()
-        folders = sorted((path for path in self.folder.rglob("*") if path.is_dir()), reverse=True)
-        for path in folders:
-            if not any(path.iterdir()):
-                path.rmdir()
+        remove_empty_folders(self.folder)
 
     def _file(self, name: str) -> Path:
         return self.folder / record_file(name)

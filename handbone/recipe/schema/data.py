@@ -8,6 +8,8 @@ from handbone.core.errors import HandboneError, UnknownNameError
 from handbone.recipe.class_map import ClassMap, bones_of
 from handbone.recipe.schema.base import Off, Positive, Share, Size, Table
 
+#: How a folder of images and labels can be laid out.
+LayoutName = Literal["auto", "contest", "coco", "csv", "labelme", "cvat", "label_studio", "seg_nrrd", "nifti", "folder"]
 #: The value of data.path that always draws a synthetic set.
 SYNTHETIC = "synthetic"
 
@@ -19,11 +21,10 @@ class Data(Table):
         default="data",
         description='folder of images and labels, relative to the current folder; "synthetic" draws synthetic hands',
     )
-    layout: Literal["auto", "contest", "coco", "csv", "folder"] = Field(
-        default="auto", description="layout of that folder"
-    )
+    layout: LayoutName = Field(default="auto", description="layout of that folder")
     annotations: Annotated[str | None, Off] = Field(
-        default=None, description="JSON file of COCO, or CSV file of run lengths, relative to path"
+        default=None,
+        description="file of COCO, CVAT or Label Studio, or CSV file of run lengths, relative to path",
     )
     rle: Annotated[str | None, Off] = Field(
         default=None,
