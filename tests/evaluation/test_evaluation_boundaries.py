@@ -18,12 +18,15 @@ def pieces(seed: int) -> np.ndarray:
     """Masks (29, H, W): every bone a box or two, and in some a speck far away or at the edge; some are empty."""
     random = np.random.default_rng(seed)
     planes = np.zeros((COUNT, *SIZE), bool)
-    for plane in planes[random.random(COUNT) < 0.8]:
+    for plane in (planes[bone] for bone in range(COUNT) if random.random() < 0.8):
         for _ in range(random.integers(1, 3)):
             top, left = random.integers(20, 40), random.integers(20, 60)
             plane[top : top + random.integers(1, 12), left : left + random.integers(1, 9)] = True
         if random.random() < 0.5:
             plane[random.choice([0, 3, SIZE[0] - 1]), random.choice([0, 5, SIZE[1] - 1])] = True
+        if random.random() < 0.5:
+            # A second part straight above the first, with nothing between.
+            plane[: random.integers(1, 4), left : left + random.integers(1, 6)] = True
     planes[0] = False
     planes[1] = random.random(SIZE) < 0.3
     return planes

@@ -8,6 +8,7 @@ import numpy as np
 import pandas as pd
 import pytest
 from evaluate_toys import HANDS, masks_of, shifted, write_hands, write_table
+from pycocotools import mask as coco_mask
 
 from handbone.anatomy import GROUPS, INDEX, NAMES
 from handbone.core.bone_masks import BoneMasks
@@ -161,15 +162,33 @@ def test_holes_and_overlapping_parts_of_coco_count(hands, tmp_path):
     writer.close()
     radius = evaluate(folder, hands).rows.set_index("bone").loc["Radius"]
     assert radius["ground_truth_area"] - radius["area"] == 25
+    # The same mask as two annotations that overlap.
+    content = json.loads((folder / "annotations.json").read_text())
+    category = next(c["id"] for c in content["categories"] if c["name"] == "Radius")
+    own = next(a for a in content["annotations"] if a["category_id"] == category)
+    content["annotations"].remove(own)
+    columns = np.arange(whole.shape[2]) % 3
+    for number, part in enumerate((columns < 2, columns > 0)):
+        half = (whole[INDEX["Radius"]] & part).astype(np.uint8)
+        rle = coco_mask.encode(np.asfortranarray(half))
+        segmentation = {"size": list(half.shape), "counts": rle["counts"].decode()}
+        content["annotations"].append(own | {"id": 9000 + number, "segmentation": segmentation})
+    (folder / "annotations.json").write_text(json.dumps(content))
+    halves = evaluate(folder, hands).rows.set_index("bone").loc["Radius"]
+    assert (halves["area"], halves["dice"]) == (radius["area"], radius["dice"])
 
 
-def test_millimetres_are_those_of_the_pixel_s_size(hands, table):
+def test_millimetres_are_those_of_the_pixel_s_size(hands, table, tmp_path):
     plain = evaluate(table, hands, tolerances=["2px", "1"])
     assert "nsd_1px" in plain.rows and not any(name.endswith("mm") for name in plain.rows)
     found = evaluate(table, hands, tolerances=["0.5mm"], mm_per_px=0.25).rows
     assert list(found["nsd_0.5mm"]) == pytest.approx(list(plain.rows["nsd_2px"]))
     assert list(found["hd95_mm"]) == pytest.approx(list(0.25 * plain.rows["hd95_px"]))
     assert list(found["assd_mm"]) == pytest.approx(list(0.25 * plain.rows["assd_px"]))
+    lost = write_table(tmp_path / "lost.csv", shifted((0, 0), without=("Ulna",)))
+    ulna = evaluate(lost, hands, tolerances=["0.5mm"], mm_per_px=0.25).rows.query("bone == 'Ulna'")
+    diagonal = 0.25 * np.hypot(256, 256)
+    assert ulna.set_index("image_name").loc["a_R.png", ["hd95_mm", "assd_mm"]].tolist() == pytest.approx([diagonal] * 2)
     unknown = evaluate(table, hands, tolerances=["0.5mm"])
     assert unknown.rows["hd95_mm"].isna().all()
     with pytest.raises(HandboneError, match="'2cm' is no tolerance; write pixels or millimetres"):
