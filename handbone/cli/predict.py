@@ -1,6 +1,7 @@
 """`handbone predict`: outline the bones of any radiographs with trained weights."""
 
 from collections import Counter
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Literal
 
@@ -95,6 +96,15 @@ def command(
             "--set", metavar="FORMAT.KEY=VALUE", help="A setting of a format, such as coco.segmentation=polygon."
         ),
     ] = None,
+    measure: Annotated[
+        bool, typer.Option("--measure", help="Measure the hands, too: lengths, ratios, the wrist, cortical thickness.")
+    ] = False,
+    mm_per_px: Annotated[
+        float | None,
+        typer.Option(
+            "--mm-per-px", min=1e-4, max=10.0, help="Size of a pixel for --measure.  [default: what the files say]"
+        ),
+    ] = None,
     max_pixels: Annotated[
         int, typer.Option("--max-pixels", min=1, metavar="N", help="Leave out larger images, by their headers.")
     ] = 200_000_000,
@@ -112,14 +122,17 @@ def command(
     Plugins read more, such as handbone-dicom. Folders are searched with all folders below, and what is passed over is
     said. OUT mirrors them: an overlay an image (contours of doubtful bones are dashed) and a record an image, beside
     predictions.csv (run lengths in each image's own pixels, a confidence a bone) and predictions.json. OUT/index.html
-    shows all, doubtful ones first, and takes a verdict of each. An image that
-    fails, or cannot be written as --write asks, is listed; the exit code is then 1. An image without a hand gets no
-    masks and is counted apart; where none has a hand, the exit code is 1. The same command goes on where it was
-    stopped, and tries failed images again. Not a medical device.
+    shows all, doubtful ones first, and takes a verdict of each. --measure adds measurements.csv, measurements.json and
+    an image a hand with the lines drawn. An image that fails, or cannot be written as --write asks, is listed; the
+    exit code is then 1. An image without a hand gets no masks and is counted apart; where none has a hand, the exit
+    code is 1. The same command goes on where it was stopped, and tries failed images again. Not a medical device.
     """
+    if mm_per_px is not None and not measure:
+        raise typer.BadParameter("give --measure, too", param_hint="--mm-per-px")
     from handbone.cli.settings import nested_settings
     from handbone.formats.image_search import find_images
     from handbone.method.settings import read_settings
+    from handbone.workflows import measure as measuring
     from handbone.workflows.predict import predict_images, prediction_results, written_names
     from handbone.workflows.records import predictions_json
     from handbone.workflows.stored_results import is_unfinished, prediction_fingerprint
@@ -133,7 +146,9 @@ def command(
     results = prediction_results(output)
     goes_on = results.put_right() or (not overwrite and is_unfinished(output, fingerprint))
     found = find_images(paths)
-    results.check(overwrite=overwrite or goes_on, names=written_names(found.images, hands, page=page))
+    tables = [measuring.TABLE_FILE, measuring.RECORD_FILE] if measure else []
+    names = [*written_names(found.images, hands, page=page), *tables]
+    results.check(overwrite=overwrite or goes_on, names=names)
     for passed_over in found.passed_over:
         progress.print(f"Ignored: {printable(passed_over)}", markup=False, highlight=False, soft_wrap=True)
 
@@ -147,6 +162,7 @@ def command(
         "second_stage": method.refine_stage is not None,
         "passed_over": [each.to_json() for each in found.passed_over],
     }
+    measured = {"source": [path.name for path in paths], "rois": [], "weights": weights}
     try:
         records = predict_images(
             found.images,
@@ -161,6 +177,7 @@ def command(
             page=page,
             overwrite=overwrite or goes_on,
             earlier=output if goes_on else None,
+            measure=partial(measuring.measure_predictions, mm_per_px=mm_per_px, facts=measured) if measure else None,
         )
     except KeyboardInterrupt:
         typer.echo("Stopped. Run the same command to continue.", err=True)

@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from handbone.anatomy import INDEX, NAMES
+from handbone.anatomy import NAMES
 from handbone.core.bone_masks import BoneMasks
 from handbone.core.errors import HandboneError
 from handbone.core.files import write_json
@@ -16,14 +16,12 @@ from handbone.core.progress import console
 from handbone.formats.contest_csv import PredictionsWriter
 from handbone.formats.image_files import MAX_PIXELS, Invert, check_pixels, read_image, split_frame
 from handbone.formats.image_search import InputImage
-from handbone.method.confidence import confidence_of
 from handbone.method.several_hands import MOST_HANDS
 from handbone.method.two_stage import TwoStage
 from handbone.plugins import PredictedImage
-from handbone.plugins.events import PREDICTION_MADE, notify
 from handbone.report.overlay import draw_overlay
 from handbone.workflows.one_by_one import ERRORS, Failure, Find, Job, Made, make_each
-from handbone.workflows.outlining import Hands, Outlined, names_of_hands, outline
+from handbone.workflows.outlining import Hands, Outlined, names_of_hands, outline, records_of
 from handbone.workflows.outputs import OVERLAYS, PAGE_FILE, RECORD_FILE, TABLE_FILE, file_stems
 from handbone.workflows.page import write_page_image, write_pages
 from handbone.workflows.png_file import write_png
@@ -77,6 +75,7 @@ def predict_images(
     page: bool = False,
     overwrite: bool = False,
     earlier: Path | None = None,
+    measure: Callable[[Path], Mapping[str, str]] | None = None,
 ) -> list[ImageRecord]:
     """Outline the bones of images and write the output folder, whole or not at all.
 
@@ -99,6 +98,7 @@ def predict_images(
     page: whether `index.html` is written, with `page/STEM.jpg` for each image.
     overwrite: whether earlier predictions may go.
     earlier: a folder of earlier predictions, whose results need not be made again where their fingerprint is the same.
+    measure: adds measurements to the folder once the tables are there; gives the reason of each image without any.
 
     Returns
     -------
@@ -121,11 +121,16 @@ def predict_images(
         records = {image.key: record for image in images if (record := _unusable(image, max_pixels))}
         _outline([image for image in images if image.key not in records], outlined, kept, before, stems, records)
         listed = [record for image in images for record in _of_image(image, records)]
-        if any(record.error is None for record in listed) or (work / ERRORS).exists():
+        any_done = any(record.error is None for record in listed)
+        if any_done or (work / ERRORS).exists():
             _join(listed, kept, writers or {}, stems)
-            write_json(
-                work / RECORD_FILE, predictions_json(listed, method, {**(facts or {}), "fingerprint": fingerprint})
-            )
+            all_facts = {**(facts or {}), "fingerprint": fingerprint}
+            write_json(work / RECORD_FILE, predictions_json(listed, method, all_facts))
+            if measure is not None and any_done and (unmeasured := measure(work)):
+                for record in listed:
+                    if record.name in unmeasured:
+                        record.unwritten["measurements"] = unmeasured[record.name]
+                write_json(work / RECORD_FILE, predictions_json(listed, method, all_facts))
             if page:
                 write_pages(kept, listed, stems, str((facts or {}).get("weights", "")))
     return listed
@@ -177,13 +182,11 @@ def _made(
     """The results of an image, one a hand, and what draws their overlays."""
     found = outlined(image.path)
     made = []
-    for name, one in zip(names_of_hands(image.key, len(found)), found, strict=True):
-        record = _record(name, image, one, len(found))
-        notify(PREDICTION_MADE, image_name=name, masks=one.masks, confidence=dict(record.confidence))
-        doubtful = sorted({INDEX[bone] for flag in record.flags for bone in flag["bones"]})
-        shown = kept.page_image(stems[name]) if kept.page else None
-        draw = partial(_draw, image=one.radiograph.image, masks=one.masks, doubtful=doubtful, shown=shown)
-        made.append(Made(name, stems[name], {"record": asdict(record), "rle": one.masks.to_rle()}, draw))
+    for one, record in zip(found, records_of(image.key, image.path, found), strict=True):
+        shown = kept.page_image(stems[record.name]) if kept.page else None
+        draw = partial(_draw, image=one.radiograph.image, masks=one.masks, doubtful=one.doubtful, shown=shown)
+        result = {"record": asdict(record), "rle": one.masks.to_rle()}
+        made.append(Made(record.name, stems[record.name], result, draw))
     return made
 
 
@@ -233,28 +236,3 @@ def _join(
     failed = opened.close()
     for record in done:
         record.unwritten.update(failed)
-
-
-def _record(name: str, image: InputImage, one: Outlined, hands: int) -> ImageRecord:
-    outcome, radiograph, area = one.hand.outcome, one.radiograph, one.hand.area
-    return ImageRecord(
-        name=name,
-        path=str(image.path),
-        size_hw=radiograph.size_hw,
-        inverted=radiograph.inverted,
-        spacing_mm=radiograph.spacing_mm,
-        spacing_source=radiograph.spacing_source,
-        orientation=radiograph.orientation,
-        hand=outcome.hand.to_json() if outcome.hand else None,
-        hands=max(hands, 1 + one.hand.others) if one.is_hand else 0,
-        region=(area[0], area[1], area[2], area[3]) if one.hand.others else None,
-        confidence=confidence_of(outcome, one.masks),
-        location=outcome.location.to_json() if outcome.location else None,
-        frames={name: frame.to_json() for name, frame in outcome.frames.items()},
-        decisions=[decision.to_json() for decision in outcome.decisions],
-        answers=[answer.to_json() for answer in outcome.answers],
-        prompt_decisions=[decision.to_json() for decision in outcome.prompt_decisions],
-        prior=outcome.prior.to_json() if outcome.prior else None,
-        flags=[flag.to_json() for flag in one.flags],
-        seconds={step: round(seconds, 4) for step, seconds in outcome.seconds.items()},
-    )

@@ -287,6 +287,7 @@ def test_fewer_images_leave_nothing_of_the_others(images, tmp_path, interrupted)
         "index",
         "predictions",
         ".handbone",
+        "index",
     }
 
 
