@@ -287,7 +287,6 @@ def test_fewer_images_leave_nothing_of_the_others(images, tmp_path, interrupted)
         "index",
         "predictions",
         ".handbone",
-        "index",
     }
 
 
