@@ -123,7 +123,7 @@ def predict_images(
         listed = [record for image in images for record in _of_image(image, records)]
         any_done = any(record.error is None for record in listed)
         if any_done or (work / ERRORS).exists():
-            _join(listed, kept, writers or {}, stems)
+            _join(listed, kept, writers or {}, stems, str((facts or {}).get("weights", "")))
             all_facts = {**(facts or {}), "fingerprint": fingerprint}
             write_json(work / RECORD_FILE, predictions_json(listed, method, all_facts))
             if measure is not None and any_done and (unmeasured := measure(work)):
@@ -217,7 +217,11 @@ def _of_image(image: InputImage, records: Mapping[str, ImageRecord]) -> list[Ima
 
 
 def _join(
-    records: Sequence[ImageRecord], kept: StoredResults, writers: Mapping[str, Maker], stems: Mapping[str, str]
+    records: Sequence[ImageRecord],
+    kept: StoredResults,
+    writers: Mapping[str, Maker],
+    stems: Mapping[str, str],
+    model: str,
 ) -> None:
     """Write kept results as one table and in further formats; says in the records what could not be written."""
     done = [record for record in records if record.error is None]
@@ -230,8 +234,18 @@ def _join(
             table.write_cells(record.name, cells, confidence, size_hw=(record.size_hw[0], record.size_hw[1]))
             if writers:
                 masks = BoneMasks.from_rle(cells, record.size_hw)
-                path, _ = split_frame(record.path)
-                image = PredictedImage(record.name, path, masks, dict(record.confidence), stems[record.name])
+                path, frame = split_frame(record.path)
+                image = PredictedImage(
+                    record.name,
+                    path,
+                    masks,
+                    dict(record.confidence),
+                    stems[record.name],
+                    frame=frame,
+                    flags=record.flags,
+                    model=model,
+                    spacing_mm=record.spacing_mm,
+                )
                 record.unwritten.update(opened.write(image))
     failed = opened.close()
     for record in done:
