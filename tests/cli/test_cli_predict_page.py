@@ -73,6 +73,14 @@ def test_the_page_is_written_and_named_and_replaced_with_the_results(call, tmp_p
     assert page_files(out) == set()
 
 
+def test_measurements_stand_on_the_page_where_they_are_made(call, tmp_path):
+    call()
+    assert "Measurements</summary>" not in (tmp_path / "out" / "index.html").read_text("utf-8")
+    call("--overwrite", "--measure")
+    text = (tmp_path / "out" / "index.html").read_text("utf-8")
+    assert text.count("Measurements</summary>") == 2 and "Ulnar variance" in text
+
+
 def test_a_page_of_the_users_own_stays_and_is_named_before_any_work(call, tmp_path):
     (tmp_path / "out").mkdir()
     (tmp_path / "out" / "index.html").write_text("my site")

@@ -43,7 +43,8 @@ def verdicts(page):
 
 def test_it_opens_with_every_image_in_place(page):
     assert shown(page) == LISTED
-    page.wait_for_function("[...document.images].every((image) => image.complete && image.naturalWidth === 120)")
+    widths = "Promise.all([...document.images].map((image) => image.decode().then(() => image.naturalWidth)))"
+    assert set(page.evaluate(widths)) == {120}
     # The outlines lie above the radiograph, which the card shows whole.
     first = page.locator(".card").first
     image, outlines = first.locator("img").bounding_box(), first.locator("svg").bounding_box()

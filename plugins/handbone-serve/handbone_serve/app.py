@@ -148,8 +148,11 @@ def _add_events(app: FastAPI, jobs: Jobs, token: str) -> None:
 
         async def lines() -> AsyncIterator[str]:
             yield ": here\n\n"
-            async for job in jobs.news():
-                image = None if job is None else image_of(job, jobs.ahead(job)).model_dump()
-                yield ": still here\n\n" if image is None else f"data: {json.dumps(image)}\n\n"
+            async for change in jobs.news():
+                if change is None:
+                    yield ": still here\n\n"
+                    continue
+                job, state = change
+                yield f"data: {json.dumps(image_of(job, jobs.ahead(job)).model_dump() | {'state': state})}\n\n"
 
         return StreamingResponse(lines(), media_type="text/event-stream")

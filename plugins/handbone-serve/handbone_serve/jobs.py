@@ -58,7 +58,7 @@ class Jobs:
         self._jobs: dict[str, Job] = {}
         self._queue: queue.Queue[Job | None] = queue.Queue()
         self._lock = threading.RLock()
-        self._listeners: set[tuple[asyncio.AbstractEventLoop, asyncio.Queue[Job]]] = set()
+        self._listeners: set[tuple[asyncio.AbstractEventLoop, asyncio.Queue[tuple[Job, State]]]] = set()
         self._worker: threading.Thread | None = None
 
     def start(self) -> None:
@@ -72,7 +72,8 @@ class Jobs:
             self._end(job)
         self._queue.put(None)
         if self._worker is not None:
-            self._worker.join(timeout=5)
+            # A network that computes while Python ends would take the process down.
+            self._worker.join(timeout=60)
 
     def new(self, name: str) -> Job:
         """A job with an empty folder for its file, not in the queue yet.
@@ -120,9 +121,9 @@ class Jobs:
         if not at_work:
             shutil.rmtree(job.folder, ignore_errors=True)
 
-    async def news(self) -> AsyncIterator[Job | None]:
-        """Each job whose state has changed, from now on; None after ten quiet seconds."""
-        listener = asyncio.get_running_loop(), asyncio.Queue[Job]()
+    async def news(self) -> AsyncIterator[tuple[Job, State] | None]:
+        """Each change of a job's state, from now on; None after ten quiet seconds."""
+        listener = asyncio.get_running_loop(), asyncio.Queue[tuple[Job, State]]()
         self._listeners.add(listener)
         try:
             while True:
@@ -144,12 +145,12 @@ class Jobs:
             if job.state in ENDED:
                 return False
             job.state = state
-        self._tell(job)
+            self._tell(job)
         return True
 
     def _tell(self, job: Job) -> None:
         for loop, listener in list(self._listeners):
-            loop.call_soon_threadsafe(listener.put_nowait, job)
+            loop.call_soon_threadsafe(listener.put_nowait, (job, job.state))
 
     def _work(self) -> None:
         while (job := self._queue.get()) is not None:

@@ -67,7 +67,7 @@ async function remove(id) {
 async function show(image) {
   finished.add(image.id);
   const parts = await (await ask(`/api/images/${image.id}/cards`)).json();
-  for (const part of parts) {
+  for (const part of parts.reverse()) {
     const holder = document.createElement("template");
     holder.innerHTML = part; // made by the server, which escapes every name
     const card = holder.content.querySelector(".card");

@@ -86,11 +86,12 @@ def test_news_tell_each_change(tmp_path, monkeypatch):
         (job.folder / "image" / "a.png").write_bytes(b"x")
         jobs.add(job)
         jobs.start()
-        told.append((await first).id)
-        while job.state != "done":
-            told.append((await anext(news)).id)
+        told.append(await first)
+        while told[-1] != (job, "done"):
+            told.append(await anext(news))
         await news.aclose()
-        assert set(told) == {job.id} and jobs._listeners == set()
+        assert told == [(job, state) for state in ("queued", "outlining", "measuring", "done")]
+        assert jobs._listeners == set()
 
     asyncio.run(listen())
     jobs.stop()
@@ -129,4 +130,4 @@ def test_events_are_lines_that_a_browser_reads(tmp_path, monkeypatch):
                     told.append(image["state"])
         server.should_exit = True
     thread.join(10)
-    assert told[-1] == "done" and "outlining" in told
+    assert told == ["queued", "outlining", "measuring", "done"]

@@ -58,7 +58,7 @@ def test_a_radiograph_is_dropped_looked_at_taken_and_removed(address, page, tiny
     card = page.locator(".card")
     card.wait_for()
     assert card.get_attribute("data-name") == "_img src=x onerror=alert(1)_.png"
-    page.wait_for_function("document.querySelector('.card img').naturalWidth === 256")
+    assert page.locator(".card img").evaluate("(image) => image.decode().then(() => image.naturalWidth)") == 256
     card.click()
     assert page.locator(".stage .bones path:visible").count() > 20
     assert page.locator(".told summary", has_text="Measurements").is_visible()
