@@ -1,6 +1,7 @@
 """Exported networks: they say what PyTorch says, are refused where they do not, and predict without torch."""
 
 import json
+import logging
 import subprocess
 import sys
 
@@ -24,6 +25,7 @@ from handbone.synthetic import draw_hand
 from handbone.weights.exported import EXPORT_CARD, read_export_card
 from handbone.weights.network_file import load_weights
 from handbone.workflows.export_model import export, export_model, parity
+from handbone.workflows.export_model.formats import write_network
 
 FORMATS = ("onnx", "openvino")
 
@@ -162,6 +164,14 @@ def test_a_folder_of_something_else_is_left_alone(run, exported, tmp_path):
         export_model(run, tmp_path / "mine", overwrite=True)
     with pytest.raises(HandboneError, match="--overwrite"):
         export_model(run, exported["onnx"])
+
+
+@pytest.mark.parametrize("format", FORMATS)
+def test_an_export_leaves_the_logging_of_its_process_alone(format, tmp_path):
+    root, module = logging.getLogger(), load_weights(save(tmp_path / "coarse.safetensors", "coarse"))[0]
+    before = root.handlers[:], root.level, root.manager.disable
+    write_network(module, tmp_path, "coarse", (1, 1, 64, 64), format)
+    assert (root.handlers, root.level, root.manager.disable) == before
 
 
 def test_exported_networks_do_not_train(exported):

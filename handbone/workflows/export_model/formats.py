@@ -82,8 +82,9 @@ def _write_openvino(module: nn.Module, path: Path, example: torch.Tensor) -> Non
 
 @contextlib.contextmanager
 def _quiet() -> Iterator[None]:
-    """Keep what exporters print of their own inner life from users."""
-    before = logging.root.manager.disable
+    """Keep what exporters print of their own inner life from users, and the logging of this process as it was."""
+    root = logging.getLogger()
+    before, handlers, level = root.manager.disable, root.handlers[:], root.level
     logging.disable(logging.WARNING)
     try:
         with warnings.catch_warnings(), contextlib.redirect_stdout(io.StringIO()):
@@ -91,3 +92,6 @@ def _quiet() -> Iterator[None]:
             yield
     finally:
         logging.disable(before)
+        # OpenVINO's converter takes the root logger for itself.
+        root.handlers[:] = handlers
+        root.setLevel(level)
