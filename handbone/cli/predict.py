@@ -1,31 +1,28 @@
 """`handbone predict`: outline the bones of any radiographs with trained weights."""
 
-from collections import Counter
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Literal
+from typing import Annotated, Literal
 
 import typer
 
 from handbone.cli import complete
-from handbone.cli.output import echo_json
-from handbone.cli.output import results as results_console
-from handbone.core.escaping import markup, printable
+from handbone.cli.output import echo_json_entries
+from handbone.cli.predict_show import show
+from handbone.core.escaping import printable
 from handbone.core.progress import console as progress
-
-if TYPE_CHECKING:
-    from rich.table import Table
-
-    from handbone.workflows.records import ImageRecord
-
-
-_NO_HAND = "[yellow]no hand[/yellow]"
-_SHOWN = 3  # flags of an image that are printed; predictions.json has all
 
 
 def command(
     paths: Annotated[
-        list[Path], typer.Argument(metavar="PATH...", help="Image files, or folders with any folders below.")
-    ],
+        list[Path] | None,
+        typer.Argument(metavar="PATH...", help="Image files, or folders with any folders below.", show_default=False),
+    ] = None,
+    from_file: Annotated[
+        Path | None,
+        typer.Option(
+            "--from-file", metavar="LIST", help="A text file with more paths, one a line; - reads standard input."
+        ),
+    ] = None,
     output: Annotated[Path, typer.Option("--output", "-o", metavar="OUT", help="Folder for the results.")] = Path(
         "predictions"
     ),
@@ -117,10 +114,11 @@ def command(
     from handbone.formats.image_search import find_images
     from handbone.method.settings import read_settings
     from handbone.workflows.predict import predict_images, prediction_results, written_names
-    from handbone.workflows.records import predictions_json
+    from handbone.workflows.records import IMAGES, predictions_head
     from handbone.workflows.stored_results import is_unfinished, prediction_fingerprint
     from handbone.workflows.writers import writer_factories
 
+    given = _given(paths, from_file)
     used = read_settings(weights).but(
         threshold=threshold, flip_tta=flip_tta, views=_views(views, tta=tta), invert=invert
     )
@@ -128,7 +126,7 @@ def command(
     writers = writer_factories(write or [], nested_settings(settings or []))
     results = prediction_results(output)
     goes_on = results.put_right() or (not overwrite and is_unfinished(output, fingerprint))
-    found = find_images(paths)
+    found = find_images(given)
     results.check(overwrite=overwrite or goes_on, names=written_names(found.images, hands))
     for passed_over in found.passed_over:
         progress.print(f"Ignored: {printable(passed_over)}", markup=False, highlight=False, soft_wrap=True)
@@ -142,30 +140,41 @@ def command(
         "hands": hands,
         "second_stage": method.refine_stage is not None,
         "passed_over": [each.to_json() for each in found.passed_over],
+        "fingerprint": fingerprint,
     }
+    head = predictions_head(method.settings, facts)
     try:
-        records = predict_images(
+        summary = predict_images(
             found.images,
-            method,
+            lambda: method,
             results,
             fingerprint=fingerprint,
-            facts=facts,
+            head=head,
             writers=writers,
             invert=used.invert,
             max_pixels=max_pixels,
             hands=hands,
             overwrite=overwrite or goes_on,
-            earlier=output if goes_on else None,
+            earlier=[output] if goes_on else [],
         )
     except KeyboardInterrupt:
         typer.echo("Stopped. Run the same command to continue.", err=True)
         raise typer.Exit(130) from None
     if as_json:
-        echo_json(predictions_json(records, method, {**facts, "fingerprint": fingerprint}))
+        echo_json_entries(head, IMAGES, (record.to_json() for record in summary.records(output)))
     else:
-        _show(records, output, used.invert)
-    if any(record.error or record.unwritten for record in records) or not any(record.confidence for record in records):
+        show(summary, output, used.invert)
+    if summary.failed or summary.unwritten or not summary.outcomes["outlined"]:
         raise typer.Exit(1)
+
+
+def _given(paths: list[Path] | None, from_file: Path | None) -> list[Path]:
+    """The paths on the command line and in a list; at least one."""
+    from handbone.formats.path_list import read_path_list
+
+    if from_file is None and not paths:
+        raise typer.BadParameter("give image files or folders, or a list of them with --from-file", param_hint="PATH")
+    return [*(paths or []), *(read_path_list(from_file) if from_file else [])]
 
 
 def _views(names: list[str] | None, *, tta: bool) -> list[str] | None:
@@ -173,62 +182,3 @@ def _views(names: list[str] | None, *, tta: bool) -> list[str] | None:
     if names is None and not tta:
         return None
     return [name for name in names or [] if name != "none"] + ["turned"] * tta
-
-
-def _show(records: "list[ImageRecord]", output: Path, invert: str) -> None:
-    console = results_console()
-    console.print(_table(records))
-    for record in records:
-        if record.error:
-            console.print(f"[red]failed[/red] {markup(record.error)}", soft_wrap=True, highlight=False)
-        if record.inverted and invert == "auto":
-            said = "bones look dark, so it was turned round; if that is wrong, give --invert no"
-            console.print(f"[yellow]inverted[/yellow] {markup(record.name)}: {said}", soft_wrap=True, highlight=False)
-        for format, reason in record.unwritten.items():
-            console.print(f"[red]not written[/red] as {format}: {markup(reason)}", soft_wrap=True, highlight=False)
-        for flag in record.flags[:_SHOWN]:
-            bones = f" {', '.join(flag['bones'])}:" if flag["bones"] and flag["rule"] != "missing" else ""
-            console.print(
-                f"[yellow]check[/yellow] {markup(record.name)}:{bones} {markup(flag['message'])}",
-                soft_wrap=True,
-                highlight=False,
-            )
-        if len(record.flags) > _SHOWN:
-            console.print(f"  and {len(record.flags) - _SHOWN} more in predictions.json", highlight=False)
-    outcomes = Counter(record.outcome for record in records)
-    told = f"{outcomes['outlined']} of {len(records)} radiographs outlined"
-    if outcomes["no_hand"]:
-        told += f", {outcomes['no_hand']} without a hand"
-    place = markup(output) if output.exists() else "nothing was written"
-    console.print(f"{told}: {place}", soft_wrap=True)
-
-
-def _table(records: "list[ImageRecord]") -> "Table":
-    from rich.table import Table
-
-    table = Table("Radiograph", "Hand", "Bones", "Confidence", "Flags", "Refined", "Seconds")
-    for record in records:
-        if record.error:
-            table.add_row(markup(record.name), "[red]failed[/red]", "", "", "", "", "")
-            continue
-        found = record.confidence.values()
-        table.add_row(
-            markup(record.name),
-            ", ".join(filter(None, [_hand(record) if found else _NO_HAND, "inverted" * record.inverted])),
-            f"{len(found)}",
-            f"{sum(found) / len(found):.2f}" if found else "",
-            f"{len(record.flags) or ''}",
-            f"{sum(d['used'] for d in record.decisions)} of {len(record.decisions)}" if record.frames else "",
-            f"{sum(record.seconds.values()):.2f}",
-        )
-    return table
-
-
-def _hand(record: "ImageRecord") -> str:
-    """How the hand lies: its direction, and the side of its thumb."""
-    place = record.location
-    if place is None:
-        return ""
-    if not place["found"]:
-        return "in part"
-    return f"{place['degrees']:+.0f}°, thumb {place['thumb']}"

@@ -113,7 +113,7 @@ def command(
             fingerprint=fingerprint,
             facts=facts,
             overwrite=overwrite or goes_on,
-            earlier=output if goes_on else None,
+            earlier=[output] if goes_on else [],
         )
     except KeyboardInterrupt:
         typer.echo("Stopped. The same command continues where it was.", err=True)

@@ -53,16 +53,22 @@ def predicted_source(
     # Late, as it imports torch.
     from handbone.method.two_stage import TwoStage
     from handbone.workflows.predict import predict_images, prediction_results
+    from handbone.workflows.records import predictions_head
     from handbone.workflows.stored_results import prediction_fingerprint
 
     fingerprint = prediction_fingerprint(weights, invert=invert)
     method = TwoStage.from_path(weights)
     facts = {"weights": weights, "invert": invert, "second_stage": method.refine_stage is not None}
-    results = prediction_results(folder)
-    records = predict_images(found.images, method, results, fingerprint=fingerprint, facts=facts, invert=invert)
-    failed = [MeasuredImage(record.name, error=record.error) for record in records if record.error]
-    if len(failed) == len(records):
-        raise HandboneError(
-            f"none of {len(records)} radiographs could be segmented; the first error: {failed[0].error}"
-        )
+    summary = predict_images(
+        found.images,
+        lambda: method,
+        prediction_results(folder),
+        fingerprint=fingerprint,
+        head=predictions_head(method.settings, {**facts, "fingerprint": fingerprint}),
+        invert=invert,
+    )
+    failed = [MeasuredImage(record.name, error=record.error) for record in summary.failed]
+    if len(failed) == summary.total:
+        what = f"none of {len(failed)} radiographs could be segmented; the first error: {failed[0].error}"
+        raise HandboneError(what)
     return ExportSource(folder), failed

@@ -1,17 +1,23 @@
 """A decoded radiograph to the outcome of each hand in it: which polarity shows a hand, and how many there are."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Literal
 
 import numpy as np
 
+from handbone.anatomy import INDEX
 from handbone.core.bone_masks import BoneMasks
 from handbone.core.radiograph import Radiograph
 from handbone.formats.image_files import Invert
+from handbone.method.confidence import confidence_of
 from handbone.method.hands import hand_found
 from handbone.method.quality_control import Flag, flags
 from handbone.method.several_hands import OneHand, predict_hands
 from handbone.method.two_stage import TwoStage
+from handbone.plugins.events import PREDICTION_MADE, notify
+from handbone.workflows.records import ImageRecord
 
 #: Which hands of an image are outlined: the one that shows best, or each.
 Hands = Literal["one", "all"]
@@ -38,6 +44,11 @@ class Outlined:
     def is_hand(self) -> bool:
         """Whether a hand is claimed."""
         return hand_found(self.hand.outcome.hand)
+
+    @property
+    def doubtful(self) -> list[int]:
+        """Indices of the bones that are flagged."""
+        return sorted({INDEX[bone] for flag in self.flags for bone in flag.bones})
 
 
 def outline(
@@ -84,3 +95,43 @@ def _other_side(radiograph: Radiograph, hand: OneHand) -> list[Flag]:
 def names_of_hands(name: str, count: int) -> list[str]:
     """What the results of an image's hands are called: as the image, or NAME#1, NAME#2 where there are several."""
     return [name] if count == 1 else [f"{name}#{number}" for number in range(1, count + 1)]
+
+
+def records_of(name: str, path: Path | None, found: Sequence[Outlined]) -> list[ImageRecord]:
+    """What is known of each hand of an image; plugins that listen are told of each.
+
+    Parameters
+    ----------
+    name: of the image. path: where it is; None for one in memory.
+    """
+    records = []
+    for name_of_hand, one in zip(names_of_hands(name, len(found)), found, strict=True):
+        record = _record(name_of_hand, path, one, len(found))
+        notify(PREDICTION_MADE, image_name=record.name, masks=one.masks, confidence=dict(record.confidence))
+        records.append(record)
+    return records
+
+
+def _record(name: str, path: Path | None, one: Outlined, hands: int) -> ImageRecord:
+    outcome, radiograph, area = one.hand.outcome, one.radiograph, one.hand.area
+    return ImageRecord(
+        name=name,
+        path="" if path is None else str(path),
+        size_hw=radiograph.size_hw,
+        inverted=radiograph.inverted,
+        spacing_mm=radiograph.spacing_mm,
+        spacing_source=radiograph.spacing_source,
+        orientation=radiograph.orientation,
+        hand=outcome.hand.to_json() if outcome.hand else None,
+        hands=max(hands, 1 + one.hand.others) if one.is_hand else 0,
+        region=(area.left, area.top, area.right, area.bottom) if one.hand.others else None,
+        confidence=confidence_of(outcome, one.masks),
+        location=outcome.location.to_json() if outcome.location else None,
+        frames={name: frame.to_json() for name, frame in outcome.frames.items()},
+        decisions=[decision.to_json() for decision in outcome.decisions],
+        answers=[answer.to_json() for answer in outcome.answers],
+        prompt_decisions=[decision.to_json() for decision in outcome.prompt_decisions],
+        prior=outcome.prior.to_json() if outcome.prior else None,
+        flags=[flag.to_json() for flag in one.flags],
+        seconds={step: round(seconds, 4) for step, seconds in outcome.seconds.items()},
+    )

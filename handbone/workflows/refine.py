@@ -24,9 +24,9 @@ from handbone.method.two_stage import MethodResult, TwoStage
 from handbone.report.overlay import draw_overlay, panel
 from handbone.runs.fingerprints import fingerprint_of
 from handbone.runs.load_run import TABLE
-from handbone.workflows.one_by_one import Failure, Find, Job, Made, make_each
+from handbone.workflows.one_by_one import Find, Job, Made, Opened, make_each
 from handbone.workflows.outputs import OVERLAYS, file_stems
-from handbone.workflows.refine_sources import Item, Source
+from handbone.workflows.refine_sources import Loaded, Source
 from handbone.workflows.results import Results
 from handbone.workflows.stored_results import StoredResults, record_file
 
@@ -73,7 +73,7 @@ def refine_predictions(
     fingerprint: str,
     facts: dict[str, Any],
     overwrite: bool = False,
-    earlier: Path | None = None,
+    earlier: Sequence[Path] = (),
 ) -> list[Refined]:
     """Refine every image of a source and write the output folder, whole or not at all.
 
@@ -87,7 +87,7 @@ def refine_predictions(
         failures that nobody foresaw, `errors/STEM.txt`.
     fingerprint: of the method and what it is asked for, see `prediction_fingerprint`.
     facts: further entries for `refinement.json`. overwrite: whether an earlier refinement may go.
-    earlier: a folder of earlier results, which need not be made again where their fingerprint is the same.
+    earlier: folders of earlier results, which need not be made again where their fingerprint is the same.
 
     Raises
     ------
@@ -99,17 +99,19 @@ def refine_predictions(
     with results.fill(overwrite=overwrite, names=names) as workdir:
         kept = StoredResults(workdir, fingerprint)
         kept.clean(stems.items())
-        before = StoredResults(earlier, fingerprint) if earlier else None
-        jobs = (_job(item, method, rois, kept, stems[item.name]) for item in source)
-        made = make_each(jobs, kept, before, title="Refining", total=len(source.names), done="refined")
-        records = [_record_of(name, made[name]) for name in source.names]
+        task = RefineTask(source, method, rois, kept, tuple(StoredResults(folder, fingerprint) for folder in earlier))
+        made = make_each(task, stems.items(), title="Refining", total=len(stems), done="refined")
+        errors = {outcome.name: outcome.error for outcome in made if outcome.error is not None}
+        records = []
         with PredictionsWriter(workdir / TABLE) as table:
-            for item in source:
-                result = made[item.name]
-                if isinstance(result, Failure):
-                    table.write_cells(item.name, item.cells)
+            for name in source.names:
+                if name in errors:
+                    table.write_cells(name, source.item(name).cells)
+                    records.append(Refined(name, error=errors[name]))
                 else:
-                    table.write_cells(item.name, result[0]["cells"], size_hw=tuple(result[0]["size_hw"]))
+                    result = kept.read(name)
+                    table.write_cells(name, result["cells"], size_hw=tuple(result["size_hw"]))
+                    records.append(Refined(**result["record"]))
         with atomic_file(workdir / DECISIONS_FILE) as temporary:
             # Users open it in a spreadsheet.
             decisions_table(records).map(cell).to_csv(temporary, index=False)
@@ -117,31 +119,42 @@ def refine_predictions(
     return records
 
 
-def _job(item: Item, method: TwoStage, rois: Sequence[RegionOfInterest], kept: StoredResults, stem: str) -> Job:
-    def make() -> list[Made]:
-        loaded = item.load()
-        outcome = method.refine(loaded.image, loaded.coarse, rois)
-        before, after = (p.threshold(method.threshold) for p in (outcome.coarse, outcome.final))
+@dataclass(frozen=True)
+class RefineTask:
+    """Refining as a value: the images' names, each with the stem of its files, are its items."""
+
+    source: Source
+    method: TwoStage
+    rois: Sequence[RegionOfInterest]
+    kept: StoredResults
+    earlier: tuple[StoredResults, ...]
+
+    def open(self) -> Opened[tuple[str, str]]:
+        """The work is ready: the method is loaded."""
+        return Opened(self.kept, self.earlier, self._job)
+
+    def _job(self, named: tuple[str, str]) -> Job:
+        name, stem = named
+        item = self.source.item(name)
+
+        def key() -> str:
+            return fingerprint_of([self.kept.fingerprint, item.made_from()])
+
+        def known(find: Find) -> list[str]:
+            return [] if find(name, stem) is None else [name]
+
+        return Job(name, stem, name, key, known, item.load, partial(self._made, name, stem))
+
+    def _made(self, name: str, stem: str, loaded: Loaded) -> list[Made]:
+        outcome = self.method.refine(loaded.image, loaded.coarse, self.rois)
+        before, after = (p.threshold(self.method.threshold) for p in (outcome.coarse, outcome.final))
         result = {
-            "record": asdict(_record(item.name, loaded.inverted, outcome)),
+            "record": asdict(_record(name, loaded.inverted, outcome)),
             "cells": _cells(loaded.cells, outcome, after),
             "size_hw": loaded.image.shape,
         }
-        draw = partial(_draw, name=item.name, image=loaded.image, outcome=outcome, before=before, after=after)
-        return [Made(item.name, stem, result, draw)]
-
-    def known(find: Find) -> list[dict[str, Any]]:
-        result = find(item.name, stem)
-        return [] if result is None else [result]
-
-    def key() -> str:
-        return fingerprint_of([kept.fingerprint, item.made_from()])
-
-    return Job(item.name, stem, item.name, key, make, known)
-
-
-def _record_of(name: str, result: list[dict[str, Any]] | Failure) -> Refined:
-    return Refined(name, error=result.reason) if isinstance(result, Failure) else Refined(**result[0]["record"])
+        draw = partial(_draw, name=name, image=loaded.image, outcome=outcome, before=before, after=after)
+        return [Made(name, stem, result, draw)]
 
 
 def decisions_table(records: Sequence[Refined]) -> pd.DataFrame:

@@ -4,20 +4,21 @@ A result counts only for what it was made from: the same settings and weights, a
 """
 
 import json
-import shutil
 from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from handbone import __version__
-from handbone.core.files import atomic_file, sha256_of, write_json
+from handbone.core.files import copy_file, sha256_of, write_json
 from handbone.core.folders import files_in
+from handbone.core.json_stream import read_json_entries, read_json_head
 from handbone.plugins import registry
 from handbone.plugins.provenance import provenance
 from handbone.runs.fingerprints import fingerprint_of
 from handbone.weights import find_weights
 from handbone.workflows.outputs import OVERLAYS, RECORD_FILE, RECORDS, shortened
+from handbone.workflows.records import IMAGES
 
 
 def prediction_fingerprint(weights: str | Path, **settings: Any) -> str:
@@ -41,9 +42,10 @@ def prediction_fingerprint(weights: str | Path, **settings: Any) -> str:
 def is_unfinished(folder: Path, fingerprint: str, *, record_file: str = RECORD_FILE) -> bool:
     """Whether a folder holds results of the same fingerprint, some images of which have failed."""
     try:
-        record = json.loads((folder / record_file).read_text(encoding="utf-8"))
-        failed = any(image["error"] or image.get("unwritten") for image in record["images"])
-        return record["fingerprint"] == fingerprint and failed
+        if read_json_head(folder / record_file, IMAGES)["fingerprint"] != fingerprint:
+            return False
+        images = read_json_entries(folder / record_file, IMAGES)
+        return any(image["error"] or image.get("unwritten") for image in images)
     except (OSError, ValueError, KeyError, TypeError):
         return False
 
@@ -86,9 +88,8 @@ class StoredResults:
         """The result of an image with its overlay from an earlier folder, which stays as it is."""
         result = earlier.find(name, stem, key)
         if result is not None:
-            with atomic_file(self.overlay(stem)) as temporary:
-                shutil.copyfile(earlier.overlay(stem), temporary)
-            self.keep(name, stem, key, result)
+            copy_file(earlier.overlay(stem), self.overlay(stem))
+            copy_file(earlier._file(name), self._file(name))
         return result
 
     def read(self, name: str) -> dict[str, Any]:
@@ -97,9 +98,13 @@ class StoredResults:
 
     def clean(self, images: Iterable[tuple[str, str]]) -> None:
         """Remove what earlier commands have left beside the results and overlays of these (name, stem)."""
-        wanted = {file for name, stem in images for file in (self._file(name), self.overlay(stem))}
-        for path in files_in(self.folder):
-            if path not in wanted:
+        found = files_in(self.folder)
+        # For the many names of a first start there is nothing to remove.
+        wanted = (
+            {str(file) for name, stem in images for file in (self._file(name), self.overlay(stem))} if found else ()
+        )
+        for path in found:
+            if str(path) not in wanted:
                 path.unlink()
         folders = sorted((path for path in self.folder.rglob("*") if path.is_dir()), reverse=True)
         for path in folders:
