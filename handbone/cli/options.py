@@ -13,3 +13,18 @@ Rle = Annotated[
         "(or frame=WIDTHxHEIGHT), several with commas; standard silences doubts.",
     ),
 ]
+
+Workers = Annotated[
+    int,
+    typer.Option(
+        "--workers", min=1, metavar="N", help="Processes that work at a time; they share this machine's cores and GPUs."
+    ),
+]
+Cluster = Annotated[
+    str | None,
+    typer.Option(
+        "--cluster",
+        metavar="ADDRESS",
+        help="Work on a Dask cluster: local:8, or a scheduler's address such as tcp://scheduler:8786.",
+    ),
+]

@@ -1,15 +1,19 @@
 """`handbone predict`: outline the bones of any radiographs with trained weights."""
 
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
 from handbone.cli import complete
+from handbone.cli.options import Cluster, Workers
 from handbone.cli.output import echo_json_entries
 from handbone.cli.predict_show import show
 from handbone.core.escaping import printable
 from handbone.core.progress import console as progress
+
+if TYPE_CHECKING:
+    from handbone.formats.image_search import Search
 
 
 def command(
@@ -95,6 +99,15 @@ def command(
     max_pixels: Annotated[
         int, typer.Option("--max-pixels", min=1, metavar="N", help="Leave out larger images, by their headers.")
     ] = 200_000_000,
+    workers: Workers = 1,
+    cluster: Cluster = None,
+    shard: Annotated[
+        str | None,
+        typer.Option("--shard", metavar="I/N", help="Do one of N parts, for a job array; --join then joins all."),
+    ] = None,
+    join: Annotated[
+        bool, typer.Option("--join", help="Join the results of all shards of OUT, or say which are missing.")
+    ] = False,
     overwrite: Annotated[
         bool,
         typer.Option("--overwrite", help="Replace predictions that handbone has written to OUT, and nothing else."),
@@ -110,71 +123,87 @@ def command(
     masks and is counted apart; where none has a hand, the exit code is 1. The same command goes on where it was
     stopped, and tries failed images again. Not a medical device.
     """
+    from functools import partial
+
     from handbone.cli.settings import nested_settings
     from handbone.formats.image_search import find_images
+    from handbone.formats.path_list import read_path_list
     from handbone.method.settings import read_settings
-    from handbone.workflows.predict import predict_images, prediction_results, written_names
+    from handbone.method.two_stage import TwoStage
+    from handbone.weights import find_weights
+    from handbone.workflows.crews import crew_of
+    from handbone.workflows.predict import predict_images, prediction_results, stems_of, written_names
     from handbone.workflows.records import IMAGES, predictions_head
+    from handbone.workflows.shard_join import join_shards, joined_head
+    from handbone.workflows.shards import Shard, finished_shards
     from handbone.workflows.stored_results import is_unfinished, prediction_fingerprint
     from handbone.workflows.writers import writer_factories
 
-    given = _given(paths, from_file)
+    _check_words(paths, from_file, shard, join=join)
+    part, crew = Shard.parse(shard) if shard else None, crew_of(workers, cluster)
+    given = [*(paths or []), *(read_path_list(from_file) if from_file else [])]
     used = read_settings(weights).but(
         threshold=threshold, flip_tta=flip_tta, views=_views(views, tta=tta), invert=invert
     )
     fingerprint = prediction_fingerprint(weights, settings=used.model_dump(mode="json"), hands=hands)
     writers = writer_factories(write or [], nested_settings(settings or []))
-    results = prediction_results(output)
-    goes_on = results.put_right() or (not overwrite and is_unfinished(output, fingerprint))
-    found = find_images(given)
-    results.check(overwrite=overwrite or goes_on, names=written_names(found.images, hands))
-    for passed_over in found.passed_over:
-        progress.print(f"Ignored: {printable(passed_over)}", markup=False, highlight=False, soft_wrap=True)
-
-    from handbone.method.two_stage import TwoStage
-
-    method = TwoStage.from_path(weights, settings=used)
-    facts = {
-        "weights": weights,
-        "invert": used.invert,
-        "hands": hands,
-        "second_stage": method.refine_stage is not None,
-        "passed_over": [each.to_json() for each in found.passed_over],
-        "fingerprint": fingerprint,
-    }
-    head = predictions_head(method.settings, facts)
-    try:
-        summary = predict_images(
+    place = part.folder(output) if part else output
+    results = prediction_results(place)
+    goes_on = results.put_right() or (not overwrite and is_unfinished(place, fingerprint))
+    found = find_images(given) if given else None
+    if found is None or join:
+        shards = finished_shards(output, fingerprint)
+        head = joined_head(shards)
+        work = partial(join_shards, shards, results, expected=found.images if found else None)
+    else:
+        results.check(overwrite=overwrite or goes_on, names=written_names(stems_of(found.images, part), hands))
+        _say_ignored(found)
+        facts = {
+            "weights": weights,
+            "invert": used.invert,
+            "hands": hands,
+            "second_stage": find_weights(weights)[1] is not None,
+            "passed_over": [each.to_json() for each in found.passed_over],
+            "shard": shard,
+            "fingerprint": fingerprint,
+        }
+        head = predictions_head(used, facts)
+        work = partial(
+            predict_images,
             found.images,
-            lambda: method,
+            partial(TwoStage.from_path, weights, settings=used),
             results,
-            fingerprint=fingerprint,
-            head=head,
-            writers=writers,
             invert=used.invert,
             max_pixels=max_pixels,
-            hands=hands,
-            overwrite=overwrite or goes_on,
-            earlier=[output] if goes_on else [],
+            earlier=[place] if goes_on else [],
+            shard=part,
+            crew=crew,
         )
+    try:
+        summary = work(fingerprint=fingerprint, head=head, writers=writers, hands=hands, overwrite=overwrite or goes_on)
     except KeyboardInterrupt:
         typer.echo("Stopped. Run the same command to continue.", err=True)
         raise typer.Exit(130) from None
     if as_json:
-        echo_json_entries(head, IMAGES, (record.to_json() for record in summary.records(output)))
+        echo_json_entries(head, IMAGES, (record.to_json() for record in summary.records(place)))
     else:
-        show(summary, output, used.invert)
-    if summary.failed or summary.unwritten or not summary.outcomes["outlined"]:
+        show(summary, place, used.invert)
+    # A shard may well have no image, or none with a hand.
+    if summary.failed or summary.unwritten or not (part or summary.outcomes["outlined"]):
         raise typer.Exit(1)
 
 
-def _given(paths: list[Path] | None, from_file: Path | None) -> list[Path]:
-    """The paths on the command line and in a list; at least one."""
-    from handbone.formats.path_list import read_path_list
-
-    if from_file is None and not paths:
+def _check_words(paths: list[Path] | None, from_file: Path | None, shard: str | None, *, join: bool) -> None:
+    """Refuse a command line that asks for nothing, or for too much."""
+    if from_file is None and not paths and not join:
         raise typer.BadParameter("give image files or folders, or a list of them with --from-file", param_hint="PATH")
-    return [*(paths or []), *(read_path_list(from_file) if from_file else [])]
+    if shard is not None and join:
+        raise typer.BadParameter("first run every shard, then --join alone", param_hint="--join")
+
+
+def _say_ignored(found: "Search") -> None:
+    for passed_over in found.passed_over:
+        progress.print(f"Ignored: {printable(passed_over)}", markup=False, highlight=False, soft_wrap=True)
 
 
 def _views(names: list[str] | None, *, tta: bool) -> list[str] | None:

@@ -1,12 +1,13 @@
 """`handbone refine`: the second stage alone, on a run's or anyone's coarse predictions."""
 
+from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
 from handbone.cli.options import Rle
-from handbone.cli.output import echo_json
+from handbone.cli.output import echo_json_entries
 from handbone.cli.output import results as results_console
 from handbone.core.escaping import markup
 
@@ -78,7 +79,8 @@ def command(
     images again. Not a medical device.
     """
     from handbone.anatomy import select
-    from handbone.workflows.refine import RECORD_FILE, refine_predictions, refine_results, refinement_json
+    from handbone.workflows.records import IMAGES
+    from handbone.workflows.refine import RECORD_FILE, refine_predictions, refine_results, refinement_head
     from handbone.workflows.stored_results import is_unfinished, prediction_fingerprint
 
     bones, results = select(classes), refine_results(output)
@@ -86,7 +88,7 @@ def command(
     own_run = _run(run, coarse, images, invert, rle or [])
     method, name = _method(own_run, weights)
     method = _prompting(method, classes, sam)
-    rois = method.for_bones(bones)
+    method.for_bones(bones)  # refuses those that it does not know
     source = _source(own_run, coarse, images, invert or method.settings.invert, rle or [])
     fingerprint = prediction_fingerprint(
         name,
@@ -103,15 +105,17 @@ def command(
         "classes": classes,
         "sam": sam,
         "source": str(coarse or own_run),
+        "fingerprint": fingerprint,
     }
+    head = refinement_head(method.threshold, facts)
     try:
         records = refine_predictions(
-            source,
-            method,
-            rois,
+            lambda: source,
+            lambda: method,
+            bones,
             results,
             fingerprint=fingerprint,
-            facts=facts,
+            head=head,
             overwrite=overwrite or goes_on,
             earlier=[output] if goes_on else [],
         )
@@ -119,7 +123,7 @@ def command(
         typer.echo("Stopped. The same command continues where it was.", err=True)
         raise typer.Exit(130) from None
     if as_json:
-        echo_json(refinement_json(records, method, {**facts, "fingerprint": fingerprint}))
+        echo_json_entries(head, IMAGES, map(asdict, records))
     else:
         _show(records, output, source.invert)
     if any(record.error for record in records):
@@ -149,7 +153,8 @@ def _source(run: Path | None, coarse: Path | None, images: Path | None, invert: 
     from handbone.core.rle_reading import RleReading
     from handbone.workflows.refine_sources import ForeignFile, RunSource
 
-    if run is not None:
+    if coarse is None or images is None:
+        assert run is not None  # `_run` has seen to it
         return RunSource(run)
     return ForeignFile(coarse, images, invert=invert, reading=RleReading.parse(rle))
 
@@ -189,6 +194,7 @@ def _prompting(method: "TwoStage", classes: str, sam: str | None) -> "TwoStage":
     elif sam in (None, "none"):
         prompt = None
     else:
+        assert settings.refiner is not None  # `_method` refuses weights without a refiner
         # In the refiner's first ROI, behind the same limits.
         asked = Prompt(prompter=choose(sam), bones=tuple(name.strip() for name in classes.split(",")))
         prompt = PromptSettings(prompt=asked, roi=settings.refiner.roi, merge=settings.refiner.merge)

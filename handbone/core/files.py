@@ -74,11 +74,12 @@ def copy_file(source: Path, target: Path) -> None:
 
     Both names have the same content until one of them is replaced, as every writer of handbone does it.
     """
-    with atomic_file(target) as temporary:
-        temporary.unlink()
-        try:
-            os.link(source, temporary)
-        except OSError:  # another disk, or a file system without links
+    target.parent.mkdir(parents=True, exist_ok=True)
+    target.unlink(missing_ok=True)
+    try:
+        os.link(source, target)
+    except OSError:  # another disk, or a file system without links
+        with atomic_file(target) as temporary:
             shutil.copyfile(source, temporary)
 
 

@@ -21,7 +21,10 @@ NO_OUTLINE = "outline its bones, or set data.empty_labels = 'use' if it shows no
 class Layout(Protocol):
     """How a kind of folder is listed and its labels are read."""
 
-    name: str
+    @property
+    def name(self) -> str:
+        """What recipes call it."""
+        ...
 
     @property
     def label_files(self) -> set[Path]:

@@ -150,7 +150,7 @@ class Coco:
         frame = label_frame(declared, size_hw, [p for a in annotations for p in _extents(a.get("segmentation"))])
         if not builder.use_frame(frame):
             return builder.finish()
-        drawn_hw = declared if frame.scale_xy != (1.0, 1.0) else size_hw
+        drawn_hw = size_hw if declared is None or frame.scale_xy == (1.0, 1.0) else declared
         for annotation in annotations:
             name = file.class_of(annotation)
             bone = builder.bone(name)

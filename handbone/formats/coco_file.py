@@ -39,7 +39,7 @@ class CocoFile:
             i: str(c.get("name")) for c in self._entries(content, "categories") if (i := id_of(c.get("id")))
         }
         self.images = list(self._images(content))
-        self.annotations: dict[str, list[dict[str, Any]]] = defaultdict(list)
+        self.annotations: dict[str | None, list[dict[str, Any]]] = defaultdict(list)
         known = {id_of(image["id"]) for image in self.images}
         lost = []
         for annotation in self._entries(content, "annotations"):
@@ -112,4 +112,5 @@ def declared_size(entry: dict[str, Any]) -> tuple[int, int] | None:
     sides = entry.get("height"), entry.get("width")
     if any(isinstance(side, bool) or not isinstance(side, int | float) or not 0 < side < 1 << 20 for side in sides):
         return None
-    return (int(sides[0]), int(sides[1])) if all(side == int(side) for side in sides) else None
+    height, width = (int(side) for side in sides if side is not None)
+    return (height, width) if (height, width) == sides else None

@@ -57,7 +57,7 @@ class PredictionsWriter:
         ------
         HandboneError: when the image has been written before, or confidences came for a file without that column.
         """
-        self.write_cells(image_name, masks.to_rle(), confidence, size_hw=masks.size_hw)
+        self.write_cells(image_name, [*masks.to_rle()], confidence, size_hw=masks.size_hw)
 
     def write_cells(
         self,
@@ -78,8 +78,8 @@ class PredictionsWriter:
         columns = [[image_name] * anatomy.COUNT, anatomy.NAMES, rles]
         if len(self._columns) > len(columns):
             # Unknown confidences are empty cells: every row has as many as the header.
-            known = confidence is not None
-            columns.append([f"{value:.4f}" for value in confidence] if known else [""] * anatomy.COUNT)
+            told = [""] * anatomy.COUNT if confidence is None else [f"{value:.4f}" for value in confidence]
+            columns.append(told)
         elif confidence is not None:
             what = f"{image_name!r} has confidences, but the file has no such column"
             raise HandboneError(what, where=self.path, remedy="open the writer with confidence=True")
@@ -124,13 +124,13 @@ def image_names(path: str | Path) -> list[str]:
     return [name for name, _ in read_predictions(path)]
 
 
-def _with_size(rows: bytes, size_hw: tuple[object, object]) -> bytes:
+def _with_size(rows: bytes, size_hw: tuple[int, int] | tuple[str, str]) -> bytes:
     """An image's rows with two further cells each."""
     read = csv.reader(io.StringIO(rows.decode("utf-8"), newline=""))
     return _csv_bytes((*row, *size_hw) for row in read)
 
 
-def _csv_bytes(rows: Iterable[Iterable[str]]) -> bytes:
+def _csv_bytes(rows: Iterable[Iterable[object]]) -> bytes:
     text = io.StringIO(newline="")
     csv.writer(text, lineterminator="\n").writerows(rows)
     return text.getvalue().encode("utf-8")

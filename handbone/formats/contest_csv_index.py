@@ -214,7 +214,7 @@ def _cell(row: bytes, place: int, separator: str) -> str | None:
     if row.isspace():
         return None
     if b'"' not in row:
-        cells = row.rstrip(b"\r\n").split(separator.encode(), place + 1)
-        return CsvText.decode(cells[place]) if place < len(cells) else ""
+        parts = row.rstrip(b"\r\n").split(separator.encode(), place + 1)
+        return CsvText.decode(parts[place]) if place < len(parts) else ""
     cells = next(csv.reader(io.StringIO(CsvText.decode(row), newline=""), delimiter=separator), [])
     return cells[place] if place < len(cells) else ""

@@ -71,6 +71,7 @@ class Contest:
 
     def read_labels(self, sample: Sample) -> Labels:
         """The contours in the frame of the PNG; `metadata` and `filename` in the file are believed on evidence only."""
+        assert sample.annotation is not None  # it has labels
         content = read_json(sample.annotation)
         annotations = content.get("annotations") if isinstance(content, dict) else None
         if not isinstance(annotations, list):
@@ -102,7 +103,8 @@ def _declared(content: dict) -> tuple[int, int] | None:
     metadata = content.get("metadata")
     metadata = metadata if isinstance(metadata, dict) else {}
     said = metadata.get("height"), metadata.get("width")
-    return said if all(type(side) is int and 0 < side < 1 << 20 for side in said) else None
+    height, width = (side if type(side) is int and 0 < side < 1 << 20 else None for side in said)
+    return None if height is None or width is None else (height, width)
 
 
 def _compare_name(content: dict, sample: Sample, builder: LabelsBuilder) -> None:

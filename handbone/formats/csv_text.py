@@ -8,7 +8,7 @@ import zipfile
 import zlib
 from collections.abc import Sequence
 from pathlib import Path
-from typing import IO, BinaryIO
+from typing import IO, Any, BinaryIO, cast
 
 from handbone.core.errors import HandboneError
 
@@ -36,7 +36,8 @@ class CsvText:
     """
 
     def __init__(self, path: Path, needed: Sequence[str]):
-        self.path, self._copy = path, None
+        self.path = path
+        self._copy: IO[Any] | None = None
         try:
             with self.open() as file:
                 packed = file.read(4)
@@ -78,8 +79,8 @@ class CsvText:
             if magic.startswith(b"PK"):
                 with zipfile.ZipFile(self.path) as archive, archive.open(self._only_csv(archive)) as file:
                     return self._copied(file)
-            with gzip.open(self.path) as file:
-                return self._copied(file)
+            with gzip.open(self.path) as packed:
+                return self._copied(cast("IO[bytes]", packed))
         except (zipfile.BadZipFile, zlib.error, EOFError, NotImplementedError, RuntimeError, OSError) as error:
             what = f"cannot be unpacked ({error})"
             raise HandboneError(what, where=self.path, remedy="unpack it yourself, or copy it again") from None

@@ -17,11 +17,11 @@ class LabelFrame:
     Parameters
     ----------
     scale_xy: what their points are multiplied by; None where they belong to no frame that fits the image.
-    reason: what was found, as a clause; None where the sizes agree.
+    reason: what was found, as a clause; empty where the sizes agree.
     """
 
     scale_xy: tuple[float, float] | None = (1.0, 1.0)
-    reason: str | None = None
+    reason: str = ""
 
 
 def label_frame(

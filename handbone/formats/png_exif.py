@@ -1,11 +1,11 @@
 """The EXIF block of a PNG file, which Pillow gives only once it has decoded the image."""
 
-from typing import BinaryIO
+from typing import IO
 
 from PIL import Image
 
 
-def exif_of_png(file: BinaryIO) -> Image.Exif:
+def exif_of_png(file: IO[bytes]) -> Image.Exif:
     """What the chunk eXIf says, wherever it stands among the others; nothing without one. Leaves the file's place."""
     exif, before = Image.Exif(), file.tell()
     file.seek(8)

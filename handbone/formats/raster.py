@@ -9,6 +9,8 @@ from typing import Any
 
 import numpy as np
 from PIL import Image, ImageOps, UnidentifiedImageError
+from PIL.PngImagePlugin import PngImageFile
+from PIL.TiffImagePlugin import TiffImageFile
 
 from handbone.core.errors import HandboneError
 from handbone.core.orientation import shown_size_hw
@@ -49,8 +51,8 @@ def read_raster(path: Path, frame: int = 1) -> Radiograph:
         (values, clear), orientation = decode_by_opencv(path), only_opencv[1]
         bits = values.dtype.itemsize * 8
     else:
-        with _opened(path) as image:
-            values, clear, bits, orientation = _of_frame(image, path, frame)
+        with _opened(path) as file:
+            values, clear, bits, orientation = _of_frame(file, path, frame)
     image = stretched(values, clear)
     inverted = is_inverted(image)
     if inverted:
@@ -101,7 +103,7 @@ def _of_frame(image: Image.Image, path: Path, frame: int) -> tuple[np.ndarray, n
         image.load()  # OpenCV hides what libtiff and libpng complain of
         return *decode_by_opencv(path, page=page, orientation=orientation), 16, orientation
     bits = {"1": 1, "F": 32, "I": 32}.get(image.mode, 16 if ";16" in image.mode else 8)
-    if image.format == "TIFF":
+    if isinstance(image, TiffImageFile):
         bits = max(image.tag_v2.get(_BITS, (1,)))
     return *_decode(image), bits, orientation
 
@@ -186,25 +188,26 @@ def _header(image: Image.Image, frame: int) -> ImageHeader:
 
 
 def _stored_hw(image: Image.Image) -> tuple[int, int]:
-    if image.format == "TIFF":  # of these Pillow tells the size as shown
+    if isinstance(image, TiffImageFile):  # of these Pillow tells the size as shown
         return int(image.tag_v2[257]), int(image.tag_v2[256])
     return image.height, image.width
 
 
 def _orientation(image: Image.Image) -> int:
-    exif = exif_of_png(image.fp) if image.format == "PNG" else image.getexif()
+    exif = exif_of_png(image.fp) if isinstance(image, PngImageFile) and image.fp else image.getexif()
     value = exif.get(_ORIENTATION, 1)
     return value if isinstance(value, int) and 1 <= value <= 8 else 1
 
 
 def _pages(image: Image.Image) -> list[int]:
     """Numbers of the images in a file, from 0; a TIFF's reduced copies of an image are none."""
-    if image.format not in _OF_FRAMES or getattr(image, "n_frames", 1) == 1:
+    frames = getattr(image, "n_frames", 1)
+    if image.format not in _OF_FRAMES or frames == 1:
         return [0]
-    if image.format != "TIFF":
-        return list(range(image.n_frames))
+    if not isinstance(image, TiffImageFile):
+        return list(range(frames))
     at, full = image.tell(), []
-    for page in range(image.n_frames):
+    for page in range(frames):
         image.seek(page)
         if not int(image.tag_v2.get(_SUBFILE, 0)) & 1:
             full.append(page)
@@ -222,7 +225,7 @@ def _check_length(image: Image.Image, path: Path) -> None:
 
 def _decode(image: Image.Image) -> tuple[np.ndarray, np.ndarray | None]:
     """Values (H, W) as shown, and where they are transparent, bool (H, W) or None."""
-    tags: Any = image.tag_v2 if image.format == "TIFF" else {}
+    tags: Any = image.tag_v2 if isinstance(image, TiffImageFile) else {}
     sample_format, bits, photometric = (tags.get(tag) for tag in (_SAMPLE_FORMAT, _BITS, _PHOTOMETRIC))
     image = ImageOps.exif_transpose(image)
     key = image.info.get("transparency")

@@ -3,7 +3,7 @@
 import functools
 from collections.abc import Callable
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, cast
 
 from handbone.core.errors import HandboneError
 
@@ -35,7 +35,7 @@ def provider_of(path: Path) -> "Provided":
 def candidates(path: Path) -> "list[Provided]":
     """The readers that have a file's extension; where none has, those that recognise its content."""
     extension = path.suffix.lower()
-    found = [one for one in _readers() if extension in one.spec.extensions]
+    found = [one for one in _readers() if extension in spec_of(one).extensions]
     return found or _by_content(path)
 
 
@@ -46,14 +46,20 @@ def is_builtin(provided: "Provided") -> bool:
     return provided.package == BUILTIN
 
 
+def spec_of(provided: "Provided") -> "ReaderSpec":
+    """What a reader's plugin says of it."""
+    return cast("ReaderSpec", provided.spec)
+
+
 def extensions() -> set[str]:
     """Every extension that a reader has, lower case with the dot."""
-    return {extension for one in _readers() for extension in one.spec.extensions}
+    return {extension for one in _readers() for extension in spec_of(one).extensions}
 
 
 @functools.lru_cache
 def built(spec: "ReaderSpec") -> "Callable[..., Radiograph]":
     """A spec's reader with its default settings, built once."""
+    assert spec.settings is not None  # a reader without settings has an empty model
     return spec.build(spec.settings())
 
 
@@ -64,10 +70,10 @@ def header_by(provided: "Provided", path: Path) -> "ImageHeader | None":
     ------
     HandboneError: the file is not such an image, or the plugin fails.
     """
-    if provided.spec.header is None:
+    if (header := spec_of(provided).header) is None:
         return None
     try:
-        return provided.spec.header(path)
+        return header(path)
     except HandboneError:
         raise
     except Exception as error:  # code of others may fail in any way
@@ -86,7 +92,7 @@ def _readers() -> "list[Provided]":
 
 
 def _by_content(path: Path) -> "list[Provided]":
-    able = [one for one in _readers() if one.spec.recognises is not None]
+    able = [one for one in _readers() if spec_of(one).recognises is not None]
     if not able:
         return []
     try:
@@ -98,8 +104,9 @@ def _by_content(path: Path) -> "list[Provided]":
 
 
 def _recognises(provided: "Provided", head: bytes) -> bool:
+    recognises = spec_of(provided).recognises
     try:
-        return bool(provided.spec.recognises(head))
+        return recognises is not None and bool(recognises(head))
     except Exception as error:  # code of others may fail in any way
         thing = f"the reader {provided.spec.name!r} of {provided.package} {provided.version}"
         what = f"{thing} failed on a file's first bytes ({type(error).__name__}: {error})"

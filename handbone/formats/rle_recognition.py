@@ -25,8 +25,10 @@ _USUAL_SIDES = (224, 256, 320, 384, 448, 512, 640, 768, 800, 896, 1024, 1280, 15
 _SIDE = 512  # of the image that edges are looked for in
 _BETTER = 1.25  # times the strength of edges along the contours, from which the other order is the right one
 _CHECKED = 3  # images of a file, which all its run lengths are like
-_LEVELS = ("Radius Ulna", "Scaphoid Lunate Triquetrum Pisiform", "Trapezium Trapezoid Capitate Hamate", "metacarpal")
-_LEVELS += ("proximal", "middle", "distal")
+_LEVELS = (
+    *("Radius Ulna", "Scaphoid Lunate Triquetrum Pisiform", "Trapezium Trapezoid Capitate Hamate", "metacarpal"),
+    *("proximal", "middle", "distal"),
+)
 
 
 def _place(bone: anatomy.Bone) -> int:
@@ -58,11 +60,11 @@ def suspected(cells: Cells, size_hw: tuple[int, int], image: np.ndarray | None =
     # A square frame, the image's or another.
     frame = None if by_rows else (_usual(side),) * 2
     readings = RleReading(False, zero, frame), RleReading(True, zero, frame)
-    masks = [_read(reading, cells, size_hw) for reading in readings]
-    if masks[0] is None or masks[1] is None:
-        likelier = readings[1] if masks[1] is not None else readings[0]
+    rows, columns = (_read(reading, cells, size_hw) for reading in readings)
+    if rows is None or columns is None:
+        likelier = readings[1] if columns is not None else readings[0]
     else:
-        likelier = readings[1] if _is_turned(*masks, image) else readings[0]
+        likelier = readings[1] if _is_turned(rows, columns, image) else readings[0]
     return None if likelier.is_standard else likelier
 
 
@@ -83,6 +85,7 @@ def refuse_if_suspected(
     if not found or any(reading is None for *_, reading in found):
         return
     name, size_hw, reading = found[0]
+    assert reading is not None  # none of them is
     said = ["go down the columns"] * reading.column_major + ["count from 0"] * reading.zero_based
     if reading.frame_hw:
         said.append(f"count in a frame {reading.frame_hw[1]} pixels wide, not in {size_hw[1]} x {size_hw[0]}")

@@ -9,6 +9,7 @@ import numpy as np
 
 from handbone import anatomy
 from handbone.core.bone_probabilities import BoneProbabilities
+from handbone.core.box import Box
 from handbone.core.frame import Frame
 from handbone.method.coarse import predict_coarse
 from handbone.method.merge import paste_weight
@@ -100,7 +101,8 @@ def join(seen: BoneProbabilities, close: BoneProbabilities, place: Location) -> 
     # The square cuts the forearm: beyond it the pass alone tells. Of other bones nothing lies there.
     forearm = seen.blend(close, (box, share * inside), _FOREARM)
     rest = tuple(bone for bone in range(anatomy.COUNT) if bone not in _FOREARM)
-    whole = (0, 0, *seen.size_hw[::-1]), np.full(seen.size_hw, share, np.float32)
+    height, width = seen.size_hw
+    whole: tuple[Box, np.ndarray] = Box(0, 0, width, height), np.full(seen.size_hw, share, np.float32)
     return postprocess(forearm.blend(close, whole, rest))
 
 
@@ -112,14 +114,15 @@ def locate(
     passes = 0
     for turns, mirrored in ((0, False), (2, False), (1, False), (3, False), (0, True), (2, True), (1, True), (3, True)):
         frame = turned(Frame.letterbox(image.shape, (pass_size, pass_size)), turns, mirrored=mirrored)
-        seen = postprocess(predict_coarse(predictor, image, pass_size, frame=frame, flip=flip))
-        score, fit = rate(seen)
+        shown = postprocess(predict_coarse(predictor, image, pass_size, frame=frame, flip=flip))
+        score, fit = rate(shown)
         passes += 1
         if score > best[0]:
-            best = score, seen, fit, turns, mirrored
+            best = score, shown, fit, turns, mirrored
         if best[0] >= _GOOD:
             break
     score, seen, fit, turns, mirrored = best
+    assert seen is not None  # any score is above the first
     if fit is None or score < _FOUND:
         whole = Frame.letterbox(image.shape, (size, size))
         return seen, Location(whole, False, round(max(score, 0.0), 4), passes=passes)

@@ -84,13 +84,12 @@ def merge(
     # The gate compares only where the ROI would have its say: a metacarpal's far end is not the refiner's business.
     compared = Comparison(coarse, refined, threshold, box, weight > 0.5)
     masks = coarse.threshold(threshold), refined.threshold(threshold)
-    before, after = plausible(coarse), None
-    if before is not None:
-        after = plausible(coarse.blend(refined, (box, weight), bones))
+    before = plausible(coarse)
+    after = None if before is None else plausible(coarse.blend(refined, (box, weight), bones))
     decisions = []
     for bone in bones:
         evidence = compared.of(bone, masks)
-        if after is not None:
+        if before is not None and after is not None:
             evidence = replace(evidence, prior_before=float(before[bone]), prior_after=float(after[bone]))
         used, reason, degradation = accept(bone, evidence, settings, gate, may_add=may_add)
         decisions.append(Decision(NAMES[bone], used, reason, evidence, degradation, roi))

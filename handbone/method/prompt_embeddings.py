@@ -3,9 +3,11 @@
 import hashlib
 from dataclasses import dataclass
 from pathlib import Path
+from typing import cast
 
 import cv2
 import numpy as np
+from torch import Tensor
 
 from handbone.core.bone_probabilities import BoneProbabilities
 from handbone.core.checked_arrays import is_whole, save_checked
@@ -57,7 +59,8 @@ def embed_rois(
         turn, index = divmod(number, len(data))
         data.set_epoch(turn)
         item = data[index]
-        planes = (cv2.resize(plane, (side, side), interpolation=cv2.INTER_AREA) for plane in item["target"].numpy())
+        image, target = cast("Tensor", item["image"]), cast("Tensor", item["target"])
+        planes = (cv2.resize(plane, (side, side), interpolation=cv2.INTER_AREA) for plane in target.numpy())
         ground_truth = BoneProbabilities.from_crops(((plane, (0, 0, side, side)) for plane in planes), (side, side))
-        rois.append(EmbeddedRoi(cache.embed(prompter, item["image"][0].numpy()), ground_truth))
+        rois.append(EmbeddedRoi(cache.embed(prompter, image[0].numpy()), ground_truth))
     return rois

@@ -10,7 +10,7 @@ import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import torch
@@ -32,6 +32,15 @@ from handbone.recipe import schema
 from handbone.training.callbacks import HISTORY_COLUMNS
 
 _LOSS = (schema.LossTerm(name="dice"), schema.LossTerm(name="bce"))
+
+
+class _Asked(NamedTuple):
+    """The bones asked for, logits (bones, candidates, h, w), predicted IoU (bones, candidates), what prompted them."""
+
+    bones: tuple[int, ...]
+    logits: Tensor
+    iou: Tensor
+    seen: BoneProbabilities
 
 
 @dataclass
@@ -139,9 +148,9 @@ class Tuning:
         All candidates learn: a prompt here means one bone, so none has another meaning to stand for. What each is
         worth is learned by the squared error of its predicted IoU, as segment-anything itself was trained.
         """
-        asked, logits, iou, _ = self._ask(roi, seed)
-        if not asked:
+        if (answer := self._ask(roi, seed)) is None:
             return None
+        asked, logits, iou, _ = answer
         ground_truth = _coverage(roi.ground_truth, asked).to(logits.device)[:, None].expand_as(logits)
         # Each bone and candidate is judged on its own, as a channel of one image.
         loss = self.loss(logits.flatten(0, 1)[None], ground_truth.flatten(0, 1)[None])
@@ -154,9 +163,9 @@ class Tuning:
         """Mean Dice of the answers that would be taken, and of the masks that prompted them, over ROIs and bones."""
         taken, before = [], []
         for index, roi in enumerate(rois):
-            asked, logits, iou, seen = self._ask(roi, (self.seed, 2**31, index))
-            if not asked:
+            if (answer := self._ask(roi, (self.seed, 2**31, index))) is None:
                 continue
+            asked, logits, iou, seen = answer
             masks, ground_truth = current_masks(seen, asked, 0.5), _coverage(roi.ground_truth, asked) > 0.5
             chosen, _ = rank(logits.cpu(), iou.cpu(), masks, self.settings.iou_weight)
             taken.append(_dice(logits.cpu()[torch.arange(len(asked)), chosen] > 0, ground_truth))
@@ -165,17 +174,15 @@ class Tuning:
             raise HandboneError("no validation ROI shows any bone of prompt.bones", remedy="choose other bones")
         return float(torch.cat(taken).mean()), float(torch.cat(before).mean())
 
-    def _ask(
-        self, roi: EmbeddedRoi, seed: tuple[int, ...]
-    ) -> tuple[tuple[int, ...], Tensor | None, Tensor | None, BoneProbabilities]:
+    def _ask(self, roi: EmbeddedRoi, seed: tuple[int, ...]) -> _Asked | None:
         seen = perturb(roi.ground_truth, np.random.default_rng(seed), self.tune.jitter)
         shown = roi.ground_truth.threshold(0.5).present()
         bones = [bone for bone in self.bones if shown[bone]]
         asked, prompts = ask(seen, bones, self.prompter.size, self.settings, points=self.prompter.points)
         if not asked:
-            return asked, None, None, seen
+            return None
         embedding = torch.from_numpy(np.load(roi.embedding).astype(np.float32))
-        return asked, *self.prompter.candidates(embedding, prompts), seen
+        return _Asked(asked, *self.prompter.candidates(embedding, prompts), seen)
 
     def _resume(self, path: Path) -> _Progress:
         if not path.is_file():

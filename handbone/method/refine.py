@@ -105,7 +105,7 @@ def moved_to_a_bone(
     """
     bones, finer = sorted(polygons), 1.0
     if rois:
-        roi = rois[rng.integers(len(rois))]
+        roi = rois[int(rng.integers(len(rois)))]
         bones, finer = [bone for bone in roi.bones if bone in polygons], roi.fineness
     if not bones:
         return frame

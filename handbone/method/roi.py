@@ -47,7 +47,8 @@ def rois(
 
 def _extra_roi(extra: schema.ExtraRoi, roi: schema.Roi, size: int) -> RegionOfInterest:
     own = {key: value for key in ("anchors", "turn", "mirror", "rescale") if (value := getattr(extra, key)) is not None}
-    bones, margin, fineness = select(extra.bones), extra.margin, 1.0
+    bones, fineness = select(extra.bones), 1.0
+    margin: float | None = extra.margin
     if extra.size_px is not None:
         # As fine as the first ROI, unless the recipe says otherwise.
         as_fine = size * extra.size_px / roi.size_px

@@ -78,6 +78,6 @@ def tta_mean(
     for _, group in groupby(views, key=lambda view: (view.degrees, view.magnification)):
         several = list(group)
         changed = several[0].of_frame(frame)
-        mean = sum(logits(changed, each) for each in several) / len(several)
+        mean = np.asarray(sum(logits(changed, each) for each in several) / len(several))
         parts.append(BoneProbabilities.from_grid_logits(mean, changed, image_hw))
     return parts[0] if len(parts) == 1 else BoneProbabilities.mean(parts)

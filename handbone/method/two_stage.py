@@ -93,12 +93,16 @@ class TwoStage:
     @property
     def prompt_stage(self) -> PromptStage | None:
         """The prompted stage, where there is one."""
-        return None if self.prompter is None else PromptStage(self.prompter, self.settings.prompt)
+        if self.prompter is None or self.settings.prompt is None:
+            return None
+        return PromptStage(self.prompter, self.settings.prompt)
 
     @property
     def prior_stage(self) -> PriorStage | None:
         """The anatomical prior, where there is one."""
-        return None if self.prior_network is None else PriorStage(self.prior_network, self.settings.prior)
+        if self.prior_network is None or self.settings.prior is None:
+            return None
+        return PriorStage(self.prior_network, self.settings.prior)
 
     def predict(self, image: np.ndarray) -> MethodResult:
         """Outline the bones of one image, float32 (H, W) in [0, 1], of any size."""
@@ -161,6 +165,7 @@ class TwoStage:
 
     def decide_prompted(self, outcome: MethodResult, prompted: Prompted, where: RoiPlacement) -> MethodResult:
         """An outcome with those of the prompted masks, from `ask`, that are credible."""
+        assert self.prompt_stage is not None  # it has been asked
         merged = self.prompt_stage.decide(outcome.final, prompted, where, threshold=self.threshold)
         return replace(
             outcome,
@@ -217,6 +222,7 @@ class TwoStage:
 
     def _merged(self, so_far: MethodResult, refined: Refined) -> MethodResult:
         roi, chosen = refined.roi, self.settings.refiner
+        assert chosen is not None  # something was refined
         merged = merge(
             so_far.final,
             refined.probabilities,
@@ -238,7 +244,7 @@ class TwoStage:
 
     def _plausible(self, probabilities: BoneProbabilities) -> np.ndarray | None:
         """(29,) how well each mask agrees with the prior; None without one, or where the gate does not ask for it."""
-        gate = self.settings.refiner.gate
+        gate = self.settings.refiner.gate if self.settings.refiner else None
         if self.prior_stage is None or (gate is not None and not gate.needs_prior):
             return None
         return self.prior_stage.agreement(probabilities, self.threshold)

@@ -18,7 +18,7 @@ from handbone.runs.plan import PlannedStep, Result
 try:
     import resource
 except ImportError:  # on Windows
-    resource = None
+    resource = None  # type: ignore[assignment]
 
 #: What the step `evaluation` says of what its metrics are.
 BASIS_FILE = "basis.json"

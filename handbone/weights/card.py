@@ -15,7 +15,12 @@ from handbone.core.files import sha256_of, write_json, write_text
 from handbone.recipe.schema import Table
 
 CARD_FILE, MODEL_CARD_FILE = "card.json", "MODEL_CARD.md"
-STAGE_FILES = {"coarse": "coarse.safetensors", "refiner": "refiner.safetensors", "prior": "prior.safetensors"}
+StageFile = Literal["coarse.safetensors", "refiner.safetensors", "prior.safetensors"]
+STAGE_FILES: dict[str, StageFile] = {
+    "coarse": "coarse.safetensors",
+    "refiner": "refiner.safetensors",
+    "prior": "prior.safetensors",
+}
 
 _NAME = re.compile(r"[a-z0-9][a-z0-9_.-]{0,63}")
 # In a recipe, `refine.weights = "coarse"` is the run's own coarse network.
@@ -55,7 +60,7 @@ class SetCard(Table):
     recipe: str = ""
     metrics: dict[str, Any] = Field(default_factory=dict)
     limits: tuple[str, ...] = ()
-    files: dict[Literal["coarse.safetensors", "refiner.safetensors", "prior.safetensors"], FileFacts]
+    files: dict[StageFile, FileFacts]
     handbone: str = handbone.__version__
     created: str = Field(default_factory=lambda: datetime.now(UTC).date().isoformat())
 
@@ -125,7 +130,7 @@ def seal(folder: Path, **facts: Any) -> SetCard:
     ------
     HandboneError: a file that is no weights file of handbone, or of another stage than its name says.
     """
-    listed = {}
+    listed: dict[StageFile, FileFacts] = {}
     for stage, name in STAGE_FILES.items():
         path = Path(folder) / name
         if path.is_file():

@@ -8,11 +8,12 @@ import contextlib
 import hashlib
 import http.client
 import math
+import time
 import urllib.error
 import urllib.request
 from collections.abc import Iterator
 from pathlib import Path, PurePosixPath
-from typing import IO, Any
+from typing import Any, Protocol
 from urllib.parse import urlsplit
 
 import handbone
@@ -24,8 +25,14 @@ MOST_BYTES = 2_000_000_000
 
 _CHUNK = 1 << 20
 _SECONDS = 60.0
+#: Bytes a second below which a server is given up, once it has had a minute.
+_SLOWEST = 2_000
 _MB = 1e6
 _REMEDY = "check the address and the network, or download it yourself and give the file's path"
+
+
+class _Bytes(Protocol):
+    def read1(self, size: int, /) -> bytes: ...
 
 
 class HttpsOnly(urllib.request.HTTPRedirectHandler):
@@ -50,13 +57,14 @@ def bring(source: str, target: Path, *, progress: bool = True) -> str:
     ------
     HandboneError: another kind of address, a file that is not there or too large, or a network that fails.
     """
-    digest, done = hashlib.sha256(), 0
+    digest, done, begun = hashlib.sha256(), 0, time.monotonic()
     with _opened(source) as (stream, total), progress_bar() as bar, open(target, "wb") as file:
         _refuse_large(source, total or 0)
         task = bar.add_task(f"Fetching {name_of(source)}", total=_megabytes(total), note="MB", visible=progress)
         while piece := _read(stream, source):
             done += len(piece)
             _refuse_large(source, done)
+            _refuse_slow(source, done, time.monotonic() - begun)
             digest.update(piece)
             file.write(piece)
             bar.update(task, completed=done / _MB)
@@ -71,7 +79,7 @@ def name_of(source: str) -> str:
 
 
 @contextlib.contextmanager
-def _opened(source: str) -> Iterator[tuple[IO[bytes], int | None]]:
+def _opened(source: str) -> Iterator[tuple[_Bytes, int | None]]:
     """The source's bytes and, where it says so, their number."""
     if "://" not in source:
         path = Path(source).expanduser()
@@ -93,9 +101,9 @@ def _opened(source: str) -> Iterator[tuple[IO[bytes], int | None]]:
         yield response, int(length) if length.isdecimal() else None
 
 
-def _read(stream: IO[bytes], source: str) -> bytes:
+def _read(stream: _Bytes, source: str) -> bytes:
     try:
-        return stream.read(_CHUNK)
+        return stream.read1(_CHUNK)  # what has come, so that a trickle is seen
     except (OSError, http.client.HTTPException) as error:
         raise _failed(source, error) from error
 
@@ -110,6 +118,12 @@ def _refuse_large(source: str, size: int) -> None:
     if size > MOST_BYTES:
         what = f"is larger than {MOST_BYTES / 1e9:g} GB"
         raise HandboneError(what, where=source, remedy="weights are smaller, so check the address")
+
+
+def _refuse_slow(source: str, done: int, seconds: float) -> None:
+    if seconds > _SECONDS and done < _SLOWEST * seconds:
+        what = f"sent only {done} bytes in {seconds:.0f} seconds"
+        raise HandboneError(what, where=source, remedy="try again later, or download it yourself and give its path")
 
 
 def _megabytes(size: int | None) -> int | None:

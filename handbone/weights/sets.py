@@ -146,7 +146,8 @@ def read_set(folder: str | Path) -> WeightsSet:
     """
     folder = Path(folder)
     card = read_set_card(folder)
-    for origin, root in (("shipped", SHIPPED), ("fetched", fetched_root())):
+    own: tuple[tuple[Literal["shipped", "fetched"], Path], ...] = (("shipped", SHIPPED), ("fetched", fetched_root()))
+    for origin, root in own:
         if folder.resolve().parent == root.resolve():
             return WeightsSet(folder.name, folder, origin, card)
     if plugin := plugin_of(folder):

@@ -120,7 +120,8 @@ def _with_owners(checks: list[LabelCheck]) -> list[LabelCheck]:
     for number, check in enumerate(checks):
         owner = owner_of(number, places) if check.errors else None
         if owner is not None:
-            bones = tuple(np.flatnonzero(~np.isnan(check.places[0, :, 0])).tolist())
+            drawn = check.places[0, :, 0] if check.places is not None else np.empty(0)
+            bones = tuple(np.flatnonzero(~np.isnan(drawn)).tolist())
             message = f"the labels are those of {checks[owner].sample.name}"
             check = replace(check, errors=(LabelError("other-image", bones, float(anatomy.COUNT), message),))
         found.append(check)
@@ -128,7 +129,8 @@ def _with_owners(checks: list[LabelCheck]) -> list[LabelCheck]:
 
 
 def _check(dataset: Dataset, sample: Sample, method: "TwoStage") -> LabelCheck:
-    image, annotation = (relative_to(path, dataset.root) for path in (sample.image, sample.annotation))
+    image = relative_to(sample.image, dataset.root)
+    annotation = relative_to(sample.annotation or sample.image, dataset.root)
     file = image if sample.shared_annotation else annotation
     try:
         radiograph = read_image(sample.image, invert=dataset.invert)

@@ -156,7 +156,7 @@ def join_members(
             size = known_size(image, here, sizes)
             try:
                 if by_runs is not None:
-                    cells = _vote(here, image, size, *by_runs)
+                    cells = _vote([m for m in here if isinstance(m, FileMember)], image, size, *by_runs)
                 else:
                     cells = _joined(here, image, size, join, thresholds)
             except HandboneError as error:  # one image must not cost the others
@@ -213,7 +213,7 @@ def _vote(
     joined: Cells = []
     try:
         for bone in range(COUNT):
-            said = [(cells[bone], share) for cells, share in told if cells[bone] is not None]
+            said = [(text, share) for cells, share in told if (text := cells[bone]) is not None]
             texts, shares = [text for text, _ in said], [share for _, share in said]
             joined.append(vote_runs(texts, shares, at_least[bone], size_hw) if said else None)
     except HandboneError as error:

@@ -5,7 +5,7 @@ Nothing of an image stays in memory once its results are kept: what becomes of i
 
 import errno
 import traceback
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Generator, Iterable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from functools import partial
@@ -90,26 +90,43 @@ class Opened(Generic[Item]):
 
 
 class Task(Protocol[Item]):
-    """A command's work on images of any number."""
+    """A command's work on images of any number; hashable and, for other processes, picklable."""
+
+    def __hash__(self) -> int: ...
 
     def open(self) -> Opened[Item]:
         """Load what all images need; done once in a process."""
 
+    def named(self, item: Item) -> tuple[str, str]:
+        """An image's name, and the image for messages."""
 
-def make_each(task: Task[Item], items: Iterable[Item], *, title: str, total: int, done: str) -> Iterator[Outcome]:
+
+#: What gives each image's outcome, such as `here` in this process.
+Crew = Callable[[Task[Any], Iterable[Any]], Iterator[Outcome]]
+
+
+def here(task: Task[Item], items: Iterable[Item]) -> Iterator[Outcome]:
+    """What becomes of each image in this process."""
+    return _overlapping(task.open(), items)
+
+
+def make_each(
+    task: Task[Item], items: Iterable[Item], *, title: str, total: int, done: str, crew: Crew = here
+) -> Generator[Outcome, None, None]:
     """What becomes of each image, as it does; results that are kept already are not made again.
 
     Parameters
     ----------
     items: what the task's jobs are made for.
     title: of the progress bar. total: number of items. done: what has become of images that have a result.
+    crew: who does the work.
 
     Raises
     ------
     OSError: results cannot be kept, as on a full disk.
     """
     again = 0
-    for outcome in track(_overlapping(task.open(), items), title, total=total):
+    for outcome in track(crew(task, items), title, total=total):
         again += outcome.known
         yield outcome
     if again:
@@ -140,6 +157,15 @@ def _overlapping(opened: Opened[Item], items: Iterable[Item]) -> Iterator[Outcom
             last = keeping.submit(_keep, opened, loaded, made)
         if last is not None:
             yield last.result()
+
+
+def work_on(opened: Opened[Item], item: Item) -> Outcome:
+    """All the work on one image."""
+    loaded = _load(opened, item)
+    if isinstance(loaded, Outcome):
+        return loaded
+    made = _make(opened, loaded)
+    return made if isinstance(made, Outcome) else _keep(opened, loaded, made)
 
 
 def _ahead(pool: ThreadPoolExecutor, work: Callable[[Item], Any], items: Iterable[Item]) -> Iterator[Any]:

@@ -52,6 +52,10 @@ class OutlineTask:
         earlier = tuple(StoredResults(folder, self.fingerprint) for folder in self.earlier)
         return Opened(kept, earlier, partial(self._job, self.load(), kept))
 
+    def named(self, item: Stemmed) -> tuple[str, str]:
+        """An image's key and path."""
+        return item.image.key, str(item.image.path)
+
     def _job(self, method: TwoStage, kept: StoredResults, item: Stemmed) -> Job:
         image = item.image
         return Job(

@@ -1,6 +1,7 @@
 """Images of any kind to overlays, masks in one table, and a record of how each came about; in constant memory."""
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
@@ -8,12 +9,13 @@ from handbone.formats.image_files import MAX_PIXELS, Invert
 from handbone.formats.image_search import InputImage
 from handbone.method.several_hands import MOST_HANDS
 from handbone.method.two_stage import TwoStage
-from handbone.workflows.one_by_one import ERRORS, make_each
+from handbone.workflows.one_by_one import ERRORS, Crew, here, make_each
 from handbone.workflows.outline_task import OutlineTask, Stemmed
 from handbone.workflows.outlining import Hands, names_of_hands
 from handbone.workflows.outputs import OVERLAYS, RECORD_FILE, TABLE_FILE, file_stems
 from handbone.workflows.prediction_join import Predicted, Summary, join, only_failures
 from handbone.workflows.results import Results
+from handbone.workflows.shards import Shard
 from handbone.workflows.stored_results import StoredResults, record_file
 from handbone.workflows.writers import Maker
 
@@ -28,17 +30,22 @@ def prediction_results(folder: Path) -> Results:
     return Results.at(folder, "predictions", resumable=True)
 
 
-def written_names(images: Iterable[InputImage], hands: Hands = "one") -> Iterator[str]:
-    """The files that may be written for images, those of `--write` apart."""
-    yield from (TABLE_FILE, RECORD_FILE)
+def stems_of(images: Iterable[InputImage], shard: Shard | None = None) -> dict[str, str]:
+    """By key, what files made from an image are called; of a shard as in the whole."""
     stems = file_stems(image.key for image in images)
-    for name, stem in _possible(stems, hands):
+    return stems if shard is None else {key: stem for key, stem in stems.items() if key in shard}
+
+
+def written_names(stems: Mapping[str, str], hands: Hands = "one") -> Iterator[str]:
+    """The files that may be written for images, by `stems_of`; those of `--write` apart."""
+    yield from (TABLE_FILE, RECORD_FILE)
+    for name, stem in possible_results(stems, hands):
         yield f"{OVERLAYS}/{stem}.png"
         yield record_file(name)
 
 
-def _possible(stems: Mapping[str, str], hands: Hands) -> Iterator[tuple[str, str]]:
-    """Name of each result that may come, and what files made from it are called."""
+def possible_results(stems: Mapping[str, str], hands: Hands) -> Iterator[tuple[str, str]]:
+    """Name of each result that may come of images, and what files made from it are called."""
     for key, stem in stems.items():
         yield key, stem
         if hands == "all":
@@ -58,6 +65,8 @@ def predict_images(
     hands: Hands = "one",
     overwrite: bool = False,
     earlier: Sequence[Path] = (),
+    shard: Shard | None = None,
+    crew: Crew = here,
 ) -> Summary:
     """Outline the bones of images and write the output folder, whole or not at all.
 
@@ -79,20 +88,26 @@ def predict_images(
     hands: "all" gives each hand of an image a result of its own, KEY#1 and so on.
     overwrite: whether earlier predictions may go.
     earlier: folders of earlier predictions, whose results need not be made again where their fingerprint is the same.
+    shard: the part of the images that is outlined, if not all; its folder is written whatever becomes of them.
+    crew: who does the work; with other processes `load` is copied to them.
 
     Raises
     ------
     HandboneError: another process is at work on the same folder, or it holds what must not go.
     """
-    stems = file_stems(image.key for image in images)
-    with results.fill(overwrite=overwrite, names=written_names(images, hands)) as work:
+    stems = stems_of(images, shard)
+    images = [image for image in images if image.key in stems]
+    with results.fill(overwrite=overwrite, names=written_names(stems, hands)) as work:
         kept = StoredResults(work, fingerprint)
-        kept.clean(_possible(stems, hands))
+        kept.clean(possible_results(stems, hands))
         task = OutlineTask(load, work, fingerprint, tuple(earlier), invert, max_pixels, hands)
         items = (Stemmed(image, stems[image.key]) for image in images)
         predicted = Predicted(images, kept, stems)
-        for outcome in make_each(task, items, title="Outlining bones", total=len(images), done="outlined"):
-            predicted.add(outcome)
-        if predicted.any_made or (work / ERRORS).exists():
+        made = make_each(task, items, title="Outlining bones", total=len(images), done="outlined", crew=crew)
+        # The place is ours until the last process has ended.
+        with closing(made):
+            for outcome in made:
+                predicted.add(outcome)
+        if shard is not None or predicted.any_made or (work / ERRORS).exists():
             return join(predicted, writers or {}, head)
         return only_failures(predicted)

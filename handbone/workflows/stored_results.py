@@ -70,11 +70,14 @@ class StoredResults:
         """Where an image's overlay lies."""
         return self.folder / OVERLAYS / f"{stem}.png"
 
-    def find(self, name: str, stem: str, key: str) -> dict[str, Any] | None:
-        """The result of an image, if it is there with its overlay and both are made from the same."""
+    def find(self, name: str, stem: str, key: str | None) -> dict[str, Any] | None:
+        """The result of an image, if it is there with its overlay and both are made from the same.
+
+        key: what it has to be made from; None where the whole folder is known to be of the same command.
+        """
         try:
             kept = json.loads(self._file(name).read_text(encoding="utf-8"))
-            same = kept["made_from"] == key and kept["overlay"] == sha256_of(self.overlay(stem))
+            same = key in (kept["made_from"], None) and kept["overlay"] == sha256_of(self.overlay(stem))
             return kept["result"] if same else None
         except (OSError, ValueError, KeyError, TypeError):
             return None
@@ -84,7 +87,7 @@ class StoredResults:
         overlay = sha256_of(self.overlay(stem))
         write_json(self._file(name), {"made_from": key, "overlay": overlay, "result": result})
 
-    def copy_from(self, earlier: "StoredResults", name: str, stem: str, key: str) -> dict[str, Any] | None:
+    def copy_from(self, earlier: "StoredResults", name: str, stem: str, key: str | None) -> dict[str, Any] | None:
         """The result of an image with its overlay from an earlier folder, which stays as it is."""
         result = earlier.find(name, stem, key)
         if result is not None:

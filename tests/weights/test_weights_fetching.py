@@ -216,6 +216,18 @@ def test_a_network_that_fails_is_one_sentence(zipped, places, web):
     assert nothing_kept(places)
 
 
+def test_a_server_that_only_trickles_is_given_up(zipped, places, web, monkeypatch):
+    path, digest = zipped
+    content = path.read_bytes()
+    # A minute and a half a look at the clock.
+    monkeypatch.setattr(download.time, "monotonic", map(float, range(0, 10**6, 90)).__next__)
+    monkeypatch.setattr(download, "_CHUNK", 100)
+    web(Response(content, len(content)))
+    with pytest.raises(HandboneError, match=r"sent only 100 bytes in 90 seconds; try again later"):
+        fetch(ADDRESS, sha256=digest)
+    assert nothing_kept(places)
+
+
 @pytest.mark.parametrize("source", ["http://example.org/a.zip", "ftp://example.org/a.zip", "file:///etc/passwd"])
 def test_other_addresses_are_refused(source, places):
     with pytest.raises(HandboneError, match="only https"):

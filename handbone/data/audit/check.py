@@ -104,8 +104,8 @@ def _oddities(radiograph: Radiograph, file: str) -> list[Finding]:
 
 
 def _sizes(dataset: Dataset, inspected: Iterable[_Inspected]) -> list[Finding]:
-    sized = [entry for entry in inspected if entry.size_hw]
-    counts = Counter(entry.size_hw for entry in sized)
+    sized = [(entry, entry.size_hw) for entry in inspected if entry.size_hw]
+    counts = Counter(size for _, size in sized)
     if len(counts) < 2 or counts.most_common(1)[0][1] < 0.9 * len(sized):
         return []
     usual = counts.most_common(1)[0][0]
@@ -115,11 +115,11 @@ def _sizes(dataset: Dataset, inspected: Iterable[_Inspected]) -> list[Finding]:
             "note",
             "unusual-size",
             relative_to(entry.sample.image, dataset.root),
-            f"{entry.size_hw[1]} x {entry.size_hw[0]} where nearly all others have {usual[1]} x {usual[0]}",
+            f"{size[1]} x {size[0]} where nearly all others have {usual[1]} x {usual[0]}",
             remedy,
         )
-        for entry in sized
-        if entry.size_hw != usual
+        for entry, size in sized
+        if size != usual
     ]
 
 

@@ -18,10 +18,12 @@ def owner_of(number: int, places: Sequence[np.ndarray | None]) -> int | None:
     places: of every image (2, 29, 2), centroids of the labels and of the bones that weights see; NaN where there is no
         bone. None for an image that could not be read.
     """
-    labels, own = places[number]
+    if (place := places[number]) is None:
+        return None
+    labels, own = place
     limit = min(_LIES_ON, _CLEARLY * distance(labels, own))
-    others = (other for other, place in enumerate(places) if other != number and place is not None)
-    near = [(away, other) for other in others if (away := distance(labels, places[other][1])) < limit]
+    others = ((other, place[1]) for other, place in enumerate(places) if other != number and place is not None)
+    near = [(away, other) for other, seen in others if (away := distance(labels, seen)) < limit]
     return min(near)[1] if near else None
 
 

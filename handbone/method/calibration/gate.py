@@ -177,8 +177,8 @@ def _refusal(evidence: MergeEvidence, settings: schema.Merge) -> str:
     smallest, largest = settings.area_ratio
     if evidence.agreement < settings.min_agreement:
         return f"agrees too little with the coarse mask (Dice {evidence.agreement:.2f} < {settings.min_agreement:.2f})"
-    if not smallest <= evidence.area_ratio <= largest:
+    if evidence.area_ratio is not None and not smallest <= evidence.area_ratio <= largest:
         return f"its area is {evidence.area_ratio:.2f} times the coarse one"
-    if evidence.shift > settings.max_shift:
+    if evidence.shift is not None and evidence.shift > settings.max_shift:
         return f"its centre moved by {evidence.shift:.2f} of its size"
     return ""

@@ -51,7 +51,14 @@ def repaired(
     return BoneProbabilities.from_crops(parts, probabilities.size_hw), changed
 
 
-def _mended(crop, box, core: np.ndarray, hull: np.ndarray, frame: Frame, image_hw: tuple[int, int]):
+def _mended(
+    crop: np.ndarray,
+    box: tuple[int, int, int, int],
+    core: np.ndarray,
+    hull: np.ndarray,
+    frame: Frame,
+    image_hw: tuple[int, int],
+) -> tuple[np.ndarray, Box, int, int]:
     """The crop, its box, and how many pixels of the mask were taken away and filled."""
     wide = Box.around([box, _seen_box(core > _EVER, frame, image_hw)])
     left, top = box[0] - wide[0], box[1] - wide[1]

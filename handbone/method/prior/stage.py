@@ -168,7 +168,7 @@ class _Seen:
 def _fits_better(seen: _Seen, groups: list[dict[int, int]]) -> bool:
     """Whether masks under new names agree with what the prior makes of them then."""
     renamed = [new for group in groups for new in group.values()]
-    return np.mean([agreement(seen.coverage[bone], seen.expected[bone]) for bone in renamed]) >= _PUT_RIGHT
+    return bool(np.mean([agreement(seen.coverage[bone], seen.expected[bone]) for bone in renamed]) >= _PUT_RIGHT)
 
 
 def _reordered(probabilities: BoneProbabilities, order: list[int | None]) -> BoneProbabilities:

@@ -9,7 +9,7 @@ from collections import Counter
 from collections.abc import Callable
 from pathlib import Path
 
-from handbone.recipe.schema import Network, Recipe
+from handbone.recipe.schema import Network, Prompt, Recipe
 from handbone.runs.context import DATA, DRAWN, Context
 from handbone.runs.step import Step
 
@@ -25,6 +25,12 @@ def _late(module: str, function: str) -> Callable[[Context, Path], None]:
 
 def _refined(recipe: Recipe, synthetic: bool) -> bool:
     return recipe.refine is not None
+
+
+def _tuning_sizes(prompt: Prompt | None) -> str:
+    if prompt is None or prompt.tune is None:
+        return ""
+    return f"{prompt.prompter.name}, {prompt.tune.rois} ROIs, epochs: {prompt.tune.epochs}"
 
 
 def _tuned(recipe: Recipe, synthetic: bool) -> bool:
@@ -150,7 +156,7 @@ STEPS: tuple[Step, ...] = (
         work=_late("prompter", "tune_prompter"),
         reads=("seed", "prompt", "roi", "refine.bones"),
         inputs=(DATA, "images", "frames"),
-        sizes=lambda r: f"{r.prompt.prompter.name}, {r.prompt.tune.rois} ROIs, epochs: {r.prompt.tune.epochs}",
+        sizes=lambda r: _tuning_sizes(r.prompt),
         needed=_tuned,
     ),
     Step(

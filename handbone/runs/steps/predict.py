@@ -4,6 +4,7 @@ import json
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Any
 
 from handbone.core.bone_probabilities import BoneProbabilities
 from handbone.core.errors import HandboneError
@@ -95,7 +96,11 @@ def _predict(method: TwoStage, context: Context, sample: Sample, workdir: Path, 
     outcome.coarse.save(_file(workdir, sample, "coarse.npz"))
     outcome.final.save(_file(workdir, sample, "merged.npz"))
     frames = {name: frame.to_json() for name, frame in outcome.frames.items()}
-    record = {"frames": frames, "decisions": [d.to_json() for d in outcome.decisions], "seconds": outcome.seconds}
+    record: dict[str, Any] = {
+        "frames": frames,
+        "decisions": [d.to_json() for d in outcome.decisions],
+        "seconds": outcome.seconds,
+    }
     record[GATE_FOLD] = fold
     if outcome.prior is not None:
         record["prior"] = outcome.prior.to_json()

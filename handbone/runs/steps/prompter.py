@@ -5,6 +5,7 @@ from typing import Any
 
 from handbone.anatomy import select
 from handbone.core.bone_masks import BoneMasks
+from handbone.core.frame import Frame
 from handbone.data.grid_dataset import LabelledImage
 from handbone.method.prompt import PROMPTER_FILE, save_prompter
 from handbone.method.prompt_embeddings import EmbeddingCache, embed_rois
@@ -22,18 +23,19 @@ def tune_prompter(context: Context, workdir: Path) -> None:
 
     Leaves `weights.safetensors`, the decoder's, and `history.csv`. The embeddings are kept among the decoded images.
     """
-    recipe, tune = context.recipe, context.recipe.prompt.tune
-    prompter = build_prompter(recipe.prompt.prompter)
+    recipe, prompt = context.recipe, context.recipe.prompt
+    assert prompt is not None and prompt.tune is not None  # else there is no such step
+    tune, prompter = prompt.tune, build_prompter(prompt.prompter)
     # In predictions the ROI is the refiner's, where there is one.
-    bones = select((recipe.refine or recipe.prompt).bones)
+    bones = select((recipe.refine or prompt).bones)
     errors = FrameErrors.from_json(context.read("frames", "errors.json")) if recipe.refine else NO_ERRORS
 
-    def true_roi(image: LabelledImage):
+    def true_roi(image: LabelledImage) -> Frame:
         masks = BoneMasks.from_polygons(image.polygons, image.size_hw)
         return place_roi(masks, recipe.roi, prompter.size, bones=bones).frame
 
     cache = EmbeddingCache(context.cache.folder / "embeddings")
-    rois = []
+    embedded = []
     for images, augment, count, description in (
         (context.training_images(), tune.augment, tune.rois, "Training ROIs"),
         (context.images(context.splits["validation"]), None, tune.validation, "Validation ROIs"),
@@ -48,19 +50,22 @@ def tune_prompter(context: Context, workdir: Path) -> None:
             jitter=recipe.roi.jitter,
             seed=recipe.seed,
         )
-        rois.append(embed_rois(data, count, prompter, cache, description))
+        embedded.append(embed_rois(data, count, prompter, cache, description))
 
     def save(path: Path, training: dict[str, Any]) -> None:
-        save_prompter(path, prompter, recipe.prompt.prompter, training)
+        save_prompter(path, prompter, prompt.prompter, training)
 
-    Tuning(prompter, recipe.prompt, recipe.seed).run(*rois, workdir, save)
+    training_rois, validation_rois = embedded
+    Tuning(prompter, prompt, recipe.seed).run(training_rois, validation_rois, workdir, save)
 
 
 def gather_prompter(context: Context, folder: Path) -> None:
     """The recipe's prompter among other weights, its decoder tuned or as it came."""
-    choice, training = context.recipe.prompt.prompter, {}
+    prompt = context.recipe.prompt
+    assert prompt is not None  # else there is no prompter to gather
+    choice, training = prompt.prompter, {}
     prompter = build_prompter(choice)
-    if context.recipe.prompt.tune is not None:
+    if prompt.tune is not None:
         tuned = context.step("prompter") / "weights.safetensors"
         load_state(prompter.decoder, tuned)
         training = read_card(tuned).training

@@ -58,13 +58,13 @@ def find_frames(context: Context, workdir: Path) -> None:
 
     Leaves `coarse.csv`, the coarse masks; `frames.json`, the validation ROIs; and `errors.json`.
     """
-    recipe = context.recipe
+    recipe, refine = context.recipe, _refine(context)
     coarse = Stage(Predictor(context.step("coarse") / WEIGHTS_FILE, recipe.predict.precision), recipe.coarse.size)
     method = TwoStage(coarse, settings=MethodSettings(find_hand=recipe.predict.find_hand))
-    bones = anatomy.select(recipe.refine.bones)
+    bones = anatomy.select(refine.bones)
     validation = {sample.name for sample in context.splits["validation"]}
     samples: list[Sample] = list(context.splits["validation"])
-    if recipe.refine.coarse_channels:
+    if refine.coarse_channels:
         samples += context.splits["train"]
     frames, pairs = {}, []
     with PredictionsWriter(workdir / "coarse.csv") as writer:
@@ -73,9 +73,9 @@ def find_frames(context: Context, workdir: Path) -> None:
             masks = method.predict(image).coarse.threshold(recipe.predict.threshold)
             writer.write(sample.name, masks)
             if sample.name in validation:
-                frames[sample.name] = place_roi(masks, recipe.roi, recipe.refine.size, bones=bones).frame.to_json()
+                frames[sample.name] = place_roi(masks, recipe.roi, refine.size, bones=bones).frame.to_json()
                 pairs.append((masks, context.dataset.labels(sample).masks()))
-    errors = measure_frame_errors(pairs, recipe.roi, recipe.refine.size, bones=bones)
+    errors = measure_frame_errors(pairs, recipe.roi, refine.size, bones=bones)
     write_json(workdir / "frames.json", frames)
     write_json(workdir / "errors.json", errors.to_json())
     shift, turn = 100 * errors.spread[:2].max(), errors.spread[2]
@@ -86,7 +86,7 @@ def find_frames(context: Context, workdir: Path) -> None:
 
 def train_refiner(context: Context, workdir: Path) -> None:
     """Train the network for the ROI, on ROIs that err as those of the coarse masks do."""
-    recipe, refine = context.recipe, context.recipe.refine
+    recipe, refine = context.recipe, _refine(context)
     if refine.weights == "coarse":
         refine = refine.model_copy(update={"weights": str(context.step("coarse") / WEIGHTS_FILE)})
     train, validation = context.training_images(), context.images(context.splits["validation"])
@@ -96,13 +96,14 @@ def train_refiner(context: Context, workdir: Path) -> None:
         masks = BoneMasks.from_polygons(image.polygons, image.size_hw)
         return place_roi(masks, recipe.roi, refine.size, bones=bones).frame
 
-    roi = true_roi
+    roi: Callable[[LabelledImage], Frame] = true_roi
     if not isinstance(train, SyntheticStream):
         true_frames = {image.name: true_roi(image) for image in track(train, "True ROIs")}
         roi = _by_name(true_frames)
     coarse_frames = {name: Frame.from_json(value) for name, value in context.read("frames", "frames.json").items()}
     coarse = None
     if refine.coarse_channels:
+        assert not isinstance(train, SyntheticStream)  # such a recipe is refused
         sizes = {image.name: image.size_hw for image in (*train, *validation)}
         predictions = read_predictions(context.step("frames") / "coarse.csv")
         coarse = {name: BoneMasks.from_rle(rles, sizes[name]).polygons() for name, rles in predictions}
@@ -135,11 +136,17 @@ def train_refiner(context: Context, workdir: Path) -> None:
 
 def take_refiner(context: Context, workdir: Path) -> None:
     """As `take_coarse`, of the refiner; its weights may be those of this run's coarse network."""
-    refine = context.recipe.refine
+    refine = _refine(context)
     network = Refine(size=refine.size, model=refine.model, weights=refine.weights, train=Train(epochs=0))
     if refine.weights == "coarse":
         network = network.model_copy(update={"weights": str(context.step("coarse") / WEIGHTS_FILE)})
     use(network=network, in_channels=_refiner_channels(refine), folder=workdir, card=_card("refiner"))
+
+
+def _refine(context: Context) -> Refine:
+    refine = context.recipe.refine
+    assert refine is not None  # else no such step is planned
+    return refine
 
 
 def _refiner_channels(refine: Refine) -> int:

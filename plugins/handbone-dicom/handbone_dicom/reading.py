@@ -8,7 +8,7 @@ from pydicom import dcmread
 from pydicom.dataset import Dataset
 from pydicom.errors import InvalidDicomError
 from pydicom.pixels import get_decoder, pixel_array
-from pydicom.uid import ExplicitVRBigEndian, ExplicitVRLittleEndian, ImplicitVRLittleEndian, RLELossless
+from pydicom.uid import UID, ExplicitVRBigEndian, ExplicitVRLittleEndian, ImplicitVRLittleEndian, RLELossless
 
 from handbone.core.errors import HandboneError
 from handbone.core.radiograph import ImageHeader, Radiograph
@@ -119,9 +119,7 @@ def _read_header(path: Path) -> ImageHeader:
     try:
         size = int(dataset.Rows), int(dataset.Columns)
     except (AttributeError, TypeError, ValueError):
-        kind = dataset.get("SOPClassUID")
-        what = f"a DICOM file without an image ({kind.name})" if kind else "is not a complete DICOM file"
-        raise HandboneError(what, where=path, remedy="remove it, or copy it again from its source") from None
+        raise _without_image(dataset, path) from None
     return ImageHeader(size, _frames(dataset, path))
 
 
@@ -158,13 +156,18 @@ def _check_kind(path: Path, head: bytes) -> None:
 
 def _check_image(dataset: Dataset, path: Path) -> int:
     """The number of images in a file that holds radiographs, as far as its header says."""
-    kind = dataset.get("SOPClassUID")
     if not any(name in dataset for name in _PIXELS):
-        what = f"a DICOM file without an image ({kind.name})" if kind else "is not a complete DICOM file"
-        raise HandboneError(what, where=path, remedy="remove it, or copy it again from its source")
+        raise _without_image(dataset, path)
     if dataset.get("Modality") == "SEG":
-        raise HandboneError(f"contains masks instead of a radiograph ({kind.name})", where=path, remedy="remove it")
+        raise HandboneError("contains masks instead of a radiograph", where=path, remedy="remove it")
     return _frames(dataset, path)
+
+
+def _without_image(dataset: Dataset, path: Path) -> HandboneError:
+    kind = dataset.get("SOPClassUID")  # several values, or none that is known, in a damaged file
+    known = isinstance(kind, UID) and kind.name != kind
+    what = f"a DICOM file without an image ({kind.name})" if known else "is not a complete DICOM file"
+    return HandboneError(what, where=path, remedy="remove it, or copy it again from its source")
 
 
 def _frames(dataset: Dataset, path: Path) -> int:

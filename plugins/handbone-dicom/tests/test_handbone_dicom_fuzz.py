@@ -21,6 +21,7 @@ MOST_SECONDS = 10
 campaign = settings(
     max_examples=int(os.environ.get("HANDBONE_FUZZ_EXAMPLES", 300)),
     deadline=None,
+    derandomize="HANDBONE_FUZZ_EXAMPLES" not in os.environ,
     suppress_health_check=list(HealthCheck),
 )
 SMALL = hand((24, 20))

@@ -10,7 +10,7 @@ import handbone_dicom
 import numpy as np
 import pytest
 from dicom_files import HAND, PATIENT, by_window, hand, lut, write
-from handbone_dicom.reading import read_radiograph
+from handbone_dicom.reading import read_header, read_radiograph
 from pydicom import dcmread
 from pydicom.pixels import apply_modality_lut, apply_voi_lut
 from pydicom.uid import (
@@ -206,6 +206,15 @@ def test_a_compression_that_nothing_can_decode_says_what_to_install(tmp_path, mo
 def test_files_that_are_no_radiograph_are_refused_by_name(tmp_path, tags, words):
     with pytest.raises(HandboneError, match=rf"x\.dcm: .*{words}"):
         read_radiograph(write(tmp_path / "x.dcm", HAND, **tags))
+
+
+@pytest.mark.parametrize("kind", [["1.2.840", "1.2.841"], "Secret^Patient"])
+def test_a_damaged_kind_of_file_is_not_quoted(tmp_path, kind):
+    path = write(tmp_path / "x.dcm", HAND, SOPClassUID=kind, Rows=None, PixelData=None)
+    for read in (read_header, read_radiograph):
+        with pytest.raises(HandboneError, match=r"x\.dcm: is not a complete DICOM file") as caught:
+            read(path)
+        assert "Secret" not in str(caught.value)
 
 
 @pytest.mark.parametrize("kept", [0.0, 0.005, 0.05, 0.5, 0.99])
