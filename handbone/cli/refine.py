@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
-from handbone.cli.options import Rle
+from handbone.cli.options import Cluster, Rle, Workers
 from handbone.cli.output import echo_json_entries
 from handbone.cli.output import results as results_console
 from handbone.core.escaping import markup
@@ -66,6 +66,8 @@ def command(
             show_default="a run's own, where it has one",
         ),
     ] = None,
+    workers: Workers = 1,
+    cluster: Cluster = None,
     overwrite: Annotated[
         bool, typer.Option("--overwrite", help="Replace a refinement that OUT holds already.")
     ] = False,
@@ -78,18 +80,22 @@ def command(
     rows and is listed; the exit code is then 1. The same command goes on where it was stopped, and tries failed
     images again. Not a medical device.
     """
+    from functools import partial
+
     from handbone.anatomy import select
+    from handbone.workflows.crews import crew_of
+    from handbone.workflows.one_by_one import here
     from handbone.workflows.records import IMAGES
     from handbone.workflows.refine import RECORD_FILE, refine_predictions, refine_results, refinement_head
     from handbone.workflows.stored_results import is_unfinished, prediction_fingerprint
 
-    bones, results = select(classes), refine_results(output)
+    bones, results, crew = select(classes), refine_results(output), crew_of(workers, cluster)
     interrupted = results.put_right()
     own_run = _run(run, coarse, images, invert, rle or [])
-    method, name = _method(own_run, weights)
-    method = _prompting(method, classes, sam)
+    method, name = _method(own_run, weights, classes, sam)
     method.for_bones(bones)  # refuses those that it does not know
-    source = _source(own_run, coarse, images, invert or method.settings.invert, rle or [])
+    open_source = partial(_source, own_run, coarse, images, invert or method.settings.invert, rle or [])
+    source = open_source()
     fingerprint = prediction_fingerprint(
         name,
         settings=method.settings.model_dump(mode="json", by_alias=True),
@@ -110,14 +116,16 @@ def command(
     head = refinement_head(method.threshold, facts)
     try:
         records = refine_predictions(
-            lambda: source,
-            lambda: method,
+            # Other processes make their own.
+            (lambda: source) if crew is here else open_source,
+            (lambda: method) if crew is here else partial(_refiner, own_run, weights, classes, sam),
             bones,
             results,
             fingerprint=fingerprint,
             head=head,
             overwrite=overwrite or goes_on,
             earlier=[output] if goes_on else [],
+            crew=crew,
         )
     except KeyboardInterrupt:
         typer.echo("Stopped. The same command continues where it was.", err=True)
@@ -159,8 +167,12 @@ def _source(run: Path | None, coarse: Path | None, images: Path | None, invert: 
     return ForeignFile(coarse, images, invert=invert, reading=RleReading.parse(rle))
 
 
-def _method(run: Path | None, weights: str | None) -> "tuple[TwoStage, str]":
-    """The refiner: as asked for, else the run's own, else the shipped one."""
+def _refiner(run: Path | None, weights: str | None, classes: str, sam: str | None) -> "TwoStage":
+    return _method(run, weights, classes, sam)[0]
+
+
+def _method(run: Path | None, weights: str | None, classes: str, sam: str | None) -> "tuple[TwoStage, str]":
+    """The refiner with its name: as asked for, else the run's own, else the shipped one."""
     from handbone.core.errors import HandboneError
     from handbone.method.two_stage import TwoStage
     from handbone.runs.load_run import finished_run
@@ -174,7 +186,7 @@ def _method(run: Path | None, weights: str | None) -> "tuple[TwoStage, str]":
     method = TwoStage.from_path(weights)
     if method.refine_stage is None:
         raise HandboneError("these weights have no refiner", where=weights, remedy="choose a run with both stages")
-    return method, weights
+    return _prompting(method, classes, sam), weights
 
 
 def _prompting(method: "TwoStage", classes: str, sam: str | None) -> "TwoStage":

@@ -2,6 +2,7 @@
 
 import time
 from collections.abc import Iterable, Iterator
+from datetime import timedelta
 from typing import TypeVar
 
 from rich.console import Console
@@ -27,6 +28,7 @@ console = Console(stderr=True)
 # Of a bar's speed: an image may take a minute.
 _SPEED_SECONDS = 300.0
 _PATIENCE_SECONDS = 2.0
+_LINE_SECONDS = 60.0
 
 
 class RateColumn(ProgressColumn):
@@ -66,15 +68,25 @@ def progress_bar() -> Progress:
 
 
 def track(items: Iterable[T], description: str, total: int | None = None) -> Iterator[T]:
-    """Yield from `items` while a progress bar shows the count and the remaining time."""
+    """Yield from `items` while a progress bar shows the count, the rate and the remaining time.
+
+    Where there is no terminal, as in a job's log, a line every minute does.
+    """
     if total is None:
         items = list(items)
         total = len(items)
+    begun = last = time.monotonic()
     with progress_bar() as bar:
         task = bar.add_task(description, total=total, note="")
-        for item in items:
+        for count, item in enumerate(items, 1):
             yield item
             bar.advance(task)
+            now = time.monotonic()
+            if bar.disable and now - last > _LINE_SECONDS:
+                left = timedelta(seconds=round((now - begun) / count * (total - count)))
+                told = f"{description}: {count} of {total}, {rate(count / (now - begun))}, {left} left"
+                console.print(told, markup=False, highlight=False, soft_wrap=True)
+                last = now
 
 
 def counted(items: Iterable[T], description: str) -> Iterator[T]:
@@ -91,4 +103,5 @@ def counted(items: Iterable[T], description: str) -> Iterator[T]:
             elif console.is_terminal and time.monotonic() - begun > _PATIENCE_SECONDS:
                 bar.start()
     finally:
-        bar.stop()
+        if bar.live.is_started:
+            bar.stop()

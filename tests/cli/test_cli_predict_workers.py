@@ -88,7 +88,7 @@ def kept(out):
     return {path.name: path.stat().st_mtime_ns for path in folder.glob("[!.]*.json")} if folder.exists() else {}
 
 
-def test_killed_at_any_moment_it_ends_in_the_same_bytes_with_no_image_twice(home, tmp_path):
+def test_stopped_at_any_moment_it_ends_in_the_same_bytes_with_no_image_twice(home, tmp_path):
     moments = random.Random(0)
     for number in range(MOMENTS):
         out, left = tmp_path / str(number), moments.randrange(IMAGES)
@@ -96,11 +96,12 @@ def test_killed_at_any_moment_it_ends_in_the_same_bytes_with_no_image_twice(home
         wait_until(lambda out=out, left=left: len(kept(out)) >= left)
         time.sleep(moments.random() * 0.2)
         workers = [pid for pid in descendants(process.pid) if is_worker(pid)]
-        process.send_signal(signal.SIGKILL)
-        process.communicate()
+        process.send_signal(signal.SIGINT if number % 3 == 1 else signal.SIGKILL)
+        _, told = process.communicate()
         wait_until(lambda workers=workers: not any(map(is_alive, workers)), seconds=20)
         before = kept(out)
         if not out.exists():
+            assert number % 3 != 1 or (process.returncode == 130 and "Run the same command to continue" in told)
             assert call(*command(home, out)).exit_code == 0
         after = {name: (out / "records" / name).stat().st_mtime_ns for name in before}
         assert after == before, "what was kept is not made again"
@@ -119,28 +120,6 @@ def test_workers_that_are_killed_cost_nothing(home, tmp_path):
     assert process.returncode == 0, told
     assert f"{IMAGES} of {IMAGES} radiographs outlined" in output
     assert content(tmp_path / "out") == content(home / "straight")
-
-
-def test_ctrl_c_keeps_what_is_done_and_leaves_no_process(home, tmp_path):
-    process = start(home, tmp_path / "out", "--workers", "2")
-    wait_until(lambda: kept(tmp_path / "out"))
-    workers = [pid for pid in descendants(process.pid) if is_worker(pid)]
-    os.kill(process.pid, signal.SIGINT)
-    _, told = process.communicate(timeout=120)
-    assert process.returncode == 130 and "Run the same command to continue" in told
-    assert workers and not any(map(is_alive, workers)) and not (tmp_path / "out").exists()
-    assert len(kept(tmp_path / "out")) >= 1
-
-
-def test_weights_that_no_worker_can_load_are_one_error(home, tmp_path):
-    broken = tmp_path / "weights"
-    make_weights(broken)
-    data = (broken / "refiner.safetensors").read_bytes()
-    (broken / "refiner.safetensors").write_bytes(data[: len(data) // 2])
-    process = start(home, tmp_path / "out", "--workers", "2", "--weights", str(broken))
-    _, told = process.communicate(timeout=240)
-    assert process.returncode == 1 and "refiner.safetensors" in told and "Traceback" not in told
-    assert not (tmp_path / "out").exists()
 
 
 def test_a_cluster_whose_workers_are_killed_loses_nothing(home, tmp_path):
