@@ -123,6 +123,23 @@ NEIGHBOURS: frozenset[tuple[str, str]] = frozenset(
 )
 
 
+def index_of(name: str) -> int:
+    """The index of a bone by its name or its short name.
+
+    Raises
+    ------
+    UnknownNameError: there is no such bone.
+
+    >>> index_of("finger-11") == index_of("MC3") == 10
+    True
+    """
+    if name in INDEX:
+        return INDEX[name]
+    if name in SHORT_NAMES:
+        return SHORT_NAMES.index(name)
+    raise UnknownNameError("bone", name, (*NAMES, *SHORT_NAMES))
+
+
 def select(classes: str | Iterable[str]) -> tuple[int, ...]:
     """Indices, in anatomy order and without repeats, of bones and groups.
 

@@ -49,9 +49,12 @@ def command(
         str, typer.Option("--weights", "-w", metavar="NAME_OR_RUN", help="Weights that contour radiographs.")
     ] = "zero_shot",
     invert: Annotated[
-        Literal["auto", "yes", "no"],
-        typer.Option(help="Turn radiographs round that show bones dark; auto: those that look like it."),
-    ] = "auto",
+        Literal["auto", "yes", "no"] | None,
+        typer.Option(
+            help="Invert radiographs in which bones are dark; auto: detect them.",
+            show_default="as when they were outlined, or as the weights say",
+        ),
+    ] = None,
     overwrite: Annotated[
         bool, typer.Option("--overwrite", help="Replace measurements that OUT holds already.")
     ] = False,

@@ -96,9 +96,21 @@ def command(
             "--set", metavar="FORMAT.KEY=VALUE", help="A setting of a format, such as coco.segmentation=polygon."
         ),
     ] = None,
+    measure: Annotated[
+        bool, typer.Option("--measure", help="Measure the hands, too: lengths, ratios, the wrist, cortical thickness.")
+    ] = False,
+    mm_per_px: Annotated[
+        float | None,
+        typer.Option(
+            "--mm-per-px", min=1e-4, max=10.0, help="Size of a pixel for --measure.  [default: what the files say]"
+        ),
+    ] = None,
     max_pixels: Annotated[
         int, typer.Option("--max-pixels", min=1, metavar="N", help="Leave out larger images, by their headers.")
     ] = 200_000_000,
+    page: Annotated[
+        bool, typer.Option("--page/--no-page", help="Write OUT/index.html, a page to look through the results.")
+    ] = True,
     workers: Workers = 1,
     cluster: Cluster = None,
     shard: Annotated[
@@ -118,11 +130,14 @@ def command(
 
     Plugins read more, such as handbone-dicom. Folders are searched with all folders below, and what is passed over is
     said. OUT mirrors them: an overlay an image (contours of doubtful bones are dashed) and a record an image, beside
-    predictions.csv (run lengths in each image's own pixels, a confidence a bone) and predictions.json. An image that
-    fails, or cannot be written as --write asks, is listed; the exit code is then 1. An image without a hand gets no
-    masks and is counted apart; where none has a hand, the exit code is 1. The same command goes on where it was
-    stopped, and tries failed images again. Not a medical device.
+    predictions.csv (run lengths in each image's own pixels, a confidence a bone) and predictions.json. OUT/index.html
+    shows all, doubtful ones first, and takes a verdict of each. --measure adds measurements.csv, measurements.json and
+    an image a hand with the lines drawn. An image that fails, or cannot be written as --write asks, is listed; the
+    exit code is then 1. An image without a hand gets no masks and is counted apart; where none has a hand, the exit
+    code is 1. The same command goes on where it was stopped, and tries failed images again. Not a medical device.
     """
+    if mm_per_px is not None and not measure:
+        raise typer.BadParameter("give --measure, too", param_hint="--mm-per-px")
     from functools import partial
 
     from handbone.cli.settings import nested_settings
@@ -131,8 +146,10 @@ def command(
     from handbone.method.settings import read_settings
     from handbone.method.two_stage import TwoStage
     from handbone.weights import find_weights
+    from handbone.workflows import measure as measuring
     from handbone.workflows.crews import crew_of
     from handbone.workflows.predict import predict_images, prediction_results, stems_of, written_names
+    from handbone.workflows.prediction_join import Extras
     from handbone.workflows.records import IMAGES, predictions_head
     from handbone.workflows.shard_join import join_shards, joined_head
     from handbone.workflows.shards import Shard, finished_shards
@@ -156,7 +173,9 @@ def command(
         head = joined_head(shards)
         work = partial(join_shards, shards, results, expected=found.images if found else None)
     else:
-        results.check(overwrite=overwrite or goes_on, names=written_names(stems_of(found.images, part), hands))
+        tables = [measuring.TABLE_FILE, measuring.RECORD_FILE] if measure else []
+        names = written_names(stems_of(found.images, part), hands, page=page)
+        results.check(overwrite=overwrite or goes_on, names=[*names, *tables])
         _say_ignored(found)
         facts = {
             "weights": weights,
@@ -179,8 +198,11 @@ def command(
             shard=part,
             crew=crew,
         )
+    measured = {"source": [path.name for path in given], "rois": [], "weights": weights}
+    measuring_all = partial(measuring.measure_predictions, mm_per_px=mm_per_px, facts=measured)
+    extras = Extras(writers, page, measuring_all if measure else None)
     try:
-        summary = work(fingerprint=fingerprint, head=head, writers=writers, hands=hands, overwrite=overwrite or goes_on)
+        summary = work(fingerprint=fingerprint, head=head, extras=extras, hands=hands, overwrite=overwrite or goes_on)
     except KeyboardInterrupt:
         typer.echo("Stopped. Run the same command to continue.", err=True)
         raise typer.Exit(130) from None

@@ -33,8 +33,15 @@ def show(summary: "Summary", output: Path, invert: str) -> None:
     told = f"{summary.outcomes['outlined']} of {summary.total} radiographs outlined"
     if no_hand := summary.outcomes["no_hand"]:
         told += f", {no_hand} without a hand"
-    place = markup(output) if output.exists() else "nothing was written"
+    place = markup(_to_open(output)) if output.exists() else "nothing was written"
     console.print(f"{told}: {place}", soft_wrap=True)
+
+
+def _to_open(output: Path) -> Path:
+    from handbone.workflows.outputs import PAGE_FILE
+
+    page = output / PAGE_FILE
+    return page if page.exists() else output
 
 
 def _show_many(console: "Console", summary: "Summary", invert: str) -> None:
@@ -62,6 +69,8 @@ def _radiographs(count: int) -> str:
 
 
 def _show_remarks(console: "Console", record: "ImageRecord", invert: str) -> None:
+    from handbone.workflows.records import flag_text
+
     if record.error:
         console.print(f"[red]failed[/red] {markup(record.error)}", soft_wrap=True, highlight=False)
     if record.inverted and invert == "auto":
@@ -70,12 +79,8 @@ def _show_remarks(console: "Console", record: "ImageRecord", invert: str) -> Non
     for format, reason in record.unwritten.items():
         console.print(f"[red]not written[/red] as {format}: {markup(reason)}", soft_wrap=True, highlight=False)
     for flag in record.flags[:_SHOWN]:
-        bones = f" {', '.join(flag['bones'])}:" if flag["bones"] and flag["rule"] != "missing" else ""
-        console.print(
-            f"[yellow]check[/yellow] {markup(record.name)}:{bones} {markup(flag['message'])}",
-            soft_wrap=True,
-            highlight=False,
-        )
+        said = markup(flag_text(flag))
+        console.print(f"[yellow]check[/yellow] {markup(record.name)}: {said}", soft_wrap=True, highlight=False)
     if len(record.flags) > _SHOWN:
         console.print(f"  and {len(record.flags) - _SHOWN} more in predictions.json", highlight=False)
 

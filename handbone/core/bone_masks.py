@@ -1,6 +1,6 @@
 """The 29 overlapping masks of one image as a value, stored as crops inside each bone's bounding box."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 import cv2
@@ -131,6 +131,23 @@ class BoneMasks:
     def __repr__(self) -> str:
         height, width = self.size_hw
         return f"BoneMasks({width} x {height}, {int(self.present().sum())} of {anatomy.COUNT} bones)"
+
+    def __getitem__(self, bone: str) -> np.ndarray:
+        """One bone's mask, bool (H, W), by its name ("Capitate", "finger-11") or short name ("MC3"); empty if absent.
+
+        Raises
+        ------
+        UnknownNameError: there is no such bone.
+        """
+        return self.mask(anatomy.index_of(bone))
+
+    def __contains__(self, bone: str) -> bool:
+        """Whether a bone, by name or short name, has any pixel."""
+        return bool(self.present()[anatomy.index_of(bone)])
+
+    def __iter__(self) -> Iterator[str]:
+        """Names of the bones that have any pixel, in anatomy order."""
+        return (anatomy.NAMES[index] for index in np.flatnonzero(self.present()))
 
     def mask(self, index: int) -> np.ndarray:
         """One bone's mask, bool (H, W)."""

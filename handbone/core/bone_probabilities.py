@@ -122,6 +122,18 @@ class BoneProbabilities:
         seen = int((self.boxes_xyxy[:, 2] > 0).sum())
         return f"BoneProbabilities({width} x {height}, {seen} of {anatomy.COUNT} bones)"
 
+    def __getitem__(self, bone: str) -> np.ndarray:
+        """One bone's probabilities, float32 (H, W) in [0, 1], by its name ("Capitate") or short name ("MC3").
+
+        Raises
+        ------
+        UnknownNameError: there is no such bone.
+        """
+        (left, top, right, bottom), inside = self.crop(anatomy.index_of(bone))
+        plane = np.zeros(self.size_hw, np.float32)
+        plane[top:bottom, left:right] = inside
+        return plane
+
     def dense(self) -> np.ndarray:
         """Float32 (29, H, W) in [0, 1]."""
         dense = np.zeros((anatomy.COUNT, *self.size_hw), np.float32)

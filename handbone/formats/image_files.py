@@ -113,8 +113,12 @@ def read_image(path: str | Path, *, invert: Invert = "auto", max_pixels: int = M
     if readers.is_builtin(provider) or readers.header_by(provider, file) is not None:
         check_pixels(path, max_pixels)
     read = readers.built(provider.spec)
-    image = read(file) if frame == 1 else read(file, frame)
-    return image if invert == "auto" else image.as_inverted(invert == "yes")
+    return with_invert(read(file) if frame == 1 else read(file, frame), invert)
+
+
+def with_invert(radiograph: Radiograph, invert: Invert) -> Radiograph:
+    """A radiograph read as a user says; "auto" leaves it as it is."""
+    return radiograph if invert == "auto" else radiograph.as_inverted(invert == "yes")
 
 
 def stem_of(name: str | Path) -> str:

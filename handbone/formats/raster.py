@@ -15,10 +15,9 @@ from PIL.TiffImagePlugin import TiffImageFile
 from handbone.core.errors import HandboneError
 from handbone.core.orientation import shown_size_hw
 from handbone.core.radiograph import ImageHeader, Radiograph
-from handbone.formats.brightness import stretched
+from handbone.formats.arrays import radiograph_of
 from handbone.formats.deep_colour import decode_by_opencv, float_tiff_header, is_deep_colour, tiff_compression
 from handbone.formats.file_kinds import HEAD_BYTES, kind_of
-from handbone.formats.inversion import is_inverted
 from handbone.formats.jpeg_check import is_complete, layout_of
 from handbone.formats.png_exif import exif_of_png
 
@@ -53,13 +52,7 @@ def read_raster(path: Path, frame: int = 1) -> Radiograph:
     else:
         with _opened(path) as file:
             values, clear, bits, orientation = _of_frame(file, path, frame)
-    image = stretched(values, clear)
-    inverted = is_inverted(image)
-    if inverted:
-        np.subtract(1, image, out=image)
-        if clear is not None:
-            image[clear] = 0
-    return Radiograph(image, inverted, bits, orientation=orientation)
+    return radiograph_of(values, clear, bits=bits, orientation=orientation)
 
 
 def raster_header(path: Path, frame: int = 1) -> ImageHeader:

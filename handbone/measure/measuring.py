@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 
@@ -14,6 +14,9 @@ from handbone.measure.precision import missed_aim
 from handbone.measure.registry import MEASURES, find_measure
 from handbone.measure.scale import Scale, ScaleSource
 from handbone.measure.spec import Measure
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 #: "ok"; "caution": a value with a reservation; "refused": no value.
 Quality = Literal["ok", "caution", "refused"]
@@ -89,6 +92,12 @@ class Measurements:
     def rows(self) -> list[dict[str, Any]]:
         """One row a measurement, with the keys of `COLUMNS`."""
         return [{"side": self.side, **measurement.to_json()} for measurement in self.all]
+
+    def to_dataframe(self) -> "pd.DataFrame":
+        """The rows as a table; a refused value is NaN."""
+        import pandas as pd
+
+        return pd.DataFrame(self.rows(), columns=COLUMNS).astype({"value": float})
 
 
 def measure_hand(

@@ -38,6 +38,16 @@ class Scale:
             )
 
     @classmethod
+    def chosen(cls, mm_per_px: float | None, radiograph: Radiograph) -> "Scale":
+        """A user's word, or without one what the file says of itself."""
+        return cls.of(radiograph) if mm_per_px is None else cls.user(mm_per_px)
+
+    @classmethod
+    def user(cls, mm_per_px: float) -> "Scale":
+        """Square pixels of a size that a user knows."""
+        return cls("user", (mm_per_px, mm_per_px))
+
+    @classmethod
     def of(cls, radiograph: Radiograph) -> "Scale":
         """What a file says of itself, see `recorded`."""
         return cls.recorded(radiograph.spacing_mm, radiograph.spacing_source)

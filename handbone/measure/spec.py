@@ -76,13 +76,13 @@ class Measure:
     name: str
     title: str
     kind: Kind
-    targets: tuple[str, ...]
+    targets: tuple[str, ...] = field(repr=False)
     aim: Aim | None
-    definition: str
-    landmarks: str
-    source: str
-    normal: str
-    repeatability: str
+    definition: str = field(repr=False)
+    landmarks: str = field(repr=False)
+    source: str = field(repr=False)
+    normal: str = field(repr=False)
+    repeatability: str = field(repr=False)
     function: Callable[[Hand, str], Reading] = field(repr=False)
 
     def unit(self, length: str) -> str:

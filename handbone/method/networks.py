@@ -21,17 +21,21 @@ class Stage:
     size: int
 
 
-def load_networks(path: str | Path, settings: MethodSettings | None = None) -> dict[str, Any]:
+def load_networks(
+    path: str | Path, settings: MethodSettings | None = None, *, device: str | None = None
+) -> dict[str, Any]:
     """The arguments of a `TwoStage`: the networks that lie there, and their settings.
 
     Parameters
     ----------
     path: a run folder, a folder of weights, or the weights file of a coarse network alone.
     settings: in place of those that the weights carry.
+    device: where networks work, as torch calls it ("cpu", "cuda:1"); an accelerator by default, where there is one. A
+        prompted network chooses its own.
 
     Raises
     ------
-    HandboneError: no weights there, or weights of another stage than their name says.
+    HandboneError: no weights there, weights of another stage than their name says, or no such device.
     """
     coarse, refiner = find_weights(path)
     settings = settings or MethodSettings.from_card(read_card(coarse), where=coarse)
@@ -45,11 +49,11 @@ def load_networks(path: str | Path, settings: MethodSettings | None = None) -> d
     settings = settings.model_copy(update={stage: None for stage, found in there.items() if not found})
     check_networks(settings, **there)
     return {
-        "coarse_stage": _load_stage(coarse, "coarse", settings.precision),
-        "refine_stage": None if refiner is None else _load_stage(refiner, "refining", settings.precision),
+        "coarse_stage": _load_stage(coarse, "coarse", settings.precision, device),
+        "refine_stage": None if refiner is None else _load_stage(refiner, "refining", settings.precision, device),
         "settings": settings,
         "prompter": read_prompter(prompter) if there["prompt"] else None,
-        "prior_network": None if prior is None else read_prior(prior, settings.precision),
+        "prior_network": None if prior is None else read_prior(prior, settings.precision, device=device),
     }
 
 
@@ -78,10 +82,10 @@ def check_networks(settings: MethodSettings, **there: bool) -> None:
         )
 
 
-def _load_stage(path: Path, stage: str, precision: Precision) -> Stage:
+def _load_stage(path: Path, stage: str, precision: Precision, device: str | None) -> Stage:
     card = read_card(path)
     # A refiner reads an ROI of any bones; what counts is that the two are not confused.
     if (card.stage == "coarse") != (stage == "coarse"):
         what = f"these are weights of the stage '{card.stage}', where those of the {stage} network are needed"
         raise HandboneError(what, where=path, remedy="give the run folder, which holds both stages")
-    return Stage(Predictor(path, precision), card.size)
+    return Stage(Predictor(path, precision, device=device), card.size)

@@ -63,19 +63,20 @@ class TwoStage:
         views_of(self.settings.views)
 
     @classmethod
-    def from_path(cls, path: str | Path, *, settings: MethodSettings | None = None) -> Self:
+    def from_path(cls, path: str | Path, *, settings: MethodSettings | None = None, device: str | None = None) -> Self:
         """From a run folder, a folder of weights, or the weights file of a coarse network alone.
 
         Parameters
         ----------
         settings: in place of those that the weights carry, see `handbone.method.settings.read_settings`.
+        device: where networks work, see `load_networks`.
 
         Raises
         ------
         HandboneError: no weights there, weights of another stage than their name says, or settings of other weights.
         UnknownNameError: views that there are not.
         """
-        return cls(**load_networks(path, settings))
+        return cls(**load_networks(path, settings, device=device))
 
     @property
     def threshold(self) -> float:

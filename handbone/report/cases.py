@@ -80,14 +80,15 @@ def draw_case(
     """
     grey = as_grey(image)
     known = [ground_truth] if ground_truth is not None else []
-    shots = [_shot("hand", grey, stages, ground_truth, _fit(grey.shape, size), roi, size)]
+    shots = [_shot("hand", grey, stages, ground_truth, fit_view(grey.shape, size), roi, size)]
     wrist = _wrist_view(known + [masks for _, masks in reversed(stages)], roi, size)
     if wrist:
         shots.append(_shot("wrist", grey, stages, ground_truth, wrist, None, size))
     return CaseImage(image_name, caption, tuple(shots))
 
 
-def _fit(size_hw: tuple[int, int], size: int) -> Frame:
+def fit_view(size_hw: tuple[int, int], size: int) -> Frame:
+    """The whole image, its larger side no larger than `size` pixels."""
     scale = min(1.0, size / max(size_hw))
     return Frame.letterbox(size_hw, (max(1, round(size_hw[0] * scale)), max(1, round(size_hw[1] * scale))))
 
@@ -115,12 +116,6 @@ def _shot(
     roi: Frame | None,
     size: int,
 ) -> Shot:
-    def paths(polygons_by_bone: dict[int, list[np.ndarray]]) -> tuple[tuple[int, str], ...]:
-        shown = {b: [r for r in polygons if _meets(r, view.size_hw)] for b, polygons in polygons_by_bone.items()}
-        # Large bones first, so that small ones that lie on them stay within reach of the pointer.
-        order = sorted((b for b, polygons in shown.items() if polygons), key=lambda b: -_extent(shown[b]))
-        return tuple((bone, svg_path(shown[bone])) for bone in order)
-
     # The carpals are named in the wrist's own shot; there is no room for them beside the whole hand.
     named = set(range(COUNT)) - (set(CARPALS) if title == "hand" else set())
     labelled = contours(ground_truth if ground_truth is not None else stages[-1][1], view)
@@ -129,18 +124,32 @@ def _shot(
         title=title,
         size_hw=view.size_hw,
         image_uri=jpeg_uri(view.warp(grey)),
-        layers=tuple(ShotLayer(name, paths(contours(masks, view))) for name, masks in stages),
-        ground_truth=paths(contours(ground_truth, view)) if ground_truth is not None else (),
+        layers=tuple(ShotLayer(name, bone_paths(masks, view)) for name, masks in stages),
+        ground_truth=bone_paths(ground_truth, view) if ground_truth is not None else (),
         labels=tuple(place_labels(labelled, view.size_hw, text_px, named)),
         text_px=text_px,
         roi=_polygon(view.to_grid(roi.corners_xy)) if roi is not None else "",
     )
 
 
+def bone_paths(masks: BoneMasks, view: Frame) -> tuple[tuple[int, str], ...]:
+    """What a view shows of the bones: (index, `d` of an SVG path) each, large bones first."""
+    found = contours(masks, view).items()
+    shown = {bone: kept for bone, polygons in found if (kept := [p for p in polygons if _meets(p, view.size_hw)])}
+    # So small ones that lie on large ones stay within reach of the pointer.
+    order = sorted(shown, key=lambda bone: -_extent(shown[bone]))
+    return tuple((bone, svg_path(shown[bone])) for bone in order)
+
+
+def jpeg(grey: np.ndarray) -> bytes:
+    """A grey image (h, w) uint8 as a JPEG file."""
+    _, encoded = cv2.imencode(".jpg", grey, [cv2.IMWRITE_JPEG_QUALITY, _JPEG_QUALITY, cv2.IMWRITE_JPEG_OPTIMIZE, 1])
+    return encoded.tobytes()
+
+
 def jpeg_uri(grey: np.ndarray) -> str:
     """A grey image (h, w) uint8 as a JPEG data URI."""
-    _, encoded = cv2.imencode(".jpg", grey, [cv2.IMWRITE_JPEG_QUALITY, _JPEG_QUALITY, cv2.IMWRITE_JPEG_OPTIMIZE, 1])
-    return "data:image/jpeg;base64," + base64.b64encode(encoded.tobytes()).decode("ascii")
+    return "data:image/jpeg;base64," + base64.b64encode(jpeg(grey)).decode("ascii")
 
 
 def _meets(polygon: np.ndarray, size_hw: tuple[int, int]) -> bool:

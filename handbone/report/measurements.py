@@ -87,10 +87,15 @@ def _numbered(canvas: np.ndarray, lengths: Sequence[Measurement], view: Frame) -
 
 def value_text(measurement: Measurement) -> str:
     """ "61.4 mm", "0.543", or "-" where it was refused; in signs that the labels' font has."""
-    if measurement.value is None:
+    return number_text(measurement.value, measurement.unit, measurement.measure.kind)
+
+
+def number_text(value: float | None, unit: str, kind: str) -> str:
+    """A value of a measure of some kind with its unit, as `value_text` has it."""
+    if value is None:
         return "-"
-    digits = 3 if measurement.measure.kind in ("ratio", "mm^0.34") else 1
-    return f"{measurement.value:.{digits}f} {measurement.unit}".strip()
+    digits = 3 if kind in ("ratio", "mm^0.34") else 1
+    return f"{value:.{digits}f} {unit}".strip()
 
 
 def _legend(

@@ -6,4 +6,5 @@ document.addEventListener("click", (event) => {
   if (!panel) return;
   dialog.replaceChildren(panel.cloneNode(true));
   dialog.showModal();
+  zoomable(dialog.querySelector("svg"));
 });

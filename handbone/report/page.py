@@ -3,21 +3,19 @@
 from collections import Counter
 from collections.abc import Collection, Mapping, Sequence
 from datetime import UTC, datetime
-from importlib.resources import files
 from pathlib import Path
 from typing import Any
 
-import jinja2
 import pandas as pd
 from markupsafe import Markup
 
 import handbone
-from handbone.anatomy import BONES, INDEX
+from handbone.anatomy import INDEX
 from handbone.core.files import write_text
 from handbone.report import charts, numbers
-from handbone.report.cases import CaseImage, colour_of
-from handbone.report.labels import SHORT_NAMES, full_name
+from handbone.report.cases import CaseImage
 from handbone.report.page_metrics import PageMetrics
+from handbone.report.templates import template
 
 
 def write_report(
@@ -58,7 +56,8 @@ def write_report(
     names = [case.image_name for case in cases]
     ordered = metrics.order(names) if metrics else names
     by_name = {case.image_name: case for case in cases}
-    page = _template().render(
+    filters = {"dice": _dice, "signed": _signed, "number": _number}
+    page = template("page.html.jinja", filters).render(
         title=title,
         written=datetime.now(UTC).strftime("%d %B %Y, %H:%M UTC"),
         version=handbone.__version__,
@@ -74,26 +73,9 @@ def write_report(
         notes=notes,
         recipe=recipe,
         environment=environment or {},
-        bones=BONES,
-        short_names=SHORT_NAMES,
+        numbers=numbers,
     )
     return write_text(Path(path), page)
-
-
-def _template() -> jinja2.Template:
-    folder = files("handbone.report")
-    environment = jinja2.Environment(
-        autoescape=True, trim_blocks=True, lstrip_blocks=True, undefined=jinja2.StrictUndefined
-    )
-    environment.filters |= {"dice": _dice, "signed": _signed, "number": _number}
-    environment.globals |= {
-        "css": Markup(folder.joinpath("page.css").read_text("utf-8")),
-        "script": Markup(folder.joinpath("page.js").read_text("utf-8")),
-        "colour_of": colour_of,
-        "full_name": full_name,
-        "numbers": numbers,
-    }
-    return environment.from_string(folder.joinpath("page.html.jinja").read_text("utf-8"))
 
 
 def _dice(value: float | None) -> str:

@@ -8,7 +8,7 @@ import numpy as np
 import torch
 from torch import nn
 
-from handbone.core.errors import ShapeError
+from handbone.core.errors import HandboneError, ShapeError
 from handbone.networks import runtime
 from handbone.weights.network_file import WeightsCard, load_weights
 
@@ -27,7 +27,7 @@ class Predictor:
 
     Raises
     ------
-    HandboneError: weights that cannot be loaded.
+    HandboneError: weights that cannot be loaded, or a device that torch does not know or this machine does not have.
     """
 
     def __init__(
@@ -43,7 +43,7 @@ class Predictor:
             module = weights.eval()
         else:
             module, self.card = load_weights(Path(weights))
-        self.device = torch.device(device) if device is not None else _device_of_choice()
+        self.device = _device_of_choice() if device is None else _usable(device)
         self.half = precision == "bf16" or (precision == "auto" and _multiplies_bf16(self.device))
         self._module = module.to(self.device, memory_format=torch.channels_last)
 
@@ -83,6 +83,16 @@ def _multiplies_bf16(device: torch.device) -> bool:
     if device.type == "cpu":
         return runtime.cpu_supports_bf16()
     return device.type == "cuda" and torch.cuda.is_bf16_supported(including_emulation=False)
+
+
+def _usable(device: str | torch.device) -> torch.device:
+    """A device on which something can be stored."""
+    try:
+        return torch.zeros(1, device=device).device
+    except (RuntimeError, AssertionError, NotImplementedError) as error:
+        said = (str(error).strip().splitlines() or [type(error).__name__])[0]
+        remedy = "choose cpu, or a device that torch finds, such as cuda or mps"
+        raise HandboneError(f"the device {str(device)!r} cannot be used ({said})", remedy=remedy) from None
 
 
 def _device_of_choice() -> torch.device:

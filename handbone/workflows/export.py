@@ -14,7 +14,7 @@ from handbone.core.progress import track
 from handbone.core.rle import Cells
 from handbone.core.rle_reading import RleReading
 from handbone.formats.contest_csv import CONTEST_HW
-from handbone.formats.image_files import read_image, size_of
+from handbone.formats.image_files import Invert, read_image, size_of
 from handbone.formats.image_search import find_images
 from handbone.formats.rle_recognition import refuse_if_suspected
 from handbone.plugins import PredictedImage
@@ -47,6 +47,7 @@ class ExportSource:
             remedy = "give a run's folder, a folder that 'handbone predict' wrote, or a CSV in the contest format"
             raise HandboneError("there are no predictions", where=path, remedy=remedy)
         self.path = path
+        self._invert: Invert = "auto"
         self._file = FileMember(path.name, table, reading=reading if path.is_file() else None)
         self.names = sorted(self._file.names)
         self._paths = self._find(path, images)
@@ -58,6 +59,11 @@ class ExportSource:
     def recorded(self) -> dict[str, dict[str, Any]]:
         """What `handbone predict` has written of each image, by name; empty for masks of others."""
         return self._file.recorded
+
+    def invert_of(self, name: str) -> Invert:
+        """How an image was read when it was outlined; "auto" where nobody knows."""
+        inverted = self.recorded.get(name, {}).get("inverted")
+        return self._invert if inverted is None else "yes" if inverted else "no"
 
     def __iter__(self) -> Iterator[PredictedImage]:
         return map(self.image, self.names)
@@ -83,7 +89,9 @@ class ExportSource:
         # Late, as opening a run waits for torch.
         from handbone.runs.load_run import finished_run
 
-        return {sample.name: sample.image for sample in finished_run(path).dataset.samples}
+        dataset = finished_run(path).dataset
+        self._invert = dataset.invert
+        return {sample.name: sample.image for sample in dataset.samples}
 
     def _first_images(self) -> Iterator[tuple[str, Cells, tuple[int, int], np.ndarray | None]]:
         for name in self.names:

@@ -72,7 +72,7 @@ def measure_images(
     *,
     mm_per_px: float | None = None,
     rois: Sequence[str] = (),
-    invert: Invert = "auto",
+    invert: Invert | None = None,
     failed: Sequence[MeasuredImage] = (),
     facts: dict[str, Any] | None = None,
 ) -> list[MeasuredImage]:
@@ -84,7 +84,9 @@ def measure_images(
     folder: gets `measurements.csv`, `measurements.json`, `lines/STEM.png` and, for each set in `rois`, `rois_SET/`. It
         must exist.
     mm_per_px: size of a pixel; what the files say by default.
-    rois: names of sets of regions, see `handbone.measure.rois`. failed: radiographs that could not be outlined.
+    rois: names of sets of regions, see `handbone.measure.rois`.
+    invert: how radiographs are read; by default as they were when they were outlined.
+    failed: radiographs that could not be outlined.
     facts: further entries of the JSON file.
 
     Returns
@@ -98,12 +100,28 @@ def measure_images(
             done.append(image)
             continue
         try:
-            done.append(_measure(image, source.recorded.get(image.name, {}), folder, mm_per_px, rois, invert))
+            read_as = invert or source.invert_of(image.name)
+            done.append(_measure(image, source.recorded.get(image.name, {}), folder, mm_per_px, rois, read_as))
         except HandboneError as error:
             done.append(MeasuredImage(image.name, error=str(error)))
     done.sort(key=lambda image: image.image)
     write_tables(done, folder, facts or {})
     return done
+
+
+def measure_predictions(folder: Path, *, mm_per_px: float | None, facts: dict[str, Any]) -> dict[str, str]:
+    """Measure what `handbone predict` is about to leave in a folder, into the same folder.
+
+    Parameters
+    ----------
+    folder: holds `predictions.csv` and `predictions.json`. mm_per_px, facts: see `measure_images`.
+
+    Returns
+    -------
+    The name of each radiograph that could not be measured to the reason.
+    """
+    measured = measure_images(ExportSource(folder), folder, mm_per_px=mm_per_px, facts=facts)
+    return {image.image: image.error for image in measured if image.error is not None}
 
 
 def write_tables(images: Sequence[MeasuredImage], folder: Path, facts: dict[str, Any]) -> None:
@@ -170,8 +188,8 @@ def _measure(
 
 def _scale(mm_per_px: float | None, radiograph: Radiograph | None, recorded: dict[str, Any]) -> Scale:
     """The user's word first, then the file's, then what was known when the bones were outlined."""
-    if mm_per_px is not None:
-        return Scale("user", (mm_per_px, mm_per_px))
     if radiograph is not None:
-        return Scale.of(radiograph)
+        return Scale.chosen(mm_per_px, radiograph)
+    if mm_per_px is not None:
+        return Scale.user(mm_per_px)
     return Scale.recorded(recorded.get("spacing_mm"), recorded.get("spacing_source", ""))

@@ -41,9 +41,11 @@ def prediction_source(
 
 
 def predicted_source(
-    paths: Sequence[Path], folder: Path, *, weights: str, invert: Invert
+    paths: Sequence[Path], folder: Path, *, weights: str, invert: Invert | None
 ) -> tuple[ExportSource, list[MeasuredImage]]:
     """Outline radiographs into a folder; gives what there is to measure, and the radiographs that failed.
+
+    invert: how radiographs are read; by default as the weights say.
 
     Raises
     ------
@@ -51,21 +53,23 @@ def predicted_source(
     """
     found = find_images(paths)
     # Late, as it imports torch.
+    from handbone.method.settings import read_settings
     from handbone.method.two_stage import TwoStage
     from handbone.workflows.predict import predict_images, prediction_results
     from handbone.workflows.records import predictions_head
     from handbone.workflows.stored_results import prediction_fingerprint
 
-    fingerprint = prediction_fingerprint(weights, invert=invert)
-    method = TwoStage.from_path(weights)
-    facts = {"weights": weights, "invert": invert, "second_stage": method.refine_stage is not None}
+    settings = read_settings(weights).but(invert=invert)
+    fingerprint = prediction_fingerprint(weights, settings=settings.model_dump(mode="json"))
+    method = TwoStage.from_path(weights, settings=settings)
+    facts = {"weights": weights, "invert": settings.invert, "second_stage": method.refine_stage is not None}
     summary = predict_images(
         found.images,
         lambda: method,
         prediction_results(folder),
         fingerprint=fingerprint,
         head=predictions_head(method.settings, {**facts, "fingerprint": fingerprint}),
-        invert=invert,
+        invert=settings.invert,
     )
     failed = [MeasuredImage(record.name, error=record.error) for record in summary.failed]
     if len(failed) == summary.total:

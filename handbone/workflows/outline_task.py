@@ -15,6 +15,7 @@ from handbone.method.two_stage import TwoStage
 from handbone.report.overlay import draw_overlay
 from handbone.workflows.one_by_one import Find, Job, Made, Opened
 from handbone.workflows.outlining import Hands, names_of_hands, outline, records_of
+from handbone.workflows.page import write_page_image
 from handbone.workflows.png_file import write_png
 from handbone.workflows.stored_results import StoredResults
 
@@ -35,7 +36,7 @@ class OutlineTask:
     ----------
     load: gives the networks. Two tasks of one fingerprint load the same.
     folder: where results are kept. fingerprint: of the method and its settings. earlier: folders of earlier results.
-    invert, max_pixels, hands: as `predict_images` has them.
+    invert, max_pixels, hands: as `predict_images` has them. page: whether images of the page are kept, too.
     """
 
     load: Callable[[], TwoStage] = field(compare=False)
@@ -45,10 +46,11 @@ class OutlineTask:
     invert: Invert = "auto"
     max_pixels: int = MAX_PIXELS
     hands: Hands = "one"
+    page: bool = False
 
     def open(self) -> Opened[Stemmed]:
         """Load the networks."""
-        kept = StoredResults(self.folder, self.fingerprint)
+        kept = StoredResults(self.folder, self.fingerprint, page=self.page)
         earlier = tuple(StoredResults(folder, self.fingerprint) for folder in self.earlier)
         return Opened(kept, earlier, partial(self._job, self.load(), kept))
 
@@ -65,20 +67,21 @@ class OutlineTask:
             key=partial(kept.key, split_frame(image.path)[0]),
             known=partial(self._known, item),
             load=partial(self._read, image.path),
-            make=partial(self._made, method, item),
+            make=partial(self._made, method, kept, item),
         )
 
     def _read(self, path: Path) -> Radiograph:
         check_pixels(path, self.max_pixels)
         return read_image(path, invert=self.invert, max_pixels=self.max_pixels)
 
-    def _made(self, method: TwoStage, item: Stemmed, radiograph: Radiograph) -> list[Made]:
+    def _made(self, method: TwoStage, kept: StoredResults, item: Stemmed, radiograph: Radiograph) -> list[Made]:
         """The results of an image, one a hand, and what draws their overlays."""
         found = outline(method, radiograph, invert=self.invert, hands=self.hands)
         records = records_of(item.image.key, item.image.path, found)
         made = []
         for one, record, stem in zip(found, records, names_of_hands(item.stem, len(found)), strict=True):
-            draw = partial(_draw, image=one.radiograph.image, masks=one.masks, doubtful=one.doubtful)
+            shown = kept.page_image(stem) if self.page else None
+            draw = partial(_draw, image=one.radiograph.image, masks=one.masks, doubtful=one.doubtful, shown=shown)
             made.append(Made(record.name, stem, {"record": asdict(record), "rle": one.masks.to_rle()}, draw))
         return made
 
@@ -95,5 +98,7 @@ class OutlineTask:
         return names if all(find(name, stem) for name, stem in zip(names, stems, strict=True)) else []
 
 
-def _draw(path: Path, image: np.ndarray, masks: BoneMasks, doubtful: Sequence[int]) -> None:
+def _draw(path: Path, image: np.ndarray, masks: BoneMasks, doubtful: Sequence[int], shown: Path | None) -> None:
+    if shown is not None:
+        write_page_image(shown, image)
     write_png(path, draw_overlay(image, masks, doubtful=doubtful))

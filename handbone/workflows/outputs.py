@@ -9,6 +9,8 @@ from handbone.formats.image_files import stem_of
 
 #: What `handbone predict` leaves.
 TABLE_FILE, RECORD_FILE, OVERLAYS, RECORDS = "predictions.csv", "predictions.json", "overlays", "records"
+#: Of its page: the first file, and the folder of the radiographs that it shows.
+PAGE_FILE, PAGE_IMAGES = "index.html", "page"
 
 # Bytes of a name to which an ending is added; file systems take 255.
 _LONGEST = 200

@@ -12,12 +12,11 @@ from handbone.method.two_stage import TwoStage
 from handbone.workflows.one_by_one import ERRORS, Crew, here, make_each
 from handbone.workflows.outline_task import OutlineTask, Stemmed
 from handbone.workflows.outlining import Hands, names_of_hands
-from handbone.workflows.outputs import OVERLAYS, RECORD_FILE, TABLE_FILE, file_stems
-from handbone.workflows.prediction_join import Predicted, Summary, join, only_failures
+from handbone.workflows.outputs import OVERLAYS, PAGE_FILE, RECORD_FILE, TABLE_FILE, file_stems
+from handbone.workflows.prediction_join import Extras, Predicted, Summary, join, only_failures
 from handbone.workflows.results import Results
 from handbone.workflows.shards import Shard
 from handbone.workflows.stored_results import StoredResults, record_file
-from handbone.workflows.writers import Maker
 
 
 def prediction_results(folder: Path) -> Results:
@@ -36,9 +35,9 @@ def stems_of(images: Iterable[InputImage], shard: Shard | None = None) -> dict[s
     return stems if shard is None else {key: stem for key, stem in stems.items() if key in shard}
 
 
-def written_names(stems: Mapping[str, str], hands: Hands = "one") -> Iterator[str]:
-    """The files that may be written for images, by `stems_of`; those of `--write` apart."""
-    yield from (TABLE_FILE, RECORD_FILE)
+def written_names(stems: Mapping[str, str], hands: Hands = "one", *, page: bool = False) -> Iterator[str]:
+    """The files that may be written for images, by `stems_of`; those of `--write` and images of the page apart."""
+    yield from (TABLE_FILE, RECORD_FILE, *([PAGE_FILE] if page else []))
     for name, stem in possible_results(stems, hands):
         yield f"{OVERLAYS}/{stem}.png"
         yield record_file(name)
@@ -59,7 +58,7 @@ def predict_images(
     *,
     fingerprint: str,
     head: Mapping[str, Any],
-    writers: Mapping[str, Maker] | None = None,
+    extras: Extras = Extras(),
     invert: Invert = "auto",
     max_pixels: int = MAX_PIXELS,
     hands: Hands = "one",
@@ -82,7 +81,7 @@ def predict_images(
         nobody foresaw, `errors/STEM.txt`.
     fingerprint: of the method and its settings, see `prediction_fingerprint`.
     head: what `predictions.json` says beside the images, see `predictions_head`.
-    writers: name of each further format, which gets a folder of that name, to what makes its writer.
+    extras: what is written beside the table and the record.
     invert: whether images are turned round, see `read_image`.
     max_pixels: images with more, by their headers, fail before they are decoded.
     hands: "all" gives each hand of an image a result of its own, KEY#1 and so on.
@@ -97,10 +96,10 @@ def predict_images(
     """
     stems = stems_of(images, shard)
     images = [image for image in images if image.key in stems]
-    with results.fill(overwrite=overwrite, names=written_names(stems, hands)) as work:
-        kept = StoredResults(work, fingerprint)
+    with results.fill(overwrite=overwrite, names=written_names(stems, hands, page=extras.page)) as work:
+        kept = StoredResults(work, fingerprint, page=extras.page)
         kept.clean(possible_results(stems, hands))
-        task = OutlineTask(load, work, fingerprint, tuple(earlier), invert, max_pixels, hands)
+        task = OutlineTask(load, work, fingerprint, tuple(earlier), invert, max_pixels, hands, extras.page)
         items = (Stemmed(image, stems[image.key]) for image in images)
         predicted = Predicted(images, kept, stems)
         made = make_each(task, items, title="Outlining bones", total=len(images), done="outlined", crew=crew)
@@ -109,5 +108,5 @@ def predict_images(
             for outcome in made:
                 predicted.add(outcome)
         if shard is not None or predicted.any_made or (work / ERRORS).exists():
-            return join(predicted, writers or {}, head)
+            return join(predicted, extras, head)
         return only_failures(predicted)

@@ -1,7 +1,7 @@
 """Results that were kept image by image, joined to a table, further formats and one record; one in memory at a time."""
 
 from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -9,16 +9,13 @@ from typing import Any
 from handbone.anatomy import NAMES
 from handbone.core.bone_masks import BoneMasks
 from handbone.core.json_stream import read_json_entries, write_json_entries
-from handbone.core.rle import Cells
 from handbone.formats.contest_csv import PredictionsWriter
 from handbone.formats.image_files import split_frame
-from handbone.formats.image_search import InputImage
 from handbone.plugins import PredictedImage
-from handbone.workflows.one_by_one import Outcome
-from handbone.workflows.outlining import names_of_hands
 from handbone.workflows.outputs import RECORD_FILE, TABLE_FILE
+from handbone.workflows.page import write_pages
+from handbone.workflows.predicted import Predicted
 from handbone.workflows.records import IMAGES, ImageRecord
-from handbone.workflows.stored_results import StoredResults
 from handbone.workflows.writers import Maker, Writers
 
 
@@ -64,67 +61,43 @@ class Summary:
 
 
 @dataclass(frozen=True)
-class Entry:
-    """One line of the joined record: what is known, the 29 run lengths (none of a failed image), the stem of files."""
-
-    record: ImageRecord
-    cells: Cells | None
-    stem: str
-
-
-class Predicted:
-    """The results of images, whose content is on disk alone.
+class Extras:
+    """What is written beside the table and the record.
 
     Parameters
     ----------
-    images: in the order in which they are written. kept: where their results are.
-    stems: by their keys, what files made from each are called.
+    writers: name of each further format, which gets a folder of that name, to what makes its writer.
+    page: whether `index.html` is written, with `page/STEM.jpg` for each image.
+    measure: adds measurements to the folder once the table and the record are there; gives the reason of each image
+        without any.
     """
 
-    def __init__(self, images: Sequence[InputImage], kept: StoredResults, stems: Mapping[str, str]):
-        self.kept = kept
-        self._images, self._stems = images, stems
-        # Only what differs from one result of the image's own name.
-        self._errors: dict[str, str] = {}
-        self._hands: dict[str, int] = {}
-
-    def add(self, outcome: Outcome) -> None:
-        """Note what became of an image."""
-        if outcome.error is not None:
-            self._errors[outcome.name] = outcome.error
-        elif outcome.results != (outcome.name,):
-            self._hands[outcome.name] = len(outcome.results)
-
-    @property
-    def any_made(self) -> bool:
-        """Whether there is any result."""
-        return len(self._errors) < len(self._images)
-
-    def __iter__(self) -> Iterator[Entry]:
-        for image in self._images:
-            key, path, stem = image.key, str(image.path), self._stems[image.key]
-            if (error := self._errors.get(key)) is not None:
-                yield Entry(ImageRecord(key, path, error=error), None, stem)
-                continue
-            count = self._hands.get(key, 1)
-            for name, stem_of_hand in zip(names_of_hands(key, count), names_of_hands(stem, count), strict=True):
-                kept = self.kept.read(name)
-                yield Entry(ImageRecord(**{**kept["record"], "path": path}), kept["rle"], stem_of_hand)
+    writers: Mapping[str, Maker] = field(default_factory=dict)
+    page: bool = False
+    measure: Callable[[Path], Mapping[str, str]] | None = None
 
 
-def join(predicted: Predicted, writers: Mapping[str, Maker], head: Mapping[str, Any]) -> Summary:
-    """Write the table, further formats and the record of everything; gives what became of all images.
+def join(predicted: Predicted, extras: Extras, head: Mapping[str, Any]) -> Summary:
+    """Write the table, extras and the record of everything; gives what became of all images.
 
     head: what the record says beside the images.
     """
-    unwritten = _write_masks(predicted, writers)
+    _write_masks(predicted, extras.writers)
+    summary = _write_record(predicted, head)
+    if extras.measure is not None and predicted.any_made and (unmeasured := extras.measure(predicted.kept.folder)):
+        for name, reason in unmeasured.items():
+            predicted.lacks(name, {"measurements": reason})
+        summary = _write_record(predicted, head)
+    if extras.page:
+        write_pages(predicted.kept, predicted.records, predicted.stems_of_results(), str(head.get("weights", "")))
+    return summary
+
+
+def _write_record(predicted: Predicted, head: Mapping[str, Any]) -> Summary:
     summary = Summary()
 
     def records() -> Iterator[dict[str, Any]]:
         for entry in predicted:
-            entry.record.unwritten.update(unwritten.get(entry.record.name, {}))
-            if entry.cells is not None:
-                entry.record.unwritten.update(unwritten.get("", {}))
             summary.add(entry.record)
             yield entry.record.to_json()
 
@@ -140,14 +113,8 @@ def only_failures(predicted: Predicted) -> Summary:
     return summary
 
 
-def _write_masks(predicted: Predicted, writers: Mapping[str, Maker]) -> dict[str, dict[str, str]]:
-    """Write the table and further formats.
-
-    Returns
-    -------
-    By a result's name, the formats that could not write it, with the reason; by "", those that failed at their end.
-    """
-    unwritten: dict[str, dict[str, str]] = {}
+def _write_masks(predicted: Predicted, writers: Mapping[str, Maker]) -> None:
+    """Write the table and further formats; notes which results these lack."""
     with PredictionsWriter(predicted.kept.folder / TABLE_FILE, confidence=True) as table:
         opened = Writers(writers, predicted.kept.folder)
         for entry in predicted:
@@ -162,6 +129,5 @@ def _write_masks(predicted: Predicted, writers: Mapping[str, Maker]) -> dict[str
                 masks = BoneMasks.from_rle(cells, (height, width))
                 path, _ = split_frame(record.path)
                 image = PredictedImage(record.name, path, masks, dict(record.confidence), entry.stem)
-                if failed := opened.write(image):
-                    unwritten[record.name] = failed
-    return {**unwritten, "": opened.close()}
+                predicted.lacks(record.name, opened.write(image))
+    predicted.all_lack(opened.close())

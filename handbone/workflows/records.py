@@ -85,6 +85,12 @@ class ImageRecord:
         return cls(**{key: each for key, each in value.items() if key != "outcome"})
 
 
+def flag_text(flag: Mapping[str, Any]) -> str:
+    """A flag in words, with the bones that it concerns."""
+    named = flag["bones"] and flag["rule"] != "missing"
+    return f"{', '.join(flag['bones'])}: {flag['message']}" if named else str(flag["message"])
+
+
 def predictions_head(settings: "MethodSettings", facts: Mapping[str, Any]) -> dict[str, Any]:
     """What is known about predictions beside the images, as JSON values; these follow under the key `images`."""
     return {

@@ -15,11 +15,10 @@ from handbone.workflows.one_by_one import ERRORS, Outcome
 from handbone.workflows.outlining import Hands, names_of_hands
 from handbone.workflows.outputs import RECORD_FILE
 from handbone.workflows.predict import possible_results, stems_of, written_names
-from handbone.workflows.prediction_join import Predicted, Summary, join, only_failures
+from handbone.workflows.prediction_join import Extras, Predicted, Summary, join, only_failures
 from handbone.workflows.records import IMAGES
 from handbone.workflows.results import Results
 from handbone.workflows.stored_results import StoredResults
-from handbone.workflows.writers import Maker
 
 
 def joined_head(shards: Sequence[Path]) -> dict[str, Any]:
@@ -33,7 +32,7 @@ def join_shards(
     *,
     fingerprint: str,
     head: Mapping[str, Any],
-    writers: Mapping[str, Maker],
+    extras: Extras,
     hands: Hands,
     overwrite: bool,
     expected: Sequence[InputImage] | None = None,
@@ -43,7 +42,7 @@ def join_shards(
     Parameters
     ----------
     shards: their folders, from `finished_shards`. head: of the whole, see `joined_head`.
-    results, fingerprint, writers, hands, overwrite: as `predict_images` has them.
+    results, fingerprint, extras, hands, overwrite: as `predict_images` has them.
     expected: the images that there should be; None for those that the shards have.
 
     Raises
@@ -55,15 +54,15 @@ def join_shards(
     if expected is not None:
         _refuse_lacking(images, expected)
     stems = stems_of(images)
-    with results.fill(overwrite=overwrite, names=written_names(stems, hands)) as work:
-        kept = StoredResults(work, fingerprint)
+    with results.fill(overwrite=overwrite, names=written_names(stems, hands, page=extras.page)) as work:
+        kept = StoredResults(work, fingerprint, page=extras.page)
         kept.clean(possible_results(stems, hands))
         predicted = Predicted(images, kept, stems)
         for each in track(found, "Joining shards", total=len(found)):
             _take(each, stems[each.image.key], kept)
             predicted.add(each.outcome)
         if predicted.any_made or (work / ERRORS).exists():
-            return join(predicted, writers, head)
+            return join(predicted, extras, head)
         return only_failures(predicted)
 
 

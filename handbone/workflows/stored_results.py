@@ -17,7 +17,7 @@ from handbone.plugins import registry
 from handbone.plugins.provenance import provenance
 from handbone.runs.fingerprints import fingerprint_of
 from handbone.weights import find_weights
-from handbone.workflows.outputs import OVERLAYS, RECORD_FILE, RECORDS, shortened
+from handbone.workflows.outputs import OVERLAYS, PAGE_IMAGES, RECORD_FILE, RECORDS, shortened
 from handbone.workflows.records import IMAGES
 
 
@@ -57,10 +57,12 @@ class StoredResults:
     Parameters
     ----------
     folder: where they lie. fingerprint: of the command that they have to be made by, see `prediction_fingerprint`.
+    page: whether `page/STEM.jpg` is kept, too, which a result may lack.
     """
 
     folder: Path
     fingerprint: str
+    page: bool = False
 
     def key(self, image: Path) -> str:
         """What an image's result is made from: the command and the image's bytes."""
@@ -69,6 +71,10 @@ class StoredResults:
     def overlay(self, stem: str) -> Path:
         """Where an image's overlay lies."""
         return self.folder / OVERLAYS / f"{stem}.png"
+
+    def page_image(self, stem: str) -> Path:
+        """Where the image lies that the page shows."""
+        return self.folder / PAGE_IMAGES / f"{stem}.jpg"
 
     def find(self, name: str, stem: str, key: str | None) -> dict[str, Any] | None:
         """The result of an image, if it is there with its overlay and both are made from the same.
@@ -92,6 +98,8 @@ class StoredResults:
         result = earlier.find(name, stem, key)
         if result is not None:
             copy_file(earlier.overlay(stem), self.overlay(stem))
+            if self.page and earlier.page_image(stem).is_file():
+                copy_file(earlier.page_image(stem), self.page_image(stem))
             copy_file(earlier._file(name), self._file(name))
         return result
 
@@ -101,12 +109,11 @@ class StoredResults:
 
     def clean(self, images: Iterable[tuple[str, str]]) -> None:
         """Remove what earlier commands have left beside the results and overlays of these (name, stem)."""
-        found = files_in(self.folder)
-        # For the many names of a first start there is nothing to remove.
-        wanted = (
-            {str(file) for name, stem in images for file in (self._file(name), self.overlay(stem))} if found else ()
-        )
-        for path in found:
+        wanted: set[str] = set()
+        for name, stem in images:
+            pages = [self.page_image(stem)] if self.page else []
+            wanted.update(map(str, [self._file(name), self.overlay(stem), *pages]))
+        for path in files_in(self.folder):
             if str(path) not in wanted:
                 path.unlink()
         folders = sorted((path for path in self.folder.rglob("*") if path.is_dir()), reverse=True)

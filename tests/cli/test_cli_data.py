@@ -98,6 +98,7 @@ def test_overlaps_and_areas_agree_with_brute_force(contest):
     assert pair["overlap"].item() == pytest.approx(sum(shares) / len(shares))
 
 
+@pytest.mark.slow
 def test_synthetic_draws_a_set_that_check_finds_sound(tmp_path):
     result = run("draw", "--count", 2, "--test", 2, "--seed", 1, "--size", 128, "-o", tmp_path / "ph", "--json")
     assert result.exit_code == 0, result.output
@@ -105,6 +106,7 @@ def test_synthetic_draws_a_set_that_check_finds_sound(tmp_path):
     assert run("check", tmp_path / "ph").exit_code == 0
 
 
+@pytest.mark.slow
 def test_a_patient_may_know_better_whether_images_are_inverted(contest, tmp_path):
     def inverted(*options):
         findings = json.loads(run("check", contest, "--json", *options).stdout)["findings"]

@@ -112,6 +112,7 @@ def test_what_failed_is_listed_and_tried_again_alone(home, tmp_path, asked):
     assert "already" in str(call(home, tmp_path / "out").exception), "what is done is not done again unasked"
 
 
+@pytest.mark.slow
 def test_a_stopped_refinement_goes_on_and_ends_in_the_same_bytes(home, tmp_path, asked):
     asked.fails = stop_third
     stopped = call(home, tmp_path / "out")

@@ -104,6 +104,7 @@ def test_a_folder_that_cannot_be_written_is_found_out_before_the_work(
     assert (tmp_path / "file").read_text() == "mine"
 
 
+@pytest.mark.slow
 @each
 def test_a_full_disk_costs_nothing_but_time(name, home, tmp_path, monkeypatch, mounted, capsys):
     size = {"predict": "60k", "ensemble": "4k", "export": "40k"}[name]

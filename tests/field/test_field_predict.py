@@ -42,6 +42,7 @@ def images(tmp_path):
     return tmp_path / "images"
 
 
+@pytest.mark.slow
 def test_every_name_survives_every_output(images, weights, tmp_path, monkeypatch, capfd):
     out = tmp_path / "out"
     more = ("--write", "coco", "--write", "png")

@@ -117,6 +117,7 @@ def test_a_latin_1_byte_in_a_name_costs_nothing(tmp_path):
         (b"image_name;klass;rle\n", "the column 'class' is missing"),
         (b'image_name,class,rle\na.png,"Lunate,1 2\n', "has no end"),
     ],
+    ids=["no zip", "cut gzip", "no csv", "no text", "empty", "no class", "quote"],
 )
 def test_what_is_no_table_is_refused_in_a_sentence(tmp_path, data, words):
     (tmp_path / "p.csv").write_bytes(data)

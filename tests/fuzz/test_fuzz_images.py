@@ -12,6 +12,8 @@ from tiff_files import write_tiff
 
 from handbone.formats.image_files import frames_of, read_image, size_of
 
+pytestmark = pytest.mark.slow
+
 _RNG = np.random.default_rng(0)
 GREY = np.add.outer(np.arange(24), np.arange(20)).astype(np.uint8) * 5 + _RNG.integers(0, 9, (24, 20), np.uint8)
 DEEP = GREY.astype(np.uint16) * 200

@@ -13,6 +13,8 @@ from handbone.data.dataset import open_dataset
 from handbone.data.patients import read_patients
 from handbone.recipe.schema import Data
 
+pytestmark = pytest.mark.slow
+
 SIZE = 64
 HAND = {name: points / points.max() * SIZE for name, points in toy_hand().items()}
 CONTEST = Corpus([annotation(list(HAND.items()), filename="a.jpg")])

@@ -14,6 +14,8 @@ from handbone.recipe.overrides import parse_override
 from handbone.recipe.store import builtin_recipes
 from handbone.weights.network_file import load_weights, read_card
 
+pytestmark = pytest.mark.slow
+
 RECIPES = Corpus(path.read_bytes() for path in builtin_recipes().values())
 
 

@@ -15,6 +15,8 @@ from handbone.core.rle_reading import RleReading
 from handbone.formats.contest_csv_index import PredictionsIndex
 from handbone.formats.rle_recognition import suspected
 
+pytestmark = pytest.mark.slow
+
 ROWS = "".join(f"{name}.png,{bone},{3 + 70 * i} 4 {73 + 70 * i} 5\n" for name in "ab" for i, bone in enumerate(NAMES))
 PLAIN = f"image_name,class,rle\n{ROWS}".encode()
 CORPUS = Corpus(

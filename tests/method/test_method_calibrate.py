@@ -77,6 +77,7 @@ def learned(method, images):
     return calibrate(method, images, gates=True, presence=True)
 
 
+@pytest.mark.slow
 def test_what_is_measured_behind_the_gate_is_what_prediction_gives(method, hands, images, learned):
     """The metrics of the gate come from masks; prediction behind each fold's gate gives these very masks."""
     changes, trials = [], 0
@@ -103,6 +104,7 @@ def test_the_final_settings_are_what_is_applied_to_new_patients(method, learned)
     assert Calibration.model_validate_json(learned.model_dump_json()) == learned
 
 
+@pytest.mark.slow
 def test_no_gate_decides_for_a_patient_that_it_knows(method, images, learned, monkeypatch):
     """Each fold's gate, limit included, is the one that its other patients alone give."""
     monkeypatch.setattr(calibration, "FEWEST", 2)

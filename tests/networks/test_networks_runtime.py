@@ -7,6 +7,7 @@ import torch
 from handbone.networks import runtime
 
 
+@pytest.mark.slow
 def test_torchvision_smp_and_segment_anything_import():
     code = "from handbone.networks.runtime import ensure_torchvision; ensure_torchvision(); import torchvision, timm"
     subprocess.run([sys.executable, "-c", code], check=True, timeout=120)

@@ -76,6 +76,7 @@ def test_help_shows_commands_of_plugins_in_a_panel(site):
     assert "Say a word." in handbone("say", "--help", site=site).stdout
 
 
+@pytest.mark.slow
 def test_dry_run_tells_each_problem_once_on_stderr(site, tmp_path):
     done = handbone("run", "tiny", "--dry-run", "--json", site=site, cwd=tmp_path)
     assert done.returncode == 0, done.stderr
@@ -85,6 +86,7 @@ def test_dry_run_tells_each_problem_once_on_stderr(site, tmp_path):
     assert "plugin bad-exit 1.0 is not loaded: exits while it is imported (SystemExit: 3)" in told
 
 
+@pytest.mark.slow
 def test_names_in_errors_and_completion(site, tmp_path):
     done = handbone("run", "tiny", "--dry-run", "--set", "coarse.train.loss=godloss", site=site, cwd=tmp_path)
     assert done.returncode == 1 and "did you mean 'good-loss'" in done.stderr

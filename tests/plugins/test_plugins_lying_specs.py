@@ -58,6 +58,7 @@ def test_a_hook_that_fails_is_the_reason():
         type("Failing", (LossContract,), {"plugin": module, "name": "mine"})().build()
 
 
+@pytest.mark.slow
 def test_torch_at_import_is_named(tmp_path, monkeypatch):
     (tmp_path / "hasty_plugin.py").write_text("import torch\n", encoding="utf-8")
     monkeypatch.syspath_prepend(tmp_path)

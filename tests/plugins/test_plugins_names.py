@@ -35,6 +35,7 @@ def refusal(site, *settings, **variables):
     return done.stderr
 
 
+@pytest.mark.slow
 def test_a_name_of_two_packages_matters_only_where_it_is_used(site):
     # Another mistake is told, and no word of the clash.
     assert "handbone-one" not in refusal(site, "coarse.model.name=unit")
@@ -56,6 +57,7 @@ def test_from_decides(site):
     assert "unknown provider of the loss 'good-loss' 'handbone-mean'; did you mean 'handbone-one'?" in told
 
 
+@pytest.mark.slow
 def test_an_unknown_name_recalls_the_plugins_that_are_left_out(site):
     told = refusal(site, "coarse.train.loss=good-loss", HANDBONE_PLUGINS="handbone-mean")
     assert "unknown loss 'good-loss'" in told

@@ -57,6 +57,7 @@ def context(contest, tmp_path):
     return Context(recipe, folder, False, dataset)
 
 
+@pytest.mark.slow
 def test_no_gate_decides_in_an_image_of_a_patient_that_it_knows(context, tmp_path):
     predictions = context.folder.step("predictions")
     predict_images(context, predictions)

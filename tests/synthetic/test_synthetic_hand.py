@@ -65,6 +65,7 @@ def test_the_forearm_leaves_at_the_lower_edge(monkeypatch):
         assert masks.boxes_xyxy[anatomy.INDEX["Radius"], 3] >= SIZE - 2
 
 
+@pytest.mark.slow
 def test_half_of_the_upright_adults_have_bent_wrists_when_nobody_chooses():
     bent = [draw_hand(seed, size=64).meta["bent"] for seed in range(60)]
     assert 0.35 < np.mean(bent) < 0.65

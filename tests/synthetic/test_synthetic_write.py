@@ -87,6 +87,7 @@ def test_images_can_be_read_and_show_something(synthetic_set):
         assert image.std() > 10
 
 
+@pytest.mark.slow
 def test_same_seed_same_bytes_whatever_the_workers(synthetic_set, tmp_path):
     again = write_contest_set(tmp_path / "again", train=5, test=2, size=SIZE, seed=4, progress=False, workers=2)
     assert _digests(again) == _digests(synthetic_set)

@@ -2,10 +2,13 @@
 
 import csv
 import json
+from unittest import mock
 
 import cv2
 import numpy as np
 import pytest
+from cli_small import draw_image, main, save_seeing
+from json_docs import undocumented
 from plain_hands import PlainHand
 from typer.testing import CliRunner
 
@@ -13,8 +16,11 @@ from handbone.anatomy import NAMES
 from handbone.cli import app
 from handbone.core.errors import HandboneError
 from handbone.formats.contest_csv import PredictionsWriter
+from handbone.formats.image_files import read_image
 from handbone.measure import MEASURES
 from handbone.measure.measuring import COLUMNS
+from handbone.method.settings import METHOD, MethodSettings
+from handbone.workflows import measure as workflow
 from handbone.workflows import measure_sources
 from handbone.workflows.export import ExportSource
 from handbone.workflows.measure import MeasuredImage
@@ -168,3 +174,91 @@ def test_the_list_names_every_measure_with_all_that_is_known_of_it():
             assert text in listed.output
     shown = json.loads(call("--list", "--json").stdout)["items"]
     assert [row["name"] for row in shown] == list(MEASURES) and len(NAMES) == 29
+
+
+@pytest.mark.parametrize(
+    ("recorded", "options", "read"),
+    [(True, (), "yes"), (False, (), "no"), (None, (), "auto"), (True, ("--invert", "no"), "no")],
+)
+def test_brightness_is_read_as_it_was_when_the_bones_were_outlined(predictions, tmp_path, recorded, options, read):
+    path = predictions / "predictions.json"
+    record = json.loads(path.read_text())
+    for image in record["images"]:
+        image |= {} if recorded is None else {"inverted": recorded}
+    path.write_text(json.dumps(record))
+    with mock.patch.object(workflow, "read_image", wraps=read_image) as reading:
+        assert call(predictions, "-o", tmp_path / "out", *options).exit_code == 0
+    assert [asked.kwargs for asked in reading.call_args_list] == [{"invert": read}] * 2
+
+
+def test_radiographs_are_read_as_the_weights_say(tmp_path):
+    folder, images = tmp_path / "weights", tmp_path / "images"
+    settings = MethodSettings(invert="yes").model_dump(mode="json")
+    save_seeing(folder / "coarse.safetensors", bias=0.0, bones=[10], extra={METHOD: settings})
+    draw_image(images / "a.png")
+    out = tmp_path / "out"
+    assert call(images, "-o", out, "-w", folder).exit_code == 0
+    predicted = json.loads((out / "predictions" / "predictions.json").read_text())
+    assert predicted["invert"] == "yes" and predicted["images"][0]["inverted"]
+    assert call(images, "-o", out, "-w", folder, "--invert", "no", "--overwrite").exit_code == 0
+    assert not json.loads((out / "predictions" / "predictions.json").read_text())["images"][0]["inverted"]
+
+
+@pytest.fixture
+def outlined_too(tmp_path):
+    """What `predict --measure` is asked for, but for where to: two images, and weights."""
+    weights = save_seeing(tmp_path / "coarse.safetensors", bias=0.0, bones=[9, 10, 27])
+    for seed, name in enumerate(("a.png", "more/b.png")):
+        draw_image(tmp_path / "images" / name, seed=seed)
+    return "predict", tmp_path / "images", "-w", weights, "--measure"
+
+
+def files_of(folder):
+    return {path.relative_to(folder).as_posix(): path.read_bytes() for path in folder.rglob("*") if path.is_file()}
+
+
+def test_predict_measures_the_same_into_its_own_folder(outlined_too, tmp_path, monkeypatch):
+    out, apart = tmp_path / "out", tmp_path / "apart"
+    assert main(monkeypatch, *outlined_too, "--mm-per-px", 0.3, "-o", out) == 0
+    assert main(monkeypatch, "measure", out, "--mm-per-px", 0.3, "-o", apart) == 0
+    both, alone = files_of(out), files_of(apart)
+    assert set(alone) == {
+        ".handbone.json",
+        "lines/a.png",
+        "lines/more/b.png",
+        "measurements.csv",
+        "measurements.json",
+    }
+    for name in ("lines/a.png", "lines/more/b.png", "measurements.csv"):
+        assert both[name] == alone[name]
+    record, record_alone = (json.loads(files["measurements.json"]) for files in (both, alone))
+    assert record["images"] == record_alone["images"] and record["source"] == ["images"]
+    assert undocumented(record) == []
+    assert {"measurements.csv", "lines/a.png"} <= set(json.loads(both[".handbone.json"])["files"])
+
+
+def test_what_predict_cannot_measure_is_listed_and_tried_again(outlined_too, tmp_path, monkeypatch, capsys):
+    out = tmp_path / "out"
+
+    def fail(image, *_):
+        raise HandboneError("too bent to measure", where=image.name)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(workflow, "_measure", fail)
+        assert main(monkeypatch, *outlined_too, "-o", out) == 1
+    assert "not written as measurements: a.png: too bent to measure" in capsys.readouterr().out
+    images = json.loads((out / "predictions.json").read_text())["images"]
+    assert [image["unwritten"] for image in images] == [
+        {"measurements": "a.png: too bent to measure"},
+        {"measurements": "more/b.png: too bent to measure"},
+    ]
+    assert main(monkeypatch, *outlined_too, "-o", out) == 0
+    assert {row["image"] for row in rows_of(out)} == {"a.png", "more/b.png"}
+
+
+def test_predict_refuses_a_scale_without_measuring_and_a_users_own_measurements(outlined_too, tmp_path, monkeypatch):
+    assert main(monkeypatch, *outlined_too[:-1], "--mm-per-px", 0.3, "-o", tmp_path / "out") == 2
+    (tmp_path / "own").mkdir()
+    (tmp_path / "own" / "measurements.csv").write_text("mine")
+    assert main(monkeypatch, *outlined_too, "-o", tmp_path / "own") == 1
+    assert [path.name for path in (tmp_path / "own").iterdir()] == ["measurements.csv"]

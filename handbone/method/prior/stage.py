@@ -64,7 +64,7 @@ class PriorReport:
         }
 
 
-def read_prior(path: Path, precision: Precision = "auto") -> PriorNetwork:
+def read_prior(path: Path, precision: Precision = "auto", *, device: str | None = None) -> PriorNetwork:
     """The network of a weights file.
 
     Raises
@@ -74,7 +74,7 @@ def read_prior(path: Path, precision: Precision = "auto") -> PriorNetwork:
     stage = read_card(path).stage
     if stage != "prior":
         raise HandboneError(f"these are weights of the stage '{stage}', not of an anatomical prior", where=path)
-    return Predictor(path, precision).logits
+    return Predictor(path, precision, device=device).logits
 
 
 @dataclass(frozen=True, eq=False)

@@ -161,6 +161,7 @@ def test_at_least_95_of_100_mishaps_are_found_with_the_right_bones():
     assert min(rates.values()) >= 0.85, rates
 
 
+@pytest.mark.slow
 def test_at_most_5_of_100_untouched_images_raise_an_alarm():
     agreement = [np.mean(list(_dices(seed))) for seed in range(HANDS)]
     assert 0.85 < np.mean(agreement) < 0.95, "the weights are as imperfect as they are meant to be"

@@ -114,6 +114,7 @@ def _refused(call, out):
     return str(result.exception)
 
 
+@pytest.mark.slow
 def test_weights_that_raise_the_flags_are_refused_and_nothing_is_written(call, tmp_path, monkeypatch):
     monkeypatch.setattr(MeanTeacher, "learn", _damaged)
     assert "flags on the radiographs rise" in _refused(call, tmp_path / "mine")

@@ -1,0 +1,1 @@
+"""What `import handbone` offers to Python: thin over what the commands do."""

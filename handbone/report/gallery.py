@@ -1,0 +1,95 @@
+"""Pages of outlined radiographs to look through: doubtful ones first, each with its reasons, and a verdict to give."""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Literal
+
+import handbone
+from handbone.core.files import atomic_file
+from handbone.report.templates import template
+
+#: What a page can show alone.
+Kind = Literal["doubtful", "no_hand", "failed", "fine"]
+
+
+@dataclass(frozen=True)
+class BoneShape:
+    """A bone of a card: its index, the `d` of an SVG path, its confidence, and whether a flag names it."""
+
+    bone: int
+    d: str
+    confidence: float
+    doubtful: bool
+
+
+@dataclass(frozen=True)
+class Card:
+    """One result on a page; all texts are as they are shown, before HTML is escaped.
+
+    Parameters
+    ----------
+    name: of the image or the hand. key: under which its verdict is kept. kind: which filter shows it.
+    facts: what is said beside the name, such as the size. flags: reasons to look again, in words.
+    size_hw: height and width that the paths are drawn for; None without an image.
+    image, overlay: addresses of a JPEG of that size and of the whole overlay, relative to the page.
+    bones: large ones first. measurements: (measure, of what, value, note) each.
+    """
+
+    name: str
+    key: str
+    kind: Kind
+    facts: str
+    flags: tuple[str, ...] = ()
+    size_hw: tuple[int, int] | None = None
+    image: str = ""
+    overlay: str = ""
+    bones: tuple[BoneShape, ...] = ()
+    measurements: tuple[tuple[str, str, str, str], ...] = ()
+
+
+@dataclass(frozen=True)
+class Listed:
+    """What every page knows of a card, whichever page shows it: its name in tables, key and kind."""
+
+    name: str
+    key: str
+    kind: Kind
+
+
+def write_gallery(
+    path: Path,
+    cards: Iterable[Card],
+    *,
+    listed: Sequence[Listed],
+    page: Sequence[Listed],
+    pages: Sequence[str],
+    number: int,
+    facts: dict[str, Any],
+) -> None:
+    """Write one page atomically; one card is in memory at a time.
+
+    Parameters
+    ----------
+    path: the HTML file.
+    cards: those of the page, in their order. page: the same, as far as they are listed. listed: those of all pages.
+    pages: names of all pages' files. number: which of them this is, from 0.
+    facts: `weights`, and `written`, the time in words.
+    """
+    stream = template("gallery.html.jinja").stream(
+        cards=cards,
+        listed=[(each.name, each.key, each.kind) for each in listed],
+        kinds=[(kind, label, sum(each.kind == kind for each in page)) for kind, label in _LABELS.items()],
+        counts={kind: sum(each.kind == kind for each in listed) for kind in _LABELS},
+        labels=_LABELS,
+        on_page=len(page),
+        pages=pages,
+        number=number,
+        facts=facts,
+        version=handbone.__version__,
+    )
+    with atomic_file(path) as temporary:
+        stream.dump(str(temporary), encoding="utf-8")
+
+
+_LABELS: dict[Kind, str] = {"doubtful": "doubtful", "no_hand": "no hand", "failed": "failed", "fine": "no doubt"}
