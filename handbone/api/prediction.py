@@ -15,6 +15,7 @@ from handbone.api.writing import write_images
 from handbone.core.bone_masks import BoneMasks
 from handbone.core.bone_probabilities import BoneProbabilities
 from handbone.core.radiograph import Radiograph
+from handbone.formats.image_files import split_frame
 from handbone.measure import Measurements, Scale, flagged_bones, measure_hand
 from handbone.method.quality_control import Flag
 from handbone.plugins import PredictedImage
@@ -114,8 +115,8 @@ class Prediction:
     def to_dataframe(self) -> "pd.DataFrame":
         """A table of the 29 bones, one row each.
 
-        Columns are image, bone, short_name, title, found, confidence (NaN where a bone was not found), area_px, left,
-        top, right and bottom (its box in pixels, half-open) and flags (messages, joined by "; ").
+        Columns are image, bone, short_name, title, found, confidence, area_px, left, top, right, bottom and flags. The
+        confidence of a bone that was not found is NaN. Boxes are half-open. Flags are messages, joined by "; ".
         """
         import pandas as pd
 
@@ -174,7 +175,7 @@ def write(
     Parameters
     ----------
     predictions: such as `Segmenter.predict_many` gives them.
-    formats: names of writers, such as "coco", "png" and "contest_csv"; plugins add more.
+    formats: names of writers, such as "coco", "labelme" and "contest_csv"; plugins add more.
     settings: of formats, by name, such as {"coco": {"segmentation": "polygon"}}.
     overwrite: whether masks that handbone has written there before may go.
 
@@ -185,9 +186,21 @@ def write(
     Raises
     ------
     UnknownNameError: there is no such format.
-    HandboneError: a wrong setting, an image that a format cannot take, no prediction at all, or a folder that holds
-        masks already or a user's files under the same names.
+    HandboneError: a wrong setting, an image that a format cannot take, no prediction at all, or a folder that is taken.
     """
-    images = (PredictedImage(p.name, p.path, p.masks, dict(p.confidence)) for p in predictions)
-    write_images(images, Path(folder), formats, settings or {}, overwrite=overwrite)
+    write_images(map(_predicted, predictions), Path(folder), formats, settings or {}, overwrite=overwrite)
     return Path(folder)
+
+
+def _predicted(prediction: Prediction) -> PredictedImage:
+    path, frame = (None, 1) if prediction.path is None else split_frame(prediction.path)
+    return PredictedImage(
+        prediction.name,
+        path,
+        prediction.masks,
+        dict(prediction.confidence),
+        frame=frame,
+        flags=[flag.to_json() for flag in prediction.flags],
+        spacing_mm=prediction.record.spacing_mm,
+        radiograph=prediction.radiograph,
+    )

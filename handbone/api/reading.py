@@ -17,8 +17,8 @@ def read_radiograph(image: ImageLike, *, invert: Invert = "auto") -> Radiograph:
 
     Parameters
     ----------
-    image: a file of any known format, or `NAME#2` for the second image of one that holds several; an array (H, W) of
-        any real type and range, or (H, W, 3) uint8 RGB, which is read as a file with these values; or a `Radiograph`.
+    image: a file of any known format, or `NAME#2` for the second image of one that holds several. An array is read as a
+        file with these values: (H, W) of any real type and range, or (H, W, 3) uint8 RGB. A `Radiograph` is kept.
     invert: "yes" where bones are dark in it, "no" where they are bright, "auto" to find out.
 
     Raises

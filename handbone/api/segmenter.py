@@ -21,7 +21,8 @@ class FailedImage:
 
     Parameters
     ----------
-    name: its path relative to what was given. path: where it is.
+    name: its path relative to what was given.
+    path: where it is.
     error: a `HandboneError` with one sentence, or an exception that nobody foresaw.
     """
 
@@ -147,7 +148,7 @@ def load(
     weights: a name (`handbone weights list`), a run's folder, a folder of weights, or a weights file.
     device: where networks work, such as "cpu" or "cuda"; by default an accelerator, where there is one.
     threshold: lowest probability at which a pixel belongs to a bone, 0.01 to 0.99; by default as the weights say.
-    invert: "yes" where bones are dark in the images, "no" where they are bright, "auto" to find out of each; by default
+    invert: "yes" where bones are dark in the images, "no" where they are bright, "auto" to find out of each. By default
         as the weights say.
     mm_per_px: size of a pixel for measurements; by default what each file says.
 

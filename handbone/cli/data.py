@@ -9,7 +9,8 @@ import typer
 from rich.markup import escape
 from rich.table import Table
 
-from handbone.cli.options import Rle
+from handbone.cli import data_labels
+from handbone.cli.options import Annotations, ClassMapWords, Invert, Layout, Rle, class_map_of
 from handbone.cli.output import echo_json, results
 from handbone.core.progress import console
 
@@ -20,26 +21,12 @@ if TYPE_CHECKING:
     from handbone.data.dataset import Dataset
     from handbone.workflows.check_labels import LabelCheck
 
-app = typer.Typer(help="Check, summarise and draw data.", no_args_is_help=True)
+app = typer.Typer(help="Check, summarise and draw data; compare and merge labels.", no_args_is_help=True)
+app.command("diff")(data_labels.diff)
+app.command("merge")(data_labels.merge)
 
 Folder = Annotated[Path, typer.Argument(help="The data set's folder.")]
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON for programs.")]
-Layout = Annotated[
-    Literal["auto", "contest", "coco", "csv", "folder"], typer.Option(help="How the folder is laid out.")
-]
-Annotations = Annotated[
-    str | None, typer.Option(help="JSON file of COCO, or CSV file of run lengths, relative to the folder.")
-]
-ClassMap = Annotated[
-    list[str] | None,
-    typer.Option(
-        "--map", metavar="CLASS=BONE", help="Map a class name of the file to a bone, such as --map scaphoid=Scaphoid."
-    ),
-]
-Invert = Annotated[
-    Literal["auto", "yes", "no"],
-    typer.Option(help="Invert radiographs in which bones are dark; auto: detect them."),
-]
 _COLOURS = {"error": "red", "warning": "yellow", "note": "cyan"}
 _SHOWN = 5  # files listed for each rule; --json lists all
 
@@ -49,7 +36,7 @@ def check(
     path: Folder,
     layout: Layout = "auto",
     annotations: Annotations = None,
-    class_map: ClassMap = None,
+    class_map: ClassMapWords = None,
     invert: Invert = "auto",
     rle: Rle = None,
     labels: Annotated[
@@ -102,7 +89,7 @@ def summary(
     out: Annotated[Path | None, typer.Option("--output", "-o", help="Folder for the page, tables and images.")] = None,
     layout: Layout = "auto",
     annotations: Annotations = None,
-    class_map: ClassMap = None,
+    class_map: ClassMapWords = None,
     invert: Invert = "auto",
     rle: Rle = None,
     as_json: AsJson = False,
@@ -177,7 +164,7 @@ def _open(
     path: Path,
     layout: Layout,
     annotations: Annotations,
-    class_map: ClassMap,
+    class_map: ClassMapWords,
     invert: Invert,
     rle: Rle,
 ) -> "Dataset":
@@ -186,14 +173,11 @@ def _open(
     from handbone.data.dataset import open_dataset
     from handbone.recipe.schema import Data
 
-    pairs = [entry.partition("=") for entry in class_map or ()]
-    if any(not (name and equals and bone) for name, equals, bone in pairs):
-        raise typer.BadParameter("write CLASS=BONE", param_hint="--map")
     given: dict[str, Any] = {
         "path": str(path),
         "layout": layout,
         "annotations": annotations,
-        "class_map": {name.strip(): bone.strip() for name, _, bone in pairs},
+        "class_map": chosen.table() if (chosen := class_map_of(class_map)) else {},
         "invert": invert,
         "rle": ",".join(rle or []) or None,
     }

@@ -1,7 +1,7 @@
 """`handbone export`: masks in other formats."""
 
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 import typer
 
@@ -23,7 +23,8 @@ def command(
         typer.Option(
             "--format",
             "-f",
-            help="coco, png, contest_csv, or a plugin's format such as dicom_seg.",
+            help="labelme, cvat, label_studio, seg_nrrd, nifti, coco, png, contest_csv, "
+            "or a plugin's format such as dicom_seg.",
             autocompletion=complete.formats,
         ),
     ],
@@ -37,6 +38,10 @@ def command(
         list[str] | None,
         typer.Option("--set", metavar="KEY=VALUE", help="A setting of the format, such as --set segmentation=polygon."),
     ] = None,
+    order: Annotated[
+        Literal["name", "doubt"],
+        typer.Option("--order", help="doubt: number the radiographs so that doubtful ones come first."),
+    ] = "name",
     overwrite: Annotated[
         bool, typer.Option("--overwrite", help="Replace an export that handbone has written to OUT, and nothing else.")
     ] = False,
@@ -45,8 +50,10 @@ def command(
     """Write the masks of a run, of predictions or of a contest CSV in another format.
 
     OUT gets the format's files and export.json, which lists images whose masks cannot be read; the exit code is then
-    1. Images without a known size are taken to be in the contest's 2048 frame. dicom_seg copies the patient's data
-    from its source, as the standard wants it. Not a medical device.
+    1. Formats for correction (labelme, cvat, label_studio, seg_nrrd, nifti) add a copy of each radiograph, as 8-bit PNG
+    where tools could not open it. 'data check', 'data diff' and 'run' read them again. Images without a known size are
+    taken to be in the contest's 2048 frame. dicom_seg copies the patient's data from its source, as the standard wants
+    it. Not a medical device.
     """
     from handbone.cli.settings import nested_settings
     from handbone.core.rle_reading import RleReading
@@ -60,7 +67,7 @@ def command(
     make = writer_factory(format, chosen, where="--format")
     facts = {"source": source.name, "format": format, "settings": chosen}
     opened = ExportSource(source, images, reading=RleReading.parse(rle or []))
-    record = export_masks(opened, make, results, facts=facts, overwrite=overwrite)
+    record = export_masks(opened, make, results, facts=facts, order=order, overwrite=overwrite)
     if as_json:
         echo_json(record)
     else:

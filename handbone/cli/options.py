@@ -1,8 +1,35 @@
 """Options that several commands have."""
 
-from typing import Annotated
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
+
+if TYPE_CHECKING:
+    from handbone.recipe.class_map import ClassMap
+
+Layout = Annotated[
+    Literal["auto", "contest", "coco", "csv", "labelme", "cvat", "label_studio", "seg_nrrd", "nifti", "folder"],
+    typer.Option(help="How the folder is laid out."),
+]
+Annotations = Annotated[
+    str | None,
+    typer.Option(help="File of COCO, CVAT or Label Studio, or CSV file of run lengths, relative to the folder."),
+]
+ClassMapWords = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--map",
+        "--class-map",
+        metavar="CLASS=BONE",
+        help="Map a class name of the file to a bone, such as --map scaphoid=Scaphoid; CLASS=skip leaves it out. "
+        "Or the name or TOML file of a class map: ram_h1200, ram_w600.",
+    ),
+]
+Invert = Annotated[
+    Literal["auto", "yes", "no"],
+    typer.Option(help="Invert radiographs in which bones are dark; auto: detect them."),
+]
 
 Rle = Annotated[
     list[str] | None,
@@ -28,3 +55,19 @@ Cluster = Annotated[
         help="Work on a Dask cluster: local:8, or a scheduler's address such as tcp://scheduler:8786.",
     ),
 ]
+
+
+def class_map_of(words: "Sequence[str] | None") -> "ClassMap | None":
+    """The class map of `--map` and `--class-map`; None without a word.
+
+    Raises
+    ------
+    typer.BadParameter: a word that is no map.
+    """
+    from handbone.core.errors import HandboneError
+    from handbone.recipe.class_map import ClassMap
+
+    try:
+        return ClassMap.parse(words) if words else None
+    except HandboneError as error:
+        raise typer.BadParameter(str(error), param_hint="--map") from None

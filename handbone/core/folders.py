@@ -154,6 +154,13 @@ def files_in(folder: Path) -> list[Path]:
     return sorted(found)
 
 
+def remove_empty_folders(folder: Path) -> None:
+    """Remove every folder below a folder that holds no file."""
+    for path in sorted((path for path in folder.rglob("*") if path.is_dir()), reverse=True):
+        if not any(path.iterdir()):
+            path.rmdir()
+
+
 def move_file(source: Path, target: Path) -> None:
     """Move a file to another folder in place of what has its name, even on another disk; a crash keeps either."""
     target.parent.mkdir(parents=True, exist_ok=True)

@@ -19,15 +19,17 @@ class Labels:
     polygons: bone index to closed contours, each (n, 2) float32 points (x, y) with n >= 3; a bone without a contour has
         no entry. Points may lie outside the image. Several polygons of one bone are one mask.
     problems: what was found while reading.
+    exact: the masks of a file that holds masks, where its contours alone would fill holes; None elsewhere.
     """
 
     size_hw: tuple[int, int]
     polygons: Polygons
     problems: tuple[Finding, ...] = field(default=())
+    exact: BoneMasks | None = None
 
     def masks(self) -> BoneMasks:
-        """The 29 masks, filled on the image's own grid."""
-        return BoneMasks.from_polygons(self.polygons, self.size_hw)
+        """The 29 masks on the image's own grid: those of the file, or its contours filled."""
+        return BoneMasks.from_polygons(self.polygons, self.size_hw) if self.exact is None else self.exact
 
     def centroids_xy(self) -> np.ndarray:
         """(29, 2) float64 centroids of the contours' areas; NaN where a bone has none."""

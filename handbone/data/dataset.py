@@ -1,7 +1,7 @@
 """A folder on disk as a list of samples, whatever its layout."""
 
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Literal, Protocol
@@ -12,6 +12,7 @@ from handbone.core.labels import Labels
 from handbone.core.rle_reading import RleReading
 from handbone.core.samples import Sample, SplitName, relative_to
 from handbone.formats.image_files import Invert
+from handbone.formats.json_files import read_json
 from handbone.formats.label_files import strangers
 from handbone.recipe.schema import Data
 
@@ -47,7 +48,7 @@ class Dataset:
     Parameters
     ----------
     root: the folder.
-    layout: "contest", "coco", "csv" or "folder".
+    layout: the name of one of `LAYOUTS`, but never "auto".
     samples: sorted by part and name.
     problems: what was found while listing, such as an image without its annotation.
     invert: whether its images are turned round, see `read_image`.
@@ -101,8 +102,9 @@ class Dataset:
 def open_dataset(settings: Data) -> Dataset:
     """List the images of a folder.
 
-    With layout "auto": a folder with `train/DCM` or `test/DCM` is the contest's, one with a COCO file is COCO, any
-    other one is a folder of images. A CSV of run lengths has to be asked for.
+    With layout "auto": a folder with `train/DCM` or `test/DCM` is the contest's. One with a COCO file is COCO, and so
+    on for labelme, CVAT, Label Studio, Slicer's segmentations and NIfTI masks. Any other one is a folder of images. A
+    CSV of run lengths has to be asked for.
 
     Raises
     ------
@@ -135,17 +137,49 @@ def open_dataset(settings: Data) -> Dataset:
 
 
 def _layout(root: Path, settings: Data) -> Layout:
-    from handbone.formats import coco, contest_json, folder, rle_table
+    from handbone.formats import coco, contest_json, cvat, folder, label_studio, labelme, nifti, rle_table, seg_nrrd
 
-    auto = settings.layout == "auto"
-    if settings.layout == "csv" or (auto and (settings.annotations or "").lower().endswith(rle_table.SUFFIXES)):
-        reading = RleReading.parse([settings.rle] if settings.rle else [])
-        return rle_table.RleTable(root, settings.annotations, reading)
-    if settings.layout == "contest" or (auto and not settings.annotations and contest_json.fits(root)):
-        return contest_json.Contest(root, settings.class_map)
-    if settings.layout == "coco" or (auto and (settings.annotations or coco.fits(root))):
-        return coco.Coco(root, settings.annotations, settings.class_map)
-    return folder.Folder(root)
+    file, names = settings.annotations, settings.class_map
+    reading = RleReading.parse([settings.rle] if settings.rle else [])
+    known: dict[str, Callable[[], Layout]] = {
+        "contest": lambda: contest_json.Contest(root, names),
+        "coco": lambda: coco.Coco(root, file, names),
+        "csv": lambda: rle_table.RleTable(root, file, reading),
+        "labelme": lambda: labelme.Labelme(root, names),
+        "cvat": lambda: cvat.Cvat(root, file, names),
+        "label_studio": lambda: label_studio.LabelStudio(root, file, names),
+        "seg_nrrd": lambda: seg_nrrd.SegNrrd(root, names),
+        "nifti": lambda: nifti.Nifti(root, names),
+        "folder": lambda: folder.Folder(root),
+    }
+    chosen: str = settings.layout
+    if chosen == "auto" and file:
+        chosen = _by_file(root / file)
+    elif chosen == "auto" and (chosen := _exported(root)) not in known:
+        fits = (contest_json, coco, labelme, cvat, label_studio, seg_nrrd, nifti)
+        rest = contest_json.NAME if contest_json.is_split(root) else folder.NAME
+        chosen = next((module.NAME for module in fits if module.fits(root)), rest)
+    return known[chosen]()
+
+
+def _by_file(path: Path) -> str:
+    """The layout of the one file that holds all labels."""
+    from handbone.formats import label_studio, rle_table
+
+    if path.name.lower().endswith(rle_table.SUFFIXES):
+        return "csv"
+    if path.suffix.lower() == ".xml":
+        return "cvat"
+    return "label_studio" if label_studio.is_tasks(path) else "coco"
+
+
+def _exported(root: Path) -> str:
+    """The format in which `handbone export` filled a folder; empty for other folders."""
+    try:
+        record = read_json(root / "export.json")
+        return str(record["format"]) if str(record["schema"]).startswith("handbone.export/") else ""
+    except (HandboneError, KeyError, TypeError):
+        return ""
 
 
 def _named(root: Path, samples: Iterable[Sample]) -> list[Sample]:

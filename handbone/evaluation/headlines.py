@@ -15,11 +15,11 @@ GROUPS = ("all", "carpals")
 
 @dataclass(frozen=True)
 class Headline:
-    """The metrics of one group of bones in one pose.
+    """The metrics of one group of bones, or of one bone, in one pose.
 
     Parameters
     ----------
-    group: name of the bones' group.
+    group: name of the bones' group, or of the bone.
     pose: 'straight', 'bent', 'unknown'; None for all images.
     images, patients: how many there are.
     stages: stage to metric (such as 'dice') to its mean over images and then over bones.
@@ -34,13 +34,13 @@ class Headline:
     change: Mapping[str, Interval]
 
 
-def headlines(rows: pd.DataFrame, *, seed: int = 0) -> list[Headline]:
-    """Metrics with intervals, of `GROUPS` in all images and in each pose.
+def headlines(rows: pd.DataFrame, *, seed: int = 0, groups: Sequence[str] = GROUPS) -> list[Headline]:
+    """Metrics with intervals, of groups of bones in all images and in each pose.
 
     Parameters
     ----------
     rows: a metrics table with a column `patient_id`; stages come in the order of the method.
-    seed: of the bootstrap.
+    seed: of the bootstrap. groups: in the order of the result.
     """
     found = []
     for pose in (None, *POSES):
@@ -49,15 +49,26 @@ def headlines(rows: pd.DataFrame, *, seed: int = 0) -> list[Headline]:
             continue
         names, patients = images_of(part)
         bootstrap = PatientBootstrap(patients, seed=seed)
-        found += [_headline(part, group, pose, names, bootstrap) for group in GROUPS]
-    return sorted(found, key=lambda headline: GROUPS.index(headline.group))
+        found += [_headline(part, group, anatomy.GROUPS[group], pose, names, bootstrap) for group in groups]
+    return sorted(found, key=lambda headline: groups.index(headline.group))
+
+
+def bone_headlines(rows: pd.DataFrame, *, seed: int = 0) -> list[Headline]:
+    """The same of each bone in all images."""
+    names, patients = images_of(rows)
+    bootstrap, seen = PatientBootstrap(patients, seed=seed), set(rows["bone"])
+    return [_headline(rows, bone, (bone,), None, names, bootstrap) for bone in anatomy.NAMES if bone in seen]
 
 
 def _headline(
-    rows: pd.DataFrame, group: str, pose: str | None, names: Sequence[str], bootstrap: PatientBootstrap
+    rows: pd.DataFrame,
+    group: str,
+    bones: Sequence[str],
+    pose: str | None,
+    names: Sequence[str],
+    bootstrap: PatientBootstrap,
 ) -> Headline:
     metrics, stages = metrics_of(rows), list(dict.fromkeys(rows["stage"]))
-    bones = anatomy.GROUPS[group]
     values = {
         stage: {metric: grid(rows[rows["stage"] == stage], metric, names, bones) for metric in metrics}
         for stage in stages
@@ -94,7 +105,7 @@ def with_intervals(summary: pd.DataFrame, found: Sequence[Headline]) -> pd.DataF
     """
     lines = []
     for headline in found:
-        kind, name = ("group", headline.group)
+        kind, name = ("bone" if headline.group in anatomy.INDEX else "group", headline.group)
         if headline.pose is not None:
             kind, name = "group and pose", f"{headline.group}, {headline.pose}"
         line: dict[str, object] = {"kind": kind, "name": name, "patients": headline.patients}

@@ -12,38 +12,15 @@ which is a whole carpal, so d is given in pixels here.
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 
-import cv2
 import numpy as np
 
 from handbone import anatomy
 from handbone.core.bone_masks import BoneMasks, shared_area
-from handbone.core.box import Box
-from handbone.core.errors import ShapeError
+from handbone.evaluation.boundaries import BAND_PX, Boundaries, compare_boundaries, refuse_other_image
 
 # The contest's own constant: it makes the Dice of two empty masks 1.
 _EPSILON = 1e-4
-_CROSS = cv2.getStructuringElement(cv2.MORPH_CROSS, (3, 3))
-#: Width in pixels of the bands that boundary IoU compares.
-BAND_PX = 2.0
-
-
-@dataclass(frozen=True, eq=False)
-class Boundaries:
-    """The distances between one bone's two boundaries.
-
-    Parameters
-    ----------
-    there, back: distances in pixels from each boundary pixel of the ground truth to the masks' boundary, and the other
-        way. Where one side is empty the other's distances are infinite; where both are, there are none.
-    shared_band, either_band: pixels of both inner bands, and of either.
-    """
-
-    there: np.ndarray
-    back: np.ndarray
-    shared_band: int
-    either_band: int
 
 
 def dice_contest(ground_truth: BoneMasks, masks: BoneMasks) -> np.ndarray:
@@ -53,7 +30,7 @@ def dice_contest(ground_truth: BoneMasks, masks: BoneMasks) -> np.ndarray:
     ------
     ShapeError: for masks of images of different sizes.
     """
-    _same_image(ground_truth, masks)
+    refuse_other_image(ground_truth, masks)
     shared = np.array([shared_area(ground_truth, bone, masks, bone) for bone in range(anatomy.COUNT)])
     return (2 * shared + _EPSILON) / (ground_truth.areas() + masks.areas() + _EPSILON)
 
@@ -61,17 +38,6 @@ def dice_contest(ground_truth: BoneMasks, masks: BoneMasks) -> np.ndarray:
 def both_empty(ground_truth: BoneMasks, masks: BoneMasks) -> np.ndarray:
     """(29,) bool, the bones that are empty in both; the contest gives them a meaningless Dice of 1."""
     return ~ground_truth.present() & ~masks.present()
-
-
-def compare_boundaries(ground_truth: BoneMasks, masks: BoneMasks, *, band_px: float = BAND_PX) -> list[Boundaries]:
-    """The boundaries of the 29 bones, from which all boundary metrics are computed.
-
-    Raises
-    ------
-    ShapeError: for masks of images of different sizes.
-    """
-    _same_image(ground_truth, masks)
-    return [_compare(ground_truth, masks, bone, band_px) for bone in range(anatomy.COUNT)]
 
 
 def nsd(ground_truth: BoneMasks, masks: BoneMasks, tolerance_px: float) -> np.ndarray:
@@ -106,7 +72,7 @@ def iou(ground_truth: BoneMasks, masks: BoneMasks) -> np.ndarray:
     ------
     ShapeError: for masks of images of different sizes.
     """
-    _same_image(ground_truth, masks)
+    refuse_other_image(ground_truth, masks)
     shared = np.array([shared_area(ground_truth, bone, masks, bone) for bone in range(anatomy.COUNT)], float)
     either = ground_truth.areas() + masks.areas() - shared
     return np.divide(shared, either, out=np.full(anatomy.COUNT, np.nan), where=either > 0)
@@ -117,13 +83,7 @@ def assd(ground_truth: BoneMasks, masks: BoneMasks) -> np.ndarray:
 
     The image's diagonal where one side is empty, NaN where both are, as for `hd95`.
     """
-    values = np.full(anatomy.COUNT, np.nan)
-    for bone, pair in enumerate(compare_boundaries(ground_truth, masks)):
-        if len(pair.there) and len(pair.back):
-            values[bone] = np.concatenate([pair.there, pair.back]).mean(dtype=np.float64)
-        elif len(pair.there) or len(pair.back):
-            values[bone] = np.hypot(*ground_truth.size_hw)
-    return values
+    return assd_of(compare_boundaries(ground_truth, masks), ground_truth.size_hw)
 
 
 def nsd_of(pairs: Sequence[Boundaries], tolerance_px: float) -> np.ndarray:
@@ -132,8 +92,8 @@ def nsd_of(pairs: Sequence[Boundaries], tolerance_px: float) -> np.ndarray:
     return np.array([np.mean(each <= tolerance_px) if len(each) else np.nan for each in both])
 
 
-def hd95_of(pairs: Sequence[Boundaries], size_hw: tuple[int, int]) -> np.ndarray:
-    """`hd95` of boundaries that are already compared, in an image of `size_hw`."""
+def hd95_of(pairs: Sequence[Boundaries], size_hw: tuple[float, float]) -> np.ndarray:
+    """`hd95` of boundaries that are already compared, in an image of `size_hw`, in the unit of their distances."""
     values = np.full(len(pairs), np.nan)
     for bone, pair in enumerate(pairs):
         if len(pair.there) and len(pair.back):
@@ -143,40 +103,17 @@ def hd95_of(pairs: Sequence[Boundaries], size_hw: tuple[int, int]) -> np.ndarray
     return values
 
 
+def assd_of(pairs: Sequence[Boundaries], size_hw: tuple[float, float]) -> np.ndarray:
+    """`assd` of boundaries that are already compared, in an image of `size_hw`, in the unit of their distances."""
+    values = np.full(len(pairs), np.nan)
+    for bone, pair in enumerate(pairs):
+        if len(pair.there) and len(pair.back):
+            values[bone] = np.concatenate([pair.there, pair.back]).mean()
+        elif len(pair.there) or len(pair.back):
+            values[bone] = np.hypot(*size_hw)
+    return values
+
+
 def boundary_iou_of(pairs: Sequence[Boundaries]) -> np.ndarray:
     """`boundary_iou` of boundaries that are already compared."""
     return np.array([pair.shared_band / pair.either_band if pair.either_band else np.nan for pair in pairs])
-
-
-def _compare(ground_truth: BoneMasks, masks: BoneMasks, bone: int, band_px: float) -> Boundaries:
-    box = Box.around([ground_truth.boxes_xyxy[bone].tolist(), masks.boxes_xyxy[bone].tolist()])
-    (first, whole), (second, other_whole) = (_boundary(each, bone, box) for each in (ground_truth, masks))
-    to_first, to_second = _to_nearest(first), _to_nearest(second)
-    band, other_band = whole & (to_first < band_px), other_whole & (to_second < band_px)
-    shared = int(np.count_nonzero(band & other_band))
-    either = int(np.count_nonzero(band)) + int(np.count_nonzero(other_band)) - shared
-    return Boundaries(to_second[first], to_first[second], shared, either)
-
-
-def _boundary(masks: BoneMasks, bone: int, box: Box) -> tuple[np.ndarray, np.ndarray]:
-    """The boundary pixels of one bone in a box that holds it, and all its pixels, bool (h, w) each."""
-    boundary, whole = np.zeros(box.size_hw, bool), np.zeros(box.size_hw, bool)
-    crop = masks.crops[bone]
-    if crop.size:
-        place = Box(*masks.boxes_xyxy[bone].tolist()).inside(box)
-        inner = cv2.erode(crop.view(np.uint8), _CROSS, borderType=cv2.BORDER_CONSTANT, borderValue=0)
-        boundary[place] = crop.view(np.uint8) != inner
-        whole[place] = crop
-    return boundary, whole
-
-
-def _to_nearest(boundary: np.ndarray) -> np.ndarray:
-    """The distance of every pixel of the box to the nearest boundary pixel, float32 (h, w)."""
-    if not boundary.any():
-        return np.full(boundary.shape, np.inf, np.float32)
-    return cv2.distanceTransform((~boundary).view(np.uint8), cv2.DIST_L2, cv2.DIST_MASK_PRECISE)
-
-
-def _same_image(ground_truth: BoneMasks, masks: BoneMasks) -> None:
-    if ground_truth.size_hw != masks.size_hw:
-        raise ShapeError("the masks' image", f"{ground_truth.size_hw} like the ground truth's", masks.size_hw)

@@ -11,21 +11,16 @@ from handbone import anatomy
 from handbone.core.bone_masks import BoneMasks
 from handbone.core.errors import HandboneError
 from handbone.data.pose import bend_degrees, pose
+from handbone.evaluation.boundaries import BAND_PX, compare_boundaries
 from handbone.evaluation.columns import FACTS
-from handbone.evaluation.metrics import (
-    BAND_PX,
-    both_empty,
-    boundary_iou_of,
-    compare_boundaries,
-    dice_contest,
-    hd95_of,
-    nsd_of,
-)
+from handbone.evaluation.metrics import both_empty, boundary_iou_of, dice_contest, hd95_of, nsd_of
 
 #: An extra metric of each bone, (29,), from true and predicted masks.
 Metric = Callable[[BoneMasks, BoneMasks], np.ndarray]
 #: What `handbone.data.pose.pose` tells apart.
 POSES = ("straight", "bent", "unknown")
+# Columns of masks that are empty on one side or on both, of which summaries give the number.
+_COUNTS = ("both_empty", "missed", "invented")
 
 
 def score_images(
@@ -104,8 +99,9 @@ def summarise(rows: pd.DataFrame) -> pd.DataFrame:
     -------
     Columns kind ('group', 'pose', 'group and pose' or 'bone'), name, images, and for each stage <stage>_dice,
     <stage>_dice_seen (Dice without the bones that neither ground truth nor prediction has), <stage>_both_empty (how
-    many those are), <stage>_nsd_..., <stage>_hd95_px, <stage>_boundary_iou and extra metrics. Groups come first, then
-    poses (all bones), then groups in each pose ('carpals, bent'), then bones in anatomy order.
+    many those are), <stage>_missed and <stage>_invented where the rows tell them, <stage>_nsd_..., <stage>_hd95_px,
+    <stage>_boundary_iou and extra metrics. Groups come first, then poses (all bones), then groups in each pose
+    ('carpals, bent'), then bones in anatomy order.
     """
     parts = [("group", name, rows[rows["bone"].isin(bones)]) for name, bones in anatomy.GROUPS.items()]
     parts += [("pose", name, rows[rows["pose"] == name]) for name in POSES]
@@ -115,7 +111,19 @@ def summarise(rows: pd.DataFrame) -> pd.DataFrame:
         for held in POSES
     ]
     parts += [("bone", name, rows[rows["bone"] == name]) for name in anatomy.NAMES]
-    stages = list(dict.fromkeys(rows["stage"]))
+    return _lines(parts, list(dict.fromkeys(rows["stage"])))
+
+
+def summarise_patients(rows: pd.DataFrame) -> pd.DataFrame:
+    """The means of each patient's images, all bones, as `summarise` takes them: kind "patient", sorted by name.
+
+    rows: a metrics table with the column `patient_id`.
+    """
+    parts = [("patient", str(name), part) for name, part in rows.groupby("patient_id")]
+    return _lines(parts, list(dict.fromkeys(rows["stage"])))
+
+
+def _lines(parts: Sequence[tuple[str, str, pd.DataFrame]], stages: Sequence[str]) -> pd.DataFrame:
     lines = []
     for kind, name, part in parts:
         if part.empty:
@@ -135,7 +143,7 @@ def _means(rows: pd.DataFrame) -> dict[str, float]:
     return {
         "dice": float(means["dice"]),
         "dice_seen": float(means["dice_seen"]),
-        "both_empty": int(rows["both_empty"].sum()),
+        **{count: int(rows[count].sum()) for count in _COUNTS if count in rows},
         **{name: float(means[name]) for name in others},
     }
 

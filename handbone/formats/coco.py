@@ -4,9 +4,7 @@ All three kinds become the mask that pycocotools makes of them, and the mask's c
 metrics agree with those of other COCO tools to the pixel.
 """
 
-import os.path
 import re
-from collections import defaultdict
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
@@ -23,13 +21,15 @@ from handbone.formats.coco_file import CocoFile, declared_size, id_of, is_coco
 from handbone.formats.coco_masks import contours_of
 from handbone.formats.coco_masks import declared_size as rle_size
 from handbone.formats.image_files import size_of
-from handbone.formats.image_search import images_under
 from handbone.formats.label_frames import label_frame
 from handbone.formats.labels_builder import LabelsBuilder
+from handbone.formats.named_images import NamedImages
 from handbone.formats.patients import patients_of
 
 _PATIENT_KEYS = ("patient_id", "patient", "person_id", "person", "subject_id", "subject")
 _TEST = re.compile(r"(?<![a-z])test(ing)?(?![a-z])")
+#: Of the layout.
+NAME = "coco"
 
 
 def fits(root: Path) -> bool:
@@ -58,7 +58,7 @@ class Coco:
     root: Path
     annotations: str | None = None
     class_map: dict[str, str] = field(default_factory=dict)
-    name: str = "coco"
+    name: str = NAME
 
     @cached_property
     def _files(self) -> dict[Path, CocoFile]:
@@ -84,14 +84,8 @@ class Coco:
         return {}
 
     @cached_property
-    def _images(self) -> dict[str, Path]:
-        """Images by path relative to the root, and by base name where that is unique."""
-        paths = images_under(self.root)
-        by_name: dict[str, list[Path]] = defaultdict(list)
-        for path in paths:
-            by_name[path.name].append(path)
-        unique = {name: found[0] for name, found in by_name.items() if len(found) == 1}
-        return unique | {path.relative_to(self.root).as_posix(): path for path in paths}
+    def _images(self) -> NamedImages:
+        return NamedImages(self.root)
 
     def list_samples(self) -> tuple[list[Sample], list[Finding]]:
         """Every listed image, and those that no file lists as images without annotation."""
@@ -100,7 +94,7 @@ class Coco:
         for path, file in self._files.items():
             for entry in file.images:
                 self._list(path, file, entry, problems)
-        images = sorted(set(self._images.values()))
+        images = self._images.paths
         of = patients_of(self.root, images)
         samples = []
         for image in images:
@@ -120,7 +114,7 @@ class Coco:
 
     def _list(self, path: Path, file: CocoFile, entry: dict[str, Any], problems: list[Finding]) -> None:
         """Find an entry's image, or say why it is not used."""
-        image, shown = self._image(path, entry["file_name"]), relative_to(path, self.root)
+        image, shown = self._images.find(path, entry["file_name"]), relative_to(path, self.root)
         if image is None:
             message = f"lists {entry['file_name']}, which is not in the folder"
             problems.append(Finding("error", "no-image", shown, message, "add the image, or remove its entry"))
@@ -131,12 +125,6 @@ class Coco:
             problems.append(Finding("error", "repeated-image", shown, message, remedy))
         else:
             self._entries[image] = file, entry
-
-    def _image(self, file: Path, name: str) -> Path | None:
-        """The image that a file means, always one of the data set's: a name that leads elsewhere finds nothing."""
-        name = name.replace("\\", "/")
-        places = (name, os.path.relpath(os.path.normpath(file.parent / name), self.root), Path(name).name)
-        return next((self._images[key] for place in places if (key := Path(place).as_posix()) in self._images), None)
 
     def read_labels(self, sample: Sample) -> Labels:
         """The contours of the masks, with findings about unknown categories and segmentations that cannot be read."""

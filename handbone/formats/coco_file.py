@@ -60,6 +60,10 @@ class CocoFile:
         category = annotation.get("category_id")
         return self.classes.get(id_of(category) or "", f"category {category}")
 
+    def of_image(self, entry: dict[str, Any]) -> list[dict[str, Any]]:
+        """The annotations of an image of the file."""
+        return self.annotations.get(id_of(entry["id"]) or "", [])
+
     def _images(self, content: dict[str, Any]) -> Iterator[dict[str, Any]]:
         """The images with an id of their own and a file's name."""
         entries = [e for e in self._entries(content, "images") if self._is_image(e)]

@@ -12,7 +12,17 @@ _MOST_RUNS = 1 << 24
 
 
 def contours_of(segmentation: Any, size_hw: tuple[int, int]) -> list[np.ndarray]:
-    """Contours (n, 2) of a segmentation: a list of polygons [x1, y1, x2, ...], or an RLE of runs down the columns.
+    """Contours (n, 2) of a segmentation, holes apart; as `mask_of`, but an empty one is an error, too."""
+    mask, corner = mask_of(segmentation, size_hw)
+    if not mask.size:
+        raise HandboneError("it is empty")
+    return contours_of_mask(mask, corner)
+
+
+def mask_of(segmentation: Any, size_hw: tuple[int, int]) -> tuple[np.ndarray, tuple[int, int]]:
+    """The mask of a segmentation, uint8 (h, w), and the place of its left upper corner, (left, top).
+
+    A segmentation is a list of polygons [x1, y1, x2, ...], or an RLE of runs down the columns.
 
     Parameters
     ----------
@@ -33,7 +43,7 @@ def contours_of(segmentation: Any, size_hw: tuple[int, int]) -> list[np.ndarray]
         rle = coco_mask.merge(coco_mask.frPyObjects([polygon.tolist() for polygon in polygons], *size_hw))
     else:
         raise HandboneError("there are neither polygons nor run lengths")
-    return _contours(rle)
+    return _cropped(rle)
 
 
 def declared_size(segmentation: Any) -> tuple[int, int] | None:
@@ -91,9 +101,7 @@ def _uncompressed(text: str) -> np.ndarray:
     return numbers
 
 
-def _contours(rle: dict[str, Any]) -> list[np.ndarray]:
+def _cropped(rle: dict[str, Any]) -> tuple[np.ndarray, tuple[int, int]]:
     left, top, across, down = (int(v) for v in coco_mask.toBbox(rle))
-    if not across or not down:
-        raise HandboneError("it is empty")
     mask = coco_mask.decode(rle)[top : top + down, left : left + across]
-    return contours_of_mask(np.ascontiguousarray(mask), (left, top))
+    return np.ascontiguousarray(mask), (left, top)

@@ -18,11 +18,19 @@ from handbone.formats.labels_builder import LabelsBuilder
 
 SPLITS = ("train", "test")
 IMAGES, ANNOTATIONS = "DCM", "outputs_json"
+#: Of the layout.
+NAME = "contest"
 
 
 def fits(root: Path) -> bool:
-    """Whether a folder looks like the contest's."""
-    return any((root / split / IMAGES).is_dir() for split in (*SPLITS, "."))
+    """Whether a folder looks like the contest's, or like one labelled split of it."""
+    splits = any((root / split / IMAGES).is_dir() for split in SPLITS)
+    return splits or (is_split(root) and (root / ANNOTATIONS).is_dir())
+
+
+def is_split(root: Path) -> bool:
+    """Whether a folder may be one split of the contest's, with or without labels."""
+    return (root / IMAGES).is_dir()
 
 
 @dataclass(frozen=True)
@@ -31,7 +39,7 @@ class Contest:
 
     root: Path
     class_map: dict[str, str] = field(default_factory=dict)
-    name: str = "contest"
+    name: str = NAME
 
     @property
     def label_files(self) -> set[Path]:

@@ -11,6 +11,8 @@ from handbone.core.samples import Sample, Side
 from handbone.formats.image_files import stem_of
 from handbone.formats.image_search import images_under
 
+#: Of the layout.
+NAME = "folder"
 # Only the last part of a name says the side: names may hold further underscores.
 _SIDE = re.compile(r"[_-](R|L|right|left)$", re.IGNORECASE)
 
@@ -28,7 +30,7 @@ class Folder:
     """A folder of images without labels."""
 
     root: Path
-    name: str = "folder"
+    name: str = NAME
 
     @property
     def label_files(self) -> set[Path]:

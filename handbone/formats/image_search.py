@@ -119,9 +119,12 @@ def _frames(path: Path) -> list[Path]:
         return [path]
 
 
-def images_under(root: Path) -> list[Path]:
-    """The image files in a folder and the folders below, sorted."""
-    return sorted(_Walk().below(root))
+def images_under(root: Path, *, copies: bool = False) -> list[Path]:
+    """The image files in a folder and the folders below, sorted.
+
+    copies: whether radiographs that handbone copied there, for an annotation tool to open, are among them.
+    """
+    return sorted(_Walk(copies=copies).below(root))
 
 
 def _single(path: Path) -> Path:
@@ -147,7 +150,8 @@ def _root(paths: list[Path]) -> Path:
 class _Walk:
     """A walk through folders that enters each just once, whatever links there are."""
 
-    def __init__(self) -> None:
+    def __init__(self, *, copies: bool = False) -> None:
+        self._copies = copies
         self._left: dict[Kind, list[Path]] = {}
         self._entered: set[tuple[int, int]] = set()
         self._own: set[Path] = set()
@@ -189,7 +193,7 @@ class _Walk:
         if {entry.name for entry in entries}.issuperset(_RUN_FILES):
             self._leave(other_files.OWN, folder)
             return []
-        if written := Written.read(folder):
+        if not self._copies and (written := Written.read(folder)):
             self._own.update(folder / name for name in written.files)
         return entries
 

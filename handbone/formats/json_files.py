@@ -1,6 +1,7 @@
 """JSON files of unknown origin, read within limits."""
 
 import json
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -48,3 +49,16 @@ def read_json(path: Path, *, largest: int = LARGEST) -> Any:
         raise HandboneError("not valid JSON: nested too deeply", where=path, remedy="export the file again") from None
     except ValueError:  # Python reads no number of more than 4300 digits
         raise HandboneError("not valid JSON: a number without end", where=path, remedy="export it again") from None
+
+
+def files_with(root: Path, marks: Sequence[str]) -> Iterator[Path]:
+    """The JSON files below a folder, hidden ones apart, whose texts hold all marks; they may be broken otherwise."""
+    for path in sorted(root.rglob("*.json"), key=lambda path: (len(path.parts), path)):
+        if any(part.startswith(".") for part in path.relative_to(root).parts) or not path.is_file():
+            continue
+        try:
+            text = read_text(path)  # a file may be large: it is searched before anything is parsed
+        except HandboneError:
+            continue
+        if all(mark in text for mark in marks):
+            yield path

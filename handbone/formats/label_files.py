@@ -12,20 +12,22 @@ from handbone.formats.coco_file import KEYS
 from handbone.formats.json_files import read_text
 
 _COCO = "convert it to one COCO file beside the images"
+_LAYOUT = "set data.layout = '{}' (--layout {}), or move the other labels elsewhere"
 # What a kind of JSON file has in its text, what it is called, and how its labels come into a data set.
 _JSON_KINDS = (
     (tuple(f'"{key}"' for key in KEYS), "COCO labels", "mend it, or name it by data.annotations"),
-    (('"shapes"', '"imagePath"'), "labelme labels", _COCO + ", as labelme's labelme2coco.py does"),
+    (('"shapes"', '"imagePath"'), "labelme labels", _LAYOUT.format("labelme", "labelme")),
     (('"shape_attributes"',), "VIA labels", "in VIA choose Export Annotations (COCO format)"),
-    (('"from_name"', '"to_name"'), "Label Studio labels", "export them from Label Studio as COCO"),
+    (('"from_name"', '"to_name"'), "Label Studio labels", _LAYOUT.format(*["label_studio"] * 2)),
     (('"classTitle"',), "Supervisely labels", "export them as COCO"),
     (('"annotations"', '"poly_seg"'), "labels in the contest format", "arrange the folder as its layout wants it"),
     (('"segmentation"', '"bbox"'), "labels in a COCO tool's result format", _COCO),
 )
 _XML_KINDS = (
-    (b"<annotations", "CVAT labels", "export them from CVAT as COCO 1.0"),
+    (b"<annotations", "CVAT labels", _LAYOUT.format("cvat", "cvat")),
     (b"<annotation", "Pascal VOC labels", "boxes are no contours: export polygons as COCO"),
 )
+_VOLUME = "name it NAME.seg.nrrd or NAME/BONE.nii.gz, and set data.layout = 'seg_nrrd' or 'nifti'"
 _VOLUMES = (".nrrd", ".nii", ".nii.gz", ".mha", ".mhd")
 _YOLO = re.compile(rb"\s*\d+(\s+-?\d*\.?\d+(e-?\d+)?){4,}\s*", re.IGNORECASE)
 _HEAD = 4096
@@ -72,7 +74,7 @@ def _kinds(path: Path, stems: set[tuple[str, str]]) -> Iterator[tuple[str, str]]
         if ("", path.stem) in stems and _YOLO.fullmatch(_head(path).split(b"\n")[0]):
             yield "holds YOLO labels, which are not read", "export the polygons as COCO"
     elif name.endswith(_VOLUMES):
-        yield "may hold labels as a volume, which is not read", _COCO
+        yield "may hold labels as a volume, which is not read", _VOLUME
 
 
 def _json(path: Path) -> Iterator[tuple[str, str]]:

@@ -7,6 +7,7 @@ import numpy as np
 
 # A declared size that differs in shape by no more is a scaled image.
 _SAME_SHAPE = 0.01
+_LARGEST = 1 << 20
 _SEVERAL = 4  # contours; Radius and Ulna alone may run out of an image
 
 
@@ -22,6 +23,13 @@ class LabelFrame:
 
     scale_xy: tuple[float, float] | None = (1.0, 1.0)
     reason: str = ""
+
+
+def whole_size(height: object, width: object) -> tuple[int, int] | None:
+    """Height and width that a file states; None where these are not two whole numbers of pixels."""
+    if type(height) is not int or type(width) is not int or not (0 < height < _LARGEST and 0 < width < _LARGEST):
+        return None
+    return height, width
 
 
 def label_frame(

@@ -30,7 +30,9 @@ class Measurement:
     Parameters
     ----------
     measure, target: what was measured, and of which bone or joint.
-    value: None where it was refused. unit: of the value. scale_source: see `Scale`.
+    value: None where it was refused.
+    unit: of the value.
+    scale_source: see `Scale`.
     quality, reason: how far it is to be trusted, and why not.
     lines_px: (n, 2) polylines that show it, in pixels of the image.
     """
@@ -59,9 +61,14 @@ class Measurement:
 
 @dataclass(frozen=True, eq=False)
 class Measurements:
-    """All measurements of one hand.
+    """All measurements of one hand: `measured["carpal_height_ratio"]`, or `measured["length", "MC3"]` where a measure
+    is taken of several bones or joints. Iteration gives all of them.
 
+    Parameters
+    ----------
     side: "left", "right", or empty where it is not seen; of a palm-down radiograph that is not mirrored.
+    scale: how large a pixel is.
+    all: every measurement, those that were refused as well.
     """
 
     side: str

@@ -21,8 +21,12 @@ COMMANDS: dict[str, tuple[str, str]] = {
         "measure",
         "Measure the bones of hands: lengths, ratios, the wrist, angles, cortical thickness.",
     ),
+    "evaluate": (
+        "evaluate",
+        "Score masks against labels: Dice, boundary distances, intervals over patients, and a paired comparison.",
+    ),
     "adapt": ("adapt", "Adapt weights to your own radiographs, without labels."),
-    "data": ("data", "Check, summarise and draw data."),
+    "data": ("data", "Check, summarise and draw data; compare and merge labels."),
     "recipes": ("recipes", "List, show, copy and check recipes."),
     "weights": ("weights", "List, show, fetch and pack trained weights."),
     "plugins": ("plugins", "List, show, install, remove, enable, disable, check and create plugins."),

@@ -1,12 +1,13 @@
 """The input and the protocol of writers of masks."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
 if TYPE_CHECKING:
     from handbone.core.bone_masks import BoneMasks
+    from handbone.core.radiograph import Radiograph
 
 
 @dataclass(frozen=True, eq=False)
@@ -21,6 +22,11 @@ class PredictedImage:
     confidence: name of each bone that was found to the probability that its mask is right; empty where unknown.
     stem: what to call files of this image: its name, without the extension where no other image has the same then.
         It may hold `/`; the folders that it names are there.
+    frame: which image of its file it is, from 1.
+    flags: reasons to look again, as `predictions.json` has them: rule, bones and message of each.
+    model: the weights that outlined it; empty where unknown.
+    spacing_mm: from one row to the next and from one column to the next, where known.
+    radiograph: as it was read, where it is in memory.
     """
 
     name: str
@@ -28,6 +34,11 @@ class PredictedImage:
     masks: "BoneMasks"
     confidence: Mapping[str, float] = field(default_factory=dict)
     stem: str = ""
+    frame: int = 1
+    flags: Sequence[Mapping[str, Any]] = ()
+    model: str = ""
+    spacing_mm: tuple[float, float] | None = None
+    radiograph: "Radiograph | None" = None
 
     def __post_init__(self) -> None:
         if not self.stem:

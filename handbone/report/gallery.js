@@ -1,6 +1,6 @@
 // Filters, the viewer and the verdicts of a page of predictions.
 const $ = (selector, within = document) => within.querySelector(selector);
-const LISTED = JSON.parse($("#listed").textContent);
+const listed = JSON.parse($("#listed").textContent);
 const KINDS = { doubtful: "doubtful", no_hand: "no hand", failed: "failed", fine: "no doubt" };
 const VERDICTS = ["good", "look", "bad"];
 const cards = [...document.querySelectorAll(".card")];
@@ -37,13 +37,13 @@ function showVerdict(card) {
 }
 function count() {
   $("#open-count").textContent = cards.filter((card) => !verdictOf(card.dataset.key)).length;
-  const given = LISTED.filter(([, key]) => verdictOf(key)).length;
+  const given = listed.filter(([, key]) => verdictOf(key)).length;
   $("#save").disabled = !given;
   $("#save").textContent = given ? `Save ${given} verdict${given > 1 ? "s" : ""} as CSV` : "Save verdicts as CSV";
 }
 function save() {
   const cell = (text) => (/[",\r\n]/.test(text) ? `"${text.replaceAll('"', '""')}"` : text);
-  const rows = LISTED.map(([name, key, kind]) => [name, KINDS[kind], verdictOf(key)]).filter((row) => row[2]);
+  const rows = listed.map(([name, key, kind]) => [name, KINDS[kind], verdictOf(key)]).filter((row) => row[2]);
   const text = [["image", "outcome", "verdict"], ...rows].map((row) => row.map(cell).join(",") + "\r\n").join("");
   const link = document.createElement("a");
   link.href = URL.createObjectURL(new Blob([text], { type: "text/csv" }));
@@ -59,7 +59,7 @@ function filter() {
     ?? ((card) => card.dataset.kind === wanted);
   for (const card of cards) card.hidden = !fits(card);
   shown = cards.filter((card) => !card.hidden);
-  $("#nothing").hidden = shown.length > 0;
+  $("#nothing").hidden = shown.length > 0 || !cards.length;
 }
 
 // The viewer: the card's outlines above the radiograph, as large as the window.
@@ -101,22 +101,24 @@ function listBones(svg) {
   const scale = svg.viewBox.baseVal.height / stage.clientHeight;
   svg.style.setProperty("--text", 12 * Math.max(scale, svg.viewBox.baseVal.width / stage.clientWidth));
   const list = document.createElement("div");
-  for (const path of paths) list.append(boneSwitch(path, names));
+  // Asked of all before anything changes, so that the browser lays the page out once.
+  const boxes = paths.map((path) => path.getBBox());
+  paths.forEach((path, at) => list.append(boneSwitch(path, boxes[at], names)));
   const title = document.createElement("h3"), all = document.createElement("button");
   title.textContent = "Bones";
   all.textContent = "none or all";
   all.onclick = () => {
-    const boxes = [...list.querySelectorAll("input")], on = !boxes.some((box) => box.checked);
-    for (const box of boxes) if (box.checked !== on) box.click();
+    const switches = [...list.querySelectorAll("input")], on = !switches.some((each) => each.checked);
+    for (const each of switches) if (each.checked !== on) each.click();
   };
   title.append(all);
   $(".bone-list", told).append(title, list);
 }
 const number = (path) => Number(path.classList[0].slice(1));
-function boneSwitch(path, names) {
+function boneSwitch(path, box, names) {
   const [full, note] = $("title", path).textContent.split(" · ");
   const [short] = full.split("  ");
-  const box = path.getBBox(), text = names.appendChild(document.createElementNS(SVG, "text"));
+  const text = names.appendChild(document.createElementNS(SVG, "text"));
   text.setAttribute("class", path.classList[0]);
   text.setAttribute("x", box.x + box.width / 2);
   text.setAttribute("y", box.y + box.height / 2);
@@ -146,7 +148,7 @@ function step(by) {
 const perRow = () => shown.filter((card) => card.offsetTop === shown[0].offsetTop).length;
 const MOVES = { ArrowLeft: () => -1, ArrowRight: () => 1, ArrowUp: () => -perRow(), ArrowDown: perRow };
 document.addEventListener("keydown", (event) => {
-  const typing = event.target.matches("input[type=radio], input[type=text]");
+  const typing = event.target.matches("input[type=radio], select");
   if (event.ctrlKey || event.metaKey || event.altKey || typing) return;
   const card = dialog.open ? current : document.activeElement.closest(".card");
   const verdict = VERDICTS[event.key - 1];
@@ -154,7 +156,7 @@ document.addEventListener("keydown", (event) => {
   else if (dialog.open && event.key === "ArrowLeft") step(-1);
   else if (dialog.open && event.key === "ArrowRight") step(1);
   else if (dialog.open && "+-0".includes(event.key)) resize({ "+": "in", "-": "out", 0: "whole" }[event.key]);
-  else if (!dialog.open && card && event.key === "Enter") open(card);
+  else if (!dialog.open && event.target === card && event.key === "Enter") open(card);
   else if (!dialog.open && shown.length && event.key in MOVES) {
     const at = shown.indexOf(card), to = at < 0 ? 0 : at + MOVES[event.key]();
     shown[Math.min(Math.max(to, 0), shown.length - 1)].focus();
@@ -182,5 +184,9 @@ dialog.addEventListener("close", () => {
 $(".cards").addEventListener("click", (event) => { const card = event.target.closest(".card"); if (card) open(card); });
 $(".filters").addEventListener("change", filter);
 $("#save").addEventListener("click", save);
-cards.forEach(showVerdict);
-count();
+function refresh() {
+  cards.forEach(showVerdict);
+  filter();
+  count();
+}
+refresh();

@@ -3,14 +3,10 @@
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Literal
 
 import handbone
 from handbone.core.files import atomic_file
-from handbone.report.templates import template
-
-#: What a page can show alone.
-Kind = Literal["doubtful", "no_hand", "failed", "fine"]
+from handbone.report.templates import KINDS, Kind, template
 
 
 @dataclass(frozen=True)
@@ -57,6 +53,11 @@ class Listed:
     kind: Kind
 
 
+def card_html(card: Card) -> str:
+    """A card by itself, for pages that get them one after the other."""
+    return template("viewer.html.jinja").module.one_card(card)  # type: ignore[attr-defined]
+
+
 def write_gallery(
     path: Path,
     cards: Iterable[Card],
@@ -65,7 +66,7 @@ def write_gallery(
     page: Sequence[Listed],
     pages: Sequence[str],
     number: int,
-    facts: dict[str, Any],
+    weights: str,
 ) -> None:
     """Write one page atomically; one card is in memory at a time.
 
@@ -74,22 +75,18 @@ def write_gallery(
     path: the HTML file.
     cards: those of the page, in their order. page: the same, as far as they are listed. listed: those of all pages.
     pages: names of all pages' files. number: which of them this is, from 0.
-    facts: `weights`, and `written`, the time in words.
+    weights: the name of what made the predictions.
     """
     stream = template("gallery.html.jinja").stream(
         cards=cards,
         listed=[(each.name, each.key, each.kind) for each in listed],
-        kinds=[(kind, label, sum(each.kind == kind for each in page)) for kind, label in _LABELS.items()],
-        counts={kind: sum(each.kind == kind for each in listed) for kind in _LABELS},
-        labels=_LABELS,
+        kinds=[(kind, label, sum(each.kind == kind for each in page)) for kind, label in KINDS.items()],
+        counts={kind: sum(each.kind == kind for each in listed) for kind in KINDS},
         on_page=len(page),
         pages=pages,
         number=number,
-        facts=facts,
+        weights=weights,
         version=handbone.__version__,
     )
     with atomic_file(path) as temporary:
         stream.dump(str(temporary), encoding="utf-8")
-
-
-_LABELS: dict[Kind, str] = {"doubtful": "doubtful", "no_hand": "no hand", "failed": "failed", "fine": "no doubt"}

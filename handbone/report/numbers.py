@@ -6,13 +6,16 @@ from handbone.evaluation.bootstrap import Interval
 
 #: Of a metric that has no value.
 NOTHING = "–"
+_DISTANCES = ("hd95_px", "hd95_mm", "assd_px", "assd_mm")
 
 
 def title_of(metric: str) -> str:
-    """A metric's column name for users: "NSD 2 px" for nsd_2px."""
+    """A metric's column name for users: "NSD 2 px" for nsd_2px, "NSD 0.5 mm" for nsd_0.5mm."""
     if metric.startswith("nsd_"):
-        return f"NSD {metric.removeprefix('nsd_').removesuffix('px')} px"
-    return {"dice": "Dice", "hd95_px": "HD95 px", "boundary_iou": "Boundary IoU"}.get(metric, metric)
+        return f"NSD {metric[4:-2]} {metric[-2:]}"
+    if metric in _DISTANCES:
+        return metric.upper().replace("_", " ").replace(" PX", " px").replace(" MM", " mm")
+    return {"dice": "Dice", "boundary_iou": "Boundary IoU"}.get(metric, metric)
 
 
 def lower_is_better(metric: str) -> bool:
@@ -21,8 +24,8 @@ def lower_is_better(metric: str) -> bool:
 
 
 def digits_of(metric: str) -> int:
-    """Digits after the point: hundredths of a pixel, thousandths of a share."""
-    return 2 if metric.endswith("_px") else 3
+    """Digits after the point: hundredths of a pixel or millimetre, thousandths of a share."""
+    return 2 if metric.endswith(("_px", "_mm")) else 3
 
 
 def value_text(metric: str, value: float) -> str:

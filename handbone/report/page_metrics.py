@@ -54,7 +54,7 @@ class PageMetrics:
         self._lower = lower_is_better
         self.stages = list(dict.fromkeys(rows["stage"]))
         self.first, self.last = self.stages[0], self.stages[-1]
-        self.nsd_column = next((c for c in reversed(list(rows)) if c.startswith("nsd_")), "")
+        self.nsd_column = next((c for c in reversed(list(rows)) if c.startswith("nsd_") and c.endswith("px")), "")
         self.images = int(rows["image_name"].nunique())
         self.groups = group_means(rows)
 

@@ -7,6 +7,7 @@ from handbone.core.errors import HandboneError
 from handbone.evaluation.columns import is_taken
 from handbone.networks.prompters import find_prompter
 from handbone.plugins.manager import registry
+from handbone.recipe.class_map import UNION
 from handbone.recipe.schema import Choice, Network, Recipe, Refine
 from handbone.weights import resolve
 
@@ -19,7 +20,7 @@ def check_recipe(recipe: Recipe, *, where: str) -> None:
     HandboneError: with every mistake found, one a line.
     """
     registry()  # with strict plugins it refuses, and not in the name of one of the recipe's keys
-    mistakes: list[str] = []
+    mistakes = [f"data.class_map: {_merged(name)}" for name, bones in recipe.data.class_map.items() if UNION in bones]
     networks: dict[str, Network] = {"coarse": recipe.coarse}
     if recipe.refine is not None:
         networks["refine"] = recipe.refine
@@ -41,6 +42,13 @@ def check_recipe(recipe: Recipe, *, where: str) -> None:
             mistakes.append(f"prompt.prompter: {error}")
     if mistakes:
         raise HandboneError("\n  ".join(mistakes), where=where)
+
+
+def _merged(name: str) -> str:
+    return (
+        f"{name!r} merges several bones, so no network can learn them apart; give labels that tell them apart, or use "
+        "'handbone evaluate'"
+    )
 
 
 def _network_mistakes(table: str, network: Network) -> list[str]:

@@ -37,7 +37,11 @@ def _told(value: Any, root: Path) -> Any:
     if not isinstance(value, Path):
         return value
     try:
-        digest = content_digest(value)
+        digest: Any = (
+            {path.name: content_digest(path) for path in sorted(value.iterdir()) if path.is_file()}
+            if value.is_dir()
+            else content_digest(value)
+        )
     except OSError:
         digest = None  # the step that reads it says so
     return [relative_to(value, root), digest]

@@ -29,10 +29,15 @@ _TUBE = 1000.0  # millimetres from the X-ray tube to the detector
 class SyntheticHand:
     """A drawn radiograph.
 
-    image: (H, W) uint8, or uint16 with 65535 as white. masks: of all bones, exact. side: of the hand, "L" or "R".
-    bend_degrees: of the wrist, as drawn. meta: age and what else a reader of the image may ask.
-    body: the bones as they are projected, in millimetres from the image's first pixel. cavities: masks of what the
-    bones' walls enclose.
+    Parameters
+    ----------
+    image: (H, W) uint8, or uint16 with 65535 as white.
+    masks: of all bones, exact.
+    side: of the hand, "L" or "R".
+    bend_degrees: of the wrist, as drawn.
+    meta: age, px_per_mm, variety, and whether the wrist is bent.
+    body: the bones as they are projected, in millimetres from the image's first pixel.
+    cavities: masks of what the bones' walls enclose.
     """
 
     image: np.ndarray

@@ -2,22 +2,26 @@
 
 import contextlib
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 
 from handbone import __version__
 from handbone.core.errors import HandboneError
 from handbone.core.files import write_json
+from handbone.core.folders import remove_empty_folders
 from handbone.core.progress import track
 from handbone.core.rle import Cells
 from handbone.core.rle_reading import RleReading
 from handbone.formats.contest_csv import CONTEST_HW
-from handbone.formats.image_files import Invert, read_image, size_of
+from handbone.formats.image_files import Invert, read_image, size_of, split_frame
 from handbone.formats.image_search import find_images
 from handbone.formats.rle_recognition import refuse_if_suspected
+from handbone.formats.working_copies import numbered
 from handbone.plugins import PredictedImage
+from handbone.workflows.doubt import ORDER_FILE, doubt_of, write_order
 from handbone.workflows.outputs import TABLE_FILE, file_stems
 from handbone.workflows.prediction_file import FileMember
 from handbone.workflows.results import Results
@@ -25,6 +29,8 @@ from handbone.workflows.writers import Maker, make_parent
 
 RECORD_FILE = "export.json"
 SCHEMA = "handbone.export/1"
+#: In which order images are written: by name, or the most doubtful first.
+Order = Literal["name", "doubt"]
 
 
 class ExportSource:
@@ -77,15 +83,26 @@ class ExportSource:
         """
         path = self._paths.get(name)
         masks = self._file.masks(name, self._size_hw(name, path))
-        confidence = self._file.recorded.get(name, {}).get("confidence", {})
-        return PredictedImage(name, path, masks, confidence, self._stems[name])
+        record, (file, frame) = self.recorded.get(name, {}), split_frame(path or "")
+        spacing = record.get("spacing_mm")
+        return PredictedImage(
+            name,
+            file if path else None,
+            masks,
+            record.get("confidence", {}),
+            self._stems[name],
+            frame=frame,
+            flags=record.get("flags", ()),
+            model=self._file.model,
+            spacing_mm=tuple(spacing) if spacing else None,
+        )
 
     def _find(self, path: Path, images: Path | None) -> dict[str, Path]:
         if images is not None:
             return find_images([images]).match(self.names)
         if self._file.recorded or path.is_file():
             recorded = {name: Path(image["path"]) for name, image in self._file.recorded.items()}
-            return {name: place for name, place in recorded.items() if place.is_file()}
+            return {name: place for name, place in recorded.items() if split_frame(place)[0].is_file()}
         # Late, as opening a run waits for torch.
         from handbone.runs.load_run import finished_run
 
@@ -110,6 +127,16 @@ class ExportSource:
         return size_of(path)
 
 
+def _in_order(source: ExportSource, order: Order) -> list[str]:
+    if order == "name":
+        return source.names
+    if not source.recorded:
+        what = "nothing is known of how certain these masks are"
+        remedy = "give a folder that 'handbone predict' wrote, or leave out --order"
+        raise HandboneError(what, where=source.path, remedy=remedy)
+    return sorted(source.names, key=lambda name: -doubt_of(source.recorded.get(name, {})))
+
+
 def export_results(folder: Path) -> Results:
     """The output folder of `export_masks`.
 
@@ -121,7 +148,13 @@ def export_results(folder: Path) -> Results:
 
 
 def export_masks(
-    source: ExportSource, make: Maker, results: Results, *, facts: dict[str, Any], overwrite: bool = False
+    source: ExportSource,
+    make: Maker,
+    results: Results,
+    *,
+    facts: dict[str, Any],
+    order: Order = "name",
+    overwrite: bool = False,
 ) -> dict[str, Any]:
     """Write every image of a source to a folder in one format; gives `export.json`'s content.
 
@@ -129,7 +162,9 @@ def export_masks(
 
     Parameters
     ----------
-    overwrite: whether earlier exported masks may go. facts: further entries for `export.json`.
+    facts: further entries for `export.json`.
+    order: "doubt" writes the most doubtful image first, numbers files by that order, and adds `order.csv`.
+    overwrite: whether earlier exported masks may go.
 
     Raises
     ------
@@ -137,14 +172,17 @@ def export_masks(
     """
     written = bones = 0
     failed: dict[str, str] = {}
+    names = _in_order(source, order)
     with results.fill(overwrite=overwrite, names=[RECORD_FILE]) as work:
         writer = make(work)
-        for name in track(source.names, "Writing masks"):
+        for number, name in enumerate(track(names, "Writing masks"), start=1):
             try:
                 image = source.image(name)
             except HandboneError as error:  # one image must not cost the others
                 failed[name] = str(error)
                 continue
+            if order == "doubt":
+                image = replace(image, stem=numbered(image.stem, number))
             make_parent(work, image)
             writer.write(image)
             written += 1
@@ -154,6 +192,9 @@ def export_masks(
             remedy = "choose predictions with masks"
             raise HandboneError(f"there are no masks{why}", where=source.path, remedy=remedy)
         writer.close()
+        remove_empty_folders(work)  # a format may keep its files elsewhere
+        if order == "doubt":
+            write_order(work / ORDER_FILE, names, source.recorded)
         record = {
             "schema": SCHEMA,
             "handbone": __version__,

@@ -4,8 +4,7 @@ import hashlib
 import json
 import os
 import re
-from collections.abc import Iterator, Mapping, Sequence
-from datetime import UTC, datetime
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 from urllib.parse import quote_from_bytes
@@ -23,9 +22,10 @@ from handbone.core.progress import track
 from handbone.formats.image_files import read_image
 from handbone.measure import MEASURES
 from handbone.report.cases import bone_paths, fit_view, jpeg
-from handbone.report.gallery import BoneShape, Card, Kind, Listed, write_gallery
+from handbone.report.gallery import BoneShape, Card, Listed, write_gallery
 from handbone.report.measurements import number_text
 from handbone.report.overlay import as_grey
+from handbone.report.templates import Kind
 from handbone.workflows.measure import TABLE_FILE as MEASUREMENTS
 from handbone.workflows.outputs import PAGE_FILE
 from handbone.workflows.records import ImageRecord, flag_text
@@ -36,6 +36,9 @@ PER_PAGE = 500
 _SIZE = 1024  # pixels of a radiograph's longer side on the page
 _ORDER: tuple[Kind, ...] = ("doubtful", "no_hand", "failed", "fine")
 _FILE_NAMES = re.compile(rf"\b({'|'.join(sorted(NAMES, key=len, reverse=True))})\b")
+#: A measure, of what, its value and a note; of each image by name.
+MeasuredRow = tuple[str, str, str, str]
+Measured = Mapping[str, tuple[MeasuredRow, ...]]
 _FEW = 4  # measures of more bones or joints than this are left to the table
 
 
@@ -59,26 +62,39 @@ def write_pages(kept: StoredResults, records: Sequence[ImageRecord], stems: Mapp
     """
     ranked = sorted((_rank(record), place, _listed(kept, record)) for place, record in enumerate(records))
     listed = [each for *_, each in ranked]
-    measured = _measured(kept.folder / MEASUREMENTS)
+    measured = read_measurements(kept.folder / MEASUREMENTS)
     starts = range(0, len(listed), PER_PAGE)
     pages = [PAGE_FILE, *(PAGE_FILE.replace(".", f"-{number}.") for number in range(2, len(starts) + 1))]
-    facts = {"weights": printable(weights), "written": datetime.now(UTC).strftime("%d %B %Y, %H:%M UTC")}
-
-    def cards(start: int) -> Iterator[Card]:
-        for _, place, entry in ranked[start : start + PER_PAGE]:
-            record = records[place]
-            yield _card(kept, record, entry, stems.get(record.name, ""), measured.get(record.name, ()))
 
     for number, start in enumerate(starts):
         page = listed[start : start + PER_PAGE]
-        drawn = track(cards(start), "Writing the page", total=len(page))
+        cards = make_cards(kept, _at(records, ranked[start : start + PER_PAGE]), stems, measured)
+        drawn = track(cards, "Writing the page", total=len(page))
         write_gallery(
-            kept.folder / pages[number], drawn, listed=listed, page=page, pages=pages, number=number, facts=facts
+            kept.folder / pages[number],
+            drawn,
+            listed=listed,
+            page=page,
+            pages=pages,
+            number=number,
+            weights=printable(weights),
         )
+
+
+def _at(records: Sequence[ImageRecord], ranked: Iterable[tuple[Any, int, Any]]) -> Iterator[ImageRecord]:
+    return (records[place] for _, place, _ in ranked)
 
 
 def _listed(kept: StoredResults, record: ImageRecord) -> Listed:
     return Listed(str(cell(portable(record.name))), _key(kept, record), _kind(record))
+
+
+def make_cards(
+    kept: StoredResults, records: Iterable[ImageRecord], stems: Mapping[str, str], measured: Measured
+) -> Iterator[Card]:
+    """The card of each record, in their order; parameters as in `write_pages`."""
+    for record in records:
+        yield _card(kept, record, stems.get(record.name, ""), measured.get(record.name, ()))
 
 
 def _kind(record: ImageRecord) -> Kind:
@@ -102,20 +118,20 @@ def _key(kept: StoredResults, record: ImageRecord) -> str:
 def _card(
     kept: StoredResults,
     record: ImageRecord,
-    listed: Listed,
     stem: str,
-    measurements: tuple[tuple[str, str, str, str], ...],
+    measurements: tuple[MeasuredRow, ...],
 ) -> Card:
+    key, kind = _key(kept, record), _kind(record)
     name, flags = printable(record.name), tuple(printable(_in_words(flag)) for flag in record.flags)
     if record.error is not None or record.size_hw is None:
         why = str(record.error).removeprefix(f"{record.path}: ")
-        return Card(name, listed.key, listed.kind, printable(record.path), (printable(why),))
+        return Card(name, key, kind, printable(record.path), (printable(why),))
     unwritten = tuple(f"not written as {printable(f)}: {printable(why)}" for f, why in record.unwritten.items())
     view = fit_view(record.size_hw, _SIZE)
     return Card(
         name,
-        listed.key,
-        listed.kind,
+        key,
+        kind,
         _facts(record),
         flags + unwritten,
         size_hw=view.size_hw,
@@ -165,7 +181,7 @@ def _facts(record: ImageRecord) -> str:
     return ", ".join(facts)
 
 
-def _measured(table: Path) -> dict[str, tuple[tuple[str, str, str, str], ...]]:
+def read_measurements(table: Path) -> Measured:
     """Of each image by name, its measurements: (measure, of what, value, note) each; empty without the table."""
     if not table.is_file():
         return {}

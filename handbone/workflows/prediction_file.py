@@ -32,8 +32,11 @@ class FileMember:
         self._index = PredictionsIndex(path)
         self.names = self._index.names
         self._own = {name: name for name in self.names}
+        record = _read_record(path.parent)
         #: Everything that is known of each image.
-        self.recorded = recorded_images(path.parent)
+        self.recorded = _images_of(record)
+        #: The weights that outlined them; empty where unknown.
+        self.model = str(record.get("weights") or "")
 
     def rename(self, names: Mapping[str, str]) -> None:
         """Call images otherwise than the file does: the file's name to the new one."""
@@ -99,10 +102,21 @@ class FileMember:
 
 def recorded_images(folder: Path) -> dict[str, dict[str, Any]]:
     """What `handbone predict` wrote of each image in a folder, by base name; empty where it did not write there."""
+    return _images_of(_read_record(folder))
+
+
+def _read_record(folder: Path) -> dict[str, Any]:
     try:
-        images = read_json(folder / RECORD_FILE, largest=_LARGEST_RECORD)["images"]
-        return {image["name"]: image for image in images if _is_size(image.get("size_hw"))}
-    except (HandboneError, KeyError, TypeError, AttributeError):
+        record = read_json(folder / RECORD_FILE, largest=_LARGEST_RECORD)
+    except HandboneError:
+        return {}
+    return record if isinstance(record, dict) else {}
+
+
+def _images_of(record: Mapping[str, Any]) -> dict[str, dict[str, Any]]:
+    try:
+        return {image["name"]: image for image in record["images"] if _is_size(image.get("size_hw"))}
+    except (KeyError, TypeError, AttributeError):
         return {}
 
 

@@ -82,14 +82,15 @@ def join(predicted: Predicted, extras: Extras, head: Mapping[str, Any]) -> Summa
 
     head: what the record says beside the images.
     """
-    _write_masks(predicted, extras.writers)
+    model = str(head.get("weights", ""))
+    _write_masks(predicted, extras.writers, model)
     summary = _write_record(predicted, head)
     if extras.measure is not None and predicted.any_made and (unmeasured := extras.measure(predicted.kept.folder)):
         for name, reason in unmeasured.items():
             predicted.lacks(name, {"measurements": reason})
         summary = _write_record(predicted, head)
     if extras.page:
-        write_pages(predicted.kept, predicted.records, predicted.stems_of_results(), str(head.get("weights", "")))
+        write_pages(predicted.kept, predicted.records, predicted.stems_of_results(), model)
     return summary
 
 
@@ -113,7 +114,7 @@ def only_failures(predicted: Predicted) -> Summary:
     return summary
 
 
-def _write_masks(predicted: Predicted, writers: Mapping[str, Maker]) -> None:
+def _write_masks(predicted: Predicted, writers: Mapping[str, Maker], model: str) -> None:
     """Write the table and further formats; notes which results these lack."""
     with PredictionsWriter(predicted.kept.folder / TABLE_FILE, confidence=True) as table:
         opened = Writers(writers, predicted.kept.folder)
@@ -127,7 +128,17 @@ def _write_masks(predicted: Predicted, writers: Mapping[str, Maker]) -> None:
             table.write_cells(record.name, cells, confidence, size_hw=(height, width))
             if writers:
                 masks = BoneMasks.from_rle(cells, (height, width))
-                path, _ = split_frame(record.path)
-                image = PredictedImage(record.name, path, masks, dict(record.confidence), entry.stem)
+                path, frame = split_frame(record.path)
+                image = PredictedImage(
+                    record.name,
+                    path,
+                    masks,
+                    dict(record.confidence),
+                    entry.stem,
+                    frame=frame,
+                    flags=record.flags,
+                    model=model,
+                    spacing_mm=record.spacing_mm,
+                )
                 predicted.lacks(record.name, opened.write(image))
     predicted.all_lack(opened.close())

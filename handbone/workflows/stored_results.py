@@ -11,7 +11,7 @@ from typing import Any
 
 from handbone import __version__
 from handbone.core.files import copy_file, sha256_of, write_json
-from handbone.core.folders import files_in
+from handbone.core.folders import files_in, remove_empty_folders
 from handbone.core.json_stream import read_json_entries, read_json_head
 from handbone.plugins import registry
 from handbone.plugins.provenance import provenance
@@ -116,10 +116,7 @@ class StoredResults:
         for path in files_in(self.folder):
             if str(path) not in wanted:
                 path.unlink()
-        folders = sorted((path for path in self.folder.rglob("*") if path.is_dir()), reverse=True)
-        for path in folders:
-            if not any(path.iterdir()):
-                path.rmdir()
+        remove_empty_folders(self.folder)
 
     def _file(self, name: str) -> Path:
         return self.folder / record_file(name)

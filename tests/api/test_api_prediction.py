@@ -138,6 +138,15 @@ def test_formats_are_written_to_folders_of_their_names(hand, tmp_path):
     assert isinstance(annotations["annotations"][0]["segmentation"], list) and not (tmp_path / "out" / "png").exists()
 
 
+def test_labelme_gets_the_radiograph_and_the_flags(hand, tmp_path):
+    prediction = prediction_of(hand)
+    prediction.write(tmp_path / "out", ["labelme"])
+    content = json.loads((tmp_path / "out" / "labelme" / "plain.json").read_text())
+    shown = cv2.imread(str(tmp_path / "out" / "labelme" / "plain.png"), cv2.IMREAD_UNCHANGED)
+    assert shown.shape == prediction.radiograph.size_hw == (content["imageHeight"], content["imageWidth"])
+    assert [flag["rule"] for flag in content["handbone"]["flags"]] == [flag.rule for flag in prediction.flags]
+
+
 def test_nothing_is_written_of_what_cannot_be(hand, tmp_path):
     prediction, out = prediction_of(hand), tmp_path / "out"
     with pytest.raises(UnknownNameError, match="'coc'"):

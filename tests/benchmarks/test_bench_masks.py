@@ -17,7 +17,8 @@ from handbone.core.bone_masks import BoneMasks
 from handbone.core.bone_probabilities import BoneProbabilities
 from handbone.core.frame import Frame
 from handbone.core.rasterise import coverage
-from handbone.evaluation.metrics import dice_contest, hd95
+from handbone.evaluation.boundaries import compare_boundaries
+from handbone.evaluation.metrics import assd_of, boundary_iou_of, dice_contest, hd95_of, nsd_of
 from handbone.formats.contest_csv import read_predictions
 
 IMAGE = (2048, 2048)
@@ -132,10 +133,41 @@ def test_dice_plainly(benchmark, masks):
     benchmark.pedantic(lambda: [2 * (m & m).sum() / (m.sum() + m.sum()) for m in dense], rounds=3)
 
 
-def test_hd95(benchmark, polygons, masks):
-    benchmark.group = "HD95 of 29 masks"
-    moved = BoneMasks.from_polygons({index: [polygon + 3] for index, [polygon] in polygons.items()}, IMAGE)
-    benchmark(hd95, masks, moved)
+def _moved(polygons, speck=None):
+    """The bones 3 pixels farther, with a speck far from each where it is asked for."""
+    specks = [np.array(speck)] if speck else []
+    return BoneMasks.from_polygons({index: [polygon + 3, *specks] for index, [polygon] in polygons.items()}, IMAGE)
+
+
+@pytest.mark.parametrize("speck", [None, [(3, 3), (3, 4), (4, 4)]], ids=["", "with a speck far from each"])
+def test_boundary_metrics(benchmark, polygons, masks, speck):
+    """NSD, HD95, ASSD and boundary IoU of one image, as `handbone evaluate` takes them."""
+    benchmark.group = "boundary metrics of 29 masks"
+    moved = _moved(polygons, speck)
+
+    def metrics():
+        pairs = compare_boundaries(masks, moved)
+        return nsd_of(pairs, 2), hd95_of(pairs, IMAGE), assd_of(pairs, IMAGE), boundary_iou_of(pairs)
+
+    benchmark(metrics)
+
+
+def test_boundary_metrics_plainly(benchmark, polygons, masks):
+    benchmark.group = "boundary metrics of 29 masks"
+    pairs = list(zip(masks.dense(), _moved(polygons).dense(), strict=True))
+
+    def plain():
+        """Distances from every pixel of the image, bone by bone."""
+        cross = cv2.getStructuringElement(cv2.MORPH_CROSS, (3, 3))
+        for pair in pairs:
+            edges = [mask & ~cv2.erode(mask.view(np.uint8), cross).view(bool) for mask in pair]
+            first, second = (
+                cv2.distanceTransform((~edge).view(np.uint8), cv2.DIST_L2, cv2.DIST_MASK_PRECISE) for edge in edges
+            )
+            both = np.concatenate([second[edges[0]], first[edges[1]]])
+            (both <= 2).mean(), np.percentile(both, 95), both.mean()
+
+    benchmark.pedantic(plain, rounds=1)
 
 
 def test_save_probabilities(benchmark, logits, tmp_path):

@@ -8,6 +8,7 @@ import typer
 from docs_blocks import PROSE, READABLE, ROOT, blocks, sentences
 
 from handbone.cli import app
+from handbone.recipe.class_map import ClassMap
 from handbone.recipe.load import load_recipe
 
 
@@ -48,10 +49,11 @@ def test_a_wrong_command_line_does_not_parse(words, monkeypatch):
 
 
 @pytest.mark.parametrize("block", blocks("toml"), ids=lambda block: block.place)
-def test_a_recipe_validates(block, tmp_path):
+def test_a_recipe_or_class_map_validates(block, tmp_path):
     path = tmp_path / "shown.toml"
     path.write_text(block.text, encoding="utf-8")
-    load_recipe(path)
+    read = ClassMap.load if "\n[classes]" in block.text else load_recipe
+    read(path)
 
 
 @pytest.mark.parametrize("block", blocks("python"), ids=lambda block: block.place)

@@ -8,7 +8,8 @@ from hypothesis import strategies as st
 
 from handbone.anatomy import COUNT
 from handbone.core.bone_masks import BoneMasks
-from handbone.evaluation.metrics import dice_contest, hd95, nsd
+from handbone.evaluation.boundaries import compare_boundaries
+from handbone.evaluation.metrics import assd, assd_of, dice_contest, hd95, hd95_of, nsd
 from handbone.networks import runtime
 from handbone.training.module import DiceSums
 
@@ -87,3 +88,30 @@ def test_the_dice_of_training_is_torchmetrics_of_all_images_together():
     ]
     expected = dice_score(*tall, COUNT, average="none", input_format="one-hot")[0]
     assert sums.per_bone.numpy() == pytest.approx(expected.numpy(), abs=1e-6)
+
+
+@settings(deadline=None, max_examples=25)
+@given(st.integers(0, 10**6))
+def test_assd_is_monais_average_surface_distance(seed):
+    metrics = pytest.importorskip("monai.metrics", reason="MONAI is not installed: pip install monai")
+    truth, predicted = hands(seed)
+    expected = metrics.compute_average_surface_distance(
+        one_hot(predicted).float(), one_hot(truth).float(), include_background=True, symmetric=True
+    )
+    found = assd(BoneMasks.from_dense(truth), BoneMasks.from_dense(predicted))
+    assert found == pytest.approx(expected[0].numpy(), rel=1e-5, abs=1e-5)
+
+
+@settings(deadline=None, max_examples=15)
+@given(st.integers(0, 10**6), st.sampled_from([(0.5, 0.5), (0.2, 0.35)]))
+def test_metrics_in_millimetres_are_monais_with_spacing(seed, spacing):
+    metrics = pytest.importorskip("monai.metrics", reason="MONAI is not installed: pip install monai")
+    truth, predicted = hands(seed)
+    planes = one_hot(predicted).float(), one_hot(truth).float()
+    pairs = compare_boundaries(BoneMasks.from_dense(truth), BoneMasks.from_dense(predicted), pixel_hw=spacing)
+    expected = metrics.compute_hausdorff_distance(*planes, include_background=True, percentile=95, spacing=spacing)
+    assert hd95_of(pairs, SIZE) == pytest.approx(expected[0].numpy(), rel=1e-5, abs=1e-5)
+    expected = metrics.compute_average_surface_distance(
+        *planes, include_background=True, symmetric=True, spacing=spacing
+    )
+    assert assd_of(pairs, SIZE) == pytest.approx(expected[0].numpy(), rel=1e-5, abs=1e-5)

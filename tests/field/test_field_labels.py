@@ -174,14 +174,11 @@ def test_any_unicode_is_read(one, encoding):
 
 
 STRANGERS = {
-    "labelme": ("a.json", '{"shapes": [], "imagePath": "a.png"}', "labelme labels"),
     "VIA": ("via.json", '{"a.png1": {"regions": [{"shape_attributes": {}}]}}', "VIA labels"),
-    "Label Studio": ("ls.json", '[{"result": [{"from_name": "x", "to_name": "y"}]}]', "Label Studio labels"),
     "half a COCO file": ("c.json", '{"images": [], "categories": [], "annotations": [{"id"', "not valid JSON"),
     "half a JSON file": ("c.json", '{"images": [', "not valid JSON"),
     "brackets": ("c.json", "[" * 100_000, "not valid JSON"),
     "digits": ("c.json", "9" * 5000, "not valid JSON"),
-    "CVAT": ("c.xml", '<?xml version="1.0"?><annotations><image/></annotations>', "CVAT labels"),
     "Pascal VOC": ("a.xml", "<annotation><object/></annotation>", "Pascal VOC labels"),
     "YOLO": ("a.txt", "0 0.5 0.5 0.1 0.1 0.2 0.3\n", "YOLO labels"),
     "run lengths": ("p.csv", "image_name;class;rle\n", "masks or"),
@@ -199,6 +196,21 @@ def test_label_files_that_are_not_read_are_named(tmp_path, kind):
     found = [f for f in json.loads(result.stdout)["findings"] if f["rule"] == "unread-labels"]
     assert result.exit_code == 1 and [f["file"] for f in found] == [name]
     assert words in found[0]["message"] and found[0]["remedy"] and found[0]["severity"] == "error"
+
+
+@pytest.mark.parametrize(
+    ("name", "text", "layout"),
+    [
+        ("b.json", '{"shapes": [], "imagePath": "a.png"}', "labelme"),
+        ("ls.json", '[{"data": {}, "result": [{"from_name": "x", "to_name": "y"}]}]', "label_studio"),
+        ("c.xml", '<?xml version="1.0"?><annotations><image/></annotations>', "cvat"),
+    ],
+)
+def test_labels_of_another_tool_beside_those_that_are_read_are_named(one, name, text, layout):
+    (one / name).write_text(text)
+    [found] = [f for f in check_dataset(opened(one)) if f.rule == "unread-labels"]
+    assert found.file == name and found.severity == "warning" and f"--layout {layout}" in found.remedy
+    assert opened(one, layout=layout).layout == layout
 
 
 def test_other_files_are_nobody_s_labels(one):

@@ -714,4 +714,25 @@ MUTATIONS = (
         "return True or all(np.array_equal(",
         "tests/formats/test_formats_any_image.py::test_a_jpeg_that_is_cut_and_ended_again_is_refused",
     ),
+    Mutation(
+        "measurements in Python trust flagged bones",
+        "handbone/api/prediction.py",
+        "flagged=flagged_bones(self.record.flags),",
+        "",
+        "tests/api/test_api_prediction.py::test_measurements_have_value_unit_scale_and_refusal",
+    ),
+    Mutation(
+        "brightness of arrays is not turned as asked",
+        "handbone/api/reading.py",
+        "return with_invert(radiograph_from_array(image), invert)",
+        "return radiograph_from_array(image)",
+        "tests/api/test_api_segmenter.py::test_brightness_is_turned_as_asked",
+    ),
+    Mutation(
+        "grey values measured in another brightness than bones were outlined in",
+        "handbone/workflows/export.py",
+        'return self._invert if inverted is None else "yes" if inverted else "no"',
+        "return self._invert",
+        "tests/workflows/test_workflows_measure.py::test_brightness_is_read_as_it_was_when_the_bones_were_outlined",
+    ),
 )

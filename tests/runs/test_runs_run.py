@@ -133,7 +133,7 @@ def test_extra_metrics_cost_an_evaluation_and_a_report_alone(home):
     known = rows[rows["iou"].notna()]
     assert len(known) and (known["dice"] - 2 * known["iou"] / (1 + known["iou"])).abs().max() < 1e-3
     assert {"coarse_iou", "merged_assd_px", "iou_change"} <= set(pd.read_csv(home / "runs/tiny/summary.csv"))
-    assert ">assd_px</th>" in (home / "runs/tiny/report.html").read_text()
+    assert ">ASSD px</th>" in (home / "runs/tiny/report.html").read_text()
     again = handbone("run", "tiny", folder=home)
     assert again.returncode == 0 and again.stderr.count(": reused") == 6
 

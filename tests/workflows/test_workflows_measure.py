@@ -2,6 +2,7 @@
 
 import csv
 import json
+from types import SimpleNamespace
 from unittest import mock
 
 import cv2
@@ -189,6 +190,16 @@ def test_brightness_is_read_as_it_was_when_the_bones_were_outlined(predictions, 
     with mock.patch.object(workflow, "read_image", wraps=read_image) as reading:
         assert call(predictions, "-o", tmp_path / "out", *options).exit_code == 0
     assert [asked.kwargs for asked in reading.call_args_list] == [{"invert": read}] * 2
+
+
+def test_radiographs_of_a_run_are_read_as_the_run_read_them(predictions, tmp_path, monkeypatch):
+    (predictions / "predictions.json").unlink()
+    samples = [SimpleNamespace(name=name, image=tmp_path / "images" / name) for name in ("a.png", "b.png")]
+    run = SimpleNamespace(dataset=SimpleNamespace(samples=samples, invert="yes"))
+    monkeypatch.setattr("handbone.runs.load_run.finished_run", lambda folder: run)
+    with mock.patch.object(workflow, "read_image", wraps=read_image) as reading:
+        assert call(predictions, "-o", tmp_path / "out").exit_code == 0
+    assert [asked.kwargs for asked in reading.call_args_list] == [{"invert": "yes"}] * 2
 
 
 def test_radiographs_are_read_as_the_weights_say(tmp_path):

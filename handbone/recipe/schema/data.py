@@ -1,13 +1,15 @@
 """A recipe's data settings: where the images are, how they are drawn, split and augmented."""
 
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
 from pydantic import Field, field_validator, model_validator
 
-from handbone import anatomy
 from handbone.core.errors import HandboneError, UnknownNameError
+from handbone.recipe.class_map import ClassMap, bones_of
 from handbone.recipe.schema.base import Off, Positive, Share, Size, Table
 
+#: How a folder of images and labels can be laid out.
+LayoutName = Literal["auto", "contest", "coco", "csv", "labelme", "cvat", "label_studio", "seg_nrrd", "nifti", "folder"]
 #: The value of data.path that always draws a synthetic set.
 SYNTHETIC = "synthetic"
 
@@ -19,11 +21,10 @@ class Data(Table):
         default="data",
         description='folder of images and labels, relative to the current folder; "synthetic" draws synthetic hands',
     )
-    layout: Literal["auto", "contest", "coco", "csv", "folder"] = Field(
-        default="auto", description="layout of that folder"
-    )
+    layout: LayoutName = Field(default="auto", description="layout of that folder")
     annotations: Annotated[str | None, Off] = Field(
-        default=None, description="JSON file of COCO, or CSV file of run lengths, relative to path"
+        default=None,
+        description="file of COCO, CVAT or Label Studio, or CSV file of run lengths, relative to path",
     )
     rle: Annotated[str | None, Off] = Field(
         default=None,
@@ -33,7 +34,10 @@ class Data(Table):
         default="refuse",
         description="annotations without any bone; refuse: an error; use: an image without bones",
     )
-    class_map: dict[str, str] = Field(default_factory=dict, description="maps the file's class names to bone names")
+    class_map: dict[str, str] = Field(
+        default_factory=dict,
+        description="maps the file's class names to bones or to skip; or a class map: ram_h1200, ram_w600, a TOML file",
+    )
     invert: Literal["auto", "yes", "no"] = Field(
         default="auto", description="invert radiographs in which bones are dark; auto: detect them"
     )
@@ -51,12 +55,24 @@ class Data(Table):
             raise ValueError(str(error)) from None
         return value
 
+    @field_validator("class_map", mode="before")
+    @classmethod
+    def _named_map(cls, value: Any) -> Any:
+        if not isinstance(value, str):
+            return value
+        try:
+            return ClassMap.load(value).table()
+        except HandboneError as error:
+            raise ValueError(str(error)) from None
+
     @field_validator("class_map")
     @classmethod
     def _known_bones(cls, value: dict[str, str]) -> dict[str, str]:
-        for bone in value.values():
-            if bone not in anatomy.INDEX:
-                raise ValueError(str(UnknownNameError("bone", bone, anatomy.NAMES)))
+        for bones in value.values():
+            try:
+                bones_of(bones)
+            except UnknownNameError as error:
+                raise ValueError(str(error)) from None
         return value
 
 

@@ -232,6 +232,21 @@ def test_a_contest_csv_of_dicoms_is_exported_with_its_images(tmp_path):
     assert read_back(tmp_path / "out" / "one.seg.dcm") == masks()
 
 
+def test_annotation_tools_get_a_dicom_as_a_png_of_8_bits(tmp_path):
+    write(tmp_path / "scans" / "one.dcm", hand(SIZE))
+    with PredictionsWriter(tmp_path / "mine.csv") as table:
+        table.write("one.dcm", masks())
+    done = handbone("export", "mine.csv", "-f", "labelme", "-o", "out", "--images", "scans", folder=tmp_path)
+    assert done.returncode == 0, done.stderr
+    copy = cv2.imread(str(tmp_path / "out" / "one.png"), cv2.IMREAD_UNCHANGED)
+    assert copy.dtype == np.uint8 and copy.shape == SIZE and copy.max() == 255
+    assert PATIENT["PatientName"] not in (tmp_path / "out" / "one.json").read_text()
+    found = json.loads(
+        handbone("data", "diff", "mine.csv", "out", "--images", "scans", "--json", folder=tmp_path).stdout
+    )
+    assert found["images"] == ["one.dcm"] and not found["changes"]
+
+
 def test_data_check_and_help_know_dicom(tmp_path):
     write(tmp_path / "scans" / "one.dcm", hand(SIZE))
     (tmp_path / "scans" / "cut.dcm").write_bytes((tmp_path / "scans" / "one.dcm").read_bytes()[:5000])

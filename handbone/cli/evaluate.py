@@ -1,0 +1,149 @@
+"""`handbone evaluate`: anyone's masks against anyone's labels."""
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from handbone.cli.options import Annotations, ClassMapWords, Invert, Layout, Rle, class_map_of
+from handbone.cli.output import echo_json, headed_table, results
+from handbone.core.escaping import markup
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+    from handbone.workflows.evaluation.result import Evaluation
+
+_SHOWN = 5  # images that failed, or that lost most; evaluation.json has all
+
+
+def command(
+    predictions: Annotated[
+        Path,
+        typer.Argument(
+            metavar="PREDICTIONS",
+            help="A CSV in the contest format, a COCO file, a folder of 'handbone predict', a run, a folder of "
+            "NAME/BONE.png, or a data set with labels.",
+        ),
+    ],
+    truth: Annotated[
+        Path,
+        typer.Option(
+            "--truth", metavar="DATA", help="Labels: a folder as 'handbone data check' reads it, a CSV or a COCO file."
+        ),
+    ],
+    output: Annotated[Path, typer.Option("--output", "-o", metavar="OUT", help="Folder for the results.")] = Path(
+        "evaluation"
+    ),
+    against: Annotated[
+        Path | None,
+        typer.Option("--against", metavar="OTHER", help="Other predictions to compare with, image by image."),
+    ] = None,
+    class_map: ClassMapWords = None,
+    classes: Annotated[str, typer.Option(help="Bones and groups to score, such as carpals,Radius.")] = "all",
+    tolerances: Annotated[
+        list[str] | None,
+        typer.Option("--tolerance", metavar="SIZE", help="Of the NSD, such as 2px or 0.5mm.  [default: 1px, 2px]"),
+    ] = None,
+    measures: Annotated[
+        bool,
+        typer.Option("--measures", help="Compare lengths, ratios and angles, too, as 'handbone measure' takes them."),
+    ] = False,
+    images: Annotated[
+        Path | None, typer.Option("--images", metavar="DIR", help="The radiographs, where DATA is a file.")
+    ] = None,
+    mm_per_px: Annotated[
+        float | None,
+        typer.Option("--mm-per-px", min=1e-4, max=10.0, help="Size of a pixel.  [default: what the files say]"),
+    ] = None,
+    rle: Rle = None,
+    truth_rle: Annotated[
+        list[str] | None, typer.Option("--truth-rle", metavar="HOW", help="The same for a CSV of labels.")
+    ] = None,
+    layout: Layout = "auto",
+    annotations: Annotations = None,
+    invert: Invert = "auto",
+    overwrite: Annotated[
+        bool,
+        typer.Option("--overwrite", help="Replace an evaluation that handbone has written to OUT, and nothing else."),
+    ] = False,
+    as_json: Annotated[bool, typer.Option("--json", help="Print the result as JSON on standard output.")] = False,
+) -> None:
+    """Score masks against labels: Dice, boundary distances, intervals over patients, and a paired comparison.
+
+    OUT gets metrics.csv (a row an image and bone), summary.csv, evaluation.json and report.html. Images are joined by
+    name; those that labels or predictions lack are named. Images that cannot be compared are listed; the exit code is
+    then 1. Not a medical device.
+    """
+    from handbone.workflows.evaluate import evaluate, evaluation_results
+    from handbone.workflows.evaluation.result import RECORD_FILE
+
+    places = evaluation_results(output)
+    overwrite = places.put_right() or overwrite
+    places.check(overwrite=overwrite, names=[RECORD_FILE])
+    evaluation = evaluate(
+        predictions,
+        truth,
+        against=against,
+        class_map=class_map_of(class_map),
+        classes=classes,
+        tolerances=tolerances or [],
+        images=images,
+        mm_per_px=mm_per_px,
+        measures=measures,
+        invert=invert,
+        rle=rle or [],
+        layout=layout,
+        annotations=annotations,
+        truth_rle=truth_rle or [],
+    )
+    if not as_json:
+        _show(evaluation)
+    with places.fill(overwrite=overwrite, names=[RECORD_FILE]) as folder:
+        evaluation.write(folder)
+    if as_json:
+        echo_json(evaluation.to_json())
+    else:
+        results().print(f"Tables and page: {markup(output)}", soft_wrap=True)
+    if evaluation.failed:
+        raise typer.Exit(1)
+
+
+def _show(evaluation: "Evaluation") -> None:
+    from handbone.report.evaluation import summary_table
+    from handbone.workflows.evaluation.notes import notes
+    from handbone.workflows.evaluation.pairs import AGAINST, PREDICTION
+
+    out = results()
+    heads, lines = summary_table(evaluation.named_summary, evaluation.rows, evaluation.stages)
+    table = headed_table(*heads)
+    for line in lines:
+        table.add_row(*map(markup, line))
+    out.print(table)
+    images = evaluation.images()
+    if AGAINST in evaluation.stages:
+        worst = headed_table("Worst change", "Dice before", "Dice", "Change")
+        for image in images.head(_SHOWN).itertuples():
+            change = f"{image.dice_change:+.4f}"
+            worst.add_row(markup(image.image_name), f"{image.against_dice:.4f}", f"{image.prediction_dice:.4f}", change)
+        out.print(worst)
+    if evaluation.measured:
+        errors = evaluation.measurement_summary
+        _show_measurements(errors[errors["stage"] == PREDICTION])
+    for note in notes(evaluation):
+        out.print(f"[yellow]{markup(note)}[/yellow]", soft_wrap=True)
+    for error in list(evaluation.failed.values())[:_SHOWN]:
+        out.print(f"[red]failed[/red] {markup(error)}", soft_wrap=True)
+    patients = evaluation.rows["patient_id"].nunique()
+    counted = f"{len(images)} image{'s' * (len(images) != 1)} of {patients} patient{'s' * (patients != 1)}"
+    told = f"{counted} compared, {len(evaluation.failed)} failed"
+    out.print(f"{told}; intervals are over patients (percentile bootstrap)", soft_wrap=True)
+
+
+def _show_measurements(summary: "pd.DataFrame") -> None:
+    table = headed_table("Measure", "Of", "Images", "Mean error", "Absolute", "Limits of agreement", "Unit")
+    for row in summary.itertuples():
+        limits = f"{row.limit_low:.3g} to {row.limit_high:.3g}" if row.images > 1 else ""
+        values = [f"{row.bias:+.3g}", f"{row.mean_absolute_error:.3g}"] if row.images else ["", ""]
+        table.add_row(row.measure, row.bone_or_joint, str(row.images), *values, limits, row.unit)
+    results().print(table)

@@ -1,0 +1,272 @@
+"""Label Studio's JSON of tasks: https://labelstud.io/guide/export#Label-Studio-JSON-format-of-annotated-tasks.
+
+Masks are written as predictions, one brush result a bone. Of its export formats only JSON keeps masks as they are.
+"""
+
+import json
+import re
+import tempfile
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+from urllib.parse import parse_qs, quote, unquote, urlsplit
+from xml.sax.saxutils import quoteattr
+
+import numpy as np
+
+from handbone import __version__, anatomy
+from handbone.core.errors import HandboneError
+from handbone.core.findings import Finding
+from handbone.core.labels import Labels
+from handbone.core.polygons import as_numbers
+from handbone.core.samples import Sample, relative_to
+from handbone.formats.image_files import size_of
+from handbone.formats.json_files import files_with, read_json, read_text
+from handbone.formats.label_frames import whole_size
+from handbone.formats.label_studio_brush import decode_brush, encode_brush
+from handbone.formats.labels_builder import LabelsBuilder
+from handbone.formats.named_images import Listing
+from handbone.formats.shapes import Shape, filled, labels_of
+from handbone.formats.working_copies import IMAGES, about, write_copy
+from handbone.plugins.writing import PredictedImage
+
+FILE, CONFIG_FILE = "tasks.json", "config.xml"
+MARKS = ('"from_name"', '"to_name"')
+# Tasks without a single result have no such names.
+_TASKS = ('"data"', '"result"')
+#: Where Label Studio serves the files of its LABEL_STUDIO_LOCAL_FILES_DOCUMENT_ROOT.
+LOCAL_FILES = "/data/local-files/?d="
+_UPLOADED = re.compile(r"^[0-9a-f]{8}-")
+_BRUSH, _IMAGE = "brush", "image"
+_AREAS = {"brushlabels", "polygonlabels", "rectanglelabels", "ellipselabels"}
+#: Of the layout.
+NAME = "label_studio"
+
+
+def fits(root: Path) -> bool:
+    """Whether a folder, or one in it, holds Label Studio's tasks."""
+    return any(files_with(root, MARKS))
+
+
+def is_tasks(path: Path) -> bool:
+    """Whether a JSON file holds Label Studio's tasks and no COCO data set."""
+    try:
+        text = read_text(path)
+    except HandboneError:
+        return False
+    return all(mark in text for mark in _TASKS) and '"categories"' not in text
+
+
+class LabelStudioWriter:
+    """Writes `tasks.json` to import, `config.xml` (the labelling interface) and `images/` to a folder.
+
+    Parameters
+    ----------
+    prefix: what comes before `images/NAME` in a task; by default Label Studio's local files.
+    """
+
+    def __init__(self, folder: Path, *, prefix: str = LOCAL_FILES):
+        self._folder, self._prefix, self._count = folder, prefix, 0
+        self._tasks = tempfile.TemporaryFile("w+", encoding="utf-8")  # noqa: SIM115, closed where it is read
+
+    def write(self, image: PredictedImage) -> None:
+        """Add an image's task.
+
+        Raises
+        ------
+        HandboneError: its radiograph is not at hand.
+        """
+        copy = write_copy(image, self._folder / IMAGES)
+        results = [_result(image, bone) for bone in np.flatnonzero(image.masks.present()).tolist()]
+        scores = list(image.confidence.values())
+        prediction: dict[str, Any] = {
+            "model_version": f"handbone {__version__} {image.model}".strip(),
+            "result": results,
+        }
+        if scores:
+            prediction["score"] = min(scores)
+        url = f"{self._prefix}{quote(f'{IMAGES}/{copy}')}"
+        task = {"data": {_IMAGE: url, "handbone": about(image)}, "predictions": [prediction]}
+        self._tasks.write((",\n" if self._count else "\n") + json.dumps(task, ensure_ascii=False))
+        self._count += 1
+
+    def close(self) -> None:
+        """Put the files together."""
+        with open(self._folder / FILE, "w", encoding="utf-8") as file, self._tasks as tasks:
+            file.write("[")
+            tasks.seek(0)
+            for line in tasks:
+                file.write(line)
+            file.write("\n]\n")
+        labels = "\n".join(
+            "    <Label value={} background={}/>".format(
+                quoteattr(bone.name), quoteattr("#{:02x}{:02x}{:02x}".format(*bone.colour))
+            )
+            for bone in anatomy.BONES
+        )
+        config = (
+            f'<View>\n  <Image name="{_IMAGE}" value="${_IMAGE}" zoom="true"/>\n'
+            f'  <BrushLabels name="{_BRUSH}" toName="{_IMAGE}">\n{labels}\n  </BrushLabels>\n</View>\n'
+        )
+        (self._folder / CONFIG_FILE).write_text(config, encoding="utf-8")
+
+
+def _result(image: PredictedImage, bone: int) -> dict[str, Any]:
+    (height, width), name = image.masks.size_hw, anatomy.NAMES[bone]
+    result = {
+        "id": f"{name}",
+        "type": "brushlabels",
+        "from_name": _BRUSH,
+        "to_name": _IMAGE,
+        "original_width": width,
+        "original_height": height,
+        "image_rotation": 0,
+        "value": {"format": "rle", "rle": encode_brush(image.masks.mask(bone)), "brushlabels": [name]},
+    }
+    if name in image.confidence:
+        result["score"] = image.confidence[name]
+    return result
+
+
+@dataclass(frozen=True)
+class LabelStudio:
+    """A folder of images with Label Studio's JSON; brush strokes, polygons, rectangles and ellipses are read.
+
+    Of a task's annotations the one marked as ground truth counts, else the one that was changed last; predictions count
+    where nobody has annotated the task.
+
+    Parameters
+    ----------
+    root: the folder. annotations: the file, relative to it; by default every one in it.
+    class_map: labels to bone names.
+    """
+
+    root: Path
+    annotations: str | None = None
+    class_map: dict[str, str] = field(default_factory=dict)
+    name: str = NAME
+
+    @cached_property
+    def label_files(self) -> set[Path]:
+        """The files that are read."""
+        return {self.root / self.annotations} if self.annotations else set(files_with(self.root, _TASKS))
+
+    @cached_property
+    def _tasks(self) -> dict[Path, tuple[Path, dict[str, Any]]]:
+        """The task of every listed image, filled by `list_samples`."""
+        return {}
+
+    def list_samples(self) -> tuple[list[Sample], list[Finding]]:
+        """Every image; findings name those without a task, and tasks without an image."""
+        listing: Listing[dict[str, Any]] = Listing(self.root, "Label Studio task")
+        tasks = []
+        for path in sorted(self.label_files):
+            try:
+                content = read_json(path)
+            except HandboneError as error:
+                place = relative_to(path, self.root)
+                listing.problems.append(Finding("error", "broken-file", place, error.what, error.remedy or ""))
+                continue
+            entries = content if isinstance(content, list) else [content]
+            tasks += [(path, task, names) for task in entries if (names := list(_names(task)))]
+        # What was imported may lie beside what people have exported since.
+        for path, task, names in sorted(tasks, key=lambda one: not _annotations(one[1])):
+            if _annotations(task) or not listing.holds(path, *names):
+                listing.add(path, names[0], task, *names[1:])
+        self._tasks.clear()
+        self._tasks.update(listing.entries)
+        samples = list(listing.samples(shared=True))
+        return samples, listing.problems
+
+    def read_labels(self, sample: Sample) -> Labels:
+        """The labels in the frame of the image as shown, which is Label Studio's, too."""
+        _, task = self._tasks[sample.image]
+        size_hw = size_of(sample.image)
+        builder = LabelsBuilder(relative_to(sample.image, self.root), size_hw, self.class_map)
+        results = _results(task, builder)
+        said = (whole_size(result.get("original_height"), result.get("original_width")) for result in results)
+        sizes = [size for size in said if size]
+        declared = sizes[0] if sizes else None
+        shapes = [_shape(result, declared or size_hw) for result in results if _is_drawn(result)]
+        return labels_of(shapes, builder, declared_hw=declared, size_hw=size_hw)
+
+
+def _names(task: Any) -> Iterator[str]:
+    """What a task may call its image: a place below the folder, or a base name without the server's prefix."""
+    data = task.get("data") if isinstance(task, dict) else None
+    if not isinstance(data, dict):
+        return
+    urls = [data.get(_IMAGE), *data.values()]
+    for url in dict.fromkeys(url for url in urls if isinstance(url, str)):
+        parts = urlsplit(url)
+        place = parse_qs(parts.query).get("d", [unquote(parts.path)])[0].lstrip("/")
+        yield place
+        yield _UPLOADED.sub("", Path(place).name)
+
+
+def _annotations(task: dict[str, Any]) -> list[dict[str, Any]]:
+    """A task's annotations by people, but for those that were skipped."""
+    found = _objects(task.get("annotations") or task.get("completions"))
+    return [one for one in found if not one.get("was_cancelled")]
+
+
+def _objects(value: Any) -> list[dict[str, Any]]:
+    return [one for one in value if isinstance(one, dict)] if isinstance(value, list) else []
+
+
+def _results(task: dict[str, Any], builder: LabelsBuilder) -> list[dict[str, Any]]:
+    """The results that count, with a note where there are several annotations."""
+    annotations = _annotations(task)
+    if len(annotations) > 1:
+        message = f"{len(annotations)} annotations of one image"
+        remedy = "mark one as ground truth in Label Studio; without that the one changed last is read"
+        builder.note("note", "several-annotations", message, remedy)
+    known = annotations or _objects(task.get("predictions"))
+    best = max(known, key=lambda one: (bool(one.get("ground_truth")), str(one.get("updated_at", ""))), default={})
+    return _objects(best.get("result"))
+
+
+def _is_drawn(result: dict[str, Any]) -> bool:
+    """Whether a result marks something on an image; choices, texts and relations do not."""
+    return str(result.get("type")) in _AREAS or any(key in _AREAS for key in _value(result))
+
+
+def _value(result: dict[str, Any]) -> dict[str, Any]:
+    value = result.get("value")
+    return value if isinstance(value, dict) else {}
+
+
+def _shape(result: dict[str, Any], size_hw: tuple[int, int]) -> Shape:
+    value, kind = _value(result), str(result.get("type"))
+    labels = value.get(kind) if kind in _AREAS else None
+    if not isinstance(labels, list) or len(labels) != 1:
+        return Shape("no name", problem="does not have exactly one label")
+    label = str(labels[0])
+    if result.get("image_rotation"):
+        return Shape(label, problem="was drawn on a turned image, which Label Studio should show upright")
+    if "rle" in value:
+        try:
+            return Shape(label, mask=decode_brush(value["rle"], size_hw))
+        except HandboneError as error:
+            return Shape(label, problem=error.what)
+    points = _points(kind, value)
+    if points.ndim != 2 or points.shape[-1] != 2 or not len(points):
+        return Shape(label, problem="has neither points nor run lengths")
+    return filled(label, points / 100 * np.array(size_hw[::-1]), size_hw)  # percent of the image's sides
+
+
+def _points(kind: str, value: dict[str, Any]) -> np.ndarray:
+    """Points (n, 2) of an outline in percent; none where there are none."""
+    if kind == "polygonlabels":
+        return as_numbers(value.get("points"))
+    names = ("x", "y", "width", "height") if kind == "rectanglelabels" else ("x", "y", "radiusX", "radiusY")
+    numbers = as_numbers([value.get(name) for name in names])
+    if numbers.shape != (4,) or value.get("rotation"):
+        return np.empty(0)
+    x, y, across, down = numbers.tolist()
+    if kind == "rectanglelabels":
+        return np.array([(x, y), (x + across, y), (x + across, y + down), (x, y + down)])
+    angles = np.linspace(0, 2 * np.pi, 72, endpoint=False)
+    return np.array([x, y]) + np.c_[across * np.cos(angles), down * np.sin(angles)]

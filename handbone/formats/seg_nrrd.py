@@ -1,0 +1,154 @@
+"""3D Slicer's segmentations, `NAME.seg.nrrd`: overlapping segments in as few layers as they need.
+
+https://slicer.readthedocs.io/en/latest/user_guide/image_segmentation.html; slicerio reads and writes them. A radiograph
+is a volume of one slice. Its geometry is that of the PNG copy beside it: a unit is a pixel, x runs left, y posterior.
+"""
+
+from dataclasses import dataclass, field
+from functools import cached_property
+from pathlib import Path
+from types import ModuleType
+from typing import Any
+
+import numpy as np
+
+from handbone import anatomy
+from handbone.core.errors import HandboneError
+from handbone.core.findings import Finding
+from handbone.core.labels import Labels
+from handbone.core.samples import Sample, relative_to
+from handbone.formats.image_files import size_of
+from handbone.formats.labels_builder import LabelsBuilder
+from handbone.formats.named_images import Listing
+from handbone.formats.shapes import Shape, labels_of
+from handbone.formats.working_copies import write_copy
+from handbone.plugins.writing import PredictedImage
+
+SUFFIX = ".seg.nrrd"
+# Of sides that differ by no more, one is the other scaled.
+_SAME_SHAPE = 0.01
+#: Of the layout.
+NAME = "seg_nrrd"
+
+
+def fits(root: Path) -> bool:
+    """Whether a folder, or one in it, holds a segmentation of Slicer's."""
+    return any(root.rglob(f"*{SUFFIX}"))
+
+
+def _slicerio() -> ModuleType:
+    try:
+        import slicerio
+    except ImportError:
+        remedy = "pip install 'handbone[volumes]'"
+        raise HandboneError("the format seg_nrrd needs the package slicerio", remedy=remedy) from None
+    return slicerio
+
+
+class SegNrrdWriter:
+    """Writes `STEM.seg.nrrd` to a folder, with a copy of the radiograph beside it."""
+
+    def __init__(self, folder: Path):
+        self._folder, self._slicerio = folder, _slicerio()
+
+    def write(self, image: PredictedImage) -> None:
+        """Write one image's segmentation; bones that were not found are no segments.
+
+        Raises
+        ------
+        HandboneError: its radiograph is not at hand.
+        """
+        write_copy(image, self._folder)
+        height, width = image.masks.size_hw
+        segmentation = self._slicerio.create_segmentation((width, height, 1), np.eye(4))
+        for bone in np.flatnonzero(image.masks.present()).tolist():
+            segment = _segment(image, bone)
+            self._slicerio.add_segment(segmentation, image.masks.mask(bone).T[..., None], segment)
+        segmentation["containedRepresentationNames"] = ["Binary labelmap"]
+        self._slicerio.write_segmentation(str(self._folder / f"{image.stem}{SUFFIX}"), segmentation)
+
+    def close(self) -> None:
+        """Nothing is left to do."""
+
+
+def _segment(image: PredictedImage, bone: int) -> dict[str, Any]:
+    described = anatomy.BONES[bone]
+    known = {"handbone.model": image.model, "handbone.confidence": image.confidence.get(described.name)}
+    return {
+        "id": described.name,
+        "name": described.name,
+        "color": [round(value / 255, 6) for value in described.colour],
+        "tags": {key: str(value).replace("|", "/") for key, value in known.items() if value not in (None, "")},
+    }
+
+
+@dataclass(frozen=True)
+class SegNrrd:
+    """A folder of images, each with `NAME.seg.nrrd` beside it.
+
+    Parameters
+    ----------
+    root: the folder. class_map: segments' names to bone names.
+    """
+
+    root: Path
+    class_map: dict[str, str] = field(default_factory=dict)
+    name: str = NAME
+
+    @cached_property
+    def label_files(self) -> set[Path]:
+        """The files that are read."""
+        return {path for path in self.root.rglob(f"*{SUFFIX}") if path.is_file() and not path.name.startswith(".")}
+
+    def list_samples(self) -> tuple[list[Sample], list[Finding]]:
+        """Every image; findings name those without a segmentation, and segmentations without an image."""
+        listing: Listing[None] = Listing(self.root, f"NAME{SUFFIX}")
+        for path in sorted(self.label_files):
+            listing.add_beside(path, path.with_name(path.name.removesuffix(SUFFIX)), None)
+        samples = list(listing.samples())
+        return samples, listing.problems
+
+    def read_labels(self, sample: Sample) -> Labels:
+        """The labels; a segmentation that Slicer has cropped is put where it was.
+
+        Raises
+        ------
+        HandboneError: the file or the image cannot be read, or it has several slices or another orientation.
+        """
+        assert sample.annotation is not None
+        segmentation, size_hw = _read(sample.annotation), size_of(sample.image)
+        builder = LabelsBuilder(relative_to(sample.annotation, self.root), size_hw, self.class_map)
+        offset, voxels = segmentation.get("referenceImageExtentOffset", (0, 0, 0)), segmentation["voxels"]
+        corner = int(offset[0]), int(offset[1])
+        width, height = voxels.shape[-3:-1]
+        shapes = []
+        for segment in segmentation["segments"]:
+            layer = voxels[segment.get("layer", 0)] if voxels.ndim == 4 else voxels
+            value = segment.get("labelValue", 1)
+            mask = np.equal(layer[..., 0].T, value)
+            if mask.any():
+                shapes.append(Shape(str(segment.get("name")), mask=mask, corner_xy=corner))
+        scaled = abs(height * size_hw[1] / (width * size_hw[0]) - 1) < _SAME_SHAPE
+        whole = corner == (0, 0) and (scaled or height > size_hw[0] or width > size_hw[1])
+        return labels_of(shapes, builder, declared_hw=(height, width) if whole else None, size_hw=size_hw)
+
+
+def _read(path: Path) -> dict[str, Any]:
+    try:
+        segmentation = _slicerio().read_segmentation(str(path))
+        directions, slices = np.array(segmentation["ijkToLPS"])[:3, :3], segmentation["voxels"].shape[-1]
+        segments = segmentation["segments"]
+    except HandboneError:
+        raise
+    except Exception as error:  # pynrrd raises many kinds on damaged files
+        said = (str(error).splitlines() or [type(error).__name__])[0][:100]
+        what = f"not a segmentation that can be read ({said})"
+        raise HandboneError(what, where=path, remedy="save it again in Slicer") from None
+    if slices != 1 or segmentation["voxels"].ndim not in (3, 4) or not isinstance(segments, list):
+        what = f"it has {slices} slices, and a radiograph has one"
+        raise HandboneError(what, where=path, remedy="save the segmentation of the radiograph itself")
+    upright = np.diag(np.abs(np.diag(directions)))
+    if not np.allclose(directions, upright, atol=1e-4 * max(1e-9, np.abs(directions).max())):
+        what = "its axes are turned or mirrored against the radiograph's"
+        raise HandboneError(what, where=path, remedy="save it in the geometry of the radiograph")
+    return segmentation

@@ -1,0 +1,147 @@
+"""Anyone's masks against anyone's labels: metrics, intervals over patients, and a paired comparison of two predictions.
+
+>>> from handbone.workflows.evaluate import evaluate
+>>> found = evaluate("theirs.csv", "hands", against="ours.csv")  # doctest: +SKIP
+>>> found.dice("carpals"), found.summary  # doctest: +SKIP
+"""
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+
+from handbone import anatomy
+from handbone.core.errors import HandboneError
+from handbone.core.progress import track
+from handbone.core.rle_reading import RleReading
+from handbone.data.pose import bend_degrees, pose
+from handbone.evaluation.classes import scored_classes
+from handbone.evaluation.scoring import Scoring
+from handbone.formats.image_files import Invert
+from handbone.measure import Scale
+from handbone.recipe.class_map import ClassMap
+from handbone.workflows.evaluation.measured import MeasuredPair, measure_pair
+from handbone.workflows.evaluation.pairs import AGAINST, PREDICTION, Pair, Pairs
+from handbone.workflows.evaluation.predictions import open_masks
+from handbone.workflows.evaluation.result import Evaluation
+from handbone.workflows.evaluation.truth import open_labels
+from handbone.workflows.results import Results
+
+
+def evaluate(
+    predictions: str | Path,
+    truth: str | Path,
+    *,
+    against: str | Path | None = None,
+    class_map: ClassMap | str | Path | None = None,
+    classes: str = "all",
+    tolerances: Sequence[str] = (),
+    images: str | Path | None = None,
+    mm_per_px: float | None = None,
+    measures: bool = False,
+    invert: Invert = "auto",
+    rle: Sequence[str] = (),
+    layout: str = "auto",
+    annotations: str | None = None,
+    truth_rle: Sequence[str] = (),
+) -> Evaluation:
+    """Compare masks with labels of the same images, which are joined by name.
+
+    Parameters
+    ----------
+    predictions: a CSV in the contest format, a COCO file, a folder of `handbone predict`, a run, a folder of
+        NAME/BONE.png, or a data set with labels.
+    truth: a data set's folder as `handbone data check` takes it, or a CSV or COCO file.
+    against: other predictions of the same images, to compare the first ones with, image by image.
+    class_map: of the labels, and of predictions whose classes are not called as bones are: a `ClassMap`, its name
+        ("ram_h1200"), or a TOML file. Classes that merge bones are compared with the union of these.
+    classes: bones and groups to score, such as "carpals,Radius".
+    tolerances: of the NSD, such as "2px" and "0.5mm"; 1 and 2 pixels by default.
+    images: folder of the radiographs, where labels are a file. mm_per_px: size of a pixel; what the files say by
+        default.
+    measures: whether lengths, ratios and angles of both masks are compared, too.
+    invert: how radiographs are read, see `read_image`.
+    rle, truth_rle: how run lengths of CSV files are meant, see `RleReading.parse`.
+    layout, annotations: of the data set, see `handbone.recipe.schema.Data`.
+
+    Returns
+    -------
+    Metrics of every image and bone, and their means. Images that fail are in its `failed`.
+
+    Raises
+    ------
+    HandboneError: nothing to read at a path, no image in common, or not one that can be compared.
+    """
+    chosen = class_map if isinstance(class_map, ClassMap) or class_map is None else ClassMap.load(class_map)
+    scoring, wanted = Scoring.parse(tolerances), scored_classes(chosen, classes)
+    reading = RleReading.parse(rle)
+    places = ({AGAINST: Path(against)} if against is not None else {}) | {PREDICTION: Path(predictions)}
+    sources = {stage: open_masks(path, class_map=chosen, reading=reading) for stage, path in places.items()}
+    settings = {"layout": layout, "annotations": annotations, "rle": ",".join(truth_rle) or None, "invert": invert}
+    labels = open_labels(
+        Path(truth), images=None if images is None else Path(images), class_map=chosen, settings=settings
+    )
+    pairs = Pairs.join(labels, sources, wanted)
+    tables: list[pd.DataFrame] = []
+    scales: dict[str, Scale] = {}
+    failed: dict[str, str] = {}
+    problems: dict[str, list[str]] = {}
+    measured: list[MeasuredPair] = []
+    for image in track(pairs.images, "Evaluating"):
+        try:
+            pair = pairs.read(image)
+            needs_scale = measures or scoring.tolerances_mm
+            scale = pairs.scale(image, mm_per_px, invert) if needs_scale else Scale()
+            rows = _rows(pairs, pair, scoring, scale)
+            if measures:
+                measured.append(measure_pair(pair, scale, pairs.classes, invert))
+        except HandboneError as error:  # one image must not cost the others
+            failed[image.name] = str(error)
+            continue
+        tables.append(rows)
+        scales[image.name] = scale
+        if found := image.problems():
+            problems[image.name] = found
+    if not tables:
+        first = next(iter(failed.values()))
+        raise HandboneError(f"none of {len(failed)} images could be compared; the first error: {first}")
+    facts: dict[str, Any] = {
+        "predictions": str(predictions),
+        "truth": str(truth),
+        "against": None if against is None else str(against),
+        "layout": labels.layout,
+        "class_map": chosen and chosen.name,
+    }
+    return Evaluation(
+        pd.concat(tables, ignore_index=True), pairs, scoring, facts, failed, problems, scales, tuple(measured), invert
+    )
+
+
+def evaluation_results(folder: Path) -> Results:
+    """The output folder of `handbone evaluate`.
+
+    Raises
+    ------
+    HandboneError: there is something else than a folder.
+    """
+    return Results.at(folder, "an evaluation")
+
+
+def _rows(pairs: Pairs, pair: Pair, scoring: Scoring, scale: Scale) -> pd.DataFrame:
+    """One image's part of the metrics table: the classes' first bones, by stage."""
+    truth = pairs.scored(pair.ground_truth)
+    bend = bend_degrees(pair.ground_truth.centroids_xy())
+    kept = [each.bones[0] for each in pairs.classes]
+    facts = {
+        "image_name": pair.image.name,
+        "patient_id": pair.image.patient_id,
+        "side": pair.image.side or "",
+        "bone": anatomy.NAMES,
+    }
+    frames = []
+    for stage, masks in pair.stages.items():
+        columns = scoring.columns(truth, pairs.scored(masks), scale.spacing_mm)
+        table = pd.DataFrame({**facts, "stage": stage, **columns, "bend_degrees": bend, "pose": pose(bend)})
+        frames.append(table.iloc[kept])
+    return pd.concat(frames, ignore_index=True)

@@ -1,0 +1,1 @@
+"""What `handbone evaluate` is made of: predictions and labels of any format, joined, scored and shown."""

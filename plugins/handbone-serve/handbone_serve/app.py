@@ -1,0 +1,155 @@
+"""The server: a page for people, and a REST API for programs, both behind one guard."""
+
+import json
+import shutil
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from typing import Annotated
+
+from fastapi import Depends, FastAPI, HTTPException, UploadFile
+from fastapi.responses import FileResponse, HTMLResponse, Response, StreamingResponse
+
+from handbone.core.errors import HandboneError
+from handbone.report.templates import template
+from handbone_serve import work
+from handbone_serve.answers import Format, Image, Problem, Result, image_of, result_of
+from handbone_serve.guard import Guard, requires
+from handbone_serve.jobs import Full, Job, Jobs
+from handbone_serve.names import safe_name
+
+_PACKAGE = "handbone_serve"
+_SUMMARY = (
+    "Outlines the 29 bones of hand radiographs. Hand in a file, wait for the state `done`, and fetch the masks. "
+    "A research tool, not a medical device."
+)
+
+
+def make_app(jobs: Jobs, *, token: str, hosts: list[str], max_bytes: int) -> FastAPI:
+    """The application.
+
+    Parameters
+    ----------
+    jobs: are started and stopped with it. token: that every request of the API needs.
+    hosts: names under which it may be reached. max_bytes: of one request.
+    """
+
+    @asynccontextmanager
+    async def lifespan(app: FastAPI) -> AsyncIterator[None]:
+        jobs.start()
+        yield
+        jobs.stop()
+
+    # The usual pages of documentation would fetch their scripts from another host.
+    app = FastAPI(
+        title="handbone serve", version="1", summary=_SUMMARY, lifespan=lifespan, docs_url=None, redoc_url=None
+    )
+    app.add_middleware(Guard, hosts=hosts, max_bytes=max_bytes)
+    _add_page(app, max_bytes)
+    _add_images(app, jobs, token)
+    _add_events(app, jobs, token)
+    return app
+
+
+def _add_page(app: FastAPI, max_bytes: int) -> None:
+    page = template("serve.html.jinja", package=_PACKAGE).render(max_mb=max_bytes // 1_000_000)
+
+    @app.get("/", response_class=HTMLResponse, include_in_schema=False)
+    def index() -> str:
+        return page
+
+
+def _add_images(app: FastAPI, jobs: Jobs, token: str) -> None:
+    guarded = {
+        "dependencies": [Depends(requires(token))],
+        "responses": {401: {"model": Problem}, 403: {"model": Problem}, 421: {"model": Problem}},
+    }
+    missing = {**guarded["responses"], 404: {"model": Problem}}
+
+    def known(id: str) -> Job:
+        if (job := jobs.get(id)) is None:
+            raise HTTPException(404, "there is no radiograph with this id")
+        return job
+
+    def finished(job: Annotated[Job, Depends(known)]) -> Job:
+        if job.state != "done":
+            raise HTTPException(409, f"the radiograph is not done, but {job.state}")
+        return job
+
+    OneJob, DoneJob = Annotated[Job, Depends(known)], Annotated[Job, Depends(finished)]
+
+    @app.get("/api/formats", **guarded)
+    def formats() -> list[Format]:
+        """Formats in which masks can be downloaded."""
+        return [Format(name=name, summary=summary) for name, summary in work.formats().items()]
+
+    refused = {413: {"model": Problem}, 429: {"model": Problem}, 400: {"model": Problem}}
+
+    @app.post(
+        "/api/images", status_code=202, dependencies=guarded["dependencies"], responses=guarded["responses"] | refused
+    )
+    def hand_in(file: UploadFile) -> Image:
+        """Hand in a radiograph: PNG, JPEG, TIFF, or what an installed plugin reads, such as DICOM."""
+        name = safe_name(file.filename)
+        try:
+            job = jobs.new(name)
+        except Full:
+            raise HTTPException(429, "too many radiographs are here: remove some") from None
+        with open(job.folder / work.IMAGE / name, "wb") as kept:
+            shutil.copyfileobj(file.file, kept)
+        jobs.add(job)
+        return image_of(job, jobs.ahead(job))
+
+    @app.get("/api/images", **guarded)
+    def images() -> list[Image]:
+        """All radiographs, as they were handed in."""
+        return [image_of(job, jobs.ahead(job)) for job in jobs.all()]
+
+    @app.get("/api/images/{id}", dependencies=guarded["dependencies"], responses=missing)
+    def image(job: OneJob) -> Result:
+        """What is known of a radiograph: its hands with their bones, flags and measurements."""
+        return result_of(job, jobs.ahead(job))
+
+    @app.delete("/api/images/{id}", status_code=204, dependencies=guarded["dependencies"], responses=missing)
+    def remove(job: OneJob) -> None:
+        """Cancel a radiograph where it is not done, and delete it with its results."""
+        jobs.remove(job)
+
+    @app.get("/api/images/{id}/cards", dependencies=guarded["dependencies"], include_in_schema=False)
+    def cards(job: DoneJob) -> list[str]:
+        return job.cards
+
+    archive = {200: {"content": {"application/zip": {}}, "description": "A zip file of the format's files."}}
+    no_masks = {409: {"model": Problem}, 422: {"description": "There are no masks, or the format cannot hold them."}}
+
+    @app.get(
+        "/api/images/{id}/masks/{format}",
+        dependencies=guarded["dependencies"],
+        responses=missing | archive | no_masks,
+        response_class=Response,
+    )
+    def masks(job: DoneJob, format: str) -> FileResponse:
+        """The masks of a radiograph as a zip file."""
+        if format not in work.formats():
+            raise HTTPException(404, "there is no format of this name")
+        try:
+            with job.lock:
+                path = work.export(job.folder, format)
+        except HandboneError as error:
+            raise HTTPException(422, error.what) from None
+        return FileResponse(path, media_type="application/zip", filename=f"{job.name}-{format}.zip")
+
+
+def _add_events(app: FastAPI, jobs: Jobs, token: str) -> None:
+    events = {200: {"content": {"text/event-stream": {}}, "description": "One event a change, without end."}}
+
+    @app.get("/api/events", dependencies=[Depends(requires(token))], responses=events | {401: {"model": Problem}})
+    async def news() -> StreamingResponse:
+        """Changes of all radiographs as server-sent events; the data of each is as `/api/images` lists it."""
+
+        async def lines() -> AsyncIterator[str]:
+            yield ": here\n\n"
+            async for job in jobs.news():
+                image = None if job is None else image_of(job, jobs.ahead(job)).model_dump()
+                yield ": still here\n\n" if image is None else f"data: {json.dumps(image)}\n\n"
+
+        return StreamingResponse(lines(), media_type="text/event-stream")

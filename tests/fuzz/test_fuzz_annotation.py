@@ -1,0 +1,59 @@
+"""Files of annotation tools by anyone: labelme, CVAT, Label Studio, seg.nrrd and NIfTI."""
+
+import json
+
+import cv2
+import numpy as np
+import pytest
+from annotation_toys import needs, write
+from data_toys import draw, toy_hand
+from fuzzing import Corpus, campaign, edited_bytes, edited_json, json_bytes, refused_or_read
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from writers_toys import ragged_masks
+
+from handbone.data.dataset import open_dataset
+from handbone.recipe.schema import Data
+
+SIZE = 64
+HAND = {name: points / points.max() * SIZE for name, points in toy_hand().items()}
+MASKS = ragged_masks(1, (SIZE, SIZE), share=0.2)
+FILES = {
+    "labelme": "a.json",
+    "cvat": "annotations.xml",
+    "label_studio": "tasks.json",
+    "seg_nrrd": "a.seg.nrrd",
+    "nifti": "a/Capitate.nii.gz",
+}
+
+
+@pytest.fixture(scope="module", params=FILES)
+def target(request, tmp_path_factory):
+    """A folder that is read, the file in it that is written over, its layout and good content."""
+    layout, root = request.param, tmp_path_factory.mktemp(request.param)
+    needs(layout)
+    cv2.imwrite(str(root / "a.png"), draw(HAND, SIZE))
+    contents = []
+    for shapes in ({"shapes": "polygon"}, {"shapes": "mask"}) if layout == "labelme" else ({},):
+        write(root / "out", layout, root / "a.png", MASKS, **shapes)
+        contents.append((root / "out" / FILES[layout]).read_bytes())
+    (root / "a.png").unlink()
+    return root / "out", FILES[layout], layout, contents
+
+
+@settings(campaign, max_examples=campaign.max_examples // 2)  # there are five formats
+@given(data=st.data())
+def test_any_file_is_read_or_refused(target, data):
+    root, name, layout, contents = target
+    texts = Corpus(contents)
+    kinds = [edited_bytes(texts)]
+    if name.endswith(".json"):
+        kinds.append(edited_json(Corpus(map(json.loads, contents))).map(json_bytes))
+    (root / name).write_bytes(data.draw(st.one_of(kinds)))
+    with refused_or_read():
+        dataset = open_dataset(Data(path=str(root), layout=layout))
+        for sample in dataset.labelled():
+            with refused_or_read():
+                labels = dataset.read_labels(sample)
+                assert labels.masks().size_hw == labels.size_hw == (SIZE, SIZE)
+                assert np.all(labels.masks().areas() >= 0)
