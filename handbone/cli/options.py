@@ -41,6 +41,21 @@ Rle = Annotated[
     ),
 ]
 
+Workers = Annotated[
+    int,
+    typer.Option(
+        "--workers", min=1, metavar="N", help="Processes that work at a time; they share this machine's cores and GPUs."
+    ),
+]
+Cluster = Annotated[
+    str | None,
+    typer.Option(
+        "--cluster",
+        metavar="ADDRESS",
+        help="Work on a Dask cluster: local:8, or a scheduler's address such as tcp://scheduler:8786.",
+    ),
+]
+
 
 def class_map_of(words: "Sequence[str] | None") -> "ClassMap | None":
     """The class map of `--map` and `--class-map`; None without a word.

@@ -5,7 +5,7 @@ With `--json` every outcome, including an error, is one JSON value; see `docs/pa
 
 import json
 import sys
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 import typer
@@ -70,6 +70,25 @@ def echo_json(value: Any, schema: str | None = None) -> None:
         if ascii_only or _fits(text, getattr(sys.stdout, "encoding", None) or "utf-8"):
             typer.echo(text)
             return
+
+
+def echo_json_entries(head: Mapping[str, Any], key: str, entries: Iterable[Any]) -> None:
+    """Print an object as JSON whose last key has a list of any length; one entry is in memory at a time.
+
+    head: all other keys, first the schema. key: of the list.
+    """
+    from handbone.core.json_stream import json_chunks
+
+    Told.json = True
+    encoding = getattr(sys.stdout, "encoding", None) or "utf-8"
+    for text in json_chunks(head, key, entries):
+        typer.echo(text if _fits(text, encoding) else _escaped(text), nl=False)
+    typer.echo()
+
+
+def _escaped(text: str) -> str:
+    """A piece of JSON in which letters beyond ASCII, which only texts have, are escaped."""
+    return "".join(character if character < "\x7f" else json.dumps(character)[1:-1] for character in text)
 
 
 def _fits(text: str, encoding: str) -> bool:

@@ -1,32 +1,32 @@
 """`handbone predict`: outline the bones of any radiographs with trained weights."""
 
-from collections import Counter
-from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
 from handbone.cli import complete
-from handbone.cli.output import echo_json
-from handbone.cli.output import results as results_console
-from handbone.core.escaping import markup, printable
+from handbone.cli.options import Cluster, Workers
+from handbone.cli.output import echo_json_entries
+from handbone.cli.predict_show import show
+from handbone.core.escaping import printable
 from handbone.core.progress import console as progress
 
 if TYPE_CHECKING:
-    from rich.table import Table
-
-    from handbone.workflows.records import ImageRecord
-
-
-_NO_HAND = "[yellow]no hand[/yellow]"
-_SHOWN = 3  # flags of an image that are printed; predictions.json has all
+    from handbone.formats.image_search import Search
 
 
 def command(
     paths: Annotated[
-        list[Path], typer.Argument(metavar="PATH...", help="Image files, or folders with any folders below.")
-    ],
+        list[Path] | None,
+        typer.Argument(metavar="PATH...", help="Image files, or folders with any folders below.", show_default=False),
+    ] = None,
+    from_file: Annotated[
+        Path | None,
+        typer.Option(
+            "--from-file", metavar="LIST", help="A text file with more paths, one a line; - reads standard input."
+        ),
+    ] = None,
     output: Annotated[Path, typer.Option("--output", "-o", metavar="OUT", help="Folder for the results.")] = Path(
         "predictions"
     ),
@@ -118,6 +118,15 @@ def command(
     page: Annotated[
         bool, typer.Option("--page/--no-page", help="Write OUT/index.html, a page to look through the results.")
     ] = True,
+    workers: Workers = 1,
+    cluster: Cluster = None,
+    shard: Annotated[
+        str | None,
+        typer.Option("--shard", metavar="I/N", help="Do one of N parts, for a job array; --join then joins all."),
+    ] = None,
+    join: Annotated[
+        bool, typer.Option("--join", help="Join the results of all shards of OUT, or say which are missing.")
+    ] = False,
     overwrite: Annotated[
         bool,
         typer.Option("--overwrite", help="Replace predictions that handbone has written to OUT, and nothing else."),
@@ -136,65 +145,94 @@ def command(
     """
     if mm_per_px is not None and not measure:
         raise typer.BadParameter("give --measure, too", param_hint="--mm-per-px")
+    from functools import partial
+
     from handbone.cli.settings import nested_settings
     from handbone.formats.image_search import find_images
+    from handbone.formats.path_list import read_path_list
     from handbone.method.settings import read_settings
+    from handbone.method.two_stage import TwoStage
+    from handbone.weights import find_weights
     from handbone.workflows import measure as measuring
-    from handbone.workflows.predict import predict_images, prediction_results, written_names
-    from handbone.workflows.records import predictions_json
+    from handbone.workflows.crews import crew_of
+    from handbone.workflows.predict import predict_images, prediction_results, stems_of, written_names
+    from handbone.workflows.prediction_join import Extras
+    from handbone.workflows.records import IMAGES, predictions_head
+    from handbone.workflows.shard_join import join_shards, joined_head
+    from handbone.workflows.shards import Shard, finished_shards
     from handbone.workflows.stored_results import is_unfinished, prediction_fingerprint
     from handbone.workflows.writers import writer_factories
 
+    _check_words(paths, from_file, shard, join=join)
+    part, crew = Shard.parse(shard) if shard else None, crew_of(workers, cluster)
+    given = [*(paths or []), *(read_path_list(from_file) if from_file else [])]
     used = read_settings(weights).but(
         threshold=threshold, flip_tta=flip_tta, views=_views(views, tta=tta), invert=invert
     )
     fingerprint = prediction_fingerprint(weights, settings=used.model_dump(mode="json"), hands=hands, runtime=runtime)
     writers = writer_factories(write or [], nested_settings(settings or []))
-    results = prediction_results(output)
-    goes_on = results.put_right() or (not overwrite and is_unfinished(output, fingerprint))
-    found = find_images(paths)
-    tables = [measuring.TABLE_FILE, measuring.RECORD_FILE] if measure else []
-    names = [*written_names(found.images, hands, page=page), *tables]
-    results.check(overwrite=overwrite or goes_on, names=names)
-    for passed_over in found.passed_over:
-        progress.print(f"Ignored: {printable(passed_over)}", markup=False, highlight=False, soft_wrap=True)
-
-    from handbone.method.two_stage import TwoStage
-
-    method = TwoStage.from_path(weights, settings=used, runtime=runtime)
-    facts = {
-        "weights": weights,
-        "invert": used.invert,
-        "hands": hands,
-        "second_stage": method.refine_stage is not None,
-        "passed_over": [each.to_json() for each in found.passed_over],
-    }
-    measured = {"source": [path.name for path in paths], "rois": [], "weights": weights}
-    try:
-        records = predict_images(
+    place = part.folder(output) if part else output
+    results = prediction_results(place)
+    goes_on = results.put_right() or (not overwrite and is_unfinished(place, fingerprint))
+    found = find_images(given) if given else None
+    if found is None or join:
+        shards = finished_shards(output, fingerprint)
+        head = joined_head(shards)
+        work = partial(join_shards, shards, results, expected=found.images if found else None)
+    else:
+        tables = [measuring.TABLE_FILE, measuring.RECORD_FILE] if measure else []
+        names = written_names(stems_of(found.images, part), hands, page=page)
+        results.check(overwrite=overwrite or goes_on, names=[*names, *tables])
+        _say_ignored(found)
+        facts = {
+            "weights": weights,
+            "invert": used.invert,
+            "hands": hands,
+            "second_stage": find_weights(weights)[1] is not None,
+            "passed_over": [each.to_json() for each in found.passed_over],
+            "shard": shard,
+            "fingerprint": fingerprint,
+        }
+        head = predictions_head(used, facts)
+        work = partial(
+            predict_images,
             found.images,
-            method,
+            partial(TwoStage.from_path, weights, settings=used, runtime=runtime),
             results,
-            fingerprint=fingerprint,
-            facts=facts,
-            writers=writers,
             invert=used.invert,
             max_pixels=max_pixels,
-            hands=hands,
-            page=page,
-            overwrite=overwrite or goes_on,
-            earlier=output if goes_on else None,
-            measure=partial(measuring.measure_predictions, mm_per_px=mm_per_px, facts=measured) if measure else None,
+            earlier=[place] if goes_on else [],
+            shard=part,
+            crew=crew,
         )
+    measured = {"source": [path.name for path in given], "rois": [], "weights": weights}
+    measuring_all = partial(measuring.measure_predictions, mm_per_px=mm_per_px, facts=measured)
+    extras = Extras(writers, page, measuring_all if measure else None)
+    try:
+        summary = work(fingerprint=fingerprint, head=head, extras=extras, hands=hands, overwrite=overwrite or goes_on)
     except KeyboardInterrupt:
         typer.echo("Stopped. Run the same command to continue.", err=True)
         raise typer.Exit(130) from None
     if as_json:
-        echo_json(predictions_json(records, method, {**facts, "fingerprint": fingerprint}))
+        echo_json_entries(head, IMAGES, (record.to_json() for record in summary.records(place)))
     else:
-        _show(records, output, used.invert)
-    if any(record.error or record.unwritten for record in records) or not any(record.confidence for record in records):
+        show(summary, place, used.invert)
+    # A shard may well have no image, or none with a hand.
+    if summary.failed or summary.unwritten or not (part or summary.outcomes["outlined"]):
         raise typer.Exit(1)
+
+
+def _check_words(paths: list[Path] | None, from_file: Path | None, shard: str | None, *, join: bool) -> None:
+    """Refuse a command line that asks for nothing, or for too much."""
+    if from_file is None and not paths and not join:
+        raise typer.BadParameter("give image files or folders, or a list of them with --from-file", param_hint="PATH")
+    if shard is not None and join:
+        raise typer.BadParameter("first run every shard, then --join alone", param_hint="--join")
+
+
+def _say_ignored(found: "Search") -> None:
+    for passed_over in found.passed_over:
+        progress.print(f"Ignored: {printable(passed_over)}", markup=False, highlight=False, soft_wrap=True)
 
 
 def _views(names: list[str] | None, *, tta: bool) -> list[str] | None:
@@ -202,67 +240,3 @@ def _views(names: list[str] | None, *, tta: bool) -> list[str] | None:
     if names is None and not tta:
         return None
     return [name for name in names or [] if name != "none"] + ["turned"] * tta
-
-
-def _show(records: "list[ImageRecord]", output: Path, invert: str) -> None:
-    from handbone.workflows.records import flag_text
-
-    console = results_console()
-    console.print(_table(records))
-    for record in records:
-        if record.error:
-            console.print(f"[red]failed[/red] {markup(record.error)}", soft_wrap=True, highlight=False)
-        if record.inverted and invert == "auto":
-            said = "bones look dark, so it was turned round; if that is wrong, give --invert no"
-            console.print(f"[yellow]inverted[/yellow] {markup(record.name)}: {said}", soft_wrap=True, highlight=False)
-        for format, reason in record.unwritten.items():
-            console.print(f"[red]not written[/red] as {format}: {markup(reason)}", soft_wrap=True, highlight=False)
-        for flag in record.flags[:_SHOWN]:
-            said = markup(flag_text(flag))
-            console.print(f"[yellow]check[/yellow] {markup(record.name)}: {said}", soft_wrap=True, highlight=False)
-        if len(record.flags) > _SHOWN:
-            console.print(f"  and {len(record.flags) - _SHOWN} more in predictions.json", highlight=False)
-    outcomes = Counter(record.outcome for record in records)
-    told = f"{outcomes['outlined']} of {len(records)} radiographs outlined"
-    if outcomes["no_hand"]:
-        told += f", {outcomes['no_hand']} without a hand"
-    place = markup(_to_open(output)) if output.exists() else "nothing was written"
-    console.print(f"{told}: {place}", soft_wrap=True)
-
-
-def _to_open(output: Path) -> Path:
-    from handbone.workflows.outputs import PAGE_FILE
-
-    page = output / PAGE_FILE
-    return page if page.exists() else output
-
-
-def _table(records: "list[ImageRecord]") -> "Table":
-    from rich.table import Table
-
-    table = Table("Radiograph", "Hand", "Bones", "Confidence", "Flags", "Refined", "Seconds")
-    for record in records:
-        if record.error:
-            table.add_row(markup(record.name), "[red]failed[/red]", "", "", "", "", "")
-            continue
-        found = record.confidence.values()
-        table.add_row(
-            markup(record.name),
-            ", ".join(filter(None, [_hand(record) if found else _NO_HAND, "inverted" * record.inverted])),
-            f"{len(found)}",
-            f"{sum(found) / len(found):.2f}" if found else "",
-            f"{len(record.flags) or ''}",
-            f"{sum(d['used'] for d in record.decisions)} of {len(record.decisions)}" if record.frames else "",
-            f"{sum(record.seconds.values()):.2f}",
-        )
-    return table
-
-
-def _hand(record: "ImageRecord") -> str:
-    """How the hand lies: its direction, and the side of its thumb."""
-    place = record.location
-    if place is None:
-        return ""
-    if not place["found"]:
-        return "in part"
-    return f"{place['degrees']:+.0f}°, thumb {place['thumb']}"

@@ -1,12 +1,13 @@
 """`handbone refine`: the second stage alone, on a run's or anyone's coarse predictions."""
 
+from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
-from handbone.cli.options import Rle
-from handbone.cli.output import echo_json
+from handbone.cli.options import Cluster, Rle, Workers
+from handbone.cli.output import echo_json_entries
 from handbone.cli.output import results as results_console
 from handbone.core.escaping import markup
 
@@ -73,6 +74,8 @@ def command(
             show_default="a run's own, where it has one",
         ),
     ] = None,
+    workers: Workers = 1,
+    cluster: Cluster = None,
     overwrite: Annotated[
         bool, typer.Option("--overwrite", help="Replace a refinement that OUT holds already.")
     ] = False,
@@ -85,17 +88,22 @@ def command(
     rows and is listed; the exit code is then 1. The same command goes on where it was stopped, and tries failed
     images again. Not a medical device.
     """
+    from functools import partial
+
     from handbone.anatomy import select
-    from handbone.workflows.refine import RECORD_FILE, refine_predictions, refine_results, refinement_json
+    from handbone.workflows.crews import crew_of
+    from handbone.workflows.one_by_one import here
+    from handbone.workflows.records import IMAGES
+    from handbone.workflows.refine import RECORD_FILE, refine_predictions, refine_results, refinement_head
     from handbone.workflows.stored_results import is_unfinished, prediction_fingerprint
 
-    bones, results = select(classes), refine_results(output)
+    bones, results, crew = select(classes), refine_results(output), crew_of(workers, cluster)
     interrupted = results.put_right()
     own_run = _run(run, coarse, images, invert, rle or [])
-    method, name = _method(own_run, weights, runtime)
-    method = _prompting(method, classes, sam)
-    rois = method.for_bones(bones)
-    source = _source(own_run, coarse, images, invert or method.settings.invert, rle or [])
+    method, name = _method(own_run, weights, classes, sam, runtime)
+    method.for_bones(bones)  # refuses those that it does not know
+    open_source = partial(_source, own_run, coarse, images, invert or method.settings.invert, rle or [])
+    source = open_source()
     fingerprint = prediction_fingerprint(
         name,
         settings=method.settings.model_dump(mode="json", by_alias=True),
@@ -112,23 +120,27 @@ def command(
         "classes": classes,
         "sam": sam,
         "source": str(coarse or own_run),
+        "fingerprint": fingerprint,
     }
+    head = refinement_head(method.threshold, facts)
     try:
         records = refine_predictions(
-            source,
-            method,
-            rois,
+            # Other processes make their own.
+            (lambda: source) if crew is here else open_source,
+            (lambda: method) if crew is here else partial(_refiner, own_run, weights, classes, sam, runtime),
+            bones,
             results,
             fingerprint=fingerprint,
-            facts=facts,
+            head=head,
             overwrite=overwrite or goes_on,
-            earlier=output if goes_on else None,
+            earlier=[output] if goes_on else [],
+            crew=crew,
         )
     except KeyboardInterrupt:
         typer.echo("Stopped. The same command continues where it was.", err=True)
         raise typer.Exit(130) from None
     if as_json:
-        echo_json(refinement_json(records, method, {**facts, "fingerprint": fingerprint}))
+        echo_json_entries(head, IMAGES, map(asdict, records))
     else:
         _show(records, output, source.invert)
     if any(record.error for record in records):
@@ -164,8 +176,14 @@ def _source(run: Path | None, coarse: Path | None, images: Path | None, invert: 
     return ForeignFile(coarse, images, invert=invert, reading=RleReading.parse(rle))
 
 
-def _method(run: Path | None, weights: str | None, runtime: "Runtime") -> "tuple[TwoStage, str]":
-    """The refiner: as asked for, else the run's own, else the shipped one."""
+def _refiner(run: Path | None, weights: str | None, classes: str, sam: str | None, runtime: "Runtime") -> "TwoStage":
+    return _method(run, weights, classes, sam, runtime)[0]
+
+
+def _method(
+    run: Path | None, weights: str | None, classes: str, sam: str | None, runtime: "Runtime"
+) -> "tuple[TwoStage, str]":
+    """The refiner with its name: as asked for, else the run's own, else the shipped one."""
     from handbone.core.errors import HandboneError
     from handbone.method.two_stage import TwoStage
     from handbone.runs.load_run import finished_run
@@ -179,7 +197,7 @@ def _method(run: Path | None, weights: str | None, runtime: "Runtime") -> "tuple
     method = TwoStage.from_path(weights, runtime=runtime)
     if method.refine_stage is None:
         raise HandboneError("these weights have no refiner", where=weights, remedy="choose a run with both stages")
-    return method, weights
+    return _prompting(method, classes, sam), weights
 
 
 def _prompting(method: "TwoStage", classes: str, sam: str | None) -> "TwoStage":

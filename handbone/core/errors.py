@@ -3,6 +3,7 @@
 import difflib
 from collections.abc import Iterable
 from pathlib import Path
+from typing import Any
 
 
 class HandboneError(Exception):
@@ -22,6 +23,16 @@ class HandboneError(Exception):
     def __str__(self) -> str:
         sentence = f"{self.where}: {self.what}" if self.where else self.what
         return f"{sentence}; {self.remedy}" if self.remedy else sentence
+
+    def __reduce__(self) -> Any:
+        # Exceptions are copied to other processes by their only argument, which subclasses have more of.
+        return _copied, (type(self), self.what, self.where, self.remedy)
+
+
+def _copied(kind: type[HandboneError], what: str, where: str | None, remedy: str | None) -> HandboneError:
+    error = kind.__new__(kind)
+    HandboneError.__init__(error, what, where=where, remedy=remedy)
+    return error
 
 
 class UnknownNameError(HandboneError):

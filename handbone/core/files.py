@@ -6,6 +6,7 @@ import json
 import os
 import re
 import secrets
+import shutil
 import sys
 from collections.abc import Iterator
 from pathlib import Path, PurePath
@@ -66,6 +67,20 @@ def _locked(handle: int) -> bool:
     except OSError:
         return True
     return True
+
+
+def copy_file(source: Path, target: Path) -> None:
+    """Let a finished file have a second name, in place of what has that; a copy where the system has no such links.
+
+    Both names have the same content until one of them is replaced, as every writer of handbone does it.
+    """
+    target.parent.mkdir(parents=True, exist_ok=True)
+    target.unlink(missing_ok=True)
+    try:
+        os.link(source, target)
+    except OSError:  # another disk, or a file system without links
+        with atomic_file(target) as temporary:
+            shutil.copyfile(source, temporary)
 
 
 def is_temporary(path: Path) -> bool:

@@ -9,6 +9,7 @@ from typing import Any
 
 from handbone.core.errors import HandboneError
 from handbone.core.escaping import portable
+from handbone.core.progress import counted
 from handbone.core.written import WRITTEN_FILE, Written
 from handbone.formats import other_files
 from handbone.formats.image_files import frames_of
@@ -86,9 +87,7 @@ def find_images(given: Iterable[str | Path]) -> Search:
     """
     paths = [Path(os.path.abspath(path)) for path in given]
     walk = _Walk()
-    found: dict[Path, None] = {}
-    for path in paths:
-        found.update(dict.fromkeys(walk.below(path) if path.is_dir() else [_single(path)]))
+    found = dict.fromkeys(counted(_files(paths, walk), "Searching for radiographs:"))
     passed_over = walk.passed_over()
     if not found:
         told = f" (ignored: {'; '.join(map(str, passed_over))})" if passed_over else ""
@@ -97,7 +96,7 @@ def find_images(given: Iterable[str | Path]) -> Search:
         raise HandboneError(f"no radiograph in this folder{told}", where=where, remedy=remedy)
     root = _root(paths)
     images: dict[str, InputImage] = {}
-    for path in sorted(found):
+    for path in counted(sorted(found), "Looking into files:"):
         key = portable(path.relative_to(root))
         while key in images:  # bytes that are no UTF-8, written as a file beside is called
             key += "~"
@@ -105,6 +104,11 @@ def find_images(given: Iterable[str | Path]) -> Search:
             of_frame = key + image.name.removeprefix(path.name)
             images[of_frame] = InputImage(of_frame, image)
     return Search(tuple(images[key] for key in sorted(images)), passed_over)
+
+
+def _files(paths: Iterable[Path], walk: "_Walk") -> Iterator[Path]:
+    for path in paths:
+        yield from walk.below(path) if path.is_dir() else [_single(path)]
 
 
 def _frames(path: Path) -> list[Path]:

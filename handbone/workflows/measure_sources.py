@@ -56,19 +56,23 @@ def predicted_source(
     from handbone.method.settings import read_settings
     from handbone.method.two_stage import TwoStage
     from handbone.workflows.predict import predict_images, prediction_results
+    from handbone.workflows.records import predictions_head
     from handbone.workflows.stored_results import prediction_fingerprint
 
     settings = read_settings(weights).but(invert=invert)
     fingerprint = prediction_fingerprint(weights, settings=settings.model_dump(mode="json"))
     method = TwoStage.from_path(weights, settings=settings)
     facts = {"weights": weights, "invert": settings.invert, "second_stage": method.refine_stage is not None}
-    results = prediction_results(folder)
-    records = predict_images(
-        found.images, method, results, fingerprint=fingerprint, facts=facts, invert=settings.invert
+    summary = predict_images(
+        found.images,
+        lambda: method,
+        prediction_results(folder),
+        fingerprint=fingerprint,
+        head=predictions_head(method.settings, {**facts, "fingerprint": fingerprint}),
+        invert=settings.invert,
     )
-    failed = [MeasuredImage(record.name, error=record.error) for record in records if record.error]
-    if len(failed) == len(records):
-        raise HandboneError(
-            f"none of {len(records)} radiographs could be segmented; the first error: {failed[0].error}"
-        )
+    failed = [MeasuredImage(record.name, error=record.error) for record in summary.failed]
+    if len(failed) == summary.total:
+        what = f"none of {len(failed)} radiographs could be segmented; the first error: {failed[0].error}"
+        raise HandboneError(what)
     return ExportSource(folder), failed

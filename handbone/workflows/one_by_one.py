@@ -1,13 +1,16 @@
-"""Work on images one after the other: each result is kept as soon as it is made, and one that fails costs no other."""
+"""Work on images one after the other: each result is kept as soon as it is made, and one that fails costs no other.
+
+Nothing of an image stays in memory once its results are kept: what becomes of it is an `Outcome` of a few words.
+"""
 
 import errno
 import traceback
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Generator, Iterable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import Any, Generic, Protocol, TypeVar
 
 from handbone.core.errors import HandboneError
 from handbone.core.files import write_text
@@ -18,6 +21,7 @@ ERRORS = "errors"
 # What a system says of one file's name, and not of the disk.
 _OF_ONE_NAME = (errno.ENAMETOOLONG, errno.EEXIST, errno.ENOTDIR, errno.EISDIR, errno.EILSEQ, errno.EINVAL)
 
+Item = TypeVar("Item")
 
 #: Finds a kept result by its name and the stem of its overlay.
 Find = Callable[[str, str], dict[str, Any] | None]
@@ -35,100 +39,193 @@ class Made:
 
 @dataclass(frozen=True)
 class Job:
-    """The work on one image.
+    """The work on one image, in steps that may overlap with those of other images.
 
     Parameters
     ----------
     name: of the image. stem: of its files. where: the image for messages.
     key: gives what its results are made from, see `StoredResults`.
-    make: gives its results, mostly one.
-    known: gives the results that are kept, all or none.
+    known: gives the names of the results that are kept, all or none.
+    load: reads the image. make: gives the results of what was read, mostly one.
     """
 
     name: str
     stem: str
     where: str
     key: Callable[[], str]
-    make: Callable[[], list[Made]]
-    known: Callable[[Find], list[dict[str, Any]]]
+    known: Callable[[Find], list[str]]
+    load: Callable[[], Any]
+    make: Callable[[Any], list[Made]]
 
 
 @dataclass(frozen=True)
-class Failure:
-    """Why an image has no result, in a sentence."""
-
-    reason: str
-
-
-def make_each(
-    jobs: Iterable[Job], kept: StoredResults, before: StoredResults | None, *, title: str, total: int, done: str
-) -> dict[str, list[dict[str, Any]] | Failure]:
-    """The results of each image by its name, or why there are none; those that are kept already are not made again.
+class Outcome:
+    """What became of an image.
 
     Parameters
     ----------
-    kept: where results are kept. before: where earlier ones may be found, too.
-    title: of the progress bar. total: number of jobs. done: what has become of images that have a result.
+    name: of the image. results: the names of its results; none if it failed.
+    error: why it failed, in a sentence. known: whether its results were kept before.
+    """
+
+    name: str
+    results: tuple[str, ...] = ()
+    error: str | None = None
+    known: bool = False
+
+
+@dataclass(frozen=True)
+class Opened(Generic[Item]):
+    """A command's work, ready for images: networks are loaded.
+
+    Parameters
+    ----------
+    kept: where results are kept. earlier: where earlier ones may be found, too.
+    job: gives the work on an image.
+    """
+
+    kept: StoredResults
+    earlier: tuple[StoredResults, ...]
+    job: Callable[[Item], Job]
+
+
+class Task(Protocol[Item]):
+    """A command's work on images of any number; hashable and, for other processes, picklable."""
+
+    def __hash__(self) -> int: ...
+
+    def open(self) -> Opened[Item]:
+        """Load what all images need; done once in a process."""
+
+    def named(self, item: Item) -> tuple[str, str]:
+        """An image's name, and the image for messages."""
+
+
+#: What gives each image's outcome, such as `here` in this process.
+Crew = Callable[[Task[Any], Iterable[Any]], Iterator[Outcome]]
+
+
+def here(task: Task[Item], items: Iterable[Item]) -> Iterator[Outcome]:
+    """What becomes of each image in this process."""
+    return _overlapping(task.open(), items)
+
+
+def make_each(
+    task: Task[Item], items: Iterable[Item], *, title: str, total: int, done: str, crew: Crew = here
+) -> Generator[Outcome, None, None]:
+    """What becomes of each image, as it does; results that are kept already are not made again.
+
+    Parameters
+    ----------
+    items: what the task's jobs are made for.
+    title: of the progress bar. total: number of items. done: what has become of images that have a result.
+    crew: who does the work.
 
     Raises
     ------
     OSError: results cannot be kept, as on a full disk.
     """
-    results: dict[str, list[dict[str, Any]] | Failure] = {}
     again = 0
-    # Drawing and compressing an overlay takes as long as a network: a second thread does it meanwhile.
-    with ThreadPoolExecutor(1) as drawing:
-        pending: tuple[Job, list[Future[None]]] | None = None
-        for job in track(jobs, title, total=total):
-            try:
-                key = job.key()
-                if known := job.known(partial(_find, kept, before, key)):
-                    results[job.name] = known
-                    again += 1
-                    continue
-                made = job.make()
-            except Exception as error:  # one image must not cost the others
-                results[job.name] = _failure(job, error, kept)
-                continue
-            results[job.name] = [one.result for one in made]
-            if pending is not None:
-                _finish(*pending, results, kept)
-            pending = job, [drawing.submit(_keep, kept, one, key) for one in made]
-        if pending is not None:
-            _finish(*pending, results, kept)
+    for outcome in track(crew(task, items), title, total=total):
+        again += outcome.known
+        yield outcome
     if again:
         console.print(f"{again} of {total} radiographs were {done} before", highlight=False)
-    return results
 
 
-def _find(kept: StoredResults, before: StoredResults | None, key: str, name: str, stem: str) -> dict[str, Any] | None:
-    known = kept.find(name, stem, key)
-    return kept.copy_from(before, name, stem, key) if known is None and before is not None else known
+@dataclass(frozen=True)
+class _Loaded:
+    job: Job
+    key: str
+    content: Any
 
 
-def _keep(kept: StoredResults, one: Made, key: str) -> None:
-    one.draw(kept.overlay(one.stem))
-    kept.keep(one.name, one.stem, key, one.result)
+def _overlapping(opened: Opened[Item], items: Iterable[Item]) -> Iterator[Outcome]:
+    """Networks work in this thread, while a second one reads the next image and a third keeps the last results.
+
+    Drawing and compressing an overlay takes as long as a network.
+    """
+    with ThreadPoolExecutor(1) as reading, ThreadPoolExecutor(1) as keeping:
+        last: Future[Outcome] | None = None
+        for loaded in _ahead(reading, partial(_load, opened), items):
+            made = loaded if isinstance(loaded, Outcome) else _make(opened, loaded)
+            if isinstance(made, Outcome):
+                yield made
+                continue
+            if last is not None:
+                yield last.result()
+            last = keeping.submit(_keep, opened, loaded, made)
+        if last is not None:
+            yield last.result()
 
 
-def _finish(
-    job: Job, work: "list[Future[None]]", results: dict[str, list[dict[str, Any]] | Failure], kept: StoredResults
-) -> None:
-    """Wait until an image's results are kept; one whose overlay cannot be drawn has failed."""
-    for each in work:
-        try:
-            each.result()
-        except Exception as error:  # one image must not cost the others
-            if isinstance(error, OSError) and error.errno not in _OF_ONE_NAME:
-                raise  # a full disk is not the image's fault
-            results[job.name] = _failure(job, error, kept)
+def work_on(opened: Opened[Item], item: Item) -> Outcome:
+    """All the work on one image."""
+    loaded = _load(opened, item)
+    if isinstance(loaded, Outcome):
+        return loaded
+    made = _make(opened, loaded)
+    return made if isinstance(made, Outcome) else _keep(opened, loaded, made)
 
 
-def _failure(job: Job, error: Exception, kept: StoredResults) -> Failure:
+def _ahead(pool: ThreadPoolExecutor, work: Callable[[Item], Any], items: Iterable[Item]) -> Iterator[Any]:
+    """The result of each item, while that of the next one is made."""
+    waiting: Future[Any] | None = None
+    for item in items:
+        following = pool.submit(work, item)
+        if waiting is not None:
+            yield waiting.result()
+        waiting = following
+    if waiting is not None:
+        yield waiting.result()
+
+
+def _load(opened: Opened[Item], item: Item) -> "_Loaded | Outcome":
+    """An image that was read, or what became of it already."""
+    job = opened.job(item)
+    try:
+        key = job.key()
+        if names := job.known(partial(_find, opened, key)):
+            return Outcome(job.name, tuple(names), known=True)
+        return _Loaded(job, key, job.load())
+    except Exception as error:  # one image must not cost the others
+        return _failed(job, error, opened.kept)
+
+
+def _make(opened: Opened[Any], loaded: _Loaded) -> list[Made] | Outcome:
+    try:
+        return loaded.job.make(loaded.content)
+    except Exception as error:  # one image must not cost the others
+        return _failed(loaded.job, error, opened.kept)
+
+
+def _keep(opened: Opened[Any], loaded: _Loaded, made: list[Made]) -> Outcome:
+    """Keep an image's results; one whose overlay cannot be drawn has failed."""
+    try:
+        for one in made:
+            one.draw(opened.kept.overlay(one.stem))
+            opened.kept.keep(one.name, one.stem, loaded.key, one.result)
+    except Exception as error:  # one image must not cost the others
+        if isinstance(error, OSError) and error.errno not in _OF_ONE_NAME:
+            raise  # a full disk is not the image's fault
+        return _failed(loaded.job, error, opened.kept)
+    return Outcome(loaded.job.name, tuple(one.name for one in made))
+
+
+def _find(opened: Opened[Any], key: str, name: str, stem: str) -> dict[str, Any] | None:
+    known = opened.kept.find(name, stem, key)
+    for earlier in opened.earlier:
+        known = known or opened.kept.copy_from(earlier, name, stem, key)
+    return known
+
+
+def _failed(job: Job, error: Exception, kept: StoredResults) -> Outcome:
     """Why an image failed; what nobody foresaw is kept for a report of the fault."""
     if isinstance(error, HandboneError):
-        return Failure(str(error))
+        return Outcome(job.name, error=str(error))
     trace = kept.folder / ERRORS / f"{job.stem}.txt"
     write_text(trace, "".join(traceback.format_exception(error)))
     first = (str(error).strip().splitlines() or [""])[0]
-    return Failure(f"{job.where}: {type(error).__name__}: {first}; {ERRORS}/{trace.name} has the whole message")
+    return Outcome(
+        job.name, error=f"{job.where}: {type(error).__name__}: {first}; {ERRORS}/{trace.name} has the whole message"
+    )

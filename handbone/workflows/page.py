@@ -56,18 +56,19 @@ def write_pages(kept: StoredResults, records: Sequence[ImageRecord], stems: Mapp
 
     Parameters
     ----------
-    kept: results of all records that have no error. stems: name to what an image's files are called.
+    kept: results of all records that have no error. records: each is asked for twice, and none is held.
+    stems: name to what an image's files are called.
     weights: what made the predictions, for the page.
     """
-    ordered = sorted(records, key=_rank)
-    listed = [Listed(str(cell(portable(r.name))), _key(kept, r), _kind(r)) for r in ordered]
+    ranked = sorted((_rank(record), place, _listed(kept, record)) for place, record in enumerate(records))
+    listed = [each for *_, each in ranked]
     measured = read_measurements(kept.folder / MEASUREMENTS)
-    starts = range(0, len(ordered), PER_PAGE)
+    starts = range(0, len(listed), PER_PAGE)
     pages = [PAGE_FILE, *(PAGE_FILE.replace(".", f"-{number}.") for number in range(2, len(starts) + 1))]
 
     for number, start in enumerate(starts):
         page = listed[start : start + PER_PAGE]
-        cards = make_cards(kept, ordered[start : start + PER_PAGE], stems, measured)
+        cards = make_cards(kept, _at(records, ranked[start : start + PER_PAGE]), stems, measured)
         drawn = track(cards, "Writing the page", total=len(page))
         write_gallery(
             kept.folder / pages[number],
@@ -78,6 +79,14 @@ def write_pages(kept: StoredResults, records: Sequence[ImageRecord], stems: Mapp
             number=number,
             weights=printable(weights),
         )
+
+
+def _at(records: Sequence[ImageRecord], ranked: Iterable[tuple[Any, int, Any]]) -> Iterator[ImageRecord]:
+    return (records[place] for _, place, _ in ranked)
+
+
+def _listed(kept: StoredResults, record: ImageRecord) -> Listed:
+    return Listed(str(cell(portable(record.name))), _key(kept, record), _kind(record))
 
 
 def make_cards(

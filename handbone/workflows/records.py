@@ -1,17 +1,20 @@
 """What is known of predictions beside their masks, as `predictions.json` has it; imports no torch."""
 
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any, Literal, Self
 
 from handbone import __version__
 
 if TYPE_CHECKING:
-    from handbone.method.two_stage import TwoStage
+    from handbone.method.settings import MethodSettings
 
 
 #: What can become of an image: masks, no hand and so no masks, or an error.
 ImageOutcome = Literal["outlined", "no_hand", "failed"]
 SCHEMA = "handbone.predictions/1"
+#: The last key of `predictions.json`: a list of `ImageRecord.to_json`.
+IMAGES = "images"
 
 
 @dataclass(frozen=True)
@@ -76,23 +79,27 @@ class ImageRecord:
         """Everything known of it, as JSON values."""
         return {"name": self.name, "outcome": self.outcome, **asdict(self)}
 
+    @classmethod
+    def from_json(cls, value: Mapping[str, Any]) -> Self:
+        """The record that `to_json` gave."""
+        return cls(**{key: each for key, each in value.items() if key != "outcome"})
 
-def flag_text(flag: dict[str, Any]) -> str:
+
+def flag_text(flag: Mapping[str, Any]) -> str:
     """A flag in words, with the bones that it concerns."""
     named = flag["bones"] and flag["rule"] != "missing"
-    return f"{', '.join(flag['bones'])}: {flag['message']}" if named else flag["message"]
+    return f"{', '.join(flag['bones'])}: {flag['message']}" if named else str(flag["message"])
 
 
-def predictions_json(records: list[ImageRecord], method: "TwoStage", facts: dict[str, Any]) -> dict[str, Any]:
-    """Everything known about predictions, as JSON values."""
+def predictions_head(settings: "MethodSettings", facts: Mapping[str, Any]) -> dict[str, Any]:
+    """What is known about predictions beside the images, as JSON values; these follow under the key `images`."""
     return {
         "schema": SCHEMA,
         "handbone": __version__,
         **facts,
-        "threshold": method.threshold,
-        "flip_tta": method.settings.flip_tta,
-        "tta": "turned" in method.settings.views,
-        "views": list(method.settings.views),
+        "threshold": settings.threshold,
+        "flip_tta": settings.flip_tta,
+        "tta": "turned" in settings.views,
+        "views": list(settings.views),
         "not_a_medical_device": True,
-        "images": [record.to_json() for record in records],
     }

@@ -1,40 +1,37 @@
 """The second stage alone: anyone's coarse predictions refined, bone by bone, with every decision on record."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import closing
 from dataclasses import asdict, dataclass, field
 from functools import partial
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import pandas as pd
 
 from handbone import __version__
 from handbone.anatomy import NAMES
 from handbone.core.bone_masks import BoneMasks
 from handbone.core.escaping import cell
-from handbone.core.files import atomic_file, write_json
-from handbone.core.frame import Frame
+from handbone.core.files import atomic_file
+from handbone.core.json_stream import write_json_entries
 from handbone.core.rle import Cells
 from handbone.formats.contest_csv import PredictionsWriter
-from handbone.formats.own_png import encode_png
 from handbone.method.merge import Decision
 from handbone.method.roi import RegionOfInterest
 from handbone.method.two_stage import MethodResult, TwoStage
-from handbone.report.overlay import draw_overlay, panel
 from handbone.runs.fingerprints import fingerprint_of
 from handbone.runs.load_run import TABLE
-from handbone.workflows.one_by_one import Failure, Find, Job, Made, make_each
+from handbone.workflows.one_by_one import Crew, Find, Job, Made, Opened, here, make_each
 from handbone.workflows.outputs import OVERLAYS, file_stems
-from handbone.workflows.refine_sources import Item, Source
+from handbone.workflows.records import IMAGES
+from handbone.workflows.refine_overlay import draw_refined
+from handbone.workflows.refine_sources import Loaded, Source
 from handbone.workflows.results import Results
 from handbone.workflows.stored_results import StoredResults, record_file
 
 RECORD_FILE, DECISIONS_FILE = "refinement.json", "decisions.csv"
 SCHEMA = "handbone.refinement/1"
-_OVERLAY_PX = 900
-# Of the refiner's ROI, so that what lies around it shows too.
-_CONTEXT = 1.15
 
 
 @dataclass(frozen=True)
@@ -65,15 +62,16 @@ def refine_results(folder: Path) -> Results:
 
 
 def refine_predictions(
-    source: Source,
-    method: TwoStage,
-    rois: Sequence[RegionOfInterest],
+    source: Callable[[], Source],
+    load: Callable[[], TwoStage],
+    bones: Sequence[int],
     results: Results,
     *,
     fingerprint: str,
-    facts: dict[str, Any],
     overwrite: bool = False,
-    earlier: Path | None = None,
+    earlier: Sequence[Path] = (),
+    head: Mapping[str, Any],
+    crew: Crew = here,
 ) -> list[Refined]:
     """Refine every image of a source and write the output folder, whole or not at all.
 
@@ -82,66 +80,103 @@ def refine_predictions(
 
     Parameters
     ----------
-    method: the refiner. rois: what it reads, from `TwoStage.for_bones`.
+    source, load: give the predictions and the refiner, here and in other processes that do the work.
+    bones: indices of those to be refined.
     results: gets `predictions.csv`, `decisions.csv`, `refinement.json`, an overlay and a record an image and, for
         failures that nobody foresaw, `errors/STEM.txt`.
     fingerprint: of the method and what it is asked for, see `prediction_fingerprint`.
-    facts: further entries for `refinement.json`. overwrite: whether an earlier refinement may go.
-    earlier: a folder of earlier results, which need not be made again where their fingerprint is the same.
+    overwrite: whether an earlier refinement may go.
+    earlier: folders of earlier results, which need not be made again where their fingerprint is the same.
+    head: what `refinement.json` says beside the images, see `refinement_head`. crew: who does the work.
 
     Raises
     ------
     HandboneError: the folder holds what must not go, or another process is at work there.
     """
-    stems = file_stems(source.names)
+    coarse = source()
+    stems = file_stems(coarse.names)
     overlays = [f"{OVERLAYS}/{stem}.png" for stem in stems.values()]
     names = [TABLE, RECORD_FILE, DECISIONS_FILE, *overlays, *map(record_file, stems)]
     with results.fill(overwrite=overwrite, names=names) as workdir:
         kept = StoredResults(workdir, fingerprint)
         kept.clean(stems.items())
-        before = StoredResults(earlier, fingerprint) if earlier else None
-        jobs = (_job(item, method, rois, kept, stems[item.name]) for item in source)
-        made = make_each(jobs, kept, before, title="Refining", total=len(source.names), done="refined")
-        records = [_record_of(name, made[name]) for name in source.names]
-        with PredictionsWriter(workdir / TABLE) as table:
-            for item in source:
-                result = made[item.name]
-                if isinstance(result, Failure):
-                    table.write_cells(item.name, item.cells)
-                else:
-                    table.write_cells(item.name, result[0]["cells"], size_hw=tuple(result[0]["size_hw"]))
-        with atomic_file(workdir / DECISIONS_FILE) as temporary:
-            # Users open it in a spreadsheet.
-            decisions_table(records).map(cell).to_csv(temporary, index=False)
-        write_json(workdir / RECORD_FILE, refinement_json(records, method, {**facts, "fingerprint": fingerprint}))
+        task = RefineTask(source, load, tuple(bones), workdir, fingerprint, tuple(earlier))
+        made = make_each(task, stems.items(), title="Refining", total=len(stems), done="refined", crew=crew)
+        with closing(made):
+            errors = {outcome.name: outcome.error for outcome in made if outcome.error is not None}
+        return _join(coarse, kept, errors, head)
+
+
+def _join(source: Source, kept: StoredResults, errors: Mapping[str, str], head: Mapping[str, Any]) -> list[Refined]:
+    """Write the table, decisions and the record of what is kept; gives what became of each image."""
+    records = []
+    with PredictionsWriter(kept.folder / TABLE) as table:
+        for name in source.names:
+            if name in errors:
+                table.write_cells(name, source.item(name).cells)
+                records.append(Refined(name, error=errors[name]))
+            else:
+                result = kept.read(name)
+                table.write_cells(name, result["cells"], size_hw=tuple(result["size_hw"]))
+                records.append(Refined(**result["record"]))
+    with atomic_file(kept.folder / DECISIONS_FILE) as temporary:
+        # Users open it in a spreadsheet.
+        decisions_table(records).map(cell).to_csv(temporary, index=False)
+    write_json_entries(kept.folder / RECORD_FILE, head, IMAGES, map(asdict, records))
     return records
 
 
-def _job(item: Item, method: TwoStage, rois: Sequence[RegionOfInterest], kept: StoredResults, stem: str) -> Job:
-    def make() -> list[Made]:
-        loaded = item.load()
-        outcome = method.refine(loaded.image, loaded.coarse, rois)
-        before, after = (p.threshold(method.threshold) for p in (outcome.coarse, outcome.final))
-        result = {
-            "record": asdict(_record(item.name, loaded.inverted, outcome)),
-            "cells": _cells(loaded.cells, outcome, after),
-            "size_hw": loaded.image.shape,
-        }
-        draw = partial(_draw, name=item.name, image=loaded.image, outcome=outcome, before=before, after=after)
-        return [Made(item.name, stem, result, draw)]
+@dataclass(frozen=True)
+class RefineTask:
+    """Refining as a value that other processes can be handed; its items are names of images with the stems of files.
 
-    def known(find: Find) -> list[dict[str, Any]]:
-        result = find(item.name, stem)
-        return [] if result is None else [result]
+    Parameters
+    ----------
+    source, load: give the predictions and the refiner. Two tasks of one fingerprint have the same.
+    bones: to be refined. folder: where results are kept. fingerprint, earlier: as `refine_predictions` has them.
+    """
 
-    def key() -> str:
-        return fingerprint_of([kept.fingerprint, item.made_from()])
+    source: Callable[[], Source] = field(compare=False)
+    load: Callable[[], TwoStage] = field(compare=False)
+    bones: tuple[int, ...]
+    folder: Path
+    fingerprint: str
+    earlier: tuple[Path, ...] = ()
 
-    return Job(item.name, stem, item.name, key, make, known)
+    def open(self) -> Opened[tuple[str, str]]:
+        """Load the networks and open the predictions."""
+        method, kept = self.load(), StoredResults(self.folder, self.fingerprint)
+        earlier = tuple(StoredResults(folder, self.fingerprint) for folder in self.earlier)
+        refine = partial(_made, method, method.for_bones(self.bones))
+        return Opened(kept, earlier, partial(self._job, self.source(), refine))
+
+    def named(self, item: tuple[str, str]) -> tuple[str, str]:
+        """An image's name, twice."""
+        return item[0], item[0]
+
+    def _job(self, source: Source, refine: Callable[[str, str, Loaded], list[Made]], named: tuple[str, str]) -> Job:
+        name, stem = named
+        item = source.item(name)
+
+        def key() -> str:
+            return fingerprint_of([self.fingerprint, item.made_from()])
+
+        def known(find: Find) -> list[str]:
+            return [] if find(name, stem) is None else [name]
+
+        return Job(name, stem, name, key, known, item.load, partial(refine, name, stem))
 
 
-def _record_of(name: str, result: list[dict[str, Any]] | Failure) -> Refined:
-    return Refined(name, error=result.reason) if isinstance(result, Failure) else Refined(**result[0]["record"])
+def _made(method: TwoStage, rois: Sequence[RegionOfInterest], name: str, stem: str, loaded: Loaded) -> list[Made]:
+    outcome = method.refine(loaded.image, loaded.coarse, rois)
+    before, after = (p.threshold(method.threshold) for p in (outcome.coarse, outcome.final))
+    result = {
+        "record": asdict(_record(name, loaded.inverted, outcome)),
+        "cells": _cells(loaded.cells, outcome, after),
+        "size_hw": loaded.image.shape,
+    }
+    draw = partial(draw_refined, name=name, image=loaded.image, outcome=outcome, before=before, after=after)
+    return [Made(name, stem, result, draw)]
 
 
 def decisions_table(records: Sequence[Refined]) -> pd.DataFrame:
@@ -156,15 +191,14 @@ def decisions_table(records: Sequence[Refined]) -> pd.DataFrame:
     return pd.DataFrame(rows)
 
 
-def refinement_json(records: Sequence[Refined], method: TwoStage, facts: dict[str, Any]) -> dict[str, Any]:
-    """Everything known about a refinement, as JSON values."""
+def refinement_head(threshold: float, facts: Mapping[str, Any]) -> dict[str, Any]:
+    """What is known about a refinement beside the images, as JSON values; these follow under the key `images`."""
     return {
         "schema": SCHEMA,
         "handbone": __version__,
         **facts,
-        "threshold": method.threshold,
+        "threshold": threshold,
         "not_a_medical_device": True,
-        "images": [asdict(record) for record in records],
     }
 
 
@@ -187,30 +221,3 @@ def _record(name: str, inverted: bool | None, outcome: MethodResult) -> Refined:
         seconds={step: round(seconds, 4) for step, seconds in outcome.seconds.items()},
         inverted=inverted,
     )
-
-
-def _draw(
-    path: Path, *, name: str, image: np.ndarray, outcome: MethodResult, before: BoneMasks, after: BoneMasks
-) -> None:
-    """Before and after, side by side, in the first ROI's surroundings."""
-    frame = next(iter(outcome.frames.values()))
-    view = _surroundings(frame.frame)
-    bones = [NAMES.index(decision.bone) for decision in outcome.decisions]
-    used = len({decision.bone for decision in _decisions(outcome) if decision.used})
-    columns = [
-        (caption, draw_overlay(image, masks, view=view, bones=bones, fill_alpha=0.0, names=False))
-        for caption, masks in (("before", before), ("after", after))
-    ]
-    title = f"{name}: {used} of {len(outcome.decisions)} bones refined"
-    if frame.reason:
-        title += f"; {frame.fallback} ROI, {frame.reason}"
-    sheet = panel(columns, title=title, bones=bones)
-    with atomic_file(path) as temporary:
-        temporary.write_bytes(encode_png(sheet, compression=2))
-
-
-def _surroundings(frame: Frame) -> Frame:
-    rows, columns = frame.size_hw
-    scale = _OVERLAY_PX / (_CONTEXT * max(rows, columns))
-    shift = (_OVERLAY_PX - 1) / 2 - scale * np.array([columns - 1, rows - 1]) / 2
-    return frame.then(np.column_stack([scale * np.eye(2), shift]), (_OVERLAY_PX, _OVERLAY_PX))

@@ -17,7 +17,6 @@ from handbone.core.files import sha256_of
 from handbone.core.rle import Cells
 from handbone.core.rle_reading import RleReading
 from handbone.core.samples import Sample
-from handbone.formats.contest_csv import read_predictions
 from handbone.formats.contest_csv_index import PredictionsIndex
 from handbone.formats.image_files import Invert, read_image
 from handbone.formats.image_search import find_images
@@ -63,7 +62,8 @@ class Source(Protocol):
     names: list[str]
     invert: Invert
 
-    def __iter__(self) -> Iterator[Item]: ...
+    def item(self, name: str) -> Item:
+        """One of the images."""
 
 
 class ForeignFile:
@@ -92,13 +92,12 @@ class ForeignFile:
         if not self._insists:
             refuse_if_suspected(table, self._first_images())
 
-    def __iter__(self) -> Iterator[Item]:
-        for name in self.names:
-            cells: Cells = [None] * COUNT
-            # What cannot be read is said of its image when it is asked for.
-            with contextlib.suppress(HandboneError):
-                cells = self._index.cells(name)
-            yield Item(name, cells, partial(self._made_from, name), partial(self._load, name))
+    def item(self, name: str) -> Item:
+        """One of the images; what cannot be read of it is said when that is asked for."""
+        cells: Cells = [None] * COUNT
+        with contextlib.suppress(HandboneError):
+            cells = self._index.cells(name)
+        return Item(name, cells, partial(self._made_from, name), partial(self._load, name))
 
     def _path(self, name: str) -> Path:
         if name not in self._paths:
@@ -158,12 +157,14 @@ class RunSource:
     def __init__(self, folder: Path):
         self.folder, self.context = folder, finished_run(folder)
         self.invert: Invert = self.context.dataset.invert
-        self.names = PredictionsIndex(folder / TABLE).names
+        self._index = PredictionsIndex(folder / TABLE)
+        self.names = self._index.names
         self._samples = {sample.name: sample for sample in self.context.dataset.samples}
 
-    def __iter__(self) -> Iterator[Item]:
-        for name, cells in read_predictions(self.folder / TABLE):
-            yield Item(name, cells, partial(self._made_from, name, cells), partial(self._load, name, cells))
+    def item(self, name: str) -> Item:
+        """One of the images."""
+        cells = self._index.cells(name)
+        return Item(name, cells, partial(self._made_from, name, cells), partial(self._load, name, cells))
 
     def _sample(self, name: str) -> Sample:
         if name not in self._samples:

@@ -4,20 +4,21 @@ A result counts only for what it was made from: the same settings and weights, a
 """
 
 import json
-import shutil
 from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from handbone import __version__
-from handbone.core.files import atomic_file, sha256_of, write_json
+from handbone.core.files import copy_file, sha256_of, write_json
 from handbone.core.folders import files_in, remove_empty_folders
+from handbone.core.json_stream import read_json_entries, read_json_head
 from handbone.plugins import registry
 from handbone.plugins.provenance import provenance
 from handbone.runs.fingerprints import fingerprint_of
 from handbone.weights import find_weights
 from handbone.workflows.outputs import OVERLAYS, PAGE_IMAGES, RECORD_FILE, RECORDS, shortened
+from handbone.workflows.records import IMAGES
 
 
 def prediction_fingerprint(weights: str | Path, **settings: Any) -> str:
@@ -41,9 +42,10 @@ def prediction_fingerprint(weights: str | Path, **settings: Any) -> str:
 def is_unfinished(folder: Path, fingerprint: str, *, record_file: str = RECORD_FILE) -> bool:
     """Whether a folder holds results of the same fingerprint, some images of which have failed."""
     try:
-        record = json.loads((folder / record_file).read_text(encoding="utf-8"))
-        failed = any(image["error"] or image.get("unwritten") for image in record["images"])
-        return record["fingerprint"] == fingerprint and failed
+        if read_json_head(folder / record_file, IMAGES)["fingerprint"] != fingerprint:
+            return False
+        images = read_json_entries(folder / record_file, IMAGES)
+        return any(image["error"] or image.get("unwritten") for image in images)
     except (OSError, ValueError, KeyError, TypeError):
         return False
 
@@ -74,11 +76,14 @@ class StoredResults:
         """Where the image lies that the page shows."""
         return self.folder / PAGE_IMAGES / f"{stem}.jpg"
 
-    def find(self, name: str, stem: str, key: str) -> dict[str, Any] | None:
-        """The result of an image, if it is there with its overlay and both are made from the same."""
+    def find(self, name: str, stem: str, key: str | None) -> dict[str, Any] | None:
+        """The result of an image, if it is there with its overlay and both are made from the same.
+
+        key: what it has to be made from; None where the whole folder is known to be of the same command.
+        """
         try:
             kept = json.loads(self._file(name).read_text(encoding="utf-8"))
-            same = kept["made_from"] == key and kept["overlay"] == sha256_of(self.overlay(stem))
+            same = key in (kept["made_from"], None) and kept["overlay"] == sha256_of(self.overlay(stem))
             return kept["result"] if same else None
         except (OSError, ValueError, KeyError, TypeError):
             return None
@@ -88,17 +93,14 @@ class StoredResults:
         overlay = sha256_of(self.overlay(stem))
         write_json(self._file(name), {"made_from": key, "overlay": overlay, "result": result})
 
-    def copy_from(self, earlier: "StoredResults", name: str, stem: str, key: str) -> dict[str, Any] | None:
+    def copy_from(self, earlier: "StoredResults", name: str, stem: str, key: str | None) -> dict[str, Any] | None:
         """The result of an image with its overlay from an earlier folder, which stays as it is."""
         result = earlier.find(name, stem, key)
         if result is not None:
-            files = [(earlier.overlay(stem), self.overlay(stem))]
+            copy_file(earlier.overlay(stem), self.overlay(stem))
             if self.page and earlier.page_image(stem).is_file():
-                files.append((earlier.page_image(stem), self.page_image(stem)))
-            for source, target in files:
-                with atomic_file(target) as temporary:
-                    shutil.copyfile(source, temporary)
-            self.keep(name, stem, key, result)
+                copy_file(earlier.page_image(stem), self.page_image(stem))
+            copy_file(earlier._file(name), self._file(name))
         return result
 
     def read(self, name: str) -> dict[str, Any]:
@@ -107,11 +109,12 @@ class StoredResults:
 
     def clean(self, images: Iterable[tuple[str, str]]) -> None:
         """Remove what earlier commands have left beside the results and overlays of these (name, stem)."""
-        wanted = set()
+        wanted: set[str] = set()
         for name, stem in images:
-            wanted |= {self._file(name), self.overlay(stem), *([self.page_image(stem)] if self.page else [])}
+            pages = [self.page_image(stem)] if self.page else []
+            wanted.update(map(str, [self._file(name), self.overlay(stem), *pages]))
         for path in files_in(self.folder):
-            if path not in wanted:
+            if str(path) not in wanted:
                 path.unlink()
         remove_empty_folders(self.folder)
 

@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import shutil
 import signal
 import subprocess
@@ -97,6 +98,8 @@ def content(out):
             found[path.name] = sorted(json.loads(path.read_text())["files"])
         elif path.suffix == ".json":
             found[path.relative_to(out)] = without_seconds(json.loads(path.read_text()))
+        elif path.suffix == ".html":
+            found[path.relative_to(out)] = re.sub("<time>.*?</time>", "", path.read_text("utf-8"))
         elif path.is_file():
             found[path.relative_to(out)] = path.read_bytes()
     return found
@@ -142,19 +145,19 @@ def test_one_image_that_fails_costs_no_other_and_is_tried_again(images, weights,
 def test_an_image_that_cannot_be_drawn_has_failed_and_a_full_disk_is_nobodys_fault(
     images, weights, tmp_path, monkeypatch
 ):
-    from handbone.workflows import predict
+    from handbone.workflows import outline_task
 
     def too_wide(*_, **__):
         raise ValueError("too wide")
 
-    monkeypatch.setattr(predict, "draw_overlay", too_wide)
+    monkeypatch.setattr(outline_task, "draw_overlay", too_wide)
     result = call(images, "-o", tmp_path / "out", "--weights", weights)
     assert result.exit_code == 1 and "0 of 3" in result.output and result.output.count("ValueError: too wide") == 3
 
     def full(*_, **__):
         raise OSError(28, "No space left on device")
 
-    monkeypatch.setattr(predict, "draw_overlay", full)
+    monkeypatch.setattr(outline_task, "draw_overlay", full)
     result = call(images, "-o", tmp_path / "full", "--weights", weights)
     assert isinstance(result.exception, OSError) and not (tmp_path / "full").exists()
 

@@ -199,3 +199,11 @@ def test_refined_masks_are_the_methods_own(home, tmp_path):
     cells = outcome.final.threshold(method.threshold).to_rle()
     written = dict(read_predictions(tmp_path / "out/predictions.csv"))["a.png"]
     assert used and written == [c if name in used else t for name, c, t in zip(NAMES, cells, theirs, strict=True)]
+
+
+@pytest.mark.slow
+def test_two_processes_refine_to_the_same_bytes(home, tmp_path):
+    for number in ("1", "2"):
+        result = call(home, tmp_path / number, "--workers", number)
+        assert result.exit_code == 0, result.output
+    assert content(tmp_path / "1") == content(tmp_path / "2")

@@ -41,7 +41,7 @@ def test_a_command_line_parses(words, monkeypatch):
     _parse(words)
 
 
-@pytest.mark.parametrize("words", [["predict"], ["predict", "a.png", "--no-such"], ["recipes", "lst"], ["prdict", "a"]])
+@pytest.mark.parametrize("words", [["export"], ["predict", "a.png", "--no-such"], ["recipes", "lst"], ["prdict", "a"]])
 def test_a_wrong_command_line_does_not_parse(words, monkeypatch):
     monkeypatch.setenv("HANDBONE_PLUGINS", "")
     with pytest.raises(Exception, match=r"(?i)missing (argument|parameter)|no such"):

@@ -395,7 +395,7 @@ MUTATIONS = (
     Mutation(
         "kept result of another command reused",
         "handbone/workflows/stored_results.py",
-        'kept["made_from"] == key and',
+        'key in (kept["made_from"], None) and',
         "",
         "tests/cli/test_cli_predict_again.py::test_other_settings_use_nothing_of_what_was_kept",
     ),
@@ -430,8 +430,8 @@ MUTATIONS = (
     Mutation(
         "done images made again after a failure",
         "handbone/cli/predict.py",
-        "earlier=output if goes_on else None",
-        "earlier=None",
+        "earlier=[place] if goes_on else []",
+        "earlier=[]",
         "tests/cli/test_cli_predict_again.py::test_one_image_that_fails_costs_no_other_and_is_tried_again",
     ),
     Mutation(
@@ -538,6 +538,27 @@ MUTATIONS = (
         "if sam is None and settings.prompt is not None:",
         "if False:",
         "tests/cli/test_cli_refine_again.py::test_a_run_keeps_its_own_prompt_stage_for_the_bones_that_are_asked_for",
+    ),
+    Mutation(
+        "an image whose process died is lost at once",
+        "handbone/workflows/pool.py",
+        "if deaths[item] <= place.patience:",
+        "if False:",
+        "tests/workflows/test_workflows_pool.py::test_an_image_whose_process_died_is_tried_again_and_then_listed",
+    ),
+    Mutation(
+        "shards of other settings joined",
+        "handbone/workflows/shards.py",
+        'elif head.get("fingerprint") != fingerprint:',
+        "elif False:",
+        "tests/cli/test_cli_predict_shards.py::test_missing_unfinished_and_other_shards_are_named",
+    ),
+    Mutation(
+        "files of a shard named without the others",
+        "handbone/workflows/predict.py",
+        "stems = file_stems(image.key for image in images)",
+        "stems = file_stems(image.key for image in images if shard is None or image.key in shard)",
+        "tests/cli/test_cli_predict_shards.py::test_shards_joined_are_what_one_command_writes",
     ),
     Mutation(
         "a full disk is called the image's fault",
@@ -647,7 +668,7 @@ MUTATIONS = (
     Mutation(
         "success without a single bone",
         "handbone/cli/predict.py",
-        " or not any(record.confidence for record in records)",
+        ' or not (part or summary.outcomes["outlined"])',
         "",
         "tests/field/test_field_predict.py::test_nothing_found_is_no_success_and_nothing_made_leaves_nothing",
     ),

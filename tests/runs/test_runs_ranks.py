@@ -1,5 +1,9 @@
 """Which of several processes writes."""
 
+import os
+import subprocess
+import sys
+
 import pytest
 
 from handbone.core.errors import HandboneError
@@ -32,3 +36,15 @@ def test_a_process_does_not_wait_for_a_dead_one(monkeypatch):
     monkeypatch.setattr(ranks.time, "sleep", lambda seconds: None)
     with pytest.raises(HandboneError, match="stopped before coarse"):
         ranks.wait_until(lambda: False, "coarse")
+
+
+@pytest.mark.slow
+def test_torchrun_trains_a_whole_run_on_two_processes(tmp_path):
+    words = [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc-per-node", "2"]
+    surroundings = {**os.environ, "OMP_NUM_THREADS": "1", "CUDA_VISIBLE_DEVICES": ""}
+    command = [*words, "-m", "handbone", "run", "tiny"]
+    done = subprocess.run(command, cwd=tmp_path, env=surroundings, capture_output=True, text=True, timeout=600)
+    assert done.returncode == 0, done.stderr
+    run = tmp_path / "runs" / "tiny"
+    assert (run / "report.html").is_file() and (run / "predictions.csv").is_file()
+    assert done.stdout.count("A research tool") == 1, "the first process alone speaks"

@@ -16,8 +16,9 @@ from handbone.report.gallery import card_html
 from handbone.workflows.export import ExportSource, export_masks, export_results
 from handbone.workflows.measure import TABLE_FILE, measure_images
 from handbone.workflows.page import make_cards, read_measurements
-from handbone.workflows.predict import possible_stems, predict_images, prediction_results
-from handbone.workflows.records import ImageRecord
+from handbone.workflows.predict import possible_results, predict_images, prediction_results, stems_of
+from handbone.workflows.prediction_join import Extras
+from handbone.workflows.records import ImageRecord, predictions_head
 from handbone.workflows.stored_results import StoredResults, prediction_fingerprint
 from handbone.workflows.writers import writer_factory
 
@@ -60,20 +61,22 @@ class Outliner:
         HandboneError: there is no radiograph, or none of its hands could be outlined.
         """
         found = find_images([folder / IMAGE])
-        records = predict_images(
+        facts = {"weights": self._weights, "hands": "all", "fingerprint": self._fingerprint}
+        summary = predict_images(
             found.images,
-            self._method,
+            lambda: self._method,
             prediction_results(folder / RESULTS),
             fingerprint=self._fingerprint,
-            facts={"weights": self._weights, "hands": "all"},
+            head=predictions_head(self._method.settings, facts),
+            extras=Extras(page=True),
             invert=self._invert,
             max_pixels=self._max_pixels,
             hands="all",
-            page=True,
         )
+        records = list(summary.records(folder / RESULTS))
         if all(record.error for record in records):
             raise HandboneError(str(records[0].error))
-        return Outlined(records, possible_stems(found.images, "all"))
+        return Outlined(records, dict(possible_results(stems_of(found.images), "all")))
 
     def cards(self, folder: Path, outlined: Outlined) -> Iterator[str]:
         """The cards of a radiograph's hands as HTML, each with its image inside."""

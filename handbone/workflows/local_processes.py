@@ -1,0 +1,120 @@
+"""Several processes of this machine, each with networks of its own; they end with this one, however that ends."""
+
+import os
+import signal
+import sys
+from collections.abc import Callable, Iterable, Iterator
+from concurrent.futures import BrokenExecutor, Future, ProcessPoolExecutor
+from contextlib import contextmanager
+from multiprocessing import active_children, get_context
+from multiprocessing.process import BaseProcess
+from typing import Any
+
+from handbone.core.processes import end_with
+from handbone.core.progress import console
+from handbone.networks import runtime
+from handbone.workflows.one_by_one import Item, Outcome, Task
+from handbone.workflows.pool import hand_out
+
+_DEVICES = "CUDA_VISIBLE_DEVICES"
+
+
+def in_processes(task: Task[Item], items: Iterable[Item], *, count: int) -> Iterator[Outcome]:
+    """What becomes of each image in so many processes, which share the machine's cores and GPUs."""
+    with _processes(count) as places:
+        yield from hand_out(task, items, places)
+
+
+class _Process:
+    """A place with one process. That it is one alone tells of which image it died."""
+
+    lost: tuple[type[BaseException], ...] = (BrokenExecutor,)
+    patience = 1
+
+    def __init__(self, threads: int, device: str | None):
+        self._begin = (os.getpid(), threads, device)
+        self._process: BaseProcess | None = None
+        self._pool = self._new()
+
+    def room(self) -> int:
+        return 1
+
+    def submit(self, work: Callable[..., Outcome], *arguments: Any) -> "Future[Outcome]":
+        before = {child.pid for child in active_children()}
+        with _interrupts_wait():
+            future = self._pool.submit(work, *arguments)
+        self._process = next((child for child in active_children() if child.pid not in before), self._process)
+        return future
+
+    def renew(self) -> None:
+        self._pool.shutdown()
+        self._pool = self._new()
+
+    def close(self) -> None:
+        """Wait for the image that is worked on."""
+        self._pool.shutdown(cancel_futures=True)
+
+    def kill(self) -> None:
+        """End at once."""
+        if self._process is not None:
+            self._process.kill()
+
+    def _new(self) -> ProcessPoolExecutor:
+        # Threads of OpenCV and torch do not survive a fork.
+        return ProcessPoolExecutor(1, get_context("spawn"), _begin, self._begin)
+
+
+def _begin(parent: int, threads: int, device: str | None) -> None:
+    """The start of a worker: it ends with its parent, and Ctrl-C is the parent's affair."""
+    end_with(parent)
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    if device is not None:
+        os.environ[_DEVICES] = device
+    runtime.prepare(threads)
+    import cv2
+
+    cv2.setNumThreads(threads)
+
+
+@contextmanager
+def _processes(count: int) -> Iterator[list[_Process]]:
+    devices = _devices() or [None]
+    threads = max(1, runtime.cores() // count)
+    places = [_Process(threads, devices[number % len(devices)]) for number in range(count)]
+    try:
+        try:
+            yield places
+        except KeyboardInterrupt:
+            told = "Stopping once the images at work are done; Ctrl-C stops at once"
+            console.print(told, highlight=False, soft_wrap=True)
+            raise
+        finally:
+            for place in places:
+                place.close()
+    except BaseException:
+        for place in places:
+            place.kill()
+        raise
+
+
+def _devices() -> list[str | None]:
+    """The GPUs that processes may use, as `CUDA_VISIBLE_DEVICES` names them."""
+    import torch
+
+    if not torch.cuda.is_available():
+        return []
+    named = os.environ.get(_DEVICES)
+    return [*named.split(",")] if named else [str(number) for number in range(torch.cuda.device_count())]
+
+
+@contextmanager
+def _interrupts_wait() -> Iterator[None]:
+    """Ctrl-C comes after the block, and processes that are started in it never get it."""
+    if sys.platform == "win32":
+        yield
+        return
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
+    try:
+        yield
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
