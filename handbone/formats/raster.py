@@ -18,7 +18,7 @@ from handbone.formats.deep_colour import decode_by_opencv, float_tiff_header, is
 from handbone.formats.file_kinds import HEAD_BYTES, kind_of
 from handbone.formats.inversion import is_inverted
 from handbone.formats.jpeg_check import is_complete, layout_of
-from handbone.formats.png_exif import exif_of_png
+from handbone.formats.png_chunks import exif_of_png, missing_of_png
 
 _FORMATS = ("PNG", "JPEG", "TIFF", "BMP", "WEBP", "GIF", "JPEG2000", "PPM")
 # Only these hold several images of equal standing: of an animated PNG the first is the image.
@@ -51,6 +51,8 @@ def read_raster(path: Path, frame: int = 1) -> Radiograph:
     else:
         with _opened(path) as image:
             values, clear, bits, orientation = _of_frame(image, path, frame)
+    if values.dtype.kind == "f" and not np.isfinite(values).any():
+        raise HandboneError("none of its values is a number", where=path, remedy="export it again, or leave it out")
     image = stretched(values, clear)
     inverted = is_inverted(image)
     if inverted:
@@ -218,6 +220,8 @@ def _check_length(image: Image.Image, path: Path) -> None:
     if image.format == "PNG" and pixels // 8 > size * _MOST_PACKED:
         what = f"it claims {image.width} x {image.height} pixels in {size} bytes"
         raise HandboneError(what, where=path, remedy=_REMEDY)
+    if image.format == "PNG" and (missing := missing_of_png(image.fp)):
+        raise HandboneError(f"the PNG file is damaged: {missing}", where=path, remedy=_REMEDY)
 
 
 def _decode(image: Image.Image) -> tuple[np.ndarray, np.ndarray | None]:

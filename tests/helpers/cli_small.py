@@ -19,13 +19,17 @@ from handbone.weights.network_file import WeightsCard, build_network, save_weigh
 _BONES = range(0, 29, 3)
 
 
-def save_seeing(path: Path, *, bias: float = 0.3) -> Path:
-    """A coarse network, untrained, that sees bone in about half of all pixels; with a bias below zero in none."""
+def save_seeing(path: Path, *, bias: float = 0.3, bones: int = len(NAMES)) -> Path:
+    """A coarse network, untrained, that sees bone in about half of all pixels; with a bias below zero in none.
+
+    bones: only as many, the first ones, are seen.
+    """
     torch.manual_seed(3)
     network = build_network(MODEL, 1)
     for values in network.parameters():
         if values.shape == (len(NAMES),):
-            torch.nn.init.constant_(values, bias)
+            torch.nn.init.constant_(values[:bones], bias)
+            torch.nn.init.constant_(values[bones:], -9)
     return save_weights(path, network, WeightsCard(model=MODEL, in_channels=1, size=64, stage="coarse"))
 
 
