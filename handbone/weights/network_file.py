@@ -21,6 +21,9 @@ if TYPE_CHECKING:
     from torch import Tensor, nn
 
 _KEY = "handbone"
+# Memory is taken for what a card says, so that it says no more than a network can have.
+_MOST_CHANNELS, _LARGEST_SIZE = 1 << 10, 1 << 14
+_REMEDY = "give a file that 'handbone run' or 'handbone weights' wrote, or copy it again"
 
 
 class WeightsCard(Table):
@@ -41,8 +44,8 @@ class WeightsCard(Table):
     model_config = ConfigDict(extra="ignore", frozen=True)
 
     model: Choice
-    in_channels: int = Field(ge=1)
-    size: int = Field(ge=1)
+    in_channels: int = Field(ge=1, le=_MOST_CHANNELS)
+    size: int = Field(ge=1, le=_LARGEST_SIZE)
     stage: str
     bones: tuple[str, ...] = anatomy.NAMES
     extra: dict[str, Any] = Field(default_factory=dict)
@@ -146,12 +149,12 @@ def read_card(path: Path) -> WeightsCard:
 
     path = Path(path)
     if not path.is_file():
-        raise HandboneError("no such weights file", where=path)
+        raise HandboneError("no such weights file", where=path, remedy="check the path")
     try:
         with safe_open(path, framework="numpy") as file:
             text = (file.metadata() or {}).get(_KEY)
     except (SafetensorError, OSError) as error:
-        raise HandboneError(f"is not a complete .safetensors file ({error})", where=path) from error
+        raise HandboneError(f"is not a complete .safetensors file ({error})", where=path, remedy=_REMEDY) from error
     if text is None:
         raise HandboneError(
             "has no handbone card",
@@ -161,7 +164,10 @@ def read_card(path: Path) -> WeightsCard:
     try:
         return WeightsCard.model_validate_json(text)
     except ValidationError as error:
-        raise HandboneError(f"its card cannot be read ({error.errors()[0]['msg']})", where=path) from error
+        first = error.errors()[0]
+        key = ".".join(map(str, first["loc"]))
+        what = f"its card cannot be read ({key + ': ' if key else ''}{first['msg']})"
+        raise HandboneError(what, where=path, remedy=_REMEDY) from error
 
 
 def load_weights(path: Path) -> tuple[nn.Module, WeightsCard]:
@@ -173,7 +179,11 @@ def load_weights(path: Path) -> tuple[nn.Module, WeightsCard]:
     """
     card = read_card(path)
     model = as_made("model", card.model, card.plugin, where=path)
-    module = build_network(model, card.in_channels, len(card.bones), pretrained=False)
+    try:
+        module = build_network(model, card.in_channels, len(card.bones), pretrained=False)
+    except HandboneError as error:
+        what = f"its network cannot be built: {error.what}"
+        raise HandboneError(what, where=path, remedy=error.remedy or _REMEDY) from error
     load_state(module, path)
     return module.eval(), card
 

@@ -1,4 +1,5 @@
 """Images that cannot be read, each beside a good one, through `handbone predict`."""
+# ruff: noqa: E501 (a kind is read best in one line)
 
 import io
 import os

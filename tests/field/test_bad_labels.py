@@ -1,4 +1,5 @@
 """Labels that cannot be used, through `handbone data check`, which names each, and through `handbone run`."""
+# ruff: noqa: E501 (a kind is read best in one line)
 
 import copy
 import json

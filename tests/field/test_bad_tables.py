@@ -1,4 +1,5 @@
 """Tables of run lengths that cannot be used, in whole or in part, through the commands that read them."""
+# ruff: noqa: E501 (a kind is read best in one line)
 
 import gzip
 import io

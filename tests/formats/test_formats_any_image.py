@@ -333,3 +333,25 @@ def test_a_frame_round_an_image_does_not_decide_its_polarity(share, level, all_r
     grey = draw(toy_hand())
     image = bordered(255 - grey if negative else grey, level, share, all_round=all_round)
     assert is_inverted(image / np.float32(255)) is negative
+
+
+def _interlaced(width, height, *, without=0):
+    """A grey PNG of 4 bits in the seven passes of Adam7, all black, without its last bytes."""
+    rows = b""
+    for x, y, step_x, step_y in ((0, 0, 8, 8), (4, 0, 8, 8), (0, 4, 4, 8), (2, 0, 4, 4), (0, 2, 2, 4), (1, 0, 2, 2)):
+        columns = len(range(x, width, step_x))
+        rows += bytes(1 + (columns + 1) // 2) * len(range(y, height, step_y)) if columns else b""
+    rows += bytes(1 + (width + 1) // 2) * len(range(1, height, 2))
+    header = struct.pack(">IIBBBBB", width, height, 4, 0, 0, 0, 1)
+    chunks = [(b"IHDR", header), (b"IDAT", zlib.compress(rows[: len(rows) - without])), (b"IEND", b"")]
+    parts = [struct.pack(">I", len(d)) + kind + d + struct.pack(">I", zlib.crc32(kind + d)) for kind, d in chunks]
+    return b"\x89PNG\r\n\x1a\n" + b"".join(parts)
+
+
+@pytest.mark.parametrize("size", [(1, 1), (3, 5), (5, 3), (9, 17), (64, 40)])
+def test_an_interlaced_png_is_whole_to_its_last_byte(tmp_path, size):
+    (tmp_path / "a.png").write_bytes(_interlaced(*size))
+    assert read_image(tmp_path / "a.png").size_hw == size[::-1]
+    (tmp_path / "a.png").write_bytes(_interlaced(*size, without=1))
+    with pytest.raises(HandboneError, match="last rows are missing"):
+        read_image(tmp_path / "a.png")

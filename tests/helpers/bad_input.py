@@ -12,7 +12,7 @@ from json_docs import undocumented
 
 OUT = "out"
 # Where a sentence goes on with what to do; several mistakes in one sentence say it of each.
-_REMEDIES = ("; ", "choose one of", "did you mean", "should be")
+_REMEDIES = ("; ", "choose one of", "did you mean", "should be", "must be", "are numbered")
 
 
 @dataclass(frozen=True)
@@ -23,6 +23,7 @@ class Bad:
     those with a refiner. make: puts the input there.
     says: what the one sentence must hold, whatever its case. code: the exit code.
     survives: a good radiograph beside it, whose result is written; without one the command makes nothing.
+    has_json: whether the command has the option --json.
     """
 
     words: str
@@ -30,6 +31,7 @@ class Bad:
     says: tuple[str, ...] = ()
     code: int = 1
     survives: str | None = None
+    has_json: bool = True
 
 
 def content_of(folder: Path) -> dict[str, bytes]:
@@ -81,10 +83,15 @@ def try_out(
     before = content_of(folder)
     code, told = main(monkeypatch, *words), capsys.readouterr()
     _assert_left(bad, folder, before)
+    assert "Traceback" not in told.err
+    if not bad.has_json:
+        [line] = [line.removeprefix("Error: ") for line in told.err.splitlines() if line.startswith("Error:")]
+        assert code == bad.code and any(words in assert_said_once(bad, [line]) for words in _REMEDIES), told
+        return
     json_code, answer = main(monkeypatch, *words, "--json"), capsys.readouterr()
     _assert_left(bad, folder, before)
     assert (code, json_code) == (bad.code, bad.code), (told, answer)
-    assert "Traceback" not in told.err + answer.err
+    assert "Traceback" not in answer.err
     value = json.loads(answer.out)
     assert undocumented(value) == []
     told_of = complaints(value)

@@ -6,7 +6,7 @@ from pydantic import Field, field_validator, model_validator
 
 from handbone import anatomy
 from handbone.core.errors import HandboneError, UnknownNameError
-from handbone.recipe.schema.base import Off, Positive, Share, Size, Table
+from handbone.recipe.schema.base import Off, Positive, Seed, Share, Size, Table
 
 #: The value of data.path that always draws a synthetic set.
 SYNTHETIC = "synthetic"
@@ -66,7 +66,7 @@ class Synthetic(Table):
     train: int = Field(default=60, ge=2, description="images for training (unless stream is set) and validation")
     test: int = Field(default=12, ge=1, description="images for evaluation")
     size: Size = Field(default=2048, description="side length of an image in pixels")
-    seed: int = Field(default=0, ge=0, description="random seed; the same seed draws the same images")
+    seed: Seed = Field(default=0, description="random seed; the same seed draws the same images")
     variety: Literal["upright_adult", "diverse"] = Field(
         default="upright_adult",
         description="upright_adult: upright adult hands as in the contest; diverse: any age, rotation, crop and style",
@@ -89,7 +89,7 @@ class Split(Table):
 
     folds: int = Field(default=5, ge=2, description="number of folds")
     fold: int = Field(default=0, ge=0, description="the fold used for validation, counted from 0")
-    seed: int = Field(default=0, ge=0, description="random seed; the same seed gives the same split")
+    seed: Seed = Field(default=0, description="random seed; the same seed gives the same split")
 
     @model_validator(mode="after")
     def _fold_exists(self) -> "Split":
