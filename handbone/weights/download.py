@@ -8,6 +8,7 @@ import contextlib
 import hashlib
 import http.client
 import math
+import time
 import urllib.error
 import urllib.request
 from collections.abc import Iterator
@@ -24,6 +25,8 @@ MOST_BYTES = 2_000_000_000
 
 _CHUNK = 1 << 20
 _SECONDS = 60.0
+# A server that brings less in as many seconds is not waited for.
+_LEAST_BYTES = 60_000
 _MB = 1e6
 _REMEDY = "check the address and the network, or download it yourself and give the file's path"
 
@@ -54,12 +57,18 @@ def bring(source: str, target: Path, *, progress: bool = True) -> str:
     with _opened(source) as (stream, total), progress_bar() as bar, open(target, "wb") as file:
         _refuse_large(source, total or 0)
         task = bar.add_task(f"Fetching {name_of(source)}", total=_megabytes(total), note="MB", visible=progress)
+        since, before = time.monotonic(), 0
         while piece := _read(stream, source):
             done += len(piece)
             _refuse_large(source, done)
             digest.update(piece)
             file.write(piece)
             bar.update(task, completed=done / _MB)
+            if time.monotonic() - since > _SECONDS:
+                if done - before < _LEAST_BYTES:
+                    what = f"sends less than {_LEAST_BYTES / _SECONDS / 1000:g} kB a second"
+                    raise HandboneError(what, where=source, remedy=_REMEDY)
+                since, before = time.monotonic(), done
     if total is not None and done < total:
         raise HandboneError(f"the download stopped after {done} of {total} bytes", where=source, remedy="try again")
     return digest.hexdigest()
@@ -93,9 +102,9 @@ def _opened(source: str) -> Iterator[tuple[IO[bytes], int | None]]:
         yield response, int(length) if length.isdecimal() else None
 
 
-def _read(stream: IO[bytes], source: str) -> bytes:
+def _read(stream: Any, source: str) -> bytes:
     try:
-        return stream.read(_CHUNK)
+        return stream.read1(_CHUNK)  # what has come, without waiting for a whole piece
     except (OSError, http.client.HTTPException) as error:
         raise _failed(source, error) from error
 

@@ -216,6 +216,23 @@ def test_a_network_that_fails_is_one_sentence(zipped, places, web):
     assert nothing_kept(places)
 
 
+def test_a_server_of_a_byte_a_second_is_given_up(places, web, monkeypatch):
+    seconds = iter(range(10_000))
+    monkeypatch.setattr(download.time, "monotonic", lambda: float(next(seconds)))
+
+    class Slow(Response):
+        def read1(self, size=-1):
+            return b"x"
+
+        def read(self, size=-1):
+            raise AssertionError("waits until as much has come")
+
+    web(Slow(b"", 100_000))
+    with pytest.raises(HandboneError, match="sends less than 1 kB a second; check the address"):
+        fetch(ADDRESS, sha256=64 * "0")
+    assert nothing_kept(places)
+
+
 @pytest.mark.parametrize("source", ["http://example.org/a.zip", "ftp://example.org/a.zip", "file:///etc/passwd"])
 def test_other_addresses_are_refused(source, places):
     with pytest.raises(HandboneError, match="only https"):
