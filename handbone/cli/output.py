@@ -3,7 +3,6 @@
 With `--json` every outcome, including an error, is one JSON value; see `docs/pages/json.md`.
 """
 
-import json
 import sys
 from collections.abc import Mapping
 from typing import Any
@@ -13,7 +12,7 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from handbone.core.files import json_value
+from handbone.core.files import json_text
 
 ERROR_SCHEMA = "handbone.error/1"
 # Wide enough for any name: a pipe has no width, and programs want names whole.
@@ -53,7 +52,7 @@ class Told:
 
 
 def echo_json(value: Any, schema: str | None = None) -> None:
-    """Print a value as JSON; see `json_value`.
+    """Print a value as JSON; see `json_text`.
 
     Parameters
     ----------
@@ -65,7 +64,7 @@ def echo_json(value: Any, schema: str | None = None) -> None:
         value = {"schema": f"handbone.{schema}", **(value if isinstance(value, Mapping) else {"items": value})}
     Told.json = True
     for ascii_only in (False, True):
-        text = json.dumps(value, indent=1, ensure_ascii=ascii_only, default=json_value)
+        text = json_text(value, ascii_only=ascii_only)
         # File names may contain bytes that are not text, and a stream may accept only ASCII: JSON can escape both.
         if ascii_only or _fits(text, getattr(sys.stdout, "encoding", None) or "utf-8"):
             typer.echo(text)
