@@ -4,15 +4,20 @@ With `--json` every outcome, including an error, is one JSON value; see `docs/pa
 """
 
 import sys
-from collections.abc import Mapping
-from typing import Any
+from collections.abc import Iterable, Mapping
+from typing import TYPE_CHECKING, Any
 
 import typer
 from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
+from handbone.core.escaping import printable
 from handbone.core.files import json_text
+from handbone.core.progress import console as progress
+
+if TYPE_CHECKING:
+    from handbone.formats.image_search import PassedOver
 
 ERROR_SCHEMA = "handbone.error/1"
 # Wide enough for any name: a pipe has no width, and programs want names whole.
@@ -43,6 +48,12 @@ def facts_table(facts: Mapping[str, str | Text]) -> Table:
         if value:
             table.add_row(name, value if isinstance(value, Text) else Text(value))
     return table
+
+
+def say_passed_over(passed_over: "Iterable[PassedOver]") -> None:
+    """Print which files of the given folders are no input, by kind, for people."""
+    for each in passed_over:
+        progress.print(f"Ignored: {printable(each)}", markup=False, highlight=False, soft_wrap=True)
 
 
 class Told:

@@ -7,10 +7,9 @@ from typing import TYPE_CHECKING, Annotated, Literal
 import typer
 
 from handbone.cli import complete
-from handbone.cli.output import echo_json
+from handbone.cli.output import echo_json, say_passed_over
 from handbone.cli.output import results as results_console
-from handbone.core.escaping import markup, printable
-from handbone.core.progress import console as progress
+from handbone.core.escaping import markup
 
 if TYPE_CHECKING:
     from rich.table import Table
@@ -130,8 +129,7 @@ def command(
     goes_on = results.put_right() or (not overwrite and is_unfinished(output, fingerprint))
     found = find_images(paths)
     results.check(overwrite=overwrite or goes_on, names=written_names(found.images, hands))
-    for passed_over in found.passed_over:
-        progress.print(f"Ignored: {printable(passed_over)}", markup=False, highlight=False, soft_wrap=True)
+    say_passed_over(found.passed_over)
 
     from handbone.method.two_stage import TwoStage
 
