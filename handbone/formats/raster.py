@@ -30,6 +30,7 @@ _REMEDY = "copy it again from its source, or remove it"
 _LOCK = threading.RLock()
 # Deflate and its like make a file at most about so many times as small.
 _MOST_PACKED = 1100
+_MOST_FRAMES = 1000
 
 
 def read_raster(path: Path, frame: int = 1) -> Radiograph:
@@ -201,17 +202,28 @@ def _orientation(image: Image.Image) -> int:
 
 def _pages(image: Image.Image) -> list[int]:
     """Numbers of the images in a file, from 0; a TIFF's reduced copies of an image are none."""
-    if image.format not in _OF_FRAMES or getattr(image, "n_frames", 1) == 1:
+    if image.format not in _OF_FRAMES:
         return [0]
     if image.format != "TIFF":
-        return list(range(image.n_frames))
-    at, full = image.tell(), []
-    for page in range(image.n_frames):
-        image.seek(page)
-        if not int(image.tag_v2.get(_SUBFILE, 0)) & 1:
-            full.append(page)
+        frames = getattr(image, "n_frames", 1)
+        _check_frames(frames, image)
+        return list(range(frames))
+    at, full, page = image.tell(), [], 0
+    with contextlib.suppress(EOFError):  # which ends them
+        while True:
+            image.seek(page)
+            if not int(image.tag_v2.get(_SUBFILE, 0)) & 1:
+                full.append(page)
+            page += 1
+            _check_frames(page, image)
     image.seek(at)
     return full or [0]
+
+
+def _check_frames(frames: int, image: Image.Image) -> None:
+    if frames > _MOST_FRAMES:
+        what = f"it holds more than {_MOST_FRAMES} images"
+        raise HandboneError(what, where=image.fp.name, remedy="split it, or leave it out")
 
 
 def _check_length(image: Image.Image, path: Path) -> None:

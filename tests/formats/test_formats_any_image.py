@@ -12,6 +12,7 @@ from tiff_files import write_tiff
 
 from handbone.core.errors import HandboneError
 from handbone.core.orientation import to_shown, to_stored
+from handbone.formats import raster
 from handbone.formats.brightness import stretched
 from handbone.formats.image_files import check_pixels, frames_of, read_image, size_of, split_frame, stem_of
 from handbone.formats.inversion import is_inverted
@@ -159,6 +160,18 @@ def test_reduced_copies_in_a_tiff_are_no_images_of_their_own(tmp_path):
     # Pillow writes the tag to all pages: then nothing tells which is the image, and the first one is.
     assert [path.name for path in frames_of(tmp_path / "a.tif")] == ["a.tif"]
     assert read_image(tmp_path / "a.tif").size_hw == GREY.shape
+
+
+@pytest.mark.parametrize("name", ["a.tif", "a.gif"])
+def test_a_file_of_very_many_images_is_refused(tmp_path, name, monkeypatch):
+    monkeypatch.setattr(raster, "_MOST_FRAMES", 3)
+    for count in (3, 4):
+        pages = [Image.fromarray(np.full((4, 4), 10 * n, np.uint8)) for n in range(count)]
+        pages[0].save(tmp_path / name, save_all=True, append_images=pages[1:])
+        if count == 3:
+            assert len(list(frames_of(tmp_path / name))) == 3
+    with pytest.raises(HandboneError, match=rf"{name}: it holds more than 3 images; split it"):
+        list(frames_of(tmp_path / name))
 
 
 @pytest.mark.parametrize("kind", [np.float32, np.float64])
