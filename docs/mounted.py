@@ -9,6 +9,7 @@ ROOT = Path(__file__).resolve().parents[1]
 PATTERNS = (
     "CHANGELOG.md",
     "CONTRIBUTING.md",
+    "SECURITY.md",
     "recipes/*.md",
     "recipes/*.toml",
     "recipes/compare/*",

@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from handbone.cli.output import echo_json, facts_table, headed_table, results
+from handbone.cli.output import echo_json, facts_table, headed_table, results, say_passed_over
 from handbone.core.errors import HandboneError
 from handbone.core.progress import console
 
@@ -54,7 +54,9 @@ def command(
     from handbone.workflows.adapt.run import adapt
     from handbone.workflows.adapt.settings import AdaptSettings
 
-    images = [image.path for image in find_images(paths).images]
+    found = find_images(paths)
+    say_passed_over(found.passed_over)
+    images = [image.path for image in found.images]
     try:
         result = adapt(
             images, output, weights=weights, report=report, settings=AdaptSettings(steps=steps), overwrite=overwrite
@@ -63,7 +65,7 @@ def command(
         console.print("Stopped. Run the same command to continue.")
         raise typer.Exit(130) from None
     if as_json:
-        echo_json(result.to_json(), "adapt/1")
+        echo_json({**result.to_json(), "passed_over": [each.to_json() for each in found.passed_over]}, "adapt/1")
     else:
         _show(result)
     for sentence in result.unread:

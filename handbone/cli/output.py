@@ -3,17 +3,21 @@
 With `--json` every outcome, including an error, is one JSON value; see `docs/pages/json.md`.
 """
 
-import json
 import sys
 from collections.abc import Iterable, Mapping
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import typer
 from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from handbone.core.files import json_value
+from handbone.core.escaping import printable
+from handbone.core.files import json_text
+from handbone.core.progress import console as progress
+
+if TYPE_CHECKING:
+    from handbone.formats.image_search import PassedOver
 
 ERROR_SCHEMA = "handbone.error/1"
 # Wide enough for any name: a pipe has no width, and programs want names whole.
@@ -46,6 +50,12 @@ def facts_table(facts: Mapping[str, str | Text]) -> Table:
     return table
 
 
+def say_passed_over(passed_over: "Iterable[PassedOver]") -> None:
+    """Print which files of the given folders are no input, by kind, for people."""
+    for each in passed_over:
+        progress.print(f"Ignored: {printable(each)}", markup=False, highlight=False, soft_wrap=True)
+
+
 class Told:
     """Whether this process has printed its JSON value."""
 
@@ -53,7 +63,7 @@ class Told:
 
 
 def echo_json(value: Any, schema: str | None = None) -> None:
-    """Print a value as JSON; see `json_value`.
+    """Print a value as JSON; see `json_text`.
 
     Parameters
     ----------
@@ -65,7 +75,7 @@ def echo_json(value: Any, schema: str | None = None) -> None:
         value = {"schema": f"handbone.{schema}", **(value if isinstance(value, Mapping) else {"items": value})}
     Told.json = True
     for ascii_only in (False, True):
-        text = json.dumps(value, indent=1, ensure_ascii=ascii_only, default=json_value)
+        text = json_text(value, ascii_only=ascii_only)
         # File names may contain bytes that are not text, and a stream may accept only ASCII: JSON can escape both.
         if ascii_only or _fits(text, getattr(sys.stdout, "encoding", None) or "utf-8"):
             typer.echo(text)

@@ -7,10 +7,8 @@ import typer
 
 from handbone.cli import complete
 from handbone.cli.options import Cluster, Workers
-from handbone.cli.output import echo_json_entries
+from handbone.cli.output import echo_json_entries, say_passed_over
 from handbone.cli.predict_show import show
-from handbone.core.escaping import printable
-from handbone.core.progress import console as progress
 
 if TYPE_CHECKING:
     from handbone.formats.image_search import Search
@@ -183,7 +181,7 @@ def command(
         tables = [measuring.TABLE_FILE, measuring.RECORD_FILE] if measure else []
         names = written_names(stems_of(found.images, part), hands, page=page)
         results.check(overwrite=overwrite or goes_on, names=[*names, *tables])
-        _say_ignored(found)
+        say_passed_over(found.passed_over)
         facts = {
             "weights": weights,
             "invert": used.invert,
@@ -228,11 +226,6 @@ def _check_words(paths: list[Path] | None, from_file: Path | None, shard: str | 
         raise typer.BadParameter("give image files or folders, or a list of them with --from-file", param_hint="PATH")
     if shard is not None and join:
         raise typer.BadParameter("first run every shard, then --join alone", param_hint="--join")
-
-
-def _say_ignored(found: "Search") -> None:
-    for passed_over in found.passed_over:
-        progress.print(f"Ignored: {printable(passed_over)}", markup=False, highlight=False, soft_wrap=True)
 
 
 def _views(names: list[str] | None, *, tta: bool) -> list[str] | None:

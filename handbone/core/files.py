@@ -147,7 +147,19 @@ def write_text(path: Path, text: str) -> Path:
 
 def write_json(path: Path, value: Any) -> Path:
     """Write a value as indented JSON, atomically."""
-    return write_text(path, json.dumps(value, indent=1, ensure_ascii=False, default=json_value) + "\n")
+    return write_text(path, json_text(value) + "\n")
+
+
+def json_text(value: Any, *, ascii_only: bool = False) -> str:
+    """Indented JSON of a value; see `json_value`. What is not a finite number is null, as JSON knows no NaN."""
+
+    def dumped(content: Any, **options: Any) -> str:
+        return json.dumps(content, indent=1, ensure_ascii=ascii_only, default=json_value, **options)
+
+    try:
+        return dumped(value, allow_nan=False)
+    except ValueError:
+        return dumped(json.loads(dumped(value), parse_constant=lambda _: None))
 
 
 def json_value(value: Any) -> Any:

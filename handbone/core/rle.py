@@ -134,7 +134,8 @@ def runs(rle: str, size_hw: tuple[int, int], *, first_pixel: int = 1) -> tuple[n
     overlap = starts[1:] < ends[:-1]
     if overlap.any():
         first, second = pairs[np.argmax(overlap)], pairs[np.argmax(overlap) + 1]
-        raise HandboneError(f"the runs '{first[0]} {first[1]}' and '{second[0]} {second[1]}' overlap")
+        what = f"the runs '{first[0]} {first[1]}' and '{second[0]} {second[1]}' overlap"
+        raise HandboneError(what, remedy="write each pixel of a bone in one run")
     return starts, ends
 
 

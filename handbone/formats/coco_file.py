@@ -35,9 +35,7 @@ class CocoFile:
             raise HandboneError(what, where=path, remedy="name the file by data.annotations")
         self.path, self._shown = path, shown
         self.problems: list[Finding] = []
-        self.classes = {
-            i: str(c.get("name")) for c in self._entries(content, "categories") if (i := id_of(c.get("id")))
-        }
+        self.classes = self._classes(content)
         self.images = list(self._images(content))
         self.annotations: dict[str | None, list[dict[str, Any]]] = defaultdict(list)
         known = {id_of(image["id"]) for image in self.images}
@@ -63,6 +61,19 @@ class CocoFile:
     def of_image(self, entry: dict[str, Any]) -> list[dict[str, Any]]:
         """The annotations of an image of the file."""
         return self.annotations.get(id_of(entry["id"]) or "", [])
+
+    def _classes(self, content: dict[str, Any]) -> dict[str, str]:
+        """The name of each category by its id; none for an id of several names."""
+        names: dict[str, set[str]] = defaultdict(set)
+        for category in self._entries(content, "categories"):
+            if (number := id_of(category.get("id"))) is not None:
+                names[number].add(str(category.get("name")))
+        for number, several in names.items():
+            if len(several) > 1:
+                message = f"the categories {', '.join(map(repr, sorted(several)))} share the id {number}"
+                remedy = "give every category an id of its own; until then annotations of this id are not used"
+                self._note("repeated-category-id", message, remedy)
+        return {number: one for number, (one, *more) in names.items() if not more}
 
     def _images(self, content: dict[str, Any]) -> Iterator[dict[str, Any]]:
         """The images with an id of their own and a file's name."""

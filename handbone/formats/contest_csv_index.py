@@ -13,7 +13,7 @@ import numpy as np
 from handbone import anatomy
 from handbone.core.errors import HandboneError, UnknownNameError
 from handbone.core.rle import Cells
-from handbone.formats.csv_text import CsvText
+from handbone.formats.csv_text import NOT_CSV_REMEDY, CsvText
 
 COLUMNS = ("image_name", "class", "rle")
 #: The image's size, in files whose images are not of the contest's 2048 x 2048; the contest's readers ignore them.
@@ -57,18 +57,22 @@ class PredictionsIndex:
                 file.seek(self._text.start)
                 self._scan(file)
         except OSError as error:
-            raise HandboneError(f"cannot be read ({error.strerror})", where=self.path) from None
+            remedy = "check the path and its permissions"
+            raise HandboneError(f"cannot be read ({error.strerror})", where=self.path, remedy=remedy) from None
         except csv.Error as error:
             raise self._no_csv(error) from error
 
     def _no_csv(self, error: Exception) -> HandboneError:
-        return HandboneError(f"is not a UTF-8 CSV file ({error})", where=self.path)
+        return HandboneError(f"is not a UTF-8 CSV file ({error})", where=self.path, remedy=NOT_CSV_REMEDY)
 
     def _header(self) -> list[str]:
         columns = [name.lower() for name in self._text.header]
         for name in COLUMNS:
             if name not in columns:
                 what, remedy = f"the column {name!r} is missing", f"required columns: {', '.join(COLUMNS)}"
+                raise HandboneError(what, where=f"{self.path}, line 1", remedy=remedy)
+            if columns.count(name) > 1:
+                what, remedy = f"there are {columns.count(name)} columns {name!r}", "leave one of them"
                 raise HandboneError(what, where=f"{self.path}, line 1", remedy=remedy)
         return columns
 
@@ -133,7 +137,8 @@ class PredictionsIndex:
             if bone not in anatomy.INDEX:
                 raise UnknownNameError("class", bone, anatomy.NAMES, where=f"{self.path}, line {line}")
             if bone in texts:
-                raise HandboneError(f"a second row for {bone} of {name!r}", where=f"{self.path}, line {line}")
+                what, remedy = f"a second row for {bone} of {name!r}", "leave one of them"
+                raise HandboneError(what, where=f"{self.path}, line {line}", remedy=remedy)
             texts[bone] = _plain(text.strip())
         return [texts.get(bone) for bone in anatomy.NAMES]
 
@@ -165,10 +170,12 @@ class PredictionsIndex:
                         line = first + rows.line_num - 1
                         if len(row) < count or any(row[count:]):
                             what = f"the row has {len(row)} cells, but the header has {count}"
-                            raise HandboneError(what, where=f"{self.path}, line {line}")
+                            remedy = "give each row one cell for each column"
+                            raise HandboneError(what, where=f"{self.path}, line {line}", remedy=remedy)
                         yield line, row
         except OSError as error:
-            raise HandboneError(f"cannot be read ({error.strerror})", where=self.path) from None
+            remedy = "check the path and its permissions"
+            raise HandboneError(f"cannot be read ({error.strerror})", where=self.path, remedy=remedy) from None
         except csv.Error as error:
             raise self._no_csv(error) from error
 

@@ -14,6 +14,8 @@ from handbone.core.errors import HandboneError
 
 #: Bytes that a packed file may have unpacked.
 LARGEST_UNPACKED = 1 << 31
+#: What helps where a file is no table.
+NOT_CSV_REMEDY = "save the table as CSV in UTF-8"
 _SEPARATORS = (",", ";", "\t", "|")
 _HEAD = 1 << 16
 _CHUNK = 1 << 20
@@ -50,12 +52,13 @@ class CsvText:
                 with self.open() as file:
                     head = file.read(_HEAD)
             if b"\0" in head:
-                raise HandboneError("is not a UTF-8 CSV file (it contains bytes that are not text)", where=path)
+                what = "is not a UTF-8 CSV file (it contains bytes that are not text)"
+                raise HandboneError(what, where=path, remedy=NOT_CSV_REMEDY)
             if b"\r" in head and b"\n" not in head:
                 self._copy = self._line_feeds()
         except OSError as error:
             what = f"cannot be read ({error.strerror or error})"
-            raise HandboneError(what, where=path) from None
+            raise HandboneError(what, where=path, remedy="check the path and its permissions") from None
         with self.open() as file:
             first = self.decode(file.readline(_HEAD)).removeprefix("\ufeff")
             self.start = file.tell()
@@ -114,7 +117,8 @@ class CsvText:
             with open(source, encoding="utf-16", newline="") as file:
                 shutil.copyfileobj(file, copy, _CHUNK)
         except UnicodeError as error:
-            raise HandboneError(f"is not a CSV in UTF-16 ({error})", where=self.path) from None
+            what = f"is not a CSV in UTF-16 ({error})"
+            raise HandboneError(what, where=self.path, remedy=NOT_CSV_REMEDY) from None
         copy.flush()
         return copy
 

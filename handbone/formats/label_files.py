@@ -29,6 +29,8 @@ _XML_KINDS = (
 )
 _VOLUME = "name it NAME.seg.nrrd or NAME/BONE.nii.gz, and set data.layout = 'seg_nrrd' or 'nifti'"
 _VOLUMES = (".nrrd", ".nii", ".nii.gz", ".mha", ".mhd")
+_PACKED = (".json.gz", ".json.zip", ".xml.gz", ".csv.gz", ".csv.zip", ".tsv.gz")
+_ARRAYS = (".mat", ".npy", ".npz", ".h5", ".hdf5", ".parquet", ".qpdata", ".roi")
 _YOLO = re.compile(rb"\s*\d+(\s+-?\d*\.?\d+(e-?\d+)?){4,}\s*", re.IGNORECASE)
 _HEAD = 4096
 
@@ -75,6 +77,10 @@ def _kinds(path: Path, stems: set[tuple[str, str]]) -> Iterator[tuple[str, str]]
             yield "holds YOLO labels, which are not read", "export the polygons as COCO"
     elif name.endswith(_VOLUMES):
         yield "may hold labels as a volume, which is not read", _VOLUME
+    elif name.endswith(_PACKED):
+        yield "may hold labels, packed, which are not read", "unpack it"
+    elif name.endswith(_ARRAYS):
+        yield "may hold labels as values of a program, which are not read", _COCO
 
 
 def _json(path: Path) -> Iterator[tuple[str, str]]:

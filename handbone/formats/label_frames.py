@@ -73,4 +73,5 @@ def _outside(contours: Iterable[np.ndarray], size_hw: tuple[int, int]) -> int:
     """How many contours leave an image by more than a pixel and a hundredth of its side."""
     margin = 1 + 0.01 * max(size_hw)
     limit = np.array(size_hw[::-1]) - 1 + margin
-    return sum(bool((points > limit).any() or (points < -margin).any()) for points in contours if points.size)
+    known = [points for points in contours if points.size and points.shape[1:] == (2,)]
+    return sum(bool((points > limit).any() or (points < -margin).any()) for points in known)

@@ -70,7 +70,8 @@ class LabelsBuilder:
         if name in anatomy.INDEX:
             return anatomy.INDEX[name]
         error = UnknownNameError("label", str(label), anatomy.NAMES)
-        remedy = f"{error.remedy} Correct it, or map it in [data.class_map]; until then this annotation is ignored"
+        known = f"{error.remedy}{'' if str(error.remedy).endswith('?') else '.'}"
+        remedy = f"{known} Correct it, or map it in [data.class_map]; until then this annotation is ignored"
         self.note("error", "unknown-label", error.what, remedy)
         return None
 

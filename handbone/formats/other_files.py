@@ -10,6 +10,8 @@ from handbone.formats.own_png import is_own_png
 
 _HEAD_BYTES = 512
 _SYSTEM = {"__macosx", "thumbs.db", "desktop.ini", "$recycle.bin", "system volume information", "lost+found"}
+_SYSTEM |= {"@eadir", "#recycle", "#snapshot", "@recycle", "@tmp"}  # of Synology and QNAP: thumbnails and waste
+_BEGINS = (".", "~$")  # the second is what Office leaves beside an open file
 
 
 @dataclass(frozen=True)
@@ -55,7 +57,7 @@ _KINDS = {
 
 def is_hidden(name: str) -> bool:
     """Whether a file or folder of this name belongs to a system and not to its user."""
-    return name.startswith(".") or name.lower() in _SYSTEM
+    return name.startswith(_BEGINS) or name.lower() in _SYSTEM
 
 
 def kind_of(path: Path) -> Kind | None:

@@ -19,7 +19,7 @@ from handbone.formats.arrays import radiograph_of
 from handbone.formats.deep_colour import decode_by_opencv, float_tiff_header, is_deep_colour, tiff_compression
 from handbone.formats.file_kinds import HEAD_BYTES, kind_of
 from handbone.formats.jpeg_check import is_complete, layout_of
-from handbone.formats.png_exif import exif_of_png
+from handbone.formats.png_chunks import exif_of_png, missing_of_png
 
 _FORMATS = ("PNG", "JPEG", "TIFF", "BMP", "WEBP", "GIF", "JPEG2000", "PPM")
 # Only these hold several images of equal standing: of an animated PNG the first is the image.
@@ -31,6 +31,7 @@ _REMEDY = "copy it again from its source, or remove it"
 _LOCK = threading.RLock()
 # Deflate and its like make a file at most about so many times as small.
 _MOST_PACKED = 1100
+_MOST_FRAMES = 1000
 
 
 def read_raster(path: Path, frame: int = 1) -> Radiograph:
@@ -52,6 +53,8 @@ def read_raster(path: Path, frame: int = 1) -> Radiograph:
     else:
         with _opened(path) as file:
             values, clear, bits, orientation = _of_frame(file, path, frame)
+    if values.dtype.kind == "f" and not np.isfinite(values).any():
+        raise HandboneError("none of its values is a number", where=path, remedy="export it again, or leave it out")
     return radiograph_of(values, clear, bits=bits, orientation=orientation)
 
 
@@ -194,18 +197,28 @@ def _orientation(image: Image.Image) -> int:
 
 def _pages(image: Image.Image) -> list[int]:
     """Numbers of the images in a file, from 0; a TIFF's reduced copies of an image are none."""
-    frames = getattr(image, "n_frames", 1)
-    if image.format not in _OF_FRAMES or frames == 1:
+    if image.format not in _OF_FRAMES:
         return [0]
     if not isinstance(image, TiffImageFile):
+        frames = getattr(image, "n_frames", 1)
+        _check_frames(frames, image)
         return list(range(frames))
-    at, full = image.tell(), []
-    for page in range(frames):
-        image.seek(page)
-        if not int(image.tag_v2.get(_SUBFILE, 0)) & 1:
-            full.append(page)
+    at, full, page = image.tell(), [], 0
+    with contextlib.suppress(EOFError):  # which ends them
+        while True:
+            image.seek(page)
+            if not int(image.tag_v2.get(_SUBFILE, 0)) & 1:
+                full.append(page)
+            page += 1
+            _check_frames(page, image)
     image.seek(at)
     return full or [0]
+
+
+def _check_frames(frames: int, image: Image.Image) -> None:
+    if frames > _MOST_FRAMES:
+        what = f"it holds more than {_MOST_FRAMES} images"
+        raise HandboneError(what, where=image.fp.name, remedy="split it, or leave it out")
 
 
 def _check_length(image: Image.Image, path: Path) -> None:
@@ -214,6 +227,8 @@ def _check_length(image: Image.Image, path: Path) -> None:
     if image.format == "PNG" and pixels // 8 > size * _MOST_PACKED:
         what = f"it claims {image.width} x {image.height} pixels in {size} bytes"
         raise HandboneError(what, where=path, remedy=_REMEDY)
+    if image.format == "PNG" and (missing := missing_of_png(image.fp)):
+        raise HandboneError(f"the PNG file is damaged: {missing}", where=path, remedy=_REMEDY)
 
 
 def _decode(image: Image.Image) -> tuple[np.ndarray, np.ndarray | None]:

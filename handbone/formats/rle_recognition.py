@@ -2,10 +2,12 @@
 
 Successive runs of a bone start about one row apart, so that the median distance between them is the width of the frame
 that they count in, or its height where they go down the columns. Where both are alike, the contours decide: those of
-the right order follow edges of the image, and a hand without an image stands upright.
+the right order follow edges of the image, and a hand without an image stands upright. Runs from 0 lie one pixel before
+these edges; without images they are known only where bones touch the frame's edge.
 """
 
 from collections.abc import Iterable
+from dataclasses import replace
 from itertools import islice
 from pathlib import Path
 
@@ -17,6 +19,7 @@ from handbone.core.bone_masks import BoneMasks
 from handbone.core.errors import HandboneError
 from handbone.core.rle import Cells
 from handbone.core.rle_reading import RleReading
+from handbone.formats import rle_offset
 
 _ENOUGH = 40  # distances between runs from which their median is the frame's side
 _NEAR = 0.02  # of a side
@@ -25,6 +28,9 @@ _USUAL_SIDES = (224, 256, 320, 384, 448, 512, 640, 768, 800, 896, 1024, 1280, 15
 _SIDE = 512  # of the image that edges are looked for in
 _BETTER = 1.25  # times the strength of edges along the contours, from which the other order is the right one
 _CHECKED = 3  # images of a file, which all its run lengths are like
+_STANDARD, _DOWN = RleReading(), RleReading(column_major=True)
+# Name, 29 texts, size and, if at hand, grey values (H, W) of an image.
+OfImage = tuple[str, Cells, tuple[int, int], np.ndarray | None]
 _LEVELS = (
     *("Radius Ulna", "Scaphoid Lunate Triquetrum Pisiform", "Trapezium Trapezoid Capitate Hamate", "metacarpal"),
     *("proximal", "middle", "distal"),
@@ -68,9 +74,7 @@ def suspected(cells: Cells, size_hw: tuple[int, int], image: np.ndarray | None =
     return None if likelier.is_standard else likelier
 
 
-def refuse_if_suspected(
-    path: Path | None, images: Iterable[tuple[str, Cells, tuple[int, int], np.ndarray | None]]
-) -> None:
+def refuse_if_suspected(path: Path | None, images: Iterable[OfImage]) -> None:
     """Refuse run lengths that are not what they are taken for; looks at the first few images of a file.
 
     Parameters
@@ -81,10 +85,15 @@ def refuse_if_suspected(
     ------
     HandboneError: says how those of the first few images, all of them, seem to be meant, and which `--rle` reads them.
     """
-    found = [(name, size, suspected(cells, size, image)) for name, cells, size, image in islice(images, _CHECKED)]
-    if not found or any(reading is None for *_, reading in found):
+    first = list(islice(images, _CHECKED))
+    readings = [suspected(cells, size, image) for _, cells, size, image in first]
+    if not any(readings) and _begins_early(first):
+        readings = [RleReading(zero_based=True)] * len(first)
+    elif all(reading == _DOWN for reading in readings) and _begins_early(first, _DOWN):
+        readings = [replace(_DOWN, zero_based=True)] * len(first)
+    if not first or None in readings:
         return
-    name, size_hw, reading = found[0]
+    (name, _, size_hw, _), reading = first[0], readings[0]
     assert reading is not None  # none of them is
     said = ["go down the columns"] * reading.column_major + ["count from 0"] * reading.zero_based
     if reading.frame_hw:
@@ -92,6 +101,15 @@ def refuse_if_suspected(
     square = " (frame=WIDTHxHEIGHT where it is not square)" if reading.frame_hw else ""
     remedy = f"give --rle {reading}{square}, or --rle standard to insist"
     raise HandboneError(f"the run lengths of {name!r} seem to {' and to '.join(said)}", where=path, remedy=remedy)
+
+
+def _begins_early(images: Iterable[OfImage], reading: RleReading = _STANDARD) -> bool:
+    """Whether masks lie one pixel before the edges of their images, as those of runs from 0 do."""
+    beside: list[float] = []
+    for _, cells, size_hw, image in images:
+        if image is not None and (masks := _read(reading, cells, size_hw)) is not None:
+            beside += rle_offset.offsets(masks, image, down=reading.column_major)
+    return rle_offset.is_one_pixel(beside)
 
 
 def run_distance(cells: Cells) -> int | None:

@@ -28,7 +28,8 @@ def copy_source(source: Path, folder: Path) -> Path:
     HandboneError: the folder is not a package.
     """
     if not (source / "pyproject.toml").is_file():
-        raise HandboneError("there is no pyproject.toml, so this is not a package", where=source)
+        what, remedy = "there is no pyproject.toml, so this is not a package", "give the folder that holds one"
+        raise HandboneError(what, where=source, remedy=remedy)
     return Path(shutil.copytree(source, folder, ignore=_NOT_COPIED, symlinks=True))
 
 

@@ -133,7 +133,8 @@ def _no_toml(path: Path, message: str) -> RecipeError:
     origin = KeyOrigin(path, int(place[1])) if place else KeyOrigin(path)
     what = message[: place.start()] if place else message.removesuffix(" (at end of document)")
     column = f", column {place[2]}" if place else ""
-    return RecipeError([Problem(origin, "", f"not valid TOML: {what[:1].lower()}{what[1:]}{column}")])
+    what = f"not valid TOML: {what[:1].lower()}{what[1:]}{column}"
+    return RecipeError([Problem(origin, "", what, "correct it; a line is KEY = VALUE, with quotes round texts")])
 
 
 def _extended(path: Path, extends: Any, lines: dict[KeyPath, int], chain: list[Path]) -> Path | None:
@@ -154,6 +155,10 @@ def _extended(path: Path, extends: Any, lines: dict[KeyPath, int], chain: list[P
         )
     if any(found.resolve() == earlier.resolve() for earlier in chain):
         circle = " -> ".join(str(step) for step in [*chain, found])
-        remedy = f"write extends = {name!r} for the built-in recipe" if len(chain) == 1 and name in known else None
+        remedy = (
+            f"write extends = {name!r} for the built-in recipe"
+            if len(chain) == 1 and name in known
+            else "remove one extends"
+        )
         raise RecipeError([Problem(origin, "extends", f"recipes extend each other in a circle ({circle})", remedy)])
     return found

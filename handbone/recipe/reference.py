@@ -18,11 +18,11 @@ FILE_KEYS = {
 
 _TYPES = {"integer": "whole number", "number": "number", "boolean": "true or false", "string": "text"}
 _LIMITS = {
-    "minimum": "at least {:g}",
-    "exclusiveMinimum": "above {:g}",
-    "maximum": "at most {:g}",
-    "exclusiveMaximum": "below {:g}",
-    "multipleOf": "in steps of {:g}",
+    "minimum": "at least {:.12g}",
+    "exclusiveMinimum": "above {:.12g}",
+    "maximum": "at most {:.12g}",
+    "exclusiveMaximum": "below {:.12g}",
+    "multipleOf": "in steps of {:.12g}",
 }
 
 
@@ -190,7 +190,7 @@ def _phrase_of_one(node: dict[str, Any]) -> str:
         return f"table with {inner}" if inner else f"table of {_phrase(node['additionalProperties'])}"
     words, limits = _TYPES[node["type"]], {name: node[name] for name in _LIMITS if name in node}
     if "minimum" in limits and "maximum" in limits:
-        words += f" from {limits.pop('minimum'):g} to {limits.pop('maximum'):g}"
+        words += f" from {limits.pop('minimum'):.12g} to {limits.pop('maximum'):.12g}"
     return ", ".join([words, *(_LIMITS[name].format(limit) for name, limit in limits.items())])
 
 

@@ -7,6 +7,7 @@ from typing import Any
 #: Characters, values and levels; the largest recipe that comes with handbone has 3000, 90 and 4.
 LONGEST, MOST_VALUES, DEEPEST = 1 << 17, 2000, 32
 
+_LARGEST = 1 << 63  # TOML's whole numbers have 64 bits
 _NAME = r"""(?:[\w-]+|"[^"\n]*"|'[^'\n]*')"""
 # Long dotted keys take tomllib a time that grows with the square of their length.
 _DEEP_KEY = re.compile(rf"(?<![\w-])(?:{_NAME}[ \t]*\.[ \t]*){{{DEEPEST}}}")
@@ -40,6 +41,8 @@ def _check_size(data: dict[str, Any]) -> None:
     count = 0
     for _ in range(DEEPEST):
         level = [inner for value in level for inner in (value.values() if isinstance(value, dict) else value)]
+        if any(isinstance(value, int) and not -_LARGEST <= value < _LARGEST for value in level):
+            raise tomllib.TOMLDecodeError("a whole number of more than 64 bits")
         count += len(level)
         if count > MOST_VALUES:
             raise tomllib.TOMLDecodeError(f"more than {MOST_VALUES} values")

@@ -13,7 +13,7 @@ import urllib.error
 import urllib.request
 from collections.abc import Iterator
 from pathlib import Path, PurePosixPath
-from typing import Any, Protocol
+from typing import IO, Any
 from urllib.parse import urlsplit
 
 import handbone
@@ -25,14 +25,10 @@ MOST_BYTES = 2_000_000_000
 
 _CHUNK = 1 << 20
 _SECONDS = 60.0
-#: Bytes a second below which a server is given up, once it has had a minute.
-_SLOWEST = 2_000
+# A server that brings less in as many seconds is not waited for.
+_LEAST_BYTES = 60_000
 _MB = 1e6
 _REMEDY = "check the address and the network, or download it yourself and give the file's path"
-
-
-class _Bytes(Protocol):
-    def read1(self, size: int, /) -> bytes: ...
 
 
 class HttpsOnly(urllib.request.HTTPRedirectHandler):
@@ -57,17 +53,22 @@ def bring(source: str, target: Path, *, progress: bool = True) -> str:
     ------
     HandboneError: another kind of address, a file that is not there or too large, or a network that fails.
     """
-    digest, done, begun = hashlib.sha256(), 0, time.monotonic()
+    digest, done = hashlib.sha256(), 0
     with _opened(source) as (stream, total), progress_bar() as bar, open(target, "wb") as file:
         _refuse_large(source, total or 0)
         task = bar.add_task(f"Fetching {name_of(source)}", total=_megabytes(total), note="MB", visible=progress)
+        since, before = time.monotonic(), 0
         while piece := _read(stream, source):
             done += len(piece)
             _refuse_large(source, done)
-            _refuse_slow(source, done, time.monotonic() - begun)
             digest.update(piece)
             file.write(piece)
             bar.update(task, completed=done / _MB)
+            if time.monotonic() - since > _SECONDS:
+                if done - before < _LEAST_BYTES:
+                    what = f"sends less than {_LEAST_BYTES / _SECONDS / 1000:g} kB a second"
+                    raise HandboneError(what, where=source, remedy=_REMEDY)
+                since, before = time.monotonic(), done
     if total is not None and done < total:
         raise HandboneError(f"the download stopped after {done} of {total} bytes", where=source, remedy="try again")
     return digest.hexdigest()
@@ -79,7 +80,7 @@ def name_of(source: str) -> str:
 
 
 @contextlib.contextmanager
-def _opened(source: str) -> Iterator[tuple[_Bytes, int | None]]:
+def _opened(source: str) -> Iterator[tuple[IO[bytes], int | None]]:
     """The source's bytes and, where it says so, their number."""
     if "://" not in source:
         path = Path(source).expanduser()
@@ -101,9 +102,9 @@ def _opened(source: str) -> Iterator[tuple[_Bytes, int | None]]:
         yield response, int(length) if length.isdecimal() else None
 
 
-def _read(stream: _Bytes, source: str) -> bytes:
+def _read(stream: Any, source: str) -> bytes:
     try:
-        return stream.read1(_CHUNK)  # what has come, so that a trickle is seen
+        return stream.read1(_CHUNK)  # what has come, without waiting for a whole piece
     except (OSError, http.client.HTTPException) as error:
         raise _failed(source, error) from error
 
@@ -118,12 +119,6 @@ def _refuse_large(source: str, size: int) -> None:
     if size > MOST_BYTES:
         what = f"is larger than {MOST_BYTES / 1e9:g} GB"
         raise HandboneError(what, where=source, remedy="weights are smaller, so check the address")
-
-
-def _refuse_slow(source: str, done: int, seconds: float) -> None:
-    if seconds > _SECONDS and done < _SLOWEST * seconds:
-        what = f"sent only {done} bytes in {seconds:.0f} seconds"
-        raise HandboneError(what, where=source, remedy="try again later, or download it yourself and give its path")
 
 
 def _megabytes(size: int | None) -> int | None:

@@ -9,6 +9,9 @@ from handbone import anatomy
 from handbone.recipe.schema import Choice, Table
 from handbone.weights.origin import WeightsOrigin
 
+# Memory is taken for what a card says, so that it says no more than a network can have.
+_MOST_CHANNELS, _LARGEST_SIZE = 1 << 10, 1 << 14
+
 
 class WeightsCard(Table):
     """What a weights file says of itself; enough to build the network and to feed it as in training.
@@ -28,8 +31,8 @@ class WeightsCard(Table):
     model_config = ConfigDict(extra="ignore", frozen=True)
 
     model: Choice
-    in_channels: int = Field(ge=1)
-    size: int = Field(ge=1)
+    in_channels: int = Field(ge=1, le=_MOST_CHANNELS)
+    size: int = Field(ge=1, le=_LARGEST_SIZE)
     stage: str
     bones: tuple[str, ...] = anatomy.NAMES
     extra: dict[str, Any] = Field(default_factory=dict)

@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from torch import Tensor, nn
 
 _KEY = "handbone"
+_REMEDY = "give a file that 'handbone run' or 'handbone weights' wrote, or copy it again"
 
 
 def build_network(
@@ -112,14 +113,14 @@ def read_card(path: Path) -> WeightsCard:
 
     path = Path(path)
     if not path.is_file():
-        raise HandboneError("no such weights file", where=path)
+        raise HandboneError("no such weights file", where=path, remedy="check the path")
     if is_exported(path):
         return exported_network(path).card
     try:
         with safe_open(path, framework="numpy") as file:
             text = (file.metadata() or {}).get(_KEY)
     except (SafetensorError, OSError) as error:
-        raise HandboneError(f"is not a complete .safetensors file ({error})", where=path) from error
+        raise HandboneError(f"is not a complete .safetensors file ({error})", where=path, remedy=_REMEDY) from error
     if text is None:
         raise HandboneError(
             "has no handbone card",
@@ -129,7 +130,10 @@ def read_card(path: Path) -> WeightsCard:
     try:
         return WeightsCard.model_validate_json(text)
     except ValidationError as error:
-        raise HandboneError(f"its card cannot be read ({error.errors()[0]['msg']})", where=path) from error
+        first = error.errors()[0]
+        key = ".".join(map(str, first["loc"]))
+        what = f"its card cannot be read ({key + ': ' if key else ''}{first['msg']})"
+        raise HandboneError(what, where=path, remedy=_REMEDY) from error
 
 
 def load_weights(path: Path) -> tuple[nn.Module, WeightsCard]:
@@ -144,7 +148,11 @@ def load_weights(path: Path) -> tuple[nn.Module, WeightsCard]:
         remedy = "give the weights from which it was exported"
         raise HandboneError("is an exported network, which can only predict", where=path, remedy=remedy)
     model = as_made("model", card.model, card.plugin, where=path)
-    module = build_network(model, card.in_channels, len(card.bones), pretrained=False)
+    try:
+        module = build_network(model, card.in_channels, len(card.bones), pretrained=False)
+    except HandboneError as error:
+        what = f"its network cannot be built: {error.what}"
+        raise HandboneError(what, where=path, remedy=error.remedy or _REMEDY) from error
     load_state(module, path)
     return module.eval(), card
 

@@ -16,8 +16,12 @@ _DATA = {
     "synthetic": "Synthetic hands that handbone drew; no real radiograph.",
     "own": "Radiographs of whoever trained it; not described further.",
 }
-# A path of the packer's machine, in quotes: only its last part says something to others.
-_ABSOLUTE = re.compile(r'"(?:/|~|[A-Za-z]:[/\\])[^"\n]*?([^"/\\\n]*)"')
+# A path of the packer's machine: only its last part says something to others, and the rest may name people.
+_ELSEWHERE = r"(?:/|~|\.{1,2}[/\\]|[A-Za-z]:[/\\])"
+_PATH = re.compile(rf"{_ELSEWHERE}.*", re.DOTALL)
+_QUOTED_PATH = re.compile(rf'"{_ELSEWHERE}[^"\n]*?([^"/\\\n]*)"')
+_NAMES_OF_PATHS = ("path", "cache", "annotations", "weights", "encoder_weights", "checkpoint")
+_KEYED_PATH = re.compile(rf'\b((?:{"|".join(_NAMES_OF_PATHS)})\s*=\s*)"[^"\n]*?([^"/\\\n]*)"')
 
 
 def pack(
@@ -61,6 +65,7 @@ def pack(
         for stage, source in (("coarse", coarse), ("refiner", refiner), ("prior", prior)):
             if source is not None:
                 module, card = load_weights(source)
+                card = type(card).model_validate(_without_paths(card.model_dump(mode="json", by_alias=True)))
                 save_weights(temporary / STAGE_FILES[stage], module, card, half=True)
         seal(
             temporary,
@@ -112,4 +117,17 @@ def _manifest(path: Path | None) -> dict[str, Any]:
 
 
 def _recipe(path: Path | None) -> str:
-    return "" if path is None else _ABSOLUTE.sub(r'"\1"', path.read_text(encoding="utf-8"))
+    if path is None:
+        return ""
+    text = _QUOTED_PATH.sub(r'"\1"', path.read_text(encoding="utf-8"))
+    return _KEYED_PATH.sub(r'\1"\2"', text)
+
+
+def _without_paths(value: Any, key: str = "") -> Any:
+    """A JSON value whose paths have lost their folders."""
+    if isinstance(value, dict):
+        return {name: _without_paths(each, name) for name, each in value.items()}
+    if isinstance(value, list):
+        return [_without_paths(each, key) for each in value]
+    is_path = isinstance(value, str) and (key in _NAMES_OF_PATHS or _PATH.fullmatch(value))
+    return re.split(r"[/\\]", value)[-1] if is_path else value

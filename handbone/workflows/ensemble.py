@@ -85,6 +85,8 @@ def common_images(members: Sequence[Member], missing: Missing) -> list[str]:
     HandboneError: members that don't cover the same images, where that is refused; nothing in common.
     """
     covers = {member.name: set(member.names) for member in members}
+    if empty := [name for name, images in covers.items() if not images]:
+        raise HandboneError(f"{', '.join(empty)} has no image", remedy="check its file, or leave it out")
     every, shared = set.union(*covers.values()), set.intersection(*covers.values())
     if missing == "refuse" and every != shared:
         name = min(covers, key=lambda n: len(covers[n]))

@@ -58,7 +58,7 @@ class ExportSource:
         self.names = sorted(self._file.names)
         self._paths = self._find(path, images)
         self._stems = file_stems(self.names)
-        if path.is_file() and reading is None:
+        if path.is_file() and reading is None and not self._file.is_own:
             refuse_if_suspected(path, self._first_images())
 
     @property

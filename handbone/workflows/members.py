@@ -111,7 +111,7 @@ def open_members(words: Sequence[str], *, reading: RleReading | None = None) -> 
 def refuse_other_readings(members: Iterable[Member], sizes: dict[str, tuple[int, int]]) -> None:
     """Refuse files whose run lengths seem to be meant otherwise than in the contest's way; HandboneError says how."""
     for member in members:
-        if isinstance(member, FileMember) and member.reading.is_standard:
+        if isinstance(member, FileMember) and member.reading.is_standard and not member.is_own:
             refuse_if_suspected(member.path, _first_of(member, sizes))
 
 

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -11,6 +12,7 @@ from handbone.core.bone_probabilities import BoneProbabilities
 from handbone.core.errors import HandboneError
 from handbone.core.rle import Cells
 from handbone.core.rle_reading import RleReading
+from handbone.core.written import Written
 from handbone.formats.contest_csv import CONTEST_HW
 from handbone.formats.contest_csv_index import PredictionsIndex
 from handbone.formats.json_files import read_json
@@ -52,6 +54,12 @@ class FileMember:
         """Whether the file itself, or what `handbone predict` wrote beside it, says the image's size."""
         own = self._own[image]
         return self._index.size_hw(own) is not None or own in self.recorded
+
+    @cached_property
+    def is_own(self) -> bool:
+        """Whether handbone wrote the file, and nobody has changed it since: its run lengths are the contest's."""
+        written = Written.read(self.path.parent)
+        return written is not None and written.is_own(self.path.parent, self.path.name)
 
     def cells(self, image: str, size_hw: tuple[int, int]) -> Cells:
         """The 29 run lengths of an image of that size in the contest's way; None for a bone without a row."""

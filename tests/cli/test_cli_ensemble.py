@@ -12,10 +12,12 @@ from typer.testing import CliRunner
 from handbone.anatomy import NAMES
 from handbone.cli import ensemble
 from handbone.core.bone_masks import BoneMasks
+from handbone.core.written import Written
 from handbone.formats.contest_csv import PredictionsWriter, read_predictions
 from handbone.formats.contest_csv_index import PredictionsIndex
 from handbone.method.ensembling.methods import vote
 from handbone.plugins import EnsemblerSpec, PluginManager, hookimpl
+from handbone.synthetic import draw_hand
 from handbone.workflows import ensemble as pipeline
 
 pytestmark = pytest.mark.slow
@@ -125,6 +127,21 @@ def test_mistakes_are_answered_before_anything_is_written(files, tmp_path, more,
     result = call(*files, "-o", tmp_path / "out", *more)
     assert result.exit_code == 1 and words in str(result.exception)
     assert not (tmp_path / "out").exists()
+
+
+def test_a_table_that_handbone_wrote_is_believed_although_its_hands_lie_on_their_side(tmp_path):
+    upright, folders = draw_hand(3, size=128).masks.polygons(), [tmp_path / "one", tmp_path / "two"]
+    lying = {bone: [points[:, ::-1] * 16.0 for points in contours] for bone, contours in upright.items()}
+    for folder in folders:
+        folder.mkdir()
+        with PredictionsWriter(folder / "predictions.csv") as table:
+            table.write("a.png", BoneMasks.from_polygons(lying, (2048, 2048)))
+    words = [*folders, "-o", tmp_path / "out"]
+    refused = call(*words)
+    assert refused.exit_code == 1 and "--rle column-major" in str(refused.exception)
+    for folder in folders:
+        Written.of("joined predictions", folder, [folder / "predictions.csv"]).write(folder)
+    assert call(*words).exit_code == 0
 
 
 def test_bad_members_are_named(files, tmp_path):

@@ -1,10 +1,12 @@
 """Files and folders are written whole or not at all, and errors say what to do."""
 
 import hashlib
+import json
 import os
 import stat
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from handbone.core.errors import HandboneError, suggest
@@ -108,3 +110,9 @@ def test_error_is_one_sentence_with_place_and_remedy():
 def test_suggestion_is_the_nearest_name_or_all():
     assert suggest("epoch", ["epochs", "batch"]) == "did you mean 'epochs'?"
     assert suggest("zzz", ["b", "a"]) == "choose one of: a, b"
+
+
+def test_what_is_no_number_is_null(tmp_path):
+    value = {"a": float("nan"), "b": [np.float32("inf"), 0.5], "c": np.array([np.nan, 1.0])}
+    text = write_json(tmp_path / "a.json", value).read_text()
+    assert json.loads(text, parse_constant=pytest.fail) == {"a": None, "b": [None, 0.5], "c": [None, 1.0]}

@@ -5,7 +5,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 ROOT = Path(__file__).parents[2]
-PROSE = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", *sorted((ROOT / "docs" / "pages").glob("*.md"))]
+_TOP = ("README.md", "CONTRIBUTING.md", "SECURITY.md")
+PROSE = [*(ROOT / name for name in _TOP), *sorted((ROOT / "docs" / "pages").glob("*.md"))]
 DOCUMENTS = [*PROSE, *sorted((ROOT / "recipes").rglob("*.md"))]
 #: Everything that users read as text.
 READABLE = [

@@ -46,6 +46,13 @@ def mac_zip(root):
     return ["hands/a.png"], {"hidden or system files": 5}
 
 
+def network_disk(root):
+    image(root / "hands" / "a.png")
+    for name in ("@eaDir/a.png/SYNOFILE_THUMB_M.png", "#recycle/b.png", "#snapshot/c.png", "~$d.png"):
+        image(root / "hands" / name)
+    return ["hands/a.png"], {"hidden or system files": 4}
+
+
 def mixed_formats(root):
     names = ["a.png", "b.bmp", "c.webp", "e.jpg", "f.JPEG", "g.tif", "h.TIFF", "i.jp2", "j.pgm"]
     for name in names:
@@ -151,7 +158,17 @@ def deep(root):
     return ["d/" * 300 + "a.png"], {}
 
 
-KINDS = [archive, mac_zip, mixed_formats, no_extension, dicom_without_plugin, formats_of_others, links, linked_disk]
+KINDS = [
+    archive,
+    mac_zip,
+    network_disk,
+    mixed_formats,
+    no_extension,
+    dicom_without_plugin,
+    formats_of_others,
+    links,
+    linked_disk,
+]
 KINDS += [pipes, other_encodings, odd_names, own_results, a_run, rubbish, deep]
 
 

@@ -183,6 +183,9 @@ STRANGERS = {
     "YOLO": ("a.txt", "0 0.5 0.5 0.1 0.1 0.2 0.3\n", "YOLO labels"),
     "run lengths": ("p.csv", "image_name;class;rle\n", "masks or"),
     "a volume": ("a.nii.gz", "x", "volume"),
+    "a packed file": ("labels.json.gz", "x", "packed"),
+    "MATLAB": ("a.mat", "MATLAB 5.0", "values of a program"),
+    "QuPath": ("project.qpdata", "x", "values of a program"),
     "a COCO file of something else": ("c.json", '{"images": 1, "annotations": 2, "categories": 3}', "COCO labels"),
 }
 

@@ -18,6 +18,7 @@ from handbone.cli.data import app as data_app
 from handbone.core import rle
 from handbone.core.bone_masks import BoneMasks
 from handbone.core.errors import HandboneError
+from handbone.formats import rle_offset
 from handbone.formats.contest_csv import PredictionsWriter
 from handbone.formats.contest_csv_index import PredictionsIndex
 from handbone.formats.image_names import ImageNames
@@ -241,6 +242,36 @@ def test_run_lengths_of_another_way_are_recognised_and_read_right(tmp_path, mean
         assert 2 * both / (read.areas().sum() + masks.areas().sum()) > 0.93
     else:
         assert read == masks
+
+
+@pytest.mark.parametrize("order", ["zero-based", "column-major,zero-based"])
+def test_runs_from_0_are_recognised_by_the_edges_of_the_image(tmp_path, order):
+    """No bone touches the frame's edge here, so that only the image can tell."""
+    hand = draw_hand(3, size=512)
+    cells = from_zero(columns(hand.masks) if "column" in order else hand.masks.to_rle())
+    (tmp_path / "p.csv").write_text(text([("a.png", *pair) for pair in zip(NAMES, cells, strict=True)]))
+    (tmp_path / "images").mkdir()
+    cv2.imwrite(str(tmp_path / "images" / "a.png"), hand.image)
+    call = [
+        str(tmp_path / "p.csv"),
+        "-f",
+        "contest_csv",
+        "-o",
+        str(tmp_path / "out"),
+        "--images",
+        str(tmp_path / "images"),
+    ]
+    result = CliRunner().invoke(app, call)
+    assert result.exit_code == 1 and f"give --rle {order}" in str(result.exception)
+    assert CliRunner().invoke(app, [*call, "--rle", order]).exit_code == 0
+    index = PredictionsIndex(tmp_path / "out" / "predictions.csv")
+    assert BoneMasks.from_rle(index.cells("a.png"), (512, 512)) == hand.masks
+
+
+@pytest.mark.parametrize("seed", range(4))
+def test_masks_of_the_contest_s_way_lie_on_the_edges(seed):
+    hand = draw_hand(seed, size=256)
+    assert not rle_offset.is_one_pixel(rle_offset.offsets(hand.masks, hand.image / np.float32(255)))
 
 
 def test_a_hand_that_really_lies_on_its_side_is_read_with_its_image(tmp_path):

@@ -12,6 +12,7 @@ from tiff_files import write_tiff
 
 from handbone.core.errors import HandboneError
 from handbone.core.orientation import to_shown, to_stored
+from handbone.formats import raster
 from handbone.formats.brightness import stretched
 from handbone.formats.image_files import check_pixels, frames_of, read_image, size_of, split_frame, stem_of
 from handbone.formats.inversion import is_inverted
@@ -159,6 +160,18 @@ def test_reduced_copies_in_a_tiff_are_no_images_of_their_own(tmp_path):
     # Pillow writes the tag to all pages: then nothing tells which is the image, and the first one is.
     assert [path.name for path in frames_of(tmp_path / "a.tif")] == ["a.tif"]
     assert read_image(tmp_path / "a.tif").size_hw == GREY.shape
+
+
+@pytest.mark.parametrize("name", ["a.tif", "a.gif"])
+def test_a_file_of_very_many_images_is_refused(tmp_path, name, monkeypatch):
+    monkeypatch.setattr(raster, "_MOST_FRAMES", 3)
+    for count in (3, 4):
+        pages = [Image.fromarray(np.full((4, 4), 10 * n, np.uint8)) for n in range(count)]
+        pages[0].save(tmp_path / name, save_all=True, append_images=pages[1:])
+        if count == 3:
+            assert len(list(frames_of(tmp_path / name))) == 3
+    with pytest.raises(HandboneError, match=rf"{name}: it holds more than 3 images; split it"):
+        list(frames_of(tmp_path / name))
 
 
 @pytest.mark.parametrize("kind", [np.float32, np.float64])
@@ -333,3 +346,25 @@ def test_a_frame_round_an_image_does_not_decide_its_polarity(share, level, all_r
     grey = draw(toy_hand())
     image = bordered(255 - grey if negative else grey, level, share, all_round=all_round)
     assert is_inverted(image / np.float32(255)) is negative
+
+
+def _interlaced(width, height, *, without=0):
+    """A grey PNG of 4 bits in the seven passes of Adam7, all black, without its last bytes."""
+    rows = b""
+    for x, y, step_x, step_y in ((0, 0, 8, 8), (4, 0, 8, 8), (0, 4, 4, 8), (2, 0, 4, 4), (0, 2, 2, 4), (1, 0, 2, 2)):
+        columns = len(range(x, width, step_x))
+        rows += bytes(1 + (columns + 1) // 2) * len(range(y, height, step_y)) if columns else b""
+    rows += bytes(1 + (width + 1) // 2) * len(range(1, height, 2))
+    header = struct.pack(">IIBBBBB", width, height, 4, 0, 0, 0, 1)
+    chunks = [(b"IHDR", header), (b"IDAT", zlib.compress(rows[: len(rows) - without])), (b"IEND", b"")]
+    parts = [struct.pack(">I", len(d)) + kind + d + struct.pack(">I", zlib.crc32(kind + d)) for kind, d in chunks]
+    return b"\x89PNG\r\n\x1a\n" + b"".join(parts)
+
+
+@pytest.mark.parametrize("size", [(1, 1), (3, 5), (5, 3), (9, 17), (64, 40)])
+def test_an_interlaced_png_is_whole_to_its_last_byte(tmp_path, size):
+    (tmp_path / "a.png").write_bytes(_interlaced(*size))
+    assert read_image(tmp_path / "a.png").size_hw == size[::-1]
+    (tmp_path / "a.png").write_bytes(_interlaced(*size, without=1))
+    with pytest.raises(HandboneError, match="last rows are missing"):
+        read_image(tmp_path / "a.png")

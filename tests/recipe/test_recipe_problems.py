@@ -90,7 +90,7 @@ def test_one_mistake_reads_as_one_sentence(mistakes, text, message):
 
 def test_words_of_the_command_line_are_blamed_for_their_own_mistakes(mistakes):
     assert mistakes("seed = 1", "train.epochs=3", "seed=x") == [
-        '--set seed=x: seed must be a whole number, at least 0, but is "x"',
+        '--set seed=x: seed must be a whole number from 0 to 4294967295, but is "x"',
         "--set train.epochs=3: unknown key 'train'; "
         "did you mean 'coarse.train' or 'refine.train' or 'synthetic.train'?",
     ]

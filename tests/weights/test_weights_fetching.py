@@ -216,15 +216,20 @@ def test_a_network_that_fails_is_one_sentence(zipped, places, web):
     assert nothing_kept(places)
 
 
-def test_a_server_that_only_trickles_is_given_up(zipped, places, web, monkeypatch):
-    path, digest = zipped
-    content = path.read_bytes()
-    # A minute and a half a look at the clock.
-    monkeypatch.setattr(download.time, "monotonic", map(float, range(0, 10**6, 90)).__next__)
-    monkeypatch.setattr(download, "_CHUNK", 100)
-    web(Response(content, len(content)))
-    with pytest.raises(HandboneError, match=r"sent only 100 bytes in 90 seconds; try again later"):
-        fetch(ADDRESS, sha256=digest)
+def test_a_server_of_a_byte_a_second_is_given_up(places, web, monkeypatch):
+    seconds = iter(range(10_000))
+    monkeypatch.setattr(download.time, "monotonic", lambda: float(next(seconds)))
+
+    class Slow(Response):
+        def read1(self, size=-1):
+            return b"x"
+
+        def read(self, size=-1):
+            raise AssertionError("waits until as much has come")
+
+    web(Slow(b"", 100_000))
+    with pytest.raises(HandboneError, match="sends less than 1 kB a second; check the address"):
+        fetch(ADDRESS, sha256=64 * "0")
     assert nothing_kept(places)
 
 

@@ -71,6 +71,21 @@ def test_a_packed_run_says_where_it_comes_from(packed, run_folder):
     }
 
 
+@pytest.mark.parametrize("folder", ["/home/alice/", "~/alice/", "../alice/", "C:\\\\alice\\\\", "clinic/alice/"])
+def test_no_path_of_this_machine_is_packed(tmp_path, folder):
+    run = write_run(tmp_path / "run")
+    written = folder.replace("\\\\", "\\")
+    path = run / "weights" / "coarse.safetensors"
+    module, card = load_weights(path)
+    extra = {**card.extra, "prompter": {"checkpoint": f"{written}sam.pth"}}
+    save_weights(path, module, card.model_copy(update={"extra": extra}))
+    (run / "recipe.toml").write_text(f'[data]\npath = "{folder}x"\n[coarse]\nmodel = {{ checkpoint = "{folder}y" }}\n')
+    pack(run, tmp_path / "set", name="set")
+    for file in (tmp_path / "set").iterdir():
+        assert b"alice" not in file.read_bytes(), file
+    assert read_card(tmp_path / "set" / "coarse.safetensors").extra["prompter"] == {"checkpoint": "sam.pth"}
+
+
 def test_a_single_file_is_packed_with_what_its_packer_says(tmp_path):
     file = save(tmp_path / "w.safetensors", "coarse")
     found = pack(file, tmp_path / "one", name="one", metrics={"Dice": 0.5}, data="Drawings.", licence="CC0-1.0")

@@ -14,6 +14,9 @@ from handbone.method.pose.canonical import CENTROIDS_XY, SPREAD, SQUARE_CENTRE_X
 # Tukey's biweight: a bone that strays more than so many times its usual spread has no say.
 CUTOFF = 3.5
 _ROUNDS = 12
+# Bones within so many pixels lie at one place, which has no direction and no size.
+_ONE_PLACE = 1e-3
+_SMALLEST_TURN = 1e-6
 
 
 @dataclass(frozen=True)
@@ -65,7 +68,9 @@ class PoseFit:
 
 
 def fit_pose(centroids_xy: np.ndarray, bones: tuple[int, ...]) -> tuple[PoseFit, PoseFit] | None:
-    """The fits of the canonical pose and of its mirror image, the better one first; None with fewer than two bones.
+    """The fits of the canonical pose and of its mirror image, the better one first.
+
+    None with fewer than two bones, or with all of them at one place.
 
     Every pair of bones proposes a transform; the one on which most bones agree is refined by reweighted least squares
     (Tukey's biweight). So a few missing, swapped or misplaced bones don't move the result.
@@ -79,6 +84,8 @@ def fit_pose(centroids_xy: np.ndarray, bones: tuple[int, ...]) -> tuple[PoseFit,
     if len(seen) < 2:
         return None
     points = _complex(centroids_xy[seen], False)
+    if np.ptp(points.real) + np.ptp(points.imag) < _ONE_PLACE:
+        return None
     fits = [_fit(seen, points, mirrored) for mirrored in (False, True)]
     fits.sort(key=lambda fit: fit.cost)
     return fits[0], fits[1]
@@ -96,7 +103,10 @@ def _fit(seen: np.ndarray, points: np.ndarray, mirrored: bool) -> PoseFit:
         weight = np.clip(1 - _strays(turn, shift, layout, spread, points) ** 2, 0, None) ** 2 / spread**2
         if np.count_nonzero(weight) < 2:
             break
-        turn, shift = _least_squares(layout, points, weight)
+        better, place = _least_squares(layout, points, weight)
+        if abs(better) <= _SMALLEST_TURN:
+            break
+        turn, shift = better, place
     strays = _strays(turn, shift, layout, spread, points)
     return PoseFit(
         turn=complex(turn),
@@ -112,8 +122,8 @@ def _best_pair(layout: np.ndarray, spread: np.ndarray, points: np.ndarray) -> tu
     first, second = np.triu_indices(len(points), 1)
     turns = (points[second] - points[first]) / (layout[second] - layout[first])
     # Two bones at one place propose a hand without size.
-    usable = np.abs(turns) > 1e-6
-    turns = np.where(usable, turns, 1e-6)
+    usable = np.abs(turns) > _SMALLEST_TURN
+    turns = np.where(usable, turns, _SMALLEST_TURN)
     shifts = points[first] - turns * layout[first]
     strays = _strays(turns[:, None], shifts[:, None], layout, spread, points)
     best = int(np.where(usable, _cost(strays).sum(1), np.inf).argmin())

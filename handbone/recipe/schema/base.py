@@ -12,6 +12,8 @@ Share = Annotated[float, Field(ge=0, le=1)]
 Size = Annotated[int, Field(ge=32, le=4096, multiple_of=32)]
 Positive = Annotated[float, Field(gt=0)]
 Count = Annotated[int, Field(ge=1)]
+# As large as every generator of random numbers takes.
+Seed = Annotated[int, Field(ge=0, le=4_294_967_295)]
 Bones = Annotated[tuple[str, ...], Field(min_length=1)]
 # TOML has no null: `gradient_clip_norm = false` turns off what a default or an extended recipe turned on.
 Off = BeforeValidator(lambda value: None if value is False else value)

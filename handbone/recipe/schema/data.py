@@ -6,7 +6,7 @@ from pydantic import Field, field_validator, model_validator
 
 from handbone.core.errors import HandboneError, UnknownNameError
 from handbone.recipe.class_map import ClassMap, bones_of
-from handbone.recipe.schema.base import Off, Positive, Share, Size, Table
+from handbone.recipe.schema.base import Off, Positive, Seed, Share, Size, Table
 
 #: How a folder of images and labels can be laid out.
 LayoutName = Literal["auto", "contest", "coco", "csv", "labelme", "cvat", "label_studio", "seg_nrrd", "nifti", "folder"]
@@ -82,7 +82,7 @@ class Synthetic(Table):
     train: int = Field(default=60, ge=2, description="images for training (unless stream is set) and validation")
     test: int = Field(default=12, ge=1, description="images for evaluation")
     size: Size = Field(default=2048, description="side length of an image in pixels")
-    seed: int = Field(default=0, ge=0, description="random seed; the same seed draws the same images")
+    seed: Seed = Field(default=0, description="random seed; the same seed draws the same images")
     variety: Literal["upright_adult", "diverse"] = Field(
         default="upright_adult",
         description="upright_adult: upright adult hands as in the contest; diverse: any age, rotation, crop and style",
@@ -105,7 +105,7 @@ class Split(Table):
 
     folds: int = Field(default=5, ge=2, description="number of folds")
     fold: int = Field(default=0, ge=0, description="the fold used for validation, counted from 0")
-    seed: int = Field(default=0, ge=0, description="random seed; the same seed gives the same split")
+    seed: Seed = Field(default=0, description="random seed; the same seed gives the same split")
 
     @model_validator(mode="after")
     def _fold_exists(self) -> "Split":

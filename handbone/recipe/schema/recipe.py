@@ -4,7 +4,7 @@ from typing import Annotated
 
 from pydantic import Field, model_validator
 
-from handbone.recipe.schema.base import Off, Table
+from handbone.recipe.schema.base import Off, Seed, Table
 from handbone.recipe.schema.data import Data, Split, Synthetic
 from handbone.recipe.schema.network import Network
 from handbone.recipe.schema.results import Evaluate, Predict, Report
@@ -23,7 +23,7 @@ class Recipe(Table):
         description="name of the run's folder, runs/NAME; default: the file's name",
     )
     summary: str = Field(default="", description="one-line description for `handbone recipes list`")
-    seed: int = Field(default=7, ge=0, description="random seed for everything without a seed of its own")
+    seed: Seed = Field(default=7, description="random seed for everything without a seed of its own")
     data: Data = Data()
     synthetic: Synthetic = Synthetic()
     split: Split = Split()

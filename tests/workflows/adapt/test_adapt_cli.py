@@ -129,12 +129,14 @@ def test_weights_that_lose_on_synthetic_hands_are_refused_and_nothing_is_written
 def test_a_broken_radiograph_is_named_and_the_others_count(call, radiographs, tmp_path):
     whole = (radiographs / "doe_0.png").read_bytes()
     (radiographs / "cut.png").write_bytes(whole[:200])
+    (radiographs / "notes.docx").write_bytes(b"notes")
     try:
         result = call(tmp_path / "mine", "--steps", 1)
     finally:
         (radiographs / "cut.png").unlink()
+        (radiographs / "notes.docx").unlink()
     assert result.exit_code == 1 and (tmp_path / "mine" / "card.json").is_file(), result.output
-    assert "cut.png" in result.stderr
+    assert "cut.png" in result.stderr and "Ignored: 1 other file (.docx)" in result.stderr
 
 
 def test_a_report_among_the_weights_is_refused_before_any_work(call, tmp_path):
