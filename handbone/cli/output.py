@@ -3,6 +3,7 @@
 With `--json` every outcome, including an error, is one JSON value; see `docs/pages/json.md`.
 """
 
+import json
 import sys
 from collections.abc import Iterable, Mapping
 from typing import TYPE_CHECKING, Any

@@ -11,7 +11,7 @@ from handbone.cli.output import echo_json_entries, say_passed_over
 from handbone.cli.predict_show import show
 
 if TYPE_CHECKING:
-    from handbone.formats.image_search import Search
+    pass
 
 
 def command(

@@ -216,9 +216,12 @@ def _pages(image: Image.Image) -> list[int]:
 
 
 def _check_frames(frames: int, image: Image.Image) -> None:
+    """Refuse a file of more images than anyone keeps in one."""
     if frames > _MOST_FRAMES:
         what = f"it holds more than {_MOST_FRAMES} images"
-        raise HandboneError(what, where=image.fp.name, remedy="split it, or leave it out")
+        raise HandboneError(
+            what, where=getattr(getattr(image, "fp", None), "name", None), remedy="split it, or leave it out"
+        )
 
 
 def _check_length(image: Image.Image, path: Path) -> None:
@@ -227,7 +230,7 @@ def _check_length(image: Image.Image, path: Path) -> None:
     if image.format == "PNG" and pixels // 8 > size * _MOST_PACKED:
         what = f"it claims {image.width} x {image.height} pixels in {size} bytes"
         raise HandboneError(what, where=path, remedy=_REMEDY)
-    if image.format == "PNG" and (missing := missing_of_png(image.fp)):
+    if isinstance(image, PngImageFile) and image.fp and (missing := missing_of_png(image.fp)):
         raise HandboneError(f"the PNG file is damaged: {missing}", where=path, remedy=_REMEDY)
 
 
