@@ -1,7 +1,7 @@
 """`handbone predict`: outline the bones of any radiographs with trained weights."""
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Literal
+from typing import Annotated, Literal
 
 import typer
 
@@ -9,9 +9,6 @@ from handbone.cli import complete
 from handbone.cli.options import Cluster, Workers
 from handbone.cli.output import echo_json_entries, say_passed_over
 from handbone.cli.predict_show import show
-
-if TYPE_CHECKING:
-    pass
 
 
 def command(
