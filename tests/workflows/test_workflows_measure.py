@@ -273,3 +273,5 @@ def test_predict_refuses_a_scale_without_measuring_and_a_users_own_measurements(
     (tmp_path / "own" / "measurements.csv").write_text("mine")
     assert main(monkeypatch, *outlined_too, "-o", tmp_path / "own") == 1
     assert [path.name for path in (tmp_path / "own").iterdir()] == ["measurements.csv"]
+    # Before any work: nothing was kept beside it.
+    assert [path.name for path in tmp_path.iterdir() if "own" in path.name] == ["own"]
