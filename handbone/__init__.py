@@ -17,6 +17,7 @@ _MODULES = {
     "Radiograph": "core.radiograph",
     "Segmenter": "api.segmenter",
     "draw_hand": "synthetic",
+    "evaluate": "workflows.evaluate",
     "load": "api.segmenter",
     "read_radiograph": "api.reading",
     "run": "api.running",

@@ -9,5 +9,6 @@ from handbone.api.segmenter import load as load
 from handbone.core.errors import HandboneError as HandboneError
 from handbone.core.radiograph import Radiograph as Radiograph
 from handbone.synthetic import draw_hand as draw_hand
+from handbone.workflows.evaluate import evaluate as evaluate
 
 __version__: str

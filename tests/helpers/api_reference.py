@@ -22,6 +22,7 @@ SHOWN = (
     handbone.read_radiograph,
     handbone.draw_hand,
     handbone.run,
+    handbone.evaluate,
     handbone.FailedImage,
     handbone.Radiograph,
     SyntheticHand,
