@@ -61,8 +61,8 @@ def _offset(crop: np.ndarray, image: np.ndarray, box: list[int]) -> float | None
     # steps[:, x] is what the image rises from column low + x to the next.
     steps = np.diff(image[top:bottom, low:high], axis=1)
     edges = np.diff(np.pad(crop.astype(np.int8), ((0, 0), (_REACH + 1, _REACH + 2))), axis=1)
-    left_side, right_side = (_peak(steps * sign, edges == sign) for sign in (1, -1))
-    return None if left_side is None or right_side is None else (left_side + right_side) / 2
+    rising, falling = (_peak(steps * sign, edges == sign) for sign in (1, -1))
+    return None if rising is None or falling is None else (rising + falling) / 2
 
 
 def _peak(steps: np.ndarray, edges: np.ndarray) -> float | None:
