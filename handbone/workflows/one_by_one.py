@@ -65,12 +65,14 @@ class Outcome:
     Parameters
     ----------
     name: of the image. results: the names of its results; none if it failed.
-    error: why it failed, in a sentence. known: whether its results were kept before.
+    error: why it failed, in a sentence. unread: whether it could not even be read.
+    known: whether its results were kept before.
     """
 
     name: str
     results: tuple[str, ...] = ()
     error: str | None = None
+    unread: bool = False
     known: bool = False
 
 
@@ -188,6 +190,8 @@ def _load(opened: Opened[Item], item: Item) -> "_Loaded | Outcome":
         if names := job.known(partial(_find, opened, key)):
             return Outcome(job.name, tuple(names), known=True)
         return _Loaded(job, key, job.load())
+    except HandboneError as error:
+        return Outcome(job.name, error=str(error), unread=True)
     except Exception as error:  # one image must not cost the others
         return _failed(job, error, opened.kept)
 

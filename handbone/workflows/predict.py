@@ -5,6 +5,7 @@ from contextlib import closing
 from pathlib import Path
 from typing import Any
 
+from handbone.core.progress import console
 from handbone.formats.image_files import MAX_PIXELS, Invert
 from handbone.formats.image_search import InputImage
 from handbone.method.several_hands import MOST_HANDS
@@ -107,6 +108,8 @@ def predict_images(
         with closing(made):
             for outcome in made:
                 predicted.add(outcome)
+                if outcome.unread:
+                    console.print(f"Skipped: {outcome.error}", markup=False, highlight=False, soft_wrap=True)
         if shard is not None or predicted.any_made or (work / ERRORS).exists():
             return join(predicted, extras, head)
         return only_failures(predicted)

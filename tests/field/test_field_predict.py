@@ -126,7 +126,7 @@ def test_nothing_found_is_no_success_and_nothing_made_leaves_nothing(tmp_path, m
     ("words", "code", "sentence"),
     [
         ("predict nowhere", 1, "no such file or folder"),
-        ("predict", 2, "Missing argument"),
+        ("predict", 2, "give image files or folders"),
         ("predict a.png --no-such", 2, "No such option"),
         ("predikt a.png", 2, "No such command"),
         ("predict a.png --max-pixels many", 2, "Invalid value for '--max-pixels'"),
