@@ -50,8 +50,8 @@ def evaluate(
 
     Parameters
     ----------
-    predictions: a CSV in the contest format, a COCO file, a folder of `handbone predict`, a run, a folder of
-        NAME/BONE.png, or a data set with labels.
+    predictions: a CSV in the contest format, a COCO file, a folder of `handbone predict` or of NAME/BONE.png, a run, or
+        a data set.
     truth: a data set's folder as `handbone data check` takes it, or a CSV or COCO file.
     against: other predictions of the same images, to compare the first ones with, image by image.
     class_map: of the labels, and of predictions whose classes are not called as bones are: a `ClassMap`, its name

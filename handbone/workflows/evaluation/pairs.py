@@ -13,7 +13,8 @@ from handbone.workflows.evaluation.predictions import MaskSource
 from handbone.workflows.evaluation.truth import Labelled, LabelledImage
 
 #: The stages of tables: masks to compare with, where there are any, and those that are judged.
-AGAINST, PREDICTION = "against", "prediction"
+AGAINST: str = "against"
+PREDICTION: str = "prediction"
 
 
 @dataclass(frozen=True, eq=False)
