@@ -1,132 +1,39 @@
 """`handbone predict`: outline the bones of any radiographs with trained weights."""
 
 from pathlib import Path
-from typing import Annotated, Literal
 
 import typer
 
-from handbone.cli import complete
+from handbone.cli import predict_options as options
 from handbone.cli.options import Cluster, Workers
 from handbone.cli.output import echo_json_entries, say_passed_over
 from handbone.cli.predict_show import show
 
 
 def command(
-    paths: Annotated[
-        list[Path] | None,
-        typer.Argument(metavar="PATH...", help="Image files, or folders with any folders below.", show_default=False),
-    ] = None,
-    from_file: Annotated[
-        Path | None,
-        typer.Option(
-            "--from-file", metavar="LIST", help="A text file with more paths, one a line; - reads standard input."
-        ),
-    ] = None,
-    output: Annotated[Path, typer.Option("--output", "-o", metavar="OUT", help="Folder for the results.")] = Path(
-        "predictions"
-    ),
-    weights: Annotated[
-        str,
-        typer.Option(
-            "--weights", "-w", metavar="NAME_OR_RUN", help="Weights by name (handbone weights list), a run, or a file."
-        ),
-    ] = "zero_shot",
-    runtime: Annotated[
-        Literal["auto", "torch", "onnx", "openvino"],
-        typer.Option(
-            help="What computes the networks; auto: torch for weights, and the files' own library for a folder of "
-            "handbone export-model."
-        ),
-    ] = "auto",
-    threshold: Annotated[
-        float | None,
-        typer.Option(
-            min=0.01,
-            max=0.99,
-            help="Lowest probability at which a pixel belongs to a bone.",
-            show_default="as the weights say; the shipped ones 0.5",
-        ),
-    ] = None,
-    flip_tta: Annotated[
-        bool | None,
-        typer.Option(
-            "--flip-tta/--no-flip-tta",
-            help="Average with the mirrored image; takes twice the network time.",
-            show_default="as the weights say; the shipped ones do",
-        ),
-    ] = None,
-    tta: Annotated[
-        bool,
-        typer.Option(
-            "--tta",
-            help="The same as --views turned: five rotated and scaled views; takes five times the network time.",
-        ),
-    ] = False,
-    invert: Annotated[
-        Literal["auto", "yes", "no"] | None,
-        typer.Option(
-            help="Invert radiographs in which bones are dark; auto: detect them.",
-            show_default="as the weights say; the shipped ones auto",
-        ),
-    ] = None,
-    hands: Annotated[
-        Literal["one", "all"],
-        typer.Option(help="Outline the hand that shows best, or each hand of an image, as NAME#1, NAME#2 and so on."),
-    ] = "one",
-    views: Annotated[
-        list[str] | None,
-        typer.Option(
-            "--views",
-            metavar="NAME",
-            help="Average views: brightness (four, four times the network time), turned, or none. Can be given twice.",
-            show_default="as the weights say; the shipped ones take none",
-        ),
-    ] = None,
-    write: Annotated[
-        list[str] | None,
-        typer.Option(
-            "--write",
-            metavar="FORMAT",
-            autocompletion=complete.formats,
-            help="Also write masks to OUT/FORMAT: coco, png or a plugin's format. dicom_seg copies the patient's "
-            "data from its source, as the standard requires.",
-        ),
-    ] = None,
-    settings: Annotated[
-        list[str] | None,
-        typer.Option(
-            "--set", metavar="FORMAT.KEY=VALUE", help="A setting of a format, such as coco.segmentation=polygon."
-        ),
-    ] = None,
-    measure: Annotated[
-        bool, typer.Option("--measure", help="Measure the hands, too: lengths, ratios, the wrist, cortical thickness.")
-    ] = False,
-    mm_per_px: Annotated[
-        float | None,
-        typer.Option(
-            "--mm-per-px", min=1e-4, max=10.0, help="Size of a pixel for --measure.  [default: what the files say]"
-        ),
-    ] = None,
-    max_pixels: Annotated[
-        int, typer.Option("--max-pixels", min=1, metavar="N", help="Leave out larger images, by their headers.")
-    ] = 200_000_000,
-    page: Annotated[
-        bool, typer.Option("--page/--no-page", help="Write OUT/index.html, a page to look through the results.")
-    ] = True,
+    paths: options.Paths = None,
+    from_file: options.FromFile = None,
+    output: options.Output = Path("predictions"),
+    weights: options.Weights = "zero_shot",
+    runtime: options.RuntimeOption = "auto",
+    threshold: options.Threshold = None,
+    flip_tta: options.FlipTta = None,
+    tta: options.Tta = False,
+    invert: options.Invert = None,
+    hands: options.HandsOption = "one",
+    views: options.Views = None,
+    write: options.Write = None,
+    settings: options.Settings = None,
+    measure: options.Measure = False,
+    mm_per_px: options.MmPerPx = None,
+    max_pixels: options.MaxPixels = 200_000_000,
+    page: options.PageOption = True,
     workers: Workers = 1,
     cluster: Cluster = None,
-    shard: Annotated[
-        str | None,
-        typer.Option("--shard", metavar="I/N", help="Do one of N parts, for a job array; --join then joins all."),
-    ] = None,
-    join: Annotated[
-        bool, typer.Option("--join", help="Join the results of all shards of OUT, or say which are missing.")
-    ] = False,
-    overwrite: Annotated[
-        bool,
-        typer.Option("--overwrite", help="Replace predictions that handbone has written to OUT, and nothing else."),
-    ] = False,
-    as_json: Annotated[bool, typer.Option("--json", help="Print the result as JSON on standard output.")] = False,
+    shard: options.Shard = None,
+    join: options.JoinShards = False,
+    overwrite: options.Overwrite = False,
+    as_json: options.AsJson = False,
 ) -> None:
     """Outline the 29 bones of radiographs: PNG, JPEG or TIFF of any size, 8 or 16 bit, grey or colour.
 
