@@ -3,6 +3,7 @@
 import contextlib
 import importlib.util
 import logging
+import os
 import sys
 import warnings
 from collections.abc import Iterator
@@ -28,12 +29,13 @@ from handbone.training.module import NetworkTraining
 
 
 def make_trainer(settings: Train, folder: Path, description: str) -> lightning.Trainer:
+    devices, nodes = _spread(settings)
     # The sampler is already per process; sanity validation and summaries only cost time.
     try:
         return lightning.Trainer(
             accelerator="auto",
-            devices=settings.devices,
-            num_nodes=settings.nodes,
+            devices=devices,
+            num_nodes=nodes,
             strategy=settings.strategy,
             precision=_precision(settings.precision),
             max_epochs=settings.epochs,
@@ -58,6 +60,17 @@ def make_trainer(settings: Train, folder: Path, description: str) -> lightning.T
             f"the trainer cannot be created: {str(error).strip().splitlines()[0]}",
             remedy="check train.devices, train.nodes, train.strategy and train.precision",
         ) from error
+
+
+def _spread(settings: Train) -> tuple[int | str, int]:
+    """Devices a machine, and machines: those of torchrun where it has started this process and the recipe is silent.
+
+    Left to itself, lightning takes one CPU, and each of torchrun's processes would train alone in the same folder.
+    """
+    if settings.devices != "auto" or "LOCAL_WORLD_SIZE" not in os.environ:
+        return settings.devices, settings.nodes
+    here = int(os.environ["LOCAL_WORLD_SIZE"])
+    return here, max(settings.nodes, int(os.environ.get("WORLD_SIZE", here)) // here)
 
 
 def close_connections() -> None:

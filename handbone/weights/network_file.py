@@ -143,6 +143,7 @@ def load_weights(path: Path) -> tuple[nn.Module, WeightsCard]:
     ------
     HandboneError: as `read_card`; a network whose plugin is not installed; tensors that do not belong to it.
     """
+    path = Path(path)
     card = read_card(path)
     if is_exported(path):
         remedy = "give the weights from which it was exported"

@@ -7,7 +7,9 @@ import sys
 import pytest
 
 from handbone.core.errors import HandboneError
+from handbone.recipe.schema import Train
 from handbone.runs import ranks
+from handbone.training import trainer
 
 
 @pytest.mark.parametrize(
@@ -36,6 +38,23 @@ def test_a_process_does_not_wait_for_a_dead_one(monkeypatch):
     monkeypatch.setattr(ranks.time, "sleep", lambda seconds: None)
     with pytest.raises(HandboneError, match="stopped before coarse"):
         ranks.wait_until(lambda: False, "coarse")
+
+
+@pytest.mark.parametrize(
+    ("surroundings", "devices", "spread"),
+    [
+        ({}, "auto", ("auto", 1)),
+        ({"LOCAL_WORLD_SIZE": "2", "WORLD_SIZE": "2"}, "auto", (2, 1)),
+        ({"LOCAL_WORLD_SIZE": "4", "WORLD_SIZE": "8"}, "auto", (4, 2)),
+        ({"LOCAL_WORLD_SIZE": "2", "WORLD_SIZE": "2"}, 1, (1, 1)),
+    ],
+)
+def test_a_training_is_spread_over_the_processes_of_torchrun(monkeypatch, surroundings, devices, spread):
+    for name in ("LOCAL_WORLD_SIZE", "WORLD_SIZE"):
+        monkeypatch.delenv(name, raising=False)
+    for name, value in surroundings.items():
+        monkeypatch.setenv(name, value)
+    assert trainer._spread(Train(devices=devices)) == spread
 
 
 @pytest.mark.slow
