@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from handbone import __version__
+from handbone.core.errors import HandboneError
 from handbone.core.files import copy_file, sha256_of, write_json
 from handbone.core.folders import files_in, remove_empty_folders
 from handbone.core.json_stream import read_json_entries, read_json_head
@@ -66,7 +67,12 @@ class StoredResults:
 
     def key(self, image: Path) -> str:
         """What an image's result is made from: the command and the image's bytes."""
-        return fingerprint_of([self.fingerprint, sha256_of(image)])
+        try:
+            digest = sha256_of(image)
+        except OSError as error:
+            what = f"cannot be read: {error.strerror}"
+            raise HandboneError(what, where=image, remedy="check the path and its permissions") from None
+        return fingerprint_of([self.fingerprint, digest])
 
     def overlay(self, stem: str) -> Path:
         """Where an image's overlay lies."""
