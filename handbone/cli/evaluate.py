@@ -97,13 +97,13 @@ def command(
         annotations=annotations,
         truth_rle=truth_rle or [],
     )
-    if not as_json:
-        _show(evaluation)
+    # Written first: a reader of the table that leaves, such as head, costs nothing.
     with places.fill(overwrite=overwrite, names=[RECORD_FILE]) as folder:
         evaluation.write(folder)
     if as_json:
         echo_json(evaluation.to_json())
     else:
+        _show(evaluation)
         results().print(f"Tables and page: {markup(output)}", soft_wrap=True)
     if evaluation.failed:
         raise typer.Exit(1)
