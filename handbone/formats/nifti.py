@@ -5,6 +5,7 @@ columns, so that each is the other transposed. NIfTI counts towards right and an
 left and posterior as in DICOM: both signs of the affine are negative.
 """
 
+import math
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
@@ -131,7 +132,7 @@ def _read(path: Path) -> np.ndarray:
     nibabel = _nibabel()
     try:
         volume = nibabel.as_closest_canonical(nibabel.load(path))
-        if np.prod(volume.shape) > MAX_PIXELS:
+        if math.prod(volume.shape) > MAX_PIXELS:
             raise ValueError("too many voxels")
         values = np.asanyarray(volume.dataobj)
     except Exception as error:  # nibabel raises many kinds on damaged files

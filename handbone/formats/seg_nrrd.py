@@ -4,6 +4,8 @@ https://slicer.readthedocs.io/en/latest/user_guide/image_segmentation.html; slic
 is a volume of one slice. Its geometry is that of the PNG copy beside it: a unit is a pixel, x runs left, y posterior.
 """
 
+import math
+import zlib
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
@@ -17,7 +19,7 @@ from handbone.core.errors import HandboneError
 from handbone.core.findings import Finding
 from handbone.core.labels import Labels
 from handbone.core.samples import Sample, relative_to
-from handbone.formats.image_files import size_of
+from handbone.formats.image_files import MAX_PIXELS, size_of
 from handbone.formats.labels_builder import LabelsBuilder
 from handbone.formats.named_images import Listing
 from handbone.formats.shapes import Shape, labels_of
@@ -27,6 +29,8 @@ from handbone.plugins.writing import PredictedImage
 SUFFIX = ".seg.nrrd"
 # Of sides that differ by no more, one is the other scaled.
 _SAME_SHAPE = 0.01
+# Bytes of a voxel, and of what is unpacked at a time.
+_WIDEST, _CHUNK = 8, 1 << 20
 #: Of the layout.
 NAME = "seg_nrrd"
 
@@ -133,8 +137,33 @@ class SegNrrd:
         return labels_of(shapes, builder, declared_hw=(height, width) if whole else None, size_hw=size_hw)
 
 
+def _check_data(path: Path) -> None:
+    """Refuse a file that names another one for its voxels, or holds more of them than its header says or than we read.
+
+    pynrrd, which slicerio reads with, opens any path in a header and unpacks whatever is there.
+    """
+    _slicerio()
+    import nrrd
+
+    with path.open("rb") as file:
+        header = nrrd.read_header(file)
+        count = math.prod(int(size) for size in header["sizes"])
+        if header.keys() & {"data file", "datafile"}:
+            raise ValueError("its voxels are in another file")
+        if header["encoding"] not in ("gzip", "gz", "raw") or not 0 < count <= MAX_PIXELS:
+            raise ValueError(f"{count} voxels with the encoding {header['encoding']}")
+        if header["encoding"] == "raw":
+            return
+        left, unpack = count * _WIDEST, zlib.decompressobj(zlib.MAX_WBITS | 16)
+        while left >= 0 and (data := unpack.unconsumed_tail or file.read(_CHUNK)):
+            left -= len(unpack.decompress(data, _CHUNK))
+        if left < 0:
+            raise ValueError("it holds more voxels than its header says")
+
+
 def _read(path: Path) -> dict[str, Any]:
     try:
+        _check_data(path)
         segmentation = _slicerio().read_segmentation(str(path))
         directions, slices = np.array(segmentation["ijkToLPS"])[:3, :3], segmentation["voxels"].shape[-1]
         segments = segmentation["segments"]

@@ -73,12 +73,13 @@ def numbered(stem: str, number: int) -> str:
     return f"q{number:04d}-{stem}"
 
 
-def without_number(name: str) -> str:
-    """What `numbered` was given; any other name as it is.
+def name_before(key: str) -> str:
+    """What a radiograph was called before it was copied and `numbered`; any other name as it is.
 
-    >>> without_number("q0012-p1/hand.png")
+    >>> name_before("images/q0012-p1/hand.png")
     'p1/hand.png'
     """
+    name = key.removeprefix(f"{IMAGES}/")
     match = _NUMBERED.match(name)
     return name[match.end() :] if match else name
 

@@ -35,7 +35,8 @@ def parse_xml(path: Path) -> ElementTree.Element:
         data = path.read_bytes()
     except OSError as error:
         raise HandboneError(f"cannot be read: {error.strerror}", where=path, remedy="check its permissions") from None
-    if b"<!ENTITY" in data or b"<!DOCTYPE" in data:  # entities may grow without end, or read other files
+    # Entities may grow without end, or read other files; in UTF-16 every other byte is zero.
+    if b"<!ENTITY" in (letters := data.replace(b"\0", b"")) or b"<!DOCTYPE" in letters:
         raise HandboneError("has a document type, which no label file needs", where=path, remedy="export it again")
     try:
         return ElementTree.fromstring(data)

@@ -10,14 +10,13 @@ from handbone.core.samples import Sample
 from handbone.data.dataset import Dataset, open_dataset
 from handbone.formats.image_files import split_frame
 from handbone.formats.image_names import ImageNames
-from handbone.formats.working_copies import IMAGES, without_number
+from handbone.formats.working_copies import name_before
 from handbone.plugins import PredictedImage
 from handbone.recipe.schema import Data
 from handbone.workflows.export import ExportSource
 from handbone.workflows.outputs import TABLE_FILE, file_stems
 
 _TABLES = (".csv", ".tsv", ".csv.gz", ".csv.zip")
-_COPIES = f"{IMAGES}/"
 
 
 class MaskSource(Protocol):
@@ -41,7 +40,7 @@ class LabelSource:
 
     def __init__(self, path: Path, dataset: Dataset):
         self.path, self._dataset = path, dataset
-        self._samples = {_original(sample.key_in(dataset.root)): sample for sample in dataset.labelled()}
+        self._samples = {name_before(sample.key_in(dataset.root)): sample for sample in dataset.labelled()}
         self.names = sorted(self._samples)
         self._stems = file_stems(self.names)
         if not self.names:
@@ -57,10 +56,6 @@ class LabelSource:
             raise HandboneError(error.message, where=error.file, remedy=error.remedy)
         file, frame = split_frame(sample.image)
         return PredictedImage(name, file, labels.masks(), stem=self._stems[name], frame=frame)
-
-
-def _original(key: str) -> str:
-    return without_number(key.removeprefix(_COPIES))
 
 
 def open_masks(path: Path, *, images: Path | None = None, class_map: dict[str, str] | None = None) -> MaskSource:

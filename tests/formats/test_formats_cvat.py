@@ -6,8 +6,10 @@ import pytest
 from annotation_toys import TALL, read, write_radiograph
 
 from handbone.anatomy import INDEX
+from handbone.core.errors import HandboneError
 from handbone.data.dataset import open_dataset
 from handbone.formats.cvat import runs_of
+from handbone.formats.xml_files import parse_xml
 from handbone.recipe.schema import Data
 
 
@@ -64,6 +66,14 @@ def test_damaged_or_dangerous_xml_is_refused(tmp_path, text):
     cvat(tmp_path, "")
     (tmp_path / "annotations.xml").write_text(text, encoding="utf-8")
     assert "broken-file" in {p.rule for p in open_dataset(Data(path=str(tmp_path))).problems}
+
+
+@pytest.mark.parametrize("encoding", ["utf-8", "utf-16", "utf-16-be"])
+def test_entities_are_refused_in_any_encoding(tmp_path, encoding):
+    path = tmp_path / "annotations.xml"
+    path.write_bytes('<!DOCTYPE a [<!ENTITY b "c">]><annotations>&b;</annotations>'.encode(encoding))
+    with pytest.raises(HandboneError, match="document type"):
+        parse_xml(path)
 
 
 def test_masks_of_a_larger_copy_are_scaled(tmp_path):

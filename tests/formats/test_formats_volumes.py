@@ -1,5 +1,6 @@
 """Masks of 3D Slicer and NIfTI: how they lie, and what is refused."""
 
+import gzip
 import sys
 
 import numpy as np
@@ -61,6 +62,31 @@ def test_a_damaged_segmentation_is_refused(slicer, tmp_path):
     (tmp_path / "a.seg.nrrd").write_bytes((tmp_path / "a.seg.nrrd").read_bytes()[:300])
     dataset = open_dataset(Data(path=str(tmp_path)))
     with pytest.raises(HandboneError, match="not a segmentation that can be read"):
+        dataset.read_labels(dataset.samples[0])
+
+
+def of_header(voxels, *, sizes="48 60 1", encoding="gzip", more=""):
+    """A segmentation whose header and voxels need not agree."""
+    fields = f"type: uint8\ndimension: 3\nspace: left-posterior-superior\nsizes: {sizes}\nencoding: {encoding}\n{more}"
+    return f"NRRD0004\n{fields}\n".encode() + gzip.compress(voxels)
+
+
+@pytest.mark.parametrize(
+    ("content", "words"),
+    [
+        (of_header(b"", more="data file: ../secret.gz\n"), "voxels are in another file"),
+        (of_header(b"", sizes="100000 100000 1"), "10000000000 voxels"),
+        (of_header(bytes(9 * 48 * 60)), "more voxels than its header says"),
+        (of_header(b"", encoding="bzip2"), "encoding bzip2"),
+    ],
+    ids=["another file", "a size without end", "a bomb", "another packing"],
+)
+def test_a_segmentation_that_reaches_out_is_refused_unread(slicer, tmp_path, monkeypatch, content, words):
+    slicer(np.ones(TALL, bool))
+    (tmp_path / "a.seg.nrrd").write_bytes(content)
+    monkeypatch.setattr("slicerio.read_segmentation", lambda path: pytest.fail("was read"))
+    dataset = open_dataset(Data(path=str(tmp_path)))
+    with pytest.raises(HandboneError, match=words):
         dataset.read_labels(dataset.samples[0])
 
 

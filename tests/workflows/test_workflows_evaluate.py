@@ -7,6 +7,7 @@ import cv2
 import numpy as np
 import pandas as pd
 import pytest
+from annotation_toys import write
 from evaluate_toys import HANDS, masks_of, shifted, write_hands, write_table
 from pycocotools import mask as coco_mask
 
@@ -14,6 +15,7 @@ from handbone.anatomy import GROUPS, INDEX, NAMES
 from handbone.core.bone_masks import BoneMasks
 from handbone.core.errors import HandboneError
 from handbone.evaluation.bootstrap import PatientBootstrap
+from handbone.formats.working_copies import numbered
 from handbone.workflows.evaluate import evaluate
 from handbone.workflows.evaluation.notes import notes
 
@@ -357,3 +359,12 @@ def test_images_without_a_radiograph_are_drawn_on_black(table, tmp_path):
     cv2.imwrite(str(images / "a_R.png"), np.full((256, 256), 90, np.uint8))
     known = {image.name for image in evaluate(table, truth, images=images).pairs.images if image.image}
     assert known == {"a_R.png"}
+
+
+def test_an_export_for_an_annotation_tool_is_joined_by_the_names_before_it(hands, tmp_path):
+    paths = {key: next(hands.rglob(key)) for key in HANDS}
+    for number, (key, path) in enumerate(paths.items(), start=1):
+        named = numbered(key.split("/")[1], number)
+        write(tmp_path / "corrected", "labelme", path, masks_of(key), name=named, shapes="mask")
+    found = evaluate(tmp_path / "corrected", hands)
+    assert found.dice() == pytest.approx(1) and len(found.images()) == len(HANDS)

@@ -15,6 +15,7 @@ from handbone.data.dataset import Dataset
 from handbone.formats.coco_file import CocoFile, declared_size
 from handbone.formats.coco_masks import mask_of
 from handbone.formats.image_files import size_of
+from handbone.formats.working_copies import name_before
 from handbone.recipe.class_map import ClassMap
 
 
@@ -108,14 +109,14 @@ class PngMasks:
 
 
 class LabelMasks:
-    """The labels of a data set as masks, such as those that people have corrected."""
+    """The labels of a data set as masks, such as those that people have corrected in an export."""
 
     recorded: Mapping[str, Mapping[str, Any]] = {}
 
     def __init__(self, dataset: Dataset):
         self.path = dataset.root
         self._dataset = dataset
-        self._samples = {sample.key_in(dataset.root): sample for sample in dataset.labelled()}
+        self._samples = {name_before(sample.key_in(dataset.root)): sample for sample in dataset.labelled()}
         self.names = list(self._samples)
 
     def size_hw(self, name: str) -> tuple[int, int] | None:
