@@ -157,13 +157,27 @@ def test_a_changed_file_is_refused(exported, tmp_path):
         TwoStage.from_path(folder)
 
 
-def test_a_folder_of_something_else_is_left_alone(run, exported, tmp_path):
-    (tmp_path / "mine").mkdir()
-    (tmp_path / "mine" / "thesis.txt").write_text("years of work")
-    with pytest.raises(HandboneError, match="already contains something else"):
-        export_model(run, tmp_path / "mine", overwrite=True)
-    with pytest.raises(HandboneError, match="--overwrite"):
-        export_model(run, exported["onnx"])
+def test_what_a_user_keeps_beside_an_export_stays(run, hands, tmp_path, monkeypatch):
+    monkeypatch.setattr(parity, "images", lambda: hands[:1])
+    mine = tmp_path / "mine"
+    mine.mkdir()
+    (mine / "thesis.txt").write_text("years of work")
+    export_model(run, mine)
+    with pytest.raises(HandboneError, match=r"already contains exported networks.*--overwrite"):
+        export_model(run, mine)
+    export_model(run, mine, overwrite=True)
+    assert (mine / "thesis.txt").read_text() == "years of work" and (mine / "coarse.onnx").is_file()
+    (mine / "model.json").write_text("{}")
+    with pytest.raises(HandboneError, match=r"model\.json is changed since handbone wrote it"):
+        export_model(run, mine, overwrite=True)
+
+
+def test_a_file_of_the_same_name_that_is_not_handbones_is_refused_before_the_work(run, tmp_path, monkeypatch):
+    monkeypatch.setattr(export, "load_weights", lambda path: pytest.fail("works already"))
+    (tmp_path / "model.json").write_text("mine")
+    with pytest.raises(HandboneError, match=r"model\.json is there already"):
+        export_model(run, tmp_path, overwrite=True)
+    assert (tmp_path / "model.json").read_text() == "mine"
 
 
 @pytest.mark.parametrize("format", FORMATS)

@@ -5,9 +5,7 @@ from pathlib import Path
 
 import numpy as np
 
-from handbone.core.errors import HandboneError
 from handbone.core.files import sha256_of, write_json
-from handbone.core.folders import atomic_dir
 from handbone.method.networks import open_network
 from handbone.method.settings import MethodSettings
 from handbone.method.two_stage import TwoStage
@@ -18,6 +16,7 @@ from handbone.weights.network_file import load_weights, read_card
 from handbone.workflows.export_model.description import POSTPROCESSING, PREPROCESSING
 from handbone.workflows.export_model.formats import OPSET, versions, write_network
 from handbone.workflows.export_model.parity import compare, refuse_if_worse, shown_inputs
+from handbone.workflows.results import Results
 
 
 @dataclass(frozen=True)
@@ -38,18 +37,20 @@ def export_model(weights: str | Path, folder: Path, *, format: Format = "onnx", 
     ----------
     weights: a run, a folder of weights, a coarse network's file, or a name.
     folder: gets `coarse.onnx`, `refiner.onnx` and so on, and `model.json`; `predict --weights` takes it.
-    overwrite: replace an earlier export that lies in `folder`; anything else there is never replaced.
+    overwrite: replace an earlier export that lies in `folder`; anything else there stays.
 
     Raises
     ------
     HandboneError: no weights, a package that is not installed, a network that cannot be exported or gives other masks,
         or a folder that holds something.
     """
-    check_free(folder, overwrite=overwrite)
+    results = Results.at(folder, "exported networks")
+    overwrite = results.put_right() or overwrite
+    results.check(overwrite=overwrite, names=[EXPORT_CARD])
     settings = _settings(weights)
     method = TwoStage.from_path(weights, settings=settings)
     sources, shown = _sources(weights, settings), shown_inputs(method)
-    with atomic_dir(folder) as temporary:
+    with results.fill(overwrite=overwrite, names=[EXPORT_CARD]) as temporary:
         networks = {
             name: _exported(name, source, temporary, format, shown.get(source.shown, []))
             for name, source in sources.items()
@@ -67,22 +68,6 @@ def export_model(weights: str | Path, folder: Path, *, format: Format = "onnx", 
         )
         write_json(temporary / EXPORT_CARD, card.model_dump(mode="json", by_alias=True))
     return card
-
-
-def check_free(folder: Path, *, overwrite: bool) -> None:
-    """Refuse a folder that holds anything but an earlier export that may be replaced.
-
-    Raises
-    ------
-    HandboneError: it is not free.
-    """
-    if not folder.exists() or (folder.is_dir() and not any(folder.iterdir())):
-        return
-    if not (folder / EXPORT_CARD).is_file():
-        raise HandboneError("already contains something else", where=folder, remedy="choose a new folder")
-    if not overwrite:
-        remedy = "choose a new folder, or replace it with --overwrite"
-        raise HandboneError("already contains exported networks", where=folder, remedy=remedy)
 
 
 def _settings(weights: str | Path) -> MethodSettings:
