@@ -82,7 +82,7 @@ def _add_images(app: FastAPI, jobs: Jobs, token: str) -> None:
         """Formats in which masks can be downloaded."""
         return [Format(name=name, summary=summary) for name, summary in work.formats().items()]
 
-    refused = {413: {"model": Problem}, 429: {"model": Problem}, 400: {"model": Problem}}
+    refused = {status: {"model": Problem} for status in (400, 413, 429, 507)}
 
     @app.post(
         "/api/images", status_code=202, dependencies=guarded["dependencies"], responses=guarded["responses"] | refused
@@ -94,8 +94,12 @@ def _add_images(app: FastAPI, jobs: Jobs, token: str) -> None:
             job = jobs.new(name)
         except Full:
             raise HTTPException(429, "too many radiographs are here: remove some") from None
-        with open(job.folder / work.IMAGE / name, "wb") as kept:
-            shutil.copyfileobj(file.file, kept)
+        try:
+            with open(job.folder / work.IMAGE / name, "wb") as kept:
+                shutil.copyfileobj(file.file, kept)
+        except OSError as error:
+            jobs.remove(job)
+            raise HTTPException(507, f"the radiograph cannot be kept ({error.strerror})") from None
         jobs.add(job)
         return image_of(job, jobs.ahead(job))
 

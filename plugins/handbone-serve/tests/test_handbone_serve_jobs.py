@@ -131,3 +131,13 @@ def test_events_are_lines_that_a_browser_reads(tmp_path, monkeypatch):
         server.should_exit = True
     thread.join(10)
     assert told == ["queued", "outlining", "measuring", "done"]
+
+
+def test_a_full_disk_is_said_and_leaves_no_radiograph(client, monkeypatch, tmp_path):
+    def full(source, target):
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr("handbone_serve.app.shutil.copyfileobj", full)
+    answer = hand_in(client)
+    assert answer.status_code == 507 and "No space left on device" in answer.json()["detail"]
+    assert client.get("/api/images").json() == [] and not list(tmp_path.iterdir())
