@@ -17,7 +17,7 @@ from handbone.core.errors import HandboneError
 from handbone.core.radiograph import Radiograph
 from handbone.formats.cvat import mask_of, runs_of
 from handbone.formats.label_studio_brush import decode_brush, encode_brush
-from handbone.formats.working_copies import numbered, without_number
+from handbone.formats.working_copies import name_before, numbered
 from handbone.plugins import PredictedImage, registry
 from handbone.recipe.schema import Choice
 
@@ -104,7 +104,7 @@ def test_what_is_known_of_masks_travels_with_them(tmp_path):
 
 
 def test_numbers_come_off_again():
-    assert without_number(numbered("p1/a.png", 12)) == "p1/a.png" == without_number("p1/a.png")
+    assert name_before(numbered("p1/a.png", 12)) == "p1/a.png" == name_before("p1/a.png")
     assert numbered("a", 12) < numbered("a", 101) < numbered("a", 9999)
 
 
