@@ -82,7 +82,7 @@ def test_a_failed_image_is_told_and_the_exit_code_is_1(hands, tmp_path):
     masks |= {"b_R.png": masks_of("ID001/a_R.png"), "x.png": masks_of("ID001/a_R.png")}
     done = call(write_table(tmp_path / "t.csv", masks), "--truth", hands, "-o", tmp_path / "out")
     assert done.exit_code == 1
-    assert "b_R.png: masks of 256 x 256 pixels, but the labels are of 240 x 240" in done.stdout
+    assert "b_R.png: the file says 256 x 256, but the image has 240 x 240 pixels" in done.stdout
     assert "2 images of 1 patient compared, 1 failed" in done.stdout
     assert "Labelled images without masks in 'prediction', 1: c_R.png." in done.stdout
     assert "Images of 'prediction' without labels, 1: x.png." in done.stdout
