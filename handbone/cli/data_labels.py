@@ -1,6 +1,7 @@
 """`handbone data diff` and `handbone data merge`: what people corrected, and labels to train on."""
 
 from pathlib import Path
+from shlex import quote
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
@@ -97,6 +98,8 @@ def merge(
             console.print(f"{len(record['without_bones'])} left out, as no bone is outlined: see merge.json")
         counts = f"{len(record['corrected'])} corrected and {len(record['predicted'])} predicted radiographs"
         console.print(f"{counts} in {markup(output)}", soft_wrap=True)
+        command = f"handbone run correct --set data.path={quote(str(output))}"
+        console.print(f"To train on them: {markup(command)}", soft_wrap=True, highlight=False)
     if record["failed"]:
         raise typer.Exit(1)
 

@@ -18,7 +18,6 @@ from handbone.anatomy import INDEX, NAMES
 pytestmark = pytest.mark.slow
 
 
-
 def python_of(tool):
     """The Python of the tool's own environment, which LABELME_PYTHON or DATUMARO_PYTHON names."""
     variable = f"{tool.upper()}_PYTHON"
