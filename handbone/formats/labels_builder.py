@@ -89,7 +89,7 @@ class LabelsBuilder:
             self._masks.setdefault(bone, []).append((mask, corner))
             add = self._add
         for contour in contours:
-            add(bone, contour + np.float32(corner))
+            add(bone, contour + np.array(corner, np.float32))
 
     def add(self, bone: int, polygon: np.ndarray) -> None:
         """Add one contour (n, 2) of a bone."""
