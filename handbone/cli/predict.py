@@ -108,7 +108,7 @@ def command(
             crew=crew,
         )
     measured = {"source": [path.name for path in given], "rois": [], "weights": weights}
-    measuring_all = partial(measuring.measure_predictions, mm_per_px=mm_per_px, facts=measured)
+    measuring_all = partial(measuring.measure_predictions, mm_per_px=mm_per_px, facts=measured, crew=crew)
     extras = Extras(writers, page, measuring_all if measure else None)
     try:
         summary = work(fingerprint=fingerprint, head=head, extras=extras, hands=hands, overwrite=overwrite or goes_on)

@@ -85,6 +85,13 @@ class Measure:
     repeatability: str = field(repr=False)
     function: Callable[[Hand, str], Reading] = field(repr=False)
 
+    def __reduce__(self) -> tuple[Callable[[str], "Measure"], tuple[str]]:
+        """In another process, it is the one of its name."""
+        # Late, as the registry imports this module.
+        from handbone.measure.registry import find_measure
+
+        return find_measure, (self.name,)
+
     def unit(self, length: str) -> str:
         """Of its values; `length` is the unit of lengths, "mm" or "px"."""
         if self.kind == "length":

@@ -13,7 +13,7 @@ from handbone.formats.image_names import ImageNames
 from handbone.formats.working_copies import name_before
 from handbone.plugins import PredictedImage
 from handbone.recipe.schema import Data
-from handbone.workflows.export import ExportSource
+from handbone.workflows.export_source import ExportSource
 from handbone.workflows.outputs import TABLE_FILE, file_stems
 
 _TABLES = (".csv", ".tsv", ".csv.gz", ".csv.zip")

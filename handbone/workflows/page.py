@@ -1,5 +1,6 @@
 """The page of a prediction folder: radiographs of any number to look through, made from what is kept of each."""
 
+import csv
 import hashlib
 import json
 import os
@@ -10,7 +11,6 @@ from typing import Any
 from urllib.parse import quote_from_bytes
 
 import numpy as np
-import pandas as pd
 
 from handbone.anatomy import INDEX, NAMES, SHORT_NAMES
 from handbone.core.bone_masks import BoneMasks
@@ -185,21 +185,15 @@ def read_measurements(table: Path) -> Measured:
     """Of each image by name, its measurements: (measure, of what, value, note) each; empty without the table."""
     if not table.is_file():
         return {}
-    rows = pd.read_csv(table, keep_default_na=False, dtype=str)
     few = {name: measure for name, measure in MEASURES.items() if len(measure.targets) <= _FEW}
-    kept = rows[rows["measure"].isin(few.keys())]
-    return {
-        str(image): tuple(
-            (
-                few[row.measure].title,
-                row.bone_or_joint,
-                number_text(float(row.value) if row.value else None, row.unit, few[row.measure].kind),
-                row.reason,
-            )
-            for row in group.itertuples()
-        )
-        for image, group in kept.groupby("image", sort=False)
-    }
+    found: dict[str, tuple[MeasuredRow, ...]] = {}
+    with open(table, encoding="utf-8", newline="") as file:
+        for row in csv.DictReader(file):
+            if (measure := few.get(row["measure"])) is not None:
+                value = number_text(float(row["value"]) if row["value"] else None, row["unit"], measure.kind)
+                line = (measure.title, row["bone_or_joint"], value, row["reason"])
+                found[row["image"]] = (*found.get(row["image"], ()), line)
+    return found
 
 
 def _address(kept: StoredResults, path: Path) -> str:

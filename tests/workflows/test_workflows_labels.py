@@ -18,7 +18,8 @@ from handbone.core.files import write_json
 from handbone.data.dataset import open_dataset
 from handbone.formats.contest_csv import PredictionsWriter
 from handbone.recipe.schema import Data
-from handbone.workflows.export import ExportSource, export_masks, export_results
+from handbone.workflows.export import export_masks, export_results
+from handbone.workflows.export_source import ExportSource
 from handbone.workflows.label_diff import changes_of
 from handbone.workflows.label_sources import matched
 from handbone.workflows.writers import writer_factory

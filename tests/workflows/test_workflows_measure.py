@@ -23,7 +23,7 @@ from handbone.measure.measuring import COLUMNS
 from handbone.method.settings import METHOD, MethodSettings
 from handbone.workflows import measure as workflow
 from handbone.workflows import measure_sources
-from handbone.workflows.export import ExportSource
+from handbone.workflows.export_source import ExportSource
 from handbone.workflows.measure import MeasuredImage
 
 
@@ -156,7 +156,7 @@ def test_earlier_measurements_are_replaced_only_when_asked(predictions, tmp_path
 def test_radiographs_are_outlined_first(predictions, tmp_path, monkeypatch):
     asked = []
 
-    def outlined(paths, folder, *, weights, invert):
+    def outlined(paths, folder, *, weights, invert, crew):
         asked.append((paths, weights, invert))
         return ExportSource(predictions), [MeasuredImage("c.png", error="c.png: cut")]
 

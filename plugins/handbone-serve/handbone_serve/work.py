@@ -13,7 +13,8 @@ from handbone.method.settings import read_settings
 from handbone.method.two_stage import TwoStage
 from handbone.plugins import registry
 from handbone.report.gallery import card_html
-from handbone.workflows.export import ExportSource, export_masks, export_results
+from handbone.workflows.export import export_masks, export_results
+from handbone.workflows.export_source import ExportSource
 from handbone.workflows.measure import TABLE_FILE, measure_images
 from handbone.workflows.page import make_cards, read_measurements
 from handbone.workflows.predict import possible_results, predict_images, prediction_results, stems_of
