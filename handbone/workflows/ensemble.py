@@ -16,7 +16,6 @@ from handbone.core.files import write_json
 from handbone.core.progress import track
 from handbone.core.rle import Cells
 from handbone.core.rle_reading import RleReading
-from handbone.evaluation.metrics import dice_contest
 from handbone.formats.contest_csv import PredictionsWriter
 from handbone.method.ensembling.methods import best_of, shares_of
 from handbone.method.ensembling.rle_vote import vote_runs
@@ -307,6 +306,8 @@ def fit_thresholds(members: Sequence[Member], join: Join) -> tuple[np.ndarray, i
             unseen.setdefault(image, []).append(run)
     if not unseen:
         raise HandboneError("no member has labelled validation images", remedy="thresholds can only be fitted on runs")
+    from handbone.evaluation.metrics import dice_contest  # late, as it imports scipy
+
     total = np.zeros((len(_TRIED), COUNT))
     for image, seers in track(sorted(unseen.items()), "Fitting thresholds"):
         said = {run.name: run.probabilities(image, (0, 0)) for run in seers}

@@ -15,7 +15,7 @@ from handbone.method.two_stage import TwoStage
 from handbone.report.overlay import draw_overlay
 from handbone.workflows.one_by_one import Find, Job, Made, Opened, Outcome
 from handbone.workflows.outlining import Hands, names_of_hands, outline, records_of
-from handbone.workflows.page import write_page_image
+from handbone.workflows.page_image import write_page_image
 from handbone.workflows.png_file import write_png
 from handbone.workflows.stored_results import StoredResults
 

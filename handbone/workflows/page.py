@@ -10,42 +10,32 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import quote_from_bytes
 
-import numpy as np
-
 from handbone.anatomy import INDEX, NAMES, SHORT_NAMES
 from handbone.core.bone_masks import BoneMasks
 from handbone.core.errors import HandboneError
 from handbone.core.escaping import cell, portable, printable
-from handbone.core.files import atomic_file
 from handbone.core.frame import Frame
 from handbone.core.progress import track
 from handbone.formats.image_files import read_image
 from handbone.measure import MEASURES
-from handbone.report.cases import bone_paths, fit_view, jpeg
+from handbone.report.cases import bone_paths, fit_view
 from handbone.report.gallery import BoneShape, Card, Listed, write_gallery
 from handbone.report.measurements import number_text
-from handbone.report.overlay import as_grey
 from handbone.report.templates import Kind
 from handbone.workflows.measure import TABLE_FILE as MEASUREMENTS
 from handbone.workflows.outputs import PAGE_FILE
+from handbone.workflows.page_image import PAGE_PX, write_page_image
 from handbone.workflows.records import ImageRecord, flag_text
 from handbone.workflows.stored_results import StoredResults
 
 #: Radiographs on one page; more make several pages.
 PER_PAGE = 500
-_SIZE = 1024  # pixels of a radiograph's longer side on the page
 _ORDER: tuple[Kind, ...] = ("doubtful", "no_hand", "failed", "fine")
 _FILE_NAMES = re.compile(rf"\b({'|'.join(sorted(NAMES, key=len, reverse=True))})\b")
 #: A measure, of what, its value and a note; of each image by name.
 MeasuredRow = tuple[str, str, str, str]
 Measured = Mapping[str, tuple[MeasuredRow, ...]]
 _FEW = 4  # measures of more bones or joints than this are left to the table
-
-
-def write_page_image(path: Path, image: np.ndarray) -> None:
-    """Write an image (H, W), float32 in [0, 1] or uint8, as the page shows it."""
-    with atomic_file(path) as temporary:
-        temporary.write_bytes(jpeg(fit_view(image.shape, _SIZE).warp(as_grey(image))))
 
 
 def write_pages(kept: StoredResults, records: Sequence[ImageRecord], stems: Mapping[str, str], weights: str) -> None:
@@ -127,7 +117,7 @@ def _card(
         why = str(record.error).removeprefix(f"{record.path}: ")
         return Card(name, key, kind, printable(record.path), (printable(why),))
     unwritten = tuple(f"not written as {printable(f)}: {printable(why)}" for f, why in record.unwritten.items())
-    view = fit_view(record.size_hw, _SIZE)
+    view = fit_view(record.size_hw, PAGE_PX)
     return Card(
         name,
         key,

@@ -14,7 +14,6 @@ from handbone.formats.contest_csv import PredictionsWriter
 from handbone.formats.image_files import split_frame
 from handbone.plugins import PredictedImage
 from handbone.workflows.outputs import LINES_FILE, RECORD_FILE, TABLE_FILE
-from handbone.workflows.page import write_pages
 from handbone.workflows.predicted import Predicted
 from handbone.workflows.records import IMAGES, ImageRecord
 from handbone.workflows.writers import Maker, Writers
@@ -91,6 +90,8 @@ def join(predicted: Predicted, extras: Extras, head: Mapping[str, Any]) -> Summa
             predicted.lacks(name, {"measurements": reason})
         summary = _write_record(predicted, head)
     if extras.page:
+        from handbone.workflows.page import write_pages  # late, as nobody waits for it before the first image
+
         write_pages(predicted.kept, predicted.records, predicted.stems_of_results(), model)
     return summary
 

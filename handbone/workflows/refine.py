@@ -181,7 +181,7 @@ def _made(method: TwoStage, rois: Sequence[RegionOfInterest], name: str, stem: s
 
 
 def decision_rows(records: Sequence[Refined]) -> list[dict[str, Any]]:
-    """Every decision of every image as a row, all with the same keys; ROIs with their fallback and its reason stand beside it."""
+    """Every decision of every image as a row, all with the same keys; its ROI stands beside it."""
     rows = []
     for record in records:
         for decision in record.decisions:
