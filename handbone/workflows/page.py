@@ -19,7 +19,7 @@ from handbone.core.progress import track
 from handbone.formats.image_files import read_image
 from handbone.measure import MEASURES
 from handbone.report.cases import bone_paths, fit_view
-from handbone.report.gallery import BoneShape, Card, Listed, write_gallery
+from handbone.report.gallery import BoneShape, Card, Listed, write_gallery, write_list
 from handbone.report.measurements import number_text
 from handbone.report.templates import Kind
 from handbone.workflows.measure import TABLE_FILE as MEASUREMENTS
@@ -52,10 +52,13 @@ def write_pages(kept: StoredResults, records: Sequence[ImageRecord], stems: Mapp
     """
     ranked = sorted((_rank(record), place, _listed(kept, record)) for place, record in enumerate(records))
     listed = [each for *_, each in ranked]
+    counts = {kind: sum(each.kind == kind for each in listed) for kind in _ORDER}
     measured = read_measurements(kept.folder / MEASUREMENTS)
     starts = range(0, len(listed), PER_PAGE)
     pages = [PAGE_FILE, *(PAGE_FILE.replace(".", f"-{number}.") for number in range(2, len(starts) + 1))]
 
+    if len(pages) > 1:
+        write_list(kept.folder, listed)
     for number, start in enumerate(starts):
         page = listed[start : start + PER_PAGE]
         cards = make_cards(kept, _at(records, ranked[start : start + PER_PAGE]), stems, measured)
@@ -63,8 +66,8 @@ def write_pages(kept: StoredResults, records: Sequence[ImageRecord], stems: Mapp
         write_gallery(
             kept.folder / pages[number],
             drawn,
-            listed=listed,
             page=page,
+            counts=counts,
             pages=pages,
             number=number,
             weights=printable(weights),
