@@ -247,6 +247,7 @@ def test_every_command_that_predicts_works_without_torch(format, tmp_path):
         (("predict", "hand.png", "-o", "other"), "train"),
         (("export-model", "zero_shot", "-o", "again"), "train"),
         (("evaluate", "out", "--truth", "out", "-o", "evaluated"), "evaluate"),
+        (("bench", "-w", "net"), "train"),
     ):
         done = without_torch(*words, cwd=tmp_path)
         assert done.returncode == 1 and f"pip install 'handbone[{extra}]'" in done.stderr
