@@ -273,9 +273,22 @@ def _joined(
     for having in set(of_bone):
         if any(having):
             some = {member.name: said[member.name] for member, has in zip(members, having, strict=True) if has}
-            texts = join(some).threshold(thresholds).to_rle()
+            texts = _join_some(join, some, said).threshold(thresholds).to_rle()
             joined = [texts[b] if of_bone[b] == having else joined[b] for b in range(COUNT)]
     return joined
+
+
+def _join_some(
+    join: Join, some: Mapping[str, BoneProbabilities], every: Mapping[str, BoneProbabilities]
+) -> BoneProbabilities:
+    """Some members joined; where the method's settings name another one, the mean of these stands in for it."""
+    try:
+        return join(some)
+    except UnknownNameError:
+        if len(some) == len(every):
+            raise
+        mean = BoneProbabilities.mean(list(some.values()))
+        return join({name: some.get(name, mean) for name in every})
 
 
 def _bones(member: Member, image: str) -> tuple[bool, ...]:
