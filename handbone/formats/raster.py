@@ -13,7 +13,7 @@ from PIL.TiffImagePlugin import TiffImageFile
 
 from handbone.core.errors import HandboneError
 from handbone.core.orientation import shown_size_hw
-from handbone.core.radiograph import ImageHeader, Radiograph
+from handbone.core.radiograph import MAX_FRAMES, ImageHeader, Radiograph
 from handbone.formats import tiff_tags
 from handbone.formats.arrays import radiograph_of
 from handbone.formats.deep_colour import decode_by_opencv, float_tiff_header, is_deep_colour
@@ -31,7 +31,6 @@ _REMEDY = "copy it again from its source, or remove it"
 _LOCK = threading.RLock()
 # Deflate and its like make a file at most about so many times as small.
 _MOST_PACKED = 1100
-_MOST_FRAMES = 1000
 
 
 def read_raster(path: Path, frame: int = 1) -> Radiograph:
@@ -230,8 +229,8 @@ def _pages(image: Image.Image) -> list[int]:
 
 def _check_frames(frames: int, image: Image.Image) -> None:
     """Refuse a file of more images than anyone keeps in one."""
-    if frames > _MOST_FRAMES:
-        what = f"it holds more than {_MOST_FRAMES} images"
+    if frames > MAX_FRAMES:
+        what = f"it holds more than {MAX_FRAMES} images"
         raise HandboneError(
             what, where=getattr(getattr(image, "fp", None), "name", None), remedy="split it, or leave it out"
         )
