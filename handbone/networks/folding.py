@@ -1,6 +1,5 @@
 """Networks rewritten for prediction: the same logits but for rounding, in less time on a CPU."""
 
-import copy
 from collections import Counter
 from collections.abc import Callable
 from functools import partial
@@ -16,20 +15,22 @@ from handbone.networks.upsampling import UpsampledBlock, is_upsampling_block
 
 # Convolutions that use their weights as they are; timm's pads by itself before.
 _PLAIN = ("Conv2d", "Conv2dSame")
+_SIDE = 64  # of the image that shows which layers follow each other
+_VALUES = ("__bool__", "__float__", "__int__", "__index__", "item", "tolist", "numpy")
 
 
-def for_prediction(network: nn.Module, input_shape: tuple[int, int, int, int]) -> nn.Module:
+def for_prediction(network: nn.Module, in_channels: int) -> nn.Module:
     """Fold batch norms into the convolutions before them, and enlarge no map before it is convolved; in place.
 
-    A batch norm is folded where it alone reads what one convolution gives. That is seen in one pass of shapes without
-    values (torch's device "meta"); a network that needs values for its shapes stays as it is.
+    A batch norm is folded where it alone reads what one convolution gives, as one pass over a small image shows. A
+    network that does not read so small an image, or whose course depends on values, stays as it is.
 
     Parameters
     ----------
     network: in evaluation mode, on the CPU.
-    input_shape: (N, C, H, W) of images that it reads.
+    in_channels: of images that it reads.
     """
-    seen = _watched(network, input_shape)
+    seen = _watched(network, in_channels)
     for first, second in seen.pairs():
         norm = network.get_submodule(second)
         _replace(network, first, fuse_conv_bn_eval(network.get_submodule(first), norm))
@@ -38,6 +39,10 @@ def for_prediction(network: nn.Module, input_shape: tuple[int, int, int, int]) -
     for name, channels in seen.enlarged.items():
         _replace(network, name, UpsampledBlock(network.get_submodule(name), channels))
     return network.eval()
+
+
+class _DependsOnValues(Exception):
+    """A network asks for the value of a tensor."""
 
 
 class _Watch(TorchFunctionMode):
@@ -59,6 +64,8 @@ class _Watch(TorchFunctionMode):
         self, function: Callable[..., Any], types: Any, args: Any = (), kwargs: dict[str, Any] | None = None
     ) -> Any:
         """Call the function, and note what it read if it made a tensor of it."""
+        if getattr(function, "__name__", "") in _VALUES:
+            raise _DependsOnValues
         given = function(*args, **(kwargs or {}))
         if any(isinstance(each, Tensor) for each in tree_leaves(given)):
             self._readers.update({id(each) for each in tree_leaves((args, kwargs)) if isinstance(each, Tensor)})
@@ -87,20 +94,23 @@ class _Watch(TorchFunctionMode):
         return [(first, second) for first, second in read if used[first] == used[second] == 1]
 
 
-def _watched(network: nn.Module, input_shape: tuple[int, int, int, int]) -> _Watch:
-    shapes, watch = copy.deepcopy(network).to("meta"), _Watch()
-    for name, part in shapes.named_modules():
+def _watched(network: nn.Module, in_channels: int) -> _Watch:
+    watch, hooks = _Watch(), []
+    for name, part in network.named_modules():
         if type(part).__name__ in _PLAIN:
-            part.register_forward_hook(partial(watch.gives, name))
+            hooks.append(part.register_forward_hook(partial(watch.gives, name)))
         elif isinstance(part, nn.BatchNorm2d) and part.running_mean is not None:
-            part.register_forward_pre_hook(partial(watch.reads, name))
+            hooks.append(part.register_forward_pre_hook(partial(watch.reads, name)))
         elif is_upsampling_block(part):
-            part.register_forward_pre_hook(partial(watch.enlarges, name))
+            hooks.append(part.register_forward_pre_hook(partial(watch.enlarges, name)))
     try:
         with torch.inference_mode(), watch:
-            shapes(torch.empty(input_shape, device="meta"))
-    except (RuntimeError, NotImplementedError):
+            network(torch.zeros(1, in_channels, _SIDE, _SIDE))
+    except Exception:  # whatever a network says of an image that is not of its size
         return _Watch()
+    finally:
+        for hook in hooks:
+            hook.remove()
     return watch
 
 

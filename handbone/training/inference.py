@@ -44,7 +44,7 @@ class Predictor(GridNetwork):
         else:
             module, self.card = load_weights(Path(weights))
             if self.device.type == "cpu":
-                module = for_prediction(module, (1, self.card.in_channels, self.card.size, self.card.size))
+                module = for_prediction(module, self.card.in_channels)
         self.half = precision == "bf16" or (precision == "auto" and _multiplies_bf16(self.device))
         self._module = module.to(self.device, memory_format=torch.channels_last)
 

@@ -46,7 +46,7 @@ def test_logits_stay_the_same(name):
     depth = {} if name == "fpn" else {"encoder_depth": 3}
     model = Choice(name=name, encoder="test_efficientnet", encoder_weights=None, options=options, **depth)
     network = with_statistics(build_network(model, 1))
-    quick = for_prediction(copy.deepcopy(network), SHAPE)
+    quick = for_prediction(copy.deepcopy(network), 1)
     assert of_kind(quick) == 0 < of_kind(network)
     assert differs(network, quick) < 1e-5
     blocks = sum(isinstance(part, UpsampledBlock) for part in quick.modules())
@@ -81,7 +81,7 @@ class _Read(nn.Module):
 @pytest.mark.parametrize("twice", ["adds", "convolves"])
 def test_what_others_read_is_not_folded(twice):
     network = with_statistics(BoneNetwork(_Read(twice), in_channels=1))
-    quick = for_prediction(copy.deepcopy(network), SHAPE)
+    quick = for_prediction(copy.deepcopy(network), 1)
     assert of_kind(quick) == 1
     assert differs(network, quick) == 0
 
@@ -97,8 +97,27 @@ class _Values(nn.Module):
         return self.layers(image) if float(image.mean()) > 0 else self.layers(-image)
 
 
+class _OwnSize(nn.Module):
+    """A network that reads images of one size only."""
+
+    def __init__(self):
+        super().__init__()
+        self.layers = nn.Sequential(nn.Conv2d(1, 29, 1), nn.BatchNorm2d(29))
+
+    def forward(self, image):
+        assert image.shape[2:] == (96, 96)
+        return self.layers(image)
+
+
+def test_a_network_of_another_size_stays_as_it_is():
+    network = with_statistics(BoneNetwork(_OwnSize(), in_channels=1))
+    quick = for_prediction(copy.deepcopy(network), 1)
+    assert of_kind(quick) == 1
+    assert differs(network, quick, (1, 1, 96, 96)) == 0
+
+
 def test_a_network_that_needs_values_stays_as_it_is():
     network = with_statistics(BoneNetwork(_Values(), in_channels=1))
-    quick = for_prediction(copy.deepcopy(network), SHAPE)
+    quick = for_prediction(copy.deepcopy(network), 1)
     assert of_kind(quick) == 1
     assert differs(network, quick) == 0
