@@ -10,8 +10,6 @@ from handbone.cli.output import echo_json, headed_table, results
 from handbone.core.escaping import markup
 
 if TYPE_CHECKING:
-    import pandas as pd
-
     from handbone.workflows.evaluation.result import Evaluation
 
 _SHOWN = 5  # images that failed, or that lost most; evaluation.json has all
@@ -103,23 +101,20 @@ def command(
     if as_json:
         echo_json(evaluation.to_json())
     else:
-        _show(evaluation)
+        _show(evaluation, output)
         results().print(f"Tables and page: {markup(output)}", soft_wrap=True)
     if evaluation.failed:
         raise typer.Exit(1)
 
 
-def _show(evaluation: "Evaluation") -> None:
-    from handbone.report.evaluation import summary_table
+def _show(evaluation: "Evaluation", folder: Path) -> None:
+    from handbone.report.evaluation import measurement_table, summary_table
     from handbone.workflows.evaluation.notes import notes
     from handbone.workflows.evaluation.pairs import AGAINST, PREDICTION
+    from handbone.workflows.evaluation.result import ERROR_SUMMARY_FILE
 
     out = results()
-    heads, lines = summary_table(evaluation.named_summary, evaluation.rows, evaluation.stages)
-    table = headed_table(*heads)
-    for line in lines:
-        table.add_row(*map(markup, line))
-    out.print(table)
+    _print_table(*summary_table(evaluation.named_summary, evaluation.rows, evaluation.stages))
     images = evaluation.images()
     if AGAINST in evaluation.stages:
         worst = headed_table("Worst change", "Dice before", "Dice", "Change")
@@ -129,7 +124,9 @@ def _show(evaluation: "Evaluation") -> None:
         out.print(worst)
     if evaluation.measured:
         errors = evaluation.measurement_summary
-        _show_measurements(errors[errors["stage"] == PREDICTION])
+        _print_table(*measurement_table(errors[errors["stage"] == PREDICTION]))
+        each = markup(folder / ERROR_SUMMARY_FILE)
+        out.print(f"Each bone and joint, with limits of agreement: {each}", soft_wrap=True)
     for note in notes(evaluation):
         out.print(f"[yellow]{markup(note)}[/yellow]", soft_wrap=True)
     for error in list(evaluation.failed.values())[:_SHOWN]:
@@ -140,10 +137,8 @@ def _show(evaluation: "Evaluation") -> None:
     out.print(f"{told}; intervals are over patients (percentile bootstrap)", soft_wrap=True)
 
 
-def _show_measurements(summary: "pd.DataFrame") -> None:
-    table = headed_table("Measure", "Of", "Images", "Mean error", "Absolute", "Limits of agreement", "Unit")
-    for row in summary.itertuples():
-        limits = f"{row.limit_low:.3g} to {row.limit_high:.3g}" if row.images > 1 else ""
-        values = [f"{row.bias:+.3g}", f"{row.mean_absolute_error:.3g}"] if row.images else ["", ""]
-        table.add_row(row.measure, row.bone_or_joint, str(row.images), *values, limits, row.unit)
+def _print_table(heads: list[str], lines: list[list[str]]) -> None:
+    table = headed_table(*heads)
+    for line in lines:
+        table.add_row(*map(markup, line))
     results().print(table)

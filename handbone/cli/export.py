@@ -57,7 +57,8 @@ def command(
     """
     from handbone.cli.settings import nested_settings
     from handbone.core.rle_reading import RleReading
-    from handbone.workflows.export import RECORD_FILE, ExportSource, export_masks, export_results
+    from handbone.workflows.export import RECORD_FILE, export_masks, export_results
+    from handbone.workflows.masks.table import TableMasks
     from handbone.workflows.writers import writer_factory
 
     results = export_results(output)
@@ -66,7 +67,7 @@ def command(
     chosen = nested_settings(settings or [])
     make = writer_factory(format, chosen, where="--format")
     facts = {"source": source.name, "format": format, "settings": chosen}
-    opened = ExportSource(source, images, reading=RleReading.parse(rle or []))
+    opened = TableMasks(source, images, reading=RleReading.parse(rle or []))
     record = export_masks(opened, make, results, facts=facts, order=order, overwrite=overwrite)
     if as_json:
         echo_json(record)

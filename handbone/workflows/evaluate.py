@@ -23,9 +23,9 @@ from handbone.measure import Scale
 from handbone.recipe.class_map import ClassMap
 from handbone.workflows.evaluation.measured import MeasuredPair, measure_pair
 from handbone.workflows.evaluation.pairs import AGAINST, PREDICTION, Pair, Pairs
-from handbone.workflows.evaluation.predictions import open_masks
 from handbone.workflows.evaluation.result import Evaluation
 from handbone.workflows.evaluation.truth import open_labels
+from handbone.workflows.masks.opening import open_masks
 from handbone.workflows.results import Results
 
 

@@ -1,6 +1,6 @@
 """Predictions, or radiographs that are outlined first, to tables of measurements, images and regions of interest."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -18,7 +18,7 @@ from handbone.measure import MEASURES, Hand, Measurements, Scale, flagged_bones
 from handbone.measure.measuring import COLUMNS, measure
 from handbone.plugins import PredictedImage
 from handbone.report.measurements import draw_measurements
-from handbone.workflows.export import ExportSource
+from handbone.workflows.masks.table import TableMasks
 from handbone.workflows.png_file import write_png
 from handbone.workflows.regions import write_regions
 from handbone.workflows.results import Results
@@ -67,7 +67,7 @@ def measure_results(folder: Path) -> Results:
 
 
 def measure_images(
-    source: ExportSource,
+    source: TableMasks,
     folder: Path,
     *,
     mm_per_px: float | None = None,
@@ -120,7 +120,7 @@ def measure_predictions(folder: Path, *, mm_per_px: float | None, facts: dict[st
     -------
     The name of each radiograph that could not be measured to the reason.
     """
-    measured = measure_images(ExportSource(folder), folder, mm_per_px=mm_per_px, facts=facts)
+    measured = measure_images(TableMasks(folder), folder, mm_per_px=mm_per_px, facts=facts)
     return {image.image: image.error for image in measured if image.error is not None}
 
 
@@ -153,9 +153,9 @@ def measure_json(name: str) -> dict[str, Any]:
     return {**{key: getattr(spec, key) for key in kept}, "aim": aim, "bones_or_joints": list(spec.targets)}
 
 
-def _with_errors(source: ExportSource) -> Iterable[PredictedImage | MeasuredImage]:
+def _with_errors(source: TableMasks) -> Iterable[PredictedImage | MeasuredImage]:
     """The source's images; masks that don't fit their image become an error."""
-    for name in source.names:
+    for name in sorted(source.names):
         try:
             yield source.image(name)
         except HandboneError as error:
@@ -164,7 +164,7 @@ def _with_errors(source: ExportSource) -> Iterable[PredictedImage | MeasuredImag
 
 def _measure(
     image: PredictedImage,
-    recorded: dict[str, Any],
+    recorded: Mapping[str, Any],
     folder: Path,
     mm_per_px: float | None,
     rois: Sequence[str],
@@ -186,7 +186,7 @@ def _measure(
     return MeasuredImage(image.name, measurements)
 
 
-def _scale(mm_per_px: float | None, radiograph: Radiograph | None, recorded: dict[str, Any]) -> Scale:
+def _scale(mm_per_px: float | None, radiograph: Radiograph | None, recorded: Mapping[str, Any]) -> Scale:
     """The user's word first, then the file's, then what was known when the bones were outlined."""
     if radiograph is not None:
         return Scale.chosen(mm_per_px, radiograph)

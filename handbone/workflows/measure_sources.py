@@ -7,20 +7,20 @@ from handbone.core.errors import HandboneError
 from handbone.core.rle_reading import RleReading
 from handbone.formats.image_files import Invert
 from handbone.formats.image_search import find_images
-from handbone.workflows.export import ExportSource
+from handbone.workflows.masks.table import TableMasks
 from handbone.workflows.measure import MeasuredImage
 from handbone.workflows.outputs import TABLE_FILE
 
 
 def prediction_source(
     paths: Sequence[Path], images: Path | None, *, reading: RleReading | None = None
-) -> ExportSource | None:
+) -> TableMasks | None:
     """Predictions to measure; None where the paths are radiographs.
 
     Parameters
     ----------
     paths: a run, a folder of predictions or a CSV, alone; or radiographs and folders of them.
-    images: where the radiographs of predictions are. reading: how a CSV's run lengths are meant, see `ExportSource`.
+    images: where the radiographs of predictions are. reading: how a CSV's run lengths are meant, see `TableMasks`.
 
     Raises
     ------
@@ -33,7 +33,7 @@ def prediction_source(
             "only one folder of predictions can be measured at a time", where=predictions[0], remedy=remedy
         )
     if predictions:
-        return ExportSource(predictions[0], images, reading=reading)
+        return TableMasks(predictions[0], images, reading=reading)
     if images is not None:
         remedy = "leave --images out, or give a folder of predictions, a run or a CSV"
         raise HandboneError("--images can only be used with predictions", where=paths[0], remedy=remedy)
@@ -42,7 +42,7 @@ def prediction_source(
 
 def predicted_source(
     paths: Sequence[Path], folder: Path, *, weights: str, invert: Invert | None
-) -> tuple[ExportSource, list[MeasuredImage]]:
+) -> tuple[TableMasks, list[MeasuredImage]]:
     """Outline radiographs into a folder; gives what there is to measure, and the radiographs that failed.
 
     invert: how radiographs are read; by default as the weights say.
@@ -75,4 +75,4 @@ def predicted_source(
     if len(failed) == summary.total:
         what = f"none of {len(failed)} radiographs could be segmented; the first error: {failed[0].error}"
         raise HandboneError(what)
-    return ExportSource(folder), failed
+    return TableMasks(folder), failed

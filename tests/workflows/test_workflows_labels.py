@@ -18,9 +18,10 @@ from handbone.core.files import write_json
 from handbone.data.dataset import open_dataset
 from handbone.formats.contest_csv import PredictionsWriter
 from handbone.recipe.schema import Data
-from handbone.workflows.export import ExportSource, export_masks, export_results
+from handbone.workflows.export import export_masks, export_results
 from handbone.workflows.label_diff import changes_of
-from handbone.workflows.label_sources import matched
+from handbone.workflows.masks.table import TableMasks
+from handbone.workflows.matched_names import matched
 from handbone.workflows.writers import writer_factory
 
 SIZE = (120, 90)
@@ -60,7 +61,7 @@ def predictions(tmp_path):
 
 def export(source, format, out, **more):
     make = writer_factory(format, {}, where="--format")
-    return export_masks(ExportSource(source), make, export_results(out), facts={"format": format}, **more)
+    return export_masks(TableMasks(source), make, export_results(out), facts={"format": format}, **more)
 
 
 def call(*words):
@@ -93,6 +94,20 @@ def test_what_nobody_changed_has_no_difference(predictions, tmp_path, format, or
     found = told("diff", predictions, tmp_path / "out")
     assert found["images"] == sorted(NAMES) and not found["changes"]
     assert not found["failed"] and not found["only_old"] and not found["only_new"]
+
+
+@pytest.mark.parametrize("format", ["coco", "png"])
+def test_masks_are_compared_without_their_radiographs_too(predictions, tmp_path, format):
+    """Holes count: without radiographs a file of masks is read to the pixel."""
+    whole = ellipses().mask(INDEX["Lunate"]).copy()
+    ys, xs = np.nonzero(whole)
+    whole[int(ys.mean()), int(xs.mean())] = False
+    with PredictionsWriter(predictions / "predictions.csv") as table:
+        for name in NAMES:
+            table.write(name, ellipses().replace({INDEX["Lunate"]: whole}))
+    export(predictions, format, tmp_path / "out")
+    found = told("diff", predictions, tmp_path / "out")
+    assert found["images"] == sorted(NAMES) and not found["changes"] and not found["failed"]
 
 
 def test_doubtful_radiographs_come_first(predictions, tmp_path):

@@ -12,6 +12,7 @@ from typing import Any
 import handbone
 from handbone.core import files
 from handbone.core.errors import HandboneError
+from handbone.core.files import expanded
 from handbone.core.progress import console
 from handbone.method.settings import MethodSettings
 from handbone.method.two_stage import Stage, TwoStage
@@ -56,8 +57,8 @@ def adapt(
     HandboneError: a folder that is not free, a name that cannot be, no weights, or nothing to learn from.
     KeyboardInterrupt: the patient stopped it.
     """
-    settings, out = settings or AdaptSettings(), Path(out).expanduser()
-    report = out.with_name(f"{out.name}_report") if report is None else Path(report).expanduser()
+    settings, out = settings or AdaptSettings(), expanded(out)
+    report = out.with_name(f"{out.name}_report") if report is None else expanded(report)
     _check_places(out, report, overwrite)
     steps = settings.steps or steps_for(len(paths))
     networks = (*find_weights(weights), find_prior(weights))
