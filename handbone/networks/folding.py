@@ -72,7 +72,7 @@ class _Watch(TorchFunctionMode):
         return given
 
     def gives(self, name: str, module: nn.Module, inputs: Any, output: Tensor) -> None:
-        """A convolution gave this. It is kept, so that no later tensor has its identity; an earlier one may have had it."""
+        """A convolution gave this. It is kept, so that no later tensor has its identity; an earlier one may have."""
         self._convolutions[id(output)] = (name, output)
         self._readers.pop(id(output), None)
 
