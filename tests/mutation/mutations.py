@@ -827,7 +827,7 @@ MUTATIONS = (
         "tests/method/test_method_presence.py",
     ),
     Mutation(
-        "straying without an end",
+        "the offset of outliers without an end",
         "handbone/method/calibration/presence.py",
         "_MOST_AREA, _MOST_STRAY = 2.0, 5.0",
         "_MOST_AREA, _MOST_STRAY = 2.0, 50.0",
