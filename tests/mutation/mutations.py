@@ -730,7 +730,7 @@ MUTATIONS = (
     ),
     Mutation(
         "grey values measured in another brightness than bones were outlined in",
-        "handbone/workflows/export.py",
+        "handbone/workflows/masks/table.py",
         'return self._invert if inverted is None else "yes" if inverted else "no"',
         "return self._invert",
         "tests/workflows/test_workflows_measure.py::test_brightness_is_read_as_it_was_when_the_bones_were_outlined",
