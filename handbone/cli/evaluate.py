@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from handbone.cli.options import Annotations, ClassMapWords, Invert, Layout, Rle, class_map_of
+from handbone.cli.options import Annotations, ClassMapWords, Cluster, Invert, Layout, Rle, Workers, class_map_of
 from handbone.cli.output import echo_json, headed_table, results
 from handbone.core.escaping import markup
 
@@ -61,6 +61,8 @@ def command(
     layout: Layout = "auto",
     annotations: Annotations = None,
     invert: Invert = "auto",
+    workers: Workers = 1,
+    cluster: Cluster = None,
     overwrite: Annotated[
         bool,
         typer.Option("--overwrite", help="Replace an evaluation that handbone has written to OUT, and nothing else."),
@@ -73,10 +75,11 @@ def command(
     name; those that labels or predictions lack are named. Images that cannot be compared are listed; the exit code is
     then 1. Not a medical device.
     """
+    from handbone.workflows.crews import crew_of
     from handbone.workflows.evaluate import evaluate, evaluation_results
     from handbone.workflows.evaluation.result import RECORD_FILE
 
-    places = evaluation_results(output)
+    crew, places = crew_of(workers, cluster), evaluation_results(output)
     overwrite = places.put_right() or overwrite
     places.check(overwrite=overwrite, names=[RECORD_FILE])
     evaluation = evaluate(
@@ -94,6 +97,7 @@ def command(
         layout=layout,
         annotations=annotations,
         truth_rle=truth_rle or [],
+        crew=crew,
     )
     # Written first: a reader of the table that leaves, such as head, costs nothing.
     with places.fill(overwrite=overwrite, names=[RECORD_FILE]) as folder:

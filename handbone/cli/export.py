@@ -7,7 +7,7 @@ from typing import Annotated, Any, Literal
 import typer
 
 from handbone.cli import complete
-from handbone.cli.options import Rle
+from handbone.cli.options import Cluster, Rle, Workers
 from handbone.cli.output import echo_json
 from handbone.cli.output import results as results_console
 from handbone.core.escaping import markup
@@ -44,6 +44,8 @@ def command(
         Literal["name", "doubt"],
         typer.Option("--order", help="doubt: number the radiographs so that doubtful ones come first."),
     ] = "name",
+    workers: Workers = 1,
+    cluster: Cluster = None,
     overwrite: Annotated[
         bool, typer.Option("--overwrite", help="Replace an export that handbone has written to OUT, and nothing else.")
     ] = False,
@@ -59,18 +61,19 @@ def command(
     """
     from handbone.cli.settings import nested_settings
     from handbone.core.rle_reading import RleReading
+    from handbone.workflows.crews import crew_of
     from handbone.workflows.export import RECORD_FILE, export_masks, export_results
     from handbone.workflows.masks.table import TableMasks
     from handbone.workflows.writers import writer_factory
 
-    results = export_results(output)
+    crew, results = crew_of(workers, cluster), export_results(output)
     overwrite = results.put_right() or overwrite
     results.check(overwrite=overwrite, names=[RECORD_FILE])
     chosen = nested_settings(settings or [])
     make = writer_factory(format, chosen, where="--format")
     facts = {"source": source.name, "format": format, "settings": chosen}
     opened = TableMasks(source, images, reading=RleReading.parse(rle or []))
-    record = export_masks(opened, make, results, facts=facts, order=order, overwrite=overwrite)
+    record = export_masks(opened, make, results, facts=facts, order=order, overwrite=overwrite, crew=crew)
     if as_json:
         echo_json(record)
     else:

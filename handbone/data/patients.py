@@ -3,12 +3,13 @@
 import re
 import zipfile
 from pathlib import Path
-from typing import Any
-
-import pandas as pd
+from typing import TYPE_CHECKING, Any
 
 from handbone.core.errors import HandboneError
 from handbone.core.findings import Finding
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 NAME = "meta_data.xlsx"
 
@@ -33,7 +34,7 @@ def find_patients(root: Path) -> Path | None:
     return next((p for p in (root / NAME, root / "train" / NAME, root / "test" / NAME) if p.is_file()), None)
 
 
-def read_patients(path: Path) -> tuple[pd.DataFrame, list[Finding]]:
+def read_patients(path: Path) -> "tuple[pd.DataFrame, list[Finding]]":
     """One row a patient: patient ("ID001") and, where the file has them, age, sex ("M", "F"), height_cm, weight_kg,
     nails.
 
@@ -46,6 +47,7 @@ def read_patients(path: Path) -> tuple[pd.DataFrame, list[Finding]]:
     HandboneError: the file is no workbook, or has no column of ids.
     """
     import openpyxl
+    import pandas as pd
 
     try:
         _check_size(path)
@@ -122,7 +124,7 @@ def _unnamed(path: Path, count: int) -> list[Finding]:
     return [Finding("note", "patients-unnamed", path.name, message, "no action needed: they are ignored")]
 
 
-def _findings(path: Path, cells: list[tuple], table: pd.DataFrame) -> list[Finding]:
+def _findings(path: Path, cells: list[tuple], table: "pd.DataFrame") -> list[Finding]:
     findings = []
     escaped = sum(isinstance(cell, str) and bool(_ESCAPED.search(cell)) for row in cells for cell in row)
     if escaped:

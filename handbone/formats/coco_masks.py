@@ -9,6 +9,7 @@ from handbone.core.errors import HandboneError
 from handbone.core.polygons import as_numbers, checked_points
 
 _MOST_RUNS = 1 << 24
+_MOST_PIXELS = 1 << 28  # pycocotools unpacks a mask whole, and its runs have 32 bits
 
 
 def mask_of(segmentation: Any, size_hw: tuple[int, int]) -> tuple[np.ndarray, tuple[int, int]]:
@@ -22,8 +23,11 @@ def mask_of(segmentation: Any, size_hw: tuple[int, int]) -> tuple[np.ndarray, tu
 
     Raises
     ------
-    HandboneError: numbers that are none, far from the image, or do not add up to it; a clause about the segmentation.
+    HandboneError: numbers that are none, far from the image, or do not add up to it, or an image that is too large; a
+        clause about the segmentation.
     """
+    if size_hw[0] * size_hw[1] > _MOST_PIXELS:
+        raise HandboneError(f"it was drawn on {size_hw[1]} x {size_hw[0]} pixels, more than any radiograph has")
     if isinstance(segmentation, dict):
         rle = _run_lengths(segmentation, size_hw)
     elif isinstance(segmentation, list) and segmentation:

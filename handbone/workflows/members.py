@@ -7,7 +7,6 @@ from pathlib import Path
 from typing import Protocol
 
 import numpy as np
-import pandas as pd
 
 from handbone.anatomy import NAMES
 from handbone.core.bone_masks import BoneMasks
@@ -66,6 +65,8 @@ class RunMember:
 
     def bone_scores(self) -> np.ndarray:
         """(29,) mean Dice of its final masks on validation images; NaN for bones that none of them shows."""
+        import pandas as pd  # late, as only runs need it
+
         rows = pd.read_csv(self.folder / "metrics.csv")
         rows = rows[(rows["split"] == "validation") & ~rows["both_empty"].astype(bool)]
         last = rows[rows["stage"] == rows["stage"].iloc[-1]] if len(rows) else rows

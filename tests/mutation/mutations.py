@@ -703,7 +703,7 @@ MUTATIONS = (
     Mutation(
         "images of 8 bits are not stretched",
         "handbone/formats/brightness.py",
-        "low, high = value_range(grey if outside is None else grey[~outside])",
+        "low, high = value_range(known if outside is None else known[~outside])",
         "low, high = (0, 255) if values.dtype == np.uint8 else value_range(grey)",
         "tests/formats/test_formats_any_image.py::test_brightness_is_the_images_own_and_not_its_files",
     ),

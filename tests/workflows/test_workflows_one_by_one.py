@@ -9,8 +9,9 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from handbone.core.errors import HandboneError
-from handbone.workflows.one_by_one import Job, Made, Opened, here, make_each, work_on
+from handbone.workflows.one_by_one import Job, Made, Opened, make_each
 from handbone.workflows.stored_results import StoredResults, is_unfinished, record_file
+from handbone.workflows.tasks import here
 
 STEPS = ("key", "known", "load", "make", "draw")
 ERRORS = {
@@ -120,7 +121,7 @@ def test_each_image_has_one_outcome_whatever_fails(data, count, results, tmp_pat
         assert len(outcome.results) == (0 if outcome.name in failing else results)
     # The work of one image is the same by itself.
     for name in names:
-        alone = work_on(Work(tmp_path_factory.mktemp("alone"), faults=faults, results=results).open(), name)
+        alone = Work(tmp_path_factory.mktemp("alone"), faults=faults, results=results).open().one(name)
         assert alone == next(outcome for outcome in outcomes if outcome.name == name)
 
 
