@@ -164,7 +164,7 @@ def load(
         the weights say.
     invert: "yes" where bones are dark in the images, "no" where they are bright, "auto" to find out of each. By default
         as the weights say.
-    runtime: what computes the networks: "torch", "onnx" or "openvino"; by default torch for weights, and for a folder
+    runtime: what computes the networks: "torch", "onnx" or "openvino". By default torch for weights, and for a folder
         of `handbone export-model` the library that it was exported for.
     mm_per_px: size of a pixel for measurements; by default what each file says.
 

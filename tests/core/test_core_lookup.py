@@ -82,9 +82,8 @@ def test_arrays_of_another_shape_are_quoted(shape):
 
 @given(st.floats(0, 1), st.integers(0, 10**6))
 def test_a_threshold_compares_stored_steps(threshold, seed):
-    dense = np.random.default_rng(seed).random((COUNT, 5, 4)).astype(np.float32)
-    probabilities = BoneProbabilities.from_dense(dense)
-    steps = np.rint(dense.astype(np.float64) * 255)
+    steps = np.random.default_rng(seed).integers(0, 256, (COUNT, 5, 4))
+    probabilities = BoneProbabilities.from_dense((steps / 255).astype(np.float32))
     expected = (steps >= max(255 * threshold, 5)) & (steps >= 5)
     assert np.array_equal(probabilities.threshold(threshold).dense(), expected)
     assert probabilities.peak() == pytest.approx(probabilities.dense().max((1, 2)))

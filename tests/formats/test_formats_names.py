@@ -74,7 +74,9 @@ def test_what_is_found_is_the_only_one_that_the_name_can_mean(paths, name):
         (["1.2.840", "1.2.841"], "1.2.841", "1.2.841"),
         (["a.png"], "b.png", None),
         (["a.png"], "", None),
-        (["A.png"], "a.png", None),
+        # In another case only where no other image has the name.
+        (["A.png"], "a.png", "A.png"),
+        (["A.png", "a.png"], "a.png", "a.png"),
     ],
 )
 def test_names_as_people_write_them(images, name, found):

@@ -154,8 +154,10 @@ def test_a_whole_jpeg_is_whole_also_with_something_behind_it(kind):
     data = jpeg(**KINDS[kind])
     for tail in (b"", b"\0" * 100, b"\xff\xd9", jpeg()):
         layout = layout_of(data + tail)
-        assert layout == JpegLayout(bits=8, lossless=False, end=len(data) - 2)
-    assert is_complete(data, len(data) - 2)
+        values = data.rfind(b"\xff\xda") + 2
+        assert values < layout.scan < values + 20 and layout.progressive is (kind == "progressive")
+        assert layout == JpegLayout(bits=8, progressive=layout.progressive, scan=layout.scan, end=len(data) - 2)
+    assert is_complete(data, layout_of(data))
 
 
 @pytest.mark.parametrize("kind", KINDS)
@@ -168,7 +170,8 @@ def test_a_jpeg_that_was_cut_has_no_end_or_not_all_values(kind, share):
     # Whoever repairs such a file by adding the end marker deceives decoders, and not this.
     mended = data[:cut].rstrip(b"\xff") + b"\xff\xd9"
     layout = layout_of(mended)
-    assert layout.end is not None and not is_complete(mended, layout.end)
+    assert layout.end is not None and not is_complete(mended, layout)
+    assert not is_complete(data[:cut], layout_of(data[:cut]))
 
 
 @pytest.mark.parametrize(

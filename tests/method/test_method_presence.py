@@ -62,7 +62,7 @@ def test_areas_deviate_by_their_logarithm_from_those_of_adults():
 
 
 @pytest.mark.parametrize(("spreads", "expected"), [(0.0, 0.0), (2.0, 2.0), (4.0, 4.0), (9.0, 5.0)])
-def test_an_offset_is_told_in_usual_spreads_of_the_bone_and_ends_at_five(spreads, expected):
+def test_how_far_a_bone_strays_is_told_in_its_usual_spreads_and_ends_at_five(spreads, expected):
     points = hand()
     points[LUNATE, 1] += spreads * 0.05 * UNIT
     table, _ = features(probabilities(points))

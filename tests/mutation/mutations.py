@@ -710,8 +710,8 @@ MUTATIONS = (
     Mutation(
         "JPEG files are taken for whole",
         "handbone/formats/jpeg_check.py",
-        "return all(np.array_equal(",
-        "return True or all(np.array_equal(",
+        "return image is not None and np.array_equal(image, known)",
+        "return True",
         "tests/formats/test_formats_any_image.py::test_a_jpeg_that_is_cut_and_ended_again_is_refused",
     ),
     Mutation(
@@ -730,7 +730,7 @@ MUTATIONS = (
     ),
     Mutation(
         "grey values measured in another brightness than bones were outlined in",
-        "handbone/workflows/export.py",
+        "handbone/workflows/masks/table.py",
         'return self._invert if inverted is None else "yes" if inverted else "no"',
         "return self._invert",
         "tests/workflows/test_workflows_measure.py::test_brightness_is_read_as_it_was_when_the_bones_were_outlined",
@@ -827,7 +827,7 @@ MUTATIONS = (
         "tests/method/test_method_presence.py",
     ),
     Mutation(
-        "the offset of outliers without an end",
+        "strays without an end",
         "handbone/method/calibration/presence.py",
         "_MOST_AREA, _MOST_STRAY = 2.0, 5.0",
         "_MOST_AREA, _MOST_STRAY = 2.0, 50.0",

@@ -102,12 +102,22 @@ def test_a_folder_is_sealed_with_the_digests_of_what_lies_there(tmp_path):
         seal(tmp_path, name="x")
 
 
+WRITTEN = ("coarse", "refiner", "prior", "other")
+
+
+@pytest.fixture(scope="module")
+def of_stage(tmp_path_factory):
+    """Weights that say which stage they are of."""
+    folder = tmp_path_factory.mktemp("stages")
+    return {stage: save(folder / f"{stage}.safetensors", stage) for stage in WRITTEN}
+
+
 @pytest.mark.parametrize("stage", ["coarse", "refiner", "prior"])
-@pytest.mark.parametrize("written", ["coarse", "refiner", "prior", "other"])
-def test_weights_of_another_stage_than_their_name_says_are_refused(tmp_path, stage, written):
+@pytest.mark.parametrize("written", WRITTEN)
+def test_weights_of_another_stage_than_their_name_says_are_refused(tmp_path, of_stage, stage, written):
     """But for those that are neither coarse nor a prior: they all are refiners."""
-    save(tmp_path / "coarse.safetensors", "coarse")
-    save(tmp_path / f"{stage}.safetensors", written)
+    shutil.copyfile(of_stage["coarse"], tmp_path / "coarse.safetensors")
+    shutil.copyfile(of_stage[written], tmp_path / f"{stage}.safetensors")
     kind = {"coarse": 0, "prior": 1}
     if kind.get(written, 2) == kind.get(stage, 2):
         assert f"{stage}.safetensors" in seal(tmp_path, name="x").files

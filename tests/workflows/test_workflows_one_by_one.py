@@ -104,7 +104,7 @@ def test_an_error_costs_its_image_alone_and_a_full_disk_ends_the_work(tmp_path, 
         assert "Traceback" in trace.read_text() and kind in trace.read_text()
 
 
-@settings(max_examples=60, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=20, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(data=st.data(), count=st.integers(0, 5), results=st.integers(1, 3))
 def test_each_image_has_one_outcome_whatever_fails(data, count, results, tmp_path_factory):
     names = [f"n{number}" for number in range(count)]
