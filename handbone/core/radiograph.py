@@ -4,6 +4,9 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
+#: A file of more images is refused: nobody keeps so many radiographs in one, and a damaged header claims any number.
+MAX_FRAMES = 1000
+
 
 @dataclass(frozen=True)
 class ImageHeader:

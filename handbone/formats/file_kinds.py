@@ -57,7 +57,7 @@ _HEIC = FileKind(
     counted=_PHONE,
 )
 _AVIF = FileKind("an AVIF image", _SAVE_AS, extensions=".avif", counted=_PHONE)
-_FILM = FileKind("a film", _SAVE_AS, extensions=".mp4 .mov .mkv .webm", counted=_VIDEO)
+_FILM = FileKind("a film", _SAVE_AS, extensions=".mp4 .mov", counted=_VIDEO)
 _RIFF = FileKind("a sound or a film", "leave it out", extensions=".avi", counted=_VIDEO)
 _TAR = FileKind("a tar archive", _UNPACK, extensions=".tar", counted=_ARCHIVE)
 _NIFTI = FileKind("a NIfTI file", _SAVE_AS, extensions=".nii .nii.gz", counted=_VOLUME)
@@ -67,6 +67,7 @@ _KINDS = (
     FileKind("a JPEG file", starts=(b"\xff\xd8\xff",)),
     FileKind("a TIFF file", starts=(b"II*\0", b"MM\0*", b"II+\0", b"MM\0+")),
     FileKind("a BMP file", starts=(b"BM",)),
+    FileKind("a PNM file", starts=tuple(b"P%d%c" % (number, blank) for number in range(1, 7) for blank in b" \n\r\t")),
     FileKind("a GIF file", starts=(b"GIF8",)),
     FileKind("a JPEG 2000 file", starts=(b"\0\0\0\x0cjP  \r\n\x87\n", b"\xff\x4f\xff\x51")),
     FileKind("a PDF document", f"take the image out of it (pdfimages does) or {_SAVE_AS}", (b"%PDF",), ".pdf", _PDF),
@@ -75,12 +76,17 @@ _KINDS = (
     FileKind("a gzip archive", "unpack it with gunzip first", (b"\x1f\x8b",), ".gz .tgz", _ARCHIVE),
     FileKind("a bzip2 archive", "unpack it with bunzip2 first", (b"BZh",), ".bz2", _ARCHIVE),
     FileKind("an xz archive", "unpack it with unxz first", (b"\xfd7zXZ\0",), ".xz", _ARCHIVE),
+    FileKind("a zstd archive", "unpack it with unzstd first", (b"\x28\xb5\x2f\xfd",)),
     FileKind("a 7-Zip archive", _UNPACK, (b"7z\xbc\xaf\x27\x1c",), ".7z", _ARCHIVE),
     FileKind("a RAR archive", _UNPACK, (b"Rar!\x1a\x07",), ".rar", _ARCHIVE),
     _TAR,
     FileKind("a Photoshop file", _SAVE_AS, (b"8BPS",), ".psd", _DRAWING),
-    FileKind("a GIMP image", _SAVE_AS, (b"gimp xcf",), ".xcf", _DRAWING),
-    FileKind("an OpenEXR or Radiance image", _SAVE_AS, (b"\x76\x2f\x31\x01", b"#?RADIANCE"), ".exr .hdr", _DRAWING),
+    FileKind("a GIMP file", _SAVE_AS, (b"gimp xcf",), ".xcf", _DRAWING),
+    FileKind("an OpenEXR image", _SAVE_AS, (b"v/1\x01",), ".exr", _DRAWING),
+    FileKind("a Radiance image", _SAVE_AS, (b"#?RADIANCE",), ".hdr", _DRAWING),
+    FileKind("a PostScript drawing", _SAVE_AS, (b"%!PS",)),
+    FileKind("a JPEG XR image", _SAVE_AS, (b"II\xbc",)),
+    FileKind("a DjVu document", _SAVE_AS, (b"AT&TFORM",)),
     FileKind("an icon", _SAVE_AS, extensions=".ico", counted=_DRAWING),
     _SVG,
     FileKind("a NumPy array", _SAVE_AS, (b"\x93NUMPY",)),
@@ -92,10 +98,19 @@ _KINDS = (
     _HEIC,
     _AVIF,
     FileKind(
-        "a camera raw file", _SAVE_AS, extensions=".nef .cr2 .cr3 .arw .dng .raf .orf .rw2 .pef .srw", counted=_RAW
+        "a camera's raw file",
+        _SAVE_AS,
+        (b"FUJIFILMCCD-RAW",),
+        ".nef .cr2 .cr3 .arw .dng .raf .orf .rw2 .pef .srw",
+        _RAW,
     ),
     _FILM,
     _RIFF,
+    FileKind("a film", "save single frames as PNG", (b"\x1aE\xdf\xa3",), ".mkv .webm", _VIDEO),
+    FileKind("a database", f"{_SAVE_AS} out of it", (b"SQLite format 3\0",)),
+    FileKind("a Python pickle, which is never opened", _SAVE_AS, (b"\x80\x04\x95",)),
+    FileKind("a shortcut of Windows", "give the file that it leads to", (b"L\0\0\0\x01\x14\x02\0",)),
+    FileKind("an alias of a Mac", "give the file that it leads to", (b"book\0\0\0\0mark",)),
     FileKind("a FITS file", _SAVE_AS, (b"SIMPLE  =",)),
     FileKind("a program", "leave it out", (b"MZ", b"\x7fELF")),
     FileKind("what a Mac keeps beside a file, and no image", "leave it out", (b"\x00\x05\x16\x07",)),

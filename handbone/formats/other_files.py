@@ -10,6 +10,8 @@ from handbone.formats.own_png import is_own_png
 
 _SYSTEM = {"__macosx", "thumbs.db", "desktop.ini", "$recycle.bin", "system volume information", "lost+found"}
 _SYSTEM |= {"@eadir", "#recycle", "#snapshot", "@recycle", "@tmp"}  # of Synology and QNAP: thumbnails and waste
+_SYSTEM |= {"~snapshot", "@recently-snapshot", "network trash folder", "temporary items"}  # of NetApp, QNAP and Macs
+_SYSTEM |= {"ehthumbs.db", "zbthumbnail.info", "icon\r"}
 _BEGINS = (".", "~$")  # the second is what Office leaves beside an open file
 
 

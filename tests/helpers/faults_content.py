@@ -16,9 +16,15 @@ def content(folder: Path) -> dict[str, object]:
         if path.name == ".handbone.json":
             found[name] = sorted(json.loads(path.read_text())["files"])
         else:
-            data = path.read_bytes()
-            found[name] = _without_seconds(json.loads(data)) if path.suffix == ".json" else data
+            found[name] = _without_times(path)
     return found
+
+
+def _without_times(path: Path) -> object:
+    data = path.read_bytes()
+    if path.suffix == ".jsonl":
+        return [_without_seconds(json.loads(line)) for line in data.splitlines()]
+    return _without_seconds(json.loads(data)) if path.suffix == ".json" else data
 
 
 def _without_seconds(value):

@@ -12,6 +12,7 @@ from typing import Any
 import handbone
 from handbone.core import files
 from handbone.core.errors import HandboneError
+from handbone.core.files import expanded
 from handbone.core.folders import Place
 from handbone.core.progress import console
 from handbone.method.settings import MethodSettings
@@ -60,8 +61,8 @@ def adapt(
         process that is at work on the same report.
     KeyboardInterrupt: the user stopped it.
     """
-    settings, out = settings or AdaptSettings(), Path(out).expanduser()
-    report = out.with_name(f"{out.name}_report") if report is None else Path(report).expanduser()
+    settings, out = settings or AdaptSettings(), expanded(out)
+    report = out.with_name(f"{out.name}_report") if report is None else expanded(report)
     _check_places(out, report)
     Place.of(out).put_right()
     with Place.of(report).locked():
