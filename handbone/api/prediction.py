@@ -146,7 +146,12 @@ class Prediction:
         settings: Mapping[str, Mapping[str, Any]] | None = None,
         overwrite: bool = False,
     ) -> Path:
-        """Write the masks to FOLDER/FORMAT in each format; see `handbone.write`, which takes several images."""
+        """Write the masks to FOLDER/FORMAT in each format; see `handbone.write`, which takes several images.
+
+        Raises
+        ------
+        UnknownNameError, HandboneError: as `handbone.write`.
+        """
         return write([self], folder, formats, settings=settings, overwrite=overwrite)
 
     def __repr__(self) -> str:

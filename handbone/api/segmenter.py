@@ -86,7 +86,11 @@ class Segmenter:
     def predict_hands(self, image: ImageLike, *, name: str | None = None) -> list[Prediction]:
         """Outline each hand of an image, from left to right, as NAME#1, NAME#2 and so on; at least one entry.
 
-        Parameters and errors are those of `predict`.
+        Parameters are those of `predict`.
+
+        Raises
+        ------
+        HandboneError: as `read_radiograph`.
         """
         return self._predict(image, name, "all")
 

@@ -31,8 +31,7 @@ _UNKNOWN = "labels of a tool that handbone does not know"
 _OURS = '"schema": "handbone.'
 _XML_KINDS = (
     (b"<annotations", "CVAT labels", _LAYOUT.format("cvat", "cvat")),
-    (b"<annotation>", "Pascal VOC labels", "boxes are no contours: export polygons as COCO"),
-    (b"<annotation", _UNKNOWN, _COCO),
+    (b"<annotation", "Pascal VOC labels", "boxes are no contours: export polygons as COCO"),
     (b"<Annotation", _UNKNOWN, _COCO),
 )
 _VOLUME = "name it NAME.seg.nrrd or NAME/BONE.nii.gz, and set data.layout = 'seg_nrrd' or 'nifti'"
@@ -110,11 +109,10 @@ def _json(path: Path) -> Iterator[tuple[str, str]]:
     try:
         json.loads(text)
     except (ValueError, RecursionError) as error:
-        lines = path.suffix.lower() in (".jsonl", ".ndjson")
-        if not lines or kind:
+        if path.suffix.lower() not in (".jsonl", ".ndjson"):  # of which each line is a value
             what = str(error)[:80] or "nested too deeply"
             yield f"not valid JSON ({what}): labels in it are not read", "export it again; it may have been cut"
-        return
+            return
     if kind:
         yield f"holds {kind[0]}, which are not read", kind[1]
 

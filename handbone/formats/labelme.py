@@ -143,14 +143,8 @@ class Labelme:
     def list_samples(self) -> tuple[list[Sample], list[Finding]]:
         """Every image; findings name those without a file and files without an image."""
         listing: Listing[None] = Listing(self.root, "labelme file")
-        for path in sorted(self.label_files):
-            try:
-                named = _content(path)["imagePath"]
-            except HandboneError as error:
-                place = relative_to(path, self.root)
-                listing.problems.append(Finding("error", "broken-file", place, error.what, error.remedy or ""))
-                continue
-            listing.add(path, PureWindowsPath(named).as_posix(), None)
+        for path, content in listing.contents(self.label_files, _content):
+            listing.add(path, PureWindowsPath(content["imagePath"]).as_posix(), None)
         samples = list(listing.samples())
         return samples, listing.problems
 

@@ -72,8 +72,9 @@ class _Watch(TorchFunctionMode):
         return given
 
     def gives(self, name: str, module: nn.Module, inputs: Any, output: Tensor) -> None:
-        """A convolution gave this. It is kept, so that no other tensor has its identity."""
+        """A convolution gave this. It is kept, so that no later tensor has its identity; an earlier one may have."""
         self._convolutions[id(output)] = (name, output)
+        self._readers.pop(id(output), None)
 
     def reads(self, name: str, module: nn.Module, inputs: tuple[Tensor, ...]) -> None:
         """A batch norm is about to read this."""

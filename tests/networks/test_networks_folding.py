@@ -53,6 +53,14 @@ def test_logits_stay_the_same(name):
     assert blocks == (4 if name == "unetplusplus" else 0)
 
 
+def test_every_process_folds_alike():
+    """Python gives the identity of a tensor that is gone to a later one; that must not decide what is folded."""
+    model = Choice(name="unet", encoder="mobilenet_v2", encoder_weights=None)
+    network = with_statistics(build_network(model, 1))
+    folded = [of_kind(for_prediction(copy.deepcopy(network), 1)) for _ in range(8)]
+    assert folded == [0] * 8
+
+
 @pytest.mark.parametrize("channels", [2, 5])
 def test_convolution_of_an_enlarged_map(channels):
     torch.manual_seed(0)
