@@ -16,10 +16,12 @@ class ImageHeader:
     ----------
     size_hw: height and width as shown.
     frames: how many images the file holds.
+    orientation: how the file's rows lie in what is shown, as EXIF counts it, 1 to 8; 1: as stored.
     """
 
     size_hw: tuple[int, int]
     frames: int = 1
+    orientation: int = 1
 
 
 @dataclass(frozen=True)

@@ -69,7 +69,7 @@ def raster_header(path: Path, frame: int = 1) -> ImageHeader:
     HandboneError: the file does not exist or is no image.
     """
     if only_opencv := _only_opencv(path):
-        return ImageHeader(shown_size_hw(*only_opencv))
+        return ImageHeader(shown_size_hw(*only_opencv), orientation=only_opencv[1])
     with _opened(path, whole=False) as image:
         return _header(image, frame)
 
@@ -185,7 +185,8 @@ def _header(image: Image.Image, frame: int) -> ImageHeader:
     if pages != [0]:
         image.seek(pages[frame - 1 if frame <= len(pages) else 0])
     image.info.pop("xmp", None)  # by which Pillow turns a TIFF, too
-    return ImageHeader(shown_size_hw(_stored_hw(image), _orientation(image)), len(pages))
+    orientation = _orientation(image)
+    return ImageHeader(shown_size_hw(_stored_hw(image), orientation), len(pages), orientation)
 
 
 def _stored_hw(image: Image.Image) -> tuple[int, int]:

@@ -1,6 +1,5 @@
 """predict, refine, ensemble, export and adapt, killed anywhere: the same command goes on and ends in the same bytes."""
 
-import json
 import os
 import random
 import time
@@ -9,10 +8,10 @@ from pathlib import Path
 import cv2
 import pytest
 from cli_small import draw_image, save_seeing, write_table
+from faults_content import content
 from faults_server import said
 from weights_small import save
 
-from handbone.core.written import WRITTEN_FILE
 from handbone.synthetic import draw_hand
 from handbone.weights.card import seal
 
@@ -113,24 +112,3 @@ def test_killed_at_random_moments_it_ends_in_the_same_bytes(killed, name):
         time.sleep(command.seconds * moments.random())
         assert command.runs.end(pid) in (-9, 0), said(folder)
         command.finish(folder, there=(folder / "out").exists())
-
-
-def content(folder: Path) -> dict[str, object]:
-    """Every file of a folder without the times that it took, and so without digests of them."""
-    found: dict[str, object] = {}
-    for path in sorted(folder.rglob("*")):
-        name = path.relative_to(folder).as_posix()
-        if path.is_dir() or name.startswith("cache/") or name in ("stdout.txt", "stderr.txt", "changes.txt"):
-            continue
-        if path.name == WRITTEN_FILE:
-            found[name] = sorted(json.loads(path.read_text())["files"])
-        else:
-            data = path.read_bytes()
-            found[name] = _without_seconds(json.loads(data)) if path.suffix == ".json" else data
-    return found
-
-
-def _without_seconds(value):
-    if isinstance(value, dict):
-        return {key: _without_seconds(value[key]) for key in value if key != "seconds"}
-    return [*map(_without_seconds, value)] if isinstance(value, list) else value

@@ -4,7 +4,6 @@ A request is a line of JSON: {"start": words, "folder": path, "kill": [point, st
 {"wait": id} or {"end": id} (kill -9 first) with its exit code. `Commands` is its other end, for tests.
 """
 
-import functools
 import importlib
 import itertools
 import json
@@ -17,6 +16,8 @@ import time
 import traceback
 from collections.abc import Callable
 from pathlib import Path
+
+from adapt_small import adapt_quickly
 
 #: Every step of a run, as small as it gets.
 RECIPE = """
@@ -83,7 +84,7 @@ class Commands:
 
     def close(self) -> None:
         self._process.stdin.close()
-        self._process.wait(30)
+        self._process.wait(300)
 
     def folder(self, name: str) -> Path:
         """A new folder with the recipe `mine.toml` in it, in which commands are given."""
@@ -170,7 +171,7 @@ def _child(request: dict) -> None:
             flags = os.O_RDONLY if number == 0 else os.O_WRONLY | os.O_CREAT | os.O_TRUNC
             os.dup2(os.open(name, flags, 0o666), number)
         if request["start"][0] == "adapt":
-            _adapt_quickly()
+            adapt_quickly()
         _arm(*(request["kill"] or ("", "")))
         sys.argv = ["handbone", *request["start"]]
         import handbone.cli
@@ -244,28 +245,6 @@ def _count_changes(last: int, die: Callable[[], None]) -> None:
         exit_at_once(code)
 
     os._exit = leave
-
-
-def _adapt_quickly() -> None:
-    """Have `handbone adapt` judge by two hands, save its state at each step, and be told its first masks."""
-    from handbone.workflows.adapt import mean_teacher, radiographs, settings
-
-    settings.AdaptSettings = functools.partial(settings.AdaptSettings, hands=2, round_steps=2)
-    mean_teacher._CHECKPOINT_EVERY = 1
-    radiographs.outline = lambda *_: told_masks()
-
-
-@functools.cache
-def told_masks():
-    """Pseudo-masks of one hand of 128 pixels."""
-    from handbone.anatomy import COUNT
-    from handbone.core.frame import Frame
-    from handbone.synthetic import draw_hand
-    from handbone.workflows.adapt.pseudo_masks import PseudoMasks
-
-    hand = draw_hand(3, size=128, bent=False, side="R")
-    polygons = {n * COUNT + bone: polygons for n in range(3) for bone, polygons in hand.masks.polygons().items()}
-    return PseudoMasks(hand.masks.size_hw, Frame.letterbox(hand.masks.size_hw, (64, 64)), polygons, {})
 
 
 if __name__ == "__main__":
