@@ -27,7 +27,7 @@ def _is_one_piece(crop: np.ndarray) -> bool:
     """Whether there is at most one piece, and no hole in it, as in most masks."""
     if not crop.size:
         return True
-    seen = cv2.compare(crop, _SEEN, cv2.CMP_GE)
+    seen = (crop >= _SEEN).view(np.uint8)
     contours, _ = cv2.findContours(seen, cv2.RETR_CCOMP, cv2.CHAIN_APPROX_SIMPLE)
     return len(contours) <= 1
 

@@ -110,3 +110,10 @@ def test_a_mask_is_as_sure_as_the_mean_inside_it(seed, threshold):
         name: value.dense()[bone][masks.mask(bone)].mean() for bone, name in enumerate(NAMES) if masks.present()[bone]
     }
     assert confidences(value, masks) == pytest.approx(expected, abs=1e-4)
+
+
+@pytest.mark.parametrize("size_hw", [(1, 1), (1, 4), (4, 1), (2, 2)])
+@pytest.mark.parametrize("value", [0.02, 0.9])
+def test_the_smallest_pieces_stay_as_they_are(size_hw, value):
+    plane = drawn((5, 7, 5 + size_hw[1], 7 + size_hw[0]), value=value)
+    assert postprocess(probabilities(plane)) == probabilities(plane)
