@@ -1,6 +1,8 @@
 """`handbone data diff` and `handbone data merge`: what people corrected, and labels to train on."""
 
+from functools import partial
 from pathlib import Path
+from shlex import quote
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
@@ -39,16 +41,14 @@ def diff(
     """
     from handbone.core.errors import HandboneError
     from handbone.workflows.label_diff import diff_labels
-    from handbone.workflows.label_sources import open_masks
+    from handbone.workflows.masks.opening import open_masks
 
     if output and output.exists() and not overwrite:
         raise HandboneError(
             "the file exists", where=output, remedy="choose another one, or replace it with --overwrite"
         )
-    names = chosen.table() if (chosen := class_map_of(class_map)) else {}
-    found = diff_labels(
-        open_masks(old, images=images, class_map=names), open_masks(new, images=images, class_map=names)
-    )
+    opened = partial(open_masks, images=images, class_map=class_map_of(class_map), radiographs=True)
+    found = diff_labels(opened(old), opened(new))
     if output:
         _write_csv(found, output)
     if as_json:
@@ -75,18 +75,13 @@ def merge(
     CORRECTED and PREDICTION stay as they are. Radiographs that cannot be merged are listed; the exit code is then 1.
     """
     from handbone.workflows.label_merge import RECORD_FILE, merge_labels, merge_results
-    from handbone.workflows.label_sources import open_masks
+    from handbone.workflows.masks.opening import open_masks
 
     results = merge_results(output)
     overwrite = results.put_right() or overwrite
     results.check(overwrite=overwrite, names=[RECORD_FILE])
-    names = chosen.table() if (chosen := class_map_of(class_map)) else {}
-    record = merge_labels(
-        open_masks(corrected, images=images, class_map=names),
-        open_masks(over, images=images, class_map=names),
-        results,
-        overwrite=overwrite,
-    )
+    opened = partial(open_masks, images=images, class_map=class_map_of(class_map), radiographs=True)
+    record = merge_labels(opened(corrected), opened(over), results, overwrite=overwrite)
     if as_json:
         echo_json({**record, "path": str(output)})
     else:
@@ -97,6 +92,8 @@ def merge(
             console.print(f"{len(record['without_bones'])} left out, as no bone is outlined: see merge.json")
         counts = f"{len(record['corrected'])} corrected and {len(record['predicted'])} predicted radiographs"
         console.print(f"{counts} in {markup(output)}", soft_wrap=True)
+        command = f"handbone run correct --set data.path={quote(str(output))}"
+        console.print(f"To train on them: {markup(command)}", soft_wrap=True, highlight=False)
     if record["failed"]:
         raise typer.Exit(1)
 

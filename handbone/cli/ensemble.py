@@ -7,7 +7,7 @@ from typing import Annotated, Any
 import typer
 
 from handbone.cli import complete
-from handbone.cli.options import Rle
+from handbone.cli.options import Cluster, Rle, Workers
 from handbone.cli.output import echo_json
 from handbone.cli.output import results as results_console
 from handbone.core.escaping import markup
@@ -62,6 +62,8 @@ def command(
     fit_thresholds: Annotated[
         bool, typer.Option("--fit-thresholds", help="Fit a threshold per bone on the runs' validation images.")
     ] = False,
+    workers: Workers = 1,
+    cluster: Cluster = None,
     overwrite: Annotated[
         bool,
         typer.Option("--overwrite", help="Replace an ensemble that handbone has written to OUT, and nothing else."),
@@ -73,12 +75,16 @@ def command(
     Writes predictions.csv in the contest format and ensemble.json to OUT. Runs contribute probabilities, files
     contribute masks. Not a medical device.
     """
+    from functools import partial
+
     from handbone.cli.settings import nested_settings
     from handbone.core.rle_reading import RleReading
     from handbone.workflows import ensemble
+    from handbone.workflows.crews import crew_of
     from handbone.workflows.members import image_sizes, open_members, refuse_other_readings
+    from handbone.workflows.tasks import here
 
-    results = ensemble.ensemble_results(output)
+    crew, results = crew_of(workers, cluster), ensemble.ensemble_results(output)
     overwrite = results.put_right() or overwrite
     results.check(overwrite=overwrite, names=[ensemble.RECORD_FILE])
     reading = RleReading.parse(rle or [])
@@ -106,6 +112,8 @@ def command(
         facts=facts,
         by_runs=by_runs,
         overwrite=overwrite,
+        crew=crew,
+        again=None if crew is here else partial(ensemble.reopen, members, reading, *used),
     )
     if as_json:
         echo_json(record)

@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import typer
 
-from handbone.cli.options import Rle
+from handbone.cli.options import Cluster, Rle, Workers
 from handbone.cli.output import echo_json, headed_table, results
 
 if TYPE_CHECKING:
@@ -55,6 +55,8 @@ def command(
             show_default="as when they were outlined, or as the weights say",
         ),
     ] = None,
+    workers: Workers = 1,
+    cluster: Cluster = None,
     overwrite: Annotated[
         bool, typer.Option("--overwrite", help="Replace measurements that OUT holds already.")
     ] = False,
@@ -76,12 +78,13 @@ def command(
         raise typer.BadParameter("give predictions or radiographs", param_hint="PATH...")
     from handbone.core.rle_reading import RleReading
     from handbone.measure.rois import sites
+    from handbone.workflows.crews import crew_of
     from handbone.workflows.measure import RECORD_FILE, TABLE_FILE, measure_images, measure_results, record_of
     from handbone.workflows.measure_sources import predicted_source, prediction_source
 
     for name in rois or []:
         sites(name)
-    names = [RECORD_FILE, TABLE_FILE]
+    names, crew = [RECORD_FILE, TABLE_FILE], crew_of(workers, cluster)
     places = measure_results(output)
     overwrite = places.put_right() or overwrite
     places.check(overwrite=overwrite, names=names)
@@ -90,10 +93,10 @@ def command(
     with places.fill(overwrite=overwrite, names=names) as folder:
         failed: list[MeasuredImage] = []
         if source is None:
-            source, failed = predicted_source(paths, folder / "predictions", weights=weights, invert=invert)
+            source, failed = predicted_source(paths, folder / "predictions", weights=weights, invert=invert, crew=crew)
             facts["weights"] = weights
         measured = measure_images(
-            source, folder, mm_per_px=mm_per_px, rois=rois or [], invert=invert, failed=failed, facts=facts
+            source, folder, mm_per_px=mm_per_px, rois=rois or [], invert=invert, failed=failed, facts=facts, crew=crew
         )
     if as_json:
         echo_json(record_of(measured, facts))

@@ -8,6 +8,7 @@ import numpy as np
 
 from handbone import anatomy
 from handbone.core import rle
+from handbone.core.bone_crops import BoneCrops
 from handbone.core.box import Box
 from handbone.core.errors import HandboneError, ShapeError
 
@@ -15,7 +16,7 @@ NOTHING = np.zeros((0, 0), bool)
 
 
 @dataclass(frozen=True, eq=False, repr=False)
-class BoneMasks:
+class BoneMasks(BoneCrops):
     """The masks of all bones of an image; they may overlap.
 
     Create it with `from_dense`, `from_polygons`, `from_rle` or `from_crops`. They keep every box as small as its mask,
@@ -117,16 +118,6 @@ class BoneMasks:
                 raise HandboneError(error.what, where=anatomy.NAMES[index], remedy=error.remedy) from None
             crops[index] = crop, (left, top)
         return cls.from_crops(crops, size_hw)
-
-    def __eq__(self, other: object) -> bool:
-        if not isinstance(other, BoneMasks):
-            return NotImplemented
-        same_boxes = self.size_hw == other.size_hw and np.array_equal(self.boxes_xyxy, other.boxes_xyxy)
-        return bool(same_boxes) and all(map(np.array_equal, self.crops, other.crops))
-
-    def __hash__(self) -> int:
-        # Where bones lie tells images apart; equal values have equal boxes.
-        return hash((self.size_hw, self.boxes_xyxy.tobytes()))
 
     def __repr__(self) -> str:
         height, width = self.size_hw

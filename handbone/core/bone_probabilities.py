@@ -5,6 +5,7 @@ many models fit on a laptop.
 """
 
 import zipfile
+import zlib
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -13,6 +14,7 @@ import cv2
 import numpy as np
 
 from handbone import anatomy
+from handbone.core.bone_crops import BoneCrops
 from handbone.core.bone_masks import BoneMasks
 from handbone.core.box import Box
 from handbone.core.errors import HandboneError, ShapeError
@@ -24,7 +26,7 @@ _NOTHING = np.zeros((0, 0), np.uint8)
 
 
 @dataclass(frozen=True, eq=False, repr=False)
-class BoneProbabilities:
+class BoneProbabilities(BoneCrops):
     """Probabilities of all bones in an image's own frame.
 
     Parameters
@@ -106,16 +108,6 @@ class BoneProbabilities:
         if logits.shape != (anatomy.COUNT, *frame.size_hw):
             raise ShapeError("logits", f"({anatomy.COUNT}, {frame.size_hw[0]}, {frame.size_hw[1]})", logits.shape)
         return cls.from_crops((from_grid(plane, frame, image_hw) for plane in logits), image_hw)
-
-    def __eq__(self, other: object) -> bool:
-        if not isinstance(other, BoneProbabilities):
-            return NotImplemented
-        same_boxes = self.size_hw == other.size_hw and np.array_equal(self.boxes_xyxy, other.boxes_xyxy)
-        return bool(same_boxes) and all(map(np.array_equal, self.crops, other.crops))
-
-    def __hash__(self) -> int:
-        # Where bones lie tells images apart; equal values have equal boxes.
-        return hash((self.size_hw, self.boxes_xyxy.tobytes()))
 
     def __repr__(self) -> str:
         height, width = self.size_hw
@@ -249,7 +241,7 @@ class BoneProbabilities:
             raise HandboneError("there is no such file", where=path) from None
         except (OSError, ValueError, KeyError, TypeError, IndexError, EOFError, HandboneError) as error:
             raise HandboneError(f"is not a file of bone probabilities ({error})", where=path) from error
-        except zipfile.BadZipFile as error:
+        except (zipfile.BadZipFile, zlib.error, NotImplementedError, RuntimeError) as error:
             raise HandboneError(f"is damaged ({error})", where=path, remedy="predict again") from error
 
 

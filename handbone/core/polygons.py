@@ -77,5 +77,5 @@ def contours_of_mask(mask: np.ndarray, offset_xy: tuple[int, int] = (0, 0)) -> l
     """
     contours, _ = cv2.findContours(mask.astype(np.uint8), cv2.RETR_EXTERNAL, cv2.CHAIN_APPROX_SIMPLE, offset=offset_xy)
     polygons = [contour[:, 0].astype(np.float32) for contour in contours]
-    # A speck or a line of one pixel's width has fewer than three corners; repeating the last keeps it a ring.
+    # A speck or a line of one pixel's width has fewer than three corners; repeating the last keeps it a polygon.
     return [np.concatenate([r, np.repeat(r[-1:], 3 - len(r), 0)]) if len(r) < 3 else r for r in polygons]

@@ -7,8 +7,7 @@ the whole image: the two are easily taken for each other.
 import json
 import tempfile
 from collections.abc import Iterator
-from dataclasses import dataclass, field
-from functools import cached_property
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 from xml.etree import ElementTree
@@ -18,7 +17,6 @@ import numpy as np
 
 from handbone import anatomy
 from handbone.core.errors import HandboneError
-from handbone.core.findings import Finding
 from handbone.core.labels import Labels
 from handbone.core.samples import Sample, relative_to
 from handbone.formats.image_files import size_of
@@ -26,9 +24,10 @@ from handbone.formats.label_frames import whole_size
 from handbone.formats.labels_builder import LabelsBuilder
 from handbone.formats.named_images import Listing
 from handbone.formats.shapes import Shape, filled, labels_of
+from handbone.formats.shared_files import SharedFiles
 from handbone.formats.working_copies import IMAGES, write_copy
 from handbone.formats.xml_files import files_with, parse_xml
-from handbone.plugins.writing import PredictedImage
+from handbone.plugins.writing import PredictedImage, SplitWriter
 
 FILE, LABELS_FILE = "annotations.xml", "labels.json"
 MARK = b"<annotations"
@@ -43,26 +42,27 @@ def fits(root: Path) -> bool:
     return any(files_with(root, MARK))
 
 
-class CvatWriter:
+class CvatWriter(SplitWriter):
     """Writes `annotations.xml`, `labels.json` (a task's labels, to paste under "Raw") and `images/` to a folder."""
 
     def __init__(self, folder: Path):
         self._folder, self._count = folder, 0
         self._entries = tempfile.TemporaryFile("w+", encoding="utf-8")  # noqa: SIM115, closed where it is read
 
-    def write(self, image: PredictedImage) -> None:
-        """Add an image and its bones, the first of them lowest.
+    def part(self, image: PredictedImage) -> str:
+        """Copy an image; gives what its entry says after the number, with the first of its bones lowest.
 
         Raises
         ------
         HandboneError: its radiograph is not at hand.
         """
         copy, (height, width) = write_copy(image, self._folder / IMAGES), image.masks.size_hw
-        self._entries.write(
-            f'  <image id="{self._count}" name={quoteattr(copy)} width="{width}" height="{height}">\n'
-            + "".join(_mask_text(image, bone) for bone in np.flatnonzero(image.masks.present()).tolist())
-            + "  </image>\n"
-        )
+        masks = "".join(_mask_text(image, bone) for bone in np.flatnonzero(image.masks.present()).tolist())
+        return f' name={quoteattr(copy)} width="{width}" height="{height}">\n{masks}  </image>\n'
+
+    def add(self, part: str) -> None:
+        """Append an image's entry."""
+        self._entries.write(f'  <image id="{self._count}"{part}')
         self._count += 1
 
     def close(self) -> None:
@@ -154,52 +154,27 @@ def mask_of(runs: list[int], size_hw: tuple[int, int]) -> np.ndarray:
 
 
 @dataclass(frozen=True)
-class Cvat:
-    """A folder of images with one or several of CVAT's XML files; masks, polygons, boxes and ellipses are read.
+class Cvat(SharedFiles[ElementTree.Element]):
+    """A folder of images with one or several of CVAT's XML files; masks, polygons, boxes and ellipses are read."""
 
-    Parameters
-    ----------
-    root: the folder. annotations: the file, relative to it; by default every one in it.
-    class_map: labels to bone names.
-    """
-
-    root: Path
-    annotations: str | None = None
-    class_map: dict[str, str] = field(default_factory=dict)
+    kind = "entry of a CVAT file"
     name: str = NAME
 
-    @cached_property
-    def label_files(self) -> set[Path]:
-        """The files that are read."""
-        return {self.root / self.annotations} if self.annotations else set(files_with(self.root, MARK))
+    def find_files(self) -> Iterator[Path]:
+        """Every label file in the folder."""
+        return files_with(self.root, MARK)
 
-    @cached_property
-    def _entries(self) -> dict[Path, tuple[Path, ElementTree.Element]]:
-        """The entry of every listed image, filled by `list_samples`."""
-        return {}
-
-    def list_samples(self) -> tuple[list[Sample], list[Finding]]:
-        """Every image; findings name those without an entry, and entries without an image."""
-        listing: Listing[ElementTree.Element] = Listing(self.root, "entry of a CVAT file")
-        for path in sorted(self.label_files):
-            try:
-                content = parse_xml(path)
-            except HandboneError as error:
-                place = relative_to(path, self.root)
-                listing.problems.append(Finding("error", "broken-file", place, error.what, error.remedy or ""))
-                continue
+    def join(self, listing: Listing[ElementTree.Element]) -> None:
+        """Join what `label_files` hold to the images."""
+        for path, content in listing.contents(self.label_files, parse_xml):
             for entry in content.iter("image"):
                 # A project's export puts images in folders by their subset.
                 name = entry.get("name", "")
                 listing.add(path, name, entry, *(f"{IMAGES}/{sub}{name}" for sub in ("", f"{entry.get('subset')}/")))
-        self._entries.clear()
-        self._entries.update(listing.entries)
-        samples = list(listing.samples(shared=True))
-        return samples, listing.problems
 
     def read_labels(self, sample: Sample) -> Labels:
         """The labels in the frame of the image as shown, which is CVAT's, too."""
-        _, entry = self._entries[sample.image]
+        entry = self.entries[sample.image]
         size_hw = size_of(sample.image)
         builder = LabelsBuilder(relative_to(sample.image, self.root), size_hw, self.class_map)
         try:

@@ -11,6 +11,23 @@ from handbone.core.errors import HandboneError
 LARGEST = 1 << 29
 
 
+def read_bytes(path: Path, *, largest: int = LARGEST) -> bytes:
+    """A label file's bytes.
+
+    Raises
+    ------
+    HandboneError: the file cannot be read, or is larger than `largest` bytes.
+    """
+    try:
+        size = path.stat().st_size
+        if size > largest:
+            what = f"the file of {size / 1e6:.0f} MB is larger than {largest / 1e6:.0f} MB"
+            raise HandboneError(what, where=path, remedy="split it into several files")
+        return path.read_bytes()
+    except OSError as error:
+        raise HandboneError(f"cannot be read: {error.strerror}", where=path, remedy="check its permissions") from None
+
+
 def read_text(path: Path, *, largest: int = LARGEST) -> str:
     """A JSON file's text, in UTF-8, UTF-16 or UTF-32, with or without a byte order mark.
 
@@ -18,14 +35,7 @@ def read_text(path: Path, *, largest: int = LARGEST) -> str:
     ------
     HandboneError: the file cannot be read, is larger than `largest` bytes, or is no such text.
     """
-    try:
-        size = path.stat().st_size
-        if size > largest:
-            what = f"the file of {size / 1e6:.0f} MB is larger than {largest / 1e6:.0f} MB"
-            raise HandboneError(what, where=path, remedy="split it into several files")
-        data = path.read_bytes()
-    except OSError as error:
-        raise HandboneError(f"cannot be read: {error.strerror}", where=path, remedy="check its permissions") from None
+    data = read_bytes(path, largest=largest)
     try:
         return data.decode(json.detect_encoding(data))
     except UnicodeDecodeError:

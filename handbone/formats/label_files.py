@@ -37,7 +37,19 @@ _XML_KINDS = (
 _VOLUME = "name it NAME.seg.nrrd or NAME/BONE.nii.gz, and set data.layout = 'seg_nrrd' or 'nifti'"
 _VOLUMES = (".nrrd", ".nii", ".nii.gz", ".mha", ".mhd")
 _PACKED = (".json.gz", ".json.zip", ".xml.gz", ".csv.gz", ".csv.zip", ".tsv.gz")
-_ARRAYS = (".mat", ".npy", ".npz", ".h5", ".hdf5", ".parquet", ".qpdata", ".roi", ".feather", ".arrow", ".mdb")
+_ARRAYS: tuple[str, ...] = (
+    ".mat",
+    ".npy",
+    ".npz",
+    ".h5",
+    ".hdf5",
+    ".parquet",
+    ".qpdata",
+    ".roi",
+    ".feather",
+    ".arrow",
+    ".mdb",
+)
 _ARRAYS += (".tfrecord", ".tfrecords", ".pkl", ".pickle", ".joblib", ".sqlite", ".sqlite3")
 _ARCHIVE = re.compile(r".*(label|annot|coco|roi|instances|mask).*\.(zip|7z|rar|tar|tgz|gz)")
 _YOLO = re.compile(rb"\s*\S+(\s+-?\d*\.?\d+(e-?\d+)?){4,}\s*", re.IGNORECASE)

@@ -7,8 +7,7 @@ import json
 import re
 import tempfile
 from collections.abc import Iterator
-from dataclasses import dataclass, field
-from functools import cached_property
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 from urllib.parse import parse_qs, quote, unquote, urlsplit
@@ -18,7 +17,6 @@ import numpy as np
 
 from handbone import __version__, anatomy
 from handbone.core.errors import HandboneError
-from handbone.core.findings import Finding
 from handbone.core.labels import Labels
 from handbone.core.polygons import as_numbers
 from handbone.core.samples import Sample, relative_to
@@ -29,8 +27,9 @@ from handbone.formats.label_studio_brush import decode_brush, encode_brush
 from handbone.formats.labels_builder import LabelsBuilder
 from handbone.formats.named_images import Listing
 from handbone.formats.shapes import Shape, filled, labels_of
+from handbone.formats.shared_files import SharedFiles
 from handbone.formats.working_copies import IMAGES, about, write_copy
-from handbone.plugins.writing import PredictedImage
+from handbone.plugins.writing import PredictedImage, SplitWriter
 
 FILE, CONFIG_FILE = "tasks.json", "config.xml"
 MARKS = ('"from_name"', '"to_name"')
@@ -59,7 +58,7 @@ def is_tasks(path: Path) -> bool:
     return all(mark in text for mark in _TASKS) and '"categories"' not in text
 
 
-class LabelStudioWriter:
+class LabelStudioWriter(SplitWriter):
     """Writes `tasks.json` to import, `config.xml` (the labelling interface) and `images/` to a folder.
 
     Parameters
@@ -71,8 +70,8 @@ class LabelStudioWriter:
         self._folder, self._prefix, self._count = folder, prefix, 0
         self._tasks = tempfile.TemporaryFile("w+", encoding="utf-8")  # noqa: SIM115, closed where it is read
 
-    def write(self, image: PredictedImage) -> None:
-        """Add an image's task.
+    def part(self, image: PredictedImage) -> str:
+        """Copy an image; gives its task.
 
         Raises
         ------
@@ -89,7 +88,11 @@ class LabelStudioWriter:
             prediction["score"] = min(scores)
         url = f"{self._prefix}{quote(f'{IMAGES}/{copy}')}"
         task = {"data": {_IMAGE: url, "handbone": about(image)}, "predictions": [prediction]}
-        self._tasks.write((",\n" if self._count else "\n") + json.dumps(task, ensure_ascii=False))
+        return json.dumps(task, ensure_ascii=False)
+
+    def add(self, part: str) -> None:
+        """Append an image's task."""
+        self._tasks.write((",\n" if self._count else "\n") + part)
         self._count += 1
 
     def close(self) -> None:
@@ -131,58 +134,34 @@ def _result(image: PredictedImage, bone: int) -> dict[str, Any]:
 
 
 @dataclass(frozen=True)
-class LabelStudio:
+class LabelStudio(SharedFiles[dict[str, Any]]):
     """A folder of images with Label Studio's JSON; brush strokes, polygons, rectangles and ellipses are read.
 
     Of a task's annotations the one marked as ground truth counts, else the one that was changed last; predictions count
     where nobody has annotated the task.
-
-    Parameters
-    ----------
-    root: the folder. annotations: the file, relative to it; by default every one in it.
-    class_map: labels to bone names.
     """
 
-    root: Path
-    annotations: str | None = None
-    class_map: dict[str, str] = field(default_factory=dict)
+    kind = "Label Studio task"
     name: str = NAME
 
-    @cached_property
-    def label_files(self) -> set[Path]:
-        """The files that are read."""
-        return {self.root / self.annotations} if self.annotations else set(files_with(self.root, _TASKS))
+    def find_files(self) -> Iterator[Path]:
+        """Every label file in the folder."""
+        return files_with(self.root, _TASKS)
 
-    @cached_property
-    def _tasks(self) -> dict[Path, tuple[Path, dict[str, Any]]]:
-        """The task of every listed image, filled by `list_samples`."""
-        return {}
-
-    def list_samples(self) -> tuple[list[Sample], list[Finding]]:
-        """Every image; findings name those without a task, and tasks without an image."""
-        listing: Listing[dict[str, Any]] = Listing(self.root, "Label Studio task")
+    def join(self, listing: Listing[dict[str, Any]]) -> None:
+        """Join what `label_files` hold to the images."""
         tasks = []
-        for path in sorted(self.label_files):
-            try:
-                content = read_json(path)
-            except HandboneError as error:
-                place = relative_to(path, self.root)
-                listing.problems.append(Finding("error", "broken-file", place, error.what, error.remedy or ""))
-                continue
+        for path, content in listing.contents(self.label_files, read_json):
             entries = content if isinstance(content, list) else [content]
             tasks += [(path, task, names) for task in entries if (names := list(_names(task)))]
         # What was imported may lie beside what people have exported since.
         for path, task, names in sorted(tasks, key=lambda one: not _annotations(one[1])):
             if _annotations(task) or not listing.holds(path, *names):
                 listing.add(path, names[0], task, *names[1:])
-        self._tasks.clear()
-        self._tasks.update(listing.entries)
-        samples = list(listing.samples(shared=True))
-        return samples, listing.problems
 
     def read_labels(self, sample: Sample) -> Labels:
         """The labels in the frame of the image as shown, which is Label Studio's, too."""
-        _, task = self._tasks[sample.image]
+        task = self.entries[sample.image]
         size_hw = size_of(sample.image)
         builder = LabelsBuilder(relative_to(sample.image, self.root), size_hw, self.class_map)
         results = _results(task, builder)

@@ -30,7 +30,7 @@ from handbone.formats.labels_builder import LabelsBuilder
 from handbone.formats.named_images import Listing
 from handbone.formats.shapes import Shape, labels_of
 from handbone.formats.working_copies import about, write_copy
-from handbone.plugins.writing import PredictedImage
+from handbone.plugins.writing import PredictedImage, SplitWriter
 
 MARKS = ('"shapes"', '"imagePath"')
 _VERSION = "6.3.0"
@@ -45,7 +45,7 @@ def fits(root: Path) -> bool:
     return any(files_with(root, MARKS))
 
 
-class LabelmeWriter:
+class LabelmeWriter(SplitWriter):
     """Writes `STEM.json` to a folder, with a copy of the radiograph beside it.
 
     Parameters
@@ -57,7 +57,7 @@ class LabelmeWriter:
     def __init__(self, folder: Path, *, masks: bool = False, tolerance: float = 2.0):
         self._folder, self._masks, self._tolerance = folder, masks, tolerance
 
-    def write(self, image: PredictedImage) -> None:
+    def part(self, image: PredictedImage) -> None:
         """Write one image's file.
 
         Raises
@@ -77,6 +77,9 @@ class LabelmeWriter:
         }
         text = json.dumps(content, ensure_ascii=False, indent=2)
         (self._folder / f"{image.stem}.json").write_text(text, encoding="utf-8")
+
+    def add(self, part: None) -> None:
+        """Nothing: each image has files of its own."""
 
     def close(self) -> None:
         """Nothing is left to do."""
@@ -140,14 +143,8 @@ class Labelme:
     def list_samples(self) -> tuple[list[Sample], list[Finding]]:
         """Every image; findings name those without a file and files without an image."""
         listing: Listing[None] = Listing(self.root, "labelme file")
-        for path in sorted(self.label_files):
-            try:
-                named = _content(path)["imagePath"]
-            except HandboneError as error:
-                place = relative_to(path, self.root)
-                listing.problems.append(Finding("error", "broken-file", place, error.what, error.remedy or ""))
-                continue
-            listing.add(path, PureWindowsPath(named).as_posix(), None)
+        for path, content in listing.contents(self.label_files, _content):
+            listing.add(path, PureWindowsPath(content["imagePath"]).as_posix(), None)
         samples = list(listing.samples())
         return samples, listing.problems
 

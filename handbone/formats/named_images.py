@@ -2,10 +2,11 @@
 
 import os.path
 from collections import defaultdict
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Generic, TypeVar
 
+from handbone.core.errors import HandboneError
 from handbone.core.findings import Finding
 from handbone.core.samples import Sample, SplitName, relative_to
 from handbone.formats.image_files import stem_of
@@ -14,6 +15,7 @@ from handbone.formats.image_search import images_under
 from handbone.formats.patients import patients_of
 
 Entry = TypeVar("Entry")
+Content = TypeVar("Content")
 
 
 class NamedImages:
@@ -72,6 +74,16 @@ class Listing(Generic[Entry]):
         self.problems: list[Finding] = []
         #: The label file of each image, and its entry there.
         self.entries: dict[Path, tuple[Path, Entry]] = {}
+
+    def contents(self, files: Iterable[Path], read: Callable[[Path], Content]) -> Iterator[tuple[Path, Content]]:
+        """What label files hold, in their order; one that cannot be read becomes a finding."""
+        for path in sorted(files):
+            try:
+                content = read(path)
+            except HandboneError as error:
+                self._note("broken-file", relative_to(path, self.root), error.what, error.remedy or "")
+                continue
+            yield path, content
 
     def add(self, file: Path, name: str, entry: Entry, *others: str) -> None:
         """Join an entry to the image that it names, or say why it is not used; others: names to try after `name`."""

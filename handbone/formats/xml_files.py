@@ -5,7 +5,7 @@ from pathlib import Path
 from xml.etree import ElementTree
 
 from handbone.core.errors import HandboneError
-from handbone.formats.json_files import LARGEST
+from handbone.formats.json_files import read_bytes
 
 _HEAD = 4096
 
@@ -27,14 +27,7 @@ def parse_xml(path: Path) -> ElementTree.Element:
     ------
     HandboneError: the file cannot be read, is too large, defines entities, or is not XML; says in which line.
     """
-    try:
-        size = path.stat().st_size
-        if size > LARGEST:
-            what = f"the file of {size / 1e6:.0f} MB is larger than {LARGEST / 1e6:.0f} MB"
-            raise HandboneError(what, where=path, remedy="split it into several files")
-        data = path.read_bytes()
-    except OSError as error:
-        raise HandboneError(f"cannot be read: {error.strerror}", where=path, remedy="check its permissions") from None
+    data = read_bytes(path)
     # Entities may grow without end, or read other files; in UTF-16 every other byte is zero.
     if b"<!ENTITY" in (letters := data.replace(b"\0", b"")) or b"<!DOCTYPE" in letters:
         raise HandboneError("has a document type, which no label file needs", where=path, remedy="export it again")

@@ -4,8 +4,8 @@ import numpy as np
 
 from handbone.core.bone_masks import BoneMasks
 from handbone.synthetic.body import Pose
-from handbone.synthetic.hand import place
 from handbone.synthetic.patients import Patient, Variety
+from handbone.synthetic.placing import place
 from handbone.synthetic.render import box_of, ray_lengths
 from handbone.synthetic.skeleton import load_skeleton
 

@@ -1,19 +1,20 @@
 """One radiograph of a hand that does not exist, with exact masks."""
 
-from dataclasses import dataclass, replace
-from typing import Literal
+from dataclasses import dataclass
+from typing import Literal, get_args
 
 import numpy as np
 
 from handbone import anatomy
 from handbone.core.bone_masks import BoneMasks
+from handbone.core.errors import HandboneError, UnknownNameError
 from handbone.synthetic.attenuation import Tissue, add_skeleton, flesh
-from handbone.synthetic.body import Body, Pose, pose_body
+from handbone.synthetic.body import Body
 from handbone.synthetic.clutter import add_clutter, mark_detector
 from handbone.synthetic.display import to_grey
-from handbone.synthetic.growth import infancy
 from handbone.synthetic.look import draw_look, draw_texture
 from handbone.synthetic.patients import Patient, Variety, draw_patient, draw_pose
+from handbone.synthetic.placing import moved, place
 from handbone.synthetic.posture import personal_pose
 from handbone.synthetic.scene import add_markers, add_ring, add_sesamoids, collimation, cover_parts, top_strip
 from handbone.synthetic.skeleton import FOREARM
@@ -21,8 +22,7 @@ from handbone.synthetic.texture import Looks
 from handbone.synthetic.tissue import add_folds, add_nails, skin_parts, soft_tissue
 from handbone.synthetic.window import Crop, crop_window, visible
 
-_UNIT = anatomy.INDEX["finger-11"]
-_TUBE = 1000.0  # millimetres from the X-ray tube to the detector
+_SMALLEST = 16  # pixels of a side in which bones can be told apart at all
 
 
 @dataclass(frozen=True, eq=False)
@@ -72,7 +72,21 @@ def draw_hand(
     patient: whose hand; a random patient when not given.
     bits: of a pixel, 8 or 16; both give the same image.
     looks: "held_out" for image processing and trabeculae never used in training, to evaluate and calibrate networks on.
+
+    Raises
+    ------
+    UnknownNameError: another variety, side or looks.
+    HandboneError: a size of less than 16 pixels, or a negative seed.
     """
+    for kind, name, known in (
+        ("variety", variety, get_args(Variety)), ("side", side or "L", ("L", "R")), ("looks", looks, get_args(Looks))
+    ):  # fmt: skip
+        if name not in known:
+            raise UnknownNameError(kind, str(name), known)
+    if size < _SMALLEST:
+        raise HandboneError(f"a hand of {size} pixels cannot be drawn", remedy=f"give a size of {_SMALLEST} or more")
+    if isinstance(seed, int) and seed < 0:
+        raise HandboneError(f"the seed {seed} is negative", remedy="give 0 or more")
     rng = np.random.default_rng(seed)
     side = side or ("L" if rng.random() < 0.5 else "R")
     bent = bool(rng.random() < (0.25 if variety == "diverse" else 0.5)) if bent is None else bent
@@ -99,13 +113,9 @@ def draw_hand(
         side,
         float(pose.bend),
         meta,
-        _moved(body, -np.array([left, top, 0.0]) / px_per_mm),
+        moved(body, -np.array([left, top, 0.0]) / px_per_mm),
         BoneMasks.from_crops(visible(cavities, field, window), (bottom - top, right - left)),
     )
-
-
-def _moved(body: Body, by_mm: np.ndarray) -> Body:
-    return replace(body, vertices=tuple(v + by_mm for v in body.vertices), ends=body.ends + by_mm)
 
 
 def _exposed(
@@ -183,63 +193,6 @@ def draw_tissue(rng: np.random.Generator, patient: Patient, variety: Variety, lo
         scar=float(rng.uniform(0, 0.35)) if patient.age >= 16 and rng.random() < 0.4 else 0.0,
         **draw_texture(rng, variety, looks),
     )
-
-
-def place(
-    patient: Patient, pose: Pose, side: str, size: int, variety: Variety, rng: np.random.Generator
-) -> tuple[Body, float]:
-    """The posed body in millimetres from the image's first pixel, and pixels per millimetre."""
-    body = pose_body(patient.shape, pose)
-    unit = float(np.linalg.norm(body.ends[_UNIT, 0] - body.ends[_UNIT, 1]))
-    if variety == "upright_adult":
-        mc3_length_px = np.clip(rng.normal(0.2191, 0.0134), 0.18, 0.26) * size
-        turn = rng.normal(0, 2.5)
-    else:
-        mc3_length_px = rng.uniform(0.13 - 0.04 * infancy(patient.age) ** 0.5, 0.28) * size
-        turn = rng.uniform(-60, 60) if rng.random() < 0.5 else rng.normal(0, 10)
-    # A child's hand fills as much of its image as an adult's; what differs is the size of everything around it.
-    px_per_mm = mc3_length_px / (unit * patient.growth)
-    flip = -1.0 if side == "L" else 1.0
-    angle = np.deg2rad(turn)
-    linear = (
-        patient.growth
-        * np.array([[np.cos(angle), -np.sin(angle)], [np.sin(angle), np.cos(angle)]])
-        @ np.diag([flip, 1.0])
-    )
-    floor = min(v[:, 2].min() for v in body.vertices[:27]) - 6.0
-
-    def project(points: np.ndarray) -> np.ndarray:
-        # A cone of rays from the tube above the hand's middle: what lies higher appears larger.
-        grow = _TUBE / (_TUBE - (points[..., 2:] - floor))
-        flat = (points[..., :2] - [0.0, -40.0]) * grow
-        return np.concatenate([flat @ linear.T, points[..., 2:] * patient.growth], -1)
-
-    vertices, ends = tuple(project(v) for v in body.vertices), project(body.ends)
-    offset = _offset(vertices, ends, size / px_per_mm, variety, rng)
-    return _moved(replace(body, vertices=vertices, ends=ends), offset), float(px_per_mm)
-
-
-def _offset(
-    vertices: tuple[np.ndarray, ...], ends: np.ndarray, side_mm: float, variety: Variety, rng: np.random.Generator
-) -> np.ndarray:
-    """(3,) millimetres that bring the hand into the image."""
-    hand = np.vstack([v[::7, :2] for v in vertices[:27]])
-    low, high = hand.min(0), hand.max(0)
-    wrist = ends[anatomy.INDEX["Capitate"]].mean(0)[0]
-    if variety == "upright_adult":
-        middle = 0.55 * (low[0] + high[0]) / 2 + 0.45 * wrist
-        x = side_mm * (0.5 + rng.normal(0, 0.025)) - middle
-        x = np.clip(x, 0.05 * side_mm - low[0], 0.95 * side_mm - high[0])
-        # A fifth of the image's height is left to the forearm at least.
-        y = min(side_mm * rng.uniform(0.085, 0.145) - low[1], 0.8 * side_mm - ends[FOREARM[0], 0, 1])
-        return np.array([x, max(y, 0.02 * side_mm - low[1]), 0.0])
-    span = high - low
-    room = side_mm - span
-    at = low + span / 2
-    centre = side_mm / 2 + np.clip(room, 0, None) * rng.uniform(-0.42, 0.42, 2)
-    if rng.random() < 0.12:
-        centre = centre + rng.normal(0, 0.12, 2) * span
-    return np.array([*(centre - at), 0.0])
 
 
 def _field(

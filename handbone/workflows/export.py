@@ -1,30 +1,21 @@
 """Masks of a run, of `handbone predict` or of anyone's contest CSV in another format."""
 
-import contextlib
-from collections.abc import Iterator
-from dataclasses import replace
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 from typing import Any, Literal
-
-import numpy as np
 
 from handbone import __version__
 from handbone.core.errors import HandboneError
 from handbone.core.files import write_json
 from handbone.core.folders import remove_empty_folders
-from handbone.core.progress import track
-from handbone.core.rle import Cells
-from handbone.core.rle_reading import RleReading
-from handbone.formats.contest_csv import CONTEST_HW
-from handbone.formats.image_files import Invert, read_image, size_of, split_frame
-from handbone.formats.image_search import find_images
-from handbone.formats.rle_recognition import refuse_if_suspected
 from handbone.formats.working_copies import numbered
-from handbone.plugins import PredictedImage
+from handbone.plugins import SplitWriter
 from handbone.workflows.doubt import ORDER_FILE, doubt_of, write_order
-from handbone.workflows.outputs import TABLE_FILE, file_stems
-from handbone.workflows.prediction_file import FileMember
+from handbone.workflows.masks.table import TableMasks
 from handbone.workflows.results import Results
+from handbone.workflows.tasks import Crew, Failed, each_in_order, here, in_reach
 from handbone.workflows.writers import Maker, make_parent
 
 RECORD_FILE = "export.json"
@@ -33,108 +24,14 @@ SCHEMA = "handbone.export/1"
 Order = Literal["name", "doubt"]
 
 
-class ExportSource:
-    """Masks with the images that they belong to, as far as these are at hand; one image in memory at a time.
-
-    Parameters
-    ----------
-    path: a run's folder, a folder that `handbone predict` wrote, or a CSV in the contest format.
-    images: where the images are; by default where the run or `handbone predict` had them.
-    reading: how a CSV's run lengths are meant; unset for the contest's way, from which it must not seem to differ.
-
-    Raises
-    ------
-    HandboneError: there are no predictions, they cannot be read, or the run's images are gone.
-    """
-
-    def __init__(self, path: Path, images: Path | None = None, *, reading: RleReading | None = None):
-        table = path if path.is_file() else path / TABLE_FILE
-        if not table.is_file():
-            remedy = "give a run's folder, a folder that 'handbone predict' wrote, or a CSV in the contest format"
-            raise HandboneError("there are no predictions", where=path, remedy=remedy)
-        self.path = path
-        self._invert: Invert = "auto"
-        self._file = FileMember(path.name, table, reading=reading if path.is_file() else None)
-        self.names = sorted(self._file.names)
-        self._paths = self._find(path, images)
-        self._stems = file_stems(self.names)
-        if path.is_file() and reading is None and not self._file.is_own:
-            refuse_if_suspected(path, self._first_images())
-
-    @property
-    def recorded(self) -> dict[str, dict[str, Any]]:
-        """What `handbone predict` has written of each image, by name; empty for masks of others."""
-        return self._file.recorded
-
-    def invert_of(self, name: str) -> Invert:
-        """How an image was read when it was outlined; "auto" where nobody knows."""
-        inverted = self.recorded.get(name, {}).get("inverted")
-        return self._invert if inverted is None else "yes" if inverted else "no"
-
-    def __iter__(self) -> Iterator[PredictedImage]:
-        return map(self.image, self.names)
-
-    def image(self, name: str) -> PredictedImage:
-        """One image by its name.
-
-        Raises
-        ------
-        HandboneError: its masks cannot be read, or don't fit it.
-        """
-        path = self._paths.get(name)
-        masks = self._file.masks(name, self._size_hw(name, path))
-        record, (file, frame) = self.recorded.get(name, {}), split_frame(path or "")
-        spacing = record.get("spacing_mm")
-        return PredictedImage(
-            name,
-            file if path else None,
-            masks,
-            record.get("confidence", {}),
-            self._stems[name],
-            frame=frame,
-            flags=record.get("flags", ()),
-            model=self._file.model,
-            spacing_mm=tuple(spacing) if spacing else None,
-        )
-
-    def _find(self, path: Path, images: Path | None) -> dict[str, Path]:
-        if images is not None:
-            return find_images([images]).match(self.names)
-        if self._file.recorded or path.is_file():
-            recorded = {name: Path(image["path"]) for name, image in self._file.recorded.items()}
-            return {name: place for name, place in recorded.items() if split_frame(place)[0].is_file()}
-        # Late, as opening a run waits for torch.
-        from handbone.runs.load_run import finished_run
-
-        dataset = finished_run(path).dataset
-        self._invert = dataset.invert
-        return {sample.name: sample.image for sample in dataset.samples}
-
-    def _first_images(self) -> Iterator[tuple[str, Cells, tuple[int, int], np.ndarray | None]]:
-        for name in self.names:
-            # What cannot be read is said of its image later on.
-            with contextlib.suppress(HandboneError):
-                path = self._paths.get(name)
-                if self._file.says_size(name):
-                    continue
-                image = None if path is None else read_image(path).image
-                yield name, self._file.texts(name), self._size_hw(name, path), image
-
-    def _size_hw(self, name: str, path: Path | None) -> tuple[int, int]:
-        """As `handbone predict` recorded, as the image has, or as the file says."""
-        if name in self._file.recorded or path is None:
-            return self._file.size_hw(name) or CONTEST_HW
-        return size_of(path)
-
-
-def _in_order(source: ExportSource, order: Order) -> list[str]:
+def _in_order(source: TableMasks, order: Order) -> list[str]:
     if order == "name":
-        return source.names
+        return sorted(source.names)
     if not source.recorded:
         what = "nothing is known of how certain these masks are"
         remedy = "give a folder that 'handbone predict' wrote, or leave out --order"
         raise HandboneError(what, where=source.path, remedy=remedy)
-    return sorted(source.names, key=lambda name: -doubt_of(source.recorded.get(name, {})))
+    return sorted(sorted(source.names), key=lambda name: -doubt_of(source.recorded.get(name, {})))
 
 
 def export_results(folder: Path) -> Results:
@@ -148,13 +45,14 @@ def export_results(folder: Path) -> Results:
 
 
 def export_masks(
-    source: ExportSource,
+    source: TableMasks,
     make: Maker,
     results: Results,
     *,
     facts: dict[str, Any],
     order: Order = "name",
     overwrite: bool = False,
+    crew: Crew = here,
 ) -> dict[str, Any]:
     """Write every image of a source to a folder in one format; gives `export.json`'s content.
 
@@ -165,6 +63,7 @@ def export_masks(
     facts: further entries for `export.json`.
     order: "doubt" writes the most doubtful image first, numbers files by that order, and adds `order.csv`.
     overwrite: whether earlier exported masks may go.
+    crew: who reads masks and makes what is of one image; files that hold several images are put together here.
 
     Raises
     ------
@@ -172,28 +71,31 @@ def export_masks(
     """
     written = bones = 0
     failed: dict[str, str] = {}
-    names = _in_order(source, order)
+    names, doubtful = _in_order(source, order), order == "doubt"
+    asked = [_Asked(name, number if doubtful else None) for number, name in enumerate(names, start=1)]
     with results.fill(overwrite=overwrite, names=[RECORD_FILE]) as work:
         writer = make(work)
-        for number, name in enumerate(track(names, "Writing masks"), start=1):
-            try:
-                image = source.image(name)
-            except HandboneError as error:  # one image must not cost the others
-                failed[name] = str(error)
+        split = writer if isinstance(writer, SplitWriter) else None
+        prepare = partial(_exporting, in_reach(crew, source, source.again), work, make if split else None)
+        for each, found in each_in_order(prepare, asked, title="Writing masks", crew=crew):
+            if isinstance(found, Failed):
+                failed[each.name] = found.error
                 continue
-            if order == "doubt":
-                image = replace(image, stem=numbered(image.stem, number))
-            make_parent(work, image)
-            writer.write(image)
+            if found.refused is not None:
+                raise found.refused
+            if split is not None:
+                split.add(found.part)
+            else:
+                writer.write(found.part)
             written += 1
-            bones += int(image.masks.present().sum())
+            bones += found.masks
         if not bones:
             why = f": {next(iter(failed.values()))}" if failed else ""
             remedy = "choose predictions with masks"
             raise HandboneError(f"there are no masks{why}", where=source.path, remedy=remedy)
         writer.close()
         remove_empty_folders(work)  # a format may keep its files elsewhere
-        if order == "doubt":
+        if doubtful:
             write_order(work / ORDER_FILE, names, source.recorded)
         record = {
             "schema": SCHEMA,
@@ -206,3 +108,46 @@ def export_masks(
         }
         write_json(work / RECORD_FILE, record)
     return record
+
+
+@dataclass(frozen=True)
+class _Asked:
+    """An image to export, and its number where files are numbered."""
+
+    name: str
+    number: int | None
+
+    def __str__(self) -> str:
+        return self.name
+
+
+@dataclass(frozen=True, eq=False)
+class _Exported:
+    """What is left to write of an image: for a `SplitWriter` its part, else the image; or why the format refuses it."""
+
+    part: Any
+    masks: int
+    refused: HandboneError | None = None
+
+
+def _exporting(
+    open_source: Callable[[], TableMasks], folder: Path, make: Maker | None
+) -> Callable[[_Asked], _Exported]:
+    """What reads an image, and makes the part of a split writer; `make` gives that, or None for other writers."""
+    source = open_source()
+    writer = make(folder) if make is not None else None
+
+    def export(asked: _Asked) -> _Exported:
+        image = source.image(asked.name)
+        if asked.number is not None:
+            image = replace(image, stem=numbered(image.stem, asked.number))
+        masks = int(image.masks.present().sum())
+        make_parent(folder, image)
+        if not isinstance(writer, SplitWriter):
+            return _Exported(image, masks)
+        try:
+            return _Exported(writer.part(image), masks)
+        except HandboneError as error:
+            return _Exported(None, masks, refused=error)
+
+    return export

@@ -10,7 +10,8 @@ from handbone.anatomy import COUNT, NAMES
 from handbone.core.bone_masks import BoneMasks, shared_area
 from handbone.core.errors import HandboneError
 from handbone.core.progress import track
-from handbone.workflows.label_sources import MaskSource, matched
+from handbone.workflows.masks.source import MaskSource
+from handbone.workflows.matched_names import matched
 
 #: What became of a bone; a renamed one has the mask that another bone had before.
 Change = Literal["changed", "drawn", "removed", "renamed"]

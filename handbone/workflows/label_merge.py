@@ -11,7 +11,8 @@ from handbone.core.progress import track
 from handbone.formats.coco_writer import CocoWriter
 from handbone.formats.working_copies import IMAGES, write_copy
 from handbone.plugins import PredictedImage
-from handbone.workflows.label_sources import MaskSource, matched
+from handbone.workflows.masks.source import MaskSource
+from handbone.workflows.matched_names import matched
 from handbone.workflows.results import Results
 
 RECORD_FILE = "merge.json"
@@ -53,7 +54,7 @@ def merge_labels(
     failed: dict[str, str] = {}
     with results.fill(overwrite=overwrite, names=[RECORD_FILE]) as work:
         writer = CocoWriter(work)
-        for name in track([*predicted.names, *alone], "Merging"):
+        for name in track([*sorted(predicted.names), *alone], "Merging"):
             try:
                 image, source = _merged(name, corrected, predicted, pairs, alone)
                 if not image.masks.present().any():  # nothing to learn from

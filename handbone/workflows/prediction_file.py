@@ -77,8 +77,8 @@ class FileMember:
         ------
         HandboneError: run lengths that cannot belong to such an image.
         """
-        cells, stated = self.texts(image), self._index.size_hw(self._own[image])
-        if stated not in (None, size_hw) and self.reading.frame_hw is None:
+        cells, stated = self.texts(image), self.size_hw(image) if self.says_size(image) else None
+        if stated is not None and stated != size_hw and self.reading.frame_hw is None:
             sizes = f"{stated[1]} x {stated[0]}, but the image has {size_hw[1]} x {size_hw[0]} pixels"
             raise HandboneError(
                 f"{image}: the file says {sizes}", where=self.path, remedy="check that it is the same image"

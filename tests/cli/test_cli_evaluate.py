@@ -71,7 +71,15 @@ def test_the_other_predictions_and_their_worst_changes_are_shown(hands, table, t
     assert "Change" in head and "Missed" in head
     worst = done.stdout.split("Worst change")[1].splitlines()[1].split()
     assert worst[0] == "c_R.png" and worst[-1].startswith("-")
-    assert "Limits of agreement" in done.stdout and "length" in done.stdout
+    errors = done.stdout.split("Worst change")[1].split("Measure ")[1].split("Each bone and joint")[0].splitlines()
+    assert 20 < len(errors) < 60  # a line a measure, not one a bone
+    [length] = [line.split() for line in errors if line.startswith("length ")]
+    table = pd.read_csv(tmp_path / "out/measurement_summary.csv").query("stage == 'prediction' and measure == 'length'")
+    worst = table.loc[table["mean_absolute_error"].idxmax()]
+    assert length[:4] == ["length", "px", str(table["images"].sum()), str(table["only_ground_truth"].sum())]
+    assert length[-2:] == [f"{worst['bone_or_joint']}:", f"{worst['mean_absolute_error']:.3g}"]
+    mean = (table["mean_absolute_error"] * table["images"]).sum() / table["images"].sum()
+    assert float(length[5]) == pytest.approx(mean, rel=0.01, abs=1e-9)
     assert {"measurement_errors.csv", "measurement_summary.csv"} <= {p.name for p in (tmp_path / "out").iterdir()}
     summary = pd.read_csv(tmp_path / "out/summary.csv")
     assert {"dice_change_low", "prediction_missed", "against_dice"} <= set(summary)
@@ -82,7 +90,7 @@ def test_a_failed_image_is_told_and_the_exit_code_is_1(hands, tmp_path):
     masks |= {"b_R.png": masks_of("ID001/a_R.png"), "x.png": masks_of("ID001/a_R.png")}
     done = call(write_table(tmp_path / "t.csv", masks), "--truth", hands, "-o", tmp_path / "out")
     assert done.exit_code == 1
-    assert "b_R.png: masks of 256 x 256 pixels, but the labels are of 240 x 240" in done.stdout
+    assert "b_R.png: the file says 256 x 256, but the image has 240 x 240 pixels" in done.stdout
     assert "2 images of 1 patient compared, 1 failed" in done.stdout
     assert "Labelled images without masks in 'prediction', 1: c_R.png." in done.stdout
     assert "Images of 'prediction' without labels, 1: x.png." in done.stdout

@@ -61,9 +61,11 @@ def content(out):
             found[path.name] = sorted(json.loads(path.read_text())["files"])
         elif path.is_file():
             text = path.read_bytes()
-            found[path.relative_to(out).as_posix()] = (
-                without_seconds(json.loads(text)) if path.suffix == ".json" else text
-            )
+            if path.suffix == ".json":
+                text = without_seconds(json.loads(text))
+            elif path.suffix == ".jsonl":
+                text = [without_seconds(json.loads(line)) for line in text.splitlines()]
+            found[path.relative_to(out).as_posix()] = text
     return found
 
 

@@ -329,6 +329,12 @@ def test_an_image_that_fills_its_range_keeps_its_values():
     np.testing.assert_array_equal(stretched(GREY), GREY / np.float32(255))
 
 
+@pytest.mark.parametrize("outside", [None, np.arange(GREY.size).reshape(GREY.shape) % 7 == 0])
+def test_values_of_8_bits_become_the_grey_of_the_same_values_in_16(outside):
+    faint = (GREY // 3 + 20).astype(np.uint8)
+    np.testing.assert_array_equal(stretched(faint, outside), stretched(faint.astype(np.uint16), outside))
+
+
 @pytest.mark.parametrize("stray", [65535, 4000])
 def test_a_few_stray_pixels_do_not_set_the_range(stray):
     values = GREY.astype(np.uint16)

@@ -1,6 +1,7 @@
 """Corrected labels: what people changed, and their masks over predicted ones."""
 
 import json
+import shlex
 from dataclasses import replace
 from pathlib import Path
 
@@ -12,15 +13,17 @@ from json_docs import undocumented
 from typer.testing import CliRunner
 
 from handbone.anatomy import COUNT, INDEX
+from handbone.cli import app as all_commands
 from handbone.cli.data import app
 from handbone.core.bone_masks import BoneMasks
 from handbone.core.files import write_json
 from handbone.data.dataset import open_dataset
 from handbone.formats.contest_csv import PredictionsWriter
 from handbone.recipe.schema import Data
-from handbone.workflows.export import ExportSource, export_masks, export_results
+from handbone.workflows.export import export_masks, export_results
 from handbone.workflows.label_diff import changes_of
-from handbone.workflows.label_sources import matched
+from handbone.workflows.masks.table import TableMasks
+from handbone.workflows.matched_names import matched
 from handbone.workflows.writers import writer_factory
 
 SIZE = (120, 90)
@@ -60,7 +63,7 @@ def predictions(tmp_path):
 
 def export(source, format, out, **more):
     make = writer_factory(format, {}, where="--format")
-    return export_masks(ExportSource(source), make, export_results(out), facts={"format": format}, **more)
+    return export_masks(TableMasks(source), make, export_results(out), facts={"format": format}, **more)
 
 
 def call(*words):
@@ -95,13 +98,45 @@ def test_what_nobody_changed_has_no_difference(predictions, tmp_path, format, or
     assert not found["failed"] and not found["only_old"] and not found["only_new"]
 
 
+@pytest.mark.parametrize("format", ["coco", "png"])
+def test_masks_are_compared_without_their_radiographs_too(predictions, tmp_path, format):
+    """Holes count: without radiographs a file of masks is read to the pixel."""
+    whole = ellipses().mask(INDEX["Lunate"]).copy()
+    ys, xs = np.nonzero(whole)
+    whole[int(ys.mean()), int(xs.mean())] = False
+    with PredictionsWriter(predictions / "predictions.csv") as table:
+        for name in NAMES:
+            table.write(name, ellipses().replace({INDEX["Lunate"]: whole}))
+    export(predictions, format, tmp_path / "out")
+    found = told("diff", predictions, tmp_path / "out")
+    assert found["images"] == sorted(NAMES) and not found["changes"] and not found["failed"]
+
+
 def test_doubtful_radiographs_come_first(predictions, tmp_path):
     export(predictions, "labelme", tmp_path / "out", order="doubt")
     files = sorted(path.relative_to(tmp_path / "out").as_posix() for path in (tmp_path / "out").rglob("*.png"))
     assert files == ["q0001-p2/a.png", "q0002-p1/a.png", "q0003-손.png"]
     order = pd.read_csv(tmp_path / "out" / "order.csv")
     assert order["image"].tolist() == ["p2/a.png", "p1/a.png", "손.tif"]
-    assert order["doubt"].tolist() == [1.7, 0.1, 0.08] and order["flags"][0] == "'=doubtful"
+    assert order["doubt"].tolist() == [1.7, 0.1, 0.08] and order["flags"][0] == "Lunate: =doubtful"
+
+
+def test_each_step_names_the_next_command(predictions, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    made = CliRunner().invoke(
+        all_commands, ["export", "predictions", "-f", "labelme", "--order", "doubt", "-o", "my out"]
+    )
+    lines = made.stdout.splitlines()
+    assert lines[-2:] == [
+        "Most doubtful first, with reasons: my out/order.csv",
+        "After corrections: handbone data diff predictions 'my out'",
+    ]
+    masks_alone = CliRunner().invoke(all_commands, ["export", "predictions", "-f", "png", "-o", "png"])
+    assert masks_alone.stdout == "87 masks of 3 radiographs written as png: png\n"
+    compared = CliRunner().invoke(all_commands, shlex.split(lines[-1].partition("handbone ")[2]))
+    assert compared.exit_code == 0 and "0 bones changed in 0 of 3 radiographs" in compared.stdout
+    merged = call("merge", "my out", "--over", "predictions", "-o", "merged")
+    assert merged.stdout.splitlines()[-1] == "To train on them: handbone run correct --set data.path=merged"
 
 
 def test_an_order_needs_confidences(predictions):

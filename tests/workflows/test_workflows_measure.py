@@ -23,7 +23,7 @@ from handbone.measure.measuring import COLUMNS
 from handbone.method.settings import METHOD, MethodSettings
 from handbone.workflows import measure as workflow
 from handbone.workflows import measure_sources
-from handbone.workflows.export import ExportSource
+from handbone.workflows.masks.table import TableMasks
 from handbone.workflows.measure import MeasuredImage
 
 
@@ -156,9 +156,9 @@ def test_earlier_measurements_are_replaced_only_when_asked(predictions, tmp_path
 def test_radiographs_are_outlined_first(predictions, tmp_path, monkeypatch):
     asked = []
 
-    def outlined(paths, folder, *, weights, invert):
+    def outlined(paths, folder, *, weights, invert, crew):
         asked.append((paths, weights, invert))
-        return ExportSource(predictions), [MeasuredImage("c.png", error="c.png: cut")]
+        return TableMasks(predictions), [MeasuredImage("c.png", error="c.png: cut")]
 
     monkeypatch.setattr(measure_sources, "predicted_source", outlined)
     result = call(tmp_path / "images", "-o", tmp_path / "out", "-w", "mine", "--invert", "no")

@@ -9,8 +9,8 @@ from handbone.evaluation.classes import ScoredClass, in_classes
 from handbone.formats.image_files import Invert, read_image
 from handbone.formats.image_names import ImageNames
 from handbone.measure import Scale
-from handbone.workflows.evaluation.predictions import MaskSource
 from handbone.workflows.evaluation.truth import Labelled, LabelledImage
+from handbone.workflows.masks.source import MaskSource
 
 #: The stages of tables: masks to compare with, where there are any, and those that are judged.
 AGAINST: str = "against"

@@ -8,6 +8,7 @@ from typing import Any
 
 from handbone.core.bone_masks import BoneMasks
 from handbone.core.errors import HandboneError
+from handbone.core.rle_reading import RleReading
 from handbone.core.samples import Sample, Side
 from handbone.data.dataset import Dataset, open_dataset
 from handbone.formats.contest_csv import CONTEST_HW
@@ -16,7 +17,8 @@ from handbone.formats.image_search import find_images
 from handbone.formats.patients import patients_of
 from handbone.recipe.class_map import ClassMap
 from handbone.recipe.schema import Data
-from handbone.workflows.evaluation.predictions import MaskSource, TableMasks, open_masks
+from handbone.workflows.masks.opening import open_masks
+from handbone.workflows.masks.source import MaskSource
 from handbone.workflows.outputs import RECORD_FILE
 
 
@@ -71,7 +73,8 @@ def open_labels(
     """
     given = {key: value for key, value in (settings or {}).items() if value is not None}
     if path.is_file() or ((path / RECORD_FILE).is_file() and given.get("layout", "auto") == "auto"):
-        found = _of_masks(open_masks(path, class_map=class_map), images)
+        reading = RleReading.parse([given["rle"]] if "rle" in given else [])
+        found = _of_masks(open_masks(path, class_map=class_map, reading=reading), images)
     else:
         table = class_map.table() if class_map else {}
         dataset = open_dataset(Data(**({"path": str(path), "class_map": table} | given)))
@@ -122,7 +125,7 @@ def _of_masks(source: MaskSource, images: Path | None) -> Labelled:
         side, patient = of[Path(name)]
         load = partial(_masks_of, source, name, paths.get(name))
         found.append(LabelledImage(name, name, patient, side, paths.get(name), load))
-    return Labelled(tuple(found), "csv" if isinstance(source, TableMasks) else "coco")
+    return Labelled(tuple(found), source.layout)
 
 
 def _masks_of(source: MaskSource, name: str, image: Path | None) -> BoneMasks:

@@ -13,7 +13,8 @@ from handbone.method.settings import read_settings
 from handbone.method.two_stage import TwoStage
 from handbone.plugins import registry
 from handbone.report.gallery import card_html
-from handbone.workflows.export import ExportSource, export_masks, export_results
+from handbone.workflows.export import export_masks, export_results
+from handbone.workflows.masks.table import TableMasks
 from handbone.workflows.measure import TABLE_FILE, measure_images
 from handbone.workflows.page import make_cards, read_measurements
 from handbone.workflows.predict import possible_results, predict_images, prediction_results, stems_of
@@ -92,7 +93,7 @@ class Outliner:
 def measure(folder: Path) -> list[dict[str, Any]]:
     """Measure the outlined hands of a radiograph; one entry a hand, as `measurements.json` has it."""
     (folder / MEASURED).mkdir()
-    return [image.to_json() for image in measure_images(ExportSource(folder / RESULTS), folder / MEASURED)]
+    return [image.to_json() for image in measure_images(TableMasks(folder / RESULTS), folder / MEASURED)]
 
 
 def formats() -> dict[str, str]:
@@ -112,7 +113,7 @@ def export(folder: Path, name: str) -> Path:
         written = folder / f"masks-{name}"
         make = writer_factory(name, {}, where="formats")
         export_masks(
-            ExportSource(folder / RESULTS), make, export_results(written), facts={"format": name}, overwrite=True
+            TableMasks(folder / RESULTS), make, export_results(written), facts={"format": name}, overwrite=True
         )
         shutil.make_archive(str(archive.with_suffix("")), "zip", written)
     return archive

@@ -1,9 +1,7 @@
-"""Masks of COCO files, of PNG files, and of labels in any layout, by image name."""
+"""Masks of COCO files and of PNG files, by image name, to the pixel and without the radiographs."""
 
-from collections.abc import Iterable, Mapping
 from functools import cached_property
 from pathlib import Path
-from typing import Any
 
 import cv2
 import numpy as np
@@ -11,12 +9,10 @@ import numpy as np
 from handbone import anatomy
 from handbone.core.bone_masks import BoneMasks
 from handbone.core.errors import HandboneError, UnknownNameError
-from handbone.data.dataset import Dataset
 from handbone.formats.coco_file import CocoFile, declared_size
 from handbone.formats.coco_masks import mask_of
-from handbone.formats.image_files import size_of
-from handbone.formats.working_copies import name_before
 from handbone.recipe.class_map import ClassMap
+from handbone.workflows.masks.source import MaskSource, refuse_other_size
 
 
 class _Classes:
@@ -39,10 +35,10 @@ class _Classes:
         return anatomy.INDEX[name]
 
 
-class CocoMasks:
+class CocoMasks(MaskSource):
     """Masks of a COCO file; several annotations of a class are one mask."""
 
-    recorded: Mapping[str, Mapping[str, Any]] = {}
+    layout = "coco"
 
     def __init__(self, path: Path, class_map: ClassMap):
         self.path = path
@@ -68,14 +64,11 @@ class CocoMasks:
                 raise HandboneError(what, where=self.path, remedy="export it again") from None
         return gathered.masks()
 
-    def check(self, sizes: Iterable[tuple[str, tuple[int, int]]]) -> None:
-        """Nothing: COCO says how its masks are written."""
 
-
-class PngMasks:
+class PngMasks(MaskSource):
     """Masks of a folder for each image with a PNG file for each bone, in which anything but black is bone."""
 
-    recorded: Mapping[str, Mapping[str, Any]] = {}
+    layout = "png"
 
     def __init__(self, path: Path, class_map: ClassMap):
         self.path, self._classes, self._map = path, _Classes(class_map), class_map
@@ -103,32 +96,6 @@ class PngMasks:
                 refuse_other_size(file, name, mask.shape, size_hw)
                 gathered.add(bone, mask, (0, 0))
         return gathered.masks()
-
-    def check(self, sizes: Iterable[tuple[str, tuple[int, int]]]) -> None:
-        """Nothing: images say how they are written."""
-
-
-class LabelMasks:
-    """The labels of a data set as masks, such as those that people have corrected in an export."""
-
-    recorded: Mapping[str, Mapping[str, Any]] = {}
-
-    def __init__(self, dataset: Dataset):
-        self.path = dataset.root
-        self._dataset = dataset
-        self._samples = {name_before(sample.key_in(dataset.root)): sample for sample in dataset.labelled()}
-        self.names = list(self._samples)
-
-    def size_hw(self, name: str) -> tuple[int, int] | None:
-        return size_of(self._samples[name].image)
-
-    def masks(self, name: str, size_hw: tuple[int, int]) -> BoneMasks:
-        masks = self._dataset.labels(self._samples[name]).masks()
-        refuse_other_size(self.path, name, masks.size_hw, size_hw)
-        return masks
-
-    def check(self, sizes: Iterable[tuple[str, tuple[int, int]]]) -> None:
-        """Nothing: labels are checked as they are read."""
 
 
 class _Gathered:
@@ -159,11 +126,3 @@ def _read_mask(path: Path) -> np.ndarray:
     if pixels is None:
         raise HandboneError("this is not a PNG image", where=path, remedy="export it again")
     return pixels[..., :3].any(-1) if pixels.ndim == 3 else pixels
-
-
-def refuse_other_size(path: Path, name: str, stated: tuple[int, int] | None, size_hw: tuple[int, int]) -> None:
-    """Refuse masks of another size than the labels; HandboneError says where, and what to do."""
-    if stated not in (None, size_hw) and stated is not None:
-        sizes = f"masks of {stated[1]} x {stated[0]} pixels, but the labels are of {size_hw[1]} x {size_hw[0]}"
-        remedy = "check that it is the same image, or export the masks in the labels' size"
-        raise HandboneError(f"{name}: {sizes}", where=path, remedy=remedy)
