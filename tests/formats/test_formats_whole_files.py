@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from handbone.formats.jpeg_check import JpegLayout, is_complete, layout_of
+from handbone.formats.jpeg_check import is_complete, layout_of
 from handbone.formats.png_chunks import exif_of_png, missing_of_png
 
 RNG = np.random.default_rng(0)
@@ -154,8 +154,9 @@ def test_a_whole_jpeg_is_whole_also_with_something_behind_it(kind):
     data = jpeg(**KINDS[kind])
     for tail in (b"", b"\0" * 100, b"\xff\xd9", jpeg()):
         layout = layout_of(data + tail)
-        assert layout == JpegLayout(bits=8, lossless=False, end=len(data) - 2)
-    assert is_complete(data, len(data) - 2)
+        assert (layout.bits, layout.lossless, layout.end) == (8, False, len(data) - 2)
+        assert layout.progressive is (kind == "progressive") and data[: layout.scan].rfind(b"\xff\xda") > 0
+    assert is_complete(data, layout_of(data))
 
 
 @pytest.mark.parametrize("kind", KINDS)
@@ -168,7 +169,7 @@ def test_a_jpeg_that_was_cut_has_no_end_or_not_all_values(kind, share):
     # Whoever repairs such a file by adding the end marker deceives decoders, and not this.
     mended = data[:cut].rstrip(b"\xff") + b"\xff\xd9"
     layout = layout_of(mended)
-    assert layout.end is not None and not is_complete(mended, layout.end)
+    assert layout.end is not None and not is_complete(mended, layout)
 
 
 @pytest.mark.parametrize(
