@@ -125,7 +125,7 @@ class ReaderSpec(Spec):
     ----------
     extensions: lower case with the dot, as (".dcm", ".dicom").
     recognises: tells from a file's first 512 bytes whether it is of this format. It is asked about files whose
-        extension no reader has.
+        extension no reader has, or that the readers of their extension do not recognise.
     header: size and number of images of a file, without decoding it. A reader that has it is called as
         `read(path, frame)` for the second and further images of a file; without it a file holds one image.
     """

@@ -200,8 +200,8 @@ def test_images_are_found_by_the_names_that_people_write(name, found):
 
 def test_capitals_count_where_images_differ_by_them():
     names = ImageNames(["a.png", "A.png", "b.PNG", "b.jpg"])
-    found = [names.find(name) for name in ("a.png", "A.png", "A.PNG", "b.png", "B")]
-    assert found == ["a.png", "A.png", None, "b.PNG", None]
+    found = [names.find(name) for name in ("a.png", "A.png", "A.jpg", "b.png", "B")]
+    assert found == ["a.png", "A.png", "A.png", "b.PNG", None]
 
 
 def test_lines_before_the_heading_count_in_what_is_said(tmp_path):
