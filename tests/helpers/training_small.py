@@ -47,7 +47,7 @@ def register_small():
 
 
 class Squares:
-    """Every bone is a square of its own grey value; in the epoch `wait_in`, from 0, it waits to be killed."""
+    """Every bone is a square of its own grey value; from the round `wait_in` on, from 0, it waits to be killed."""
 
     def __init__(self, count=4, size=32, *, augment=True, wait_in=None):
         self.count, self.size, self.augment, self.wait_in, self.epoch = count, size, augment, wait_in, 0
@@ -62,7 +62,7 @@ class Squares:
         self.epoch = epoch
 
     def __getitem__(self, index):
-        if self.epoch == self.wait_in:
+        if self.wait_in is not None and self.epoch >= self.wait_in:
             time.sleep(600)
         rng = np.random.default_rng((index, self.epoch if self.augment else 0))
         image = rng.normal(0.1, 0.01, (1, self.size, self.size)).astype(np.float32)
@@ -110,4 +110,6 @@ EVERYTHING = {
 }
 
 if __name__ == "__main__":
-    fit_small(sys.argv[1], small_network(**EVERYTHING, size=96), train=Squares(wait_in=3))
+    fit_small(
+        sys.argv[1], small_network(**EVERYTHING, size=96), train=Squares(wait_in=3 * EVERYTHING["samples_per_image"])
+    )
