@@ -1,13 +1,15 @@
 """`handbone ensemble`: join runs and anyone's prediction files."""
 
 from enum import StrEnum
+from functools import partial
 from pathlib import Path
 from typing import Annotated, Any
 
 import typer
 
 from handbone.cli import complete
-from handbone.cli.options import Rle
+from handbone.cli.ending import finish
+from handbone.cli.options import AsJson, Rle
 from handbone.cli.output import echo_json
 from handbone.cli.output import results as results_console
 from handbone.core.escaping import markup
@@ -66,7 +68,7 @@ def command(
         bool,
         typer.Option("--overwrite", help="Replace an ensemble that handbone has written to OUT, and nothing else."),
     ] = False,
-    as_json: Annotated[bool, typer.Option("--json", help="Print the result as JSON on standard output.")] = False,
+    as_json: AsJson = False,
 ) -> None:
     """Join several predictions of the same images into one, bone by bone.
 
@@ -75,7 +77,7 @@ def command(
     """
     from handbone.cli.settings import nested_settings
     from handbone.core.rle_reading import RleReading
-    from handbone.workflows import ensemble
+    from handbone.workflows import ensemble, ensemble_thresholds
     from handbone.workflows.members import image_sizes, open_members, refuse_other_readings
 
     results = ensemble.ensemble_results(output)
@@ -91,9 +93,9 @@ def command(
     sizes = image_sizes(images, names)
     if reading is None:
         refuse_other_readings(opened, sizes)
-    thresholds, fitted = ensemble.own_thresholds(used[0], opened), 0
+    thresholds, fitted = ensemble_thresholds.own_thresholds(used[0], opened), 0
     if fit_thresholds:
-        thresholds, fitted = ensemble.fit_thresholds(opened, join)
+        thresholds, fitted = ensemble_thresholds.fit_thresholds(opened, join)
     by_runs = ensemble.counted(*used, opened, thresholds)
     facts: dict[str, Any] = {"method": method, "settings": used[1], "thresholds_fitted_on": fitted}
     record = ensemble.join_members(
@@ -107,12 +109,7 @@ def command(
         by_runs=by_runs,
         overwrite=overwrite,
     )
-    if as_json:
-        echo_json(record)
-    else:
-        _show(record, output)
-    if record["failed"]:
-        raise typer.Exit(1)
+    finish(as_json, partial(echo_json, record), partial(_show, record, output), failed=record["failed"])
 
 
 def _show(record: dict[str, Any], output: Path) -> None:

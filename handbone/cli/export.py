@@ -1,12 +1,14 @@
 """`handbone export`: masks in other formats."""
 
+from functools import partial
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
 import typer
 
 from handbone.cli import complete
-from handbone.cli.options import Rle
+from handbone.cli.ending import finish
+from handbone.cli.options import AsJson, Rle
 from handbone.cli.output import echo_json
 from handbone.cli.output import results as results_console
 from handbone.core.escaping import markup
@@ -45,7 +47,7 @@ def command(
     overwrite: Annotated[
         bool, typer.Option("--overwrite", help="Replace an export that handbone has written to OUT, and nothing else.")
     ] = False,
-    as_json: Annotated[bool, typer.Option("--json", help="Print the result as JSON on standard output.")] = False,
+    as_json: AsJson = False,
 ) -> None:
     """Write the masks of a run, of predictions or of a contest CSV in another format.
 
@@ -69,12 +71,7 @@ def command(
     facts = {"source": source.name, "format": format, "settings": chosen}
     opened = TableMasks(source, images, reading=RleReading.parse(rle or []))
     record = export_masks(opened, make, results, facts=facts, order=order, overwrite=overwrite)
-    if as_json:
-        echo_json(record)
-    else:
-        _show(record, output)
-    if record["failed"]:
-        raise typer.Exit(1)
+    finish(as_json, partial(echo_json, record), partial(_show, record, output), failed=record["failed"])
 
 
 def _show(record: dict[str, Any], output: Path) -> None:
