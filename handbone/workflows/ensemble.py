@@ -1,6 +1,6 @@
 """Several predictions to one: joined by names, image by image, with as little in memory as one image takes."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, Literal
 
@@ -8,12 +8,10 @@ import numpy as np
 
 from handbone import __version__
 from handbone.anatomy import COUNT, NAMES
-from handbone.core.bone_probabilities import BoneProbabilities
 from handbone.core.errors import HandboneError, UnknownNameError
 from handbone.core.files import write_json
 from handbone.core.progress import track
 from handbone.core.rle import Cells
-from handbone.evaluation.metrics import dice_contest
 from handbone.formats.contest_csv import PredictionsWriter
 from handbone.method.ensembling.methods import best_of, shares_of
 from handbone.method.ensembling.rle_vote import vote_runs
@@ -22,6 +20,7 @@ from handbone.plugins.manager import BUILTIN
 from handbone.plugins.provenance import provenance
 from handbone.recipe.schema import Choice
 from handbone.runs.load_run import TABLE
+from handbone.workflows.ensemble_thresholds import Join
 from handbone.workflows.members import Member, RunMember, known_size
 from handbone.workflows.prediction_file import FileMember
 from handbone.workflows.results import Results
@@ -29,14 +28,11 @@ from handbone.workflows.results import Results
 RECORD_FILE = "ensemble.json"
 SCHEMA = "handbone.ensemble/1"
 Missing = Literal["refuse", "skip", "without"]
-Join = Callable[[Mapping[str, BoneProbabilities]], BoneProbabilities]
 
 # The one method that is no ensembler: it needs the runs' validation metrics to choose by.
 BEST = "best"
 # What decides between two packages with a method of one name.
 _DECIDE = "--set from={package}"
-# Thresholds that are tried, the usual one first, so that it wins ties.
-_TRIED = (0.5, *(t for t in np.round(np.arange(0.25, 0.76, 0.05), 2).tolist() if t != 0.5))
 
 
 def resolve(name: str, settings: dict[str, Any], members: Sequence[Member]) -> tuple[str, dict[str, Any]]:
@@ -243,35 +239,3 @@ def _joined(
 def _bones(member: Member, image: str) -> tuple[bool, ...]:
     """Of which bones a member says anything."""
     return member.bones(image) if isinstance(member, FileMember) else (True,) * COUNT
-
-
-def own_thresholds(name: str, members: Sequence[Member]) -> np.ndarray:
-    """(29,) the threshold of the members' runs where all are runs of the same one; 0.5 for votes and for files."""
-    own = {member.context.recipe.predict.threshold for member in members if isinstance(member, RunMember)}
-    alike = len(own) == 1 and all(isinstance(member, RunMember) for member in members) and name != "vote"
-    return np.full(COUNT, own.pop() if alike else 0.5)
-
-
-def fit_thresholds(members: Sequence[Member], join: Join) -> tuple[np.ndarray, int]:
-    """(29,) the thresholds with the highest mean Dice on validation images, and how many images these were.
-
-    Each image is joined from those runs only that did not learn from it, so that folds may be mixed.
-
-    Raises
-    ------
-    HandboneError: no run among the members has labelled validation images.
-    """
-    runs = [member for member in members if isinstance(member, RunMember)]
-    unseen: dict[str, list[RunMember]] = {}
-    for run in runs:
-        for image in run.validation():
-            unseen.setdefault(image, []).append(run)
-    if not unseen:
-        raise HandboneError("no member has labelled validation images", remedy="thresholds can only be fitted on runs")
-    total = np.zeros((len(_TRIED), COUNT))
-    for image, seers in track(sorted(unseen.items()), "Fitting thresholds"):
-        said = {run.name: run.probabilities(image, (0, 0)) for run in seers}
-        joined = join(said) if len(said) == len(members) else BoneProbabilities.mean(list(said.values()))
-        ground_truth = seers[0].ground_truth(image)
-        total += [dice_contest(ground_truth, joined.threshold(threshold)) for threshold in _TRIED]
-    return np.array(_TRIED)[total.argmax(0)], len(unseen)
