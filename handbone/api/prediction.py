@@ -40,12 +40,14 @@ class Prediction:
     record: what `predictions.json` says of it.
     path: the file; None for an image in memory.
     mm_per_px: size of a pixel, for `measure`; None: what the file says.
+    weights: what outlined it; files of annotation tools keep it.
     """
 
     outlined: Outlined
     record: ImageRecord
     path: Path | None = None
     mm_per_px: float | None = None
+    weights: str = ""
 
     @property
     def name(self) -> str:
@@ -206,6 +208,7 @@ def _predicted(prediction: Prediction) -> PredictedImage:
         dict(prediction.confidence),
         frame=frame,
         flags=[flag.to_json() for flag in prediction.flags],
+        model=prediction.weights,
         spacing_mm=prediction.record.spacing_mm,
         radiograph=prediction.radiograph,
     )

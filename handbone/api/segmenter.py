@@ -4,6 +4,7 @@ import warnings
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import get_args
 
 from handbone.api.prediction import Prediction
 from handbone.api.reading import ImageLike, read_radiograph
@@ -12,6 +13,8 @@ from handbone.formats.image_files import Invert, split_frame
 from handbone.formats.image_search import InputImage, find_images
 from handbone.method.settings import read_settings
 from handbone.method.two_stage import TwoStage
+from handbone.networks.exported.opening import Runtime
+from handbone.recipe.schema import ViewName
 from handbone.workflows.outlining import Hands, outline, records_of
 
 
@@ -131,7 +134,7 @@ class Segmenter:
         found = outline(self.method, radiograph, invert=self.invert, hands=hands)
         records = records_of(name or ("image" if path is None else path.name), path, found)
         file = None if path is None else split_frame(path)[0]
-        return [Prediction(*made, file, self.mm_per_px) for made in zip(found, records, strict=True)]
+        return [Prediction(*made, file, self.mm_per_px, self.weights) for made in zip(found, records, strict=True)]
 
     def __repr__(self) -> str:
         return f"Segmenter({self.weights!r}, threshold={self.threshold}, invert={self.invert!r})"
@@ -142,30 +145,58 @@ def load(
     *,
     device: str | None = None,
     threshold: float | None = None,
+    flip_tta: bool | None = None,
+    views: Sequence[ViewName] | None = None,
     invert: Invert | None = None,
+    runtime: Runtime = "auto",
     mm_per_px: float | None = None,
 ) -> Segmenter:
-    """Load trained weights.
+    """Load trained weights. Options mean what those of `handbone predict` mean, and give the same masks.
 
     Parameters
     ----------
-    weights: a name (`handbone weights list`), a run's folder, a folder of weights, or a weights file.
+    weights: a name (`handbone weights list`), a run's folder, a folder of weights or of `handbone export-model`, or a
+        weights file.
     device: where networks work, such as "cpu" or "cuda"; by default an accelerator, where there is one.
     threshold: lowest probability at which a pixel belongs to a bone, 0.01 to 0.99; by default as the weights say.
+    flip_tta: whether to average with the mirrored image, which takes twice the time; by default as the weights say.
+    views: average these views: "brightness" (four times the time), "turned" (five times); () takes none. By default as
+        the weights say.
     invert: "yes" where bones are dark in the images, "no" where they are bright, "auto" to find out of each. By default
         as the weights say.
+    runtime: what computes the networks: "torch", "onnx" or "openvino". By default torch for weights, and for a folder
+        of `handbone export-model` the library that it was exported for.
     mm_per_px: size of a pixel for measurements; by default what each file says.
 
     Raises
     ------
-    HandboneError: no weights there, weights that are damaged, no such device, or an option out of range.
+    HandboneError: no weights there, weights that are damaged, no such device or runtime, or an option out of range.
+    UnknownNameError: views that there are not.
     """
+    _check(threshold=threshold, flip_tta=flip_tta, invert=invert, runtime=runtime, mm_per_px=mm_per_px)
+    if isinstance(views, str):
+        raise HandboneError(f"views cannot be {views!r}", remedy=f"give a list, such as [{views!r}]")
+    settings = read_settings(weights).but(threshold=threshold, flip_tta=flip_tta, views=views, invert=invert)
+    method = TwoStage.from_path(weights, settings=settings, runtime=runtime, device=device)
+    return Segmenter(method, str(weights), settings.invert, mm_per_px)
+
+
+def _check(
+    *,
+    threshold: float | None,
+    flip_tta: bool | None,
+    invert: str | None,
+    runtime: str,
+    mm_per_px: float | None,
+) -> None:
+    """Refuse what `load` does not take, before anything is read; HandboneError says what it takes."""
     if threshold is not None and not 0.01 <= threshold <= 0.99:
         raise HandboneError(f"the threshold {threshold} is out of range", remedy="give one from 0.01 to 0.99")
     if mm_per_px is not None and not 1e-4 <= mm_per_px <= 10:
         raise HandboneError(f"a pixel of {mm_per_px} mm is out of range", remedy="give a size from 0.0001 to 10")
-    if invert not in (None, "auto", "yes", "no"):
+    if flip_tta not in (None, True, False):
+        raise HandboneError(f"flip_tta cannot be {flip_tta!r}", remedy="give True or False")
+    if invert not in (None, *get_args(Invert)):
         raise HandboneError(f"invert cannot be {invert!r}", remedy="give 'auto', 'yes' or 'no'")
-    settings = read_settings(weights).but(threshold=threshold, invert=invert)
-    method = TwoStage.from_path(weights, settings=settings, device=device)
-    return Segmenter(method, str(weights), settings.invert, mm_per_px)
+    if runtime not in get_args(Runtime):
+        raise HandboneError(f"the runtime cannot be {runtime!r}", remedy="give 'auto', 'torch', 'onnx' or 'openvino'")

@@ -91,7 +91,12 @@ def _fail(sentence: str, as_json: Exception | None) -> NoReturn:
     from handbone.core.escaping import markup
     from handbone.core.progress import console
 
-    console.print(f"[bold red]Error:[/bold red] {markup(sentence)}", soft_wrap=True, highlight=False)
+    who = ""
+    if console.quiet:  # a further process of a run, which says nothing but this
+        from handbone.runs.ranks import rank_name
+
+        console.quiet, who = False, f"{rank_name()}: "
+    console.print(f"[bold red]Error:[/bold red] {who}{markup(sentence)}", soft_wrap=True, highlight=False)
     if as_json is not None:
         echo_error(sentence, 1, where=getattr(as_json, "where", None), remedy=getattr(as_json, "remedy", None))
     sys.exit(1)

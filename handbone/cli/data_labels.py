@@ -2,6 +2,7 @@
 
 from functools import partial
 from pathlib import Path
+from shlex import quote
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
@@ -90,6 +91,8 @@ def _show_merged(record: dict[str, Any], output: Path) -> None:
         console.print(f"{len(record['without_bones'])} left out, as no bone is outlined: see merge.json")
     counts = f"{len(record['corrected'])} corrected and {len(record['predicted'])} predicted radiographs"
     console.print(f"{counts} in {markup(output)}", soft_wrap=True)
+    command = f"handbone run correct --set data.path={quote(str(output))}"
+    console.print(f"To train on them: {markup(command)}", soft_wrap=True, highlight=False)
 
 
 def _write_csv(found: "LabelDiff", path: Path) -> None:

@@ -9,7 +9,7 @@ import typer
 
 from handbone.cli import complete
 from handbone.cli.ending import finish
-from handbone.cli.options import AsJson, Rle
+from handbone.cli.options import AsJson, Cluster, Rle, Workers
 from handbone.cli.output import echo_json
 from handbone.cli.output import results as results_console
 from handbone.core.escaping import markup
@@ -64,6 +64,8 @@ def command(
     fit_thresholds: Annotated[
         bool, typer.Option("--fit-thresholds", help="Fit a threshold per bone on the runs' validation images.")
     ] = False,
+    workers: Workers = 1,
+    cluster: Cluster = None,
     overwrite: Annotated[
         bool,
         typer.Option("--overwrite", help="Replace an ensemble that handbone has written to OUT, and nothing else."),
@@ -77,10 +79,12 @@ def command(
     """
     from handbone.cli.settings import nested_settings
     from handbone.core.rle_reading import RleReading
-    from handbone.workflows import ensemble, ensemble_thresholds
+    from handbone.workflows import ensemble
+    from handbone.workflows.crews import crew_of
     from handbone.workflows.members import image_sizes, open_members, refuse_other_readings
+    from handbone.workflows.tasks import here
 
-    results = ensemble.ensemble_results(output)
+    crew, results = crew_of(workers, cluster), ensemble.ensemble_results(output)
     overwrite = results.put_right() or overwrite
     results.check(overwrite=overwrite, names=[ensemble.RECORD_FILE])
     reading = RleReading.parse(rle or [])
@@ -93,9 +97,9 @@ def command(
     sizes = image_sizes(images, names)
     if reading is None:
         refuse_other_readings(opened, sizes)
-    thresholds, fitted = ensemble_thresholds.own_thresholds(used[0], opened), 0
+    thresholds, fitted = ensemble.own_thresholds(used[0], opened), 0
     if fit_thresholds:
-        thresholds, fitted = ensemble_thresholds.fit_thresholds(opened, join)
+        thresholds, fitted = ensemble.fit_thresholds(opened, join)
     by_runs = ensemble.counted(*used, opened, thresholds)
     facts: dict[str, Any] = {"method": method, "settings": used[1], "thresholds_fitted_on": fitted}
     record = ensemble.join_members(
@@ -108,6 +112,8 @@ def command(
         facts=facts,
         by_runs=by_runs,
         overwrite=overwrite,
+        crew=crew,
+        again=None if crew is here else partial(ensemble.reopen, members, reading, *used),
     )
     finish(as_json, partial(echo_json, record), partial(_show, record, output), failed=record["failed"])
 

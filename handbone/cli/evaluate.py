@@ -7,13 +7,21 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from handbone.cli.ending import finish
-from handbone.cli.options import Annotations, AsJson, ClassMapWords, Invert, Layout, Rle, class_map_of
+from handbone.cli.options import (
+    Annotations,
+    AsJson,
+    ClassMapWords,
+    Cluster,
+    Invert,
+    Layout,
+    Rle,
+    Workers,
+    class_map_of,
+)
 from handbone.cli.output import echo_json, headed_table, results
 from handbone.core.escaping import markup
 
 if TYPE_CHECKING:
-    import pandas as pd
-
     from handbone.workflows.evaluation.result import Evaluation
 
 _SHOWN = 5  # images that failed, or that lost most; evaluation.json has all
@@ -65,6 +73,8 @@ def command(
     layout: Layout = "auto",
     annotations: Annotations = None,
     invert: Invert = "auto",
+    workers: Workers = 1,
+    cluster: Cluster = None,
     overwrite: Annotated[
         bool,
         typer.Option("--overwrite", help="Replace an evaluation that handbone has written to OUT, and nothing else."),
@@ -77,10 +87,11 @@ def command(
     name; those that labels or predictions lack are named. Images that cannot be compared are listed; the exit code is
     then 1. Not a medical device.
     """
+    from handbone.workflows.crews import crew_of
     from handbone.workflows.evaluate import evaluate, evaluation_results
     from handbone.workflows.evaluation.result import RECORD_FILE
 
-    places = evaluation_results(output)
+    crew, places = crew_of(workers, cluster), evaluation_results(output)
     overwrite = places.put_right() or overwrite
     places.check(overwrite=overwrite, names=[RECORD_FILE])
     evaluation = evaluate(
@@ -98,6 +109,7 @@ def command(
         layout=layout,
         annotations=annotations,
         truth_rle=truth_rle or [],
+        crew=crew,
     )
     # Written first: a reader of the table that leaves, such as head, costs nothing.
     with places.fill(overwrite=overwrite, names=[RECORD_FILE]) as folder:
@@ -110,17 +122,14 @@ def command(
     )
 
 
-def _show(evaluation: "Evaluation", output: Path) -> None:
-    from handbone.report.evaluation import summary_table
+def _show(evaluation: "Evaluation", folder: Path) -> None:
+    from handbone.report.evaluation import measurement_table, summary_table
     from handbone.workflows.evaluation.notes import notes
     from handbone.workflows.evaluation.pairs import AGAINST, PREDICTION
+    from handbone.workflows.evaluation.result import ERROR_SUMMARY_FILE
 
     out = results()
-    heads, lines = summary_table(evaluation.named_summary, evaluation.rows, evaluation.stages)
-    table = headed_table(*heads)
-    for line in lines:
-        table.add_row(*map(markup, line))
-    out.print(table)
+    _print_table(*summary_table(evaluation.named_summary, evaluation.rows, evaluation.stages))
     images = evaluation.images()
     if AGAINST in evaluation.stages:
         worst = headed_table("Worst change", "Dice before", "Dice", "Change")
@@ -130,7 +139,9 @@ def _show(evaluation: "Evaluation", output: Path) -> None:
         out.print(worst)
     if evaluation.measured:
         errors = evaluation.measurement_summary
-        _show_measurements(errors[errors["stage"] == PREDICTION])
+        _print_table(*measurement_table(errors[errors["stage"] == PREDICTION]))
+        each = markup(folder / ERROR_SUMMARY_FILE)
+        out.print(f"Each bone and joint, with limits of agreement: {each}", soft_wrap=True)
     for note in notes(evaluation):
         out.print(f"[yellow]{markup(note)}[/yellow]", soft_wrap=True)
     for error in list(evaluation.failed.values())[:_SHOWN]:
@@ -139,13 +150,11 @@ def _show(evaluation: "Evaluation", output: Path) -> None:
     counted = f"{len(images)} image{'s' * (len(images) != 1)} of {patients} patient{'s' * (patients != 1)}"
     told = f"{counted} compared, {len(evaluation.failed)} failed"
     out.print(f"{told}; intervals are over patients (percentile bootstrap)", soft_wrap=True)
-    out.print(f"Tables and page: {markup(output)}", soft_wrap=True)
+    out.print(f"Tables and page: {markup(folder)}", soft_wrap=True)
 
 
-def _show_measurements(summary: "pd.DataFrame") -> None:
-    table = headed_table("Measure", "Of", "Images", "Mean error", "Absolute", "Limits of agreement", "Unit")
-    for row in summary.itertuples():
-        limits = f"{row.limit_low:.3g} to {row.limit_high:.3g}" if row.images > 1 else ""
-        values = [f"{row.bias:+.3g}", f"{row.mean_absolute_error:.3g}"] if row.images else ["", ""]
-        table.add_row(row.measure, row.bone_or_joint, str(row.images), *values, limits, row.unit)
+def _print_table(heads: list[str], lines: list[list[str]]) -> None:
+    table = headed_table(*heads)
+    for line in lines:
+        table.add_row(*map(markup, line))
     results().print(table)

@@ -2,18 +2,20 @@
 
 from functools import partial
 from pathlib import Path
+from shlex import quote
 from typing import Annotated, Any, Literal
 
 import typer
 
 from handbone.cli import complete
 from handbone.cli.ending import finish
-from handbone.cli.options import AsJson, Rle
+from handbone.cli.options import AsJson, Cluster, Rle, Workers
 from handbone.cli.output import echo_json
 from handbone.cli.output import results as results_console
 from handbone.core.escaping import markup
 
 _SHOWN = 10  # images that could not be written; export.json has all
+_CORRECTED = ("labelme", "cvat", "label_studio", "seg_nrrd", "nifti")  # formats that come back from a tool
 
 
 def command(
@@ -44,6 +46,8 @@ def command(
         Literal["name", "doubt"],
         typer.Option("--order", help="doubt: number the radiographs so that doubtful ones come first."),
     ] = "name",
+    workers: Workers = 1,
+    cluster: Cluster = None,
     overwrite: Annotated[
         bool, typer.Option("--overwrite", help="Replace an export that handbone has written to OUT, and nothing else.")
     ] = False,
@@ -59,24 +63,33 @@ def command(
     """
     from handbone.cli.settings import nested_settings
     from handbone.core.rle_reading import RleReading
+    from handbone.workflows.crews import crew_of
     from handbone.workflows.export import RECORD_FILE, export_masks, export_results
     from handbone.workflows.masks.table import TableMasks
     from handbone.workflows.writers import writer_factory
 
-    results = export_results(output)
+    crew, results = crew_of(workers, cluster), export_results(output)
     overwrite = results.put_right() or overwrite
     results.check(overwrite=overwrite, names=[RECORD_FILE])
     chosen = nested_settings(settings or [])
     make = writer_factory(format, chosen, where="--format")
     facts = {"source": source.name, "format": format, "settings": chosen}
     opened = TableMasks(source, images, reading=RleReading.parse(rle or []))
-    record = export_masks(opened, make, results, facts=facts, order=order, overwrite=overwrite)
-    finish(as_json, partial(echo_json, record), partial(_show, record, output), failed=record["failed"])
+    record = export_masks(opened, make, results, facts=facts, order=order, overwrite=overwrite, crew=crew)
+    show = partial(_show, record, source, output, order)
+    finish(as_json, partial(echo_json, record), show, failed=record["failed"])
 
 
-def _show(record: dict[str, Any], output: Path) -> None:
+def _show(record: dict[str, Any], source: Path, output: Path, order: Literal["name", "doubt"]) -> None:
+    from handbone.workflows.doubt import ORDER_FILE
+
     console = results_console()
     for error in list(record["failed"].values())[:_SHOWN]:
         console.print(f"[yellow]left out[/yellow] {markup(error)}", soft_wrap=True, highlight=False)
     told = f"{record['masks']} masks of {record['images']} radiographs written as {markup(record['format'])}"
     console.print(f"{told}: {markup(output)}", soft_wrap=True)
+    if order == "doubt":
+        console.print(f"Most doubtful first, with reasons: {markup(output / ORDER_FILE)}", soft_wrap=True)
+    if record["format"] in _CORRECTED:
+        command = f"handbone data diff {quote(str(source))} {quote(str(output))}"
+        console.print(f"After corrections: {markup(command)}", soft_wrap=True, highlight=False)

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 import typer
 
 from handbone.cli.ending import finish
-from handbone.cli.options import AsJson, Rle
+from handbone.cli.options import AsJson, Cluster, Rle, Workers
 from handbone.cli.output import echo_json, headed_table, results
 
 if TYPE_CHECKING:
@@ -57,6 +57,8 @@ def command(
             show_default="as when they were outlined, or as the weights say",
         ),
     ] = None,
+    workers: Workers = 1,
+    cluster: Cluster = None,
     overwrite: Annotated[
         bool, typer.Option("--overwrite", help="Replace measurements that OUT holds already.")
     ] = False,
@@ -78,12 +80,13 @@ def command(
         raise typer.BadParameter("give predictions or radiographs", param_hint="PATH...")
     from handbone.core.rle_reading import RleReading
     from handbone.measure.rois import sites
+    from handbone.workflows.crews import crew_of
     from handbone.workflows.measure import RECORD_FILE, TABLE_FILE, measure_images, measure_results, record_of
     from handbone.workflows.measure_sources import predicted_source, prediction_source
 
     for name in rois or []:
         sites(name)
-    names = [RECORD_FILE, TABLE_FILE]
+    names, crew = [RECORD_FILE, TABLE_FILE], crew_of(workers, cluster)
     places = measure_results(output)
     overwrite = places.put_right() or overwrite
     places.check(overwrite=overwrite, names=names)
@@ -92,10 +95,10 @@ def command(
     with places.fill(overwrite=overwrite, names=names) as folder:
         failed: list[MeasuredImage] = []
         if source is None:
-            source, failed = predicted_source(paths, folder / "predictions", weights=weights, invert=invert)
+            source, failed = predicted_source(paths, folder / "predictions", weights=weights, invert=invert, crew=crew)
             facts["weights"] = weights
         measured = measure_images(
-            source, folder, mm_per_px=mm_per_px, rois=rois or [], invert=invert, failed=failed, facts=facts
+            source, folder, mm_per_px=mm_per_px, rois=rois or [], invert=invert, failed=failed, facts=facts, crew=crew
         )
     tell = partial(echo_json, record_of(measured, facts))
     finish(as_json, tell, partial(_show, measured, output), failed=any(image.error for image in measured))

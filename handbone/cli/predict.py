@@ -1,6 +1,8 @@
 """`handbone predict`: outline the bones of any radiographs with trained weights."""
 
+from collections.abc import Callable, Mapping
 from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 import typer
 
@@ -9,6 +11,9 @@ from handbone.cli.ending import finish, resumable
 from handbone.cli.options import AsJson, Cluster, Output, RuntimeOption, Workers
 from handbone.cli.output import echo_json_entries, say_passed_over
 from handbone.cli.predict_show import show
+
+if TYPE_CHECKING:
+    from handbone.workflows.tasks import Crew
 
 
 def command(
@@ -56,7 +61,6 @@ def command(
     from handbone.method.settings import read_settings
     from handbone.method.two_stage import TwoStage
     from handbone.weights import find_weights
-    from handbone.workflows import measure as measuring
     from handbone.workflows.crews import crew_of
     from handbone.workflows.predict import predict_images, prediction_results, stems_of, written_names
     from handbone.workflows.prediction_join import Extras
@@ -76,6 +80,8 @@ def command(
     writers = writer_factories(write or [], nested_settings(settings or []))
     place = part.folder(output) if part else output
     results = prediction_results(place)
+    measured = {"source": [path.name for path in given], "rois": [], "weights": weights}
+    measuring, tables = _measuring(mm_per_px, measured, crew) if measure else (None, [])
     goes_on = results.put_right() or (not overwrite and is_unfinished(place, fingerprint))
     found = find_images(given) if given else None
     if found is None or join:
@@ -83,7 +89,6 @@ def command(
         head = joined_head(shards)
         work = partial(join_shards, shards, results, expected=found.images if found else None)
     else:
-        tables = [measuring.TABLE_FILE, measuring.RECORD_FILE] if measure else []
         names = written_names(stems_of(found.images, part), hands, page=page)
         results.check(overwrite=overwrite or goes_on, names=[*names, *tables])
         say_passed_over(found.passed_over)
@@ -108,9 +113,7 @@ def command(
             shard=part,
             crew=crew,
         )
-    measured = {"source": [path.name for path in given], "rois": [], "weights": weights}
-    measuring_all = partial(measuring.measure_predictions, mm_per_px=mm_per_px, facts=measured)
-    extras = Extras(writers, page, measuring_all if measure else None)
+    extras = Extras(writers, page, measuring)
     with resumable():
         summary = work(fingerprint=fingerprint, head=head, extras=extras, hands=hands, overwrite=overwrite or goes_on)
     finish(
@@ -120,6 +123,19 @@ def command(
         # A shard may well have no image, or none with a hand.
         failed=summary.failed or summary.unwritten or not (part or summary.outcomes["outlined"]),
     )
+
+
+def _measuring(
+    mm_per_px: float | None, facts: dict[str, Any], crew: "Crew"
+) -> tuple[Callable[[Path], Mapping[str, str]], list[str]]:
+    """What measures a folder of predictions, and the tables that it adds."""
+    # Late, as few ask for it.
+    from functools import partial
+
+    from handbone.workflows import measure
+
+    work = partial(measure.measure_predictions, mm_per_px=mm_per_px, facts=facts, crew=crew)
+    return work, [measure.TABLE_FILE, measure.RECORD_FILE]
 
 
 def _check_words(paths: list[Path] | None, from_file: Path | None, shard: str | None, *, join: bool) -> None:

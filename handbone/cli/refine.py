@@ -1,8 +1,10 @@
 """`handbone refine`: the second stage alone, on a run's or anyone's coarse predictions."""
 
+from collections import Counter
 from dataclasses import asdict
 from pathlib import Path
-from typing import TYPE_CHECKING
+from statistics import fmean
+from typing import TYPE_CHECKING, Any
 
 import typer
 
@@ -52,10 +54,10 @@ def command(
 
     from handbone.anatomy import select
     from handbone.workflows.crews import crew_of
-    from handbone.workflows.one_by_one import here
     from handbone.workflows.records import IMAGES
     from handbone.workflows.refine import RECORD_FILE, refine_predictions, refine_results, refinement_head
     from handbone.workflows.stored_results import is_unfinished, prediction_fingerprint
+    from handbone.workflows.tasks import here
 
     bones, results, crew = select(classes), refine_results(output), crew_of(workers, cluster)
     interrupted = results.put_right()
@@ -209,15 +211,16 @@ def _fallbacks(record: "Refined") -> str:
 def _table(records: "list[Refined]") -> "Table":
     from rich.table import Table
 
-    from handbone.workflows.refine import decisions_table
+    from handbone.workflows.refine import decision_rows
 
     table = Table("Bone", "Refined", "Kept", "Agreement", "Kept because")
-    decisions = decisions_table(records)
-    if decisions.empty:
-        return table
-    for bone, rows in decisions.groupby("bone", sort=False):
-        kept = rows[~rows["used"]]
-        why = kept["reason"].str.replace(r" \(.*", "", regex=True).mode()
-        agreement = f"{rows['agreement'].mean():.3f}"
-        table.add_row(bone, str(len(rows) - len(kept)), str(len(kept) or ""), agreement, "" if why.empty else why[0])
+    of_bone: dict[str, list[dict[str, Any]]] = {}
+    for row in decision_rows(records):
+        of_bone.setdefault(row["bone"], []).append(row)
+    for bone, rows in of_bone.items():
+        # Most frequent first, by name where two are alike; without the numbers in brackets.
+        kept = sorted(row["reason"].partition(" (")[0] for row in rows if not row["used"])
+        why = Counter(kept).most_common(1)
+        agreement = f"{fmean(row['agreement'] for row in rows):.3f}"
+        table.add_row(bone, str(len(rows) - len(kept)), str(len(kept) or ""), agreement, why[0][0] if why else "")
     return table

@@ -8,6 +8,7 @@ import typer
 from handbone.cli import complete
 from handbone.cli.ending import fail_if, resumable
 from handbone.cli.options import AsJson
+from handbone.cli.output import Told
 from handbone.core.progress import console
 
 
@@ -41,11 +42,13 @@ def command(
     from handbone.runs.engine import open_run
     from handbone.runs.ranks import is_first_process
 
-    console.quiet = not is_first_process()
+    first = is_first_process()
+    # Users and programs read what the first process says; of another one only why it ended, see `handbone.cli.main`.
+    console.quiet = Told.json = not first
     if verify:
         forget_digests()
     run = open_run(recipe, overrides or [], output)
-    if not is_first_process():
+    if not first:
         run.follow(run.plan())
         return
     if dry_run:

@@ -2,12 +2,14 @@
 
 from collections.abc import Sequence
 from dataclasses import asdict
+from shlex import quote
 from typing import TYPE_CHECKING, Any
 
 from rich.console import Console
 from rich.table import Table
 
 from handbone.cli.output import echo_json
+from handbone.core.escaping import markup
 from handbone.runs.plan import PlannedStep, Result
 
 if TYPE_CHECKING:
@@ -75,4 +77,6 @@ def show_result(result: Result, *, as_json: bool) -> None:
         highlight=False,
         soft_wrap=True,
     )
+    weights = quote(str(result.folder))
+    out.print(f"To use its weights: handbone predict IMAGES -w {markup(weights)}", highlight=False, soft_wrap=True)
     out.print("[dim]A research tool, not a medical device.[/dim]")

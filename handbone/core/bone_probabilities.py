@@ -5,6 +5,7 @@ many models fit on a laptop.
 """
 
 import zipfile
+import zlib
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -240,7 +241,7 @@ class BoneProbabilities(BoneCrops):
             raise HandboneError("there is no such file", where=path) from None
         except (OSError, ValueError, KeyError, TypeError, IndexError, EOFError, HandboneError) as error:
             raise HandboneError(f"is not a file of bone probabilities ({error})", where=path) from error
-        except zipfile.BadZipFile as error:
+        except (zipfile.BadZipFile, zlib.error, NotImplementedError, RuntimeError) as error:
             raise HandboneError(f"is damaged ({error})", where=path, remedy="predict again") from error
 
 

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import platformdirs
 
-from handbone.core.files import sha256_of, write_text
+from handbone.core.files import expanded, sha256_of, write_text
 
 # A file that is changed twice within one tick of the file system's clock has the same times, so new files wait.
 _SETTLED_NS = 2_000_000_000
@@ -20,7 +20,7 @@ _MOST = 100_000
 def cache_root() -> Path:
     """The folder for what can be made again: what the variable HANDBONE_CACHE says, else in the user's cache folder."""
     told = os.environ.get("HANDBONE_CACHE")
-    return Path(told).expanduser() if told else platformdirs.user_cache_path("handbone")
+    return expanded(told) if told else platformdirs.user_cache_path("handbone")
 
 
 def content_digest(path: str | Path) -> str:

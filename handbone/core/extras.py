@@ -23,6 +23,8 @@ EXTRA_OF = {
         ),
         "train",
     ),
+    "pandas": "evaluate",
+    "scipy": "evaluate",
     "onnx": "onnx",
     "onnxruntime": "onnx",
     "onnxscript": "onnx",

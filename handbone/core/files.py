@@ -83,6 +83,11 @@ def copy_file(source: Path, target: Path) -> None:
             shutil.copyfile(source, temporary)
 
 
+def expanded(path: str | Path) -> Path:
+    """A user's path with its `~` filled in; that of an unknown user stays, so that whoever opens it says so."""
+    return Path(os.path.expanduser(path))
+
+
 def is_temporary(path: Path) -> bool:
     """Whether a name is one of those under which `atomic_file` and `atomic_dir` write."""
     return _TEMPORARY.fullmatch(path.name) is not None

@@ -85,15 +85,30 @@ class Place:
         if not self.real.exists():
             _remove_empty(made)
 
+    def put_right(self) -> None:
+        """Put right what dead processes have left half done; nothing happens where nothing is left.
+
+        Raises
+        ------
+        HandboneError: another process is at work there.
+        """
+        if self.beside(".lock").exists() or self.beside(_ASIDE).exists() or self._half_done():
+            with self.locked():
+                pass
+
     def _put_right(self) -> None:
         aside = self.beside(_ASIDE)
         if aside.exists() and not self.real.exists():
             move(aside, self.real)  # it was about to be replaced
         shutil.rmtree(aside, ignore_errors=True)
-        ours = re.compile(re.escape(self.beside("-").name) + "[0-9a-f]{12}")
-        for path in aside.parent.iterdir():
-            if ours.fullmatch(path.name):
-                shutil.rmtree(path, ignore_errors=True)
+        for path in self._half_done():
+            shutil.rmtree(path, ignore_errors=True)
+
+    def _half_done(self) -> list[Path]:
+        """Folders that `atomic_dir` was filling."""
+        first = self.beside("-")
+        ours = re.compile(re.escape(first.name) + "[0-9a-f]{12}")
+        return [path for path in first.parent.iterdir() if ours.fullmatch(path.name)] if first.parent.is_dir() else []
 
 
 def _remove_empty(folders: list[Path]) -> None:

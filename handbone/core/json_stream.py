@@ -41,6 +41,16 @@ def json_chunks(head: Mapping[str, Any], key: str, entries: Iterable[Any]) -> It
     yield ending
 
 
+def json_line(value: Any) -> bytes:
+    """A value as one line of JSON Lines (https://jsonlines.org), with bytes of file names as `write_json_entries`.
+
+    >>> json_line({"name": "a.png"})
+    b'{"name": "a.png"}\\n'
+    """
+    text = json.dumps(value, ensure_ascii=False, default=json_value)
+    return f"{text}\n".encode("utf-8", "backslashreplace")
+
+
 def write_json_entries(path: Path, head: Mapping[str, Any], key: str, entries: Iterable[Any]) -> Path:
     """Write such an object atomically; bytes of file names that are no UTF-8 become `\\udcXX`, as in `write_text`."""
     with atomic_file(path) as temporary, open(temporary, "wb") as file:

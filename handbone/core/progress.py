@@ -1,7 +1,7 @@
 """Progress bars with the remaining time, for all rooms."""
 
 import time
-from collections.abc import Iterable, Iterator
+from collections.abc import Generator, Iterable, Iterator
 from datetime import timedelta
 from typing import TypeVar
 
@@ -67,7 +67,7 @@ def progress_bar() -> Progress:
     )
 
 
-def track(items: Iterable[T], description: str, total: int | None = None) -> Iterator[T]:
+def track(items: Iterable[T], description: str, total: int | None = None) -> Generator[T, None, None]:
     """Yield from `items` while a progress bar shows the count, the rate and the remaining time.
 
     Where there is no terminal, as in a job's log, a line every minute does.

@@ -4,6 +4,9 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
+#: A file of more images is refused: nobody keeps so many radiographs in one, and a damaged header claims any number.
+MAX_FRAMES = 1000
+
 
 @dataclass(frozen=True)
 class ImageHeader:
@@ -13,10 +16,12 @@ class ImageHeader:
     ----------
     size_hw: height and width as shown.
     frames: how many images the file holds.
+    orientation: how the file's rows lie in what is shown, as EXIF counts it, 1 to 8; 1: as stored.
     """
 
     size_hw: tuple[int, int]
     frames: int = 1
+    orientation: int = 1
 
 
 @dataclass(frozen=True)

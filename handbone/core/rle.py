@@ -12,6 +12,7 @@ Cells = list[str | None]
 
 # Numbers that surely fit into 64 bits: NumPy reads such a text whole, ten times faster than number by number.
 _PLAIN = re.compile(r"(?:[0-9]{1,18}(?: |$))*", re.ASCII)
+_BLANKS = 1000
 _WHOLE = re.compile(r"-?[0-9]{1,18}", re.ASCII)
 
 
@@ -111,6 +112,13 @@ def runs(rle: str, size_hw: tuple[int, int], *, first_pixel: int = 1) -> tuple[n
     ------
     HandboneError: for a text that is malformed, has overlapping runs or extends beyond the image.
     """
+    height, width = size_hw
+    # Every second pixel in a run of its own, and some blanks.
+    if len(rle) > _BLANKS + (height * width // 2 + 1) * 2 * (len(str(height * width)) + 1):
+        raise HandboneError(
+            f"the run lengths of {len(rle)} letters are more than an image of {width} x {height} pixels can have",
+            remedy="check that they belong to this image",
+        )
     numbers = _numbers(rle)
     if len(numbers) % 2:
         raise HandboneError(
@@ -123,7 +131,6 @@ def runs(rle: str, size_hw: tuple[int, int], *, first_pixel: int = 1) -> tuple[n
     if np.any(lengths < 1):
         raise HandboneError(f"a run has the length {lengths.min()}", remedy="omit empty runs")
     ends = starts + lengths
-    height, width = size_hw
     outside = (starts < 0) | (ends > height * width) | (lengths > height * width)
     if outside.any():
         start, length = pairs[np.argmax(outside)]

@@ -107,7 +107,11 @@ def _scaled(masks: BoneMasks, size_hw: tuple[int, int]) -> BoneMasks:
         # Pixel centres are whole numbers in either frame.
         shift_x, shift_y = (left + 0.5) * scale_x - 0.5 - x, (top + 0.5) * scale_y - 0.5 - y
         there = np.array([[scale_x, 0, shift_x], [0, scale_y, shift_y]])
-        part = cv2.warpAffine(masks.crops[bone].astype(np.float32), there, (across, down))
+        # A bone that the frame's edge cuts goes on there as it ends: what lies beyond is no background.
+        cut = ((int(top == 0), int(bottom == masks.size_hw[0])), (int(left == 0), int(right == masks.size_hw[1])))
+        crop = np.pad(masks.crops[bone].astype(np.float32), cut, mode="edge")
+        there[:, 2] -= there[:, :2] @ (cut[1][0], cut[0][0])
+        part = cv2.warpAffine(crop, there, (across, down))
         part = part[max(0, -y) : size_hw[0] - y, max(0, -x) : size_hw[1] - x] >= 0.5
         crops[bone] = part, (max(0, x), max(0, y))
     return BoneMasks.from_crops(crops, size_hw)

@@ -4,7 +4,7 @@ import json
 import os
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 
 from handbone import __version__
 from handbone.core.files import sha256_of, write_json
@@ -30,7 +30,9 @@ class Written:
         """A folder's record; None without a usable one."""
         try:
             value = json.loads((folder / WRITTEN_FILE).read_text(encoding="utf-8"))
-            return cls(str(value["what"]), {str(name): str(digest) for name, digest in value["files"].items()})
+            files = {str(name): str(digest) for name, digest in value["files"].items()}
+            # A record may come with a folder from anywhere: what it says of places outside of it is not believed.
+            return cls(str(value["what"]), {name: digest for name, digest in files.items() if _is_below(name)})
         except (OSError, ValueError, KeyError, TypeError, AttributeError, RecursionError):
             return None
 
@@ -54,3 +56,9 @@ class Written:
         """The files that were written and are not as they were; those that are gone do not count."""
         there = (name for name in self.files if os.path.lexists(folder / name))
         return sorted(name for name in there if not self.is_own(folder, name))
+
+
+def _is_below(name: str) -> bool:
+    """Whether a path means a place in the folder that it is relative to."""
+    path = PurePosixPath(name)
+    return not path.is_absolute() and ".." not in path.parts and bool(path.parts)

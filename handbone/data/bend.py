@@ -66,7 +66,8 @@ class Bend:
     Parameters
     ----------
     wrist: where it bends.
-    angle: radians, clockwise positive; limited to what leaves the sectors between hand and forearm wide enough.
+    angle: radians, clockwise positive; limited to what leaves the sectors between hand and forearm wide enough, and 0
+        where the hand's sector reaches into the forearm's.
     shift_x: pixels by which everything then moves, to keep a turned hand in the image.
     """
 
@@ -76,9 +77,9 @@ class Bend:
 
     def __post_init__(self) -> None:
         start, end = self._hand_sector()
-        room_before = max(start - 2 * FOREARM_HALF, 0)
-        room_after = max(2 * math.pi - end, 0)
-        share = 1 - _LEAST_REST
+        room_before, room_after = start - 2 * FOREARM_HALF, 2 * math.pi - end
+        # A hand that lies on its forearm, as only wrong labels say, is not bent: the image would be folded.
+        share = 1 - _LEAST_REST if min(room_before, room_after) > 0 else 0.0
         object.__setattr__(self, "angle", float(np.clip(self.angle, -share * room_before, share * room_after)))
 
     def _hand_sector(self) -> tuple[float, float]:
@@ -88,6 +89,8 @@ class Bend:
 
     def _turn_at(self, dx: np.ndarray, dy: np.ndarray, after: bool) -> np.ndarray:
         """By how much a point turns, found from where it was, or (`after`) from where it is once turned."""
+        if not self.angle:
+            return np.zeros_like(dx)
         start, end = self._hand_sector()
         if after:
             start, end = start + self.angle, end + self.angle

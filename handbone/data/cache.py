@@ -9,7 +9,7 @@ import numpy as np
 from handbone.core.checked_arrays import is_whole, save_checked
 from handbone.core.digests import cache_root, content_digest
 from handbone.core.errors import HandboneError
-from handbone.core.files import sweep
+from handbone.core.files import expanded, sweep
 from handbone.core.progress import console
 from handbone.formats import readers
 from handbone.formats.image_files import Invert, read_image, split_frame
@@ -38,7 +38,7 @@ class ImageCache:
     def __init__(self, folder: str | Path | None = None, *, invert: Invert = "auto"):
         self._invert = invert
         folder = folder or os.environ.get("HANDBONE_CACHE")
-        self.folder = Path(folder).expanduser() if folder else cache_root() / "images"
+        self.folder = expanded(folder) if folder else cache_root() / "images"
         self._whole: dict[Path, tuple[int, ...]] = {}
 
     def open(self, path: str | Path) -> np.ndarray:

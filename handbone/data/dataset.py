@@ -1,5 +1,6 @@
 """A folder on disk as a list of samples, whatever its layout."""
 
+import os
 from collections import Counter
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field, replace
@@ -7,6 +8,7 @@ from pathlib import Path
 from typing import Literal, Protocol
 
 from handbone.core.errors import HandboneError
+from handbone.core.files import expanded
 from handbone.core.findings import Finding
 from handbone.core.labels import Labels
 from handbone.core.rle_reading import RleReading
@@ -110,8 +112,8 @@ def open_dataset(settings: Data) -> Dataset:
     ------
     HandboneError: no such folder, no image in it, or a layout that the folder does not have.
     """
-    root = Path(settings.path).expanduser()
-    if not root.is_dir():
+    root = expanded(settings.path)
+    if not os.path.isdir(root):  # no error where the name is too long for a folder
         remedy = "give the folder of the images, or draw a synthetic set with 'handbone data draw'"
         raise HandboneError("no such folder", where=root, remedy=remedy)
     layout = _layout(root, settings)

@@ -3,12 +3,13 @@
 import re
 import zipfile
 from pathlib import Path
-from typing import Any
-
-import pandas as pd
+from typing import TYPE_CHECKING, Any
 
 from handbone.core.errors import HandboneError
 from handbone.core.findings import Finding
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 NAME = "meta_data.xlsx"
 
@@ -33,7 +34,7 @@ def find_patients(root: Path) -> Path | None:
     return next((p for p in (root / NAME, root / "train" / NAME, root / "test" / NAME) if p.is_file()), None)
 
 
-def read_patients(path: Path) -> tuple[pd.DataFrame, list[Finding]]:
+def read_patients(path: Path) -> "tuple[pd.DataFrame, list[Finding]]":
     """One row a patient: patient ("ID001") and, where the file has them, age, sex ("M", "F"), height_cm, weight_kg,
     nails.
 
@@ -46,6 +47,7 @@ def read_patients(path: Path) -> tuple[pd.DataFrame, list[Finding]]:
     HandboneError: the file is no workbook, or has no column of ids.
     """
     import openpyxl
+    import pandas as pd
 
     try:
         _check_size(path)
@@ -62,7 +64,8 @@ def read_patients(path: Path) -> tuple[pd.DataFrame, list[Finding]]:
     if "patient_id" not in columns:
         what = f"no column of ids among the headers {', '.join(filter(None, header)) or '(none)'}"
         raise HandboneError(what, where=path, remedy="call one column ID")
-    cells = [row for row in rows[1:] if any(cell is not None for cell in row)]
+    filled = [row for row in rows[1:] if any(cell is not None for cell in row)]
+    cells = [row for row in filled if _clean(row[columns["patient_id"]]) is not None]
     table = pd.DataFrame({name: [_clean(row[index]) for row in cells] for name, index in columns.items()})
     table["patient_id"] = table["patient_id"].map(_patient)
     if "sex" in table:
@@ -70,7 +73,7 @@ def read_patients(path: Path) -> tuple[pd.DataFrame, list[Finding]]:
     for name in ("age", "height_cm", "weight_kg"):
         if name in table:
             table[name] = pd.to_numeric(table[name], errors="coerce")
-    return table, _findings(path, cells, table)
+    return table, [*_unnamed(path, len(filled) - len(cells)), *_findings(path, cells, table)]
 
 
 def _check_size(path: Path) -> None:
@@ -88,10 +91,17 @@ def _columns(header: list[str]) -> dict[str, int]:
     columns: dict[str, int] = {}
     for name, words in _HEADERS.items():
         for index, title in enumerate(header):
-            if index not in columns.values() and any(word in title for word in words):
+            if index not in columns.values() and any(_stands_in(word, title) for word in words):
                 columns[name] = index
                 break
     return columns
+
+
+def _stands_in(word: str, title: str) -> bool:
+    """Whether a header has a word: "id" is none of "side", but ends "patientid"; Korean parts no words by spaces."""
+    if not word.isascii():
+        return word in title
+    return bool(re.search(rf"(?<![a-z]){word}s?(?![a-z])", title)) or (word == "id" and title.endswith("patientid"))
 
 
 def _clean(cell: Any) -> Any:
@@ -106,7 +116,15 @@ def _patient(cell: Any) -> str:
     return text
 
 
-def _findings(path: Path, cells: list[tuple], table: pd.DataFrame) -> list[Finding]:
+def _unnamed(path: Path, count: int) -> list[Finding]:
+    """Rows that are nobody's, such as a line of means below the table."""
+    if not count:
+        return []
+    message = f"{count} rows have no id"
+    return [Finding("note", "patients-unnamed", path.name, message, "no action needed: they are ignored")]
+
+
+def _findings(path: Path, cells: list[tuple], table: "pd.DataFrame") -> list[Finding]:
     findings = []
     escaped = sum(isinstance(cell, str) and bool(_ESCAPED.search(cell)) for row in cells for cell in row)
     if escaped:

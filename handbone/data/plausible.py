@@ -86,8 +86,13 @@ def _scattered(polygons: Polygons, unit: float) -> list[Doubt]:
 def _swapped(polygons: Polygons, areas: np.ndarray, unit: float) -> list[Doubt]:
     distances = np.full((anatomy.COUNT, anatomy.COUNT), np.nan)
     points = {bone: np.concatenate(contours) for bone, contours in polygons.items()}
+    ends = {bone: (contour.min(0), contour.max(0)) for bone, contour in points.items()}
     for a, b in combinations(points, 2):
-        distances[a, b] = distances[b, a] = min(_distance(points[a], points[b]) / unit, _FARTHEST)
+        # Most bones lie too far apart for their distance to count, as their boxes show.
+        gap = np.maximum(np.maximum(ends[a][0] - ends[b][1], ends[b][0] - ends[a][1]), 0)
+        near = np.hypot(*gap) < _FARTHEST * unit
+        apart = min(_distance(points[a], points[b]) / unit, _FARTHEST) if near else _FARTHEST
+        distances[a, b] = distances[b, a] = apart
     with np.errstate(divide="ignore"):
         sizes = np.log(np.where(areas > 0, areas, np.nan) / unit**2)
     order = np.arange(anatomy.COUNT)

@@ -13,7 +13,7 @@ from handbone.core.errors import HandboneError
 from handbone.evaluation.boundaries import BAND_PX, compare_boundaries
 from handbone.evaluation.metrics import assd_of, both_empty, boundary_iou_of, dice_contest, hd95_of, nsd_of
 
-_TOLERANCE = re.compile(r"(\d+(?:\.\d+)?) *(px|mm)?")
+_TOLERANCE = re.compile(r"(\d{1,9}(?:\.\d{1,9})?) *(px|mm)?", re.ASCII)
 #: Of the columns that `Scoring.columns` makes, those of which less is better.
 DISTANCES = ("hd95_px", "assd_px", "hd95_mm", "assd_mm")
 

@@ -1,5 +1,6 @@
 """From a file's values, of any type and range, to grey in [0, 1] that does not depend on their scale."""
 
+import cv2
 import numpy as np
 
 # Values between these shares of all pixels are the image; a few dead, burnt-in or lettered pixels are not.
@@ -24,14 +25,16 @@ def stretched(values: np.ndarray, outside: np.ndarray | None = None) -> np.ndarr
     values: (H, W) of any real type. NaN, infinity and the huge values that stand for "no data" have no say.
     outside: bool (H, W), further pixels without a say, such as padding or transparent ones.
     """
-    with np.errstate(over="ignore"):
-        grey = np.array(values, np.float32)
     if values.dtype.kind == "f":
         unknown = ~(np.abs(values) < _NO_DATA)
         outside = unknown if outside is None else outside | unknown
     if outside is not None and not outside.any():
         outside = None
-    low, high = value_range(grey if outside is None else grey[~outside])
+    with np.errstate(over="ignore"):
+        # Of 8 bits, each of 256 values is stretched once.
+        grey = np.arange(256, dtype=np.float32) if values.dtype == np.uint8 else np.array(values, np.float32)
+    known = values if values.dtype == np.uint8 else grey
+    low, high = value_range(known if outside is None else known[~outside])
     # In place: an image of 200 million pixels is held once.
     with np.errstate(invalid="ignore", over="ignore"):
         grey -= np.float32(low)
@@ -41,6 +44,8 @@ def stretched(values: np.ndarray, outside: np.ndarray | None = None) -> np.ndarr
     grey *= _LEVELS
     np.rint(grey, out=grey)
     grey /= _LEVELS
+    if values.dtype == np.uint8:
+        grey = cv2.LUT(values, grey)
     if outside is not None:
         grey[outside] = 0
     return grey
@@ -52,7 +57,7 @@ def value_range(values: np.ndarray) -> tuple[float, float]:
         return 0.0, 1.0
     least, most = float(values.min()), float(values.max())
     sample = values[::4, ::4] if values.ndim == 2 else values[:: max(1, values.size // 2**20)]
-    low, high = (float(value) for value in np.percentile(sample, (_LOW, _HIGH)))
+    low, high = (float(value) for value in np.percentile(sample.astype(np.float32, copy=False), (_LOW, _HIGH)))
     span = high - low
     if span > 0:
         least = least if low - least <= _FAR * span else low - _SPARE * span

@@ -1,7 +1,7 @@
 """COCO files: `images`, `categories` and `annotations` with polygons, compressed or uncompressed RLE.
 
-All three kinds become the mask that pycocotools makes of them, and the mask's contour becomes the label, so that
-metrics agree with those of other COCO tools to the pixel.
+All three kinds become the mask that pycocotools makes of them, holes included, so that metrics agree with those of
+other COCO tools to the pixel. The format has no holes in polygons: those of one annotation are joined.
 """
 
 import re
@@ -18,8 +18,8 @@ from handbone.core.labels import Labels
 from handbone.core.polygons import as_numbers
 from handbone.core.samples import Sample, SplitName, relative_to
 from handbone.formats.coco_file import CocoFile, declared_size, id_of, is_coco
-from handbone.formats.coco_masks import contours_of
 from handbone.formats.coco_masks import declared_size as rle_size
+from handbone.formats.coco_masks import mask_of
 from handbone.formats.image_files import size_of
 from handbone.formats.label_frames import label_frame
 from handbone.formats.labels_builder import LabelsBuilder
@@ -127,7 +127,7 @@ class Coco:
             self._entries[image] = file, entry
 
     def read_labels(self, sample: Sample) -> Labels:
-        """The contours of the masks, with findings about unknown categories and segmentations that cannot be read."""
+        """The masks and their contours, with findings about categories and segmentations that cannot be read."""
         file, entry = self._entries[sample.image]
         annotations = file.annotations.get(id_of(entry["id"]), [])
         size_hw = size_of(sample.image)
@@ -145,13 +145,14 @@ class Coco:
             if bone is None:
                 continue
             try:
-                contours = contours_of(annotation.get("segmentation"), drawn_hw)
+                mask, corner = mask_of(annotation.get("segmentation"), drawn_hw)
+                if not mask.size:
+                    raise HandboneError("it is empty")
             except HandboneError as error:
                 message = f"a segmentation of {name} cannot be read: {error.what}"
                 builder.note("error", "broken-outline", message, "export it again; until then it is ignored")
                 continue
-            for outline in contours:
-                builder.add(bone, outline)
+            builder.add_mask(bone, mask.astype(bool), corner)
         return builder.finish()
 
 

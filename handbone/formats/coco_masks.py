@@ -1,4 +1,4 @@
-"""A COCO segmentation to contours: checked before pycocotools, whose C code trusts every number, sees it."""
+"""A COCO segmentation to its mask: checked before pycocotools, whose C code trusts every number, sees it."""
 
 from typing import Any
 
@@ -6,17 +6,10 @@ import numpy as np
 from pycocotools import mask as coco_mask
 
 from handbone.core.errors import HandboneError
-from handbone.core.polygons import as_numbers, checked_points, contours_of_mask
+from handbone.core.polygons import as_numbers, checked_points
 
 _MOST_RUNS = 1 << 24
-
-
-def contours_of(segmentation: Any, size_hw: tuple[int, int]) -> list[np.ndarray]:
-    """Contours (n, 2) of a segmentation, holes apart; as `mask_of`, but an empty one is an error, too."""
-    mask, corner = mask_of(segmentation, size_hw)
-    if not mask.size:
-        raise HandboneError("it is empty")
-    return contours_of_mask(mask, corner)
+_MOST_PIXELS = 1 << 28  # pycocotools unpacks a mask whole, and its runs have 32 bits
 
 
 def mask_of(segmentation: Any, size_hw: tuple[int, int]) -> tuple[np.ndarray, tuple[int, int]]:
@@ -30,8 +23,11 @@ def mask_of(segmentation: Any, size_hw: tuple[int, int]) -> tuple[np.ndarray, tu
 
     Raises
     ------
-    HandboneError: numbers that are none, far from the image, or do not add up to it; a clause about the segmentation.
+    HandboneError: numbers that are none, far from the image, or do not add up to it, or an image that is too large; a
+        clause about the segmentation.
     """
+    if size_hw[0] * size_hw[1] > _MOST_PIXELS:
+        raise HandboneError(f"it was drawn on {size_hw[1]} x {size_hw[0]} pixels, more than any radiograph has")
     if isinstance(segmentation, dict):
         rle = _run_lengths(segmentation, size_hw)
     elif isinstance(segmentation, list) and segmentation:

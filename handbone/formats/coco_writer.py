@@ -13,14 +13,14 @@ from pycocotools import mask as coco_mask
 
 from handbone import __version__, anatomy
 from handbone.core.bone_masks import BoneMasks
-from handbone.plugins.writing import PredictedImage
+from handbone.plugins.writing import PredictedImage, SplitWriter
 
 FILE = "annotations.json"
 _CATEGORIES = [{"id": bone.index + 1, "name": bone.name, "supercategory": "hand"} for bone in anatomy.BONES]
 _INFO = {"description": "Bones of the hand, outlined by handbone; not a medical device", "version": __version__}
 
 
-class CocoWriter:
+class CocoWriter(SplitWriter):
     """Writes `annotations.json` to a folder: categories 1 to 29 in anatomy order, one annotation a bone that was found.
 
     Parameters
@@ -35,18 +35,15 @@ class CocoWriter:
         # The two lists of the file grow side by side; entries wait on disk, so that memory does not grow with them.
         self._images, self._annotations = _Entries(), _Entries()
 
-    def write(self, image: PredictedImage) -> None:
-        """Add an image and its bones."""
+    def part(self, image: PredictedImage) -> tuple[dict[str, Any], list[dict[str, Any]]]:
+        """The entries of an image and of its bones, without their numbers."""
         height, width = image.masks.size_hw
-        number = self._images.count + 1
-        self._images.add({"id": number, "file_name": image.name, "height": height, "width": width})
         segmentations = _polygons if self._polygons else _run_lengths
         areas = image.masks.areas()
+        annotations = []
         for bone, segmentation in segmentations(image.masks):
             left, top, right, bottom = image.masks.boxes_xyxy[bone].tolist()
             entry: dict[str, Any] = {
-                "id": self._annotations.count + 1,
-                "image_id": number,
                 "category_id": bone + 1,
                 "segmentation": segmentation,
                 "area": int(areas[bone]),
@@ -56,7 +53,16 @@ class CocoWriter:
             name = anatomy.NAMES[bone]
             if name in image.confidence:
                 entry["score"] = image.confidence[name]
-            self._annotations.add(entry)
+            annotations.append(entry)
+        return {"file_name": image.name, "height": height, "width": width}, annotations
+
+    def add(self, part: tuple[dict[str, Any], list[dict[str, Any]]]) -> None:
+        """Append an image and its bones."""
+        image, annotations = part
+        number = self._images.count + 1
+        self._images.add({"id": number, **image})
+        for annotation in annotations:
+            self._annotations.add({"id": self._annotations.count + 1, "image_id": number, **annotation})
 
     def close(self) -> None:
         """Put the file together."""

@@ -70,10 +70,10 @@ class PredictionsIndex:
         for name in COLUMNS:
             if name not in columns:
                 what, remedy = f"the column {name!r} is missing", f"required columns: {', '.join(COLUMNS)}"
-                raise HandboneError(what, where=f"{self.path}, line 1", remedy=remedy)
+                raise HandboneError(what, where=f"{self.path}, line {self._text.header_line}", remedy=remedy)
             if columns.count(name) > 1:
                 what, remedy = f"there are {columns.count(name)} columns {name!r}", "leave one of them"
-                raise HandboneError(what, where=f"{self.path}, line 1", remedy=remedy)
+                raise HandboneError(what, where=f"{self.path}, line {self._text.header_line}", remedy=remedy)
         return columns
 
     def _scan(self, file: BinaryIO) -> None:
@@ -82,7 +82,7 @@ class PredictionsIndex:
         numbers: dict[str, int] = {}
         images, starts, ends, lines, counts = (array("q") for _ in range(5))
         current, at, rows = None, file.tell(), 0
-        for number, row in _rows(file, first=2):
+        for number, row in _rows(file, first=self._text.header_line + 1):
             name = _cell(row, place, separator)
             if name is not None:
                 if name != current:

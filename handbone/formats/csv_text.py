@@ -2,6 +2,7 @@
 
 import csv
 import gzip
+import re
 import shutil
 import tempfile
 import zipfile
@@ -17,6 +18,7 @@ LARGEST_UNPACKED = 1 << 31
 #: What helps where a file is no table.
 NOT_CSV_REMEDY = "save the table as CSV in UTF-8"
 _SEPARATORS = (",", ";", "\t", "|")
+_BEFORE = re.compile(r"\s*(\"?sep=.\"?\s*)?", re.IGNORECASE)
 _HEAD = 1 << 16
 _CHUNK = 1 << 20
 
@@ -60,7 +62,7 @@ class CsvText:
             what = f"cannot be read ({error.strerror or error})"
             raise HandboneError(what, where=path, remedy="check the path and its permissions") from None
         with self.open() as file:
-            first = self.decode(file.readline(_HEAD)).removeprefix("\ufeff")
+            first, self.header_line = self._first(file)
             self.start = file.tell()
         self.separator = _separator(first, needed)
         self.header = [name.strip() for name in next(csv.reader([first], delimiter=self.separator), [])]
@@ -68,6 +70,13 @@ class CsvText:
     def open(self) -> BinaryIO:
         """The file, or its plain copy, from its beginning."""
         return open(self.path if self._copy is None else self._copy.name, "rb")
+
+    def _first(self, file: BinaryIO) -> tuple[str, int]:
+        """The line of the header and its number; before it may stand empty lines, and one by which Excel is told."""
+        number = 1
+        while (line := self.decode(file.readline(_HEAD)).removeprefix("\ufeff")) and _BEFORE.fullmatch(line):
+            number += 1
+        return line, number
 
     @staticmethod
     def decode(data: bytes) -> str:
@@ -93,6 +102,8 @@ class CsvText:
         files = [
             info for info in files if not Path(info.filename).name.startswith(".") and "__MACOSX" not in info.filename
         ]
+        # Beside a table a text is what tells of it.
+        files = [info for info in files if not info.filename.lower().endswith(".txt")] or files
         if len(files) != 1:
             what = f"the zip file holds {len(files)} CSV files"
             raise HandboneError(what, where=self.path, remedy="unpack it and give the CSV file")

@@ -27,7 +27,7 @@ from handbone.formats.shapes import Shape, filled, labels_of
 from handbone.formats.shared_files import SharedFiles
 from handbone.formats.working_copies import IMAGES, write_copy
 from handbone.formats.xml_files import files_with, parse_xml
-from handbone.plugins.writing import PredictedImage
+from handbone.plugins.writing import PredictedImage, SplitWriter
 
 FILE, LABELS_FILE = "annotations.xml", "labels.json"
 MARK = b"<annotations"
@@ -42,26 +42,27 @@ def fits(root: Path) -> bool:
     return any(files_with(root, MARK))
 
 
-class CvatWriter:
+class CvatWriter(SplitWriter):
     """Writes `annotations.xml`, `labels.json` (a task's labels, to paste under "Raw") and `images/` to a folder."""
 
     def __init__(self, folder: Path):
         self._folder, self._count = folder, 0
         self._entries = tempfile.TemporaryFile("w+", encoding="utf-8")  # noqa: SIM115, closed where it is read
 
-    def write(self, image: PredictedImage) -> None:
-        """Add an image and its bones, the first of them lowest.
+    def part(self, image: PredictedImage) -> str:
+        """Copy an image; gives what its entry says after the number, with the first of its bones lowest.
 
         Raises
         ------
         HandboneError: its radiograph is not at hand.
         """
         copy, (height, width) = write_copy(image, self._folder / IMAGES), image.masks.size_hw
-        self._entries.write(
-            f'  <image id="{self._count}" name={quoteattr(copy)} width="{width}" height="{height}">\n'
-            + "".join(_mask_text(image, bone) for bone in np.flatnonzero(image.masks.present()).tolist())
-            + "  </image>\n"
-        )
+        masks = "".join(_mask_text(image, bone) for bone in np.flatnonzero(image.masks.present()).tolist())
+        return f' name={quoteattr(copy)} width="{width}" height="{height}">\n{masks}  </image>\n'
+
+    def add(self, part: str) -> None:
+        """Append an image's entry."""
+        self._entries.write(f'  <image id="{self._count}"{part}')
         self._count += 1
 
     def close(self) -> None:

@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Literal
 
 from handbone.core.errors import HandboneError
-from handbone.core.radiograph import ImageHeader, Radiograph
+from handbone.core.radiograph import MAX_FRAMES, ImageHeader, Radiograph
 from handbone.formats import readers
 
 #: Whether a radiograph shows bones dark and is turned round: as its own test says, or as a user knows.
@@ -56,16 +56,21 @@ def header_of(path: str | Path) -> ImageHeader:
 
     Raises
     ------
-    HandboneError: the file does not exist or is no image; names the file.
+    HandboneError: the file does not exist, is no image, or claims to hold more than `MAX_FRAMES`; names the file.
     """
     file, frame = split_frame(path)
     provider = readers.provider_of(file)
     if readers.is_builtin(provider):
         from handbone.formats.raster import raster_header
 
-        return raster_header(file, frame)
-    told = readers.header_by(provider, file)
-    return told or ImageHeader(readers.built(provider.spec)(file).size_hw)
+        header = raster_header(file, frame)
+    else:
+        told = readers.header_by(provider, file)
+        header = told or ImageHeader(readers.built(provider.spec)(file).size_hw)
+    if header.frames > MAX_FRAMES:
+        what = f"it holds more than {MAX_FRAMES} images"
+        raise HandboneError(what, where=file, remedy="split it, or leave it out")
+    return header
 
 
 def size_of(path: str | Path) -> tuple[int, int]:

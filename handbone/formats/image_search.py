@@ -12,9 +12,10 @@ from handbone.core.escaping import portable
 from handbone.core.progress import counted
 from handbone.core.written import WRITTEN_FILE, Written
 from handbone.formats import other_files
+from handbone.formats.file_kinds import Kind
 from handbone.formats.image_files import frames_of
 from handbone.formats.image_names import ImageNames
-from handbone.formats.other_files import Kind
+from handbone.formats.mask_files import is_mask
 
 # Files by which the folder of a run is known.
 _RUN_FILES = ("recipe.toml", "steps")
@@ -67,18 +68,21 @@ class Search:
     passed_over: tuple[PassedOver, ...] = ()
 
     def match(self, names: Iterable[str]) -> dict[str, Path]:
-        """The file of each name of a table, as `ImageNames` finds it."""
+        """The file of each name of a table, as `ImageNames` finds it; what looks like a mask only if nothing else."""
         paths = {image.key: image.path for image in self.images}
-        known = ImageNames(paths)
-        return {name: paths[found] for name in names if (found := known.find(name)) is not None}
+        masks = [path for each in self.passed_over if each.kind == other_files.MASKS for path in each.paths]
+        every = paths | {str(path): path for path in masks}
+        known, rest = ImageNames(paths), ImageNames(every)
+        found = ((name, known.find(name) or rest.find(name)) for name in names)
+        return {name: every[image] for name, image in found if image is not None}
 
 
 def find_images(given: Iterable[str | Path]) -> Search:
     """The radiographs that are meant by files and folders, which are searched with all folders below.
 
-    In folders, hidden files, handbone's own results, and files that no reader knows are passed over. A file that is
-    given itself is taken whatever its extension; whether it is a radiograph shows when it is read. Keys are relative to
-    the folder that was given, or to the deepest one that holds everything that was given. A file that holds several
+    In folders, hidden files, handbone's own results, masks, and files that no reader knows are passed over. A file that
+    is given itself is taken whatever its extension; whether it is a radiograph shows when it is read. Keys are relative
+    to the folder that was given, or to the deepest one that holds everything that was given. A file that holds several
     images is as many: KEY#1, KEY#2 and so on.
 
     Raises
@@ -86,7 +90,7 @@ def find_images(given: Iterable[str | Path]) -> Search:
     HandboneError: nothing at a path, a result of handbone as a file, or no radiograph at all.
     """
     paths = [Path(os.path.abspath(path)) for path in given]
-    walk = _Walk()
+    walk = _Walk(masks=False)
     found = dict.fromkeys(counted(_files(paths, walk), "Searching for radiographs:"))
     passed_over = walk.passed_over()
     if not found:
@@ -148,10 +152,13 @@ def _root(paths: list[Path]) -> Path:
 
 
 class _Walk:
-    """A walk through folders that enters each just once, whatever links there are."""
+    """A walk through folders that enters each just once, whatever links there are.
 
-    def __init__(self, *, copies: bool = False) -> None:
-        self._copies = copies
+    copies: as `images_under`. masks: whether files that look like masks are images.
+    """
+
+    def __init__(self, *, copies: bool = False, masks: bool = True) -> None:
+        self._copies, self._masks = copies, masks
         self._left: dict[Kind, list[Path]] = {}
         self._entered: set[tuple[int, int]] = set()
         self._own: set[Path] = set()
@@ -177,6 +184,8 @@ class _Walk:
                     self._leave(other_files.BROKEN_LINKS, path)
                 elif kind := other_files.OWN if path in self._own else other_files.kind_of(path):
                     self._leave(kind, path)
+                elif not self._masks and is_mask(path, folder):
+                    self._leave(other_files.MASKS, path)
                 else:
                     yield path
 

@@ -10,8 +10,13 @@ _SOI, _EOI, _SOS = 0xD8, 0xD9, 0xDA
 _RESTARTS = range(0xD0, 0xD8)
 # Start of frame: baseline, extended, progressive, lossless, arithmetic and so on; 0xC4, 0xC8 and 0xCC are tables.
 _FRAMES = set(range(0xC0, 0xD0)) - {0xC4, 0xC8, 0xCC}
+_LOSSLESS = (0xC3, 0xC7, 0xCB, 0xCF)
+_PROGRESSIVE = (0xC2, 0xC6, 0xCA, 0xCE)
 _TAIL = 4096
 _REDUCED = 64
+# As many bytes may stand between the last value and the end of an image that nothing reads.
+_SPARE = 256
+_END = bytes((0xFF, _EOI))
 
 
 @dataclass(frozen=True)
@@ -22,18 +27,22 @@ class JpegLayout:
     ----------
     bits: a sample, 8 or 12; 0 where the file ends before it says so.
     lossless: whether the values are coded as JPEG lossless.
+    progressive: whether they are coded in scans that refine each other.
+    scan: where the values of the last scan begin.
     end: where the marker stands that ends the image; None where it is missing.
     """
 
     bits: int = 0
     lossless: bool = False
+    progressive: bool = False
+    scan: int = 0
     end: int | None = None
 
 
 def layout_of(data: bytes) -> JpegLayout:
     """Walk the markers of a JPEG file from its start to the end of its first image."""
-    at, bits, lossless = 2, 0, False
-    while at + 4 <= len(data):
+    at, bits, frame, scan = 2, 0, 0, 0
+    while at + 2 <= len(data):
         if data[at] != 0xFF:
             at = _next_marker(data, at)
             continue
@@ -46,12 +55,12 @@ def layout_of(data: bytes) -> JpegLayout:
             at += 2
         else:
             if marker in _FRAMES:
-                bits, lossless = data[at + 4] if at + 4 < len(data) else 0, marker in (0xC3, 0xC7, 0xCB, 0xCF)
+                bits, frame = data[at + 4] if at + 4 < len(data) else 0, marker
             at += 2 + int.from_bytes(data[at + 2 : at + 4], "big")
             if marker == _SOS:
-                at = _next_marker(data, at)
+                scan, at = at, _next_marker(data, at)
     ended = data[at : at + 2] == bytes((0xFF, _EOI))
-    return JpegLayout(bits, lossless, at if ended else None)
+    return JpegLayout(bits, frame in _LOSSLESS, frame in _PROGRESSIVE, scan, at if ended else None)
 
 
 def _next_marker(data: bytes, at: int) -> int:
@@ -65,13 +74,24 @@ def _next_marker(data: bytes, at: int) -> int:
         at += 2
 
 
-def is_complete(data: bytes, end: int) -> bool:
-    """Whether a JPEG file holds all values of its image, although it ends as a whole one does.
+def is_complete(data: bytes, layout: JpegLayout) -> bool:
+    """Whether a JPEG file holds all values of its image and no others, although it ends as a whole one does.
 
-    Other values are put before the end marker, at `end`. A decoder that has what it needs never reads them; one that
-    runs out of values does, and the image changes.
+    Other values are put before the end marker. A decoder that has what it needs never reads them; one that runs out
+    of values does, and the image changes. And where the last values are replaced, the image changes, too, unless the
+    decoder was done before, as it is where it has lost its place in damaged values.
     """
-    return all(np.array_equal(_reduced(data[:end] + tail + b"\xff\xd9"), _reduced(data)) for tail in _tails())
+    if layout.end is None:
+        return False
+    known, body = _reduced(data), data[: layout.end].rstrip(b"\xff")  # without fill bytes before the end
+    if known is None or not all(_is_same(body + tail + _END, known) for tail in _tails()):
+        return False
+    values = body[layout.scan :].rstrip(b"\0")  # with which some programs fill up
+    # Of scans that refine the image only the first ones show at the reduced size.
+    if layout.progressive or len(values) < 2 * _SPARE:
+        return True
+    kept = data[: layout.scan + len(values) - _SPARE]
+    return not all(_is_same(kept + tail + _END, known) for tail in _tails())
 
 
 def _tails() -> list[bytes]:
@@ -83,8 +103,17 @@ def _tails() -> list[bytes]:
     return [values.tobytes(), restarts]
 
 
-def _reduced(data: bytes) -> np.ndarray:
-    with Image.open(io.BytesIO(data), formats=("JPEG",)) as image:
-        # An eighth of the size is decoded from the same coded values, but much faster.
-        image.draft(None, (_REDUCED, _REDUCED))
-        return np.asarray(image)
+def _is_same(data: bytes, known: np.ndarray) -> bool:
+    image = _reduced(data)
+    return image is not None and np.array_equal(image, known)
+
+
+def _reduced(data: bytes) -> np.ndarray | None:
+    """The image at a part of its size, decoded from all its values; None where the decoder gives up."""
+    try:
+        with Image.open(io.BytesIO(data), formats=("JPEG",)) as image:
+            # An eighth of the size is decoded from the same coded values, but much faster.
+            image.draft(None, (_REDUCED, _REDUCED))
+            return np.asarray(image)
+    except OSError:
+        return None

@@ -23,15 +23,36 @@ _JSON_KINDS = (
     (('"annotations"', '"poly_seg"'), "labels in the contest format", "arrange the folder as its layout wants it"),
     (('"segmentation"', '"bbox"'), "labels in a COCO tool's result format", _COCO),
 )
+# Words by which files of further tools are known to hold contours: keys of JSON and YAML, and columns of tables.
+_WORDS = "annotations annotation segmentation segmentations polygon polygons points vertices contour contours"
+_WORDS += " coordinates regions rle mask masks maskpath encodedpixels"
+_KEY = re.compile(r'(?:^[ \t-]*|")(?:{})"?\s*:'.format(_WORDS.replace(" ", "|")), re.IGNORECASE | re.MULTILINE)
+_UNKNOWN = "labels of a tool that handbone does not know"
+_OURS = '"schema": "handbone.'
 _XML_KINDS = (
     (b"<annotations", "CVAT labels", _LAYOUT.format("cvat", "cvat")),
     (b"<annotation", "Pascal VOC labels", "boxes are no contours: export polygons as COCO"),
+    (b"<Annotation", _UNKNOWN, _COCO),
 )
 _VOLUME = "name it NAME.seg.nrrd or NAME/BONE.nii.gz, and set data.layout = 'seg_nrrd' or 'nifti'"
 _VOLUMES = (".nrrd", ".nii", ".nii.gz", ".mha", ".mhd")
 _PACKED = (".json.gz", ".json.zip", ".xml.gz", ".csv.gz", ".csv.zip", ".tsv.gz")
-_ARRAYS = (".mat", ".npy", ".npz", ".h5", ".hdf5", ".parquet", ".qpdata", ".roi")
-_YOLO = re.compile(rb"\s*\d+(\s+-?\d*\.?\d+(e-?\d+)?){4,}\s*", re.IGNORECASE)
+_ARRAYS: tuple[str, ...] = (
+    ".mat",
+    ".npy",
+    ".npz",
+    ".h5",
+    ".hdf5",
+    ".parquet",
+    ".qpdata",
+    ".roi",
+    ".feather",
+    ".arrow",
+    ".mdb",
+)
+_ARRAYS += (".tfrecord", ".tfrecords", ".pkl", ".pickle", ".joblib", ".sqlite", ".sqlite3")
+_ARCHIVE = re.compile(r".*(label|annot|coco|roi|instances|mask).*\.(zip|7z|rar|tar|tgz|gz)")
+_YOLO = re.compile(rb"\s*\S+(\s+-?\d*\.?\d+(e-?\d+)?){4,}\s*", re.IGNORECASE)
 _HEAD = 4096
 
 
@@ -67,7 +88,7 @@ def _kinds(path: Path, stems: set[tuple[str, str]]) -> Iterator[tuple[str, str]]
     elif name.endswith((".csv", ".tsv")):
         first = _head(path).decode("utf-8", "replace").splitlines()[:1]
         columns = {cell.strip(' "').lower() for line in first for cell in re.split("[,;\t]", line)}
-        if "rle" in columns or any("region_shape_attributes" in column for column in columns):
+        if columns & set(_WORDS.split()) or any("shape_attributes" in c or "labeled data" in c for c in columns):
             yield (
                 "holds masks or contours, which this layout does not read",
                 "use the layout 'csv' with data.annotations, or export COCO",
@@ -75,9 +96,14 @@ def _kinds(path: Path, stems: set[tuple[str, str]]) -> Iterator[tuple[str, str]]
     elif name.endswith(".txt"):
         if ("", path.stem) in stems and _YOLO.fullmatch(_head(path).split(b"\n")[0]):
             yield "holds YOLO labels, which are not read", "export the polygons as COCO"
+        elif _head(path).lstrip().startswith((b"{", b"[")) and _has_key(path):
+            yield from _json(path)
+    elif name.endswith((".yaml", ".yml")):
+        if _has_key(path):
+            yield f"holds {_UNKNOWN}, which are not read", _COCO
     elif name.endswith(_VOLUMES):
         yield "may hold labels as a volume, which is not read", _VOLUME
-    elif name.endswith(_PACKED):
+    elif name.endswith(_PACKED) or _ARCHIVE.fullmatch(name):
         yield "may hold labels, packed, which are not read", "unpack it"
     elif name.endswith(_ARRAYS):
         yield "may hold labels as values of a program, which are not read", _COCO
@@ -90,16 +116,21 @@ def _json(path: Path) -> Iterator[tuple[str, str]]:
         yield error.what, error.remedy or "export it again"
         return
     kind = next(((what, remedy) for marks, what, remedy in _JSON_KINDS if all(mark in text for mark in marks)), None)
+    if kind is None and _KEY.search(text) and _OURS not in text:
+        kind = _UNKNOWN, _COCO
     try:
         json.loads(text)
     except (ValueError, RecursionError) as error:
-        lines = path.suffix.lower() in (".jsonl", ".ndjson")
-        if not lines or kind:
+        if path.suffix.lower() not in (".jsonl", ".ndjson"):  # of which each line is a value
             what = str(error)[:80] or "nested too deeply"
             yield f"not valid JSON ({what}): labels in it are not read", "export it again; it may have been cut"
-        return
+            return
     if kind:
         yield f"holds {kind[0]}, which are not read", kind[1]
+
+
+def _has_key(path: Path) -> bool:
+    return bool(_KEY.search(_head(path).decode("utf-8", "replace")))
 
 
 def _head(path: Path) -> bytes:

@@ -29,7 +29,7 @@ from handbone.formats.named_images import Listing
 from handbone.formats.shapes import Shape, filled, labels_of
 from handbone.formats.shared_files import SharedFiles
 from handbone.formats.working_copies import IMAGES, about, write_copy
-from handbone.plugins.writing import PredictedImage
+from handbone.plugins.writing import PredictedImage, SplitWriter
 
 FILE, CONFIG_FILE = "tasks.json", "config.xml"
 MARKS = ('"from_name"', '"to_name"')
@@ -58,7 +58,7 @@ def is_tasks(path: Path) -> bool:
     return all(mark in text for mark in _TASKS) and '"categories"' not in text
 
 
-class LabelStudioWriter:
+class LabelStudioWriter(SplitWriter):
     """Writes `tasks.json` to import, `config.xml` (the labelling interface) and `images/` to a folder.
 
     Parameters
@@ -70,8 +70,8 @@ class LabelStudioWriter:
         self._folder, self._prefix, self._count = folder, prefix, 0
         self._tasks = tempfile.TemporaryFile("w+", encoding="utf-8")  # noqa: SIM115, closed where it is read
 
-    def write(self, image: PredictedImage) -> None:
-        """Add an image's task.
+    def part(self, image: PredictedImage) -> str:
+        """Copy an image; gives its task.
 
         Raises
         ------
@@ -88,7 +88,11 @@ class LabelStudioWriter:
             prediction["score"] = min(scores)
         url = f"{self._prefix}{quote(f'{IMAGES}/{copy}')}"
         task = {"data": {_IMAGE: url, "handbone": about(image)}, "predictions": [prediction]}
-        self._tasks.write((",\n" if self._count else "\n") + json.dumps(task, ensure_ascii=False))
+        return json.dumps(task, ensure_ascii=False)
+
+    def add(self, part: str) -> None:
+        """Append an image's task."""
+        self._tasks.write((",\n" if self._count else "\n") + part)
         self._count += 1
 
     def close(self) -> None:

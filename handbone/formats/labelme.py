@@ -30,7 +30,7 @@ from handbone.formats.labels_builder import LabelsBuilder
 from handbone.formats.named_images import Listing
 from handbone.formats.shapes import Shape, labels_of
 from handbone.formats.working_copies import about, write_copy
-from handbone.plugins.writing import PredictedImage
+from handbone.plugins.writing import PredictedImage, SplitWriter
 
 MARKS = ('"shapes"', '"imagePath"')
 _VERSION = "6.3.0"
@@ -45,7 +45,7 @@ def fits(root: Path) -> bool:
     return any(files_with(root, MARKS))
 
 
-class LabelmeWriter:
+class LabelmeWriter(SplitWriter):
     """Writes `STEM.json` to a folder, with a copy of the radiograph beside it.
 
     Parameters
@@ -57,7 +57,7 @@ class LabelmeWriter:
     def __init__(self, folder: Path, *, masks: bool = False, tolerance: float = 2.0):
         self._folder, self._masks, self._tolerance = folder, masks, tolerance
 
-    def write(self, image: PredictedImage) -> None:
+    def part(self, image: PredictedImage) -> None:
         """Write one image's file.
 
         Raises
@@ -77,6 +77,9 @@ class LabelmeWriter:
         }
         text = json.dumps(content, ensure_ascii=False, indent=2)
         (self._folder / f"{image.stem}.json").write_text(text, encoding="utf-8")
+
+    def add(self, part: None) -> None:
+        """Nothing: each image has files of its own."""
 
     def close(self) -> None:
         """Nothing is left to do."""

@@ -1,6 +1,6 @@
 """Contours from annotations of any format, gathered with what is odd about each."""
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 
 import numpy as np
 
@@ -82,9 +82,14 @@ class LabelsBuilder:
         corner = max(left, 0), max(top, 0)
         if not mask.any():
             return
-        self._masks.setdefault(bone, []).append((mask, corner))
-        for contour in contours_of_mask(mask, corner):
-            self._add(bone, contour)
+        contours = contours_of_mask(mask)
+        outlined = BoneMasks.from_polygons({bone: contours}, mask.shape)
+        add: Callable[[int, np.ndarray], object] = self.add
+        if outlined != BoneMasks.from_crops({bone: (mask, (0, 0))}, mask.shape):  # it has holes
+            self._masks.setdefault(bone, []).append((mask, corner))
+            add = self._add
+        for contour in contours:
+            add(bone, contour + np.array(corner, np.float32))
 
     def add(self, bone: int, polygon: np.ndarray) -> None:
         """Add one contour (n, 2) of a bone."""

@@ -2,7 +2,7 @@
 
 import os.path
 from collections import defaultdict
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Generic, TypeVar
 
@@ -10,6 +10,7 @@ from handbone.core.errors import HandboneError
 from handbone.core.findings import Finding
 from handbone.core.samples import Sample, SplitName, relative_to
 from handbone.formats.image_files import stem_of
+from handbone.formats.image_names import composed
 from handbone.formats.image_search import images_under
 from handbone.formats.patients import patients_of
 
@@ -28,21 +29,23 @@ class NamedImages:
     def __init__(self, root: Path):
         self._root = root
         self.paths = images_under(root, copies=True)
-        by_name: dict[str, list[Path]] = defaultdict(list)
+        by_name, stems, by_path = (defaultdict[str, list[Path]](list) for _ in range(3))
         for path in self.paths:
-            by_name[path.name].append(path)
-        unique = {name: found[0] for name, found in by_name.items() if len(found) == 1}
-        stems: dict[str, list[Path]] = defaultdict(list)
-        for path in self.paths:
-            stems[path.relative_to(root).with_name(stem_of(path)).as_posix()].append(path)
-        self._by_stem = {stem: found[0] for stem, found in stems.items() if len(found) == 1}
-        self._named = unique | {path.relative_to(root).as_posix(): path for path in self.paths}
+            place = path.relative_to(root)
+            by_name[composed(path.name)].append(path)
+            stems[composed(place.with_name(stem_of(path)).as_posix())].append(path)
+            for spelt in {place.as_posix(), composed(place.as_posix())}:
+                by_path[spelt].append(path)
+        self._by_stem = _unique(stems)
+        # A name as it stands on the disk goes before one that is only spelt otherwise.
+        self._named = _unique(by_name) | _unique(by_path) | {p.relative_to(root).as_posix(): p for p in self.paths}
 
     def find(self, file: Path, name: str) -> Path | None:
         """The image that a label file means, always one of the data set's: other names find nothing."""
         name = name.replace("\\", "/")
         places = (name, os.path.relpath(os.path.normpath(file.parent / name), self._root), Path(name).name)
-        return next((self._named[key] for place in places if (key := Path(place).as_posix()) in self._named), None)
+        keys = (key for place in places for key in (Path(place).as_posix(), composed(Path(place).as_posix())))
+        return next((self._named[key] for key in keys if key in self._named), None)
 
     def of_stem(self, path: Path) -> Path | None:
         """The one image of a path without an extension; an extension that is part of it makes it a name.
@@ -50,7 +53,11 @@ class NamedImages:
         path: below the data set's folder.
         """
         place = path.relative_to(self._root).as_posix()
-        return self._by_stem.get(place) or self._named.get(place)
+        return self._by_stem.get(composed(place)) or self._named.get(place)
+
+
+def _unique(found: Mapping[str, list[Path]]) -> dict[str, Path]:
+    return {name: paths[0] for name, paths in found.items() if len(paths) == 1}
 
 
 class Listing(Generic[Entry]):

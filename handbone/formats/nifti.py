@@ -23,7 +23,7 @@ from handbone.formats.labels_builder import LabelsBuilder
 from handbone.formats.named_images import Listing
 from handbone.formats.shapes import Shape, labels_of
 from handbone.formats.working_copies import write_copy
-from handbone.plugins.writing import PredictedImage
+from handbone.plugins.writing import PredictedImage, SplitWriter
 
 SUFFIXES = (".nii.gz", ".nii")
 #: Of the layout.
@@ -49,7 +49,7 @@ def _nibabel() -> ModuleType:
     return nibabel
 
 
-class NiftiWriter:
+class NiftiWriter(SplitWriter):
     """Writes `STEM/BONE.nii.gz` to a folder, 1 on the bone, with a copy of the radiograph beside that folder.
 
     A millimetre is a millimetre where the image's spacing is known, otherwise a pixel.
@@ -58,7 +58,7 @@ class NiftiWriter:
     def __init__(self, folder: Path):
         self._folder, self._nibabel = folder, _nibabel()
 
-    def write(self, image: PredictedImage) -> None:
+    def part(self, image: PredictedImage) -> None:
         """Write one image's masks, none for bones that were not found.
 
         Raises
@@ -77,6 +77,9 @@ class NiftiWriter:
             known = f"{image.model} {'' if confidence is None else f'p={confidence:.4f}'}".strip()
             volume.header["descrip"] = f"handbone {known}".encode()[:79]
             self._nibabel.save(volume, folder / f"{name}.nii.gz")
+
+    def add(self, part: None) -> None:
+        """Nothing: each image has files of its own."""
 
     def close(self) -> None:
         """Nothing is left to do."""

@@ -6,6 +6,7 @@ Decoders fill what is missing with black, and neither OpenCV nor Pillow says so.
 import struct
 import zlib
 from collections.abc import Iterator
+from contextlib import suppress
 from typing import IO
 
 from PIL import Image
@@ -19,11 +20,14 @@ _PIECE = 1 << 16
 
 def exif_of_png(file: IO[bytes]) -> Image.Exif:
     """What the chunk eXIf says, wherever it stands among the others; nothing without one. Leaves the file's place."""
+    return next((exif_in(file.read(length)) for kind, length in _chunks(file) if kind == b"eXIf"), Image.Exif())
+
+
+def exif_in(block: bytes) -> Image.Exif:
+    """What an EXIF block says; nothing of a damaged one."""
     exif = Image.Exif()
-    for kind, length in _chunks(file):
-        if kind == b"eXIf":
-            exif.load(file.read(length))
-            break
+    with suppress(Exception):  # Pillow's parser raises many kinds
+        exif.load(block)
     return exif
 
 

@@ -5,33 +5,32 @@ import threading
 import warnings
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
 
 import numpy as np
-from PIL import Image, ImageOps, UnidentifiedImageError
+from PIL import Image, UnidentifiedImageError
 from PIL.PngImagePlugin import PngImageFile
 from PIL.TiffImagePlugin import TiffImageFile
 
 from handbone.core.errors import HandboneError
 from handbone.core.orientation import shown_size_hw
-from handbone.core.radiograph import ImageHeader, Radiograph
+from handbone.core.radiograph import MAX_FRAMES, ImageHeader, Radiograph
+from handbone.formats import tiff_tags
 from handbone.formats.arrays import radiograph_of
-from handbone.formats.deep_colour import decode_by_opencv, float_tiff_header, is_deep_colour, tiff_compression
+from handbone.formats.deep_colour import decode_by_opencv, float_tiff_header, is_deep_colour
 from handbone.formats.file_kinds import HEAD_BYTES, kind_of
+from handbone.formats.grey_values import grey_values
 from handbone.formats.jpeg_check import is_complete, layout_of
-from handbone.formats.png_chunks import exif_of_png, missing_of_png
+from handbone.formats.png_chunks import exif_in, exif_of_png, missing_of_png
 
 _FORMATS = ("PNG", "JPEG", "TIFF", "BMP", "WEBP", "GIF", "JPEG2000", "PPM")
 # Only these hold several images of equal standing: of an animated PNG the first is the image.
 _OF_FRAMES = ("TIFF", "GIF", "WEBP")
-_ORIENTATION, _SUBFILE, _PHOTOMETRIC, _SAMPLE_FORMAT, _BITS = 274, 254, 262, 339, 258
 _SAVE_AS = "save it as PNG or as uncompressed TIFF, or leave it out"
 _REMEDY = "copy it again from its source, or remove it"
 # Pillow's own limit is a variable of its module.
 _LOCK = threading.RLock()
 # Deflate and its like make a file at most about so many times as small.
 _MOST_PACKED = 1100
-_MOST_FRAMES = 1000
 
 
 def read_raster(path: Path, frame: int = 1) -> Radiograph:
@@ -70,7 +69,7 @@ def raster_header(path: Path, frame: int = 1) -> ImageHeader:
     HandboneError: the file does not exist or is no image.
     """
     if only_opencv := _only_opencv(path):
-        return ImageHeader(shown_size_hw(*only_opencv))
+        return ImageHeader(shown_size_hw(*only_opencv), orientation=only_opencv[1])
     with _opened(path, whole=False) as image:
         return _header(image, frame)
 
@@ -96,12 +95,17 @@ def _of_frame(image: Image.Image, path: Path, frame: int) -> tuple[np.ndarray, n
     _check_length(image, path)
     page, orientation = image.tell(), _orientation(image)
     if is_deep_colour(image):
+        tags: tiff_tags.Tags = image.tag_v2 if isinstance(image, TiffImageFile) else {}
+        if tiff_tags.is_apart(tags):
+            what = "its colours of 16 bits lie in planes of their own, which decoders mix up"
+            raise HandboneError(what, where=path, remedy="save it as grey of 16 bits, or with interleaved channels")
         image.load()  # OpenCV hides what libtiff and libpng complain of
-        return *decode_by_opencv(path, page=page, orientation=orientation), 16, orientation
+        alpha = tiff_tags.has_alpha(tags)
+        return *decode_by_opencv(path, page=page, orientation=orientation, alpha=alpha), 16, orientation
     bits = {"1": 1, "F": 32, "I": 32}.get(image.mode, 16 if ";16" in image.mode else 8)
     if isinstance(image, TiffImageFile):
-        bits = max(image.tag_v2.get(_BITS, (1,)))
-    return *_decode(image), bits, orientation
+        bits = max(image.tag_v2.get(tiff_tags.BITS, (1,)))
+    return *grey_values(image, orientation), bits, orientation
 
 
 @contextlib.contextmanager
@@ -160,7 +164,7 @@ def _unknown_coding(path: Path, head: bytes) -> str:
     kind = kind_of(head)
     if kind is None:
         return "this is no image of a kind that is known"
-    compression = tiff_compression(path)
+    compression = tiff_tags.first_directory(path).get(tiff_tags.COMPRESSION)
     coded = f"coded by compression {compression}" if compression not in (None, 1) else "coded in a way"
     return f"this is {kind.name} that is damaged, or {coded} that nothing here decodes"
 
@@ -171,8 +175,8 @@ def _check_jpeg(path: Path, data: bytes, *, whole: bool) -> None:
         how = "JPEG lossless" if layout.lossless else f"JPEG of {layout.bits} bits"
         remedy = "pip install 'handbone-dicom[compressed]' reads it inside a DICOM file; else save it as PNG or TIFF"
         raise HandboneError(f"this is {how}, which common decoders do not know", where=path, remedy=remedy)
-    if whole and (layout.end is None or not is_complete(data, layout.end)):
-        raise HandboneError("the JPEG file is truncated", where=path, remedy=_REMEDY)
+    if whole and not is_complete(data, layout):
+        raise HandboneError("the JPEG file is truncated or damaged", where=path, remedy=_REMEDY)
 
 
 def _header(image: Image.Image, frame: int) -> ImageHeader:
@@ -180,7 +184,9 @@ def _header(image: Image.Image, frame: int) -> ImageHeader:
     pages = _pages(image)
     if pages != [0]:
         image.seek(pages[frame - 1 if frame <= len(pages) else 0])
-    return ImageHeader(shown_size_hw(_stored_hw(image), _orientation(image)), len(pages))
+    image.info.pop("xmp", None)  # by which Pillow turns a TIFF, too
+    orientation = _orientation(image)
+    return ImageHeader(shown_size_hw(_stored_hw(image), orientation), len(pages), orientation)
 
 
 def _stored_hw(image: Image.Image) -> tuple[int, int]:
@@ -190,13 +196,20 @@ def _stored_hw(image: Image.Image) -> tuple[int, int]:
 
 
 def _orientation(image: Image.Image) -> int:
-    exif = exif_of_png(image.fp) if isinstance(image, PngImageFile) and image.fp else image.getexif()
-    value = exif.get(_ORIENTATION, 1)
+    """How viewers turn an image: by its EXIF, and by no other notes of its orientation."""
+    exif: tiff_tags.Tags = {}
+    if isinstance(image, TiffImageFile):
+        exif = image.tag_v2
+    elif isinstance(image, PngImageFile):
+        exif = exif_of_png(image.fp) if image.fp else {}
+    else:
+        exif = exif_in(image.info.get("exif", b""))
+    value = exif.get(tiff_tags.ORIENTATION, 1)
     return value if isinstance(value, int) and 1 <= value <= 8 else 1
 
 
 def _pages(image: Image.Image) -> list[int]:
-    """Numbers of the images in a file, from 0; a TIFF's reduced copies of an image are none."""
+    """Numbers of the images in a file, from 0; a TIFF's reduced copies of an image and its masks are none."""
     if image.format not in _OF_FRAMES:
         return [0]
     if not isinstance(image, TiffImageFile):
@@ -207,7 +220,7 @@ def _pages(image: Image.Image) -> list[int]:
     with contextlib.suppress(EOFError):  # which ends them
         while True:
             image.seek(page)
-            if not int(image.tag_v2.get(_SUBFILE, 0)) & 1:
+            if tiff_tags.is_image(image.tag_v2):
                 full.append(page)
             page += 1
             _check_frames(page, image)
@@ -217,8 +230,8 @@ def _pages(image: Image.Image) -> list[int]:
 
 def _check_frames(frames: int, image: Image.Image) -> None:
     """Refuse a file of more images than anyone keeps in one."""
-    if frames > _MOST_FRAMES:
-        what = f"it holds more than {_MOST_FRAMES} images"
+    if frames > MAX_FRAMES:
+        what = f"it holds more than {MAX_FRAMES} images"
         raise HandboneError(
             what, where=getattr(getattr(image, "fp", None), "name", None), remedy="split it, or leave it out"
         )
@@ -230,38 +243,7 @@ def _check_length(image: Image.Image, path: Path) -> None:
     if image.format == "PNG" and pixels // 8 > size * _MOST_PACKED:
         what = f"it claims {image.width} x {image.height} pixels in {size} bytes"
         raise HandboneError(what, where=path, remedy=_REMEDY)
+    if isinstance(image, TiffImageFile) and tiff_tags.is_sparse(image.tag_v2):
+        raise HandboneError("the TIFF file is damaged: some of its strips are missing", where=path, remedy=_REMEDY)
     if isinstance(image, PngImageFile) and image.fp and (missing := missing_of_png(image.fp)):
         raise HandboneError(f"the PNG file is damaged: {missing}", where=path, remedy=_REMEDY)
-
-
-def _decode(image: Image.Image) -> tuple[np.ndarray, np.ndarray | None]:
-    """Values (H, W) as shown, and where they are transparent, bool (H, W) or None."""
-    tags: Any = image.tag_v2 if isinstance(image, TiffImageFile) else {}
-    sample_format, bits, photometric = (tags.get(tag) for tag in (_SAMPLE_FORMAT, _BITS, _PHOTOMETRIC))
-    image = ImageOps.exif_transpose(image)
-    key = image.info.get("transparency")
-    if image.mode in ("PA", "LA", "La", "RGBA", "RGBa") or (key is not None and image.mode in ("1", "L", "P", "RGB")):
-        return _on_black(image.convert("RGBA"))
-    if image.mode == "LAB":
-        image = image.getchannel("L")
-    elif image.mode in ("CMYK", "YCbCr", "HSV", "P"):
-        image = image.convert("RGB")
-    values = np.asarray(image.convert("L") if image.mode in ("RGB", "1") else image)
-    clear = values == key if key is not None and values.dtype.itemsize > 1 else None
-    if sample_format and sample_format[0] == 2 and values.dtype.itemsize * 8 == bits[0]:
-        values = values.view(values.dtype.str.replace("u", "i"))
-    elif sample_format == (1,) and values.dtype == np.int32:
-        values = values.view(np.uint32)
-    if photometric == 0 and image.mode.startswith("I"):  # white is zero; of 8 bits Pillow turns them
-        values = values.max() - values
-    return values, clear
-
-
-def _on_black(image: Image.Image) -> tuple[np.ndarray, np.ndarray | None]:
-    """Grey values (H, W) of an RGBA image, and where nothing of it is seen."""
-    alpha = np.asarray(image.getchannel("A"))
-    values = np.asarray(image.convert("RGB").convert("L"))
-    if alpha.min() < 255:
-        values = (values * (alpha / np.float32(255))).astype(np.float32)
-        return values, alpha == 0
-    return values, None

@@ -33,10 +33,16 @@ def provider_of(path: Path) -> "Provided":
 
 
 def candidates(path: Path) -> "list[Provided]":
-    """The readers that have a file's extension; where none has, those that recognise its content."""
+    """The readers that have a file's extension; where none has, or it is wrong, those that recognise its content."""
     extension = path.suffix.lower()
     found = [one for one in _readers() if extension in spec_of(one).extensions]
-    return found or _by_content(path)
+    if not found:
+        return _by_content(path)
+    # Without a test of its own a reader is believed to know the files of its extension.
+    head = _head(path)
+    if head is None or any(spec_of(one).recognises is None or _recognises(one, head) for one in found):
+        return found
+    return _by_content(path) or found
 
 
 def is_builtin(provided: "Provided") -> bool:
@@ -93,14 +99,19 @@ def _readers() -> "list[Provided]":
 
 def _by_content(path: Path) -> "list[Provided]":
     able = [one for one in _readers() if spec_of(one).recognises is not None]
-    if not able:
-        return []
+    head = _head(path) if able else None
+    return [] if head is None else [one for one in able if _recognises(one, head)]
+
+
+def _head(path: Path) -> bytes | None:
+    """A file's first bytes; None where it cannot be read."""
     try:
+        if not path.is_file():  # reading a pipe would wait
+            return None
         with path.open("rb") as file:
-            head = file.read(_HEAD_BYTES)
+            return file.read(_HEAD_BYTES)
     except OSError:
-        return []
-    return [one for one in able if _recognises(one, head)]
+        return None
 
 
 def _recognises(provided: "Provided", head: bytes) -> bool:

@@ -23,6 +23,7 @@ from handbone.formats import rle_offset
 
 _ENOUGH = 40  # distances between runs from which their median is the frame's side
 _NEAR = 0.02  # of a side
+_SAMPLE = 1 << 20  # letters of a text
 _AT_EDGE = 4  # runs that begin at the frame's edge, as those of a bone do that the edge cuts
 _USUAL_SIDES = (224, 256, 320, 384, 448, 512, 640, 768, 800, 896, 1024, 1280, 1536, 2000, 2048, 2560, 3000, 3060, 4096)
 _SIDE = 512  # of the image that edges are looked for in
@@ -122,8 +123,10 @@ def run_distance(cells: Cells) -> int | None:
 
 
 def _pairs(text: str | None) -> np.ndarray:
-    """(n, 2) starts and lengths; none for a text that is malformed, which is said where it is read."""
-    tokens = (text or "").split()
+    """(n, 2) starts and lengths, the first ones of a long text; none of a malformed one, which reading it will say."""
+    tokens = (text or "")[:_SAMPLE].split()
+    if text and len(text) > _SAMPLE:
+        tokens = tokens[: (len(tokens) - 1) // 2 * 2]  # the last number may be cut
     if len(tokens) % 2 or not all(token.isascii() and token.isdigit() and len(token) < 19 for token in tokens):
         return np.empty((0, 2), np.int64)
     return np.array(tokens, dtype=object).astype(np.int64).reshape(-1, 2) if tokens else np.empty((0, 2), np.int64)

@@ -24,7 +24,7 @@ from handbone.formats.labels_builder import LabelsBuilder
 from handbone.formats.named_images import Listing
 from handbone.formats.shapes import Shape, labels_of
 from handbone.formats.working_copies import write_copy
-from handbone.plugins.writing import PredictedImage
+from handbone.plugins.writing import PredictedImage, SplitWriter
 
 SUFFIX = ".seg.nrrd"
 # Of sides that differ by no more, one is the other scaled.
@@ -49,13 +49,13 @@ def _slicerio() -> ModuleType:
     return slicerio
 
 
-class SegNrrdWriter:
+class SegNrrdWriter(SplitWriter):
     """Writes `STEM.seg.nrrd` to a folder, with a copy of the radiograph beside it."""
 
     def __init__(self, folder: Path):
         self._folder, self._slicerio = folder, _slicerio()
 
-    def write(self, image: PredictedImage) -> None:
+    def part(self, image: PredictedImage) -> None:
         """Write one image's segmentation; bones that were not found are no segments.
 
         Raises
@@ -70,6 +70,9 @@ class SegNrrdWriter:
             self._slicerio.add_segment(segmentation, image.masks.mask(bone).T[..., None], segment)
         segmentation["containedRepresentationNames"] = ["Binary labelmap"]
         self._slicerio.write_segmentation(str(self._folder / f"{image.stem}{SUFFIX}"), segmentation)
+
+    def add(self, part: None) -> None:
+        """Nothing: each image has files of its own."""
 
     def close(self) -> None:
         """Nothing is left to do."""

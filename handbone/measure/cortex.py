@@ -4,7 +4,6 @@ from dataclasses import dataclass
 
 import cv2
 import numpy as np
-from scipy.ndimage import gaussian_filter1d
 
 from handbone.measure.hand import Hand, Refused
 from handbone.measure.outline import across
@@ -83,9 +82,16 @@ def _spot(hand: Hand, image: np.ndarray, bone: str, share: float) -> Spot:
 def _inner_side(profile: np.ndarray, steps: np.ndarray) -> float:
     """Half widths from the middle at which a profile (n,) over steps (n,) stops to rise, on its positive side."""
     step = steps[1] - steps[0]
-    smooth = gaussian_filter1d(profile, _SMOOTHING / step)
+    smooth = _smoothed(profile, _SMOOTHING / step)
     rise = -np.gradient(smooth, step)
     looked_at = np.flatnonzero((steps > _INNER[0]) & (steps < _INNER[1]))[::-1]
     height = smooth[looked_at].max() - np.median(smooth[steps > 1.1])
     ended = np.flatnonzero(rise[looked_at] <= _SLOPE * height)
     return float(steps[looked_at[ended[0] if len(ended) else -1]]) - _SMOOTHING
+
+
+def _smoothed(profile: np.ndarray, sigma: float) -> np.ndarray:
+    """A profile (n,) blurred by a Gaussian that is cut off at four sigma; it is mirrored beyond its ends."""
+    reach = int(4 * sigma + 0.5)
+    kernel = np.exp(-0.5 * (np.arange(-reach, reach + 1) / sigma) ** 2)
+    return np.convolve(np.pad(profile.astype(float), reach, "symmetric"), kernel / kernel.sum(), "valid")

@@ -6,9 +6,9 @@ from typing import Self
 import contourpy
 import cv2
 import numpy as np
-from scipy.spatial import cKDTree
 
 from handbone.core.bone_masks import BoneMasks
+from handbone.measure.nearest import close_points
 
 # Standard deviation, in pixels, of the blur that takes the stairs out of a mask. A circle of radius r shrinks by
 # sigma^2 / 2 r: by a thirtieth of a pixel at a fingertip of 10 pixels.
@@ -118,7 +118,7 @@ class Outline:
 
     def nearest_points(self, other: "Outline") -> tuple[np.ndarray, np.ndarray]:
         """The points (2,) of this contour and of another one that lie nearest to each other."""
-        mine, theirs, distances = self._pairs(other)
+        mine, theirs, distances = close_points(self._dense(), other._dense(), 0.0)
         nearest = int(np.argmin(distances))
         return mine[nearest], theirs[nearest]
 
@@ -127,15 +127,8 @@ class Outline:
 
         Bones that overlap in the projection meet where their contours run close to each other.
         """
-        mine, theirs, distances = self._pairs(other)
-        close = distances <= distances.min() + slack
-        return (mine[close] + theirs[close]).mean(0) / 2
-
-    def _pairs(self, other: "Outline") -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-        """Points (n, 2) of this contour, those of another one nearest to each, and their distances (n,)."""
-        mine, theirs = self._dense(), other._dense()
-        distances, indices = cKDTree(theirs).query(mine)
-        return mine, theirs[indices], distances
+        mine, theirs, _ = close_points(self._dense(), other._dense(), slack)
+        return (mine + theirs).mean(0) / 2
 
     def contains(self, points: np.ndarray) -> np.ndarray:
         """(m,) whether points (m, 2) lie inside."""

@@ -100,14 +100,18 @@ def join(seen: BoneProbabilities, close: BoneProbabilities, place: Location) -> 
     seen, place: from `locate`, which found a hand.
     close: what was read in the frame of `place`, in the image's own pixels.
     """
-    box, inside = paste_weight(place.frame, seen.size_hw, _FEATHER)
     share = _CLOSE_SHARE if place.seen_well else 1.0
     # The square cuts the forearm: beyond it the pass alone tells. Of other bones nothing lies there.
+    box, inside = paste_weight(place.frame, seen.size_hw, _FEATHER, within=_around((seen, close), _FOREARM))
     forearm = seen.blend(close, (box, share * inside), _FOREARM)
     rest = tuple(bone for bone in range(anatomy.COUNT) if bone not in _FOREARM)
-    height, width = seen.size_hw
-    whole: tuple[Box, np.ndarray] = Box(0, 0, width, height), np.full(seen.size_hw, share, np.float32)
-    return postprocess(forearm.blend(close, whole, rest))
+    around = _around((seen, close), rest)
+    return postprocess(forearm.blend(close, (around, np.full(around.size_hw, share, np.float32)), rest))
+
+
+def _around(several: Sequence[BoneProbabilities], bones: Sequence[int]) -> Box:
+    """The box around some bones."""
+    return Box.around(each.boxes_xyxy[bone].tolist() for each in several for bone in bones)
 
 
 def locate(

@@ -116,7 +116,7 @@ def open_network(
         try:
             from handbone.training.inference import Predictor
 
-            runtime_set_up.prepare(threads)
+            runtime_set_up.prepare(threads or runtime_set_up.thread_limit())
             return Predictor(path, precision, device=device)
         except ModuleNotFoundError as error:
             instead = "give networks that handbone export-model has written"

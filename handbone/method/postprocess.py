@@ -19,8 +19,17 @@ def postprocess(probabilities: BoneProbabilities) -> BoneProbabilities:
     """
     parts = []
     for crop, box in zip(probabilities.crops, probabilities.boxes_xyxy.tolist(), strict=True):
-        parts.append((_filled(_largest(crop)), Box(*box)))
+        parts.append((crop if _is_one_piece(crop) else _filled(_largest(crop)), Box(*box)))
     return BoneProbabilities.from_crops(parts, probabilities.size_hw)
+
+
+def _is_one_piece(crop: np.ndarray) -> bool:
+    """Whether there is at most one piece, and no hole in it, as in most masks."""
+    if not crop.size:
+        return True
+    seen = cv2.compare(crop, _SEEN, cv2.CMP_GE)
+    contours, _ = cv2.findContours(seen, cv2.RETR_CCOMP, cv2.CHAIN_APPROX_SIMPLE)
+    return len(contours) <= 1
 
 
 def _largest(crop: np.ndarray) -> np.ndarray:

@@ -1,6 +1,6 @@
 """The built-in optimisers and learning-rate schedules by name; nothing here imports torch."""
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 from pydantic import Field
 
@@ -12,10 +12,13 @@ if TYPE_CHECKING:
     from torch.optim.lr_scheduler import LRScheduler
 
 
+Decay = Annotated[float, Field(ge=0, lt=1)]
+
+
 class AdamSettings(Table):
     """Settings of Adam and AdamW."""
 
-    betas: tuple[float, float] = (0.9, 0.999)
+    betas: tuple[Decay, Decay] = (0.9, 0.999)
     eps: float = Field(default=1e-8, gt=0)
 
 

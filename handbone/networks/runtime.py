@@ -46,6 +46,27 @@ def prepare(threads: int | None = None) -> bool:
     return bool(kept and libc.mallopt(_M_TRIM_THRESHOLD, _KEPT_BYTES))
 
 
+def limit_threads(count: int) -> None:
+    """Let all libraries of this process compute with so many threads; to be called in a new process.
+
+    torch is not imported for it, as not every process computes with it.
+    """
+    _limits[:] = [count]
+    for name in ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS"):
+        os.environ[name] = str(count)
+    if "torch" in sys.modules:
+        sys.modules["torch"].set_num_threads(count)
+    prepare()
+
+
+def thread_limit() -> int | None:
+    """What `limit_threads` allows; None without it."""
+    return _limits[0] if _limits else None
+
+
+_limits: list[int] = []
+
+
 @functools.cache
 def ensure_torchvision() -> None:
     """Make `import torchvision` work where its compiled operators cannot load.

@@ -10,6 +10,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from handbone.core.errors import HandboneError
+from handbone.core.files import expanded
 from handbone.plugin_kit.environment import build_wheel, copy_source, install_wheel, make_environment
 from handbone.plugin_kit.findings import Check
 from handbone.plugins import discovery
@@ -28,7 +29,7 @@ def check(what: str) -> Iterator[Check]:
     ------
     HandboneError: neither a package's folder nor an installed plugin.
     """
-    path = Path(what).expanduser()
+    path = expanded(what)
     if path.is_dir():
         yield from _check_folder(path)
     elif path.exists() or any(separator in what for separator in "/\\"):

@@ -18,7 +18,7 @@ from handbone.plugins.specs import (
     WeightsSpec,
     WriterSpec,
 )
-from handbone.plugins.writing import PredictedImage, Writer
+from handbone.plugins.writing import PredictedImage, SplitWriter, Writer
 
 if TYPE_CHECKING:
     from handbone.recipe.table import NoSettings, Table
@@ -39,6 +39,7 @@ __all__ = [
     "Prompts",
     "ReaderSpec",
     "SchedulerSpec",
+    "SplitWriter",
     "Table",
     "WeightsSpec",
     "Writer",

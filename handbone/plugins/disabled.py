@@ -6,7 +6,7 @@ import re
 from pathlib import Path
 
 from handbone.core.errors import HandboneError
-from handbone.core.files import write_json
+from handbone.core.files import expanded, write_json
 
 
 def plain(name: str) -> str:
@@ -17,7 +17,7 @@ def plain(name: str) -> str:
 def config_folder() -> Path:
     """The folder of a user's settings: what the variable HANDBONE_CONFIG says, else the user's config folder."""
     if told := os.environ.get("HANDBONE_CONFIG"):
-        return Path(told).expanduser()
+        return expanded(told)
     import platformdirs
 
     return platformdirs.user_config_path("handbone")

@@ -12,6 +12,7 @@ from typing import Any
 
 from handbone.core.errors import HandboneError
 from handbone.plugins.specs import Spec
+from handbone.plugins.writing import SplitWriter
 
 _PROMPTER = ("size", "mask_size", "encoder_id", "decoder", "points", "embed", "candidates")
 
@@ -179,7 +180,9 @@ def _prompter(provider: Provider, built: Any, arguments: Mapping[str, Any]) -> A
 
 
 def _writer(provider: Provider, built: Any, arguments: Mapping[str, Any]) -> Any:
-    return _ValidatedWriter(provider, _check_parts(provider, built, ("write", "close")))
+    _check_parts(provider, built, ("write", "close"))
+    kind = _ValidatedSplitWriter if isinstance(built, SplitWriter) else _ValidatedWriter
+    return kind(provider, built)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -189,6 +192,21 @@ class _ValidatedWriter:
 
     def write(self, image: Any) -> None:
         _attempt(self.provider, f"cannot write {image.name}", self.built.write, image)
+
+    def close(self) -> None:
+        _attempt(self.provider, "cannot finish its files", self.built.close)
+
+
+@dataclasses.dataclass(frozen=True)
+class _ValidatedSplitWriter(SplitWriter):
+    provider: Provider
+    built: SplitWriter
+
+    def part(self, image: Any) -> Any:
+        return _attempt(self.provider, f"cannot write {image.name}", self.built.part, image)
+
+    def add(self, part: Any) -> None:
+        _attempt(self.provider, "cannot append an image", self.built.add, part)
 
     def close(self) -> None:
         _attempt(self.provider, "cannot finish its files", self.built.close)

@@ -1,5 +1,6 @@
 """The input and the protocol of writers of masks."""
 
+from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -58,3 +59,28 @@ class Writer(Protocol):
 
     def close(self) -> None:
         """Finish files that hold several images; called once, after the last image."""
+
+
+class SplitWriter(ABC):
+    """A writer whose work on one image can be done by another writer of the same folder, in any process."""
+
+    @abstractmethod
+    def part(self, image: PredictedImage) -> Any:
+        """Do what needs no other image, such as files of its own; gives what `add` takes, picklable.
+
+        Raises
+        ------
+        HandboneError: this image cannot be written in this format; nothing of it is.
+        """
+
+    @abstractmethod
+    def add(self, part: Any) -> None:
+        """Append to files that hold several images."""
+
+    def write(self, image: PredictedImage) -> None:
+        """Write one image's masks; raises as `part` does."""
+        self.add(self.part(image))
+
+    @abstractmethod
+    def close(self) -> None:
+        """Finish files that hold several images; called once, after the last image, and not where parts are made."""

@@ -10,6 +10,7 @@ from pydantic import Field, ValidationError, field_validator
 
 from handbone import anatomy
 from handbone.core.errors import HandboneError, UnknownNameError
+from handbone.core.files import expanded
 from handbone.core.samples import Side
 from handbone.recipe.table import Table
 from handbone.recipe.toml import loads
@@ -83,7 +84,7 @@ class ClassMap:
         HandboneError: there is none, or the file is not a class map; with file and key.
         """
         shipped = {path.stem: path for path in sorted(_SHIPPED.glob("*.toml"))}
-        path = shipped.get(str(word), Path(word).expanduser())
+        path = shipped.get(str(word), expanded(word))
         try:
             content = ClassMapFile(**loads(path.read_text(encoding="utf-8")))
             classes = {name: _bones(value) for name, value in content.classes.items()}

@@ -59,7 +59,7 @@ def problems_in(error: ValidationError, layer: RecipeLayer) -> list[Problem]:
 def _written_path(detail: Any, layer: RecipeLayer) -> KeyPath:
     """The part of pydantic's location that is written in the recipe, without its names of union members."""
     location = tuple(detail["loc"])
-    if detail["type"] == "missing":
+    if detail["type"] == "missing" and isinstance(location[-1], str):
         return location
     while location and not layer.holds(location):
         location = location[:-1]
@@ -70,7 +70,7 @@ def _problem(detail: Any, path: KeyPath, layer: RecipeLayer) -> Problem:
     key, origin = dotted(path), layer.origin(path)
     if detail["type"] == "extra_forbidden":
         return Problem(origin, key, f"unknown key {str(path[-1])!r}{_in_table(path[:-1])}", nearest(path))
-    if detail["type"] == "missing":
+    if detail["type"] == "missing" and path == tuple(detail["loc"]):
         return Problem(origin, key, f"the key {str(path[-1])!r} is missing{_in_table(path[:-1])}")
     if detail["type"] == "value_error":
         return Problem(origin, key, f"{key}: {detail['ctx']['error']}" if key else str(detail["ctx"]["error"]))

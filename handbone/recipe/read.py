@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from handbone.core.errors import UnknownNameError, suggest
+from handbone.core.files import expanded
 from handbone.recipe import toml
 from handbone.recipe.layers import KeyOrigin, RecipeLayer
 from handbone.recipe.lines import KeyPath, key_lines
@@ -35,7 +36,7 @@ def find_recipe(path_or_name: str | Path) -> Path:
     ------
     UnknownNameError: if there is neither such a file nor such a built-in recipe.
     """
-    path, known = Path(path_or_name).expanduser(), builtin_recipes()
+    path, known = expanded(path_or_name), builtin_recipes()
     if path.suffix != ".toml" and str(path) in known:
         return shown(known[str(path)])
     if _is_file(path):
@@ -143,7 +144,7 @@ def _extended(path: Path, extends: Any, lines: dict[KeyPath, int], chain: list[P
     origin = KeyOrigin(path, lines["extends",])
     if not isinstance(extends, str):
         raise RecipeError([Problem(origin, "extends", 'extends takes one path or name as text ("two_stage.toml")')])
-    beside, known = path.parent / Path(extends).expanduser(), builtin_recipes()
+    beside, known = path.parent / expanded(extends), builtin_recipes()
     name = Path(extends).name.removesuffix(".toml")
     if _is_file(beside):
         found = shown(beside)

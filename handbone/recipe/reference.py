@@ -164,12 +164,20 @@ def _node(path: KeyPath) -> dict[str, Any] | None:
     here: dict[str, Any] = json_schema()
     for key in path:
         options = _options(_followed(here))
-        inner = [o.get("properties", {}).get(key) if isinstance(key, str) else o.get("items") for o in options]
-        found = [node for node in inner if node is not None]
+        found = [node for option in options if (node := _inside(option, key)) is not None]
         if not found:
             return None
         here = found[0]
     return _followed(here)
+
+
+def _inside(node: dict[str, Any], key: str | int) -> dict[str, Any] | None:
+    """What stands at a key of a table, or at a place of a list; None where nothing may."""
+    if isinstance(key, str):
+        named = node.get("additionalProperties")
+        return node.get("properties", {}).get(key, named if isinstance(named, dict) else None)
+    several = node.get("prefixItems", [])
+    return several[key] if key < len(several) else node.get("items")
 
 
 def _phrase(node: dict[str, Any]) -> str:

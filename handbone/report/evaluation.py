@@ -1,4 +1,4 @@
-"""The tables that `handbone evaluate` prints: means by group, pose and bone, and the images that lost most."""
+"""The tables that `handbone evaluate` prints: means by group, pose and bone, and errors of measurements."""
 
 from collections.abc import Sequence
 
@@ -43,6 +43,31 @@ def summary_table(
             texts.append(numbers.value_text("dice", line[f"{stages[-1]}_dice_seen"]))
             texts += [str(line[f"{stages[-1]}_{count}"]) for count in ("missed", "invented")]
         texts += [numbers.value_text(name, line[f"{stages[-1]}_{name}"]) for name in shown]
+        lines.append(texts)
+    return heads, lines
+
+
+def measurement_table(errors: pd.DataFrame) -> tuple[list[str], list[list[str]]]:
+    """Headings and lines: one for each measure and unit, over all its bones or joints, with the worst of these.
+
+    Parameters
+    ----------
+    errors: `measurement_summary` of one stage.
+    """
+    heads = ["Measure", "Unit", "Compared", "One side only", "Mean error", "Absolute error", "Worst of"]
+    lines = []
+    for (measure, unit), part in errors.groupby(["measure", "unit"], sort=False):
+        compared = part[part["images"] > 0]
+        alone = int((part["only_ground_truth"] + part["only_prediction"]).sum())
+        texts = [str(measure), str(unit), str(compared["images"].sum()), str(alone) if alone else ""]
+        if len(compared):
+            shares = compared["images"] / compared["images"].sum()
+            absolute = compared["mean_absolute_error"]
+            texts += [f"{(compared['bias'] * shares).sum():+.3g}", f"{(absolute * shares).sum():.3g}"]
+            worst = compared.loc[absolute.idxmax()]
+            texts.append(f"{worst['bone_or_joint']}: {worst['mean_absolute_error']:.3g}" if len(part) > 1 else "")
+        else:
+            texts += [numbers.NOTHING, numbers.NOTHING, ""]
         lines.append(texts)
     return heads, lines
 

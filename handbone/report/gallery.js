@@ -1,6 +1,7 @@
 // Filters, the viewer and the verdicts of a page of predictions.
 const $ = (selector, within = document) => within.querySelector(selector);
-const listed = JSON.parse($("#listed").textContent);
+// Several pages share one file with what all of them show.
+const listed = window.handboneListed ?? JSON.parse($("#listed").textContent);
 const KINDS = { doubtful: "doubtful", no_hand: "no hand", failed: "failed", fine: "no doubt" };
 const VERDICTS = ["good", "look", "bad"];
 const cards = [...document.querySelectorAll(".card")];

@@ -1,12 +1,16 @@
 """Pages of outlined radiographs to look through: doubtful ones first, each with its reasons, and a verdict to give."""
 
-from collections.abc import Iterable, Sequence
+import json
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 import handbone
 from handbone.core.files import atomic_file
 from handbone.report.templates import KINDS, Kind, template
+
+#: Of a folder with several pages: what all of them show.
+LIST_FILE = "page/listed.js"
 
 
 @dataclass(frozen=True)
@@ -58,30 +62,48 @@ def card_html(card: Card) -> str:
     return template("viewer.html.jinja").module.one_card(card)  # type: ignore[attr-defined]
 
 
+def write_list(folder: Path, listed: Iterable[Listed]) -> None:
+    """Write what all pages of a folder show to one file, so that pages do not grow with their number.
+
+    Browsers let no page on a disk read JSON beside it, but scripts.
+    """
+    with atomic_file(folder / LIST_FILE) as temporary, open(temporary, "w", encoding="ascii") as file:
+        file.write("window.handboneListed = [\n")
+        for each in listed:
+            file.write(f"{json.dumps(_entry(each))},\n")
+        file.write("];\n")
+
+
+def _entry(listed: Listed) -> list[str]:
+    return [listed.name, listed.key, listed.kind]
+
+
 def write_gallery(
     path: Path,
     cards: Iterable[Card],
     *,
-    listed: Sequence[Listed],
     page: Sequence[Listed],
+    counts: Mapping[Kind, int],
     pages: Sequence[str],
     number: int,
     weights: str,
 ) -> None:
-    """Write one page atomically; one card is in memory at a time.
+    """Write one page atomically; one card is in memory at a time. Several pages also need `write_list`.
 
     Parameters
     ----------
     path: the HTML file.
-    cards: those of the page, in their order. page: the same, as far as they are listed. listed: those of all pages.
-    pages: names of all pages' files. number: which of them this is, from 0.
+    cards: those of the page, in their order. page: the same, as far as they are listed.
+    counts: of all pages' cards by their kind. pages: names of all pages' files. number: which of them this is, from 0.
     weights: the name of what made the predictions.
     """
     stream = template("gallery.html.jinja").stream(
         cards=cards,
-        listed=[(each.name, each.key, each.kind) for each in listed],
+        listed=[_entry(each) for each in page],
+        list_file=LIST_FILE,
+        total=sum(counts.values()),
         kinds=[(kind, label, sum(each.kind == kind for each in page)) for kind, label in KINDS.items()],
-        counts={kind: sum(each.kind == kind for each in listed) for kind in KINDS},
+        counts=counts,
         on_page=len(page),
         pages=pages,
         number=number,

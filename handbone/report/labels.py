@@ -111,7 +111,8 @@ def _candidates(
     # Sideways reads best: above and below a phalanx lie its neighbours.
     cost = distances[far] + 25.0 * bone / ((right - left) * (bottom - top)) + 0.6 * np.abs(directions[turn, 1])
     order = np.argsort(cost, kind="stable")
-    return [(float(cost[i]), tuple(kept[i].tolist()), tuple(tips[turn[i]].tolist())) for i in order]
+    columns = cost[order].tolist(), map(tuple, kept[order].tolist()), map(tuple, tips[turn[order]].tolist())
+    return list(zip(*columns, strict=True))
 
 
 def _best(bone: int, candidates: list[_Candidate], placed: list[Label], text_px: float) -> Label | None:
@@ -138,7 +139,7 @@ def _overlap(a: _Box, b: _Box, margin: float) -> bool:
 
 def _nearest(box: _Box, point: _Point) -> _Point:
     """The point of a box that is nearest to a point."""
-    return float(np.clip(point[0], box[0], box[2])), float(np.clip(point[1], box[1], box[3]))
+    return float(min(max(point[0], box[0]), box[2])), float(min(max(point[1], box[1]), box[3]))
 
 
 def _cross(a: _Point, b: _Point, c: _Point, d: _Point) -> bool:

@@ -54,7 +54,7 @@ def draw_overlay(
         raise ShapeError("the masks of an overlay", f"{grey.shape} of the image", tuple(masks.size_hw))
     if view:
         grey = view.warp(grey)
-    canvas = np.repeat(grey[..., None], 3, axis=2)
+    canvas = cv2.cvtColor(grey, cv2.COLOR_GRAY2RGB)
     width = line_width(canvas.shape[:2])
     polygons = _chosen(contours(masks, view), bones)
     for bone, bone_polygons in polygons.items():
@@ -184,10 +184,25 @@ def _blend(
     draw(cover, [np.round(line).astype(np.int32) for line in scaled], finer)
     if finer > 1:
         cover = cv2.resize(cover, (right - left, bottom - top), interpolation=cv2.INTER_AREA)
-    rows, columns = np.nonzero(cover)
-    weight = cover[rows, columns, None] * np.float32(alpha / 255)
-    part = canvas[top:bottom, left:right]
-    part[rows, columns] = np.round(part[rows, columns] * (1 - weight) + np.asarray(colour, np.float32) * weight)
+    mix(canvas[top:bottom, left:right], cover, colour, alpha)
+
+
+def mix(part: np.ndarray, cover: np.ndarray, colour: Colour, alpha: float) -> None:
+    """Mix a colour into a part of an image (h, w, 3), in place, as far as it is covered.
+
+    Parameters
+    ----------
+    part: uint8. cover: (h, w), 255 where the colour lies wholly. alpha: its share there, 0 to 1.
+    """
+    if 4 * cv2.countNonZero(cover) > cover.size:
+        weight = cv2.multiply(cover, 1.0, scale=alpha / 255, dtype=cv2.CV_32F)
+        flat = cv2.merge([np.full_like(cover, each) for each in colour])
+        part[:] = cv2.blendLinear(part, flat, 1 - weight, weight)
+        return
+    # Lines cover few pixels of their box.
+    rows, columns = np.nonzero(cover > 0)
+    few = cover[rows, columns, None] * np.float32(alpha / 255)
+    part[rows, columns] = np.round(part[rows, columns] * (1 - few) + np.asarray(colour, np.float32) * few)
 
 
 def _legend(bones: Sequence[int], ground_truth: bool, height: int, text: float) -> np.ndarray | None:

@@ -30,6 +30,7 @@ def write_report(
     failures: Sequence[tuple[str, str]] = (),
     notes: Sequence[str] = (),
     lower_is_better: Collection[str] = (),
+    measurements: tuple[Sequence[str], Sequence[Sequence[str]]] | None = None,
     facts: Mapping[str, str] | None = None,
     recipe: str = "",
     environment: Mapping[str, Any] | None = None,
@@ -48,6 +49,7 @@ def write_report(
     failures: (image, reason) of each skipped image.
     notes: sentences shown below the result, for example that the images are synthetic hands.
     lower_is_better: extra metrics in `rows` of which this is true.
+    measurements: headings and lines of a table of errors of measurements.
     facts: further tiles, label to value, such as {"training": "14 min"}.
     recipe: the resolved recipe as TOML.
     environment: versions, device, seed.
@@ -69,6 +71,7 @@ def write_report(
         learning=_learning(histories or {}),
         frames=_frames(frames),
         gate=_gate(decisions),
+        measurements=measurements,
         failures=failures,
         notes=notes,
         recipe=recipe,

@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+import os
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
@@ -10,6 +11,7 @@ from pydantic import BaseModel
 
 from handbone.core.digests import content_digest
 from handbone.core.errors import HandboneError
+from handbone.core.files import expanded
 from handbone.plugins.manager import BUILTIN, registry
 from handbone.plugins.provenance import code_of
 from handbone.recipe.keys import value_of
@@ -76,7 +78,7 @@ def _chosen(kind: str, choice: Choice) -> dict[str, Any]:
     package = registry().provider(kind, choice).package
     _, checked = registry().get(kind, choice)
     settings = _plain(checked)
-    files = {text: content_digest(path) for text in _texts(settings) if (path := Path(text).expanduser()).is_file()}
+    files = {text: content_digest(path) for text in _texts(settings) if os.path.isfile(path := expanded(text))}
     plugin = None if package == BUILTIN else code_of(registry(), package)
     return {"settings": settings, "files": files, "plugin": plugin}
 

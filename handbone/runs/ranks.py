@@ -23,6 +23,15 @@ def is_first_process() -> bool:
     return all(int(os.environ.get(name, 0)) == 0 for name in ("NODE_RANK", "LOCAL_RANK"))
 
 
+def rank_name() -> str:
+    """What this process is called in messages, by the same launchers' counts."""
+    for name in ("RANK", "SLURM_PROCID"):
+        if name in os.environ:
+            return f"rank {int(os.environ[name])}"
+    node, local = (int(os.environ.get(name, 0)) for name in ("NODE_RANK", "LOCAL_RANK"))
+    return f"rank {local} of node {node}" if node else f"rank {local}"
+
+
 def wait_until(condition: Callable[[], bool], what: str) -> None:
     """Wait for the first process.
 

@@ -107,11 +107,12 @@ def _add_bone(
             t = min(1.0, max(0.0, v / span))
             # Struts fill the ends, the middle of a shaft is hollow.
             full = 1.0 - hollow * min(1.0, max(0.0, 4.5 * min(t - 0.08, 0.92 - t)))
-            tu, tv = (u * scale + shift[0]) % cells, (v * scale + shift[1]) % cells
-            iu, iv = int(tu), int(tv)
+            tu, tv = u * scale + shift[0], v * scale + shift[1]
+            iu, iv = int(np.floor(tu)), int(np.floor(tv))
             fu, fv = tu - iu, tv - iv
-            ju, jv = (iu + 1) % cells, (iv + 1) % cells
-            iu, iv = iu % cells, iv % cells
+            # The side is a power of two.
+            iu, iv = iu & (cells - 1), iv & (cells - 1)
+            ju, jv = (iu + 1) & (cells - 1), (iv + 1) & (cells - 1)
             low = pattern[iv, iu] * (1 - fu) + pattern[iv, ju] * fu
             high = pattern[jv, iu] * (1 - fu) + pattern[jv, ju] * fu
             strut = low * (1 - fv) + high * fv
@@ -218,7 +219,11 @@ def _unevenness(pattern: np.ndarray, shift: np.ndarray, points: np.ndarray, rng:
 def flesh(thickness: np.ndarray, tissue: Tissue, rng: np.random.Generator) -> np.ndarray:
     """Attenuation (H, W) float32 of soft tissue from its ray lengths in millimetres: fat, fibres and vessels in it."""
     texture = grain(thickness.shape, tissue.flesh_exponent, rng)
-    return np.float32(tissue.soft) * thickness * (1 + np.float32(tissue.flesh) * texture)
+    texture *= np.float32(tissue.flesh)
+    texture += 1
+    texture *= thickness
+    texture *= np.float32(tissue.soft)
+    return texture
 
 
 def _solid(mask: np.ndarray) -> np.ndarray:

@@ -1,6 +1,7 @@
 """One patient's hand in one pose: bones are scaled, deformed, attached to their joints and turned to the detector."""
 
 from dataclasses import dataclass, field, replace
+from functools import lru_cache
 
 import numpy as np
 
@@ -108,6 +109,19 @@ def _physis_share(index: int, cap: float) -> float:
     return share if end == 0 else 1 - share
 
 
+@lru_cache(maxsize=anatomy.COUNT)
+def _at_rest(index: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """A bone of the skeleton: points (n, 3) in its own frame, shares (n,) along it, and its two ends (2, 3)."""
+    skeleton = load_skeleton()
+    local = (skeleton.vertices[index] - skeleton.base[index]) @ skeleton.frame[index].T
+    low, high = local[:, 1].min(), local[:, 1].max()
+    share = (local[:, 1] - low) / (high - low)
+    found = local, share, np.array([[0.0, low, 0.0], [0.0, high, 0.0]])
+    for each in found:
+        each.setflags(write=False)
+    return found
+
+
 def pose_body(shape: Shape, pose: Pose) -> Body:
     """The bones of a patient of this shape in this pose."""
     skeleton = load_skeleton()
@@ -117,12 +131,9 @@ def pose_body(shape: Shape, pose: Pose) -> Body:
     places = _places(shape)
     for index in range(anatomy.COUNT):
         base, frame = skeleton.base[index], skeleton.frame[index]
-        local = (skeleton.vertices[index] - base) @ frame.T
-        low, high = local[:, 1].min(), local[:, 1].max()
-        share = (local[:, 1] - low) / (high - low)
+        local, share, ends = _at_rest(index)
         grown.append(_deform(index, local, share, shape) @ frame + places[index])
         along.append(share)
-        ends = np.array([[0.0, low, 0.0], [0.0, high, 0.0]])
         tips[index] = _deform(index, ends, np.array([0.0, 1.0]), shape) @ frame + places[index]
         jointed = skeleton.axes[index].any()
         pivots[index] = places[index] + (skeleton.anchor[index] - base if jointed else 0.0)

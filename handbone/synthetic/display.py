@@ -22,15 +22,19 @@ def to_grey(attenuation: np.ndarray, field: np.ndarray | None, look: Look, rng: 
     size = attenuation.shape[0]
     ramp_x = np.linspace(-1, 1, attenuation.shape[1], dtype=np.float32)
     ramp_y = np.linspace(-1, 1, size, dtype=np.float32)[:, None]
-    grey = look.black + (look.white - look.black) * grey + look.heel[0] * ramp_x + look.heel[1] * ramp_y
+    # In place, here and below: each new array of this size takes longer than the sum that fills it.
+    grey *= np.float32(look.white - look.black)
+    grey += np.float32(look.heel[0]) * ramp_x
+    grey += np.float32(look.heel[1]) * ramp_y + np.float32(look.black)
     if field is not None:
         # A collimated border gets no light, but software shows it dark: it lies outside the range that it displays.
         line = 4 * field * (1 - field) * (look.edge + look.groove * (2 * field - 1))
         grey = look.beyond + (grey + line - look.beyond) * field
     if look.grain:
-        grey += (
-            np.float32(look.grain * (look.white - look.black)) * (0.2 + grey) * grain(grey.shape, look.exponent, rng)
-        )
+        noise = grain(grey.shape, look.exponent, rng)
+        noise *= np.float32(look.grain * (look.white - look.black))
+        noise *= 0.2 + grey
+        grey += noise
     np.clip(grey, 0, 1, out=grey)
     return _stored(1 - grey if look.inverted else grey, look)
 
@@ -38,7 +42,8 @@ def to_grey(attenuation: np.ndarray, field: np.ndarray | None, look: Look, rng: 
 def _read_out(attenuation: np.ndarray, field: np.ndarray | None, look: Look, rng: np.random.Generator) -> np.ndarray:
     """The detector's output: the logarithm of the light, with its blur and noise (H, W)."""
     size = attenuation.shape[0]
-    light = np.exp(-attenuation)
+    light = np.negative(attenuation)
+    np.exp(light, out=light)
     if field is not None:
         light *= 0.04 + 0.96 * field
     light = cv2.addWeighted(light, 1 - look.scatter, _broad(light, size * 0.03), look.scatter, 0)
@@ -48,8 +53,12 @@ def _read_out(attenuation: np.ndarray, field: np.ndarray | None, look: Look, rng
     if look.mottle > 0.1:
         spread = cv2.GaussianBlur(counted, (0, 0), max(0.4, 1.3 * size / 2048))
         counted = cv2.addWeighted(counted, 1 - look.mottle, spread, look.mottle, 0)
-    light += np.float32(look.quantum) * np.sqrt(light) * counted
-    grey = -np.log(np.maximum(light, 1e-4))
+    counted *= np.sqrt(light)
+    counted *= np.float32(look.quantum)
+    light += counted
+    grey = np.maximum(light, 1e-4, out=light)
+    np.log(grey, out=grey)
+    np.negative(grey, out=grey)
     grey = reduced(grey, look.raw_scale)
     if look.raw_jpeg:
         low, high = float(grey.min()), float(grey.max())
@@ -61,7 +70,10 @@ def _levelled(grey: np.ndarray, field: np.ndarray | None, look: Look) -> np.ndar
     """The range that software displays as 0 to 1, densest bone at 1."""
     sample = grey[::8, ::8]
     low, high = np.percentile(sample, [2.0, 99.7]) if field is None else _levels(sample, field[::8, ::8])
-    return np.clip((grey - float(low)) / max(1e-3, float(high - low)), 0, 1.15) ** look.gamma
+    grey -= np.float32(low)
+    grey /= np.float32(max(1e-3, float(high - low)))
+    np.clip(grey, 0, 1.15, out=grey)
+    return np.power(grey, np.float32(look.gamma), out=grey)
 
 
 def _processed(grey: np.ndarray, look: Look) -> np.ndarray:

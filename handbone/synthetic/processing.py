@@ -13,7 +13,10 @@ def unsharp(grey: np.ndarray, halos: tuple[tuple[float, float], ...]) -> np.ndar
     """
     sharper = grey.copy() if halos else grey
     for width, strength in halos:
-        sharper += np.float32(strength) * (grey - _blurred(grey, width))
+        detail = _blurred(grey, width)
+        np.subtract(grey, detail, out=detail)
+        detail *= np.float32(strength)
+        sharper += detail
     return sharper
 
 

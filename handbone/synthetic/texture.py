@@ -39,19 +39,24 @@ def _power_law(rng: np.random.Generator, side: int, exponent: float, lowest: flo
     return np.fft.irfft2(np.fft.rfft2(rng.standard_normal((side, side))) * gain, (side, side)).astype(np.float32)
 
 
-def spread(tile: np.ndarray, size_hw: tuple[int, int], rng: np.random.Generator) -> np.ndarray:
-    """An image (H, W) covered with a tile from a random place on, mirrored at random; not to be written to."""
-    height, width = size_hw
-    y, x = rng.integers(0, tile.shape)
+def spread(tile: np.ndarray, size_hw: tuple[int, int], rng: np.random.Generator, factor: float = 1.0) -> np.ndarray:
+    """An image (H, W) covered with `factor` times a tile from a random place on, mirrored at random."""
+    y, x = rng.integers(0, tile.shape).tolist()
     ways = rng.choice((-1, 1), 2)
-    down, right = max(0, int(y) + height - tile.shape[0]), max(0, int(x) + width - tile.shape[1])
-    covered = cv2.copyMakeBorder(tile, 0, down, 0, right, cv2.BORDER_WRAP)
-    return covered[y : y + height, x : x + width][:: ways[0], :: ways[1]]
+    covered = np.empty(size_hw, np.float32)
+    shown = covered[:: ways[0], :: ways[1]]
+    for top in range(-y, size_hw[0], tile.shape[0]):
+        for left in range(-x, size_hw[1], tile.shape[1]):
+            part = shown[max(top, 0) : top + tile.shape[0], max(left, 0) : left + tile.shape[1]]
+            from_y, from_x = max(-top, 0), max(-left, 0)
+            own = tile[from_y : from_y + part.shape[0], from_x : from_x + part.shape[1]]
+            np.multiply(own, np.float32(factor), out=part)
+    return covered
 
 
 def grain(size_hw: tuple[int, int], exponent: float, rng: np.random.Generator) -> np.ndarray:
     """Noise (H, W) float32 with the power, per length of the hand, that `grain_tile` has in an image of 2048."""
-    return spread(grain_tile(exponent), size_hw, rng) * np.float32((size_hw[0] / 2048) ** (1 - exponent))
+    return spread(grain_tile(exponent), size_hw, rng, (size_hw[0] / 2048) ** (1 - exponent))
 
 
 @lru_cache(maxsize=2 * PATTERNS)

@@ -94,6 +94,7 @@ def _distances(
     """Distance to the skin (negative inside) and half thickness on a grid of `step` millimetres from (left, top)."""
     distance = np.empty((height, width), np.float32)
     half = np.empty((height, width), np.float32)
+    far, most = np.exp(-60.0 / 20.0), np.exp(30.0 / 2.5)
     for row in range(height):
         y = top + row * step
         for column in range(width):
@@ -104,12 +105,16 @@ def _distances(
                 dx, dy = bx - ax, by - ay
                 square = dx * dx + dy * dy
                 t = 0.0 if square < 1e-9 else min(1.0, max(0.0, ((x - ax) * dx + (y - ay) * dy) / square))
-                d = np.hypot(x - ax - t * dx, y - ay - t * dy) - (ra + t * (rb - ra))
+                u, v = x - ax - t * dx, y - ay - t * dy
+                d = np.sqrt(u * u + v * v) - (ra + t * (rb - ra))
+                # One exponential for both: exp(-d / 4) is its fifth power, exp(-d / 2.5) its eighth.
+                root = far if d >= 60.0 else np.exp(-max(d, -60.0) / 20.0)
+                fourth = root * root * root * root
                 if digits[k] == 0:
-                    palm += np.exp(-min(max(d, -60.0), 60.0) / 4.0)
+                    palm += fourth * root
                 else:
                     finger = min(finger, d)
-                share = np.exp(-min(max(d, -30.0), 60.0) / 2.5)
+                share = min(fourth * fourth, most)
                 weight += share
                 mean += share * deep
             palm = -4.0 * np.log(palm + 1e-12) + 3.0

@@ -5,6 +5,7 @@ from pathlib import Path
 from torch import nn
 
 from handbone.core.errors import HandboneError
+from handbone.core.files import expanded
 from handbone.core.progress import console
 from handbone.recipe.schema import Network
 from handbone.weights import network_file, read_set, resolve, stage_file
@@ -68,7 +69,7 @@ def _named_file(network: Network, in_channels: int, stage: str) -> tuple[Path | 
     if network.weights is None:
         return None, ""
     file = stage_file(network.weights, stage)
-    if Path(network.weights).expanduser().exists():
+    if expanded(network.weights).exists():
         return file, ""
     named = read_set(resolve(network.weights))
     named.verify()

@@ -18,6 +18,7 @@ from urllib.parse import urlsplit
 
 import handbone
 from handbone.core.errors import HandboneError
+from handbone.core.files import expanded
 from handbone.core.progress import progress_bar
 
 #: Larger sources are refused: both networks of the largest encoders stay below it.
@@ -83,7 +84,7 @@ def name_of(source: str) -> str:
 def _opened(source: str) -> Iterator[tuple[IO[bytes], int | None]]:
     """The source's bytes and, where it says so, their number."""
     if "://" not in source:
-        path = Path(source).expanduser()
+        path = expanded(source)
         if not path.is_file():
             raise HandboneError("no such file", where=source, remedy="give an https address or the path of a file")
         with open(path, "rb") as file:

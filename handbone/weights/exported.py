@@ -6,8 +6,8 @@ from typing import Any, Literal
 from pydantic import ConfigDict, Field, ValidationError
 
 import handbone
+from handbone.core.digests import content_digest
 from handbone.core.errors import HandboneError
-from handbone.core.files import sha256_of
 from handbone.networks.exported import FORMATS
 from handbone.recipe.table import Table
 from handbone.weights.network_card import WeightsCard
@@ -120,7 +120,7 @@ def exported_file(folder: Path, network: NetworkName) -> Path | None:
         path = folder / Path(name).name
         if not path.is_file():
             raise HandboneError("is missing", where=path, remedy=_REMEDY)
-        if sha256_of(path) != digest:
+        if content_digest(path) != digest:
             raise HandboneError(f"is not the file that {EXPORT_CARD} describes", where=path, remedy=_REMEDY)
     return folder / Path(found.file).name
 

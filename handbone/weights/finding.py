@@ -3,6 +3,7 @@
 from pathlib import Path
 
 from handbone.core.errors import HandboneError
+from handbone.core.files import expanded
 from handbone.weights.card import CARD_FILE, STAGE_FILES
 from handbone.weights.exported import EXPORT_CARD, exported_file
 from handbone.weights.sets import read_set, resolve
@@ -79,6 +80,6 @@ def stage_file(name: str, stage: str) -> Path | None:
     path = resolve(name)
     if path.is_file():
         return path
-    if Path(name).expanduser().exists():
+    if expanded(name).exists():
         return (path / "weights" if (path / "weights").is_dir() else path) / f"{stage}.safetensors"
     return read_set(path).files.get(stage)

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from handbone.core.errors import HandboneError
+from handbone.core.files import expanded
 from handbone.core.folders import atomic_dir
 from handbone.weights.card import CARD_FILE, MODEL_CARD_FILE, STAGE_FILES, check_name, seal
 from handbone.weights.finding import find_prior, find_weights
@@ -55,7 +56,7 @@ def pack(
     """
     from handbone.weights.network_file import load_weights, save_weights
 
-    folder = Path(folder).expanduser()
+    folder = expanded(folder)
     check_name(name)
     check_free(folder, overwrite)
     coarse, refiner = find_weights(run)
@@ -110,7 +111,10 @@ def _manifest(path: Path | None) -> dict[str, Any]:
     if path is None:
         return {}
     try:
-        return json.loads(path.read_text(encoding="utf-8"))
+        manifest = json.loads(path.read_text(encoding="utf-8"))
+        if not isinstance(manifest, dict):
+            raise ValueError("it holds no object")
+        return manifest
     except ValueError as error:
         remedy = "run the recipe again to rewrite it"
         raise HandboneError(f"is not valid JSON ({error})", where=path, remedy=remedy) from None

@@ -6,10 +6,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
 
-import platformdirs
-
+from handbone.core.digests import cache_root
 from handbone.core.errors import HandboneError, UnknownNameError, suggest
-from handbone.core.files import sha256_of
+from handbone.core.files import expanded, sha256_of
 from handbone.weights.card import CARD_FILE, STAGE_FILES, SetCard, is_name, read_set_card
 from handbone.weights.plugged import folder_of, plugged, plugin_of
 
@@ -90,8 +89,7 @@ class WeightsSet:
 
 def fetched_root() -> Path:
     """The folder of fetched sets: below what the variable HANDBONE_CACHE says, else in the user's cache folder."""
-    told = os.environ.get("HANDBONE_CACHE")
-    return (Path(told).expanduser() if told else platformdirs.user_cache_path("handbone")) / "weights"
+    return cache_root() / "weights"
 
 
 def _folders() -> dict[str, Path]:
@@ -162,8 +160,8 @@ def resolve(name_or_path: str | Path) -> Path:
     ------
     HandboneError: neither a path nor a name, or the name of two packages' sets.
     """
-    path = Path(name_or_path).expanduser()
-    if path.exists():
+    path = expanded(name_or_path)
+    if os.path.exists(path):  # no error either where the name is too long for a file
         return path
     name = str(name_or_path)
     if folder := _find_folder(name):

@@ -8,8 +8,8 @@ from typing import Any
 from handbone.core.errors import HandboneError
 from handbone.core.progress import console
 from handbone.networks import runtime
-from handbone.workflows.one_by_one import Item, Outcome, Task
 from handbone.workflows.pool import hand_out
+from handbone.workflows.tasks import Item, Result, Task
 
 _LOCAL = "local:"
 _AHEAD = 2  # images a thread, so that none waits for the next
@@ -33,8 +33,8 @@ def check_address(address: str) -> None:
         raise HandboneError("Dask is not installed", where="--cluster", remedy=remedy) from None
 
 
-def on_cluster(task: Task[Item], items: Iterable[Item], *, address: str) -> Iterator[Outcome]:
-    """What becomes of each image on a cluster, whose workers may come and go meanwhile.
+def on_cluster(task: Task[Item, Result], items: Iterable[Item], *, address: str) -> Iterator[Result]:
+    """The result of each item on a cluster, whose workers may come and go meanwhile.
 
     Raises
     ------
@@ -61,8 +61,8 @@ class _Cluster:
     def room(self) -> int:
         return _AHEAD * max(1, sum(self._client.nthreads().values()))
 
-    def submit(self, work: Callable[..., Outcome], *arguments: Any) -> "Future[Outcome]":
-        future: Future[Outcome] = self._executor.submit(work, *arguments)
+    def submit(self, work: Callable[..., Result], *arguments: Any) -> "Future[Result]":
+        future: Future[Result] = self._executor.submit(work, *arguments)
         return future
 
     def renew(self) -> None:

@@ -11,7 +11,7 @@ import numpy as np
 import pandas as pd
 
 from handbone.core.errors import HandboneError
-from handbone.core.files import write_text
+from handbone.core.files import expanded, write_text
 from handbone.core.progress import console
 from handbone.evaluation.basis import headline_rows
 from handbone.evaluation.comparison import Comparison, Score, compare_scores, same_images
@@ -52,7 +52,7 @@ def find_recipes(names: Sequence[str]) -> list[Path]:
     """
     found: list[Path] = []
     for name in names:
-        folder = Path(name).expanduser()
+        folder = expanded(name)
         if not folder.is_dir():
             found.append(find_recipe(name))
             continue

@@ -3,7 +3,7 @@
 from functools import partial
 
 from handbone.core.errors import HandboneError
-from handbone.workflows.one_by_one import Crew, here
+from handbone.workflows.tasks import Crew, here
 
 
 def crew_of(workers: int, cluster: str | None) -> Crew:

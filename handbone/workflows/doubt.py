@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from handbone.core.escaping import cell
+from handbone.workflows.records import flag_text
 
 ORDER_FILE = "order.csv"
 
@@ -30,6 +31,6 @@ def write_order(path: Path, names: Sequence[str], records: Mapping[str, Mapping[
             record = records.get(name, {})
             confidence = record.get("confidence") or {}
             bone = min(confidence, key=confidence.__getitem__, default="")
-            flags = "; ".join(flag["message"] for flag in record.get("flags") or ())
+            flags = "; ".join(flag_text(flag) for flag in record.get("flags") or ())
             value = f"{confidence[bone]:.4f}" if bone else ""
             rows.writerow([number, cell(name), f"{doubt_of(record):.3f}", bone, value, cell(flags)])

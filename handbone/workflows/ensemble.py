@@ -1,6 +1,8 @@
 """Several predictions to one: joined by names, image by image, with as little in memory as one image takes."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any, Literal
 
@@ -8,10 +10,12 @@ import numpy as np
 
 from handbone import __version__
 from handbone.anatomy import COUNT, NAMES
+from handbone.core.bone_probabilities import BoneProbabilities
 from handbone.core.errors import HandboneError, UnknownNameError
 from handbone.core.files import write_json
 from handbone.core.progress import track
 from handbone.core.rle import Cells
+from handbone.core.rle_reading import RleReading
 from handbone.formats.contest_csv import PredictionsWriter
 from handbone.method.ensembling.methods import best_of, shares_of
 from handbone.method.ensembling.rle_vote import vote_runs
@@ -20,19 +24,22 @@ from handbone.plugins.manager import BUILTIN
 from handbone.plugins.provenance import provenance
 from handbone.recipe.schema import Choice
 from handbone.runs.load_run import TABLE
-from handbone.workflows.ensemble_thresholds import Join
-from handbone.workflows.members import Member, RunMember, known_size
+from handbone.workflows.members import Member, RunMember, known_size, open_members
 from handbone.workflows.prediction_file import FileMember
 from handbone.workflows.results import Results
+from handbone.workflows.tasks import Crew, Failed, each_in_order, here
 
 RECORD_FILE = "ensemble.json"
 SCHEMA = "handbone.ensemble/1"
 Missing = Literal["refuse", "skip", "without"]
+Join = Callable[[Mapping[str, BoneProbabilities]], BoneProbabilities]
 
 # The one method that is no ensembler: it needs the runs' validation metrics to choose by.
 BEST = "best"
 # What decides between two packages with a method of one name.
 _DECIDE = "--set from={package}"
+# Thresholds that are tried, the usual one first, so that it wins ties.
+_TRIED = (0.5, *(t for t in np.round(np.arange(0.25, 0.76, 0.05), 2).tolist() if t != 0.5))
 
 
 def resolve(name: str, settings: dict[str, Any], members: Sequence[Member]) -> tuple[str, dict[str, Any]]:
@@ -66,6 +73,13 @@ def build_method(name: str, settings: dict[str, Any]) -> Join:
         raise UnknownNameError("method", name, method_names(), where="--method")
     spec, checked = registry().get("ensembler", Choice(name=name, **settings), where="--method", decide=_DECIDE)
     return spec.build(checked)
+
+
+def reopen(
+    words: Sequence[str], reading: RleReading | None, name: str, settings: dict[str, Any]
+) -> tuple[list[Member], Join]:
+    """The members and the method once more, as for another process; parameters as `open_members` and `build_method`."""
+    return open_members(words, reading=reading), build_method(name, settings)
 
 
 def method_names() -> list[str]:
@@ -119,6 +133,17 @@ def ensemble_results(folder: Path) -> Results:
     return Results.at(folder, "joined predictions")
 
 
+@dataclass(frozen=True)
+class _Work:
+    """An image to join, and its size where it was measured."""
+
+    image: str
+    size_hw: tuple[int, int] | None
+
+    def __str__(self) -> str:
+        return self.image
+
+
 def join_members(
     members: Sequence[Member],
     join: Join,
@@ -130,6 +155,8 @@ def join_members(
     facts: dict[str, Any],
     by_runs: tuple[np.ndarray, dict[str, float]] | None = None,
     overwrite: bool = False,
+    crew: Crew = here,
+    again: Callable[[], tuple[Sequence[Member], Join]] | None = None,
 ) -> dict[str, Any]:
     """Write `predictions.csv` and `ensemble.json` to a folder, whole or not at all; gives `ensemble.json`'s content.
 
@@ -138,6 +165,7 @@ def join_members(
     thresholds: (29,) probability from which a pixel belongs to each bone. sizes: of images that were measured.
     by_runs: (29,) shares of the votes and the members' weights, where files are joined by counting; see `counted`.
     overwrite: whether an earlier ensemble may go.
+    crew: who does the work. again: gives other processes the members and the method.
 
     Raises
     ------
@@ -145,22 +173,17 @@ def join_members(
     """
     masks, failed = 0, {}
     with (
-        results.fill(overwrite=overwrite, names=[TABLE, RECORD_FILE]) as work,
-        PredictionsWriter(work / TABLE) as table,
+        results.fill(overwrite=overwrite, names=[TABLE, RECORD_FILE]) as folder,
+        PredictionsWriter(folder / TABLE) as table,
     ):
-        covers = {member.name: set(member.names) for member in members}
-        for image in track(images, "Joining"):
-            here = [member for member in members if image in covers[member.name]]
-            size = known_size(image, here, sizes)
-            try:
-                if by_runs is not None:
-                    cells = _vote([m for m in here if isinstance(m, FileMember)], image, size, *by_runs)
-                else:
-                    cells = _joined(here, image, size, join, thresholds)
-            except HandboneError as error:  # one image must not cost the others
-                failed[image] = str(error)
+        prepare = partial(_joining, again or (lambda: (members, join)), thresholds, by_runs)
+        work = [_Work(image, sizes.get(image)) for image in images]
+        for each, found in each_in_order(prepare, work, title="Joining", crew=crew):
+            if isinstance(found, Failed):
+                failed[each.image] = found.error
                 continue
-            table.write_cells(image, cells, size_hw=size)
+            cells, size = found
+            table.write_cells(each.image, cells, size_hw=size)
             masks += sum(map(bool, cells))
         if not masks:
             why = f": {next(iter(failed.values()))}" if failed else ""
@@ -178,8 +201,27 @@ def join_members(
             "thresholds": dict(zip(NAMES, np.round(thresholds, 3).tolist(), strict=True)),
             "not_a_medical_device": True,
         }
-        write_json(work / RECORD_FILE, record)
+        write_json(folder / RECORD_FILE, record)
     return record
+
+
+def _joining(
+    open_all: Callable[[], tuple[Sequence[Member], Join]],
+    thresholds: np.ndarray,
+    by_runs: tuple[np.ndarray, dict[str, float]] | None,
+) -> Callable[[_Work], tuple[Cells, tuple[int, int]]]:
+    """What joins one image: to 29 run lengths, and the size of its masks."""
+    members, join = open_all()
+    covers = {member.name: set(member.names) for member in members}
+
+    def join_one(work: _Work) -> tuple[Cells, tuple[int, int]]:
+        having = [member for member in members if work.image in covers[member.name]]
+        size = work.size_hw or known_size(work.image, having, {})
+        if by_runs is not None:
+            return _vote([m for m in having if isinstance(m, FileMember)], work.image, size, *by_runs), size
+        return _joined(having, work.image, size, join, thresholds), size
+
+    return join_one
 
 
 def counted(
@@ -231,11 +273,58 @@ def _joined(
     for having in set(of_bone):
         if any(having):
             some = {member.name: said[member.name] for member, has in zip(members, having, strict=True) if has}
-            texts = join(some).threshold(thresholds).to_rle()
+            texts = _join_some(join, some, said).threshold(thresholds).to_rle()
             joined = [texts[b] if of_bone[b] == having else joined[b] for b in range(COUNT)]
     return joined
+
+
+def _join_some(
+    join: Join, some: Mapping[str, BoneProbabilities], every: Mapping[str, BoneProbabilities]
+) -> BoneProbabilities:
+    """Some members joined; where the method's settings name another one, the mean of these stands in for it."""
+    try:
+        return join(some)
+    except UnknownNameError:
+        if len(some) == len(every):
+            raise
+        mean = BoneProbabilities.mean(list(some.values()))
+        return join({name: some.get(name, mean) for name in every})
 
 
 def _bones(member: Member, image: str) -> tuple[bool, ...]:
     """Of which bones a member says anything."""
     return member.bones(image) if isinstance(member, FileMember) else (True,) * COUNT
+
+
+def own_thresholds(name: str, members: Sequence[Member]) -> np.ndarray:
+    """(29,) the threshold of the members' runs where all are runs of the same one; 0.5 for votes and for files."""
+    own = {member.context.recipe.predict.threshold for member in members if isinstance(member, RunMember)}
+    alike = len(own) == 1 and all(isinstance(member, RunMember) for member in members) and name != "vote"
+    return np.full(COUNT, own.pop() if alike else 0.5)
+
+
+def fit_thresholds(members: Sequence[Member], join: Join) -> tuple[np.ndarray, int]:
+    """(29,) the thresholds with the highest mean Dice on validation images, and how many images these were.
+
+    Each image is joined from those runs only that did not learn from it, so that folds may be mixed.
+
+    Raises
+    ------
+    HandboneError: no run among the members has labelled validation images.
+    """
+    runs = [member for member in members if isinstance(member, RunMember)]
+    unseen: dict[str, list[RunMember]] = {}
+    for run in runs:
+        for image in run.validation():
+            unseen.setdefault(image, []).append(run)
+    if not unseen:
+        raise HandboneError("no member has labelled validation images", remedy="thresholds can only be fitted on runs")
+    from handbone.evaluation.metrics import dice_contest  # late, as it imports scipy
+
+    total = np.zeros((len(_TRIED), COUNT))
+    for image, seers in track(sorted(unseen.items()), "Fitting thresholds"):
+        said = {run.name: run.probabilities(image, (0, 0)) for run in seers}
+        joined = join(said) if len(said) == len(members) else BoneProbabilities.mean(list(said.values()))
+        ground_truth = seers[0].ground_truth(image)
+        total += [dice_contest(ground_truth, joined.threshold(threshold)) for threshold in _TRIED]
+    return np.array(_TRIED)[total.argmax(0)], len(unseen)

@@ -5,7 +5,9 @@
 >>> found.dice("carpals"), found.summary  # doctest: +SKIP
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -13,10 +15,9 @@ import pandas as pd
 
 from handbone import anatomy
 from handbone.core.errors import HandboneError
-from handbone.core.progress import track
 from handbone.core.rle_reading import RleReading
 from handbone.data.pose import bend_degrees, pose
-from handbone.evaluation.classes import scored_classes
+from handbone.evaluation.classes import ScoredClass, scored_classes
 from handbone.evaluation.scoring import Scoring
 from handbone.formats.image_files import Invert
 from handbone.measure import Scale
@@ -27,6 +28,7 @@ from handbone.workflows.evaluation.result import Evaluation
 from handbone.workflows.evaluation.truth import open_labels
 from handbone.workflows.masks.opening import open_masks
 from handbone.workflows.results import Results
+from handbone.workflows.tasks import Crew, Failed, each_in_order, here, in_reach
 
 
 def evaluate(
@@ -45,6 +47,7 @@ def evaluate(
     layout: str = "auto",
     annotations: str | None = None,
     truth_rle: Sequence[str] = (),
+    crew: Crew = here,
 ) -> Evaluation:
     """Compare masks with labels of the same images, which are joined by name.
 
@@ -63,7 +66,7 @@ def evaluate(
     measures: whether lengths, ratios and angles of both masks are compared, too.
     invert: how radiographs are read, see `read_image`.
     rle, truth_rle: how run lengths of CSV files are meant, see `RleReading.parse`.
-    layout, annotations: of the data set, see `handbone.recipe.schema.Data`.
+    layout, annotations: of the data set, see `handbone.recipe.schema.Data`. crew: who does the work.
 
     Returns
     -------
@@ -75,34 +78,42 @@ def evaluate(
     """
     chosen = class_map if isinstance(class_map, ClassMap) or class_map is None else ClassMap.load(class_map)
     scoring, wanted = Scoring.parse(tolerances), scored_classes(chosen, classes)
-    reading = RleReading.parse(rle)
     places = ({AGAINST: Path(against)} if against is not None else {}) | {PREDICTION: Path(predictions)}
-    sources = {stage: open_masks(path, class_map=chosen, reading=reading) for stage, path in places.items()}
     settings = {"layout": layout, "annotations": annotations, "rle": ",".join(truth_rle) or None, "invert": invert}
-    labels = open_labels(
-        Path(truth), images=None if images is None else Path(images), class_map=chosen, settings=settings
+    again = partial(
+        _open_pairs,
+        places,
+        Path(truth),
+        None if images is None else Path(images),
+        chosen,
+        wanted,
+        RleReading.parse(rle),
+        settings,
     )
-    pairs = Pairs.join(labels, sources, wanted)
+    layout, pairs = again()
     tables: list[pd.DataFrame] = []
     scales: dict[str, Scale] = {}
     failed: dict[str, str] = {}
     problems: dict[str, list[str]] = {}
     measured: list[MeasuredPair] = []
-    for image in track(pairs.images, "Evaluating"):
-        try:
-            pair = pairs.read(image)
-            needs_scale = measures or scoring.tolerances_mm
-            scale = pairs.scale(image, mm_per_px, invert) if needs_scale else Scale()
-            rows = _rows(pairs, pair, scoring, scale)
-            if measures:
-                measured.append(measure_pair(pair, scale, pairs.classes, invert))
-        except HandboneError as error:  # one image must not cost the others
-            failed[image.name] = str(error)
+    prepare = partial(
+        _comparing,
+        in_reach(crew, (layout, pairs), again),
+        scoring,
+        mm_per_px=mm_per_px,
+        measures=measures,
+        invert=invert,
+    )
+    for name, found in each_in_order(prepare, [image.name for image in pairs.images], title="Evaluating", crew=crew):
+        if isinstance(found, Failed):
+            failed[name] = found.error
             continue
-        tables.append(rows)
-        scales[image.name] = scale
-        if found := image.problems():
-            problems[image.name] = found
+        tables.append(found.rows)
+        scales[name] = found.scale
+        if found.measured is not None:
+            measured.append(found.measured)
+        if found.problems:
+            problems[name] = found.problems
     if not tables:
         first = next(iter(failed.values()))
         raise HandboneError(f"none of {len(failed)} images could be compared; the first error: {first}")
@@ -110,7 +121,7 @@ def evaluate(
         "predictions": str(predictions),
         "truth": str(truth),
         "against": None if against is None else str(against),
-        "layout": labels.layout,
+        "layout": layout,
         "class_map": chosen and chosen.name,
     }
     return Evaluation(
@@ -126,6 +137,55 @@ def evaluation_results(folder: Path) -> Results:
     HandboneError: there is something else than a folder.
     """
     return Results.at(folder, "an evaluation")
+
+
+def _open_pairs(
+    places: Mapping[str, Path],
+    truth: Path,
+    images: Path | None,
+    class_map: ClassMap | None,
+    wanted: tuple[ScoredClass, ...],
+    reading: RleReading | None,
+    settings: Mapping[str, Any],
+) -> tuple[str, Pairs]:
+    """What labels were read as, and the images that have labels and predictions."""
+    sources = {stage: open_masks(path, class_map=class_map, reading=reading) for stage, path in places.items()}
+    labels = open_labels(truth, images=images, class_map=class_map, settings=settings)
+    return labels.layout, Pairs.join(labels, sources, wanted)
+
+
+@dataclass(frozen=True, eq=False)
+class _Compared:
+    """What was found of one image: its part of the metrics table, and what is wrong with its labels."""
+
+    rows: pd.DataFrame
+    scale: Scale
+    problems: list[str]
+    measured: MeasuredPair | None
+
+
+def _comparing(
+    open_pairs: Callable[[], tuple[str, Pairs]],
+    scoring: Scoring,
+    *,
+    mm_per_px: float | None,
+    measures: bool,
+    invert: Invert,
+) -> Callable[[str], _Compared]:
+    """What compares one image by its name."""
+    _, pairs = open_pairs()
+    images = {image.name: image for image in pairs.images}
+    needs_scale = measures or scoring.tolerances_mm
+
+    def compare(name: str) -> _Compared:
+        image = images[name]
+        pair = pairs.read(image)
+        scale = pairs.scale(image, mm_per_px, invert) if needs_scale else Scale()
+        rows = _rows(pairs, pair, scoring, scale)
+        measured = measure_pair(pair, scale, pairs.classes, invert) if measures else None
+        return _Compared(rows, scale, image.problems(), measured)
+
+    return compare
 
 
 def _rows(pairs: Pairs, pair: Pair, scoring: Scoring, scale: Scale) -> pd.DataFrame:

@@ -3,9 +3,10 @@
 import os
 import signal
 import sys
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import BrokenExecutor, Future, ProcessPoolExecutor
 from contextlib import contextmanager
+from importlib.util import find_spec
 from multiprocessing import active_children, get_context
 from multiprocessing.process import BaseProcess
 from typing import Any
@@ -13,15 +14,15 @@ from typing import Any
 from handbone.core.processes import end_with
 from handbone.core.progress import console
 from handbone.networks import runtime
-from handbone.workflows.one_by_one import Item, Outcome, Task
 from handbone.workflows.pool import hand_out
+from handbone.workflows.tasks import Item, Result, Task
 
 _DEVICES = "CUDA_VISIBLE_DEVICES"
 
 
-def in_processes(task: Task[Item], items: Iterable[Item], *, count: int) -> Iterator[Outcome]:
-    """What becomes of each image in so many processes, which share the machine's cores and GPUs."""
-    with _processes(count) as places:
+def in_processes(task: Task[Item, Result], items: Iterable[Item], *, count: int) -> Iterator[Result]:
+    """The result of each item in so many processes, which share the machine's cores and GPUs."""
+    with _processes(count, _devices() if task.networks else []) as places:
         yield from hand_out(task, items, places)
 
 
@@ -39,7 +40,7 @@ class _Process:
     def room(self) -> int:
         return 1
 
-    def submit(self, work: Callable[..., Outcome], *arguments: Any) -> "Future[Outcome]":
+    def submit(self, work: Callable[..., Result], *arguments: Any) -> "Future[Result]":
         before = {child.pid for child in active_children()}
         with _interrupts_wait():
             future = self._pool.submit(work, *arguments)
@@ -70,17 +71,16 @@ def _begin(parent: int, threads: int, device: str | None) -> None:
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     if device is not None:
         os.environ[_DEVICES] = device
-    runtime.prepare(threads)
+    runtime.limit_threads(threads)
     import cv2
 
     cv2.setNumThreads(threads)
 
 
 @contextmanager
-def _processes(count: int) -> Iterator[list[_Process]]:
-    devices = _devices() or [None]
+def _processes(count: int, devices: Sequence[str]) -> Iterator[list[_Process]]:
     threads = max(1, runtime.cores() // count)
-    places = [_Process(threads, devices[number % len(devices)]) for number in range(count)]
+    places = [_Process(threads, devices[number % len(devices)] if devices else None) for number in range(count)]
     try:
         try:
             yield places
@@ -97,8 +97,10 @@ def _processes(count: int) -> Iterator[list[_Process]]:
         raise
 
 
-def _devices() -> list[str | None]:
-    """The GPUs that processes may use, as `CUDA_VISIBLE_DEVICES` names them."""
+def _devices() -> list[str]:
+    """The GPUs that processes may use, as `CUDA_VISIBLE_DEVICES` names them; none without torch."""
+    if find_spec("torch") is None:
+        return []
     import torch
 
     if not torch.cuda.is_available():

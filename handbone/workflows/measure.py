@@ -1,17 +1,16 @@
 """Predictions, or radiographs that are outlined first, to tables of measurements, images and regions of interest."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-import pandas as pd
 
 from handbone import __version__
-from handbone.core.errors import HandboneError
-from handbone.core.files import atomic_file, write_json
-from handbone.core.progress import track
+from handbone.core.csv_rows import write_rows
+from handbone.core.files import write_json
 from handbone.core.radiograph import Radiograph
 from handbone.formats.image_files import Invert, read_image
 from handbone.measure import MEASURES, Hand, Measurements, Scale, flagged_bones
@@ -22,6 +21,7 @@ from handbone.workflows.masks.table import TableMasks
 from handbone.workflows.png_file import write_png
 from handbone.workflows.regions import write_regions
 from handbone.workflows.results import Results
+from handbone.workflows.tasks import Crew, Failed, each_in_order, here, in_reach
 
 RECORD_FILE, TABLE_FILE, LINES = "measurements.json", "measurements.csv", "lines"
 #: Of the JSON file and of `--list --json`; a number is never used for two layouts.
@@ -75,6 +75,7 @@ def measure_images(
     invert: Invert | None = None,
     failed: Sequence[MeasuredImage] = (),
     facts: dict[str, Any] | None = None,
+    crew: Crew = here,
 ) -> list[MeasuredImage]:
     """Measure every hand of a source.
 
@@ -87,7 +88,7 @@ def measure_images(
     rois: names of sets of regions, see `handbone.measure.rois`.
     invert: how radiographs are read; by default as they were when they were outlined.
     failed: radiographs that could not be outlined.
-    facts: further entries of the JSON file.
+    facts: further entries of the JSON file. crew: who does the work.
 
     Returns
     -------
@@ -95,41 +96,38 @@ def measure_images(
     """
     (folder / LINES).mkdir(exist_ok=True)
     done = list(failed)
-    for image in track(_with_errors(source), "Measuring", total=len(source.names)):
-        if isinstance(image, MeasuredImage):
-            done.append(image)
-            continue
-        try:
-            read_as = invert or source.invert_of(image.name)
-            done.append(_measure(image, source.recorded.get(image.name, {}), folder, mm_per_px, rois, read_as))
-        except HandboneError as error:
-            done.append(MeasuredImage(image.name, error=str(error)))
+    prepare = partial(_measuring, in_reach(crew, source, source.again), folder, mm_per_px, tuple(rois), invert)
+    for name, found in each_in_order(prepare, sorted(source.names), title="Measuring", crew=crew):
+        if isinstance(found, Failed):
+            done.append(MeasuredImage(name, error=found.error))
+        else:
+            done.append(MeasuredImage(name, found))
     done.sort(key=lambda image: image.image)
     write_tables(done, folder, facts or {})
     return done
 
 
-def measure_predictions(folder: Path, *, mm_per_px: float | None, facts: dict[str, Any]) -> dict[str, str]:
+def measure_predictions(
+    folder: Path, *, mm_per_px: float | None, facts: dict[str, Any], crew: Crew = here
+) -> dict[str, str]:
     """Measure what `handbone predict` is about to leave in a folder, into the same folder.
 
     Parameters
     ----------
-    folder: holds `predictions.csv` and `predictions.json`. mm_per_px, facts: see `measure_images`.
+    folder: holds `predictions.csv` and `predictions.json`. mm_per_px, facts, crew: see `measure_images`.
 
     Returns
     -------
     The name of each radiograph that could not be measured to the reason.
     """
-    measured = measure_images(TableMasks(folder), folder, mm_per_px=mm_per_px, facts=facts)
+    measured = measure_images(TableMasks(folder), folder, mm_per_px=mm_per_px, facts=facts, crew=crew)
     return {image.image: image.error for image in measured if image.error is not None}
 
 
 def write_tables(images: Sequence[MeasuredImage], folder: Path, facts: dict[str, Any]) -> None:
     """Write `measurements.csv` and `measurements.json`."""
-    rows = [{"image": i.image, **row} for i in images if i.measurements for row in i.measurements.rows()]
-    table = pd.DataFrame(rows, columns=["image", *COLUMNS])
-    with atomic_file(folder / TABLE_FILE) as temporary:
-        table.to_csv(temporary, index=False, float_format="%.5g")
+    rows = ({"image": i.image, **row} for i in images if i.measurements for row in i.measurements.rows())
+    write_rows(folder / TABLE_FILE, ["image", *COLUMNS], rows, digits=5)
     write_json(folder / RECORD_FILE, record_of(images, facts))
 
 
@@ -153,13 +151,21 @@ def measure_json(name: str) -> dict[str, Any]:
     return {**{key: getattr(spec, key) for key in kept}, "aim": aim, "bones_or_joints": list(spec.targets)}
 
 
-def _with_errors(source: TableMasks) -> Iterable[PredictedImage | MeasuredImage]:
-    """The source's images; masks that don't fit their image become an error."""
-    for name in sorted(source.names):
-        try:
-            yield source.image(name)
-        except HandboneError as error:
-            yield MeasuredImage(name, error=str(error))
+def _measuring(
+    open_source: Callable[[], TableMasks],
+    folder: Path,
+    mm_per_px: float | None,
+    rois: Sequence[str],
+    invert: Invert | None,
+) -> Callable[[str], Measurements]:
+    """What measures one image of a source by its name."""
+    source = open_source()
+
+    def measure_one(name: str) -> Measurements:
+        image, recorded = source.image(name), source.recorded.get(name, {})
+        return _measure(image, recorded, folder, mm_per_px, rois, invert or source.invert_of(name))
+
+    return measure_one
 
 
 def _measure(
@@ -169,7 +175,7 @@ def _measure(
     mm_per_px: float | None,
     rois: Sequence[str],
     invert: Invert,
-) -> MeasuredImage:
+) -> Measurements:
     radiograph = read_image(image.path, invert=invert) if image.path else None
     hand = Hand(
         image.masks,
@@ -183,7 +189,7 @@ def _measure(
     write_png(folder / LINES / f"{image.stem}.png", drawn)
     for name in rois:
         write_regions(hand, name, folder / f"rois_{name}" / image.stem, image_name=image.name)
-    return MeasuredImage(image.name, measurements)
+    return measurements
 
 
 def _scale(mm_per_px: float | None, radiograph: Radiograph | None, recorded: Mapping[str, Any]) -> Scale:

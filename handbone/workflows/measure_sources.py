@@ -1,6 +1,7 @@
 """What there is to measure: predictions that are there, or radiographs that are outlined now."""
 
 from collections.abc import Sequence
+from functools import partial
 from pathlib import Path
 
 from handbone.core.errors import HandboneError
@@ -10,6 +11,7 @@ from handbone.formats.image_search import find_images
 from handbone.workflows.masks.table import TableMasks
 from handbone.workflows.measure import MeasuredImage
 from handbone.workflows.outputs import TABLE_FILE
+from handbone.workflows.tasks import Crew, here
 
 
 def prediction_source(
@@ -41,11 +43,11 @@ def prediction_source(
 
 
 def predicted_source(
-    paths: Sequence[Path], folder: Path, *, weights: str, invert: Invert | None
+    paths: Sequence[Path], folder: Path, *, weights: str, invert: Invert | None, crew: Crew = here
 ) -> tuple[TableMasks, list[MeasuredImage]]:
     """Outline radiographs into a folder; gives what there is to measure, and the radiographs that failed.
 
-    invert: how radiographs are read; by default as the weights say.
+    invert: how radiographs are read; by default as the weights say. crew: who outlines them.
 
     Raises
     ------
@@ -55,21 +57,22 @@ def predicted_source(
     # Late, as it imports torch.
     from handbone.method.settings import read_settings
     from handbone.method.two_stage import TwoStage
+    from handbone.weights import find_weights
     from handbone.workflows.predict import predict_images, prediction_results
     from handbone.workflows.records import predictions_head
     from handbone.workflows.stored_results import prediction_fingerprint
 
     settings = read_settings(weights).but(invert=invert)
     fingerprint = prediction_fingerprint(weights, settings=settings.model_dump(mode="json"))
-    method = TwoStage.from_path(weights, settings=settings)
-    facts = {"weights": weights, "invert": settings.invert, "second_stage": method.refine_stage is not None}
+    facts = {"weights": weights, "invert": settings.invert, "second_stage": find_weights(weights)[1] is not None}
     summary = predict_images(
         found.images,
-        lambda: method,
+        partial(TwoStage.from_path, weights, settings=settings),
         prediction_results(folder),
         fingerprint=fingerprint,
-        head=predictions_head(method.settings, {**facts, "fingerprint": fingerprint}),
+        head=predictions_head(settings, {**facts, "fingerprint": fingerprint}),
         invert=settings.invert,
+        crew=crew,
     )
     failed = [MeasuredImage(record.name, error=record.error) for record in summary.failed]
     if len(failed) == summary.total:

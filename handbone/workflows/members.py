@@ -7,7 +7,6 @@ from pathlib import Path
 from typing import Protocol
 
 import numpy as np
-import pandas as pd
 
 from handbone.anatomy import NAMES
 from handbone.core.bone_masks import BoneMasks
@@ -66,6 +65,8 @@ class RunMember:
 
     def bone_scores(self) -> np.ndarray:
         """(29,) mean Dice of its final masks on validation images; NaN for bones that none of them shows."""
+        import pandas as pd  # late, as only runs need it
+
         rows = pd.read_csv(self.folder / "metrics.csv")
         rows = rows[(rows["split"] == "validation") & ~rows["both_empty"].astype(bool)]
         last = rows[rows["stage"] == rows["stage"].iloc[-1]] if len(rows) else rows
@@ -131,16 +132,25 @@ def _align_names(members: Sequence[Member]) -> None:
     keys = {member.name: _keys(member.names) for member in members}
     for member in sorted(members, key=lambda member: isinstance(member, FileMember)):
         for name, key in keys[member.name].items():
-            if key not in names or (stem_of(names[key]) == names[key] != stem_of(name)):
+            if key not in names or (_lacks_extension(names[key]) and not _lacks_extension(name)):
                 names[key] = name
     for member in members:
         if isinstance(member, FileMember):
             member.rename({name: names[key] for name, key in keys[member.name].items()})
 
 
+def _lacks_extension(name: str) -> bool:
+    base = _base_name(name)
+    return stem_of(base) == base
+
+
+def _base_name(name: str) -> str:
+    return name.replace("\\", "/").rpartition("/")[2]
+
+
 def _keys(names: Iterable[str]) -> dict[str, str]:
     """What each name has in common with other ways to write it: its stem, or the whole where stems repeat."""
-    stems = {name: stem_of(name.replace("\\", "/").rpartition("/")[2]) for name in names}
+    stems = {name: stem_of(_base_name(name)) for name in names}
     counts = Counter(stems.values())
     return {name: stem if counts[stem] == 1 else name for name, stem in stems.items()}
 

@@ -10,18 +10,17 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
-from typing import Any, Generic, Protocol, TypeVar
+from typing import Any, Generic
 
 from handbone.core.errors import HandboneError
 from handbone.core.files import write_text
 from handbone.core.progress import console, track
 from handbone.workflows.stored_results import StoredResults
+from handbone.workflows.tasks import Crew, Item, Task, here
 
 ERRORS = "errors"
 # What a system says of one file's name, and not of the disk.
 _OF_ONE_NAME = (errno.ENAMETOOLONG, errno.EEXIST, errno.ENOTDIR, errno.EISDIR, errno.EILSEQ, errno.EINVAL)
-
-Item = TypeVar("Item")
 
 #: Finds a kept result by its name and the stem of its overlay.
 Find = Callable[[str, str], dict[str, Any] | None]
@@ -90,30 +89,35 @@ class Opened(Generic[Item]):
     earlier: tuple[StoredResults, ...]
     job: Callable[[Item], Job]
 
+    def one(self, item: Item) -> Outcome:
+        """All the work on one image."""
+        loaded = _load(self, item)
+        if isinstance(loaded, Outcome):
+            return loaded
+        made = _make(self, loaded)
+        return made if isinstance(made, Outcome) else _keep(self, loaded, made)
 
-class Task(Protocol[Item]):
-    """A command's work on images of any number; hashable and, for other processes, picklable."""
+    def each(self, items: Iterable[Item]) -> Iterator[Outcome]:
+        """Networks work in this thread, while a second one reads the next image and a third keeps the last results.
 
-    def __hash__(self) -> int: ...
-
-    def open(self) -> Opened[Item]:
-        """Load what all images need; done once in a process."""
-
-    def named(self, item: Item) -> tuple[str, str]:
-        """An image's name, and the image for messages."""
-
-
-#: What gives each image's outcome, such as `here` in this process.
-Crew = Callable[[Task[Any], Iterable[Any]], Iterator[Outcome]]
-
-
-def here(task: Task[Item], items: Iterable[Item]) -> Iterator[Outcome]:
-    """What becomes of each image in this process."""
-    return _overlapping(task.open(), items)
+        Drawing and compressing an overlay takes as long as a network.
+        """
+        with ThreadPoolExecutor(1) as reading, ThreadPoolExecutor(1) as keeping:
+            last: Future[Outcome] | None = None
+            for loaded in _ahead(reading, partial(_load, self), items):
+                made = loaded if isinstance(loaded, Outcome) else _make(self, loaded)
+                if isinstance(made, Outcome):
+                    yield made
+                    continue
+                if last is not None:
+                    yield last.result()
+                last = keeping.submit(_keep, self, loaded, made)
+            if last is not None:
+                yield last.result()
 
 
 def make_each(
-    task: Task[Item], items: Iterable[Item], *, title: str, total: int, done: str, crew: Crew = here
+    task: Task[Item, Outcome], items: Iterable[Item], *, title: str, total: int, done: str, crew: Crew = here
 ) -> Generator[Outcome, None, None]:
     """What becomes of each image, as it does; results that are kept already are not made again.
 
@@ -140,34 +144,6 @@ class _Loaded:
     job: Job
     key: str
     content: Any
-
-
-def _overlapping(opened: Opened[Item], items: Iterable[Item]) -> Iterator[Outcome]:
-    """Networks work in this thread, while a second one reads the next image and a third keeps the last results.
-
-    Drawing and compressing an overlay takes as long as a network.
-    """
-    with ThreadPoolExecutor(1) as reading, ThreadPoolExecutor(1) as keeping:
-        last: Future[Outcome] | None = None
-        for loaded in _ahead(reading, partial(_load, opened), items):
-            made = loaded if isinstance(loaded, Outcome) else _make(opened, loaded)
-            if isinstance(made, Outcome):
-                yield made
-                continue
-            if last is not None:
-                yield last.result()
-            last = keeping.submit(_keep, opened, loaded, made)
-        if last is not None:
-            yield last.result()
-
-
-def work_on(opened: Opened[Item], item: Item) -> Outcome:
-    """All the work on one image."""
-    loaded = _load(opened, item)
-    if isinstance(loaded, Outcome):
-        return loaded
-    made = _make(opened, loaded)
-    return made if isinstance(made, Outcome) else _keep(opened, loaded, made)
 
 
 def _ahead(pool: ThreadPoolExecutor, work: Callable[[Item], Any], items: Iterable[Item]) -> Iterator[Any]:

@@ -13,9 +13,9 @@ from handbone.formats.image_files import MAX_PIXELS, Invert, check_pixels, read_
 from handbone.formats.image_search import InputImage
 from handbone.method.two_stage import TwoStage
 from handbone.report.overlay import draw_overlay
-from handbone.workflows.one_by_one import Find, Job, Made, Opened
+from handbone.workflows.one_by_one import Find, Job, Made, Opened, Outcome
 from handbone.workflows.outlining import Hands, names_of_hands, outline, records_of
-from handbone.workflows.page import write_page_image
+from handbone.workflows.page_image import write_page_image
 from handbone.workflows.png_file import write_png
 from handbone.workflows.stored_results import StoredResults
 
@@ -47,6 +47,7 @@ class OutlineTask:
     max_pixels: int = MAX_PIXELS
     hands: Hands = "one"
     page: bool = False
+    networks: bool = True
 
     def open(self) -> Opened[Stemmed]:
         """Load the networks."""
@@ -54,9 +55,9 @@ class OutlineTask:
         earlier = tuple(StoredResults(folder, self.fingerprint) for folder in self.earlier)
         return Opened(kept, earlier, partial(self._job, self.load(), kept))
 
-    def named(self, item: Stemmed) -> tuple[str, str]:
-        """An image's key and path."""
-        return item.image.key, str(item.image.path)
+    def lost(self, item: Stemmed, why: str) -> Outcome:
+        """An image whose processes died has failed."""
+        return Outcome(item.image.key, error=f"{item.image.path}: {why}")
 
     def _job(self, method: TwoStage, kept: StoredResults, item: Stemmed) -> Job:
         image = item.image

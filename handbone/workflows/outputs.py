@@ -9,6 +9,8 @@ from handbone.formats.image_files import stem_of
 
 #: What `handbone predict` leaves.
 TABLE_FILE, RECORD_FILE, OVERLAYS, RECORDS = "predictions.csv", "predictions.json", "overlays", "records"
+#: The images of the record once more, a line each.
+LINES_FILE = "predictions.jsonl"
 #: Of its page: the first file, and the folder of the radiographs that it shows.
 PAGE_FILE, PAGE_IMAGES = "index.html", "page"
 

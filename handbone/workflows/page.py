@@ -1,5 +1,6 @@
 """The page of a prediction folder: radiographs of any number to look through, made from what is kept of each."""
 
+import csv
 import hashlib
 import json
 import os
@@ -9,43 +10,32 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import quote_from_bytes
 
-import numpy as np
-import pandas as pd
-
 from handbone.anatomy import INDEX, NAMES, SHORT_NAMES
 from handbone.core.bone_masks import BoneMasks
 from handbone.core.errors import HandboneError
 from handbone.core.escaping import cell, portable, printable
-from handbone.core.files import atomic_file
 from handbone.core.frame import Frame
 from handbone.core.progress import track
 from handbone.formats.image_files import read_image
 from handbone.measure import MEASURES
-from handbone.report.cases import bone_paths, fit_view, jpeg
-from handbone.report.gallery import BoneShape, Card, Listed, write_gallery
+from handbone.report.cases import bone_paths, fit_view
+from handbone.report.gallery import BoneShape, Card, Listed, write_gallery, write_list
 from handbone.report.measurements import number_text
-from handbone.report.overlay import as_grey
 from handbone.report.templates import Kind
 from handbone.workflows.measure import TABLE_FILE as MEASUREMENTS
 from handbone.workflows.outputs import PAGE_FILE
+from handbone.workflows.page_image import PAGE_PX, write_page_image
 from handbone.workflows.records import ImageRecord, flag_text
 from handbone.workflows.stored_results import StoredResults
 
 #: Radiographs on one page; more make several pages.
 PER_PAGE = 500
-_SIZE = 1024  # pixels of a radiograph's longer side on the page
 _ORDER: tuple[Kind, ...] = ("doubtful", "no_hand", "failed", "fine")
 _FILE_NAMES = re.compile(rf"\b({'|'.join(sorted(NAMES, key=len, reverse=True))})\b")
 #: A measure, of what, its value and a note; of each image by name.
 MeasuredRow = tuple[str, str, str, str]
 Measured = Mapping[str, tuple[MeasuredRow, ...]]
 _FEW = 4  # measures of more bones or joints than this are left to the table
-
-
-def write_page_image(path: Path, image: np.ndarray) -> None:
-    """Write an image (H, W), float32 in [0, 1] or uint8, as the page shows it."""
-    with atomic_file(path) as temporary:
-        temporary.write_bytes(jpeg(fit_view(image.shape, _SIZE).warp(as_grey(image))))
 
 
 def write_pages(kept: StoredResults, records: Sequence[ImageRecord], stems: Mapping[str, str], weights: str) -> None:
@@ -62,10 +52,13 @@ def write_pages(kept: StoredResults, records: Sequence[ImageRecord], stems: Mapp
     """
     ranked = sorted((_rank(record), place, _listed(kept, record)) for place, record in enumerate(records))
     listed = [each for *_, each in ranked]
+    counts = {kind: sum(each.kind == kind for each in listed) for kind in _ORDER}
     measured = read_measurements(kept.folder / MEASUREMENTS)
     starts = range(0, len(listed), PER_PAGE)
     pages = [PAGE_FILE, *(PAGE_FILE.replace(".", f"-{number}.") for number in range(2, len(starts) + 1))]
 
+    if len(pages) > 1:
+        write_list(kept.folder, listed)
     for number, start in enumerate(starts):
         page = listed[start : start + PER_PAGE]
         cards = make_cards(kept, _at(records, ranked[start : start + PER_PAGE]), stems, measured)
@@ -73,8 +66,8 @@ def write_pages(kept: StoredResults, records: Sequence[ImageRecord], stems: Mapp
         write_gallery(
             kept.folder / pages[number],
             drawn,
-            listed=listed,
             page=page,
+            counts=counts,
             pages=pages,
             number=number,
             weights=printable(weights),
@@ -127,7 +120,7 @@ def _card(
         why = str(record.error).removeprefix(f"{record.path}: ")
         return Card(name, key, kind, printable(record.path), (printable(why),))
     unwritten = tuple(f"not written as {printable(f)}: {printable(why)}" for f, why in record.unwritten.items())
-    view = fit_view(record.size_hw, _SIZE)
+    view = fit_view(record.size_hw, PAGE_PX)
     return Card(
         name,
         key,
@@ -185,21 +178,15 @@ def read_measurements(table: Path) -> Measured:
     """Of each image by name, its measurements: (measure, of what, value, note) each; empty without the table."""
     if not table.is_file():
         return {}
-    rows = pd.read_csv(table, keep_default_na=False, dtype=str)
     few = {name: measure for name, measure in MEASURES.items() if len(measure.targets) <= _FEW}
-    kept = rows[rows["measure"].isin(few.keys())]
-    return {
-        str(image): tuple(
-            (
-                few[row.measure].title,
-                row.bone_or_joint,
-                number_text(float(row.value) if row.value else None, row.unit, few[row.measure].kind),
-                row.reason,
-            )
-            for row in group.itertuples()
-        )
-        for image, group in kept.groupby("image", sort=False)
-    }
+    found: dict[str, tuple[MeasuredRow, ...]] = {}
+    with open(table, encoding="utf-8", newline="") as file:
+        for row in csv.DictReader(file):
+            if (measure := few.get(row["measure"])) is not None:
+                value = number_text(float(row["value"]) if row["value"] else None, row["unit"], measure.kind)
+                line = (measure.title, row["bone_or_joint"], value, row["reason"])
+                found[row["image"]] = (*found.get(row["image"], ()), line)
+    return found
 
 
 def _address(kept: StoredResults, path: Path) -> str:

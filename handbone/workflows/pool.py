@@ -1,7 +1,6 @@
-"""Images handed to several processes as these become free; a process that dies costs no image.
+"""Items, mostly images, handed to several processes as these become free; a process that dies costs no item.
 
-Local processes and a cluster differ only in the place that takes the work. Results are kept by the processes
-themselves; what comes back of an image is an `Outcome` of a few words.
+Local processes and a cluster differ only in the place that takes the work.
 """
 
 from collections import Counter, deque
@@ -11,7 +10,7 @@ from functools import lru_cache
 from threading import Lock
 from typing import Any, Protocol
 
-from handbone.workflows.one_by_one import Item, Opened, Outcome, Task, work_on
+from handbone.workflows.tasks import Item, Ready, Result, Task
 
 _opening = Lock()
 
@@ -28,15 +27,15 @@ class Place(Protocol):
     def room(self) -> int:
         """How many images it takes at a time."""
 
-    def submit(self, work: Callable[..., Outcome], *arguments: Any) -> "Future[Outcome]":
+    def submit(self, work: Callable[..., Result], *arguments: Any) -> "Future[Result]":
         """Start the work on an image."""
 
     def renew(self) -> None:
         """Replace a worker that died."""
 
 
-def hand_out(task: Task[Item], items: Iterable[Item], places: Sequence[Place]) -> Iterator[Outcome]:
-    """What becomes of each image, as it does; no more are handed out than are worked on.
+def hand_out(task: Task[Item, Result], items: Iterable[Item], places: Sequence[Place]) -> Iterator[Result]:
+    """The result of each item, as it is there; no more are handed out than are worked on.
 
     Parameters
     ----------
@@ -44,10 +43,10 @@ def hand_out(task: Task[Item], items: Iterable[Item], places: Sequence[Place]) -
 
     Raises
     ------
-    Exception: what is not one image's fault, such as weights that cannot be loaded, or a full disk.
+    Exception: what is not one item's fault, such as weights that cannot be loaded, or a full disk.
     """
     left, again = iter(items), deque[Item]()
-    running: dict[Future[Outcome], tuple[Place, Item]] = {}
+    running: dict[Future[Result], tuple[Place, Item]] = {}
     deaths = Counter[Item]()
     while True:
         for place in places:
@@ -59,16 +58,15 @@ def hand_out(task: Task[Item], items: Iterable[Item], places: Sequence[Place]) -
         for future in wait(running, return_when=FIRST_COMPLETED).done:
             place, item = running.pop(future)
             try:
-                outcome = future.result()
+                result = future.result()
             except place.lost:
                 place.renew()
                 deaths[item] += 1
                 if deaths[item] <= place.patience:
                     again.append(item)
                     continue
-                name, where = task.named(item)
-                outcome = Outcome(name, error=f"{where}: the process that worked on it died, and so did a second one")
-            yield outcome
+                result = task.lost(item, "the process that worked on it died, and so did a second one")
+            yield result
 
 
 def _next(again: deque[Item], left: Iterator[Item], count: int) -> Iterator[Item]:
@@ -82,13 +80,13 @@ def _next(again: deque[Item], left: Iterator[Item], count: int) -> Iterator[Item
             break
 
 
-def do(task: Task[Item], item: Item) -> Outcome:
-    """The work on one image, in a worker."""
+def do(task: Task[Item, Result], item: Item) -> Result:
+    """The work on one item, in a worker."""
     with _opening:  # a cluster's worker may have several threads
         opened = _opened(task)
-    return work_on(opened, item)
+    return opened.one(item)
 
 
 @lru_cache(1)
-def _opened(task: Task[Any]) -> Opened[Any]:
+def _opened(task: Task[Any, Any]) -> Ready[Any, Any]:
     return task.open()

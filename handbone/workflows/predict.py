@@ -10,14 +10,15 @@ from handbone.formats.image_files import MAX_PIXELS, Invert
 from handbone.formats.image_search import InputImage
 from handbone.method.several_hands import MOST_HANDS
 from handbone.method.two_stage import TwoStage
-from handbone.workflows.one_by_one import ERRORS, Crew, here, make_each
+from handbone.workflows.one_by_one import ERRORS, make_each
 from handbone.workflows.outline_task import OutlineTask, Stemmed
 from handbone.workflows.outlining import Hands, names_of_hands
-from handbone.workflows.outputs import OVERLAYS, PAGE_FILE, RECORD_FILE, TABLE_FILE, file_stems
+from handbone.workflows.outputs import LINES_FILE, OVERLAYS, PAGE_FILE, RECORD_FILE, TABLE_FILE, file_stems
 from handbone.workflows.prediction_join import Extras, Predicted, Summary, join, only_failures
 from handbone.workflows.results import Results
 from handbone.workflows.shards import Shard
 from handbone.workflows.stored_results import StoredResults, record_file
+from handbone.workflows.tasks import Crew, here
 
 
 def prediction_results(folder: Path) -> Results:
@@ -38,7 +39,7 @@ def stems_of(images: Iterable[InputImage], shard: Shard | None = None) -> dict[s
 
 def written_names(stems: Mapping[str, str], hands: Hands = "one", *, page: bool = False) -> Iterator[str]:
     """The files that may be written for images, by `stems_of`; those of `--write` and images of the page apart."""
-    yield from (TABLE_FILE, RECORD_FILE, *([PAGE_FILE] if page else []))
+    yield from (TABLE_FILE, RECORD_FILE, LINES_FILE, *([PAGE_FILE] if page else []))
     for name, stem in possible_results(stems, hands):
         yield f"{OVERLAYS}/{stem}.png"
         yield record_file(name)
@@ -78,8 +79,8 @@ def predict_images(
     ----------
     images: in the order in which they are written.
     load: gives the trained networks; their threshold makes the masks.
-    results: gets `overlays/STEM.png`, `records/KEY.json`, `predictions.csv`, `predictions.json` and, for failures that
-        nobody foresaw, `errors/STEM.txt`.
+    results: gets `overlays/STEM.png`, `records/KEY.json`, `predictions.csv`, `predictions.json`,
+        `predictions.jsonl` and, for failures that nobody foresaw, `errors/STEM.txt`.
     fingerprint: of the method and its settings, see `prediction_fingerprint`.
     head: what `predictions.json` says beside the images, see `predictions_head`.
     extras: what is written beside the table and the record.

@@ -8,12 +8,12 @@ from typing import Any
 
 from handbone.anatomy import NAMES
 from handbone.core.bone_masks import BoneMasks
-from handbone.core.json_stream import read_json_entries, write_json_entries
+from handbone.core.files import atomic_file
+from handbone.core.json_stream import json_line, read_json_entries, write_json_entries
 from handbone.formats.contest_csv import PredictionsWriter
 from handbone.formats.image_files import split_frame
 from handbone.plugins import PredictedImage
-from handbone.workflows.outputs import RECORD_FILE, TABLE_FILE
-from handbone.workflows.page import write_pages
+from handbone.workflows.outputs import LINES_FILE, RECORD_FILE, TABLE_FILE
 from handbone.workflows.predicted import Predicted
 from handbone.workflows.records import IMAGES, ImageRecord
 from handbone.workflows.writers import Maker, Writers
@@ -90,19 +90,26 @@ def join(predicted: Predicted, extras: Extras, head: Mapping[str, Any]) -> Summa
             predicted.lacks(name, {"measurements": reason})
         summary = _write_record(predicted, head)
     if extras.page:
+        from handbone.workflows.page import write_pages  # late, as nobody waits for it before the first image
+
         write_pages(predicted.kept, predicted.records, predicted.stems_of_results(), model)
     return summary
 
 
 def _write_record(predicted: Predicted, head: Mapping[str, Any]) -> Summary:
-    summary = Summary()
+    """Write the record as one JSON object, and as JSON Lines beside it."""
+    summary, folder = Summary(), predicted.kept.folder
 
-    def records() -> Iterator[dict[str, Any]]:
-        for entry in predicted:
-            summary.add(entry.record)
-            yield entry.record.to_json()
+    with atomic_file(folder / LINES_FILE) as temporary, open(temporary, "wb") as lines:
 
-    write_json_entries(predicted.kept.folder / RECORD_FILE, head, IMAGES, records())
+        def records() -> Iterator[dict[str, Any]]:
+            for entry in predicted:
+                summary.add(entry.record)
+                record = entry.record.to_json()
+                lines.write(json_line(record))
+                yield record
+
+        write_json_entries(folder / RECORD_FILE, head, IMAGES, records())
     return summary
 
 

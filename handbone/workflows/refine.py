@@ -7,13 +7,11 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-import pandas as pd
-
 from handbone import __version__
 from handbone.anatomy import NAMES
 from handbone.core.bone_masks import BoneMasks
+from handbone.core.csv_rows import write_rows
 from handbone.core.escaping import cell
-from handbone.core.files import atomic_file
 from handbone.core.json_stream import write_json_entries
 from handbone.core.rle import Cells
 from handbone.formats.contest_csv import PredictionsWriter
@@ -22,13 +20,14 @@ from handbone.method.roi import RegionOfInterest
 from handbone.method.two_stage import MethodResult, TwoStage
 from handbone.runs.fingerprints import fingerprint_of
 from handbone.runs.load_run import TABLE
-from handbone.workflows.one_by_one import Crew, Find, Job, Made, Opened, here, make_each
+from handbone.workflows.one_by_one import Find, Job, Made, Opened, Outcome, make_each
 from handbone.workflows.outputs import OVERLAYS, file_stems
 from handbone.workflows.records import IMAGES
 from handbone.workflows.refine_overlay import draw_refined
 from handbone.workflows.refine_sources import Loaded, Source
 from handbone.workflows.results import Results
 from handbone.workflows.stored_results import StoredResults, record_file
+from handbone.workflows.tasks import Crew, here
 
 RECORD_FILE, DECISIONS_FILE = "refinement.json", "decisions.csv"
 SCHEMA = "handbone.refinement/1"
@@ -119,9 +118,10 @@ def _join(source: Source, kept: StoredResults, errors: Mapping[str, str], head: 
                 result = kept.read(name)
                 table.write_cells(name, result["cells"], size_hw=tuple(result["size_hw"]))
                 records.append(Refined(**result["record"]))
-    with atomic_file(kept.folder / DECISIONS_FILE) as temporary:
-        # Users open it in a spreadsheet.
-        decisions_table(records).map(cell).to_csv(temporary, index=False)
+    rows = decision_rows(records)
+    # Users open it in a spreadsheet.
+    cells = ({key: cell(value) for key, value in row.items()} for row in rows)
+    write_rows(kept.folder / DECISIONS_FILE, list(rows[0]) if rows else [], cells)
     write_json_entries(kept.folder / RECORD_FILE, head, IMAGES, map(asdict, records))
     return records
 
@@ -142,6 +142,7 @@ class RefineTask:
     folder: Path
     fingerprint: str
     earlier: tuple[Path, ...] = ()
+    networks: bool = True
 
     def open(self) -> Opened[tuple[str, str]]:
         """Load the networks and open the predictions."""
@@ -150,9 +151,9 @@ class RefineTask:
         refine = partial(_made, method, method.for_bones(self.bones))
         return Opened(kept, earlier, partial(self._job, self.source(), refine))
 
-    def named(self, item: tuple[str, str]) -> tuple[str, str]:
-        """An image's name, twice."""
-        return item[0], item[0]
+    def lost(self, item: tuple[str, str], why: str) -> Outcome:
+        """An image whose processes died keeps its rows."""
+        return Outcome(item[0], error=f"{item[0]}: {why}")
 
     def _job(self, source: Source, refine: Callable[[str, str, Loaded], list[Made]], named: tuple[str, str]) -> Job:
         name, stem = named
@@ -179,8 +180,8 @@ def _made(method: TwoStage, rois: Sequence[RegionOfInterest], name: str, stem: s
     return [Made(name, stem, result, draw)]
 
 
-def decisions_table(records: Sequence[Refined]) -> pd.DataFrame:
-    """Every decision of every image as a row; ROIs with their fallback and its reason stand beside it."""
+def decision_rows(records: Sequence[Refined]) -> list[dict[str, Any]]:
+    """Every decision of every image as a row, all with the same keys; its ROI stands beside it."""
     rows = []
     for record in records:
         for decision in record.decisions:
@@ -188,7 +189,7 @@ def decisions_table(records: Sequence[Refined]) -> pd.DataFrame:
             frame = record.frames.get(decision["roi"]) or next(iter(record.frames.values()))
             roi = {key: frame[key] for key in ("fallback", "degrees", "mirrored")} | {"roi_reason": frame["reason"]}
             rows.append({"image_name": record.name, **decision, **roi})
-    return pd.DataFrame(rows)
+    return rows
 
 
 def refinement_head(threshold: float, facts: Mapping[str, Any]) -> dict[str, Any]:

@@ -52,6 +52,8 @@ class Results:
     def put_right(self) -> bool:
         """Finish what a killed process had begun: results that were whole but not all in their place.
 
+        What it left beside them goes, except for results that a resumable command can go on with.
+
         Returns
         -------
         Whether there were such results.
@@ -60,13 +62,18 @@ class Results:
         ------
         HandboneError: another process is at work there.
         """
+        self.place.put_right()
         found = False
         for work in map(self.place.beside, (_RESUMED, _MADE_ANEW)):
-            if (work / WRITTEN_FILE).is_file():
-                with self.place.locked():
-                    if new := Written.read(work):
-                        self._settle(work, new)
-                        found = True
+            files = files_in(work)
+            if not work.is_dir() or (work.name.endswith(_RESUMED) and files and work / WRITTEN_FILE not in files):
+                continue
+            with self.place.locked():
+                if new := Written.read(work):
+                    self._settle(work, new)
+                    found = True
+                elif work / WRITTEN_FILE not in files:
+                    shutil.rmtree(work, ignore_errors=True)
         return found
 
     def check(self, *, overwrite: bool, names: Iterable[str] = ()) -> None:

@@ -2,6 +2,7 @@
 
 import shutil
 from collections.abc import Callable, Iterable, Mapping
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -9,7 +10,7 @@ from handbone.core.errors import HandboneError, UnknownNameError
 from handbone.plugins import PredictedImage, Writer, registry
 from handbone.recipe.schema import Choice
 
-#: Makes a writer for a folder that exists.
+#: Makes a writer for a folder that exists; picklable.
 Maker = Callable[[Path], Writer]
 
 
@@ -24,8 +25,14 @@ def writer_factory(
     ------
     UnknownNameError, HandboneError: an unknown name or setting, or two packages that provide the name.
     """
-    spec, checked = registry().get("writer", Choice(name=name, **settings), where=where, decide=decide)
-    return lambda folder: spec.build(checked, folder=folder)
+    choice = Choice(name=name, **settings)
+    registry().get("writer", choice, where=where, decide=decide)
+    return partial(_make, choice, where, decide)
+
+
+def _make(choice: Choice, where: str, decide: str, folder: Path) -> Writer:
+    spec, settings = registry().get("writer", choice, where=where, decide=decide)
+    return spec.build(settings, folder=folder)
 
 
 def writer_factories(names: Iterable[str], settings: Mapping[str, Any]) -> dict[str, Maker]:

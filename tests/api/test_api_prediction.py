@@ -184,6 +184,33 @@ def test_masks_confidence_and_overlay_are_those_of_the_command(segmenter, weight
         assert np.array_equal(np.asarray(prediction.overlay()), drawn)
 
 
+@pytest.mark.parametrize(
+    ("options", "words"),
+    [
+        ({"flip_tta": True}, ["--flip-tta"]),
+        ({"views": ["brightness", "turned"]}, ["--views", "brightness", "--views", "turned"]),
+        ({"threshold": 0.45, "views": ()}, ["--threshold", "0.45", "--views", "none"]),
+    ],
+)
+def test_options_change_masks_as_those_of_the_command_do(
+    segmenter, weights, images, tmp_path, monkeypatch, options, words
+):
+    image, tables = images / "a.png", {}
+    given = ["-o", tmp_path / "out", "-w", weights, "--write", "contest_csv", "--no-page"]
+    assert main(monkeypatch, "predict", image, *given, *words) == 0
+    tables["command"] = (tmp_path / "out" / "contest_csv" / "predictions.csv").read_bytes()
+    for name, one in (("function", handbone.load(weights, device="cpu", **options)), ("default", segmenter)):
+        one.predict(image).write(tmp_path / name, ["contest_csv"])
+        tables[name] = (tmp_path / name / "contest_csv" / "predictions.csv").read_bytes()
+    assert tables["function"] == tables["command"] != tables["default"]
+
+
+def test_files_for_annotation_tools_say_what_outlined_them(segmenter, weights, images, tmp_path):
+    segmenter.predict(images / "a.png").write(tmp_path / "out", ["labelme"])
+    content = json.loads((tmp_path / "out" / "labelme" / "a.json").read_text(encoding="utf-8"))
+    assert content["handbone"]["model"] == str(weights)
+
+
 @pytest.mark.slow
 def test_a_drawn_hand_has_the_masks_of_the_command_with_the_shipped_weights(tmp_path):
     drawn = handbone.draw_hand(seed=7, size=768)

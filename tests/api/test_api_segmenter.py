@@ -80,6 +80,11 @@ def test_options_are_those_of_the_weights_unless_given(weights, segmenter, tmp_p
         ({"threshold": 1.5}, "threshold 1.5"),
         ({"mm_per_px": 0.0}, "0.0 mm"),
         ({"invert": "maybe"}, "'maybe'"),
+        ({"flip_tta": 3}, "flip_tta cannot be 3"),
+        ({"views": "turned"}, r"give a list, such as \['turned'\]"),
+        ({"views": ["tuned"]}, "did you mean 'turned'"),
+        ({"runtime": "tf"}, "the runtime cannot be 'tf'"),
+        ({"runtime": "onnx"}, "export-model"),
     ],
 )
 def test_wrong_options_are_explained(weights, options, words):

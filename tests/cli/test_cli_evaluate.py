@@ -71,7 +71,15 @@ def test_the_other_predictions_and_their_worst_changes_are_shown(hands, table, t
     assert "Change" in head and "Missed" in head
     worst = done.stdout.split("Worst change")[1].splitlines()[1].split()
     assert worst[0] == "c_R.png" and worst[-1].startswith("-")
-    assert "Limits of agreement" in done.stdout and "length" in done.stdout
+    errors = done.stdout.split("Worst change")[1].split("Measure ")[1].split("Each bone and joint")[0].splitlines()
+    assert 20 < len(errors) < 60  # a line a measure, not one a bone
+    [length] = [line.split() for line in errors if line.startswith("length ")]
+    table = pd.read_csv(tmp_path / "out/measurement_summary.csv").query("stage == 'prediction' and measure == 'length'")
+    worst = table.loc[table["mean_absolute_error"].idxmax()]
+    assert length[:4] == ["length", "px", str(table["images"].sum()), str(table["only_ground_truth"].sum())]
+    assert length[-2:] == [f"{worst['bone_or_joint']}:", f"{worst['mean_absolute_error']:.3g}"]
+    mean = (table["mean_absolute_error"] * table["images"]).sum() / table["images"].sum()
+    assert float(length[5]) == pytest.approx(mean, rel=0.01, abs=1e-9)
     assert {"measurement_errors.csv", "measurement_summary.csv"} <= {p.name for p in (tmp_path / "out").iterdir()}
     summary = pd.read_csv(tmp_path / "out/summary.csv")
     assert {"dice_change_low", "prediction_missed", "against_dice"} <= set(summary)

@@ -94,6 +94,7 @@ def test_a_broken_image_is_named_skipped_and_listed(images, run_folder, tmp_path
     assert "cut.png" in result.output and "3 of 4" in result.output
     record = json.loads((out / "predictions.json").read_text())
     assert [p["name"] for p in record["images"] if p["error"]] == ["cut.png"]
+    assert list(map(json.loads, (out / "predictions.jsonl").open())) == record["images"]
     assert "cut.png" not in dict(read_predictions(out / "predictions.csv"))
 
 

@@ -98,6 +98,8 @@ def content(out):
             found[path.name] = sorted(json.loads(path.read_text())["files"])
         elif path.suffix == ".json":
             found[path.relative_to(out)] = without_seconds(json.loads(path.read_text()))
+        elif path.suffix == ".jsonl":
+            found[path.relative_to(out)] = [without_seconds(json.loads(line)) for line in path.open()]
         elif path.suffix == ".html":
             found[path.relative_to(out)] = re.sub("<time>.*?</time>", "", path.read_text("utf-8"))
         elif path.is_file():

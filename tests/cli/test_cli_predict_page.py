@@ -105,7 +105,7 @@ def test_failed_images_stand_on_the_page_and_the_next_try_shows_them(call, image
 
 
 def test_an_interrupted_command_goes_on_and_its_page_has_all(call, tmp_path, monkeypatch):
-    from handbone.workflows import prediction_join as workflow
+    from handbone.workflows import page as workflow
 
     def stop(*arguments):
         raise KeyboardInterrupt

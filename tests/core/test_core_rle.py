@@ -1,5 +1,7 @@
 """Run lengths against a reading of the contest's rule pixel by pixel."""
 
+import time
+
 import numpy as np
 import pytest
 from hypothesis import given
@@ -108,3 +110,12 @@ def test_a_part_outside_the_image_is_refused():
         rle.encode(np.ones((2, 2), bool), size_hw=(4, 4), offset_xy=(3, 0))
     with pytest.raises(ShapeError, match=r"\(29, 2, 2\)"):
         rle.encode(np.ones((29, 2, 2), bool))
+
+
+def test_a_text_longer_than_any_mask_is_refused_before_it_is_read():
+    every_second = np.arange(60).reshape(6, 10) % 2 == 0
+    assert np.array_equal(rle.decode(rle.encode(every_second), (6, 10)), every_second)
+    begun = time.monotonic()
+    with pytest.raises(HandboneError, match="of 20000000 letters are more than an image of 10 x 6 pixels can have"):
+        rle.decode("1 1 " * 5_000_000, (6, 10))
+    assert time.monotonic() - begun < 2

@@ -5,15 +5,15 @@ import subprocess
 from contextlib import contextmanager
 
 import pytest
-from faults_server import Runs
+from faults_server import Commands
 
 
 @pytest.fixture(scope="session")
 def runs(tmp_path_factory):
-    """The process that forks runs."""
+    """The process that forks commands."""
     if not hasattr(os, "fork"):
         pytest.skip("this system has no fork")
-    server = Runs(tmp_path_factory.mktemp("faults"))
+    server = Commands(tmp_path_factory.mktemp("faults"))
     yield server
     server.close()
 

@@ -1,23 +1,17 @@
-"""predict, ensemble and export while disks fill, folders are closed, processes are killed and others are at work."""
+"""predict, ensemble and export while disks fill, folders are closed, and others are at work."""
 
-import json
 import os
-import random
-import signal
 import subprocess
-import sys
-import time
 from pathlib import Path
 
 import pytest
 from cli_small import draw_image, main, save_seeing, write_table
+from faults_content import content
 
 from handbone.core.folders import Place
 from handbone.core.written import WRITTEN_FILE
 
 pytestmark = pytest.mark.usefixtures("one_thread")
-# More moments in which a process is killed: HANDBONE_KILLS=20 pytest tests/faults
-KILLS = int(os.environ.get("HANDBONE_KILLS", "2"))
 
 
 @pytest.fixture(scope="module")
@@ -40,6 +34,7 @@ COMMANDS = {
     "ensemble": "ensemble {home}/a.csv {home}/b.csv --images {home}/small -m vote -o {out}",
     "export": "export {home}/a.csv -f png --images {home}/small -o {out}",
     "refine": "refine --coarse {home}/a.csv --images {home}/small -o {out}",
+    "adapt": "adapt {home}/images -w {home}/weights -o {out}",
 }
 LEFT = {
     "predict": {"predictions.csv", "predictions.json", "records/p1/wrist.png.json", "overlays/p2/wrist.png"},
@@ -51,26 +46,6 @@ each = pytest.mark.parametrize("name", list(LEFT))
 
 def words(name, home, out):
     return COMMANDS[name].format(home=home, out=out).split()
-
-
-def content(out):
-    """Every file of a folder without the times that it took, and so without digests of them."""
-    found = {}
-    for path in sorted(out.rglob("*")):
-        if path.name == WRITTEN_FILE:
-            found[path.name] = sorted(json.loads(path.read_text())["files"])
-        elif path.is_file():
-            text = path.read_bytes()
-            found[path.relative_to(out).as_posix()] = (
-                without_seconds(json.loads(text)) if path.suffix == ".json" else text
-            )
-    return found
-
-
-def without_seconds(value):
-    if isinstance(value, dict):
-        return {key: without_seconds(value[key]) for key in value if key != "seconds"}
-    return [*map(without_seconds, value)] if isinstance(value, list) else value
 
 
 @each
@@ -134,29 +109,3 @@ def test_files_that_a_user_has_corrected_are_refused_by_name(name, home, tmp_pat
     assert main(monkeypatch, *words(name, home, tmp_path / "out"), "--overwrite") == 1
     assert f"{corrected} is changed since handbone wrote it; move it elsewhere" in capsys.readouterr().err
     assert (tmp_path / "out" / corrected).read_text() == "by hand"
-
-
-def started(arguments):
-    return subprocess.Popen(
-        [sys.executable, "-m", "handbone", *arguments], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
-    )
-
-
-@pytest.mark.slow
-@each
-def test_killed_at_random_moments_the_same_command_ends_in_the_same_bytes(name, home, tmp_path):
-    begun = time.monotonic()
-    assert started(words(name, home, tmp_path / "straight" / "out")).wait() == 0
-    seconds = time.monotonic() - begun
-    moments = random.Random(name)
-    for number in range(KILLS):
-        out = tmp_path / str(number) / "out"
-        process = started(words(name, home, out))
-        # Before that moment it imports.
-        time.sleep(seconds * moments.uniform(0.6, 1.0))
-        process.send_signal(signal.SIGKILL)
-        process.wait()
-        if not out.exists():
-            assert started(words(name, home, out)).wait() == 0
-        assert content(out) == content(tmp_path / "straight" / "out")
-        assert os.listdir(out.parent) == ["out"]

@@ -80,7 +80,7 @@ def test_a_run_that_is_killed_at_random_moments_comes_to_the_same_bytes(runs, st
     folder, rng = runs.folder(f"random{seed}"), random.Random(seed)
     seconds = json.loads((straight / "runs/mine/manifest.json").read_text())["seconds"]
     for _ in range(2 if LONG else 3):
-        pid = runs.start(folder)
+        pid = runs.start_run(folder)
         time.sleep(rng.uniform(0, sum(seconds.values())))
         assert runs.end(pid) in (-9, 0)
     assert runs.run(folder) == 0, said(folder)
@@ -89,7 +89,7 @@ def test_a_run_that_is_killed_at_random_moments_comes_to_the_same_bytes(runs, st
 
 def test_of_two_runs_in_one_folder_the_second_is_told_who_has_it(runs, straight):
     folder = runs.folder("twice")
-    first = runs.start(folder, kill=("waiting", "images"))
+    first = runs.start_run(folder, kill=("waiting", "images"))
     deadline = time.monotonic() + 60
     while not (folder / "runs/mine/steps/synthetic").exists():
         assert time.monotonic() < deadline
@@ -104,7 +104,7 @@ def test_of_two_runs_in_one_folder_the_second_is_told_who_has_it(runs, straight)
 @pytest.mark.skipif(not Path("/proc/self").exists(), reason="looks for processes in Linux's /proc")
 def test_workers_end_with_a_training_that_is_killed(runs):
     folder = runs.folder("workers")
-    pid = runs.start(folder, "--set", "coarse.train.workers=2", kill=("epoch", "coarse"))
+    pid = runs.start_run(folder, "--set", "coarse.train.workers=2", kill=("epoch", "coarse"))
     most = 0
     deadline = time.monotonic() + 60
     while not (folder / "runs/mine/steps/.coarse.part/history.csv").exists():

@@ -76,6 +76,9 @@ FILES = {
     "a FITS image": ("bad.png", b"SIMPLE  =                    T", "fits"),
     "a JPEG XL image": ("bad.jpg", b"\xff\x0a" + bytes(100), "jpeg xl"),
     "a program": ("bad.png", b"\x7fELF" + bytes(100), "program"),
+    "a bzip2 archive": ("bad.tif", b"BZh91AY&SY" + bytes(100), "bunzip2"),
+    "a shortcut of Windows": ("bad.png", b"L\0\0\0\x01\x14\x02\0" + bytes(100), "leads to"),
+    "a Python pickle": ("bad.png", b"\x80\x04\x95" + bytes(100), "never opened"),
     "an old Office document": ("bad.png", b"\xd0\xcf\x11\xe0" + bytes(600), "office"),
     "a DICOM file without its plugin": ("bad.png", bytes(128) + b"DICM" + bytes(100), "dicom"),
     "a DICOM directory": ("bad.png", bytes(128) + b"DICM" + b"1.2.840.10008.1.3.10" + bytes(100), "directory"),
@@ -92,6 +95,7 @@ FILES = {
     "a PNG just above the limit": ("bad.png", _png(width=20_000, height=10_001, rows=b"\0"), "--max-pixels"),
     "half a JPEG": ("bad.jpg", _JPEG[: len(_JPEG) // 2], "bad.jpg"),
     "a JPEG that is cut and ended": ("bad.jpg", _JPEG[: len(_JPEG) // 2] + b"\xff\xd9", "truncated"),
+    "a JPEG that was copied as text": ("bad.jpg", _JPEG.replace(b"\n", b"\r\n"), "damaged"),
     "a JPEG of its start": ("bad.jpg", b"\xff\xd8\xff\xe0", "bad.jpg"),
     "a JPEG without its tables": ("bad.jpg", b"\xff\xd8" + _JPEG[_JPEG.index(b"\xff\xda") :], "bad.jpg"),
     "a JPEG of 12 bits": ("bad.jpg", _JPEG.replace(b"\xff\xc0\0\x0b\x08", b"\xff\xc1\0\x0b\x0c"), "12"),
@@ -113,6 +117,7 @@ _TAGS = {
     "a TIFF whose strips lie outside": ({"t273": 10_000_000}, "bad.tif"),
     "a TIFF of four billion rows": ({"t257": 0xFFFFFFFF}, "bad.tif"),
     "a TIFF of 3 bits": ({"t258": 3}, "bad.tif"),
+    "a TIFF without its strips": ({"t273": 0}, "strips are missing"),
     "a TIFF of no columns": ({"t256": 0}, "bad.tif"),
 }
 

@@ -48,9 +48,10 @@ def mac_zip(root):
 
 def network_disk(root):
     image(root / "hands" / "a.png")
-    for name in ("@eaDir/a.png/SYNOFILE_THUMB_M.png", "#recycle/b.png", "#snapshot/c.png", "~$d.png"):
+    names = ["@eaDir/a.png/SYNOFILE_THUMB_M.png", "#recycle/b.png", "#snapshot/c.png", "~$d.png"]
+    for name in [*names, "~snapshot/e.png", "Temporary Items/f.png"]:
         image(root / "hands" / name)
-    return ["hands/a.png"], {"hidden or system files": 4}
+    return ["hands/a.png"], {"hidden or system files": 6}
 
 
 def mixed_formats(root):

@@ -173,6 +173,27 @@ def test_any_unicode_is_read(one, encoding):
     assert rules(one) == {} and len(opened(one).labelled()) == 1
 
 
+@pytest.mark.parametrize(("on_disk", "named"), [("ro\u0308.png", "r\u00f6.png"), ("r\u00f6.png", "ro\u0308.png")])
+def test_letters_and_accents_may_be_one_or_two_in_a_name(tmp_path, on_disk, named):
+    image(tmp_path, f"p1/{on_disk}")
+    write_coco(tmp_path, [listed(1, f"p1/{named}")], entries(1))
+    assert rules(tmp_path) == {} and len(opened(tmp_path).labelled()) == 1
+
+
+def test_names_that_differ_in_that_alone_are_two_images(tmp_path):
+    names = ["r\u00f6.png", "ro\u0308.png"]
+    hands = toy_hand(), toy_hand(bend=5)
+    for name, hand in zip(names, hands, strict=True):
+        image(tmp_path, name, hand)
+    annotations = [*entries(0, hands[0]), *entries(1, hands[1])]
+    write_coco(tmp_path, [listed(n, name) for n, name in enumerate(names)], annotations)
+    dataset = opened(tmp_path)
+    assert len(dataset.labelled()) == 2
+    for sample in dataset.samples:
+        expected = toy_hand(bend=5 * names.index(sample.name))["Capitate"]
+        np.testing.assert_allclose(dataset.labels(sample).polygons[21][0].mean(0), expected.mean(0), atol=2)
+
+
 STRANGERS = {
     "VIA": ("via.json", '{"a.png1": {"regions": [{"shape_attributes": {}}]}}', "VIA labels"),
     "half a COCO file": ("c.json", '{"images": [], "categories": [], "annotations": [{"id"', "not valid JSON"),
@@ -186,6 +207,19 @@ STRANGERS = {
     "a packed file": ("labels.json.gz", "x", "packed"),
     "MATLAB": ("a.mat", "MATLAB 5.0", "values of a program"),
     "QuPath": ("project.qpdata", "x", "values of a program"),
+    "COCO without categories": ("c.json", '{"images": [], "annotations": [{"segmentation": []}]}', "does not know"),
+    "CreateML": ("c.json", '[{"image": "a.png", "annotations": [{"label": "Radius"}]}]', "does not know"),
+    "Darwin": ("a.json", '{"item": {}, "annotations": [{"polygon": {"paths": []}}]}', "does not know"),
+    "QuPath's GeoJSON": ("a.geojson", '{"geometry": {"type": "Polygon", "coordinates": [[]]}}', "does not know"),
+    "lines of JSON": ("a.jsonl", '{"image_id": 1, "segmentation": [[1, 2, 3]]}\n{"image_id": 2}\n', "does not know"),
+    "COCO in a text file": ("labels.txt", '{"images": [], "annotations": [], "categories": []}', "COCO labels"),
+    "YAML": ("labels.yaml", "images:\n- id: 1\nannotations:\n- points: [1, 2]\n", "does not know"),
+    "Aperio": ("a.xml", '<?xml version="1.0"?>\n<Annotations><Annotation/></Annotations>', "does not know"),
+    "YOLO with names": ("a.txt", "Radius 0.5 0.5 0.1 0.1 0.2 0.3\n", "YOLO labels"),
+    "Kaggle's run lengths": ("train.csv", "ImageId,EncodedPixels\n", "masks or"),
+    "polygons in a table": ("p.csv", "filename,label,points\n", "masks or"),
+    "regions of ImageJ": ("RoiSet.zip", "PK\3\4", "packed"),
+    "TensorFlow": ("train.tfrecord", "x", "values of a program"),
     "a COCO file of something else": ("c.json", '{"images": 1, "annotations": 2, "categories": 3}', "COCO labels"),
 }
 
@@ -217,7 +251,15 @@ def test_labels_of_another_tool_beside_those_that_are_read_are_named(one, name, 
 
 
 def test_other_files_are_nobody_s_labels(one):
-    for name, text in (("notes.txt", "0 5 hands"), ("package.json", "{}"), ("ages.csv", "id,age\n1,30\n")):
+    ours = '{"schema": "handbone.predictions/1", "masks": []}'
+    others = [("notes.txt", "0 5 hands"), ("package.json", "{}"), ("ages.csv", "id,age\n1,30\n"), ("p.json", ours)]
+    others += [
+        ("conf.yaml", "path: here\n"),
+        ("todo.txt", "[ ] outline the hands"),
+        ("originals.zip", "PK"),
+        ("settings.json", '{"points_of_contact": "x"}'),
+    ]
+    for name, text in others:
         (one / name).write_text(text)
     assert rules(one) == {}
 
@@ -322,6 +364,19 @@ def test_run_lengths_are_checked_before_native_code(one, counts):
     assert len(labels.polygons) == 28 and [p.rule for p in labels.problems if p.severity == "error"] == [
         "broken-outline"
     ]
+
+
+@pytest.mark.parametrize("side", [60_000, 100_000, 1_000_000])
+@pytest.mark.parametrize("kind", ["runs", "polygon"])
+def test_labels_of_an_image_that_nobody_has_take_no_memory(one, side, kind):
+    """pycocotools would unpack them whole; its runs have 32 bits."""
+    runs = {"size": [side, side], "counts": [0, side * side]}
+    drawn = runs if kind == "runs" else [[0.0, 0.0, side, 0.0, side, side]]
+    annotations = [entry | {"segmentation": drawn} for entry in entries(1)]
+    change(one, images=[listed(1, "a.png", width=side, height=side)], annotations=annotations)
+    dataset = opened(one)
+    problems = dataset.read_labels(dataset.samples[0]).problems
+    assert "more than any radiograph has" in next(p.message for p in problems if p.rule == "broken-outline")
 
 
 def test_an_outline_without_end_is_refused(one):

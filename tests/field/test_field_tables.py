@@ -41,9 +41,11 @@ def text(rows, separator=",", end="\n", header=HEADER):
     return file.getvalue()
 
 
-def zipped(content):
+def zipped(content, *others):
     file = io.BytesIO()
     with zipfile.ZipFile(file, "w") as archive:
+        for name in others:
+            archive.writestr(name, "x")
         archive.writestr("__MACOSX/._p.csv", "x")
         archive.writestr("predictions.csv", content)
     return file.getvalue()
@@ -71,6 +73,10 @@ WRITTEN = {
     "floats": text([(n, b, " ".join(f"{v}.0" for v in c.split())) for n, b, c in ROWS]).encode(),
     "lists": text([(n, b, "[" + ", ".join(c.split()) + "]") for n, b, c in ROWS]).encode(),
     "empty lines": text(ROWS).replace("\n", "\n\n").encode(),
+    "Excel's first line": b"sep=;\r\n" + text(ROWS, ";", "\r\n").encode(),
+    "empty lines at the start": b"\xef\xbb\xbf\n \r\n" + text(ROWS).encode(),
+    "cells of several lines": text([(n, b, c.replace(" ", "\r\n", 1)) for n, b, c in ROWS], end="\r\n").encode(),
+    "a zip with a text beside": zipped(text(ROWS), "README.txt"),
     "commas at the end": text([(*row, "", "") for row in ROWS]).encode(),
 }
 WRITTEN |= {
@@ -182,10 +188,26 @@ def test_sizes_are_checked(tmp_path, size):
         ("b.jpg", "train/p1/b.png"),
         ("p2/a", "train/p2/a.png"),
         ("c", None),
+        ("B.PNG", "train/p1/b.png"),
+        ("P2\\A.png", "train/p2/a.png"),
+        (" b.png\t", "train/p1/b.png"),
+        ("", None),
     ],
 )
 def test_images_are_found_by_the_names_that_people_write(name, found):
     assert ImageNames(["train/p1/a.png", "train/p2/a.png", "train/p1/b.png"]).find(name) == found
+
+
+def test_capitals_count_where_images_differ_by_them():
+    names = ImageNames(["a.png", "A.png", "b.PNG", "b.jpg"])
+    found = [names.find(name) for name in ("a.png", "A.png", "A.PNG", "b.png", "B")]
+    assert found == ["a.png", "A.png", None, "b.PNG", None]
+
+
+def test_lines_before_the_heading_count_in_what_is_said(tmp_path):
+    (tmp_path / "p.csv").write_text("sep=,\n\n" + text([*ROWS, ("a.png", "thumb", "1 2")]))
+    with pytest.raises(HandboneError, match=r"p\.csv, line 33: unknown class 'thumb'"):
+        PredictionsIndex(tmp_path / "p.csv").cells("a.png")
 
 
 def columns(masks):

@@ -1,9 +1,11 @@
-"""Files for annotation tools, opened by the tools themselves where they are installed."""
+"""Files for annotation tools, opened by the tools themselves where they are installed.
+
+labelme and datumaro pin what handbone needs in other versions, so that each has an environment of its own.
+"""
 
 import json
 import os
 import subprocess
-import sys
 from pathlib import Path
 
 import numpy as np
@@ -14,6 +16,15 @@ from writers_toys import ragged_masks
 from handbone.anatomy import INDEX, NAMES
 
 pytestmark = pytest.mark.slow
+
+
+def python_of(tool):
+    """The Python of the tool's own environment, which LABELME_PYTHON or DATUMARO_PYTHON names."""
+    variable = f"{tool.upper()}_PYTHON"
+    if not (python := os.environ.get(variable)):
+        pytest.skip(f"{variable} does not name the Python of an environment with {tool}, whose pins are its own")
+    return python
+
 
 _OPEN_AND_SAVE = """
 import sys
@@ -32,7 +43,7 @@ for path in sys.argv[1:]:
 
 @pytest.mark.parametrize("shapes", ["polygon", "mask"])
 def test_labelme_opens_and_saves(tmp_path, shapes):
-    pytest.importorskip("labelme", reason="labelme 6.3 or newer is not installed")
+    python = python_of("labelme")
     masks = {"손 1": HARD, "turned": ragged_masks(3, WIDE), "deep": ragged_masks(4, WIDE)}
     sources = {
         "손 1": write_radiograph(tmp_path / "in" / "손 1.png", TALL),
@@ -44,10 +55,10 @@ def test_labelme_opens_and_saves(tmp_path, shapes):
     files = sorted((tmp_path / "out").glob("*.json"))
     before = {path: json.loads(path.read_text(encoding="utf-8")) for path in files}
     subprocess.run(
-        [sys.executable, "-c", _OPEN_AND_SAVE, *map(str, files)],
+        [python, "-c", _OPEN_AND_SAVE, *map(str, files)],
         check=True,
         timeout=120,
-        env={**os.environ, "QT_QPA_PLATFORM": "offscreen", "HOME": str(tmp_path)},
+        env={"PATH": os.environ["PATH"], "QT_QPA_PLATFORM": "offscreen", "HOME": str(tmp_path)},
     )
     found = {Path(place).stem: one for place, one in read(tmp_path / "out")[1].items()}
     for path, earlier in before.items():
@@ -103,9 +114,7 @@ print(json.dumps({i.id: {table[a.label].name: a.image.astype(int).tolist() for a
 
 
 def test_datumaro_reads_the_cvat_file(tmp_path):
-    python = os.environ.get("DATUMARO_PYTHON")
-    if not python:
-        pytest.skip("DATUMARO_PYTHON does not name the Python of an environment with datumaro, whose pins are its own")
+    python = python_of("datumaro")
     write(tmp_path / "out", "cvat", write_radiograph(tmp_path / "a.png", TALL), HARD)
     told = subprocess.run([python, "-c", _DATUMARO, str(tmp_path / "out")], check=True, capture_output=True, text=True)
     found = json.loads(told.stdout.splitlines()[-1])["a"]

@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 from data_toys import draw, toy_hand
 from PIL import Image
+from PIL.PngImagePlugin import PngInfo
 from tiff_files import write_tiff
 
 from handbone.core.errors import HandboneError
@@ -164,7 +165,7 @@ def test_reduced_copies_in_a_tiff_are_no_images_of_their_own(tmp_path):
 
 @pytest.mark.parametrize("name", ["a.tif", "a.gif"])
 def test_a_file_of_very_many_images_is_refused(tmp_path, name, monkeypatch):
-    monkeypatch.setattr(raster, "_MOST_FRAMES", 3)
+    monkeypatch.setattr(raster, "MAX_FRAMES", 3)
     for count in (3, 4):
         pages = [Image.fromarray(np.full((4, 4), 10 * n, np.uint8)) for n in range(count)]
         pages[0].save(tmp_path / name, save_all=True, append_images=pages[1:])
@@ -276,6 +277,12 @@ HEADS = {
     "what a Mac keeps beside a file": b"\0\x05\x16\x07\0\x02\0\0Mac OS X        " + bytes(50),
     "an SVG drawing": b'<?xml version="1.0"?><svg xmlns="http://www.w3.org/2000/svg"/>',
     "a film": b"\0\0\0\x18ftypisom\0\0\x02\0",
+    "a bzip2 archive": b"BZh91AY&SY" + bytes(90),
+    "an xz archive": b"\xfd7zXZ\0" + bytes(90),
+    "a shortcut of Windows": b"L\0\0\0\x01\x14\x02\0" + bytes(90),
+    "an alias of a Mac": b"book\0\0\0\0mark" + bytes(90),
+    "a Python pickle": b"\x80\x04\x95" + bytes(90),
+    "a camera's raw file": b"FUJIFILMCCD-RAW " + bytes(90),
 }
 
 
@@ -320,6 +327,12 @@ def test_brightness_is_the_images_own_and_not_its_files(scale, offset):
 
 def test_an_image_that_fills_its_range_keeps_its_values():
     np.testing.assert_array_equal(stretched(GREY), GREY / np.float32(255))
+
+
+@pytest.mark.parametrize("outside", [None, np.arange(GREY.size).reshape(GREY.shape) % 7 == 0])
+def test_values_of_8_bits_become_the_grey_of_the_same_values_in_16(outside):
+    faint = (GREY // 3 + 20).astype(np.uint8)
+    np.testing.assert_array_equal(stretched(faint, outside), stretched(faint.astype(np.uint16), outside))
 
 
 @pytest.mark.parametrize("stray", [65535, 4000])
@@ -368,3 +381,87 @@ def test_an_interlaced_png_is_whole_to_its_last_byte(tmp_path, size):
     (tmp_path / "a.png").write_bytes(_interlaced(*size, without=1))
     with pytest.raises(HandboneError, match="last rows are missing"):
         read_image(tmp_path / "a.png")
+
+
+_XMP = (
+    b'<x:xmpmeta xmlns:x="adobe:ns:meta/"><rdf:RDF xmlns:rdf="http://www.w3.org/1999/02/22-rdf-syntax-ns#">'
+    b'<rdf:Description xmlns:tiff="http://ns.adobe.com/tiff/1.0/" tiff:Orientation="6"/></rdf:RDF></x:xmpmeta>'
+)
+
+
+@pytest.mark.parametrize("name", ["a.png", "a.jpg", "a.tif", "a.webp"])
+def test_only_exif_turns_an_image_as_in_viewers(tmp_path, name):
+    """Editors leave the orientation that an image had once in XMP, too."""
+    info = PngInfo()
+    info.add_itxt("XML:com.adobe.xmp", _XMP.decode())
+    options = {"a.png": {"pnginfo": info}, "a.tif": {"tiffinfo": {700: _XMP}}, "a.webp": {"lossless": True}}
+    P.save(tmp_path / name, quality=99, **{"xmp": _XMP} | options.get(name, {}))
+    assert size_of(tmp_path / name) == GREY.shape
+    np.testing.assert_allclose(read_image(tmp_path / name).image, REFERENCE, atol=0.03)
+
+
+def test_a_further_channel_of_a_tiff_is_no_transparency(tmp_path):
+    """As Photoshop saves a selection."""
+    values = np.dstack([DEEP] * 3 + [np.zeros_like(DEEP)])
+    np.testing.assert_allclose(read_image(write_tiff(tmp_path / "a.tif", values, t338=0)).image, REFERENCE, atol=1e-4)
+    clear = read_image(write_tiff(tmp_path / "b.tif", values, t338=2)).image
+    assert not clear.any()
+
+
+def test_a_mask_in_a_tiff_is_no_image_of_its_own(tmp_path):
+    P.save(tmp_path / "a.tif", save_all=True, append_images=[P])
+    data = bytearray((tmp_path / "a.tif").read_bytes())
+    # The second page gets the tag NewSubfileType in place of its first one, which says its width a second time.
+    first = struct.unpack_from("<I", data, 4)[0]
+    (count,) = struct.unpack_from("<H", data, first)
+    (second,) = struct.unpack_from("<I", data, first + 2 + 12 * count)
+    (entries,) = struct.unpack_from("<H", data, second)
+    pages = [struct.unpack_from("<HHII", data, second + 2 + 12 * n) for n in range(entries)]
+    at = len(data)
+    data += struct.pack("<H", entries + 1) + struct.pack("<HHII", 254, 4, 1, 4)
+    data += b"".join(struct.pack("<HHII", *page) for page in pages) + bytes(4)
+    struct.pack_into("<I", data, first + 2 + 12 * count, at)
+    (tmp_path / "a.tif").write_bytes(data)
+    assert [path.name for path in frames_of(tmp_path / "a.tif")] == ["a.tif"]
+
+
+@pytest.mark.parametrize("values", [GREY, DEEP, GREY.astype(np.float64)], ids=["8", "16", "float"])
+def test_a_strip_that_is_not_there_is_no_black_or_rubbish(tmp_path, values):
+    with pytest.raises(HandboneError, match=r"a\.tif: .*(strips are missing|damaged)"):
+        read_image(write_tiff(tmp_path / "a.tif", values, t273=0))
+
+
+@pytest.mark.parametrize("kind", [np.uint16, np.float64])
+def test_planes_of_deep_colour_that_decoders_mix_up_are_refused(tmp_path, kind):
+    path = write_tiff(tmp_path / "a.tif", np.dstack([GREY.astype(kind)] * 3), t284=2)
+    with pytest.raises(HandboneError, match=r"a\.tif: .*(planes of their own|damaged, or coded)"):
+        read_image(path)
+
+
+JPEGS = [{}, {"optimize": True}, {"progressive": True}, {"restart_marker_rows": 1}, {"quality": 99}]
+
+
+@pytest.mark.parametrize("options", JPEGS)
+@pytest.mark.parametrize("filled", [b"\xff" * 9, bytes(700)], ids=["ones", "zeros"])
+def test_what_fills_up_a_jpeg_before_its_end_is_no_damage(tmp_path, options, filled):
+    P.save(tmp_path / "a.jpg", **({"quality": 90} | options))
+    data = (tmp_path / "a.jpg").read_bytes()
+    (tmp_path / "b.jpg").write_bytes(data[:-2] + filled + data[-2:])
+    np.testing.assert_array_equal(read_image(tmp_path / "b.jpg").image, read_image(tmp_path / "a.jpg").image)
+
+
+def test_a_jpeg_whose_decoder_loses_its_place_is_refused(tmp_path):
+    """As a transfer as text makes it: every line feed becomes two bytes."""
+    noise = cv2.GaussianBlur(np.random.default_rng(0).integers(0, 255, (300, 300), np.uint8), (0, 0), 3)
+    Image.fromarray(noise).save(tmp_path / "a.jpg", quality=90)
+    data = (tmp_path / "a.jpg").read_bytes()
+    for damaged in (data.replace(b"\n", b"\r\n"), data[:6000] + data[6700:]):
+        (tmp_path / "a.jpg").write_bytes(damaged)
+        with pytest.raises(HandboneError, match=r"a\.jpg: the JPEG file is truncated or damaged"):
+            read_image(tmp_path / "a.jpg")
+
+
+def test_a_plain_pgm_is_no_text(tmp_path):
+    text = "P2\n# a comment\n256 240\n255\n" + "\n".join(" ".join(map(str, row)) for row in GREY)
+    (tmp_path / "a.pgm").write_text(text)
+    np.testing.assert_allclose(read_image(tmp_path / "a.pgm").image, REFERENCE, atol=1e-4)

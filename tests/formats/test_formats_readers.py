@@ -1,5 +1,6 @@
 """Readers of plugins: files of a format of their own, known by extension or by their first bytes."""
 
+import dataclasses
 import json
 import subprocess
 import sys
@@ -12,7 +13,7 @@ from data_toys import draw, toy_hand, write_hand
 
 import handbone.plugins
 from handbone.core.errors import HandboneError
-from handbone.core.radiograph import Radiograph
+from handbone.core.radiograph import ImageHeader, Radiograph
 from handbone.data.audit.check import check_dataset
 from handbone.data.cache import ImageCache
 from handbone.data.dataset import open_dataset
@@ -117,6 +118,35 @@ def test_a_dicom_without_its_plugin_says_which_one_reads_it(tmp_path):
     (tmp_path / "x").write_bytes(bytes(128) + b"DICM" + bytes(400))
     with pytest.raises(HandboneError, match=r"x: this is a DICOM file; pip install handbone-dicom"):
         read_image(tmp_path / "x")
+
+
+def test_what_a_file_holds_counts_more_than_its_extension(plugins, tmp_path):
+    """Archives and people rename files; a plugin that fails on other files costs none of the usual ones."""
+    assert cv2.imwrite(str(tmp_path / "a.png"), GREY)
+    (tmp_path / "a.png").rename(tmp_path / "a.raw")
+    write_raw(tmp_path / "b.png", GREY[:100])
+    assert [image.key for image in find_images([tmp_path]).images] == ["a.raw", "b.png"]
+    assert read_image(tmp_path / "a.raw").size_hw == size_of(tmp_path / "a.raw") == GREY.shape
+    assert read_image(tmp_path / "b.png").size_hw == (100, 256)
+    plugins.register(Tiffs(recognises=lambda head: head[10**6] == 0), package="handbone-tiffs", version="2.0")
+    assert cv2.imwrite(str(tmp_path / "c.png"), GREY)
+    assert read_image(tmp_path / "c.png").size_hw == GREY.shape
+
+
+def test_a_header_that_claims_any_number_of_images_takes_no_time(tmp_path, monkeypatch):
+    class Many(Raw):
+        @hookimpl
+        def handbone_readers(self):
+            [spec] = super().handbone_readers()
+            return [dataclasses.replace(spec, header=lambda path: ImageHeader((8, 8), 10**9))]
+
+    manager = PluginManager(entry_points=False)
+    manager.register(Many(), package="handbone-raw", version="1.0")
+    monkeypatch.setattr(handbone.plugins, "registry", lambda: manager)
+    path = write_raw(tmp_path / "a.raw")
+    assert [image.path for image in find_images([tmp_path]).images] == [path]
+    with pytest.raises(HandboneError, match=r"a\.raw: it holds more than 1000 images; split it"):
+        read_image(path)
 
 
 def test_two_readers_of_an_extension_matter_only_where_such_a_file_is_read(plugins, tmp_path):

@@ -7,7 +7,8 @@ from pathlib import Path
 import cv2
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from annotation_toys import HARD, NAMES_OF_FILES, TALL, write_radiograph
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from pycocotools.coco import COCO
 from writers_toys import ragged_masks, without_holes
@@ -20,6 +21,7 @@ from handbone.formats.contest_csv import read_predictions
 from handbone.formats.contest_csv_index import PredictionsIndex
 from handbone.plugins import PredictedImage, registry
 from handbone.recipe.schema import Choice, Data
+from handbone.workflows.evaluate import evaluate
 
 IMAGES = {"a.png": ragged_masks(1), "b 손.png": ragged_masks(2, (31, 80)), "c.png": ragged_masks(3, share=0.0)}
 
@@ -29,7 +31,9 @@ def write(folder, format, images, **settings):
     folder.mkdir(parents=True, exist_ok=True)
     writer = spec.build(checked, folder=folder)
     for name, masks in images.items():
-        writer.write(PredictedImage(name, None, masks, {"Lunate": 0.75}, Path(name).stem))
+        stem = Path(name).with_suffix("")
+        (folder / stem).parent.mkdir(parents=True, exist_ok=True)
+        writer.write(PredictedImage(name, None, masks, {"Lunate": 0.75}, stem.as_posix()))
     writer.close()
 
 
@@ -82,16 +86,37 @@ def test_coco_says_what_its_format_wants(tmp_path):
 
 
 @pytest.mark.parametrize("segmentation", ["rle", "polygon"])
-def test_handbone_reads_its_own_coco_files(tmp_path, segmentation):
-    filled = {name: without_holes(masks) for name, masks in IMAGES.items() if masks.present().any()}
-    write(tmp_path, "coco", filled, segmentation=segmentation)
-    for name, masks in filled.items():
-        done, data = cv2.imencode(".png", np.zeros(masks.size_hw, np.uint8))
-        assert done
-        (tmp_path / name).write_bytes(data)
-    dataset = open_dataset(Data(path=str(tmp_path)))
-    assert dataset.layout == "coco" and not dataset.problems
-    assert {sample.name: dataset.labels(sample).masks() for sample in dataset.samples} == filled
+@settings(deadline=None, max_examples=12)
+@given(st.integers(0, 10**9), st.tuples(st.integers(1, 40), st.integers(1, 40)), NAMES_OF_FILES)
+@example(-1, TALL, "a.png")
+def test_handbone_reads_its_own_coco_files_with_their_holes(segmentation, seed, size_hw, name):
+    masks = HARD if seed < 0 else ragged_masks(seed, size_hw, share=0.3)
+    with tempfile.TemporaryDirectory() as root:
+        folder = Path(root)
+        write(folder, "coco", {name: masks}, segmentation=segmentation)
+        write_radiograph(folder / name, size_hw)
+        dataset = open_dataset(Data(path=root, empty_labels="use"))
+        assert dataset.layout == "coco" and not dataset.problems
+        [labels] = [dataset.labels(sample) for sample in dataset.labelled()]
+    assert labels.masks() == (masks if segmentation == "rle" else without_holes(masks))
+    assert (labels.exact is None) == (segmentation == "polygon" or masks == without_holes(masks))
+
+
+@settings(deadline=None, max_examples=12)
+@given(st.integers(0, 10**9), st.tuples(st.integers(1, 40), st.integers(1, 40)), NAMES_OF_FILES)
+@example(-1, TALL, "a.png")
+def test_masks_of_any_shape_come_back_from_files_without_radiographs(seed, size_hw, name):
+    masks = HARD if seed < 0 else ragged_masks(seed, size_hw, share=0.3)
+    with tempfile.TemporaryDirectory() as root:
+        for format in ("contest_csv", "png", "coco"):
+            write(Path(root) / format, format, {name: masks})
+        table = Path(root) / "contest_csv" / "predictions.csv"
+        assert list(read_predictions(table)) == [(name.rsplit("/", 1)[-1], masks.to_rle())]
+        for format in ("png", "coco"):
+            found = evaluate(Path(root) / format, table)
+            # Dice is 1 only of masks that agree in every pixel.
+            assert not found.failed and (found.rows["dice"] == 1).all()
+            assert found.rows["area"].tolist() == masks.areas().tolist()
 
 
 def test_png_holds_a_black_and_white_image_a_bone(tmp_path):

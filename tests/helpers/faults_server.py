@@ -1,10 +1,11 @@
-"""A process that has imported everything and forks a `handbone run` for each line it reads, to be killed where it says.
+"""A process that has imported everything and forks a `handbone` for each line it reads, to be killed where it says.
 
 A request is a line of JSON: {"start": words, "folder": path, "kill": [point, step]} answers with a process id, and
-{"wait": id} or {"end": id} (kill -9 first) with its exit code. `Runs` is its other end, for tests.
+{"wait": id} or {"end": id} (kill -9 first) with its exit code. `Commands` is its other end, for tests.
 """
 
 import importlib
+import itertools
 import json
 import os
 import shutil
@@ -13,7 +14,10 @@ import subprocess
 import sys
 import time
 import traceback
+from collections.abc import Callable
 from pathlib import Path
+
+from adapt_small import adapt_quickly
 
 #: Every step of a run, as small as it gets.
 RECIPE = """
@@ -52,16 +56,21 @@ STEPS = (
 #: Where a run can be made to kill itself: as a step begins, before its folder has its name, and when it is done.
 POINTS = [(point, step) for step in STEPS for point in ("started", "made", "finished")] + [("published", "")]
 
+#: Or, whatever the command: before the operation of this number that changes the names of files or folders.
+CHANGES = ("replace", "rename", "link", "symlink", "unlink", "remove", "mkdir", "rmdir")
+
 IMPORTED = (
     *(f"handbone.runs.steps.{name}" for name in ("prepare", "train", "prompter", "calibrate", "predict", "evaluate")),
     *("handbone.cli.run", "handbone.cli.run_show", "handbone.runs.engine", "handbone.runs.memory"),
     *("handbone.report.cases", "handbone.report.page", "handbone.report.page_metrics", "handbone.report.charts"),
     *("segment_anything.modeling", "jinja2.ext", "matplotlib.backends.backend_agg", "matplotlib.pyplot"),
+    *(f"handbone.cli.{name}" for name in ("predict", "predict_show", "ensemble", "export", "refine", "adapt")),
+    *(f"handbone.workflows.{name}" for name in ("predict", "page", "ensemble", "export", "refine", "adapt.run")),
 )
 
 
-class Runs:
-    """Starts the process, and asks it for runs."""
+class Commands:
+    """Starts the process, and asks it for commands."""
 
     def __init__(self, place: Path):
         self.place = place
@@ -75,7 +84,7 @@ class Runs:
 
     def close(self) -> None:
         self._process.stdin.close()
-        self._process.wait(30)
+        self._process.wait(300)
 
     def folder(self, name: str) -> Path:
         """A new folder with the recipe `mine.toml` in it, in which commands are given."""
@@ -91,8 +100,8 @@ class Runs:
         return folder
 
     def start(self, folder: Path, *words: str, kill=None) -> int:
-        """Begin `handbone run mine.toml WORDS`; gives its process id."""
-        return self._ask({"start": ["run", "mine.toml", *words], "folder": str(folder), "kill": kill})
+        """Begin `handbone WORDS` in a folder; gives its process id."""
+        return self._ask({"start": words, "folder": str(folder), "kill": kill})
 
     def wait(self, pid: int) -> int:
         """The exit code; -9 where it was killed."""
@@ -102,9 +111,17 @@ class Runs:
         """As `wait`, after kill -9."""
         return self._ask({"end": pid})
 
+    def do(self, folder: Path, *words: str, kill=None) -> int:
+        """A command to its end."""
+        return self.wait(self.start(folder, *words, kill=kill))
+
+    def start_run(self, folder: Path, *words: str, kill=None) -> int:
+        """Begin `handbone run mine.toml WORDS`; gives its process id."""
+        return self.start(folder, "run", "mine.toml", *words, kill=kill)
+
     def run(self, folder: Path, *words: str, kill=None) -> int:
         """Run to the end."""
-        return self.wait(self.start(folder, *words, kill=kill))
+        return self.wait(self.start_run(folder, *words, kill=kill))
 
     def _ask(self, request: dict) -> int:
         self._process.stdin.write(json.dumps(request) + "\n")
@@ -153,6 +170,8 @@ def _child(request: dict) -> None:
         for number, name in ((0, os.devnull), (1, "stdout.txt"), (2, "stderr.txt")):
             flags = os.O_RDONLY if number == 0 else os.O_WRONLY | os.O_CREAT | os.O_TRUNC
             os.dup2(os.open(name, flags, 0o666), number)
+        if request["start"][0] == "adapt":
+            adapt_quickly()
         _arm(*(request["kill"] or ("", "")))
         sys.argv = ["handbone", *request["start"]]
         import handbone.cli
@@ -197,10 +216,35 @@ def _arm(point: str, step: str) -> None:
 
     wanted, move = step, folder.move
     registry().register(Killer(), package="killer")
+    if point == "change":
+        _count_changes(int(step), die)
     if point == "made":
         folder.move = lambda source, target: die() if target.name == wanted else move(source, target)
     if point == "published":
         engine.write_manifest = lambda *_, **__: die()
+
+
+def _count_changes(last: int, die: Callable[[], None]) -> None:
+    """Die before the change of this number; `changes.txt` gets how many there were where the process lives on."""
+    made = itertools.count(1)
+
+    def counted(change):
+        def counting(*words, **options):
+            if next(made) == last:
+                die()
+            return change(*words, **options)
+
+        return counting
+
+    for name in CHANGES:
+        setattr(os, name, counted(getattr(os, name)))
+    exit_at_once = os._exit
+
+    def leave(code):
+        Path("changes.txt").write_text(str(next(made) - 1))
+        exit_at_once(code)
+
+    os._exit = leave
 
 
 if __name__ == "__main__":

@@ -7,7 +7,7 @@ import numpy as np
 
 from handbone.anatomy import BONES, NAMES
 from handbone.core.bone_masks import BoneMasks
-from handbone.workflows.page import write_page_image
+from handbone.workflows.page_image import write_page_image
 from handbone.workflows.png_file import write_png
 from handbone.workflows.records import ImageRecord
 from handbone.workflows.stored_results import StoredResults

@@ -18,7 +18,7 @@ from handbone.method.ensembling.methods import best_of, class_wise, soft_mean, v
 from handbone.method.ensembling.rle_vote import vote_runs
 from handbone.plugins import registry
 from handbone.recipe.schema import Choice
-from handbone.workflows.ensemble_thresholds import fit_thresholds
+from handbone.workflows.ensemble import fit_thresholds
 from handbone.workflows.members import RunMember
 
 

@@ -14,7 +14,7 @@ from handbone.core.errors import ShapeError
 from handbone.core.frame import Frame
 from handbone.report.contours import contours, dashes, svg_path
 from handbone.report.labels import SHORT_NAMES, full_name, place_labels
-from handbone.report.overlay import draw_overlay, line_width, panel
+from handbone.report.overlay import draw_overlay, line_width, mix, panel
 
 CAPITATE = anatomy.INDEX["Capitate"]
 
@@ -192,3 +192,14 @@ def test_a_bone_without_a_name_is_still_kept_free():
     assert label.bone == ulna
     left, top, right, bottom = label.box
     assert not hand(size).dense()[:, top:bottom, left:right].any()
+
+
+@pytest.mark.parametrize("thickness", [-1, 2], ids=["area", "line"])
+def test_a_colour_is_mixed_in_as_far_as_it_covers(thickness):
+    part = np.random.default_rng(1).integers(0, 256, (60, 40, 3), np.uint8)
+    cover, colour, alpha = np.zeros((60, 40), np.uint8), (230, 0, 31), 0.35
+    cv2.ellipse(cover, (20, 30), (15, 25), 0, 0, 360, 255, thickness, cv2.LINE_AA)
+    weight = cover[..., None] / 255 * alpha
+    wanted = part * (1 - weight) + np.array(colour) * weight
+    mix(part, cover, colour, alpha)
+    assert np.abs(part - wanted).max() <= 0.51

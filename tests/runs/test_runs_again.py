@@ -189,7 +189,8 @@ def test_a_run_ends_also_where_memory_is_not_counted(tmp_path, done, monkeypatch
     monkeypatch.setattr(manifest, "resource", None)
     show_result(finish(run_in(tmp_path)), as_json=False)
     assert json.loads((tmp_path / "manifest.json").read_text())["peak_memory_gb"] is None
-    assert "0.0 min. Open" in capsys.readouterr().out
+    told = capsys.readouterr().out
+    assert "0.0 min. Open" in told and f"handbone predict IMAGES -w {tmp_path}\n" in told
 
 
 @pytest.fixture(scope="module")

@@ -5,8 +5,12 @@ import subprocess
 import sys
 
 import pytest
+from cli_small import main
 from prompters_small import write_checkpoint
 
+import handbone.runs.engine
+from handbone.cli import output
+from handbone.core import progress
 from handbone.core.errors import HandboneError
 from handbone.recipe.schema import Train
 from handbone.runs import ranks
@@ -31,6 +35,40 @@ def test_launchers_name_the_first_process(monkeypatch, surroundings, first):
     for name, value in surroundings.items():
         monkeypatch.setenv(name, value)
     assert ranks.is_first_process() is first
+
+
+@pytest.mark.parametrize(
+    ("surroundings", "said"),
+    [
+        ({"RANK": "1", "LOCAL_RANK": "0"}, "Error: rank 1: "),
+        ({"SLURM_PROCID": "3"}, "Error: rank 3: "),
+        ({"LOCAL_RANK": "2", "NODE_RANK": "1"}, "Error: rank 2 of node 1: "),
+        ({"RANK": "0", "LOCAL_RANK": "0"}, "Error: "),
+    ],
+)
+@pytest.mark.parametrize("as_json", [False, True])
+@pytest.mark.parametrize("error", [HandboneError("no memory", where="there", remedy="wait"), OSError(28, "disk full")])
+def test_every_process_says_why_it_ended(monkeypatch, capsys, tmp_path, surroundings, said, as_json, error):
+    for name in ("RANK", "SLURM_PROCID", "NODE_RANK", "LOCAL_RANK"):
+        monkeypatch.delenv(name, raising=False)
+    for name, value in surroundings.items():
+        monkeypatch.setenv(name, value)
+    monkeypatch.setattr(progress.console, "quiet", False)
+    monkeypatch.setattr(output.Told, "json", False)
+
+    def fail(*_):
+        progress.console.print("progress")
+        raise error
+
+    first = said == "Error: "
+    monkeypatch.setattr(handbone.runs.engine.Run, "execute" if first else "follow", fail)
+    words = ["run", "tiny", "-o", tmp_path / "run", *(["--json"] if as_json else [])]
+    assert main(monkeypatch, *words) == 1
+    told = capsys.readouterr()
+    sentence = "there: no memory; wait" if isinstance(error, HandboneError) else "disk full; free disk space"
+    assert told.err.splitlines()[-1].startswith(said + sentence)
+    assert (told.err.count("\n") == 1) is not first, "nothing else from a further process"
+    assert bool(told.out) is (first and as_json), "the first process alone answers a program"
 
 
 def test_a_process_does_not_wait_for_a_dead_one(monkeypatch):

@@ -346,6 +346,7 @@ def test_files_hold_what_the_result_says(hands, table, tmp_path):
     assert len(record["images"]) == 4 and len(record["measurements"]) == len(found.measurement_summary)
     page = (folder / "report.html").read_text()
     assert "theirs.csv against the labels of" in page and "data:image/jpeg" in page
+    assert page.count('<th scope="row">length</th>') == page.count('<th scope="row">length_ratio</th>') == 1
     assert pd.read_csv(folder / "measurement_errors.csv")["error"].abs().max() < 1e-9
 
 

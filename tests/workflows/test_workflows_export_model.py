@@ -207,7 +207,7 @@ main()
 # What `pip install handbone` without its extra `train` does not bring.
 _ABSENT = (
     "torch", "torchvision", "lightning", "segmentation_models_pytorch", "timm", "segment_anything", "albumentations",
-    "numba", "matplotlib", "sklearn", "openpyxl", "onnx", "onnxscript", "tensorboard",
+    "numba", "matplotlib", "sklearn", "openpyxl", "onnx", "onnxscript", "tensorboard", "pandas", "scipy",
 )  # fmt: skip
 
 
@@ -237,13 +237,20 @@ def test_every_command_that_predicts_works_without_torch(format, tmp_path):
     for words in (
         ("refine", "--coarse", "out/predictions.csv", "--images", ".", "-w", "net", "-o", "refined"),
         ("measure", "out", "-o", "measured"),
+        ("measure", "out", "-o", "spread", "--workers", "2"),
         ("export", "out", "--format", "coco", "-o", "coco"),
+        ("ensemble", "out", "refined", "-o", "joined"),
     ):
         done = without_torch(*words, cwd=tmp_path)
         assert done.returncode == 0, (words, done.stderr)
-    for words in (("predict", "hand.png", "-o", "other"), ("export-model", "zero_shot", "-o", "again")):
+    for words, extra in (
+        (("predict", "hand.png", "-o", "other"), "train"),
+        (("export-model", "zero_shot", "-o", "again"), "train"),
+        (("evaluate", "out", "--truth", "out", "-o", "evaluated"), "evaluate"),
+        (("bench", "-w", "net"), "train"),
+    ):
         done = without_torch(*words, cwd=tmp_path)
-        assert done.returncode == 1 and "pip install 'handbone[train]'" in done.stderr
+        assert done.returncode == 1 and f"pip install 'handbone[{extra}]'" in done.stderr
 
 
 def test_the_command_says_what_it_wrote(run, hands, tmp_path, monkeypatch):

@@ -1,6 +1,7 @@
 """Corrected labels: what people changed, and their masks over predicted ones."""
 
 import json
+import shlex
 from dataclasses import replace
 from pathlib import Path
 
@@ -12,6 +13,7 @@ from json_docs import undocumented
 from typer.testing import CliRunner
 
 from handbone.anatomy import COUNT, INDEX
+from handbone.cli import app as all_commands
 from handbone.cli.data import app
 from handbone.core.bone_masks import BoneMasks
 from handbone.core.files import write_json
@@ -116,7 +118,25 @@ def test_doubtful_radiographs_come_first(predictions, tmp_path):
     assert files == ["q0001-p2/a.png", "q0002-p1/a.png", "q0003-손.png"]
     order = pd.read_csv(tmp_path / "out" / "order.csv")
     assert order["image"].tolist() == ["p2/a.png", "p1/a.png", "손.tif"]
-    assert order["doubt"].tolist() == [1.7, 0.1, 0.08] and order["flags"][0] == "'=doubtful"
+    assert order["doubt"].tolist() == [1.7, 0.1, 0.08] and order["flags"][0] == "Lunate: =doubtful"
+
+
+def test_each_step_names_the_next_command(predictions, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    made = CliRunner().invoke(
+        all_commands, ["export", "predictions", "-f", "labelme", "--order", "doubt", "-o", "my out"]
+    )
+    lines = made.stdout.splitlines()
+    assert lines[-2:] == [
+        "Most doubtful first, with reasons: my out/order.csv",
+        "After corrections: handbone data diff predictions 'my out'",
+    ]
+    masks_alone = CliRunner().invoke(all_commands, ["export", "predictions", "-f", "png", "-o", "png"])
+    assert masks_alone.stdout == "87 masks of 3 radiographs written as png: png\n"
+    compared = CliRunner().invoke(all_commands, shlex.split(lines[-1].partition("handbone ")[2]))
+    assert compared.exit_code == 0 and "0 bones changed in 0 of 3 radiographs" in compared.stdout
+    merged = call("merge", "my out", "--over", "predictions", "-o", "merged")
+    assert merged.stdout.splitlines()[-1] == "To train on them: handbone run correct --set data.path=merged"
 
 
 def test_an_order_needs_confidences(predictions):

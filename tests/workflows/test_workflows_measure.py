@@ -156,7 +156,7 @@ def test_earlier_measurements_are_replaced_only_when_asked(predictions, tmp_path
 def test_radiographs_are_outlined_first(predictions, tmp_path, monkeypatch):
     asked = []
 
-    def outlined(paths, folder, *, weights, invert):
+    def outlined(paths, folder, *, weights, invert, crew):
         asked.append((paths, weights, invert))
         return TableMasks(predictions), [MeasuredImage("c.png", error="c.png: cut")]
 

@@ -104,6 +104,20 @@ def test_verdicts_outlive_the_page_and_are_saved_as_csv(page, tmp_path):
     ]
 
 
+def test_verdicts_of_several_pages_are_saved_together(tmp_path, monkeypatch):
+    monkeypatch.setattr("handbone.workflows.page.PER_PAGE", 2)
+    folder = Folder(tmp_path)
+    for number in range(3):
+        folder.add(f"{number}.png", confidence=0.5 + 0.1 * number)
+    write_pages(folder.kept, folder.records, folder.stems, "zero_shot")
+    with browser_page() as page:
+        for name in ("index.html", "index-2.html"):
+            page.goto((folder.kept.folder / name).as_uri())
+            page.locator(".card").first.focus()
+            page.keyboard.press("1")
+        assert page.locator("#save").text_content() == "Save 2 verdicts as CSV"
+
+
 def test_bones_are_switched_and_named_in_the_viewer(page):
     page.locator(".card").last.click()
     assert page.locator(".stage .bones path:visible").count() == 29

@@ -13,8 +13,8 @@ from handbone.workflows.one_by_one import Outcome
 
 @dataclass(frozen=True)
 class Named:
-    def named(self, item):
-        return item, f"folder/{item}"
+    def lost(self, item, why):
+        return Outcome(item, error=f"folder/{item}: {why}")
 
 
 class FakePlace:

@@ -1,5 +1,6 @@
 """A folder of results holds what handbone wrote and what a user put there; only the first is ever replaced."""
 
+import hashlib
 import json
 import os
 import re
@@ -175,3 +176,19 @@ def test_many_names_are_shortened(tmp_path):
         (tmp_path / "out" / f"{number}").write_text("mine")
     with pytest.raises(HandboneError, match=re.escape("0, 1, 2 and 2 more are there already")):
         write(tmp_path / "out", {str(number): "new" for number in range(5)})
+
+
+def test_a_record_that_came_with_a_folder_names_no_file_outside_of_it(tmp_path):
+    """Results from anywhere may say that handbone wrote the user's own files, which `--overwrite` would then remove."""
+    (tmp_path / "out").mkdir()
+    names = ("../kept.txt", f"{tmp_path}/kept.txt", "a/../../kept.txt", "", ".", "in.txt")
+    files = dict.fromkeys(names, hashlib.sha256(b"").hexdigest())
+    record = {"schema": "handbone.written/1", "what": "predictions", "files": files}
+    (tmp_path / "out" / WRITTEN_FILE).write_text(json.dumps(record))
+    for path in ("kept.txt", "out/in.txt", "out/notes.txt"):
+        (tmp_path / path).touch()
+    results = Results.at(tmp_path / "out", "predictions")
+    with results.fill(overwrite=True) as work:
+        (work / "new.txt").write_text("new")
+    assert (tmp_path / "kept.txt").exists() and not (tmp_path / "out" / "in.txt").exists()
+    assert {path.name for path in (tmp_path / "out").iterdir()} == {"new.txt", "notes.txt", WRITTEN_FILE}

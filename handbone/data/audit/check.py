@@ -14,6 +14,7 @@ from handbone.core.findings import SEVERITIES, Finding
 from handbone.core.progress import track
 from handbone.core.radiograph import Radiograph
 from handbone.core.samples import Sample, relative_to
+from handbone.data.audit.turned import turned_alike
 from handbone.data.dataset import NO_OUTLINE, Dataset
 from handbone.data.patients import find_patients, read_patients
 from handbone.data.plausible import doubts
@@ -55,6 +56,8 @@ def check_dataset(dataset: Dataset) -> list[Finding]:
         *_patients(dataset, inspected),
         *_poses(inspected),
     ]
+    if turned := turned_alike(dataset, dataset.samples):
+        findings.append(turned)
     if dataset.layout == "contest":
         findings += _workbook(dataset)
     order = {severity: place for place, severity in enumerate(SEVERITIES)}

@@ -1,5 +1,6 @@
 """The built-in ways of joining predictions. Masks count as probabilities of 0 and 1, so runs and foreign files mix."""
 
+import math
 from collections.abc import Callable, Iterable, Iterator, Mapping
 
 import numpy as np
@@ -116,7 +117,7 @@ def shares_of(members: Iterable[str], weights: Mapping[str, float]) -> dict[str,
             raise UnknownNameError("member", name, members)
     values = {name: float(weights.get(name, 1.0)) for name in members}
     total = sum(values.values())
-    if not total > 0 or min(values.values()) < 0:
+    if not 0 < total < math.inf or min(values.values()) < 0:
         raise HandboneError(f"the weights {list(values.values())} are not valid", remedy="use positive numbers")
     return {name: value / total for name, value in values.items()}
 

@@ -3,6 +3,7 @@
 import numpy as np
 
 from handbone import anatomy
+from handbone.core.extras import not_installed
 
 # What a mask's own name is worth, as Dice: it stays where names fit about equally well.
 _OWN_NAME = 0.15
@@ -21,7 +22,10 @@ def wrong_names(table: np.ndarray, seen: np.ndarray) -> list[dict[int, int]]:
     ----------
     table: (29, 29) Dice of the masks (rows) with the expected masks (columns). seen: (29,) bool, which masks there are.
     """
-    from scipy.optimize import linear_sum_assignment
+    try:
+        from scipy.optimize import linear_sum_assignment
+    except ModuleNotFoundError as error:
+        raise not_installed(error) from error
 
     rows = np.flatnonzero(seen)
     worth = table[rows] + _OWN_NAME * np.eye(anatomy.COUNT)[rows]

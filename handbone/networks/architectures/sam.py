@@ -2,12 +2,12 @@
 
 from collections.abc import Mapping
 from functools import partial
-from pathlib import Path
 from typing import Any
 
 from torch import Tensor, nn
 
 from handbone.core.errors import HandboneError
+from handbone.core.files import expanded
 from handbone.networks.architectures import encoder_weights
 from handbone.networks.architectures.bone_network import BoneNetwork
 from handbone.networks.architectures.embedding import IMAGENET_RGB, EmbeddingUnet, bone_network
@@ -63,7 +63,7 @@ def build(settings: SamSettings, *, in_channels: int, classes: int) -> BoneNetwo
     encoder = _encoder(settings.encoder, arguments)
     weights = settings.encoder_weights
     if weights not in (None, "none"):
-        tensors = encoder_weights.read_tensors(Path(weights).expanduser())
+        tensors = encoder_weights.read_tensors(expanded(weights))
         encoder_weights.fill(encoder, tensors, where=f"{settings.encoder} {weights!r}")
     mean, std = IMAGENET_RGB
     core = EmbeddingUnet(

@@ -8,6 +8,7 @@ from pathlib import Path
 from torch import nn
 
 from handbone.core.errors import HandboneError, UnknownNameError
+from handbone.core.files import expanded
 from handbone.networks.architectures import encoder_weights
 from handbone.networks.architectures.bone_network import IMAGENET_GREY, BoneNetwork, expect_little
 from handbone.networks.architectures.settings import SmpSettings
@@ -89,7 +90,7 @@ def _create(architecture: str, encoder: str, settings: SmpSettings, *, in_channe
 
 def _pretrained(encoder: str, weights: str, core: nn.Module) -> dict:
     if weights.endswith(_FILES) or Path(weights).is_file():
-        return encoder_weights.read_tensors(Path(weights).expanduser())
+        return encoder_weights.read_tensors(expanded(weights))
     if encoder.removeprefix("tu-").split(".")[0] == encoder_weights.PACKAGED and weights == "imagenet":
         return encoder_weights.packaged_lite0()
     depth = getattr(core.encoder, "_depth", 5)

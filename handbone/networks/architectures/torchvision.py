@@ -1,9 +1,8 @@
 """torchvision's DeepLabV3 with ResNet-101."""
 
-from pathlib import Path
-
 from torch import Tensor, nn
 
+from handbone.core.files import expanded
 from handbone.networks.architectures import encoder_weights
 from handbone.networks.architectures.bone_network import BoneNetwork, expect_little
 from handbone.networks.architectures.settings import TorchvisionSettings
@@ -43,7 +42,7 @@ def deeplabv3_resnet101(settings: TorchvisionSettings, *, in_channels: int, clas
                 "ResNet-101 of torchvision", lambda: resnet101(weights=ResNet101_Weights.IMAGENET1K_V2)
             )
         else:
-            tensors = encoder_weights.read_tensors(Path(weights).expanduser())
+            tensors = encoder_weights.read_tensors(expanded(weights))
         encoder_weights.fill(model.backbone, tensors, where=f"deeplabv3_resnet101 {weights!r}")
     expect_little(model.classifier[-1])
     return BoneNetwork(_Logits(model), model.backbone, in_channels=in_channels)

@@ -5,6 +5,7 @@ from typing import Literal
 
 from handbone.core.errors import HandboneError
 from handbone.networks.grid_network import GridNetwork, Precision
+from handbone.networks.runtime import thread_limit
 
 #: What computes a network; "auto": torch where weights are given, else the library of the exported files.
 Runtime = Literal["auto", "torch", "onnx", "openvino"]
@@ -47,13 +48,13 @@ def open_exported(
     ----------
     size_hw: height and width of the grid that it was exported for.
     precision: OpenVINO computes "auto" in bfloat16 where the processor multiplies it; ONNX Runtime in float32 only.
-    threads: of its operators; by default one a core.
+    threads: of its operators; by default one a core, or as many as `limit_threads` allows.
 
     Raises
     ------
     HandboneError: the library is not installed or does not read the file, or a precision that it has not.
     """
-    chosen = runtime_of(path, runtime)
+    chosen, threads = runtime_of(path, runtime), threads or thread_limit()
     if chosen == "onnx":
         from handbone.networks.exported.onnx import OnnxNetwork
 

@@ -1,10 +1,10 @@
 """The built-in prompter by name; nothing here imports torch."""
 
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 from pydantic import Field, field_validator
 
+from handbone.core.files import expanded
 from handbone.plugins import PrompterSpec, hookimpl
 from handbone.recipe.schema import Table
 
@@ -25,7 +25,7 @@ class SegmentAnythingSettings(Table):
     @classmethod
     def _exists(cls, value: str) -> str:
         # Found out here, a missing file is named before the networks of a run are trained.
-        if not Path(value).expanduser().is_file():
+        if not expanded(value).is_file():
             raise ValueError("there is no such file")
         return value
 

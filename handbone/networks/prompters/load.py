@@ -1,9 +1,10 @@
 """Finds a prompter by its registered name or by the path of a checkpoint."""
 
-from pathlib import Path
+import os
 from typing import Any
 
 from handbone.core.errors import HandboneError, UnknownNameError
+from handbone.core.files import expanded
 from handbone.plugins import Prompter, PrompterSpec, registry
 from handbone.recipe.schema import Choice
 
@@ -47,8 +48,8 @@ def choose(name_or_checkpoint: str) -> Choice:
     ------
     HandboneError: neither.
     """
-    path = Path(name_or_checkpoint).expanduser()
-    if path.is_file():
+    path = expanded(name_or_checkpoint)
+    if os.path.isfile(path):
         return Choice.model_validate({"name": "segment_anything", "checkpoint": str(path)})
     if path.suffix in _CHECKPOINTS or len(path.parts) > 1:
         remedy = "download sam_vit_b_01ec64.pth (or vit_l, vit_h) from segment-anything's page and give its path"

@@ -10,7 +10,7 @@ import torch
 from torch import Tensor, nn
 
 from handbone.core.errors import HandboneError
-from handbone.core.files import sha256_of
+from handbone.core.files import expanded, sha256_of
 from handbone.core.progress import console
 from handbone.networks import runtime
 from handbone.networks.prompters.three_part import ThreePartPrompter
@@ -82,7 +82,7 @@ def load_sam(checkpoint: str | Path) -> ThreePartPrompter:
     ------
     HandboneError: no such file, or none of segment-anything's shapes.
     """
-    path = Path(checkpoint).expanduser()
+    path = expanded(checkpoint)
     if not path.is_file():
         raise HandboneError("there is no such checkpoint", where=path, remedy=_REMEDY)
     sha256 = sha256_of(path)

@@ -4,9 +4,11 @@ import shutil
 from pathlib import Path
 
 from handbone.core.errors import HandboneError
+from handbone.core.escaping import markup
 from handbone.core.files import write_json
 from handbone.core.progress import console, track
 from handbone.core.samples import Sample, relative_to
+from handbone.data.audit.turned import turned_alike
 from handbone.data.split import split_patients
 from handbone.runs.context import Context
 from handbone.synthetic.write import write_contest_set
@@ -49,7 +51,10 @@ def read_images(context: Context, workdir: Path) -> None:
         except HandboneError as error:
             problems.append({"file": relative_to(sample.image, dataset.root), "message": str(error)})
     for problem in problems:
-        console.print(f"[yellow]left out[/yellow] {problem['file']}: {problem['message']}", highlight=False)
+        told = markup(f"{problem['file']}: {problem['message']}")
+        console.print(f"[yellow]left out[/yellow] {told}", highlight=False)
+    if turned := turned_alike(dataset, usable):
+        console.print(f"[yellow]warning[/yellow] {markup(f'{turned.message}; {turned.remedy}')}", highlight=False)
     training = [s for s in usable if s.split == "train" and s.annotation is not None]
     if not training:
         raise HandboneError(

@@ -12,11 +12,13 @@ from typing import Any
 import handbone
 from handbone.core import files
 from handbone.core.errors import HandboneError
+from handbone.core.files import expanded
+from handbone.core.folders import Place
 from handbone.core.progress import console
 from handbone.method.settings import MethodSettings
 from handbone.method.two_stage import Stage, TwoStage
 from handbone.weights import find_prior, find_weights, pack
-from handbone.weights.card import STAGE_FILES, check_name
+from handbone.weights.card import CARD_FILE, STAGE_FILES, check_name
 from handbone.weights.network_file import load_weights, save_weights
 from handbone.weights.packing import check_free
 from handbone.workflows.adapt import judging
@@ -29,7 +31,9 @@ from handbone.workflows.adapt.radiographs import Outliner
 from handbone.workflows.adapt.settings import AdaptSettings, steps_for
 
 PAGE_FILE, RECORD_FILE = "adapt.html", "adapt.json"
-_PROGRESS = "progress"
+_PROGRESS, _FINGERPRINT = "progress", "fingerprint.json"
+# In the progress: which card lay in the place of the new weights, when these were whole.
+_REPLACED = "replaced.json"
 
 
 def adapt(
@@ -53,12 +57,24 @@ def adapt(
 
     Raises
     ------
-    HandboneError: a folder that is not free, a name that cannot be, no weights, or nothing to learn from.
-    KeyboardInterrupt: the patient stopped it.
+    HandboneError: a folder that is not free, a name that cannot be, no weights, nothing to learn from, or another
+        process that is at work on the same report.
+    KeyboardInterrupt: the user stopped it.
     """
-    settings, out = settings or AdaptSettings(), Path(out).expanduser()
-    report = out.with_name(f"{out.name}_report") if report is None else Path(report).expanduser()
-    _check_places(out, report, overwrite)
+    settings, out = settings or AdaptSettings(), expanded(out)
+    report = out.with_name(f"{out.name}_report") if report is None else expanded(report)
+    _check_places(out, report)
+    Place.of(out).put_right()
+    with Place.of(report).locked():
+        files.sweep(report)
+        _drop_finished(report, out)
+        _check_free(out, report, overwrite)
+        return _adapt(paths, out, weights, report, settings, overwrite=overwrite)
+
+
+def _adapt(
+    paths: Sequence[Path], out: Path, weights: str | Path, report: Path, settings: AdaptSettings, *, overwrite: bool
+) -> Adaptation:
     steps = settings.steps or steps_for(len(paths))
     networks = (*find_weights(weights), find_prior(weights))
     progress = _claim(report, _fingerprint(networks, paths, steps, settings))
@@ -87,14 +103,14 @@ def adapt(
         described = describe(origin_of(weights), result, settings)
         if described.recipe:
             files.write_text(progress / "after" / "recipe.toml", described.recipe)
+        files.write_json(progress / _REPLACED, _card_digest(out))
         pack(progress / "after", out, name=out.resolve().name, overwrite=overwrite, **described.facts)
-        shutil.rmtree(progress)
+        _drop_finished(report, out)
     return result
 
 
-def _check_places(out: Path, report: Path, overwrite: bool) -> None:
+def _check_places(out: Path, report: Path) -> None:
     check_name(out.resolve().name)
-    check_free(out, overwrite)
     if report.resolve().is_relative_to(out.resolve()):
         # Weights are passed on; the report shows patients' radiographs.
         raise HandboneError(
@@ -102,7 +118,11 @@ def _check_places(out: Path, report: Path, overwrite: bool) -> None:
             where=report,
             remedy="choose another folder with --report",
         )
-    if report.exists() and not (report / RECORD_FILE).is_file() and (not report.is_dir() or any(report.iterdir())):
+
+
+def _check_free(out: Path, report: Path, overwrite: bool) -> None:
+    check_free(out, overwrite)
+    if report.exists() and not (report / RECORD_FILE).is_file() and any(report.iterdir()):
         what = "the folder contains something other than an adaptation report"
         raise HandboneError(what, where=report, remedy="choose another folder with --report")
 
@@ -116,14 +136,35 @@ def _fingerprint(networks: Sequence[Path | None], paths: Sequence[Path], steps: 
 
 def _claim(report: Path, fingerprint: str) -> Path:
     """The folder of this adaptation's progress, emptied where it is that of another."""
-    progress, record = report / _PROGRESS, report / _PROGRESS / "fingerprint.json"
+    progress, record = report / _PROGRESS, report / _PROGRESS / _FINGERPRINT
     if record.is_file() and json.loads(record.read_text(encoding="utf-8")) == fingerprint:
         console.print("Continuing the interrupted adaptation.", highlight=False)
+        for folder in (progress, *(path for path in progress.rglob("*") if path.is_dir())):
+            files.sweep(folder)
         return progress
-    shutil.rmtree(progress, ignore_errors=True)
+    _drop(progress)
     files.write_json(report / RECORD_FILE, {"started": datetime.now(UTC).isoformat(timespec="seconds")})
     files.write_json(record, fingerprint)
     return progress
+
+
+def _drop_finished(report: Path, out: Path) -> None:
+    """Remove what a kill may have kept of the progress of an adaptation whose weights lie in their place."""
+    progress = report / _PROGRESS
+    replaced, marked = progress / _REPLACED, (progress / _FINGERPRINT).is_file()
+    if not marked or (replaced.is_file() and json.loads(replaced.read_text(encoding="utf-8")) != _card_digest(out)):
+        _drop(progress)
+
+
+def _drop(progress: Path) -> None:
+    # Without a fingerprint nothing goes on with what a kill may leave of the rest.
+    (progress / _FINGERPRINT).unlink(missing_ok=True)
+    shutil.rmtree(progress, ignore_errors=True)
+
+
+def _card_digest(out: Path) -> str | None:
+    """The digest of the card in a folder of weights; None where there is none."""
+    return files.sha256_of(out / CARD_FILE) if (out / CARD_FILE).is_file() else None
 
 
 def _gather(folder: Path, coarse: Path, refiner: Path | None, prior: Path | None) -> None:

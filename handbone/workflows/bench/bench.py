@@ -11,6 +11,7 @@ import cv2
 
 from handbone import __version__
 from handbone.core.errors import HandboneError
+from handbone.core.extras import not_installed
 from handbone.core.progress import console, track
 from handbone.networks.exported import FORMATS, Format, Runtime
 from handbone.networks.grid_network import Precision
@@ -138,7 +139,10 @@ def _exported(weights: str, folder: Path, format: Format) -> str | None:
 
 
 def _drawn(path: Path) -> Path:
-    from handbone.synthetic import draw_hand
+    try:
+        from handbone.synthetic import draw_hand
+    except ModuleNotFoundError as error:
+        raise not_installed(error, instead="give a radiograph: handbone bench hand.png") from error
 
     # Without the mark of what handbone draws, which readers refuse.
     cv2.imwrite(str(path), draw_hand(_SEED, size=_SIDE).image)

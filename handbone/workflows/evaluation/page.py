@@ -9,9 +9,10 @@ from handbone.core.progress import track
 from handbone.evaluation.scoring import DISTANCES
 from handbone.formats.image_files import read_image
 from handbone.report.cases import CaseImage, draw_case
+from handbone.report.evaluation import measurement_table
 from handbone.report.page import write_report
 from handbone.workflows.evaluation.notes import notes
-from handbone.workflows.evaluation.pairs import Pair
+from handbone.workflows.evaluation.pairs import PREDICTION, Pair
 from handbone.workflows.evaluation.scores import Scores
 
 _WORST, _BEST = 6, 2
@@ -24,6 +25,8 @@ def write_page(evaluation: Scores, path: Path) -> Path:
     by_name = {image.name: image for image in evaluation.pairs.images}
     cases = [_case(evaluation, evaluation.pairs.read(by_name[name])) for name in track(chosen, "Drawing the report")]
     facts = evaluation.facts
+    errors = evaluation.measurement_summary
+    measured = measurement_table(errors[errors["stage"] == PREDICTION]) if evaluation.measured else None
     title = f"{Path(facts['predictions']).name} against the labels of {Path(facts['truth']).name}"
     return write_report(
         path,
@@ -33,6 +36,7 @@ def write_page(evaluation: Scores, path: Path) -> Path:
         failures=list(evaluation.failed.items()),
         notes=notes(evaluation),
         lower_is_better=DISTANCES,
+        measurements=measured,
         environment={key: value for key, value in facts.items() if value is not None},
     )
 

@@ -1,8 +1,11 @@
 """Writing a torch network in the formats of other runtimes."""
 
 import contextlib
+import errno
 import io
 import logging
+import os
+import shutil
 import warnings
 from collections.abc import Iterator
 from importlib import metadata
@@ -28,6 +31,7 @@ def write_network(module: nn.Module, folder: Path, name: str, shape: tuple[int, 
     Raises
     ------
     HandboneError: a package of the format is not installed, or the network cannot be expressed in it.
+    OSError: the file cannot be written, as on a full disk.
     """
     path = folder / f"{name}{FORMATS[format]}"
     write = _write_onnx if format == "onnx" else _write_openvino
@@ -36,11 +40,19 @@ def write_network(module: nn.Module, folder: Path, name: str, shape: tuple[int, 
             write(module.eval(), path, torch.zeros(shape))
     except ModuleNotFoundError as error:
         raise not_installed(error) from error
+    except OSError:
+        raise
     except Exception as error:  # exporters fail in many ways
+        if shutil.disk_usage(folder).free < _bytes_of(module):  # OpenVINO does not tell
+            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), str(path)) from error
         first = (str(error).strip().splitlines() or [""])[0]
         what = f"the {name} network cannot be exported as {format} ({type(error).__name__}: {first[:200]})"
         raise HandboneError(what, remedy="try the other --format, or predict with the weights themselves") from error
     return path
+
+
+def _bytes_of(module: nn.Module) -> int:
+    return sum(tensor.nbytes for tensor in module.state_dict().values())
 
 
 def versions(format: Format) -> dict[str, str]:

@@ -1,7 +1,8 @@
 """Masks of a run, of `handbone predict` or of anyone's CSV in the contest format."""
 
 import contextlib
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -48,6 +49,8 @@ class TableMasks(MaskSource):
             remedy = "give a run's folder, a folder that 'handbone predict' wrote, or a CSV in the contest format"
             raise HandboneError("there are no predictions", where=path, remedy=remedy)
         self.path = path
+        #: Opens the same once more, as for another process.
+        self.again: Callable[[], TableMasks] = partial(TableMasks, path, images, reading=reading)
         self._invert: Invert = "auto"
         self._file = FileMember(path.name, table, reading=reading if path.is_file() else None)
         self.names, self.model = list(self._file.names), self._file.model

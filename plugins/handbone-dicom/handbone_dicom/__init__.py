@@ -12,10 +12,16 @@ _MAGIC = b"DICM"  # after a preamble of 128 bytes
 # Class UIDs, or how they begin, of files that hold no image but lie beside them on disks from an archive.
 _NO_IMAGES = (
     b"1.2.840.10008.1.3.10",  # the directory of a disk
+    b"1.2.840.10008.5.1.4.3",  # protocols of hanging and colours, of implants
+    b"1.2.840.10008.5.1.4.4",
+    b"1.2.840.10008.5.1.4.1.1.4.2",  # spectra
+    b"1.2.840.10008.5.1.4.1.1.9.",  # curves over time
     b"1.2.840.10008.5.1.4.1.1.11.",  # presentation states
     b"1.2.840.10008.5.1.4.1.1.66",  # segmentations and registrations
+    b"1.2.840.10008.5.1.4.1.1.68.",  # surfaces
     b"1.2.840.10008.5.1.4.1.1.88.",  # reports
     b"1.2.840.10008.5.1.4.1.1.104.",  # documents
+    *(b"1.2.840.10008.5.1.4.1.1.481.%d" % number for number in (3, 4, 5, 6, 7, 8, 9)),  # plans of a therapy
 )
 
 

@@ -6,16 +6,17 @@ from pathlib import Path
 import numpy as np
 from pydicom import dcmread
 from pydicom.dataset import Dataset
-from pydicom.errors import InvalidDicomError
-from pydicom.pixels import get_decoder, pixel_array
+from pydicom.pixels import pixel_array
 from pydicom.uid import UID, ExplicitVRBigEndian, ExplicitVRLittleEndian, ImplicitVRLittleEndian, RLELossless
 
 from handbone.core.errors import HandboneError
 from handbone.core.radiograph import ImageHeader, Radiograph
 from handbone.formats.file_kinds import HEAD_BYTES, kind_of
 from handbone.formats.inversion import is_inverted
-from handbone_dicom import contradictions, shutter, spacing
+from handbone_dicom import contradictions, functional_groups, shutter, spacing
+from handbone_dicom.compressed import check_decodable, correct_header, is_cut
 from handbone_dicom.deflated import check_deflated
+from handbone_dicom.functional_groups import of_frame
 from handbone_dicom.values import outside_of, shown, stored
 
 _COLOURS = "Red", "Green", "Blue"
@@ -49,6 +50,7 @@ _HEADER_TAGS = [
     *contradictions.TAGS,
     *spacing.TAGS,
     *shutter.TAGS,
+    *functional_groups.TAGS,
 ]
 _PIXELS = ["FloatPixelData", "DoubleFloatPixelData", "PixelData"]
 _TAGS = [*_HEADER_TAGS, "ExtendedOffsetTable", "ExtendedOffsetTableLengths", *_PIXELS]
@@ -91,7 +93,8 @@ def _read(path: Path, frame: int) -> Radiograph:
         raise HandboneError(what, where=path, remedy="ask for one that is there")
     values = _decode(dataset, path, frame - 1)
     try:
-        grey = stored(values, dataset, packed=_is_packed(dataset))
+        packed, dataset = _is_packed(dataset), of_frame(dataset, frame - 1)
+        grey = stored(values, dataset, packed=packed)
         image = shown(grey, dataset)
         outside = outside_of(grey, dataset)
     except Exception as error:  # whatever damaged tables lead to
@@ -184,11 +187,13 @@ def _frames(dataset: Dataset, path: Path) -> int:
 
 def _decode(dataset: Dataset, path: Path, index: int) -> np.ndarray:
     syntax = dataset.file_meta.TransferSyntaxUID
-    if syntax.is_compressed and not _decodable(syntax):
-        remedy = "pip install 'handbone-dicom[compressed]' (pylibjpeg and its decoders)"
-        raise HandboneError(f"no installed package can decode {syntax.name}", where=path, remedy=remedy)
+    check_decodable(syntax, path)
     _check_length(dataset, path)
+    frames = _frames(dataset, path)
+    if is_cut(dataset, index, frames):
+        raise HandboneError(f"its pixels, {syntax.name}, are truncated or damaged", where=path, remedy=_COPY_AGAIN)
     try:
+        correct_header(dataset, index, frames)
         # pydicom clears the bits above as many as are stored, also where these lie at the top of their words.
         whole_words = {"bits_stored": int(dataset.BitsAllocated)} if _is_packed(dataset) else {}
         # Colour stays as it is coded: of YBR the first channel is what counts.
@@ -216,10 +221,3 @@ def _check_length(dataset: Dataset, path: Path) -> None:
     if whole < frames:
         what = f"its header says that it holds {frames} images, and its pixels are enough for {whole}"
         raise HandboneError(what, where=path, remedy=_COPY_AGAIN)
-
-
-def _decodable(syntax) -> bool:
-    try:
-        return get_decoder(syntax).is_available
-    except (NotImplementedError, InvalidDicomError):
-        return False

@@ -12,7 +12,7 @@ from pydicom.uid import ExplicitVRLittleEndian, JPEGLSLossless
 
 from handbone import __version__, anatomy
 from handbone.core.errors import HandboneError
-from handbone.plugins import PredictedImage
+from handbone.plugins import PredictedImage, SplitWriter
 from handbone_dicom.codes import code_of
 
 _NEEDED = ("SOPClassUID", "SOPInstanceUID", "StudyInstanceUID", "SeriesInstanceUID", "Rows", "Columns")
@@ -34,7 +34,7 @@ _MAY_BE_EMPTY = (
 _SERIES_NUMBER = 900  # far from those of the images themselves
 
 
-class SegWriter:
+class SegWriter(SplitWriter):
     """Writes `NAME.seg.dcm` to a folder, none for an image in which no bone was found.
 
     Parameters
@@ -46,7 +46,7 @@ class SegWriter:
     def __init__(self, folder: Path, *, fractional: bool, anonymous: bool):
         self._folder, self._fractional, self._anonymous = folder, fractional, anonymous
 
-    def write(self, image: PredictedImage) -> None:
+    def part(self, image: PredictedImage) -> None:
         """Write one image's masks.
 
         Raises
@@ -68,6 +68,9 @@ class SegWriter:
                 what = f"cannot create a DICOM SEG for it ({type(error).__name__})"
                 remedy = "its patient or study data may be malformed: try anonymous = true, or the format coco"
                 raise HandboneError(what, where=image.path, remedy=remedy) from None
+
+    def add(self, part: None) -> None:
+        """Nothing: each image has a file of its own."""
 
     def close(self) -> None:
         """Nothing is left to do."""

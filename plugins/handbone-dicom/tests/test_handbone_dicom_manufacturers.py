@@ -1,14 +1,27 @@
 """Headers as manufacturers and archives write them: tables, bits anywhere, shutters, frames, contradictions."""
 
+import io
 from pathlib import Path
 
 import numpy as np
 import pytest
 from dicom_files import HAND, by_window, hand, lut, write
+from handbone_dicom import compressed
 from handbone_dicom.reading import read_header, read_radiograph
+from PIL import Image
 from pydicom import dcmread
 from pydicom.dataset import Dataset
-from pydicom.uid import DeflatedExplicitVRLittleEndian, RLELossless
+from pydicom.encaps import encapsulate
+from pydicom.uid import (
+    MPEG4HP41,
+    UID,
+    DeflatedExplicitVRLittleEndian,
+    JPEG2000Lossless,
+    JPEGBaseline8Bit,
+    JPEGLosslessSV1,
+    JPEGLSLossless,
+    RLELossless,
+)
 
 from handbone.core.errors import HandboneError
 from handbone.core.radiograph import ImageHeader
@@ -288,3 +301,95 @@ def test_a_deflated_file_is_read_and_one_that_becomes_huge_is_refused(tmp_path, 
     monkeypatch.setattr(deflated, "_MOST_BYTES", 10_000)
     with pytest.raises(HandboneError, match=r"b\.dcm: it is deflated, and becomes larger than"):
         read_radiograph(path)
+
+
+def windowed(centre: float, width: float, **more) -> Dataset:
+    """A functional group that says how a frame is shown."""
+    window, group = Dataset(), Dataset()
+    window.WindowCenter, window.WindowWidth = centre, width
+    group.FrameVOILUTSequence = [window]
+    for name, value in more.items():
+        setattr(group, name, value)
+    return group
+
+
+def item(**elements) -> Dataset:
+    dataset = Dataset()
+    for name, value in elements.items():
+        setattr(dataset, name, value)
+    return dataset
+
+
+def test_frames_of_an_enhanced_file_are_shown_as_their_own_groups_say(tmp_path):
+    shared = item(
+        PixelMeasuresSequence=[item(PixelSpacing=[0.1, 0.2])],
+        PixelValueTransformationSequence=[item(RescaleSlope=0.5, RescaleIntercept=10)],
+    )
+    path = write(
+        tmp_path / "a.dcm",
+        HAND,
+        NumberOfFrames=2,
+        PixelData=np.stack([HAND, HAND[::-1]]).tobytes(),
+        SharedFunctionalGroupsSequence=[shared],
+        PerFrameFunctionalGroupsSequence=[windowed(900, 1200), windowed(500, 700)],
+    )
+    for frame, (values, window) in enumerate(((HAND, (900, 1200)), (HAND[::-1], (500, 700))), start=1):
+        radiograph = read_radiograph(path, frame)
+        np.testing.assert_allclose(radiograph.image, by_window(values * 0.5 + 10, *window), atol=1e-6)
+        assert radiograph.spacing_mm == (0.1, 0.2)
+    alone = read(tmp_path / "b.dcm", SharedFunctionalGroupsSequence=[windowed(1800, 2500)])
+    np.testing.assert_allclose(alone.image, by_window(HAND, 1800, 2500), atol=1e-6)
+    odd = read(tmp_path / "c.dcm", **WINDOW, SharedFunctionalGroupsSequence=[item(FrameVOILUTSequence=[])])
+    np.testing.assert_allclose(odd.image, by_window(HAND, 1800, 2500), atol=1e-6)
+
+
+def encoded(path: Path, data: bytes, syntax: UID, values: np.ndarray = HAND, **tags) -> Path:
+    """A file whose pixels are these coded bytes."""
+    dataset = dcmread(write(path, values, **tags))
+    dataset.file_meta.TransferSyntaxUID = syntax
+    dataset.PixelData = encapsulate([data])
+    dataset["PixelData"].is_undefined_length = True
+    dataset.save_as(path)
+    return path
+
+
+def by_pillow(values: np.ndarray, kind: str, **options) -> bytes:
+    file = io.BytesIO()
+    Image.fromarray(values).save(file, kind, **options)
+    return file.getvalue()
+
+
+def test_a_jpeg_that_is_cut_is_refused_in_a_dicom_file_too(tmp_path, monkeypatch):
+    grey = hand(top=255).astype(np.uint8)
+    whole = by_pillow(grey, "JPEG", quality=95)
+    path = encoded(tmp_path / "a.dcm", whole, JPEGBaseline8Bit, grey, bits=8)
+    np.testing.assert_allclose(read_radiograph(path).image, grey / 255, atol=0.05)
+    half = whole[: len(whole) // 2].rstrip(b"\xff")
+    for data in (half, half + b"\xff\xd9"):
+        with pytest.raises(
+            HandboneError, match=r"b\.dcm: its pixels, JPEG Baseline .*, are truncated or damaged; copy"
+        ):
+            read_radiograph(encoded(tmp_path / "b.dcm", data, JPEGBaseline8Bit, grey, bits=8))
+    monkeypatch.setattr(compressed, "_is_decodable", lambda syntax: True)
+    for syntax in (JPEGLosslessSV1, JPEGLSLossless):
+        with pytest.raises(HandboneError, match=r"c\.dcm: its pixels, .*, are truncated or damaged"):
+            read_radiograph(encoded(tmp_path / "c.dcm", b"\xff\xd8 no end", syntax))
+
+
+def test_a_jpeg_2000_stream_knows_its_depth_better_than_the_header(tmp_path):
+    deep = by_pillow(HAND * 16, "JPEG2000", no_jp2=True)
+    radiograph = read_radiograph(encoded(tmp_path / "a.dcm", deep, JPEG2000Lossless))
+    np.testing.assert_allclose(radiograph.image, HAND / 4095, atol=1e-4)
+    assert radiograph.bits == 16 and not radiograph.inverted
+
+
+@pytest.mark.parametrize(
+    ("syntax", "words"),
+    [
+        (UID("1.2.3.4.5"), "its transfer syntax 1.2.3.4.5 is not known; export the image again"),
+        (MPEG4HP41, "it holds a film .*; export single images"),
+    ],
+)
+def test_a_coding_of_no_image_says_what_helps(tmp_path, syntax, words):
+    with pytest.raises(HandboneError, match=rf"a\.dcm: {words}"):
+        read_radiograph(encoded(tmp_path / "a.dcm", b"data", syntax))

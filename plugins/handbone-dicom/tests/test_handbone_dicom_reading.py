@@ -175,7 +175,7 @@ def test_run_length_compression_is_read_as_it_comes(tmp_path):
 
 
 def test_a_compression_that_nothing_can_decode_says_what_to_install(tmp_path, monkeypatch):
-    from handbone_dicom import reading
+    from handbone_dicom import compressed
     from pydicom.encaps import encapsulate
 
     path = write(tmp_path / "a.dcm", HAND)
@@ -184,10 +184,10 @@ def test_a_compression_that_nothing_can_decode_says_what_to_install(tmp_path, mo
     dataset.PixelData = encapsulate([b"\xff\xd8 no pixels \xff\xd9"])
     dataset["PixelData"].is_undefined_length = True
     dataset.save_as(path)
-    monkeypatch.setattr(reading, "_decodable", lambda syntax: False)
+    monkeypatch.setattr(compressed, "_is_decodable", lambda syntax: False)
     with pytest.raises(HandboneError, match=r"a\.dcm: no installed package can decode JPEG Lossless.*pip install"):
         read_radiograph(path)
-    monkeypatch.setattr(reading, "_decodable", lambda syntax: True)
+    monkeypatch.setattr(compressed, "_is_decodable", lambda syntax: True)
     with pytest.raises(HandboneError, match=r"a\.dcm: its pixels cannot be decoded as JPEG Lossless"):
         read_radiograph(path)
 
@@ -242,7 +242,12 @@ def test_radiographs_are_known_by_their_first_bytes_and_other_dicoms_are_not(tmp
     assert handbone_dicom.recognises(head)
     assert not handbone_dicom.recognises(b"") and not handbone_dicom.recognises(head.replace(b"DICM", b"dicm"))
     digital = b"1.2.840.10008.5.1.4.1.1.1.1"
-    for other in (b"1.2.840.10008.1.3.10", b"1.2.840.10008.5.1.4.1.1.66.4", b"1.2.840.10008.5.1.4.1.1.88.11"):
+    others = [b"1.2.840.10008.1.3.10", *(b"1.2.840.10008.5.1.4." + part for part in (b"38.1", b"39.1", b"43.1"))]
+    others += [
+        b"1.2.840.10008.5.1.4.1.1." + part
+        for part in (b"66.4", b"68.1", b"88.11", b"104.1", b"4.2", b"9.1.1", b"481.3", b"481.5")
+    ]
+    for other in others:
         assert not handbone_dicom.recognises(head.replace(digital, other))
 
 
