@@ -24,7 +24,9 @@ OLD_WORDS = (
     "phantoms?", "when_phantom", "Phantom", "pictures?", "keep_norm", "roam", "roams", "straying", "unit_px", "tidy",
     "whole_file", "whole_folder", "either_side(?!_up)", "take_over", "from_rings", "wakes", "FrameDecision",
     "wrist_frame", "PersonBootstrap", "(?<!ground_)truth_area", "prediction_mark", "is no JSON",
-    "further (?:metrics|figures)",
+    "further (?:metrics|figures)", "[Ss]poil(?:s|t|ed|ing)?", "standard[_ ]pose", "mean_of_readings",
+    "close reading", "HARM", "harms?", "Trials?", "spelled_out", "by heart", "what shows the same", "drawn hands?",
+    "a figure of each",
 )  # fmt: skip
 
 

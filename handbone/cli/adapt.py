@@ -5,6 +5,8 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from handbone.cli.ending import fail_if, resumable
+from handbone.cli.options import AsJson
 from handbone.cli.output import echo_json, facts_table, headed_table, results, say_passed_over
 from handbone.core.errors import HandboneError
 from handbone.core.progress import console
@@ -40,7 +42,7 @@ def command(
         ),
     ] = None,
     overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace an existing set in WEIGHTS.")] = False,
-    as_json: Annotated[bool, typer.Option("--json", help="Print the result as JSON on standard output.")] = False,
+    as_json: AsJson = False,
 ) -> None:
     """Adapt weights to your own radiographs, without labels.
 
@@ -57,13 +59,10 @@ def command(
     found = find_images(paths)
     say_passed_over(found.passed_over)
     images = [image.path for image in found.images]
-    try:
+    with resumable():
         result = adapt(
             images, output, weights=weights, report=report, settings=AdaptSettings(steps=steps), overwrite=overwrite
         )
-    except KeyboardInterrupt:
-        console.print("Stopped. Run the same command to continue.")
-        raise typer.Exit(130) from None
     if as_json:
         echo_json({**result.to_json(), "passed_over": [each.to_json() for each in found.passed_over]}, "adapt/1")
     else:
@@ -76,8 +75,7 @@ def command(
             where=output,
             remedy=f"see {result.page}, and try more or other radiographs, or fewer --steps",
         )
-    if result.unread:
-        raise typer.Exit(1)
+    fail_if(result.unread)
 
 
 def _show(result: "Adaptation") -> None:

@@ -1,10 +1,13 @@
 """`handbone bench`: how fast this machine predicts."""
 
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from handbone.cli.ending import finish
+from handbone.cli.options import AsJson
 from handbone.cli.output import echo_json, headed_table
 from handbone.cli.output import results as results_console
 from handbone.core.escaping import markup
@@ -29,7 +32,7 @@ def command(
         typer.Option("--threads", min=1, help="Number of threads; can be repeated.  [default: one, and one a core]"),
     ] = None,
     repeats: Annotated[int, typer.Option("--repeats", min=1, help="How often each is measured.")] = 3,
-    as_json: Annotated[bool, typer.Option("--json", help="Print the result as JSON on standard output.")] = False,
+    as_json: AsJson = False,
 ) -> None:
     """Measure how long a radiograph takes on this machine, by runtime, precision and threads, and say what to use.
 
@@ -39,12 +42,8 @@ def command(
     from handbone.workflows.bench import bench
 
     found = bench(weights, image, threads=threads or (), repeats=repeats)
-    if as_json:
-        echo_json(found.to_json(), "bench/1")
-    else:
-        _show(found)
-    if any(case.error for case in found.cases):
-        raise typer.Exit(1)
+    failed = any(case.error for case in found.cases)
+    finish(as_json, lambda: echo_json(found.to_json(), "bench/1"), partial(_show, found), failed=failed)
 
 
 def _show(found: "Bench") -> None:

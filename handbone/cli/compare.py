@@ -6,8 +6,9 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from handbone.cli.ending import fail_if, resumable
+from handbone.cli.options import AsJson
 from handbone.cli.output import echo_json
-from handbone.core.progress import console
 
 if TYPE_CHECKING:
     from handbone.evaluation.comparison import Comparison
@@ -29,7 +30,7 @@ def command(
         Path, typer.Option("--output", "-o", metavar="OUT", help="Folder for the table and the runs.")
     ] = Path("runs/compare"),
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Only show what each recipe would do or reuse.")] = False,
-    as_json: Annotated[bool, typer.Option("--json", help="Print the result as JSON on standard output.")] = False,
+    as_json: AsJson = False,
 ) -> None:
     """Run recipes in turn and compare their metrics on the same images.
 
@@ -43,18 +44,14 @@ def command(
     if dry_run:
         _show_plans(entries, as_json=as_json)
         return
-    try:
+    with resumable():
         comparison = compare(entries, output)
-    except KeyboardInterrupt:
-        console.print("Stopped. Run the same command to continue.")
-        raise typer.Exit(130) from None
     if as_json:
         table = json.loads(comparison.table().to_json(orient="records", double_precision=6))
         echo_json({"folder": str(output), "recipes": table}, "compare/1")
     else:
         _show(comparison, output)
-    if any(line.errors for line in comparison.lines):
-        raise typer.Exit(1)
+    fail_if(any(line.errors for line in comparison.lines))
 
 
 def _show_plans(entries: "list[Entry]", *, as_json: bool) -> None:
@@ -65,8 +62,7 @@ def _show_plans(entries: "list[Entry]", *, as_json: bool) -> None:
         echo_json([plan_json(run, run.plan(), run.estimate_memory()) for run in runs], "compare.plan/1")
     for run in () if as_json else runs:
         show_plan(run, run.plan(), as_json=False, memory=run.estimate_memory())
-    if any(entry.run is None for entry in entries):
-        raise typer.Exit(1)
+    fail_if(any(entry.run is None for entry in entries))
 
 
 def _show(comparison: "Comparison", output: Path) -> None:

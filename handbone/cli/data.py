@@ -10,6 +10,7 @@ from rich.markup import escape
 from rich.table import Table
 
 from handbone.cli import data_labels
+from handbone.cli.ending import fail_if
 from handbone.cli.options import Annotations, ClassMapWords, Invert, Layout, Rle, class_map_of
 from handbone.cli.output import echo_json, results
 from handbone.core.progress import console
@@ -79,8 +80,7 @@ def check(
         results().print(f"{len(dataset)} images in the layout '{dataset.layout}': {said}")
         if labels:
             _say_labels(checks, weights, page)
-    if any(f.severity == "error" for f in findings):
-        raise typer.Exit(1)
+    fail_if(any(f.severity == "error" for f in findings))
 
 
 @app.command("summary")
@@ -124,8 +124,7 @@ def summary(
             console.print(f"[yellow]left out[/yellow] {escape(finding.message)}", highlight=False)
         if page:
             results().print(f"Page, tables and images: {page}", soft_wrap=True)
-    if result.left_out:
-        raise typer.Exit(1)
+    fail_if(result.left_out)
 
 
 @app.command("draw")

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from handbone.cli.ending import finish
 from handbone.cli.options import ClassMapWords, class_map_of
 from handbone.cli.output import echo_json, headed_table
 from handbone.cli.output import results as results_console
@@ -51,12 +52,8 @@ def diff(
     found = diff_labels(opened(old), opened(new))
     if output:
         _write_csv(found, output)
-    if as_json:
-        echo_json({"old": str(old), "new": str(new), "csv": output and str(output), **found.to_json()}, "data.diff/1")
-    else:
-        _show(found, output)
-    if found.failed:
-        raise typer.Exit(1)
+    said = {"old": str(old), "new": str(new), "csv": output and str(output), **found.to_json()}
+    finish(as_json, partial(echo_json, said, "data.diff/1"), partial(_show, found, output), failed=found.failed)
 
 
 def merge(
@@ -82,20 +79,20 @@ def merge(
     results.check(overwrite=overwrite, names=[RECORD_FILE])
     opened = partial(open_masks, images=images, class_map=class_map_of(class_map), radiographs=True)
     record = merge_labels(opened(corrected), opened(over), results, overwrite=overwrite)
-    if as_json:
-        echo_json({**record, "path": str(output)})
-    else:
-        console = results_console()
-        for error in list(record["failed"].values())[:_SHOWN]:
-            console.print(f"[yellow]left out[/yellow] {markup(error)}", soft_wrap=True)
-        if record["without_bones"]:
-            console.print(f"{len(record['without_bones'])} left out, as no bone is outlined: see merge.json")
-        counts = f"{len(record['corrected'])} corrected and {len(record['predicted'])} predicted radiographs"
-        console.print(f"{counts} in {markup(output)}", soft_wrap=True)
-        command = f"handbone run correct --set data.path={quote(str(output))}"
-        console.print(f"To train on them: {markup(command)}", soft_wrap=True, highlight=False)
-    if record["failed"]:
-        raise typer.Exit(1)
+    tell = partial(echo_json, {**record, "path": str(output)})
+    finish(as_json, tell, partial(_show_merged, record, output), failed=record["failed"])
+
+
+def _show_merged(record: dict[str, Any], output: Path) -> None:
+    console = results_console()
+    for error in list(record["failed"].values())[:_SHOWN]:
+        console.print(f"[yellow]left out[/yellow] {markup(error)}", soft_wrap=True)
+    if record["without_bones"]:
+        console.print(f"{len(record['without_bones'])} left out, as no bone is outlined: see merge.json")
+    counts = f"{len(record['corrected'])} corrected and {len(record['predicted'])} predicted radiographs"
+    console.print(f"{counts} in {markup(output)}", soft_wrap=True)
+    command = f"handbone run correct --set data.path={quote(str(output))}"
+    console.print(f"To train on them: {markup(command)}", soft_wrap=True, highlight=False)
 
 
 def _write_csv(found: "LabelDiff", path: Path) -> None:

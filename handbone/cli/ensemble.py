@@ -1,13 +1,15 @@
 """`handbone ensemble`: join runs and anyone's prediction files."""
 
 from enum import StrEnum
+from functools import partial
 from pathlib import Path
 from typing import Annotated, Any
 
 import typer
 
 from handbone.cli import complete
-from handbone.cli.options import Cluster, Rle, Workers
+from handbone.cli.ending import finish
+from handbone.cli.options import AsJson, Cluster, Rle, Workers
 from handbone.cli.output import echo_json
 from handbone.cli.output import results as results_console
 from handbone.core.escaping import markup
@@ -68,15 +70,13 @@ def command(
         bool,
         typer.Option("--overwrite", help="Replace an ensemble that handbone has written to OUT, and nothing else."),
     ] = False,
-    as_json: Annotated[bool, typer.Option("--json", help="Print the result as JSON on standard output.")] = False,
+    as_json: AsJson = False,
 ) -> None:
     """Join several predictions of the same images into one, bone by bone.
 
     Writes predictions.csv in the contest format and ensemble.json to OUT. Runs contribute probabilities, files
     contribute masks. Not a medical device.
     """
-    from functools import partial
-
     from handbone.cli.settings import nested_settings
     from handbone.core.rle_reading import RleReading
     from handbone.workflows import ensemble
@@ -115,12 +115,7 @@ def command(
         crew=crew,
         again=None if crew is here else partial(ensemble.reopen, members, reading, *used),
     )
-    if as_json:
-        echo_json(record)
-    else:
-        _show(record, output)
-    if record["failed"]:
-        raise typer.Exit(1)
+    finish(as_json, partial(echo_json, record), partial(_show, record, output), failed=record["failed"])
 
 
 def _show(record: dict[str, Any], output: Path) -> None:

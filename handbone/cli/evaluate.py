@@ -1,11 +1,23 @@
 """`handbone evaluate`: anyone's masks against anyone's labels."""
 
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from handbone.cli.options import Annotations, ClassMapWords, Cluster, Invert, Layout, Rle, Workers, class_map_of
+from handbone.cli.ending import finish
+from handbone.cli.options import (
+    Annotations,
+    AsJson,
+    ClassMapWords,
+    Cluster,
+    Invert,
+    Layout,
+    Rle,
+    Workers,
+    class_map_of,
+)
 from handbone.cli.output import echo_json, headed_table, results
 from handbone.core.escaping import markup
 
@@ -67,7 +79,7 @@ def command(
         bool,
         typer.Option("--overwrite", help="Replace an evaluation that handbone has written to OUT, and nothing else."),
     ] = False,
-    as_json: Annotated[bool, typer.Option("--json", help="Print the result as JSON on standard output.")] = False,
+    as_json: AsJson = False,
 ) -> None:
     """Score masks against labels: Dice, boundary distances, intervals over patients, and a paired comparison.
 
@@ -102,13 +114,12 @@ def command(
     # Written first: a reader of the table that leaves, such as head, costs nothing.
     with places.fill(overwrite=overwrite, names=[RECORD_FILE]) as folder:
         evaluation.write(folder)
-    if as_json:
-        echo_json(evaluation.to_json())
-    else:
-        _show(evaluation, output)
-        results().print(f"Tables and page: {markup(output)}", soft_wrap=True)
-    if evaluation.failed:
-        raise typer.Exit(1)
+    finish(
+        as_json,
+        lambda: echo_json(evaluation.to_json()),
+        partial(_show, evaluation, output),
+        failed=evaluation.failed,
+    )
 
 
 def _show(evaluation: "Evaluation", folder: Path) -> None:
@@ -139,6 +150,7 @@ def _show(evaluation: "Evaluation", folder: Path) -> None:
     counted = f"{len(images)} image{'s' * (len(images) != 1)} of {patients} patient{'s' * (patients != 1)}"
     told = f"{counted} compared, {len(evaluation.failed)} failed"
     out.print(f"{told}; intervals are over patients (percentile bootstrap)", soft_wrap=True)
+    out.print(f"Tables and page: {markup(folder)}", soft_wrap=True)
 
 
 def _print_table(heads: list[str], lines: list[list[str]]) -> None:

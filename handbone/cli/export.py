@@ -1,5 +1,6 @@
 """`handbone export`: masks in other formats."""
 
+from functools import partial
 from pathlib import Path
 from shlex import quote
 from typing import Annotated, Any, Literal
@@ -7,7 +8,8 @@ from typing import Annotated, Any, Literal
 import typer
 
 from handbone.cli import complete
-from handbone.cli.options import Cluster, Rle, Workers
+from handbone.cli.ending import finish
+from handbone.cli.options import AsJson, Cluster, Rle, Workers
 from handbone.cli.output import echo_json
 from handbone.cli.output import results as results_console
 from handbone.core.escaping import markup
@@ -49,7 +51,7 @@ def command(
     overwrite: Annotated[
         bool, typer.Option("--overwrite", help="Replace an export that handbone has written to OUT, and nothing else.")
     ] = False,
-    as_json: Annotated[bool, typer.Option("--json", help="Print the result as JSON on standard output.")] = False,
+    as_json: AsJson = False,
 ) -> None:
     """Write the masks of a run, of predictions or of a contest CSV in another format.
 
@@ -74,12 +76,8 @@ def command(
     facts = {"source": source.name, "format": format, "settings": chosen}
     opened = TableMasks(source, images, reading=RleReading.parse(rle or []))
     record = export_masks(opened, make, results, facts=facts, order=order, overwrite=overwrite, crew=crew)
-    if as_json:
-        echo_json(record)
-    else:
-        _show(record, source, output, order)
-    if record["failed"]:
-        raise typer.Exit(1)
+    show = partial(_show, record, source, output, order)
+    finish(as_json, partial(echo_json, record), show, failed=record["failed"])
 
 
 def _show(record: dict[str, Any], source: Path, output: Path, order: Literal["name", "doubt"]) -> None:

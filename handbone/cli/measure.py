@@ -1,11 +1,13 @@
 """`handbone measure`: lengths, ratios, angles and radiogrammetry of hands, and crops of their joints."""
 
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import typer
 
-from handbone.cli.options import Cluster, Rle, Workers
+from handbone.cli.ending import finish
+from handbone.cli.options import AsJson, Cluster, Rle, Workers
 from handbone.cli.output import echo_json, headed_table, results
 
 if TYPE_CHECKING:
@@ -63,7 +65,7 @@ def command(
     list_measures: Annotated[
         bool, typer.Option("--list", help="Show what is measured and how; measure nothing.")
     ] = False,
-    as_json: Annotated[bool, typer.Option("--json", help="Print the result as JSON on standard output.")] = False,
+    as_json: AsJson = False,
 ) -> None:
     """Measure the bones of hands: lengths, ratios, the wrist, angles, cortical thickness.
 
@@ -98,12 +100,8 @@ def command(
         measured = measure_images(
             source, folder, mm_per_px=mm_per_px, rois=rois or [], invert=invert, failed=failed, facts=facts, crew=crew
         )
-    if as_json:
-        echo_json(record_of(measured, facts))
-    else:
-        _show(measured, output)
-    if any(image.error for image in measured):
-        raise typer.Exit(1)
+    tell = partial(echo_json, record_of(measured, facts))
+    finish(as_json, tell, partial(_show, measured, output), failed=any(image.error for image in measured))
 
 
 def _list(*, as_json: bool) -> None:

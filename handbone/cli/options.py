@@ -1,6 +1,7 @@
 """Options that several commands have."""
 
 from collections.abc import Sequence
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
@@ -55,6 +56,15 @@ Cluster = Annotated[
         help="Work on a Dask cluster: local:8, or a scheduler's address such as tcp://scheduler:8786.",
     ),
 ]
+RuntimeOption = Annotated[
+    Literal["auto", "torch", "onnx", "openvino"],
+    typer.Option(
+        help="What computes the networks; auto: torch for weights, and the files' own library for a folder of "
+        "handbone export-model."
+    ),
+]
+Output = Annotated[Path, typer.Option("--output", "-o", metavar="OUT", help="Folder for the results.")]
+AsJson = Annotated[bool, typer.Option("--json", help="Print the result as JSON on standard output.")]
 
 
 def class_map_of(words: "Sequence[str] | None") -> "ClassMap | None":

@@ -6,6 +6,7 @@ from typing import Annotated, Any
 import typer
 
 from handbone.cli import complete, plugins_author
+from handbone.cli.ending import fail_if
 from handbone.cli.output import echo_json
 from handbone.core.errors import HandboneError
 
@@ -86,8 +87,7 @@ def install(
 
         for each in found:
             show_details(each)
-    if any(each["state"] == describe.BROKEN for each in found):
-        raise typer.Exit(1)
+    fail_if(any(each["state"] == describe.BROKEN for each in found))
 
 
 @app.command("remove")
@@ -154,8 +154,7 @@ def _asked_anew() -> list[dict[str, Any]]:
 def _exit_if_strict(broken: bool) -> None:
     from handbone.plugins.manager import is_strict
 
-    if broken and is_strict():
-        raise typer.Exit(1)
+    fail_if(broken and is_strict())
 
 
 def _tell(facts: dict[str, Any], sentence: str, as_json: bool) -> None:

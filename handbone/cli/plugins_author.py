@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from handbone.cli.ending import fail_if
 from handbone.cli.output import echo_json
 
 if TYPE_CHECKING:
@@ -58,8 +59,7 @@ def check(
         echo_json({"ok": not failed, "checks": list(map(asdict, found))}, "plugins.check/1")
     else:
         typer.echo(f"{len(failed)} of {len(found)} checks failed." if failed else f"All {len(found)} checks passed.")
-    if failed:
-        raise typer.Exit(1)
+    fail_if(failed)
 
 
 _MARKS = {"passed": ("✓", "green"), "failed": ("✗", "bold red"), "left out": ("–", "yellow")}

@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING, Any
 import typer
 
 from handbone.cli import predict_options as options
-from handbone.cli.options import Cluster, Workers
+from handbone.cli.ending import finish, resumable
+from handbone.cli.options import AsJson, Cluster, Output, RuntimeOption, Workers
 from handbone.cli.output import echo_json_entries, say_passed_over
 from handbone.cli.predict_show import show
 
@@ -18,9 +19,9 @@ if TYPE_CHECKING:
 def command(
     paths: options.Paths = None,
     from_file: options.FromFile = None,
-    output: options.Output = Path("predictions"),
+    output: Output = Path("predictions"),
     weights: options.Weights = "zero_shot",
-    runtime: options.RuntimeOption = "auto",
+    runtime: RuntimeOption = "auto",
     threshold: options.Threshold = None,
     flip_tta: options.FlipTta = None,
     tta: options.Tta = False,
@@ -38,7 +39,7 @@ def command(
     shard: options.Shard = None,
     join: options.JoinShards = False,
     overwrite: options.Overwrite = False,
-    as_json: options.AsJson = False,
+    as_json: AsJson = False,
 ) -> None:
     """Outline the 29 bones of radiographs: PNG, JPEG or TIFF of any size, 8 or 16 bit, grey or colour.
 
@@ -113,18 +114,15 @@ def command(
             crew=crew,
         )
     extras = Extras(writers, page, measuring)
-    try:
+    with resumable():
         summary = work(fingerprint=fingerprint, head=head, extras=extras, hands=hands, overwrite=overwrite or goes_on)
-    except KeyboardInterrupt:
-        typer.echo("Stopped. Run the same command to continue.", err=True)
-        raise typer.Exit(130) from None
-    if as_json:
-        echo_json_entries(head, IMAGES, (record.to_json() for record in summary.records(place)))
-    else:
-        show(summary, place, used.invert)
-    # A shard may well have no image, or none with a hand.
-    if summary.failed or summary.unwritten or not (part or summary.outcomes["outlined"]):
-        raise typer.Exit(1)
+    finish(
+        as_json,
+        lambda: echo_json_entries(head, IMAGES, (record.to_json() for record in summary.records(place))),
+        partial(show, summary, place, used.invert),
+        # A shard may well have no image, or none with a hand.
+        failed=summary.failed or summary.unwritten or not (part or summary.outcomes["outlined"]),
+    )
 
 
 def _measuring(

@@ -17,18 +17,10 @@ FromFile = Annotated[
         "--from-file", metavar="LIST", help="A text file with more paths, one a line; - reads standard input."
     ),
 ]
-Output = Annotated[Path, typer.Option("--output", "-o", metavar="OUT", help="Folder for the results.")]
 Weights = Annotated[
     str,
     typer.Option(
         "--weights", "-w", metavar="NAME_OR_RUN", help="Weights by name (handbone weights list), a run, or a file."
-    ),
-]
-RuntimeOption = Annotated[
-    Literal["auto", "torch", "onnx", "openvino"],
-    typer.Option(
-        help="What computes the networks; auto: torch for weights, and the files' own library for a folder of "
-        "handbone export-model."
     ),
 ]
 Threshold = Annotated[
@@ -115,4 +107,3 @@ Overwrite = Annotated[
     bool,
     typer.Option("--overwrite", help="Replace predictions that handbone has written to OUT, and nothing else."),
 ]
-AsJson = Annotated[bool, typer.Option("--json", help="Print the result as JSON on standard output.")]

@@ -10,6 +10,7 @@ from rich.table import Table
 from rich.text import Text
 
 from handbone.cli import complete
+from handbone.cli.ending import fail_if
 from handbone.cli.output import echo_json, headed_table, results
 from handbone.core.errors import HandboneError
 from handbone.core.files import write_text
@@ -116,8 +117,7 @@ def validate(
     else:
         for name, found in findings.items():
             _print_verdict(name, found)
-    if any(findings.values()):
-        raise typer.Exit(1)
+    fail_if(any(findings.values()))
 
 
 @app.command("keys")

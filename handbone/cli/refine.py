@@ -4,11 +4,13 @@ from collections import Counter
 from dataclasses import asdict
 from pathlib import Path
 from statistics import fmean
-from typing import TYPE_CHECKING, Annotated, Any, Literal
+from typing import TYPE_CHECKING, Any
 
 import typer
 
-from handbone.cli.options import Cluster, Rle, Workers
+from handbone.cli import refine_options as options
+from handbone.cli.ending import finish, resumable
+from handbone.cli.options import AsJson, Cluster, Output, Rle, RuntimeOption, Workers
 from handbone.cli.output import echo_json_entries
 from handbone.cli.output import results as results_console
 from handbone.core.escaping import markup
@@ -26,62 +28,20 @@ _SHOWN = 10  # images with an error or a fallback that are printed; refinement.j
 
 
 def command(
-    classes: Annotated[
-        str,
-        typer.Option(
-            "--classes", "-c", metavar="NAMES", help="Bones and groups, such as wrist, thumb or Capitate,Lunate."
-        ),
-    ] = "wrist",
-    run: Annotated[
-        Path | None, typer.Option("--run", metavar="RUN", help="A finished run.  [default: the latest]")
-    ] = None,
-    coarse: Annotated[
-        Path | None, typer.Option("--coarse", metavar="CSV", help="Predictions from any source in the contest format.")
-    ] = None,
-    images: Annotated[Path | None, typer.Option("--images", metavar="DIR", help="The images of --coarse.")] = None,
-    invert: Annotated[
-        Literal["auto", "yes", "no"] | None,
-        typer.Option(
-            help="Invert radiographs of --images in which bones are dark; auto: detect them.",
-            show_default="as the weights say; the shipped ones auto",
-        ),
-    ] = None,
+    classes: options.Classes = "wrist",
+    run: options.Run = None,
+    coarse: options.Coarse = None,
+    images: options.Images = None,
+    invert: options.InvertOption = None,
     rle: Rle = None,
-    output: Annotated[Path, typer.Option("--output", "-o", metavar="OUT", help="Folder for the results.")] = Path(
-        "refined"
-    ),
-    weights: Annotated[
-        str | None,
-        typer.Option(
-            "--weights",
-            "-w",
-            metavar="NAME_OR_RUN",
-            help="Weights of the refiner: a name or a run.  [default: the run's own, or else zero_shot]",
-            show_default=False,
-        ),
-    ] = None,
-    runtime: Annotated[
-        Literal["auto", "torch", "onnx", "openvino"],
-        typer.Option(
-            help="What computes the networks; auto: torch for weights, and the files' own library for a folder of "
-            "handbone export-model."
-        ),
-    ] = "auto",
-    sam: Annotated[
-        str | None,
-        typer.Option(
-            "--sam",
-            metavar="CHECKPOINT",
-            help="Then prompt segment-anything: a checkpoint (vit_b, _l, _h), litemedsam with its plugin, or none.",
-            show_default="a run's own, where it has one",
-        ),
-    ] = None,
+    output: Output = Path("refined"),
+    weights: options.Weights = None,
+    runtime: RuntimeOption = "auto",
+    sam: options.Sam = None,
     workers: Workers = 1,
     cluster: Cluster = None,
-    overwrite: Annotated[
-        bool, typer.Option("--overwrite", help="Replace a refinement that OUT holds already.")
-    ] = False,
-    as_json: Annotated[bool, typer.Option("--json", help="Print the result as JSON on standard output.")] = False,
+    overwrite: options.Overwrite = False,
+    as_json: AsJson = False,
 ) -> None:
     """Refine the wrist, or other bones, at full resolution, and keep a refined mask only if the gate accepts it.
 
@@ -125,7 +85,7 @@ def command(
         "fingerprint": fingerprint,
     }
     head = refinement_head(method.threshold, facts)
-    try:
+    with resumable():
         records = refine_predictions(
             # Other processes make their own.
             (lambda: source) if crew is here else open_source,
@@ -138,15 +98,9 @@ def command(
             earlier=[output] if goes_on else [],
             crew=crew,
         )
-    except KeyboardInterrupt:
-        typer.echo("Stopped. The same command continues where it was.", err=True)
-        raise typer.Exit(130) from None
-    if as_json:
-        echo_json_entries(head, IMAGES, map(asdict, records))
-    else:
-        _show(records, output, source.invert)
-    if any(record.error for record in records):
-        raise typer.Exit(1)
+    tell = partial(echo_json_entries, head, IMAGES, map(asdict, records))
+    failed = any(record.error for record in records)
+    finish(as_json, tell, partial(_show, records, output, source.invert), failed=failed)
 
 
 def _run(run: Path | None, coarse: Path | None, images: Path | None, invert: str | None, rle: list[str]) -> Path | None:

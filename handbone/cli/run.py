@@ -6,6 +6,8 @@ from typing import Annotated
 import typer
 
 from handbone.cli import complete
+from handbone.cli.ending import fail_if, resumable
+from handbone.cli.options import AsJson
 from handbone.cli.output import Told
 from handbone.core.progress import console
 
@@ -29,7 +31,7 @@ def command(
         bool,
         typer.Option("--verify", help="Read every file again to see whether it changed, whatever its times say."),
     ] = False,
-    as_json: Annotated[bool, typer.Option("--json", help="Print the result as JSON on standard output.")] = False,
+    as_json: AsJson = False,
 ) -> None:
     """Run a recipe: train, predict, refine, merge, evaluate and report.
 
@@ -52,11 +54,7 @@ def command(
     if dry_run:
         show_plan(run, run.plan(), as_json=as_json, memory=run.estimate_memory())
         return
-    try:
+    with resumable():
         result = run.execute(lambda plan: None if as_json else show_plan(run, plan, as_json=False))
-    except KeyboardInterrupt:
-        console.print("Stopped. Run the same command to continue.")
-        raise typer.Exit(130) from None
     show_result(result, as_json=as_json)
-    if result.problems:
-        raise typer.Exit(1)
+    fail_if(result.problems)

@@ -7,6 +7,7 @@ from typing import Annotated, Any
 import typer
 from rich.text import Text
 
+from handbone.cli.ending import fail_if
 from handbone.cli.output import echo_json, headed_table, results
 from handbone.cli.weights_show import facts_of, problem_of, show_files, show_set
 from handbone.core.errors import HandboneError
@@ -46,8 +47,7 @@ def list_weights(as_json: AsJson = False) -> None:
             console.print("[dim]handbone weights info NAME · handbone predict IMAGES --weights NAME[/dim]")
         else:
             console.print("No weights are installed; see handbone weights fetch --help.")
-    if damaged:
-        raise typer.Exit(1)
+    fail_if(damaged)
 
 
 @app.command("info")
@@ -72,8 +72,7 @@ def info(
         echo_json({**facts_of(found), **card, "verified": problem is None, "problem": problem}, "weights.info/1")
     else:
         show_set(found, problem)
-    if problem:
-        raise typer.Exit(1)
+    fail_if(problem)
 
 
 @app.command("fetch")

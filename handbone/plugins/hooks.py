@@ -196,7 +196,7 @@ def handbone_step_finished(step: str, folder: Path, seconds: float) -> None:
 
 @hookspec
 def handbone_epoch_ended(stage: str, epoch: int, metrics: Mapping[str, float]) -> None:
-    """A network (`stage` is "coarse" or "refiner") has seen epoch number `epoch`, from 0, and been validated.
+    """A network (`stage` is "coarse", "refiner" or "prompter") has been trained and validated in an `epoch`, from 0.
 
     `metrics` is its new row of `history.csv`, such as loss, validation Dice and learning rate.
 

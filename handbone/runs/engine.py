@@ -120,8 +120,7 @@ class Run:
         context = self.context()
         for planned in plan:
             name, fingerprint = planned.step.name, planned.fingerprint
-            network = planned.step.trains(self.recipe)
-            if network is not None and (network.train.devices, network.train.nodes) != (1, 1):
+            if planned.step.shared(self.recipe):
                 self._wait_for(name, fingerprint, ("continued", "reused"))
                 if self.folder.state(name, fingerprint) == "continued":
                     planned.step.carry_out(context, self.folder.workdir(name))

@@ -30,7 +30,8 @@ class Step:
     sizes: what it works on, for the plan.
     publishes: (file in its folder, file in the run's folder) pairs.
     needed: whether a recipe, with own data or a synthetic set, has this step.
-    trains: the network that it trains, if any; several processes may share that work.
+    trains: the network that it trains, if any.
+    shared: whether several processes share a recipe's work.
     revision: counted up when its code gives other results for the same settings.
     """
 
@@ -44,6 +45,7 @@ class Step:
     publishes: tuple[tuple[str, str], ...] = ()
     needed: Callable[[Recipe, bool], bool] = lambda recipe, synthetic: True
     trains: Callable[[Recipe], Network | None] = lambda recipe: None
+    shared: Callable[[Recipe], bool] = lambda recipe: False
     revision: int = 1
 
     def carry_out(self, run: Context, folder: Path) -> None:

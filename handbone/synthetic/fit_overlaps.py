@@ -33,8 +33,8 @@ def moves_for_overlaps(hands: list[BoneMasks], pose: str, moves: np.ndarray) -> 
         return float(np.mean(shares))
 
     def misfit(index: int) -> float:
-        pull = 2.0 * float(((moves[index] / spread[index]) ** 2).sum())
-        return pull + sum(((share(a, b) - want) / tolerance) ** 2 for a, b, want, tolerance in pairs if index in (a, b))
+        cost = 2.0 * float(((moves[index] / spread[index]) ** 2).sum())
+        return cost + sum(((share(a, b) - want) / tolerance) ** 2 for a, b, want, tolerance in pairs if index in (a, b))
 
     for size in _STEPS:
         for _ in range(2):

@@ -2,33 +2,56 @@
 
 import csv
 import time
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import torch
+from torch import nn
 
 from handbone.core import files
 from handbone.core.progress import console, progress_bar
 from handbone.plugins.events import notify
+from handbone.training.base import Training
 from handbone.training.frameworks import Callback, TorchCheckpointIO, WeightAveraging, lightning
-from handbone.training.module import NetworkTraining
-from handbone.weights.network_file import WeightsCard, save_weights
 
 MONITOR = "val_dice"
 HISTORY_COLUMNS = ("epoch", "train_loss", "val_dice", "lr", "seconds", "size")
+
+
+#: Writes what a training has learned to a path, with a summary of the training.
+Save = Callable[[Path, nn.Module, dict[str, Any]], Any]
 
 
 class BestWeights(Callback):
     """Scores every validation and keeps the weights of the best one in a file.
 
     It has to come before `AveragedWeights`, which puts the plain weights back when validation ends.
+
+    Parameters
+    ----------
+    path: the file. save: writes it. summary: what it says of the training beside epoch and score.
     """
 
-    def __init__(self, path: Path, card: WeightsCard):
-        self._path, self._card = path, card
+    def __init__(self, path: Path, save: Save, summary: dict[str, Any]):
+        self._path, self._save, self.summary = path, save, summary
         self.score, self.epoch = -1.0, 0
 
-    def on_validation_epoch_end(self, trainer: lightning.Trainer, pl_module: NetworkTraining) -> None:
+    def begin(self, network: nn.Module, score: float, facts: dict[str, Any], *, writes: bool) -> None:
+        """Keep the weights as they come, which some epoch has to beat; the facts go into every summary.
+
+        writes: whether this process is the one that does.
+        """
+        self.score = score
+        self.summary |= facts
+        if writes:
+            self.keep(network)
+
+    def keep(self, network: nn.Module) -> None:
+        """Write the weights as the best ones; for the first of several processes."""
+        self._save(self._path, network, {**self.summary, "epoch": self.epoch, MONITOR: round(self.score, 6)})
+
+    def on_validation_epoch_end(self, trainer: lightning.Trainer, pl_module: Training) -> None:
         """Score the epoch, tell the schedule, and keep the weights if they are the best so far."""
         dice = pl_module.dice
         dice.sums = trainer.strategy.reduce(dice.sums, reduce_op="sum")
@@ -39,16 +62,15 @@ class BestWeights(Callback):
             return
         self.score, self.epoch = score, trainer.current_epoch + 1
         if trainer.is_global_zero:
-            summary = {**self._card.training, "epoch": self.epoch, MONITOR: round(score, 6)}
-            save_weights(self._path, pl_module.network, self._card.model_copy(update={"training": summary}))
+            self.keep(pl_module.network)
 
     def state_dict(self) -> dict[str, Any]:
         """For the checkpoint."""
-        return {"score": self.score, "epoch": self.epoch}
+        return {"score": self.score, "epoch": self.epoch, "summary": self.summary}
 
     def load_state_dict(self, state_dict: dict[str, Any]) -> None:
         """From the checkpoint."""
-        self.score, self.epoch = state_dict["score"], state_dict["epoch"]
+        self.score, self.epoch, self.summary = (state_dict[name] for name in ("score", "epoch", "summary"))
 
 
 class AveragedWeights(WeightAveraging):
@@ -75,22 +97,22 @@ class History(Callback):
     ----------
     path: the file, rewritten whole after every epoch.
     first_epoch: epochs before it, from 0, keep their rows.
-    stage: whose epochs they are, "coarse" or "refiner"; plugins are told.
+    stage: whose epochs they are, "coarse", "refiner" or "prompter"; plugins are told.
     """
 
     def __init__(self, path: Path, first_epoch: int, stage: str):
         self._path, self._start, self._stage = path, 0.0, stage
         self.rows = read_history(path)[:first_epoch]
 
-    def on_train_epoch_start(self, trainer: lightning.Trainer, pl_module: NetworkTraining) -> None:
+    def on_train_epoch_start(self, trainer: lightning.Trainer, pl_module: Training) -> None:
         """Start the clock."""
         self._start = time.monotonic()
 
-    def on_train_start(self, trainer: lightning.Trainer, pl_module: NetworkTraining) -> None:
+    def on_train_start(self, trainer: lightning.Trainer, pl_module: Training) -> None:
         """Start the clock also where lightning goes on within its first epoch."""
         self._start = time.monotonic()
 
-    def on_train_epoch_end(self, trainer: lightning.Trainer, pl_module: NetworkTraining) -> None:
+    def on_train_epoch_end(self, trainer: lightning.Trainer, pl_module: Training) -> None:
         """Write the epoch's row."""
         epoch = trainer.current_epoch
         dice = f"{pl_module.dice.score:.5f}" if pl_module.validates(epoch) else ""
@@ -128,7 +150,7 @@ class Bar(Callback):
     terminal every epoch is one line.
     """
 
-    def __init__(self, description: str, module: NetworkTraining, validation: int, first_epoch: int):
+    def __init__(self, description: str, module: Training, validation: int, first_epoch: int):
         self._description, self._module = description, module
         self._validation, self._first_epoch = validation, first_epoch
         settings = module.settings
@@ -143,7 +165,7 @@ class Bar(Callback):
         train = sum(self._costs[first:last]) * self._module.samples
         return train + sum(self._module.validates(e) for e in range(first, last)) * self._validation / 3
 
-    def on_train_start(self, trainer: lightning.Trainer, pl_module: NetworkTraining) -> None:
+    def on_train_start(self, trainer: lightning.Trainer, pl_module: Training) -> None:
         """Show the bar."""
         self._start = time.monotonic()
         done, total = self._cost(0, self._first_epoch), self._cost(0, self._epochs)
@@ -153,7 +175,7 @@ class Bar(Callback):
             self._bar.start()
 
     def on_train_batch_end(
-        self, trainer: lightning.Trainer, pl_module: NetworkTraining, outputs: Any, batch: Any, batch_idx: int
+        self, trainer: lightning.Trainer, pl_module: Training, outputs: Any, batch: Any, batch_idx: int
     ) -> None:
         """Advance by a training batch."""
         epoch = trainer.current_epoch
@@ -169,7 +191,7 @@ class Bar(Callback):
         """Advance by a validation batch."""
         self._bar.advance(self._task, 1 / 3)
 
-    def on_train_epoch_end(self, trainer: lightning.Trainer, pl_module: NetworkTraining) -> None:
+    def on_train_epoch_end(self, trainer: lightning.Trainer, pl_module: Training) -> None:
         """Say how the epoch went."""
         epoch = trainer.current_epoch
         if pl_module.validates(epoch):

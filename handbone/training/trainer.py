@@ -15,6 +15,7 @@ import torch
 from handbone.core.errors import HandboneError
 from handbone.networks import runtime
 from handbone.recipe.schema import Train
+from handbone.training.base import Training
 from handbone.training.callbacks import MONITOR, AveragedWeights, Bar, BestWeights, History, WholeCheckpoints
 from handbone.training.frameworks import (
     Callback,
@@ -25,7 +26,6 @@ from handbone.training.frameworks import (
     WandbLogger,
     lightning,
 )
-from handbone.training.module import NetworkTraining
 
 
 def make_trainer(settings: Train, folder: Path, description: str) -> lightning.Trainer:
@@ -94,7 +94,7 @@ def _precision(wanted: str) -> Any:
 
 
 def make_callbacks(
-    module: NetworkTraining,
+    module: Training,
     best: BestWeights,
     history: History,
     folder: Path,

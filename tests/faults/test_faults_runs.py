@@ -183,6 +183,17 @@ def test_a_half_trained_network_whose_state_is_damaged_begins_anew(runs, straigh
     assert_same(folder, straight)
 
 
+@pytest.mark.parametrize(("step", "named"), [("coarse", "Coarse network"), ("prompter", "Mask decoder")])
+def test_a_training_that_is_killed_goes_on_after_its_last_epoch(runs, straight, step, named):
+    folder = runs.folder(f"killed-{step}")
+    shutil.copytree(straight / "runs", folder / "runs")
+    shutil.rmtree(folder / "runs/mine/steps" / step)
+    assert runs.run(folder, kill=("second epoch", step)) == -9
+    assert runs.run(folder) == 0, said(folder)
+    assert f"{named}: continuing after epoch 1" in said(folder)
+    assert_same(folder, straight)
+
+
 def test_a_prediction_that_was_cut_is_made_again_when_a_step_goes_on(runs, straight):
     folder = runs.folder("cut")
     shutil.copytree(straight / "runs", folder / "runs")

@@ -211,7 +211,7 @@ def _arm(point: str, step: str) -> None:
 
         @hookimpl
         def handbone_epoch_ended(self, stage, epoch):
-            if (point, stage) == ("epoch", wanted):
+            if (point, stage) == ("epoch", wanted) or (point, stage, epoch) == ("second epoch", wanted, 1):
                 die()
 
     wanted, move = step, folder.move

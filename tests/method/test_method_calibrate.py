@@ -20,7 +20,7 @@ PATIENTS, LUNATE = 12, INDEX["Lunate"]
 
 
 class Fickle(DiscReader):
-    """Spoils some bones of some images: what it says is the same whenever the same image comes."""
+    """Perturbs some bones of some images: what it says is the same whenever the same image comes."""
 
     def logits(self, image, flip=False):
         logits = super().logits(image)
@@ -118,17 +118,17 @@ def test_no_gate_decides_for_a_patient_that_it_knows(method, images, learned, mo
 
 def test_a_patients_ground_truth_changes_neither_its_gate_nor_its_limit(method, images, learned):
     """All labels of one patient are turned into nonsense: what decides in that patient's images stays."""
-    spoilt = [
+    perturbed = [
         replace(image, dice=lambda masks: np.where(masks.present(), 0.0, 1.0)) if image.patient == "ID3" else image
         for image in images
     ]
-    again = calibrate(method, spoilt, gates=True, presence=False)
+    again = calibrate(method, perturbed, gates=True, presence=False)
     assert again.of("ID3").gate == learned.of("ID3").gate
     assert again.final.gate != learned.final.gate
 
 
 def test_presence_is_judged_on_patients_that_it_does_not_know():
-    """Each patient's wrong masks look like no other's: known by heart they are all found, unknown ones are not."""
+    """Each patient's wrong masks look like no other's: known ones are all found, unknown ones are not."""
     rng = np.random.default_rng(0)
     patients, rows = [], []
     for number in range(20):

@@ -137,7 +137,7 @@ def test_a_grid_sees_what_the_whole_warped_plane_shows(degrees, mirrored):
         assert seen.dense() == pytest.approx(whole, abs=0.03 if side < 2 * size else 0.25)
 
 
-def test_spoilt_masks_are_as_wrong_as_coarse_ones():
+def test_perturbed_masks_are_as_wrong_as_coarse_ones():
     ground_truth = discs(Capitate=(48, 40, 15), Lunate=(30, 70, 12), Hamate=(90, 40, 14))
     masks, dices = ground_truth.threshold(), []
     for seed in range(30):

@@ -12,7 +12,8 @@ from handbone.data.grid_dataset import LabelledImage
 from handbone.method.datasets import RefineDataset
 from handbone.method.prompt import PROMPTER_FILE, read_prompter, save_prompter
 from handbone.method.prompt_embeddings import EmbeddingCache, embed_rois
-from handbone.method.prompt_tuning import Tuning
+from handbone.method.prompt_tuning import DecoderTraining, Tuning
+from handbone.method.prompt_tuning import tune as tune_decoder
 from handbone.networks.prompters import build_prompter, choose
 from handbone.recipe import schema
 from handbone.weights.network_file import read_card
@@ -54,12 +55,11 @@ def prompt(checkpoint, **tune):
 def run(checkpoint, folder, **tune):
     prompter, settings = build_prompter(choose(str(checkpoint))), prompt(checkpoint, **tune)
     made = rois(prompter, folder / "cache")
-    (folder / "part").mkdir(exist_ok=True)
-    return Tuning(prompter, settings, 7).run(made, made[:2], folder / "split", saves(prompter, checkpoint))
+    return summary(tune_decoder(prompter, settings, made, made[:2], folder=folder / "split", seed=7))
 
 
-def saves(prompter, checkpoint):
-    return lambda path, training: save_prompter(path, prompter, choose(str(checkpoint)), training)
+def summary(result):
+    return read_card(result.weights).training
 
 
 def test_a_tuned_decoder_answers_better_than_before(checkpoint, tmp_path):
@@ -67,12 +67,12 @@ def test_a_tuned_decoder_answers_better_than_before(checkpoint, tmp_path):
     made = rois(prompter, tmp_path / "cache")
     tuning = Tuning(prompter, prompt(checkpoint), 7)
     before = float(tuning.roi_loss(made[0], (0, 0, 0)).detach())
-    summary = run(checkpoint, tmp_path, epochs=40, lr=5e-3)
+    told = run(checkpoint, tmp_path, epochs=40, lr=5e-3)
     tuned = read_prompter(tmp_path / "split" / "weights.safetensors")
     after = float(Tuning(tuned, prompt(checkpoint), 7).roi_loss(made[0], (0, 0, 0)).detach())
     assert after < 0.8 * before
-    assert summary["val_dice"] > summary["val_dice_before"] + 0.1
-    assert 0.85 < summary["val_dice_masks"] < 1
+    assert told["val_dice"] > told["val_dice_before"] + 0.1
+    assert 0.85 < told["val_dice_masks"] < 1
     rows = (tmp_path / "split" / "history.csv").read_text().splitlines()
     assert len(rows) == 41 and rows[0] == "epoch,train_loss,val_dice,lr,seconds,size"
     for name, value in tuned.encoder.state_dict().items():
@@ -89,38 +89,63 @@ def test_rois_are_embedded_once_and_found_again(checkpoint, tmp_path, monkeypatc
     assert [w.embedding for w in rois(prompter, tmp_path / "cache")] == [w.embedding for w in first]
 
 
-def test_an_interrupted_tuning_goes_on_and_ends_like_one_that_was_not(checkpoint, tmp_path, monkeypatch):
+def test_a_tuning_is_told_as_every_training_is(checkpoint, tmp_path, capfd):
+    run(checkpoint, tmp_path, epochs=2)
+    lines = [line for line in capfd.readouterr().err.splitlines() if line.startswith("Mask decoder: epoch")]
+    assert len(lines) == 2 and lines[0].startswith("Mask decoder: epoch 1/2, loss ") and ", Dice " in lines[0]
+
+
+def test_an_interrupted_tuning_goes_on_and_ends_like_one_that_was_not(checkpoint, tmp_path, monkeypatch, capfd):
     straight, broken = tmp_path / "straight", tmp_path / "broken"
     straight.mkdir()
     broken.mkdir()
-    run(checkpoint, straight, epochs=3)
-    whole = Tuning._epoch
+    whole = run(checkpoint, straight, epochs=3)
+    learned = DecoderTraining.batch_loss
 
-    def stops(self, made, epoch, advance):
-        if epoch == 2:
+    def stops(self, batch):
+        if int(batch["epoch"][0]) == 2:
             raise KeyboardInterrupt
-        return whole(self, made, epoch, advance)
+        return learned(self, batch)
 
     with monkeypatch.context() as patch, pytest.raises(KeyboardInterrupt):
-        patch.setattr(Tuning, "_epoch", stops)
+        patch.setattr(DecoderTraining, "batch_loss", stops)
         run(checkpoint, broken, epochs=3)
-    run(checkpoint, broken, epochs=3)
-    ends = [torch.load(f / "split" / "last.ckpt", weights_only=True)["decoder"] for f in (straight, broken)]
+    monkeypatch.setattr(Tuning, "validate", lambda *_: pytest.fail("the decoder as it came is not judged again"))
+    assert run(checkpoint, broken, epochs=3) == whole and {"val_dice_before", "val_dice_masks"} <= whole.keys()
+    assert "Mask decoder: continuing after epoch 2" in capfd.readouterr().err
+    ends = [torch.load(f / "split" / "last.ckpt", weights_only=True)["state_dict"] for f in (straight, broken)]
     assert all(torch.equal(ends[0][name], ends[1][name]) for name in ends[0])
+    files = [(folder / "split" / "weights.safetensors").read_bytes() for folder in (straight, broken)]
+    assert files[0] == files[1]
+    assert run(checkpoint, broken, epochs=3) == whole, "what is through is not done again"
 
 
-def test_a_tuning_that_only_spoils_keeps_the_decoder_as_it_came(checkpoint, tmp_path):
+def test_a_loss_without_a_number_is_refused_with_what_to_do(checkpoint, tmp_path, monkeypatch):
+    monkeypatch.setattr(
+        Tuning, "roi_loss", lambda self, roi, seed: sum(p.sum() for p in self.prompter.decoder.parameters()) * torch.nan
+    )
+    with pytest.raises(HandboneError, match=r"the loss is not finite in epoch 1; lower prompt\.tune\.lr"):
+        run(checkpoint, tmp_path, epochs=1)
+
+
+def test_a_tuning_that_only_degrades_keeps_the_decoder_as_it_came(checkpoint, tmp_path):
     run(checkpoint, tmp_path, epochs=8)
     tuned = read_prompter(tmp_path / "split" / "weights.safetensors")
-    better = tmp_path / "better"
-    better.mkdir()
     made = rois(tuned, tmp_path / "cache")
     before = {name: value.clone() for name, value in tuned.decoder.state_dict().items()}
-    wild = Tuning(tuned, prompt(checkpoint, lr=5.0, epochs=1, gradient_clip_norm=False), 7)
-    summary = wild.run(made, made[:2], better, saves(tuned, checkpoint))
-    assert summary["epoch"] == 0 and summary["val_dice"] == summary["val_dice_before"]
-    kept = read_prompter(better / "weights.safetensors").decoder.state_dict()
+    wild = prompt(checkpoint, lr=5.0, epochs=1, gradient_clip_norm=False)
+    told = summary(tune_decoder(tuned, wild, made, made[:2], folder=tmp_path / "better", seed=7))
+    assert told["epoch"] == 0 and told["val_dice"] == told["val_dice_before"]
+    kept = read_prompter(tmp_path / "better" / "weights.safetensors").decoder.state_dict()
     assert all(torch.equal(kept[name], value) for name, value in before.items())
+
+
+def test_no_bone_to_learn_from_is_refused(checkpoint, tmp_path):
+    prompter, settings = build_prompter(choose(str(checkpoint))), prompt(checkpoint, epochs=1)
+    made = rois(prompter, tmp_path / "cache")
+    others = settings.model_copy(update={"bones": ("Ulna",)})
+    with pytest.raises(HandboneError, match="no validation ROI shows any bone"):
+        tune_decoder(prompter, others, made, made, folder=tmp_path / "split", seed=7)
 
 
 def test_saved_stages_come_back_and_other_encoders_are_refused(checkpoint, tmp_path):

@@ -7,7 +7,7 @@ from handbone.networks.architectures.bone_network import BatchNormOfAnySize, Bon
 from handbone.networks.architectures.encoder_weights import packaged_lite0, read_tensors
 from handbone.plugins import registry
 from handbone.recipe.schema import Choice, Train
-from handbone.training.module import parameter_groups
+from handbone.training.base import parameter_groups
 
 pytestmark = pytest.mark.slow
 

@@ -13,7 +13,7 @@ from handbone.networks.runtime import ensure_torchvision
 from handbone.plugin_kit.contracts import ModelContract
 from handbone.plugins import registry
 from handbone.recipe.schema import Choice, Train
-from handbone.training.module import parameter_groups
+from handbone.training.base import parameter_groups
 
 SIZE, PATCH = 128, 16
 SMALL = {

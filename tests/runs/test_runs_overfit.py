@@ -35,7 +35,7 @@ def test_four_synthetic_hands_are_learned_to_a_dice_above_95(tmp_path):
         validation=data,
         folder=tmp_path,
         seed=0,
-        description="by heart",
+        description="overfit",
         card={"stage": "coarse"},
     )
     predictor = Predictor(result.weights, "32")

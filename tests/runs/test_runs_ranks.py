@@ -6,6 +6,7 @@ import sys
 
 import pytest
 from cli_small import main
+from prompters_small import write_checkpoint
 
 import handbone.runs.engine
 from handbone.cli import output
@@ -95,13 +96,26 @@ def test_a_training_is_spread_over_the_processes_of_torchrun(monkeypatch, surrou
     assert trainer._spread(Train(devices=devices)) == spread
 
 
+RECIPE = """
+extends = "tiny"
+
+[prompt]
+prompter = { name = "segment_anything", checkpoint = "small.pth" }
+tune = { rois = 3, validation = 2, epochs = 2 }
+"""
+
+
 @pytest.mark.slow
 def test_torchrun_trains_a_whole_run_on_two_processes(tmp_path):
+    write_checkpoint(tmp_path / "small.pth")
+    (tmp_path / "mine.toml").write_text(RECIPE, encoding="utf-8")
     words = [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc-per-node", "2"]
     surroundings = {**os.environ, "OMP_NUM_THREADS": "1", "CUDA_VISIBLE_DEVICES": ""}
-    command = [*words, "-m", "handbone", "run", "tiny"]
+    command = [*words, "-m", "handbone", "run", "mine.toml"]
     done = subprocess.run(command, cwd=tmp_path, env=surroundings, capture_output=True, text=True, timeout=600)
     assert done.returncode == 0, done.stderr
-    run = tmp_path / "runs" / "tiny"
+    run = tmp_path / "runs" / "mine"
     assert (run / "report.html").is_file() and (run / "predictions.csv").is_file()
     assert done.stdout.count("A research tool") == 1, "the first process alone speaks"
+    for network in ("Coarse network", "Refiner", "Mask decoder"):
+        assert done.stderr.count(f"{network}: epoch 1/") == 1, "each training is spread, and told once"

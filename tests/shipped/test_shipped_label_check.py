@@ -1,4 +1,4 @@
-"""`handbone data check --labels` with the shipped weights on synthetic hands, some of whose labels a test spoils."""
+"""`handbone data check --labels` with the shipped weights on synthetic hands, some of whose labels are made wrong."""
 
 import json
 
@@ -54,7 +54,7 @@ MISHAPS = {
 
 
 @pytest.fixture(scope="module")
-def spoilt(tmp_path_factory):
+def perturbed(tmp_path_factory):
     """Eight hands; the first four with one mishap each."""
     folder = write_contest_set(
         tmp_path_factory.mktemp("labels") / "set", train=8, test=1, size=768, seed=31, progress=False, workers=1
@@ -67,8 +67,8 @@ def spoilt(tmp_path_factory):
     return folder, {file.stem: bones for file, bones in zip(files, MISHAPS.values(), strict=False)}
 
 
-def test_every_mishap_is_found_and_no_right_label_accused(spoilt, tmp_path):
-    folder, wrong = spoilt
+def test_every_mishap_is_found_and_no_right_label_accused(perturbed, tmp_path):
+    folder, wrong = perturbed
     out = tmp_path / "page"
     result = CliRunner().invoke(app, ["data", "check", str(folder), "--labels", "-o", str(out), "--json"])
     assert result.exit_code == 0, result.output

@@ -63,7 +63,7 @@ def test_an_image_without_a_hand_has_no_bones(method):
     assert outcome.final.threshold(method.threshold).present().sum() <= 1
 
 
-def spoilt(masks, how):
+def perturbed(masks, how):
     """Coarse masks with one mistake at the Capitate."""
     capitate, lunate = CARPALS[2], CARPALS[5]
     if how == "missing":
@@ -79,7 +79,7 @@ def test_a_wrong_capitate_in_the_coarse_masks_costs_no_other_bone_anything(metho
         hand = draw_hand(seed, size=1024, bent=seed % 2 == 0)
         coarse = method.predict(as_image(hand)).coarse
         masks = coarse.threshold()
-        clean, wrong = (BoneProbabilities.from_masks(each) for each in (masks, spoilt(masks, how)))
+        clean, wrong = (BoneProbabilities.from_masks(each) for each in (masks, perturbed(masks, how)))
         dice = [dice_contest(hand.masks, method.refine(as_image(hand), c).final.threshold()) for c in (clean, wrong)]
         concerned = {CARPALS[2], CARPALS[5]} if how.startswith("swapped") else {CARPALS[2]}
         others = [bone for bone in CARPALS if bone not in concerned]

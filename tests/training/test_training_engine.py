@@ -15,11 +15,13 @@ from training_small import EVERYTHING, Squares, fit_small, register_small, small
 
 import handbone
 from handbone.core.errors import HandboneError
+from handbone.networks import runtime
 from handbone.recipe.schema import Choice, ProgressiveSize, Train
 from handbone.training import engine, starting, trainer
+from handbone.training.base import parameter_groups
 from handbone.training.callbacks import AveragedWeights
 from handbone.training.feed import EpochSampler, EpochView, worker_count
-from handbone.training.module import DiceSums, NetworkTraining, parameter_groups
+from handbone.training.module import DiceSums, NetworkTraining
 from handbone.weights.network_file import build_network, load_weights
 
 pytestmark = pytest.mark.slow
@@ -42,7 +44,7 @@ def test_it_learns_and_leaves_what_it_promises(tmp_path, capfd):
     # The score can be had again from the file that was kept, and follows its definition.
     validation, sums = Squares(2, augment=False), torch.zeros(3, 29)
     for item in (validation[0], validation[1]):
-        with torch.inference_mode(), torch.autocast("cpu", torch.bfloat16, enabled=engine.runtime.supports_bf16()):
+        with torch.inference_mode(), torch.autocast("cpu", torch.bfloat16, enabled=runtime.supports_bf16()):
             predicted = module(torch.from_numpy(item["image"])[None])[0] > 0
         true = torch.from_numpy(item["target"]) > 127
         sums += torch.stack([m.sum((1, 2)) for m in (predicted & true, predicted, true)])

@@ -154,8 +154,8 @@ def test_labels_and_images_lie_where_the_frame_puts_them():
     index = torch.zeros(1, dtype=torch.long)
     image = read_images(radiograph, index, where, fineness=1)[0, 0].numpy()
     assert np.abs(image - frame.warp(hand.image) / 255).max() < 0.02
-    rings = {bone: [frame.to_grid(ring) for ring in rings] for bone, rings in hand.masks.polygons().items()}
-    expected = torch.from_numpy(coverage(rings, size_hw=(96, 96), outline=frame.scale)).float() / 255
+    polygons = {bone: [frame.to_grid(one) for one in each] for bone, each in hand.masks.polygons().items()}
+    expected = torch.from_numpy(coverage(polygons, size_hw=(96, 96), outline=frame.scale)).float() / 255
     for fineness in (1, 2):
         where = places(matrices, 96, fineness=fineness, bend=0.0, generator=torch.Generator())
         assert (read_labels(bits, index, where, fineness=fineness)[0] - expected).abs().mean() < 2e-3

@@ -18,15 +18,15 @@ _HARMLESS = 0.1  # severity of a contour drawn twice, which changes no mask
 
 
 def find_doubles(evidence: LabelEvidence) -> tuple[list[LabelError], set[int]]:
-    """Doubled contours, and the bones whose labels they spoil for any other comparison."""
+    """Doubled contours, and the bones whose labels they make unusable for any other comparison."""
     errors = _two_names(evidence)
-    spoilt = {bone for error in errors for bone in error.bones}
+    unusable = {bone for error in errors for bone in error.bones}
     for bone, polygons in evidence.polygons.items():
-        if len(polygons) > 1 and bone not in spoilt:
+        if len(polygons) > 1 and bone not in unusable:
             found = _several_polygons(evidence, bone)
             errors += found
-            spoilt |= {b for error in found if error.severity > _HARMLESS for b in error.bones}
-    return errors, spoilt
+            unusable |= {b for error in found if error.severity > _HARMLESS for b in error.bones}
+    return errors, unusable
 
 
 def _two_names(evidence: LabelEvidence) -> list[LabelError]:

@@ -24,7 +24,7 @@ class ThreePartPrompter:
     decoder: has `predict_masks`, which gives all four masks, that for unambiguous prompts first.
     size: side of the grid. encoder_id: as in `Prompter`.
     mean, std: (3,) of the channels, in [0, 1]. points: as in `Prompter`.
-    device: by default a CUDA device where there is one.
+    device: by default a CUDA device where there is one; of several processes each has its own.
     """
 
     def __init__(
@@ -41,7 +41,7 @@ class ThreePartPrompter:
         device: str | torch.device | None = None,
     ):
         runtime.prepare()
-        self.device = torch.device(device or ("cuda" if torch.cuda.is_available() else "cpu"))
+        self.device = torch.device(device or runtime.own_device())
         self.half = runtime.supports_bf16()
         self.encoder = encoder.eval().requires_grad_(False).to(self.device, memory_format=torch.channels_last)
         self.prompt_encoder = prompt_encoder.eval().requires_grad_(False).to(self.device)

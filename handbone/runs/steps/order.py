@@ -51,6 +51,11 @@ def _trained(network: Network | None) -> Network | None:
     return network if _epochs(network) else None
 
 
+def _shared(network: Network | None) -> bool:
+    """Whether a network is trained on more than one device."""
+    return network is not None and (network.train.devices, network.train.nodes) != (1, 1)
+
+
 def _training_size(network: Network) -> str:
     train = network.train
     counts = Counter(train.size_at(epoch, network.size) for epoch in range(train.epochs))
@@ -63,6 +68,8 @@ def _place(table: str) -> tuple[str, ...]:
     return tuple(f"{table}.train.{key}" for key in ("workers", "devices", "nodes", "strategy", "loggers"))
 
 
+# On which devices the mask decoder is tuned, too.
+_DEVICES = tuple(f"coarse.train.{key}" for key in ("devices", "nodes", "strategy"))
 # What an ROI is placed by; `roi.jitter` is how much it is moved in trainings.
 _PLACEMENT = tuple(
     f"roi.{key}"
@@ -107,6 +114,7 @@ STEPS: tuple[Step, ...] = (
         inputs=(DATA, "images"),
         sizes=lambda r: _training_size(r.coarse),
         trains=lambda r: _trained(r.coarse),
+        shared=lambda r: _shared(r.coarse),
         needed=lambda recipe, synthetic: _epochs(recipe.coarse) > 0,
     ),
     Step(
@@ -139,6 +147,7 @@ STEPS: tuple[Step, ...] = (
         inputs=(DATA, "images", "coarse", "frames"),
         sizes=lambda r: _training_size(r.refine) if r.refine else "",
         trains=lambda r: _trained(r.refine),
+        shared=lambda r: _shared(r.refine),
         needed=lambda recipe, synthetic: _epochs(recipe.refine) > 0,
     ),
     Step(
@@ -154,10 +163,14 @@ STEPS: tuple[Step, ...] = (
         name="prompter",
         summary="Tune the prompted network",
         work=_late("prompter", "tune_prompter"),
-        reads=("seed", "prompt", "roi", "refine.bones"),
+        reads=("seed", "prompt", "roi", "refine.bones", *_DEVICES),
+        ignores=_DEVICES,
         inputs=(DATA, "images", "frames"),
         sizes=lambda r: _tuning_sizes(r.prompt),
+        shared=lambda r: _shared(r.coarse),
         needed=_tuned,
+        # 2: trained by the engine of all trainings.
+        revision=2,
     ),
     Step(
         name="calibration",

@@ -1,21 +1,23 @@
 """The step that tunes a prompter's mask decoder, and how the prompted stage's weights join the others."""
 
 from pathlib import Path
-from typing import Any
 
 from handbone.anatomy import select
 from handbone.core.bone_masks import BoneMasks
 from handbone.core.frame import Frame
+from handbone.core.progress import console
 from handbone.data.grid_dataset import LabelledImage
 from handbone.method.datasets import RefineDataset
 from handbone.method.prompt import PROMPTER_FILE, save_prompter
 from handbone.method.prompt_embeddings import EmbeddingCache, embed_rois
-from handbone.method.prompt_tuning import Tuning
+from handbone.method.prompt_tuning import tune as tune_decoder
 from handbone.method.roi_jitter import NO_ERRORS, FrameErrors
 from handbone.method.roi_placement import place_roi
 from handbone.networks.prompters import build_prompter
 from handbone.runs.context import Context
 from handbone.weights.network_file import load_state, read_card
+
+WEIGHTS_FILE = "weights.safetensors"
 
 
 def tune_prompter(context: Context, workdir: Path) -> None:
@@ -52,11 +54,17 @@ def tune_prompter(context: Context, workdir: Path) -> None:
         )
         embedded.append(embed_rois(data, count, prompter, cache, description))
 
-    def save(path: Path, training: dict[str, Any]) -> None:
-        save_prompter(path, prompter, prompt.prompter, training)
-
     training_rois, validation_rois = embedded
-    Tuning(prompter, prompt, recipe.seed).run(training_rois, validation_rois, workdir, save)
+    where = recipe.coarse.train
+    place = {"devices": where.devices, "nodes": where.nodes, "strategy": where.strategy}
+    tune_decoder(prompter, prompt, training_rois, validation_rois, folder=workdir, seed=recipe.seed, place=place)
+    told = read_card(workdir / WEIGHTS_FILE).training
+    console.print(
+        f"Dice on validation ROIs: {told['val_dice_masks']:.3f} for the prompting masks, "
+        f"{told['val_dice_before']:.3f} before tuning, {told['val_dice']:.3f} after epoch {told['epoch']}",
+        highlight=False,
+        soft_wrap=True,
+    )
 
 
 def gather_prompter(context: Context, folder: Path) -> None:
@@ -66,7 +74,7 @@ def gather_prompter(context: Context, folder: Path) -> None:
     choice, training = prompt.prompter, {}
     prompter = build_prompter(choice)
     if prompt.tune is not None:
-        tuned = context.step("prompter") / "weights.safetensors"
+        tuned = context.step("prompter") / WEIGHTS_FILE
         load_state(prompter.decoder, tuned)
         training = read_card(tuned).training
     save_prompter(folder / PROMPTER_FILE, prompter, choice, training)

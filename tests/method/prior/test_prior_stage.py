@@ -129,9 +129,9 @@ def bitten(hand):
     return planes
 
 
-@pytest.mark.parametrize("spoilt", [spurred, bitten])
-def test_spurs_are_cut_and_bites_filled_and_other_bones_stay(hand, spoilt):
-    wrong = spoilt(hand)
+@pytest.mark.parametrize("perturbed", [spurred, bitten])
+def test_spurs_are_cut_and_bites_filled_and_other_bones_stay(hand, perturbed):
+    wrong = perturbed(hand)
     assert dice(wrong[BASE], hand[BASE]) < 0.93
     after, report = judged(wrong)
     assert dice(after[BASE], hand[BASE]) > max(0.94, dice(wrong[BASE], hand[BASE]) + 0.03)
@@ -139,7 +139,7 @@ def test_spurs_are_cut_and_bites_filled_and_other_bones_stay(hand, spoilt):
     assert np.array_equal(after[others], hand[others])
     (name, taken, added) = report.mended[0]
     assert name == "finger-7" and len(report.mended) == 1
-    assert (taken > 0, added > 0) == (spoilt is spurred, spoilt is bitten)
+    assert (taken > 0, added > 0) == (perturbed is spurred, perturbed is bitten)
 
 
 def test_a_card_that_says_nothing_changes_no_mask(hand):
