@@ -89,7 +89,7 @@ def training_of(settings: schema.Tune, place: Mapping[str, Any]) -> schema.Train
     """The training that a recipe's `prompt.tune` means: AdamW along one cosine, without warmup."""
     shared = ("epochs", "batch_size", "lr", "weight_decay", "gradient_clip_norm")
     # A prompter chooses its own precision, and its embeddings are read where they are needed.
-    fixed = {"warmup": 0.0, "precision": "32", "workers": 0}
+    fixed: dict[str, Any] = {"warmup": 0.0, "precision": "32", "workers": 0}
     return schema.Train(**{name: getattr(settings, name) for name in shared}, **fixed, **place)
 
 
@@ -169,6 +169,7 @@ class DecoderTraining(Training):
     """A mask decoder whose images are embedded ROIs; see `Training`."""
 
     remedy = "lower prompt.tune.lr"
+    dice: AnswerSums
 
     def __init__(
         self,

@@ -43,6 +43,8 @@ class DiceSums:
 class NetworkTraining(Training):
     """A network that maps images (N, C, H, W) to logits (N, 29, H, W), with its loss; see `Training`."""
 
+    dice: DiceSums
+
     def __init__(
         self, network: nn.Module, settings: Train, *, size: int, samples: int, seed: int, trained: bool = False
     ):

@@ -47,14 +47,14 @@ def test_values_are_whole_levels_so_that_a_cache_of_16_bits_holds_them():
 def test_a_few_stray_pixels_do_not_set_the_range(seed, count, far):
     """Less than a hundredth of the image, as burnt-in letters and dead pixels are."""
     values, rng = image(seed, (200, 240)), np.random.default_rng(seed)
-    spoilt = values.copy()
+    corrupted = values.copy()
     at = rng.choice(values.size, count, replace=False)
-    spoilt.ravel()[at] = far
-    low, high = value_range(spoilt)
+    corrupted.ravel()[at] = far
+    low, high = value_range(corrupted)
     assert low > -0.2 and high < 1.2
     kept = np.ones(values.size, bool)
     kept[at] = False
-    assert np.abs(stretched(spoilt) - stretched(values)).ravel()[kept].max() < 0.2
+    assert np.abs(stretched(corrupted) - stretched(values)).ravel()[kept].max() < 0.2
 
 
 def test_an_image_that_fills_its_range_keeps_its_extremes():
@@ -70,10 +70,10 @@ def test_an_image_that_fills_its_range_keeps_its_extremes():
 @pytest.mark.parametrize("filler", [np.nan, np.inf, -np.inf, 3.4e38, -3.4e38])
 def test_pixels_without_a_value_have_no_say_and_are_black(filler):
     values = image(2).astype(np.float64)
-    spoilt = values.copy()
-    spoilt[:20, :10] = filler
-    found = stretched(spoilt)
-    low, high = value_range(spoilt[np.abs(np.nan_to_num(spoilt, nan=1e38)) < 1e30])
+    corrupted = values.copy()
+    corrupted[:20, :10] = filler
+    found = stretched(corrupted)
+    low, high = value_range(corrupted[np.abs(np.nan_to_num(corrupted, nan=1e38)) < 1e30])
     assert not found[:20, :10].any()
     expected = np.clip((values - low) / (high - low), 0, 1)
     assert np.abs(found - expected)[20:].max() < 2 / LEVELS
