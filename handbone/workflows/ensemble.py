@@ -1,7 +1,6 @@
 """Several predictions to one: joined by names, image by image, with as little in memory as one image takes."""
 
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Sequence
 from functools import partial
 from pathlib import Path
 from typing import Any, Literal
@@ -14,17 +13,16 @@ from handbone.core.bone_probabilities import BoneProbabilities
 from handbone.core.errors import HandboneError, UnknownNameError
 from handbone.core.files import write_json
 from handbone.core.progress import track
-from handbone.core.rle import Cells
 from handbone.core.rle_reading import RleReading
 from handbone.formats.contest_csv import PredictionsWriter
 from handbone.method.ensembling.methods import best_of, shares_of
-from handbone.method.ensembling.rle_vote import vote_runs
 from handbone.plugins import installed_plugins, registry
 from handbone.plugins.manager import BUILTIN
 from handbone.plugins.provenance import provenance
 from handbone.recipe.schema import Choice
 from handbone.runs.load_run import TABLE
-from handbone.workflows.members import Member, RunMember, known_size, open_members
+from handbone.workflows.joining import Join, ToJoin, joining
+from handbone.workflows.members import Member, RunMember, open_members
 from handbone.workflows.prediction_file import FileMember
 from handbone.workflows.results import Results
 from handbone.workflows.tasks import Crew, Failed, each_in_order, here
@@ -32,7 +30,6 @@ from handbone.workflows.tasks import Crew, Failed, each_in_order, here
 RECORD_FILE = "ensemble.json"
 SCHEMA = "handbone.ensemble/1"
 Missing = Literal["refuse", "skip", "without"]
-Join = Callable[[Mapping[str, BoneProbabilities]], BoneProbabilities]
 
 # The one method that is no ensembler: it needs the runs' validation metrics to choose by.
 BEST = "best"
@@ -133,17 +130,6 @@ def ensemble_results(folder: Path) -> Results:
     return Results.at(folder, "joined predictions")
 
 
-@dataclass(frozen=True)
-class _Work:
-    """An image to join, and its size where it was measured."""
-
-    image: str
-    size_hw: tuple[int, int] | None
-
-    def __str__(self) -> str:
-        return self.image
-
-
 def join_members(
     members: Sequence[Member],
     join: Join,
@@ -176,8 +162,8 @@ def join_members(
         results.fill(overwrite=overwrite, names=[TABLE, RECORD_FILE]) as folder,
         PredictionsWriter(folder / TABLE) as table,
     ):
-        prepare = partial(_joining, again or (lambda: (members, join)), thresholds, by_runs)
-        work = [_Work(image, sizes.get(image)) for image in images]
+        prepare = partial(joining, again or (lambda: (members, join)), thresholds, by_runs)
+        work = [ToJoin(image, sizes.get(image)) for image in images]
         for each, found in each_in_order(prepare, work, title="Joining", crew=crew):
             if isinstance(found, Failed):
                 failed[each.image] = found.error
@@ -205,25 +191,6 @@ def join_members(
     return record
 
 
-def _joining(
-    open_all: Callable[[], tuple[Sequence[Member], Join]],
-    thresholds: np.ndarray,
-    by_runs: tuple[np.ndarray, dict[str, float]] | None,
-) -> Callable[[_Work], tuple[Cells, tuple[int, int]]]:
-    """What joins one image: to 29 run lengths, and the size of its masks."""
-    members, join = open_all()
-    covers = {member.name: set(member.names) for member in members}
-
-    def join_one(work: _Work) -> tuple[Cells, tuple[int, int]]:
-        having = [member for member in members if work.image in covers[member.name]]
-        size = work.size_hw or known_size(work.image, having, {})
-        if by_runs is not None:
-            return _vote([m for m in having if isinstance(m, FileMember)], work.image, size, *by_runs), size
-        return _joined(having, work.image, size, join, thresholds), size
-
-    return join_one
-
-
 def counted(
     name: str, settings: dict[str, Any], members: Sequence[Member], thresholds: np.ndarray
 ) -> tuple[np.ndarray, dict[str, float]] | None:
@@ -239,61 +206,6 @@ def counted(
     _, checked = registry().get("ensembler", choice)
     weights = shares_of((member.name for member in members), checked.weights)
     return (thresholds if name == "mean" else np.full(COUNT, checked.at_least)), weights
-
-
-def _vote(
-    members: Sequence[FileMember],
-    image: str,
-    size_hw: tuple[int, int],
-    at_least: np.ndarray,
-    weights: dict[str, float],
-) -> Cells:
-    """The 29 run lengths on which enough of the members that have a bone agree; None where none has it."""
-    told = [(member.cells(image, size_hw), weights[member.name]) for member in members]
-    joined: Cells = []
-    try:
-        for bone in range(COUNT):
-            said = [(text, share) for cells, share in told if (text := cells[bone]) is not None]
-            texts, shares = [text for text, _ in said], [share for _, share in said]
-            joined.append(vote_runs(texts, shares, at_least[bone], size_hw) if said else None)
-    except HandboneError as error:
-        for member in members:
-            member.masks(image, size_hw)
-        raise error
-    return joined
-
-
-def _joined(
-    members: Sequence[Member], image: str, size_hw: tuple[int, int], join: Join, thresholds: np.ndarray
-) -> Cells:
-    """The 29 run lengths of the members' probabilities joined, each bone from those that have it; None without any."""
-    said = {member.name: member.probabilities(image, size_hw) for member in members}
-    of_bone = list(zip(*(_bones(member, image) for member in members), strict=True))
-    joined: Cells = [None] * COUNT
-    for having in set(of_bone):
-        if any(having):
-            some = {member.name: said[member.name] for member, has in zip(members, having, strict=True) if has}
-            texts = _join_some(join, some, said).threshold(thresholds).to_rle()
-            joined = [texts[b] if of_bone[b] == having else joined[b] for b in range(COUNT)]
-    return joined
-
-
-def _join_some(
-    join: Join, some: Mapping[str, BoneProbabilities], every: Mapping[str, BoneProbabilities]
-) -> BoneProbabilities:
-    """Some members joined; where the method's settings name another one, the mean of these stands in for it."""
-    try:
-        return join(some)
-    except UnknownNameError:
-        if len(some) == len(every):
-            raise
-        mean = BoneProbabilities.mean(list(some.values()))
-        return join({name: some.get(name, mean) for name in every})
-
-
-def _bones(member: Member, image: str) -> tuple[bool, ...]:
-    """Of which bones a member says anything."""
-    return member.bones(image) if isinstance(member, FileMember) else (True,) * COUNT
 
 
 def own_thresholds(name: str, members: Sequence[Member]) -> np.ndarray:

@@ -926,7 +926,7 @@ MUTATIONS = (
     ),
     Mutation(
         "a bone chosen from a file that has it alone fails",
-        "handbone/workflows/ensemble.py",
+        "handbone/workflows/joining.py",
         "if len(some) == len(every):",
         "if some:",
         "tests/workflows/test_workflows_ensemble_files.py",
