@@ -289,7 +289,7 @@ MUTATIONS = (
     ),
     Mutation(
         "lost loss seen by one process alone",
-        "handbone/training/module.py",
+        "handbone/training/base.py",
         "if not self.trainer.strategy.reduce_boolean_decision(bool(torch.isfinite(self.loss_sum)), all=True):",
         "if not torch.isfinite(self.loss_sum):",
         "tests/training/test_training_ranks.py::test_a_loss_that_is_lost_in_one_process_ends_all_with_the_same_sentence",
