@@ -116,7 +116,7 @@ def test_what_failed_is_listed_and_tried_again_alone(home, tmp_path, asked):
 def test_a_stopped_refinement_goes_on_and_ends_in_the_same_bytes(home, tmp_path, asked):
     asked.fails = stop_third
     stopped = call(home, tmp_path / "out")
-    assert stopped.exit_code == 130 and "The same command continues" in stopped.stderr
+    assert stopped.exit_code == 130 and "Run the same command to continue" in stopped.stderr
     assert not (tmp_path / "out").exists()
     asked.fails = None
     asked.clear()
