@@ -24,6 +24,8 @@ _CLEAR = 0.6
 # A hand that a look of its own shows clearly leaves some bone in the pass over the whole image, too: .89 or more in 14
 # drawn pairs, with the other hand half as large in some. Where there is less than this of any bone, no look is taken.
 _TRACE = 0.25
+# An image so many times as long as wide may show three hands in a row.
+_LONG = 1.8
 #: No more are looked for.
 MOST_HANDS = 8
 _FOREARM = set(anatomy.select(("forearm",)))
@@ -85,11 +87,16 @@ def find_hands(method: TwoStage, image: np.ndarray, whole: MethodResult) -> list
 
     Beside a hand that was found there is looked for others wherever one could lie. In images that a hand fills there
     is no such place, and no look is taken; nor is one where the pass over the whole image shows no trace of bones.
+    Where the whole image shows none, its parts may: the bones of several hands that lie apart, or in opposite ways,
+    make no hand together.
     """
-    if method.settings.find_hand is None or whole.location is None or not hand_found(whole.hand):
+    if method.settings.find_hand is None or whole.location is None:
         return []
+    look, everywhere = _look(method, image, whole.location), Box.whole(image.shape)
+    if not hand_found(whole.hand):
+        return _in_parts(_parts(everywhere), look)
     first = _hand_of(whole.final)
-    return [] if first is None else _and_beside(first, _look(method, image, whole.location), Box.whole(image.shape))
+    return [] if first is None else _and_beside(first, look, everywhere)
 
 
 def areas(hands: Sequence[Box], image_hw: tuple[int, int]) -> list[Box]:
@@ -140,17 +147,44 @@ def _look(method: TwoStage, image: np.ndarray, location: Location) -> _Look:
         if location.traces is not None and not _shows_bones(location.traces, part):
             return None
         shown = np.ascontiguousarray(image[part.inside(Box.whole(image.shape))])
-        frame = Frame.letterbox(shown.shape, (size, size))
-        # Hands of one image lie alike: one look, turned as the first hand had to be.
-        frame = turned(frame, location.quarter_turns, mirrored=location.mirrored_pass)
-        seen = postprocess(
-            predict_coarse(method.coarse_stage.predictor, shown, size, frame=frame, flip=method.settings.flip_tta)
-        )
-        score, _ = rate(seen)
-        hand = _hand_of(seen) if score >= _CLEAR else None
-        return None if hand is None else _Hand(*(_shifted(box, part) for box in hand))
+        letterbox = Frame.letterbox(shown.shape, (size, size))
+        # Hands of one image lie alike, turned as the first hand had to be, or they face each other.
+        for turns in (location.quarter_turns, location.quarter_turns + 2):
+            frame = turned(letterbox, turns, mirrored=location.mirrored_pass)
+            seen = postprocess(
+                predict_coarse(method.coarse_stage.predictor, shown, size, frame=frame, flip=method.settings.flip_tta)
+            )
+            hand = _hand_of(seen) if rate(seen)[0] >= _CLEAR else None
+            if hand is not None:
+                return _Hand(*(_shifted(box, part) for box in hand))
+        return None
 
     return look
+
+
+def _parts(whole: Box) -> list[Box]:
+    """Halves of an image along its longer side, or both if it is square, and thirds of a long one."""
+    height, width = whole.size_hw
+    counts = ((2, 3) if max(height, width) >= _LONG * min(height, width) else (2,)) if min(height, width) > 1 else ()
+    across = [_slice(whole, n, count, wide=True) for count in counts for n in range(count) if width >= height]
+    return across + [_slice(whole, n, count, wide=False) for count in counts for n in range(count) if height >= width]
+
+
+def _slice(whole: Box, number: int, count: int, *, wide: bool) -> Box:
+    height, width = whole.size_hw
+    if wide:
+        return Box(number * width // count, 0, (number + 1) * width // count, height)
+    return Box(0, number * height // count, width, (number + 1) * height // count)
+
+
+def _in_parts(parts: Sequence[Box], look: _Look) -> list[Box]:
+    """The boxes of the hands that parts of an image show, each once."""
+    found: list[Box] = []
+    for part in parts:
+        hand = look(part)
+        if hand is not None and not any(_overlap(hand.box, known) for known in found):
+            found.append(hand.box)
+    return found
 
 
 def _shows_bones(traces: BoneProbabilities, part: Box) -> bool:

@@ -136,6 +136,32 @@ def test_no_hand_and_two_hands_are_said_in_the_table_the_record_and_the_exit_cod
     assert alone.exit_code == 1 and "0 of 1 radiographs outlined, 1 without a hand" in alone.output
 
 
+def side_by_side(hand, kind):
+    """Hands of which the whole image shows the bones of none together."""
+    grey = hand.image.astype(np.float32) / 255
+    if kind == "one upside down":
+        small = cv2.resize(grey, (256, 256), interpolation=cv2.INTER_AREA)
+        image = np.zeros((512, 1024), np.float32)
+        image[100:356, 60:316], image[200:456, 560:816] = small, small[::-1, ::-1]
+    else:
+        image = np.zeros((600, 3 * 512), np.float32)
+        image[40:552] = np.hstack([grey, grey[:, ::-1], grey])
+    return image
+
+
+@pytest.mark.parametrize(
+    ("kind", "sides"), [("one upside down", ["R", "R"]), ("three in a row", ["R", "L", "R"])], ids=["two", "three"]
+)
+def test_hands_are_found_that_the_whole_image_does_not_show(method, hand, kind, sides):
+    image = side_by_side(hand, kind)
+    assert not method.predict(image).hand.found
+    found = outline(method, Radiograph(image, False, 8), hands="all")
+    assert [each.hand.outcome.hand.side for each in found] == sides
+    assert all(each.masks.present().sum() >= 27 for each in found)
+    [best] = outline(method, Radiograph(image, False, 8))
+    assert best.is_hand and best.masks.present().sum() >= 27
+
+
 def test_each_of_two_hands_is_a_result_of_its_own(folder, hand):
     command = (folder / "two.png", "-o", folder / "out", "--hands", "all", "--write", "coco")
     result = call(*command)
