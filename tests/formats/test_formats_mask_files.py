@@ -50,7 +50,7 @@ RADIOGRAPHS = {
     "smooth": smooth(),
     "noisy": noisy(),
     "16 greys": smooth() // 16,
-    "16 greys, large": cv2.resize(smooth(), (1024, 1024), interpolation=cv2.INTER_CUBIC) // 16,
+    "11 greys, large": cv2.resize(smooth(), (1536, 1536), interpolation=cv2.INTER_CUBIC) // 24,
     "4 greys": smooth() // 64,
     "16 noisy greys": noisy() // 16,
     "16 bits": noisy() * np.uint16(257),
