@@ -126,3 +126,14 @@ def test_a_bone_is_inside_up_to_three_and_a_half_times_its_spread():
         points[INDEX["Hamate"], 0] += share * CUTOFF * SPREAD[INDEX["Hamate"]] * 1000
         best, _ = fit_pose(points, ALL)
         assert (INDEX["Hamate"] in best.inliers) is inside
+
+
+@pytest.mark.parametrize("bone", ["Lunate", "finger-9", "Radius"])
+@pytest.mark.parametrize(("spreads", "agrees"), [(0.0, True), (3.2, True), (3.8, False), (9.0, False)])
+def test_a_bone_agrees_within_three_and_a_half_of_its_usual_spreads(bone, spreads, agrees):
+    index = INDEX[bone]
+    points = placed((110.0, 0.0, 256.0, 330.0, False))
+    points[index, 0] += spreads * SPREAD[index] * 110.0
+    fit, _ = fit_pose(points, ALL)
+    assert (index in fit.inliers) is agrees and (index in fit.outliers) is not agrees
+    assert len(fit.inliers) >= COUNT - 1

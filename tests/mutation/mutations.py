@@ -845,7 +845,7 @@ MUTATIONS = (
         "handbone/method/pose/registration.py",
         "CUTOFF = 3.5",
         "CUTOFF = 4.5",
-        "tests/method/test_method_presence.py",
+        "tests/method/test_method_registration.py",
     ),
     Mutation(
         "the mirror image of a pose not mirrored",
