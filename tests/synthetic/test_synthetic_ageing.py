@@ -93,7 +93,7 @@ def test_drawn_hands_take_the_pose_of_their_patient(monkeypatch):
         seen.append(pose.abduction[PROXIMAL].mean())
         return pose_body(shape, pose)
 
-    monkeypatch.setattr("handbone.synthetic.hand.pose_body", watched)
+    monkeypatch.setattr("handbone.synthetic.placing.pose_body", watched)
     young = draw_patient(np.random.default_rng(0), "diverse", age=18.0)
     for seed in range(12):
         for rheumatism in (0.0, 1.0):

@@ -119,7 +119,7 @@ def test_left_and_right_hand_of_a_patient_are_deformed_alike(monkeypatch):
         seen.append(shape.deformation)
         return pose_body(shape, Pose())
 
-    monkeypatch.setattr("handbone.synthetic.hand.pose_body", watched)
+    monkeypatch.setattr("handbone.synthetic.placing.pose_body", watched)
     patient = draw_patient(np.random.default_rng(2), "upright_adult")
     for seed, side in enumerate("RL"):
         draw_hand(seed, size=SIZE, patient=patient, side=side)
