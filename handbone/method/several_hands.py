@@ -79,11 +79,12 @@ def predict_hands(method: TwoStage, image: np.ndarray, *, every: bool = True) ->
         outcome = in_whole_image(method.predict(part), area, image.shape)
         if hand_found(outcome.hand):
             hands.append(OneHand(outcome, area, len(boxes) - 1))
-    return hands or [OneHand(whole, Box.whole(image.shape), len(boxes) - 1)]
+    others = len(boxes) - 1 if hand_found(whole.hand) else 0
+    return hands or [OneHand(whole, Box.whole(image.shape), others)]
 
 
 def find_hands(method: TwoStage, image: np.ndarray, whole: MethodResult) -> list[Box]:
-    """The boxes of all hands in an image, without their forearms; the first one is that of the outcome.
+    """The boxes of all hands in an image, without their forearms; that of the outcome first, if it shows a hand.
 
     Beside a hand that was found there is looked for others wherever one could lie. In images that a hand fills there
     is no such place, and no look is taken; nor is one where the pass over the whole image shows no trace of bones.

@@ -18,11 +18,6 @@ PAGE_FILE, PAGE_IMAGES = "index.html", "page"
 _LONGEST = 200
 
 
-def overlay_names(keys: Iterable[str]) -> dict[str, str]:
-    """Each image's key to its overlay's: `p/a.png` for `p/a.tif`, `p/a.tif.png` where there is a `p/a.jpg` too."""
-    return {key: f"{stem}.png" for key, stem in file_stems(keys).items()}
-
-
 def file_stems(keys: Iterable[str]) -> dict[str, str]:
     """Each image's key to what files made from it are called: the key without its extension where that is enough."""
     keys = list(keys)

@@ -108,11 +108,6 @@ class FileMember:
             raise HandboneError(what, where=self.path, remedy="; ".join(remedies) or None) from None
 
 
-def recorded_images(folder: Path) -> dict[str, dict[str, Any]]:
-    """What `handbone predict` wrote of each image in a folder, by base name; empty where it did not write there."""
-    return _images_of(_read_record(folder))
-
-
 def _read_record(folder: Path) -> dict[str, Any]:
     try:
         record = read_json(folder / RECORD_FILE, largest=_LARGEST_RECORD)

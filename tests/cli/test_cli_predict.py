@@ -18,7 +18,7 @@ from handbone.formats.own_png import encode_png
 from handbone.method.settings import METHOD, MethodSettings
 from handbone.recipe.schema import Choice
 from handbone.weights.network_file import WeightsCard, build_network, save_weights
-from handbone.workflows.outputs import overlay_names
+from handbone.workflows.outputs import file_stems
 
 app = typer.Typer()
 app.command()(predict.command)
@@ -162,14 +162,14 @@ def test_wrong_paths_are_explained_before_any_work(make, words, images, run_fold
 
 
 def test_overlays_of_images_that_differ_in_their_extension_only():
-    names = overlay_names(["x/a.jpg", "x/a.tif", "y/a.tif", "b.c.tif", "d.jpg", "d.jpg.png"])
+    names = file_stems(["x/a.jpg", "x/a.tif", "y/a.tif", "b.c.tif", "d.jpg", "d.jpg.png"])
     assert names == {
-        "x/a.jpg": "x/a.jpg.png",
-        "x/a.tif": "x/a.tif.png",
-        "y/a.tif": "y/a.png",
-        "b.c.tif": "b.c.png",
-        "d.jpg": "d.png",
-        "d.jpg.png": "d.jpg.png.png",
+        "x/a.jpg": "x/a.jpg",
+        "x/a.tif": "x/a.tif",
+        "y/a.tif": "y/a",
+        "b.c.tif": "b.c",
+        "d.jpg": "d",
+        "d.jpg.png": "d.jpg.png",
     }
 
 

@@ -123,3 +123,10 @@ def test_an_outcome_of_a_part_is_moved_as_a_whole():
     points = np.array([[100.0, 200.0]])
     frames = outcome.location.frame, moved.location.frame
     np.testing.assert_allclose(frames[1].to_grid(points + np.array([30, 20])), frames[0].to_grid(points))
+
+
+def test_parts_that_show_no_hand_after_all_are_no_further_hands(monkeypatch):
+    parts = [Box(0, 0, 60, 80), Box(80, 0, 160, 80)]
+    monkeypatch.setattr("handbone.method.several_hands.find_hands", lambda *_: parts)
+    [none] = predict_hands(method(), np.zeros((100, 180), np.float32))
+    assert not none.outcome.hand.found and none.others == 0

@@ -12,7 +12,7 @@ from handbone.anatomy import COUNT, INDEX, NAMES
 from handbone.core.bone_masks import BoneMasks
 from handbone.core.errors import HandboneError
 from handbone.workflows.label_diff import by_bone, changes_of
-from handbone.workflows.outputs import file_stems, overlay_names, shortened
+from handbone.workflows.outputs import file_stems, shortened
 
 SIZE = (30, 40)
 
@@ -99,7 +99,7 @@ KEYS = st.builds(
 def test_no_two_images_have_files_of_one_name_and_none_is_a_folder(keys):
     stems = file_stems(keys)
     assert set(stems) == keys and len(set(stems.values())) == len(keys)
-    overlays = overlay_names(keys)
+    overlays = {key: f"{stem}.png" for key, stem in stems.items()}
     folders = {
         "/".join(overlay.split("/")[:n]) for overlay in overlays.values() for n in range(1, overlay.count("/") + 1)
     }
@@ -121,7 +121,7 @@ def test_no_two_images_have_files_of_one_name_and_none_is_a_folder(keys):
     ],
 )
 def test_files_are_called_as_their_images_as_far_as_that_is_enough(keys, names):
-    assert [overlay_names(keys)[key] for key in keys] == names
+    assert [f"{file_stems(keys)[key]}.png" for key in keys] == names
 
 
 @given(st.text(st.characters(exclude_characters="/\0", codec="utf-8"), min_size=1, max_size=300))
