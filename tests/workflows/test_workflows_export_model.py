@@ -1,6 +1,7 @@
 """The tests of exported networks, in a process of their own.
 
-In one that has run all other tests, too, OpenVINO leaves Python without its lock, and the next line of Python crashes.
+One that had run all other tests, too, crashed here three times: Python's main thread had lost its state. OpenVINO, which
+nothing else uses in that process, is suspected.
 """
 
 import subprocess
