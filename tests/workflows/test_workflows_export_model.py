@@ -1,7 +1,7 @@
 """The tests of exported networks, in a process of their own.
 
-One that had run all other tests, too, crashed here three times: Python's main thread had lost its state. OpenVINO, which
-nothing else uses in that process, is suspected.
+One that had run all other tests, too, crashed here three times: Python's main thread had lost its state. OpenVINO is
+suspected, which nothing else uses in that process.
 """
 
 import subprocess
