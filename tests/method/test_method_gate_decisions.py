@@ -101,7 +101,7 @@ def test_a_decision_is_flat_json():
     assert value["degradation"] == 0.1235 and value["roi"] == "wrist" and value["prior_before"] == 0.5
     assert set(value) == {
         *("bone", "used", "reason", "degradation", "roi", "agreement", "area_ratio", "shift", "before", "after"),
-        *("elsewhere", "prior_before", "prior_after"),
+        *("elsewhere", "solidity_gain", "roi_after", "prior_before", "prior_after"),
     }
 
 
@@ -113,6 +113,8 @@ EVIDENCE = st.builds(
     before=st.floats(0, 1),
     after=st.floats(0, 1),
     elsewhere=st.booleans(),
+    solidity_gain=st.one_of(st.none(), st.floats(-1, 1)),
+    roi_after=st.one_of(st.none(), st.floats(0, 1)),
     prior_before=st.one_of(st.none(), st.floats(0, 1)),
     prior_after=st.one_of(st.none(), st.floats(0, 1)),
 )
@@ -128,7 +130,11 @@ def test_whatever_is_known_the_features_are_finite_and_name_one_bone(found, bone
 
 def test_features_grow_with_what_speaks_against_a_mask():
     """Area counts alike for twice and for half, and stops at e squared; no shift counts as a large one."""
-    by_name = dict(zip(gate._OF_MASKS, features(LUNATE, evidence())[:4], strict=True))
+    by_name = dict(zip(gate._OF_MASKS, features(LUNATE, evidence())[:6], strict=True))
+    assert by_name["solidity"] == 0 and by_name["roi_sureness"] == by_name["sureness"], "where only one bone is known"
+    known = features(LUNATE, evidence(solidity_gain=-0.03, roi_after=0.8))
+    assert known[4:6] == pytest.approx([-0.03, np.log(4)]) and known[3] == by_name["sureness"]
+    assert features(LUNATE, evidence(solidity_gain=-0.9))[4] == -0.2
     assert by_name["agreement"] == pytest.approx(np.log(0.105)) and by_name["area"] == 0
     assert by_name["sureness"] == pytest.approx(np.log(9.0)) and by_name["shift"] == 0.05
     area = [features(LUNATE, evidence(area_ratio=ratio))[1] for ratio in (0.5, 2.0, 1e-9, 1e9, 0.0, None)]
