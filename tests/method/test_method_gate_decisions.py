@@ -95,6 +95,17 @@ def test_a_gate_is_asked_only_where_the_limits_leave_a_choice(changes):
         assert accept(LUNATE, evidence(**changes), LIMITS, each, may_add=True) == plain
 
 
+def test_behind_a_gate_a_bone_that_only_the_refiner_sees_has_to_be_sure():
+    gate = constant(0.5, 1.0)
+    for after, used in ((0.89, False), (0.9, True)):
+        alone = evidence(before=0.0, agreement=0.0, area_ratio=None, shift=None, after=after)
+        assert accept(LUNATE, alone, LIMITS, gate, may_add=True)[0] is used
+        assert accept(LUNATE, alone, LIMITS, None, may_add=True)[0]
+    unsure = evidence(before=0.0, agreement=0.0, area_ratio=None, shift=None, after=0.89)
+    reason = "there was no coarse mask, and the refiner is not sure (mean probability 0.89 < 0.90)"
+    assert accept(LUNATE, unsure, LIMITS, gate, may_add=True)[1:] == (reason, None)
+
+
 def test_a_decision_is_flat_json():
     decision = Decision("Lunate", False, "its area", evidence(prior_before=0.5), 0.123456, "wrist")
     value = json.loads(json.dumps(decision.to_json()))

@@ -820,6 +820,13 @@ MUTATIONS = (
         "tests/method/test_method_settings.py",
     ),
     Mutation(
+        "a bone that only the refiner sees added though it is not sure",
+        "handbone/method/calibration/gate.py",
+        "if gate is not None and evidence.after < _SURE_ALONE:",
+        "if gate is not None and not evidence.after:",
+        "tests/method/test_method_gate_decisions.py",
+    ),
+    Mutation(
         "the ROI's sureness replaced by the bone's own",
         "handbone/method/calibration/gate.py",
         '"roi_sureness": _log_odds(roi_after)',

@@ -29,6 +29,8 @@ _FIRST: tuple[Feature, ...] = ("agreement", "area", "shift", "sureness")
 _OF_MASKS: tuple[Feature, ...] = (*_FIRST, "solidity", "roi_sureness")
 # Intercepts of single bones rest on few images: they are drawn to the common one more strongly than slopes are to 0.
 _BONE_RIDGE = 4.0
+# Bones that the refiner alone sees are too few to calibrate. Of 18 that were not in the image none reached this.
+_SURE_ALONE = 0.9
 
 
 @dataclass(frozen=True)
@@ -168,6 +170,9 @@ def accept(
             return False, "the coarse mask lies outside the ROI", None
         if not may_add:
             return False, "there was no coarse mask, and no ROI for the refiner", None
+        if gate is not None and evidence.after < _SURE_ALONE:
+            unsure = f"mean probability {evidence.after:.2f} < {_SURE_ALONE:.2f}"
+            return False, f"there was no coarse mask, and the refiner is not sure ({unsure})", None
         return True, "there was no coarse mask", None
     refusal = _refusal(evidence, settings)
     if refusal or gate is None:
