@@ -45,7 +45,7 @@ def test_a_credible_mask_replaces_the_coarse_one_inside_the_roi_only():
 def test_a_share_averages_both_networks_where_both_see_the_bone():
     half = schema.Merge(share=0.6)
     seen = {LUNATE: (102, 100, 15, 1.0), CAPITATE: (100, 80, 12, 0.8)}
-    coarse, merged = merged_with(seen, bones=(LUNATE, CAPITATE), settings=half)
+    _, merged = merged_with(seen, bones=(LUNATE, CAPITATE), settings=half)
     assert all(decision.used for decision in merged.decisions)
     dense = merged.probabilities.dense()
     assert dense[LUNATE, 100, 116] == pytest.approx(0.6, abs=0.01), "seen by the refiner alone"
