@@ -5,7 +5,7 @@ import re
 from collections.abc import Mapping
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Literal, TypeVar
 
 from pydantic import ConfigDict, Field, ValidationError, field_validator
 
@@ -22,6 +22,7 @@ STAGE_FILES: dict[str, StageFile] = {
     "prior": "prior.safetensors",
 }
 
+T = TypeVar("T", bound=Table)
 _NAME = re.compile(r"[a-z0-9][a-z0-9_.-]{0,63}")
 # In a recipe, `refine.weights = "coarse"` is the run's own coarse network.
 _RESERVED = ("coarse", "refiner")
@@ -107,12 +108,21 @@ def read_set_card(folder: Path) -> SetCard:
     ------
     HandboneError: there is none, or it cannot be read.
     """
-    path = Path(folder) / CARD_FILE
     remedy = "create or fetch the set again; 'handbone weights pack' writes one"
+    return read_table(Path(folder) / CARD_FILE, SetCard, absent="there is no card", remedy=remedy)
+
+
+def read_table(path: Path, kind: type[T], *, absent: str, remedy: str) -> T:
+    """A JSON file's content as a table of this kind.
+
+    Raises
+    ------
+    HandboneError: there is no such file (`absent` says what is missing), or it cannot be read.
+    """
     try:
-        return SetCard.model_validate_json(path.read_bytes())
+        return kind.model_validate_json(path.read_bytes())
     except FileNotFoundError:
-        raise HandboneError("there is no card", where=path, remedy=remedy) from None
+        raise HandboneError(absent, where=path, remedy=remedy) from None
     except ValidationError as error:
         first = error.errors()[0]
         place = ".".join(map(str, first["loc"])) or "the whole"
