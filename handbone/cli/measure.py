@@ -69,7 +69,7 @@ def command(
 ) -> None:
     """Measure the bones of hands: lengths, ratios, the wrist, angles, cortical thickness.
 
-    OUT gets measurements.csv, measurements.json, and an image a hand with the lines drawn. Without a scale, lengths
+    OUT gets measurements.csv, measurements.json, and one image per hand with the lines drawn. Without a scale, lengths
     are pixels. What cannot be measured is empty, with its reason. Joint space width is not measured, as masks are not
     sharp enough for it. Radiographs that fail are listed; the exit code is then 1. Not a medical device.
     """

@@ -1,4 +1,4 @@
-"""Writes Label Studio's JSON of tasks, with masks as predictions: one brush result a bone."""
+"""Writes Label Studio's JSON of tasks, with masks as predictions: one brush result per bone."""
 
 import json
 import tempfile
