@@ -1,16 +1,24 @@
 """What every fuzz target does: edit good input, and allow nothing but HandboneError, soon and in little memory.
 
-`HANDBONE_FUZZ_EXAMPLES=20000 pytest tests/fuzz` runs longer than CI does; `--hypothesis-show-statistics` counts.
+A target tries some examples in an ordinary run of the tests. With `HANDBONE_FUZZ_SECONDS=30` every reader is tried for
+30 seconds with new ones, and the numbers of trials are printed: `tests/fuzz/run.py` does that on several cores.
 """
 
 import contextlib
 import copy
+import faulthandler
+import functools
+import hashlib
 import json
 import math
 import os
 import sys
+import tempfile
 import time
 import tracemalloc
+from collections.abc import Callable, Iterator
+from dataclasses import asdict, dataclass
+from pathlib import Path
 
 from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
@@ -18,13 +26,84 @@ from hypothesis import strategies as st
 from handbone.core.errors import HandboneError
 
 MOST_SECONDS, MOST_BYTES = 10, 2 << 30
+#: How long each reader is tried; 0: some examples, the same ones each time.
+SECONDS = float(os.environ.get("HANDBONE_FUZZ_SECONDS", 0))
+_EXAMPLES = 200
+#: The share of each of the 13 targets of other readers than those that the campaign is for.
+OTHERS = 1 / 13 if SECONDS else 0.5
+#: Input that is kept of every reader beside what the targets make.
+KEPT = Path(__file__).parents[1] / "fuzz" / "corpus"
+#: Where input that fails is kept.
+FOUND = Path(tempfile.gettempdir()) / "handbone-fuzz"
+# Input that stops a native decoder for good would stop the campaign, too.
+_HANGS = 6 * MOST_SECONDS
 
-#: How long a target runs: a few seconds in CI.
-campaign = settings(
-    max_examples=int(os.environ.get("HANDBONE_FUZZ_EXAMPLES", 500)),
-    deadline=None,
-    suppress_health_check=list(HealthCheck),
-)
+
+@dataclass
+class Tried:
+    """How often a reader was tried, how long all took and the slowest, and the most memory so far, in MB."""
+
+    reader: str
+    executions: int = 0
+    seconds: float = 0.0
+    slowest: float = 0.0
+    peak_mb: int = 0
+
+    def to_json(self) -> dict[str, str | float]:
+        return asdict(self)
+
+
+#: What campaigns did since somebody asked, see tests/fuzz/conftest.py.
+DONE: list[Tried] = []
+
+
+def campaign(reader: str, *, share: float = 1) -> Callable:
+    """A hypothesis test as a fuzz target of a reader.
+
+    share: of the reader's seconds, or examples, that this target takes.
+    """
+
+    def of(test):
+        tried, until = Tried(reader), [math.inf]
+        inner = test.hypothesis.inner_test
+
+        @functools.wraps(inner)
+        def once(*args, **kwargs):
+            begun = time.monotonic()
+            if begun > until[0]:
+                return
+            try:
+                inner(*args, **kwargs)
+            except Exception:
+                until[0] = math.inf  # hypothesis makes the input smaller, however long that takes
+                raise
+            tried.executions += 1
+            tried.slowest = max(tried.slowest, time.monotonic() - begun)
+
+        test.hypothesis.inner_test = once
+        chosen = settings(
+            max_examples=max(int(_EXAMPLES * share), 10) if not SECONDS else 1000,
+            deadline=None,
+            derandomize=not SECONDS,
+            suppress_health_check=list(HealthCheck),
+        )(test)
+
+        @functools.wraps(test)
+        def whole(*args, **kwargs):
+            begun = time.monotonic()
+            until[0] = begun + SECONDS * share if SECONDS else math.inf
+            try:
+                chosen(*args, **kwargs)
+                while SECONDS and time.monotonic() < until[0]:
+                    chosen(*args, **kwargs)
+            finally:
+                tried.seconds, tried.peak_mb = time.monotonic() - begun, _peak() >> 20
+                DONE.append(tried)
+
+        return whole
+
+    return of
+
 
 #: Numbers and what stands in their place.
 NASTY = st.sampled_from(
@@ -44,6 +123,11 @@ WORDS = st.sampled_from(
 
 class Corpus(tuple):
     """Good input that others are made from; too long to be shown."""
+
+    @classmethod
+    def of(cls, reader: str, made=()) -> "Corpus":
+        """Bytes that a target makes, and those that are kept of its reader."""
+        return cls([*made, *(path.read_bytes() for path in sorted(KEPT.glob(f"{reader}/*")))])
 
     def __repr__(self) -> str:
         return f"Corpus of {len(self)}"
@@ -87,14 +171,33 @@ def json_bytes(value) -> bytes:
 
 
 @contextlib.contextmanager
-def refused_or_read():
-    """Nothing but HandboneError comes out, within seconds and without gigabytes."""
-    begun = time.monotonic()
-    before = _peak()
-    with contextlib.suppress(HandboneError):
-        yield
-    assert time.monotonic() - begun < MOST_SECONDS
-    assert _peak() - before < MOST_BYTES
+def refused_or_read(tried: Path | str) -> Iterator[None]:
+    """Nothing but HandboneError comes out, within seconds and without gigabytes.
+
+    tried: the file, or text, that is read; a copy of one that fails is kept.
+    """
+    begun, before = time.monotonic(), _peak()
+    if SECONDS:
+        faulthandler.dump_traceback_later(_HANGS, exit=True)
+    try:
+        with contextlib.suppress(HandboneError):
+            yield
+        assert time.monotonic() - begun < MOST_SECONDS
+        assert _peak() - before < MOST_BYTES
+    except BaseException:
+        _keep(tried)
+        raise
+    finally:
+        if SECONDS:
+            faulthandler.cancel_dump_traceback_later()
+
+
+def _keep(tried: Path | str) -> None:
+    """Copy input to a folder of what was found, under a name of its content."""
+    content = tried.encode("utf-8", "surrogatepass") if isinstance(tried, str) else tried.read_bytes()
+    FOUND.mkdir(exist_ok=True)
+    suffix = ".txt" if isinstance(tried, str) else tried.suffix
+    (FOUND / f"{hashlib.sha256(content).hexdigest()[:12]}{suffix}").write_bytes(content)
 
 
 def _peak() -> int:
