@@ -12,13 +12,13 @@ _FRAMES = set(range(0xC0, 0xD0)) - {0xC4, 0xC8, 0xCC}
 _LOSSLESS = (0xC3, 0xC7, 0xCB, 0xCF)
 _PROGRESSIVE = (0xC2, 0xC6, 0xCA, 0xCE)
 _END = bytes((0xFF, _EOI))
-# Tables, scans and restart intervals, which stand between the scans of one image.
+# Tables, scans and restart intervals, which also stand between the scans of one image.
 _BETWEEN_SCANS = (0xC4, _SOS, 0xDD)
+_BEFORE_VALUES = {*_BETWEEN_SCANS, *_FRAMES, 0xDB, 0xFE, *range(0xE0, 0xF0)}
 # Of libjpeg's warnings, in its words.
 _DAMAGE = ("Corrupt JPEG data", "Premature end")
 _LEFT_OVER = re.compile(r"Corrupt JPEG data: (\d+) extraneous bytes before marker 0x([0-9a-f]{2})")
-_SPARE = 8  # bytes before the end that cameras leave
-_SMALL = {"min_height": 1, "min_width": 1, "min_factor": 8}
+_SPARE = 4  # bytes before the end that cameras leave
 
 
 @dataclass(frozen=True)
@@ -30,20 +30,18 @@ class JpegLayout:
     bits: a sample, 8 or 12; 0 where the file ends before it says so.
     lossless: whether the values are coded as JPEG lossless.
     progressive: whether they are coded in scans that refine each other.
-    scan: where the values of the last scan begin.
     end: where the marker stands that ends the image; None where it is missing.
     """
 
     bits: int = 0
     lossless: bool = False
     progressive: bool = False
-    scan: int = 0
     end: int | None = None
 
 
 def layout_of(data: bytes) -> JpegLayout:
     """Walk the markers of a JPEG file from its start to the end of its first image."""
-    at, bits, frame, scan = 2, 0, 0, 0
+    at, bits, frame = 2, 0, 0
     while at + 2 <= len(data):
         if data[at] != 0xFF:
             at = _next_marker(data, at)
@@ -60,9 +58,9 @@ def layout_of(data: bytes) -> JpegLayout:
                 bits, frame = data[at + 4] if at + 4 < len(data) else 0, marker
             at += 2 + int.from_bytes(data[at + 2 : at + 4], "big")
             if marker == _SOS:
-                scan, at = at, _next_marker(data, at)
+                at = _next_marker(data, at)
     ended = data[at : at + 2] == bytes((0xFF, _EOI))
-    return JpegLayout(bits, frame in _LOSSLESS, frame in _PROGRESSIVE, scan, at if ended else None)
+    return JpegLayout(bits, frame in _LOSSLESS, frame in _PROGRESSIVE, at if ended else None)
 
 
 def _next_marker(data: bytes, at: int) -> int:
@@ -85,25 +83,21 @@ def is_complete(data: bytes, layout: JpegLayout) -> bool:
     """
     if layout.end is None:
         return False
+    values = data[: layout.end].rstrip(b"\xff")  # without fill bytes before the end
     try:
         # At an eighth of the size all values are decoded, too, but much faster.
-        simplejpeg.decode_jpeg(data[: _filled_from(data, layout.end)] + _END, "GRAY", **_SMALL)
+        simplejpeg.decode_jpeg(values + _END, "GRAY", min_height=1, min_width=1, min_factor=8)
     except ValueError as error:
-        return not _is_damage(str(error), layout)
+        return not _is_damage(str(error), values, layout)
     return True
 
 
-def _filled_from(data: bytes, end: int) -> int:
-    """Where the bytes begin with which some programs fill up before the end marker; 0xFF 0 is a value."""
-    while end > 2 and (data[end - 1] == 0xFF or data[end - 2 : end].endswith(b"\0") and data[end - 2] != 0xFF):
-        end -= 1
-    return end
-
-
-def _is_damage(warning: str, layout: JpegLayout) -> bool:
+def _is_damage(warning: str, values: bytes, layout: JpegLayout) -> bool:
     """Whether a decoder's first warning tells of values that are lost or in the wrong place."""
     if not (left := _LEFT_OVER.match(warning)):
         return warning.startswith(_DAMAGE)
     count, marker = int(left[1]), int(left[2], 16)
-    between = marker in _RESTARTS or (layout.progressive and marker in _BETWEEN_SCANS)
-    return between or (marker == _EOI and count > _SPARE)
+    if marker == _EOI:  # some programs fill up with zeros
+        return count > _SPARE and any(values[-count:])
+    # Before the values nothing is lost with them.
+    return marker not in _BEFORE_VALUES or (layout.progressive and marker in _BETWEEN_SCANS)
