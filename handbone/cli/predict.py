@@ -8,9 +8,10 @@ import typer
 
 from handbone.cli import predict_options as options
 from handbone.cli.ending import finish, resumable
-from handbone.cli.options import AsJson, Cluster, Output, RuntimeOption, Workers
+from handbone.cli.options import AsJson, Cluster, JoinShards, Output, RuntimeOption, ShardWord, Workers
 from handbone.cli.output import echo_json_entries, say_passed_over
 from handbone.cli.predict_show import show
+from handbone.cli.sharding import part_of
 
 if TYPE_CHECKING:
     from handbone.workflows.tasks import Crew
@@ -36,8 +37,8 @@ def command(
     page: options.PageOption = True,
     workers: Workers = 1,
     cluster: Cluster = None,
-    shard: options.Shard = None,
-    join: options.JoinShards = False,
+    shard: ShardWord = None,
+    join: JoinShards = False,
     overwrite: options.Overwrite = False,
     as_json: AsJson = False,
 ) -> None:
@@ -66,12 +67,13 @@ def command(
     from handbone.workflows.prediction_join import Extras
     from handbone.workflows.records import IMAGES, predictions_head
     from handbone.workflows.shard_join import join_shards, joined_head
-    from handbone.workflows.shards import Shard, finished_shards
+    from handbone.workflows.shards import finished_shards
     from handbone.workflows.stored_results import is_unfinished, prediction_fingerprint
     from handbone.workflows.writers import writer_factories
 
-    _check_words(paths, from_file, shard, join=join)
-    part, crew = Shard.parse(shard) if shard else None, crew_of(workers, cluster)
+    if from_file is None and not paths and not join:
+        raise typer.BadParameter("give image files or folders, or a list of them with --from-file", param_hint="PATH")
+    part, crew = part_of(shard, join=join), crew_of(workers, cluster)
     given = [*(paths or []), *(read_path_list(from_file) if from_file else [])]
     used = read_settings(weights).but(
         threshold=threshold, flip_tta=flip_tta, views=_views(views, tta=tta), invert=invert
@@ -136,14 +138,6 @@ def _measuring(
 
     work = partial(measure.measure_predictions, mm_per_px=mm_per_px, facts=facts, crew=crew)
     return work, [measure.TABLE_FILE, measure.RECORD_FILE]
-
-
-def _check_words(paths: list[Path] | None, from_file: Path | None, shard: str | None, *, join: bool) -> None:
-    """Refuse a command line that asks for nothing, or for too much."""
-    if from_file is None and not paths and not join:
-        raise typer.BadParameter("give image files or folders, or a list of them with --from-file", param_hint="PATH")
-    if shard is not None and join:
-        raise typer.BadParameter("first run every shard, then --join alone", param_hint="--join")
 
 
 def _views(names: list[str] | None, *, tta: bool) -> list[str] | None:

@@ -96,13 +96,6 @@ MaxPixels = Annotated[
 PageOption = Annotated[
     bool, typer.Option("--page/--no-page", help="Write OUT/index.html, a page to look through the results.")
 ]
-Shard = Annotated[
-    str | None,
-    typer.Option("--shard", metavar="I/N", help="Do one of N parts, for a job array; --join then joins all."),
-]
-JoinShards = Annotated[
-    bool, typer.Option("--join", help="Join the results of all shards of OUT, or say which are missing.")
-]
 Overwrite = Annotated[
     bool,
     typer.Option("--overwrite", help="Replace predictions that handbone has written to OUT, and nothing else."),
