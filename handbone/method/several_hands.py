@@ -22,9 +22,13 @@ from handbone.method.two_stage import TwoStage
 _LEAST_SIDES = (1.1, 1.9)
 # So much of 29 bones, each weighted by its probability, has to lie as in a hand; feet reach .4.
 _CLEAR = 0.6
+# Where a look shows less than this, the mirrored image is not read as well: the mean of both cannot be clear.
+_LIKELY = 0.35
 # A hand that a look of its own shows clearly leaves some bone in the pass over the whole image, too: .89 or more in 14
 # drawn pairs, with the other hand half as large in some. Where there is less than this of any bone, no look is taken.
 _TRACE = 0.25
+# Grid pixels by which a trace has to lie inside that place: bones of the hand beside it are blurred at their rims.
+_RIM = 3
 #: No more are looked for.
 MOST_HANDS = 8
 _FOREARM = set(anatomy.select(("forearm",)))
@@ -134,21 +138,26 @@ def _hand_of(probabilities: BoneProbabilities) -> _Hand | None:
 
 
 def _look(method: TwoStage, image: np.ndarray, location: Location) -> _Look:
-    size = method.settings.find_hand
+    size, network = method.settings.find_hand, method.coarse_stage.predictor
     assert size is not None
+    rim = _RIM * max(image.shape) / size
+
+    def rated(shown: np.ndarray, frame: Frame, *, flip: bool) -> tuple[float, BoneProbabilities]:
+        seen = postprocess(predict_coarse(network, shown, size, frame=frame, flip=flip))
+        return rate(seen)[0], seen
 
     def look(part: Box) -> _Hand | None:
-        if location.traces is not None and not _shows_bones(location.traces, part):
+        if location.traces is not None and not _shows_bones(location.traces, part, round(rim)):
             return None
         shown = np.ascontiguousarray(image[part.inside(Box.whole(image.shape))])
         letterbox = Frame.letterbox(shown.shape, (size, size))
         # Hands of one image lie alike, turned as the first hand had to be, or they face each other.
         for turns in (location.quarter_turns, location.quarter_turns + 2):
             frame = turned(letterbox, turns, mirrored=location.mirrored_pass)
-            seen = postprocess(
-                predict_coarse(method.coarse_stage.predictor, shown, size, frame=frame, flip=method.settings.flip_tta)
-            )
-            hand = _hand_of(seen) if rate(seen)[0] >= _CLEAR else None
+            score, seen = rated(shown, frame, flip=False)
+            if method.settings.flip_tta and score >= _LIKELY:
+                score, seen = rated(shown, frame, flip=True)
+            hand = _hand_of(seen) if score >= _CLEAR else None
             if hand is not None:
                 return _Hand(*(box.moved(part.left, part.top) for box in hand))
         return None
@@ -166,8 +175,9 @@ def _in_parts(parts: Sequence[Box], look: _Look) -> list[Box]:
     return found
 
 
-def _shows_bones(traces: BoneProbabilities, part: Box) -> bool:
-    """Whether the pass over the whole image shows a trace of any bone in a part of it."""
+def _shows_bones(traces: BoneProbabilities, part: Box, rim: int) -> bool:
+    """Whether the pass over the whole image shows a trace of any bone in a part of it, but for so many pixels' rim."""
+    part = Box(part.left + rim, part.top + rim, part.right - rim, part.bottom - rim)
     for crop, box in zip(traces.crops, traces.boxes_xyxy.tolist(), strict=True):
         shared = Box(*box).shared(part)
         if not shared.is_empty and crop[shared.inside(box)].max() >= 255 * _TRACE:

@@ -42,7 +42,7 @@ class DiscReader:
         self.misses, self.shrinks, self.size = misses, shrinks, size
         self.seen = []
 
-    def logits(self, image, flip=False):
+    def logits(self, image, flip=False, within=None):
         self.seen.append(image)
         logits = np.full((COUNT, *image.shape[1:]), -9.0, np.float32)
         for bone in set(range(COUNT)) - set(self.misses):
