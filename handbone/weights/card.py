@@ -5,14 +5,15 @@ import re
 from collections.abc import Mapping
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any, Literal, TypeVar
+from typing import Any, Literal
 
-from pydantic import ConfigDict, Field, ValidationError, field_validator
+from pydantic import ConfigDict, Field, field_validator
 
 import handbone
 from handbone.core.errors import HandboneError
 from handbone.core.files import sha256_of, write_json, write_text
 from handbone.recipe.schema import Table
+from handbone.weights.table_file import read_table
 
 CARD_FILE, MODEL_CARD_FILE = "card.json", "MODEL_CARD.md"
 StageFile = Literal["coarse.safetensors", "refiner.safetensors", "prior.safetensors"]
@@ -22,7 +23,6 @@ STAGE_FILES: dict[str, StageFile] = {
     "prior": "prior.safetensors",
 }
 
-T = TypeVar("T", bound=Table)
 _NAME = re.compile(r"[a-z0-9][a-z0-9_.-]{0,63}")
 # In a recipe, `refine.weights = "coarse"` is the run's own coarse network.
 _RESERVED = ("coarse", "refiner")
@@ -110,23 +110,6 @@ def read_set_card(folder: Path) -> SetCard:
     """
     remedy = "create or fetch the set again; 'handbone weights pack' writes one"
     return read_table(Path(folder) / CARD_FILE, SetCard, absent="there is no card", remedy=remedy)
-
-
-def read_table(path: Path, kind: type[T], *, absent: str, remedy: str) -> T:
-    """A JSON file's content as a table of this kind.
-
-    Raises
-    ------
-    HandboneError: there is no such file (`absent` says what is missing), or it cannot be read.
-    """
-    try:
-        return kind.model_validate_json(path.read_bytes())
-    except FileNotFoundError:
-        raise HandboneError(absent, where=path, remedy=remedy) from None
-    except ValidationError as error:
-        first = error.errors()[0]
-        place = ".".join(map(str, first["loc"])) or "the whole"
-        raise HandboneError(f"cannot be read ({place}: {first['msg']})", where=path, remedy=remedy) from None
 
 
 def seal(folder: Path, **facts: Any) -> SetCard:

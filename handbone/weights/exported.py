@@ -10,8 +10,8 @@ from handbone.core.digests import content_digest
 from handbone.core.errors import HandboneError
 from handbone.networks.exported import FORMATS
 from handbone.recipe.table import Table
-from handbone.weights.card import read_table
 from handbone.weights.network_card import WeightsCard
+from handbone.weights.table_file import read_table
 
 #: The card of a folder of exported networks.
 EXPORT_CARD = "model.json"

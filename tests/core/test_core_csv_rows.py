@@ -10,7 +10,6 @@ from hypothesis import strategies as st
 
 from handbone.core.csv_rows import write_rows
 
-
 TEXT = st.characters(codec="utf-8", exclude_characters="\r")
 
 
