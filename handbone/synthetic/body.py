@@ -231,7 +231,7 @@ def _motions(shape: Shape, pose: Pose, pivots: np.ndarray) -> np.ndarray:
     view = about(np.zeros(3), rotation([0, 1, 0], pose.turn) @ rotation([1, 0, 0], pose.tilt))
 
     def wrist(share: float) -> np.ndarray:
-        turn = rotation([0, 0, 1], share * pose.bend) @ rotation([1, 0, 0], share * pose.extension)
+        turn = rotation([0, 0, 1], share * pose.bend) @ rotation([1, 0, 0], -share * pose.extension)
         return after(view, about(pivot, turn))
 
     hand = wrist(1.0)
