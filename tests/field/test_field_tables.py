@@ -77,6 +77,9 @@ WRITTEN = {
     "empty lines at the start": b"\xef\xbb\xbf\n \r\n" + text(ROWS).encode(),
     "cells of several lines": text([(n, b, c.replace(" ", "\r\n", 1)) for n, b, c in ROWS], end="\r\n").encode(),
     "a zip with a text beside": zipped(text(ROWS), "README.txt"),
+    "blanks in names of bones": text([(n, b.replace("-", " ").title(), c) for n, b, c in ROWS]).encode(),
+    "underscores in names of bones": text([(n, b.replace("-", "_"), c) for n, b, c in ROWS]).encode(),
+    "rows of nothing but commas": (text(ROWS) + ",,\n , ,\n").encode(),
     "commas at the end": text([(*row, "", "") for row in ROWS]).encode(),
 }
 WRITTEN |= {
@@ -123,8 +126,9 @@ def test_a_latin_1_byte_in_a_name_costs_nothing(tmp_path):
         (b"", "the column 'image_name' is missing"),
         (b"image_name;klass;rle\n", "the column 'class' is missing"),
         (b'image_name,class,rle\na.png,"Lunate,1 2\n', "has no end"),
+        (zipped("x", "xl/workbook.xml"), "is a workbook, and no CSV file; save its table as CSV"),
     ],
-    ids=["no zip", "cut gzip", "no csv", "no text", "empty", "no class", "quote"],
+    ids=["no zip", "cut gzip", "no csv", "no text", "empty", "no class", "quote", "workbook"],
 )
 def test_what_is_no_table_is_refused_in_a_sentence(tmp_path, data, words):
     (tmp_path / "p.csv").write_bytes(data)
@@ -152,6 +156,15 @@ def test_a_file_that_was_cut_says_so(tmp_path):
     assert len(index.cells("b.png")) == len(NAMES)
     with pytest.raises(HandboneError, match=r"'c\.png', the last image, has fewer rows"):
         index.cells("c.png")
+
+
+@pytest.mark.parametrize("name", ["", "  "])
+def test_a_row_that_names_no_image_is_said_and_costs_no_other(tmp_path, name):
+    (tmp_path / "p.csv").write_text(text([*ROWS, (name, "Radius", "1 2")]))
+    index = PredictionsIndex(tmp_path / "p.csv")
+    assert BoneMasks.from_rle(index.cells("a.png"), (SIZE, SIZE)) == MASKS
+    with pytest.raises(HandboneError, match=r"p\.csv, line 31: the row names no image; name the image of each row"):
+        index.cells(name)
 
 
 def test_our_own_table_carries_sizes(tmp_path):
