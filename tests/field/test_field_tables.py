@@ -143,10 +143,40 @@ def test_a_file_that_unpacks_without_end_is_refused(tmp_path, monkeypatch):
         PredictionsIndex(tmp_path / "p.csv")
 
 
-def test_a_file_may_hold_some_bones(tmp_path):
-    (tmp_path / "p.csv").write_text(text([row for row in ROWS if row[1] in GROUPS["carpals"]]))
-    cells = PredictionsIndex(tmp_path / "p.csv").cells("a.png")
-    assert [cell is not None for cell in cells] == [bone in GROUPS["carpals"] for bone in NAMES]
+SOME = {
+    "carpals": dict.fromkeys("ab", GROUPS["carpals"]),
+    "forearm": dict.fromkeys("ab", GROUPS["forearm"]),
+    "one bone": dict.fromkeys("ab", ("Lunate",)),
+    "others in each image": {"a": GROUPS["carpals"], "b": GROUPS["wrist"][:3]},
+    "all and one": {"a": NAMES, "b": ("Radius",)},
+}
+
+
+@pytest.mark.parametrize("kind", SOME)
+def test_a_file_may_hold_some_bones(tmp_path, kind):
+    """What a file does not hold is not known; it is no empty mask."""
+    rows = [(f"{name}.png", *row[1:]) for name, bones in SOME[kind].items() for row in ROWS if row[1] in bones]
+    (tmp_path / "p.csv").write_text(text(rows))
+    for name, bones in SOME[kind].items():
+        cells = PredictionsIndex(tmp_path / "p.csv").cells(f"{name}.png")
+        assert {bone for bone, cell in zip(NAMES, cells, strict=True) if cell is not None} == set(bones)
+
+
+@pytest.mark.parametrize("kind", ["one bone", "others in each image"])
+def test_masks_of_some_bones_are_exported_as_these_and_no_empty_ones(tmp_path, kind):
+    for name in SOME[kind]:
+        cv2.imwrite(str(tmp_path / f"{name}.png"), HAND.image)
+    rows = [(f"{name}.png", *row[1:]) for name, bones in SOME[kind].items() for row in ROWS if row[1] in bones]
+    (tmp_path / "p.csv").write_text(text(rows))
+    call = [str(tmp_path / "p.csv"), "-f", "coco", "--images", str(tmp_path), "-o", str(tmp_path / "out")]
+    result = CliRunner().invoke(app, call)
+    assert result.exit_code == 0, result.output
+    written = json.loads((tmp_path / "out" / "annotations.json").read_text())
+    bones = {category["id"]: category["name"] for category in written["categories"]}
+    images = {image["id"]: image["file_name"].rpartition("/")[2][0] for image in written["images"]}
+    found = {(images[entry["image_id"]], bones[entry["category_id"]]) for entry in written["annotations"]}
+    present = {bone for bone, cell in zip(NAMES, CELLS, strict=True) if cell}
+    assert found == {(name, bone) for name, some in SOME[kind].items() for bone in some if bone in present}
 
 
 def test_a_file_that_was_cut_says_so(tmp_path):
