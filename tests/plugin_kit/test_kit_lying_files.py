@@ -41,7 +41,7 @@ def drifting(path):
     return changed(path, lambda image: np.clip(image + len(COUNTER) / 1000, 0, 1).astype(np.float32))
 
 
-def spoiling(path):
+def overwriting(path):
     radiograph = read_image(path)
     path.write_bytes(path.read_bytes() + b" ")
     return radiograph
@@ -66,7 +66,7 @@ def by_name(path):
         (swallow, "an empty file must be refused"),
         (nameless, "but the error does not name it: cannot be read"),
         (lambda path: changed(path, lambda i: i) if path.read_bytes() else 1 / 0, "but a ZeroDivisionError came"),
-        (spoiling, "a reader must leave the file as it is, but it was changed"),
+        (overwriting, "a reader must leave the file as it is, but it was changed"),
         (by_name, "the same file must give the same image under any name, but it differs"),
         (lambda path: replace(read_image(path), spacing_mm=(np.nan, 0.1)), "two positive lengths, but got (nan, 0.1)"),
         (lambda path: changed(path, lambda i: i.tolist()), "the image must be a numpy array, but is a list"),

@@ -1,4 +1,4 @@
-"""Measurements of drawn hands, on rectangles and ellipses whose angles, lengths, widths and overlaps are known."""
+"""Measurements of hands, on rectangles and ellipses whose angles, lengths, widths and overlaps are known."""
 
 import numpy as np
 import pandas as pd
