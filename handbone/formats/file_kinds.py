@@ -48,6 +48,7 @@ _ARCHIVE = Kind("archive", "archives", "unpack first")
 _DRAWING = Kind("SVG, PSD or OpenEXR file", "SVG, PSD or OpenEXR files", "convert to PNG")
 _JPEG_XL = Kind("JPEG XL file", "JPEG XL files", "convert to PNG")
 _VIDEO = Kind("video", "videos", "export single frames as PNG")
+_OFFICE = Kind("Office document", "Office documents", "export radiographs in them as PNG")
 _UNPACK = "unpack it, and give the images in it"
 
 _HEIC = FileKind(
@@ -114,7 +115,13 @@ _KINDS = (
     FileKind("a FITS file", _SAVE_AS, (b"SIMPLE  =",)),
     FileKind("a program", "leave it out", (b"MZ", b"\x7fELF")),
     FileKind("what a Mac keeps beside a file, and no image", "leave it out", (b"\x00\x05\x16\x07",)),
-    FileKind("an old Office document", f"{_SAVE_AS} out of it", (b"\xd0\xcf\x11\xe0",)),
+    FileKind(
+        "an old Office document",
+        f"{_SAVE_AS} out of it",
+        (b"\xd0\xcf\x11\xe0",),
+        ".doc .ppt .xls .docx .pptx .xlsx .odt .odp .ods",
+        _OFFICE,
+    ),
     FileKind("a text document", "leave it out", (b"{\\rtf",)),
 )
 _AT_START = tuple((start, kind) for kind in _KINDS for start in kind.starts)

@@ -1,10 +1,9 @@
-"""Whether a JPEG file is whole. Decoders fill what is missing with grey, and neither OpenCV nor Pillow says so."""
+"""Whether a JPEG file is whole. Decoders fill what is missing with grey; neither OpenCV nor Pillow says so."""
 
-import io
+import re
 from dataclasses import dataclass
 
-import numpy as np
-from PIL import Image
+import simplejpeg
 
 _SOI, _EOI, _SOS = 0xD8, 0xD9, 0xDA
 _RESTARTS = range(0xD0, 0xD8)
@@ -12,11 +11,14 @@ _RESTARTS = range(0xD0, 0xD8)
 _FRAMES = set(range(0xC0, 0xD0)) - {0xC4, 0xC8, 0xCC}
 _LOSSLESS = (0xC3, 0xC7, 0xCB, 0xCF)
 _PROGRESSIVE = (0xC2, 0xC6, 0xCA, 0xCE)
-_TAIL = 4096
-_REDUCED = 64
-# As many bytes may stand between the last value and the end of an image that nothing reads.
-_SPARE = 256
 _END = bytes((0xFF, _EOI))
+# Tables, scans and restart intervals, which also stand between the scans of one image.
+_BETWEEN_SCANS = (0xC4, _SOS, 0xDD)
+_BEFORE_VALUES = {*_BETWEEN_SCANS, *_FRAMES, 0xDB, 0xFE, *range(0xE0, 0xF0)}
+# Of libjpeg's warnings, in its words.
+_DAMAGE = ("Corrupt JPEG data", "Premature end")
+_LEFT_OVER = re.compile(r"Corrupt JPEG data: (\d+) extraneous bytes before marker 0x([0-9a-f]{2})")
+_SPARE = 4  # bytes before the end that cameras leave
 
 
 @dataclass(frozen=True)
@@ -28,20 +30,18 @@ class JpegLayout:
     bits: a sample, 8 or 12; 0 where the file ends before it says so.
     lossless: whether the values are coded as JPEG lossless.
     progressive: whether they are coded in scans that refine each other.
-    scan: where the values of the last scan begin.
     end: where the marker stands that ends the image; None where it is missing.
     """
 
     bits: int = 0
     lossless: bool = False
     progressive: bool = False
-    scan: int = 0
     end: int | None = None
 
 
 def layout_of(data: bytes) -> JpegLayout:
     """Walk the markers of a JPEG file from its start to the end of its first image."""
-    at, bits, frame, scan = 2, 0, 0, 0
+    at, bits, frame = 2, 0, 0
     while at + 2 <= len(data):
         if data[at] != 0xFF:
             at = _next_marker(data, at)
@@ -58,9 +58,9 @@ def layout_of(data: bytes) -> JpegLayout:
                 bits, frame = data[at + 4] if at + 4 < len(data) else 0, marker
             at += 2 + int.from_bytes(data[at + 2 : at + 4], "big")
             if marker == _SOS:
-                scan, at = at, _next_marker(data, at)
+                at = _next_marker(data, at)
     ended = data[at : at + 2] == bytes((0xFF, _EOI))
-    return JpegLayout(bits, frame in _LOSSLESS, frame in _PROGRESSIVE, scan, at if ended else None)
+    return JpegLayout(bits, frame in _LOSSLESS, frame in _PROGRESSIVE, at if ended else None)
 
 
 def _next_marker(data: bytes, at: int) -> int:
@@ -75,45 +75,29 @@ def _next_marker(data: bytes, at: int) -> int:
 
 
 def is_complete(data: bytes, layout: JpegLayout) -> bool:
-    """Whether a JPEG file holds all values of its image and no others, although it ends as a whole one does.
+    """Whether all values of a JPEG file's image are there and make sense to a decoder (libjpeg-turbo).
 
-    Other values are put before the end marker. A decoder that has what it needs never reads them; one that runs out
-    of values does, and the image changes. And where the last values are replaced, the image changes, too, unless the
-    decoder was done before, as it is where it has lost its place in damaged values.
+    What a decoder warns of and fills with grey is damage: an unknown code, an end or a restart marker too early, and
+    values that are left over where the image is whole. Damage after which the codes make sense again, and as many
+    blocks came out as there should be, nobody notices. Other warnings, and what the decoder does not know, are none.
     """
     if layout.end is None:
         return False
-    known, body = _reduced(data), data[: layout.end].rstrip(b"\xff")  # without fill bytes before the end
-    if known is None or not all(_is_same(body + tail + _END, known) for tail in _tails()):
-        return False
-    values = body[layout.scan :].rstrip(b"\0")  # with which some programs fill up
-    # Of scans that refine the image only the first ones show at the reduced size.
-    if layout.progressive or len(values) < 2 * _SPARE:
-        return True
-    kept = data[: layout.scan + len(values) - _SPARE]
-    return not all(_is_same(kept + tail + _END, known) for tail in _tails())
-
-
-def _tails() -> list[bytes]:
-    """Values of no meaning, among restart markers for images that are coded in intervals."""
-    values = np.random.default_rng(0).integers(1, 255, _TAIL, np.uint8)
-    restarts = b"".join(
-        values[at : at + 64].tobytes() + bytes((0xFF, _RESTARTS[at // 64 % 8])) for at in range(0, _TAIL, 64)
-    )
-    return [values.tobytes(), restarts]
-
-
-def _is_same(data: bytes, known: np.ndarray) -> bool:
-    image = _reduced(data)
-    return image is not None and np.array_equal(image, known)
-
-
-def _reduced(data: bytes) -> np.ndarray | None:
-    """The image at a part of its size, decoded from all its values; None where the decoder gives up."""
+    values = data[: layout.end].rstrip(b"\xff")  # without fill bytes before the end
     try:
-        with Image.open(io.BytesIO(data), formats=("JPEG",)) as image:
-            # An eighth of the size is decoded from the same coded values, but much faster.
-            image.draft(None, (_REDUCED, _REDUCED))
-            return np.asarray(image)
-    except OSError:
-        return None
+        # At an eighth of the size all values are decoded, too, but much faster.
+        simplejpeg.decode_jpeg(values + _END, "GRAY", min_height=1, min_width=1, min_factor=8)
+    except ValueError as error:
+        return not _is_damage(str(error), values, layout)
+    return True
+
+
+def _is_damage(warning: str, values: bytes, layout: JpegLayout) -> bool:
+    """Whether a decoder's first warning tells of values that are lost or in the wrong place."""
+    if not (left := _LEFT_OVER.match(warning)):
+        return warning.startswith(_DAMAGE)
+    count, marker = int(left[1]), int(left[2], 16)
+    if marker == _EOI:  # some programs fill up with zeros
+        return count > _SPARE and any(values[-count:])
+    # Before the values nothing is lost with them.
+    return marker not in _BEFORE_VALUES or (layout.progressive and marker in _BETWEEN_SCANS)

@@ -8,10 +8,13 @@ import numpy as np
 import torch
 from torch import nn
 
+from handbone import anatomy
+from handbone.core.box import Box
 from handbone.core.errors import HandboneError
 from handbone.networks import runtime
 from handbone.networks.folding import for_prediction
 from handbone.networks.grid_network import GridNetwork, Precision
+from handbone.networks.partial import decoded_box, decodes_parts, logits_in
 from handbone.weights.network_file import WeightsCard, load_weights
 
 
@@ -46,6 +49,7 @@ class Predictor(GridNetwork):
             if self.device.type == "cpu":
                 module = for_prediction(module, self.card.in_channels)
         self.half = precision == "bf16" or (precision == "auto" and _multiplies_bf16(self.device))
+        self._decodes_parts = decodes_parts(module)
         self._module = module.to(self.device, memory_format=torch.channels_last)
 
     @torch.inference_mode()
@@ -55,10 +59,22 @@ class Predictor(GridNetwork):
         planes = [_in_order(each) for each in logits]
         return planes[0][None] if len(planes) == 1 else np.stack(planes)
 
-    def _forward(self, batch: torch.Tensor) -> torch.Tensor:
+    @torch.inference_mode()
+    def part(self, batch: np.ndarray, box: Box) -> tuple[np.ndarray, Box]:
+        """Logits (29, h, w) of one image (1, C, H, W) in a box of its grid, and the box that they fill."""
+        whole = Box.whole(batch.shape[2:])
+        at = decoded_box(self._module, box, whole.size_hw) if self._decodes_parts else whole
+        if at == whole:
+            return super().part(batch, whole)
+        if at.is_empty:
+            return np.empty((anatomy.COUNT, *at.size_hw), np.float32), at
+        return _in_order(self._forward(torch.from_numpy(batch).to(self.device), at)[0].cpu()), at
+
+    def _forward(self, batch: torch.Tensor, box: Box | None = None) -> torch.Tensor:
         autocast = torch.autocast(self.device.type, torch.bfloat16) if self.half else contextlib.nullcontext()
         with autocast:
-            return self._module(batch.contiguous(memory_format=torch.channels_last))
+            batch = batch.contiguous(memory_format=torch.channels_last)
+            return self._module(batch) if box is None else logits_in(self._module, batch, box)
 
 
 def _in_order(logits: torch.Tensor) -> np.ndarray:

@@ -42,7 +42,7 @@ class _Plain(GridNetwork):
     def __call__(self, batch):
         return self.predictor._forward(torch.from_numpy(batch)).float().contiguous().numpy()
 
-    def logits(self, image, *, flip=False):
+    def logits(self, image, *, flip=False, within=None):
         batch = np.ascontiguousarray(image[None])
         there = self(batch)[0]
         return (there + self(np.ascontiguousarray(batch[..., ::-1]))[0][..., ::-1]) / 2 if flip else there

@@ -7,8 +7,8 @@ import numpy as np
 import pytest
 from annotation_toys import needs, write
 from data_toys import draw, toy_hand
-from fuzzing import Corpus, campaign, edited_bytes, edited_json, json_bytes, refused_or_read
-from hypothesis import given, settings
+from fuzzing import OTHERS, Corpus, campaign, edited_bytes, edited_json, json_bytes, refused_or_read
+from hypothesis import given
 from hypothesis import strategies as st
 from writers_toys import ragged_masks
 
@@ -41,7 +41,7 @@ def target(request, tmp_path_factory):
     return root / "out", FILES[layout], layout, contents
 
 
-@settings(campaign, max_examples=campaign.max_examples // 2)  # there are five formats
+@campaign("annotation tools", share=OTHERS)
 @given(data=st.data())
 def test_any_file_is_read_or_refused(target, data):
     root, name, layout, contents = target
@@ -49,11 +49,12 @@ def test_any_file_is_read_or_refused(target, data):
     kinds = [edited_bytes(texts)]
     if name.endswith(".json"):
         kinds.append(edited_json(Corpus(map(json.loads, contents))).map(json_bytes))
-    (root / name).write_bytes(data.draw(st.one_of(kinds)))
-    with refused_or_read():
+    path = root / name
+    path.write_bytes(data.draw(st.one_of(kinds)))
+    with refused_or_read(path):
         dataset = open_dataset(Data(path=str(root), layout=layout))
         for sample in dataset.labelled():
-            with refused_or_read():
+            with refused_or_read(path):
                 labels = dataset.read_labels(sample)
                 assert labels.masks().size_hw == labels.size_hw == (SIZE, SIZE)
                 assert np.all(labels.masks().areas() >= 0)

@@ -16,7 +16,7 @@ from handbone.weights.network_file import load_weights, read_card
 
 pytestmark = pytest.mark.slow
 
-RECIPES = Corpus(path.read_bytes() for path in builtin_recipes().values())
+RECIPES = Corpus.of("recipe", (path.read_bytes() for path in builtin_recipes().values()))
 
 
 @pytest.fixture(scope="module")
@@ -24,22 +24,26 @@ def folder(tmp_path_factory):
     return tmp_path_factory.mktemp("fuzz")
 
 
-@campaign
+@campaign("recipe")
 @given(data=edited_bytes(RECIPES))
 @example(data=b"a = " + b"[" * 100_000)
 @example(data=b"[" + b"a." * 60_000 + b"a]")
 @example(data=b"a = 1" + b"0" * 5000)
 @example(data=b"".join(b"k%d = 1\n" % i for i in range(10_000)))
 def test_recipes(folder, data):
-    (folder / "r.toml").write_bytes(data)
-    with refused_or_read():
-        load_recipe(folder / "r.toml")
+    path = folder / "r.toml"
+    path.write_bytes(data)
+    with refused_or_read(path):
+        load_recipe(path)
 
 
-WORDS = [b"coarse.train.epochs=3", b'refine.bones=["wrist"]', b"data.class_map={a='Lunate'}", b"when_synthetic.seed=1"]
+WORDS = Corpus.of(
+    "set",
+    [b"coarse.train.epochs=3", b'refine.bones=["wrist"]', b"data.class_map={a='Lunate'}", b"when_synthetic.seed=1"],
+)
 
 
-@campaign
+@campaign("set")
 @given(text=edited_bytes(WORDS).map(lambda data: data.decode("utf-8", "surrogateescape")))
 @example(text="seed=" + "[" * 20_000)
 @example(text="a." * 20_000 + "a=1")
@@ -47,7 +51,7 @@ WORDS = [b"coarse.train.epochs=3", b'refine.bones=["wrist"]', b"data.class_map={
 @example(text="data.class_map=>\x0c@{a='Lun" + "[" * 400_000)
 @example(text="data.class_map=>\x0c@{a='Lun" + "[" * 100_000)
 def test_words_of_set(text):
-    with refused_or_read():
+    with refused_or_read(text):
         parse_override(text)
         load_recipe("tiny", [text])
 
@@ -57,7 +61,7 @@ def weights(folder):
     return save(folder / "w.safetensors", "coarse")
 
 
-@campaign
+@campaign("weights")
 @given(data=st.data())
 def test_headers_of_weights_files(folder, weights, data):
     good = weights.read_bytes()
@@ -72,6 +76,6 @@ def test_headers_of_weights_files(folder, weights, data):
     size = data.draw(st.sampled_from([len(text), len(text) - 1, 0, 2**40, 2**63]))
     path = folder / "edited.safetensors"
     path.write_bytes(struct.pack("<Q", size) + text + good[8 + length :])
-    with refused_or_read():
+    with refused_or_read(path):
         read_card(path)
         load_weights(path)

@@ -146,7 +146,7 @@ def test_the_threshold_decides_masks_rois_and_the_gate():
     """A disc whose edge is faint: the lower threshold gives the larger mask in every stage."""
 
     class Faint(DiscReader):
-        def logits(self, image, flip=False):
+        def logits(self, image, flip=False, within=None):
             wide = super().logits(image)
             core = DiscReader(shrinks=self.shrinks + 2).logits(image)
             # Inside .99, on the faint edge .4.

@@ -138,7 +138,7 @@ def test_weights_are_found_in_runs_folders_and_files(tmp_path):
 @pytest.mark.parametrize(("flip", "flip_safe"), [(True, True), (True, False), (False, True)])
 def test_a_refiner_that_knows_one_side_alone_is_not_shown_the_mirror_image(flip, flip_safe):
     class Noting(DiscReader):
-        def logits(self, image, flip=False):
+        def logits(self, image, flip=False, within=None):
             flips.append(flip)
             return super().logits(image, flip)
 

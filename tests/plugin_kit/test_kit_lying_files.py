@@ -109,7 +109,7 @@ def test_files_that_are_not_recognised_or_too_easily(recognises, words, tmp_path
 
 
 class TextWriter:
-    """Run lengths in one text file an image; lying plugins change one thing."""
+    """Run lengths in one text file per image; lying plugins change one thing."""
 
     def __init__(self, folder):
         self.folder = folder

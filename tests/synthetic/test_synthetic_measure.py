@@ -1,4 +1,4 @@
-"""Measurements of hands, on rectangles and ellipses whose angles, lengths, widths and overlaps are known."""
+"""Measurements of synthetic hands, on rectangles and ellipses whose angles, lengths, widths and overlaps are known."""
 
 import numpy as np
 import pandas as pd

@@ -23,12 +23,12 @@ def placed(seed=0, *, side="R", variety="upright_adult", size=SIZE, patient=None
     return body, px_per_mm
 
 
-def metacarpal_px(body, px_per_mm):
+def mc3_length_px(body, px_per_mm):
     return float(np.linalg.norm(np.diff(body.ends[UNIT, :, :2], axis=0))) * px_per_mm
 
 
 def test_an_upright_adults_third_metacarpal_takes_a_fifth_of_the_image():
-    shares = np.array([metacarpal_px(*placed(seed)) / SIZE for seed in range(50)])
+    shares = np.array([mc3_length_px(*placed(seed)) / SIZE for seed in range(50)])
     # The cone of rays shows the hand a little larger than it is.
     assert shares.mean() == pytest.approx(0.2191, rel=0.06)
     assert 0.17 < shares.min() < shares.max() < 0.29
@@ -36,7 +36,7 @@ def test_an_upright_adults_third_metacarpal_takes_a_fifth_of_the_image():
 
 def test_diverse_hands_are_of_all_sizes_and_turns():
     found = [placed(seed, variety="diverse") for seed in range(70)]
-    shares = np.array([metacarpal_px(*each) / SIZE for each in found])
+    shares = np.array([mc3_length_px(*each) / SIZE for each in found])
     assert shares.min() < 0.16 and shares.max() > 0.25
     ways = [each[0].ends[UNIT, 0, :2] - each[0].ends[UNIT, 1, :2] for each in found]
     turns = np.degrees([np.arctan2(x, -y) for x, y in ways])
