@@ -11,11 +11,12 @@ from handbone.core.bone_masks import BoneMasks
 from handbone.core.bone_probabilities import BoneProbabilities
 from handbone.core.box import Box
 from handbone.core.frame import Frame
+from handbone.method.hand_areas import areas
 from handbone.method.locate import Location, turned
 from handbone.method.outcome import MethodResult
 from handbone.method.perturb import perturb
 from handbone.method.roi_jitter import NO_ERRORS, FrameErrors, frame_error, jitter_frame, measure_frame_errors
-from handbone.method.several_hands import areas, in_whole_image
+from handbone.method.several_hands import in_whole_image
 from handbone.method.tta import VIEWS, View, tta_mean, views_of
 from handbone.recipe import schema
 

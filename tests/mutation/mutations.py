@@ -107,7 +107,7 @@ MUTATIONS = (
     ),
     Mutation(
         "areas end at the other hand",
-        "handbone/method/several_hands.py",
+        "handbone/method/hand_areas.py",
         "left = max(left, (hand.left + other.right) // 2)",
         "left = max(left, other.left)",
         "tests/method/test_method_geometry.py::test_every_hand_has_an_area_that_holds_it_and_no_other",
