@@ -21,7 +21,7 @@ def rng(seed):
     return np.random.default_rng(seed)
 
 
-@pytest.mark.parametrize("reach", [3, 10, 25])
+@pytest.mark.parametrize("reach", [0, 3, 10, 25])
 def test_free_spots_lie_off_the_hand_and_off_the_edge(reach):
     skin, found = round_hand(), 0
     for seed in range(60):
