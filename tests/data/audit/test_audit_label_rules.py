@@ -80,7 +80,7 @@ def test_without_a_prediction_of_either_nothing_is_said_of_what_fits():
     assert "fits" not in error.message
 
 
-def test_a_contour_drawn_twice_changes_no_mask_and_spoils_no_label():
+def test_a_contour_drawn_twice_changes_no_mask_and_breaks_no_label():
     (error,), unusable = find_doubles(evidence(POLYGONS | {LUNATE: [*POLYGONS[LUNATE], POLYGONS[LUNATE][0] + 1]}))
     assert "Lunate is outlined 2 times, twice in one place (Dice ." in error.message
     assert error.severity == 0.1 and unusable == set()
