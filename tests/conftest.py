@@ -15,7 +15,7 @@ from handbone.networks.runtime import cores
 
 # A busy machine is slow now and then, which is no fault of what is tested. The same examples come each time, so that a
 # change is judged by what it changes; the longer search for new ones is the weekly job's.
-settings.register_profile("handbone", deadline=None, derandomize="HANDBONE_FUZZ_EXAMPLES" not in os.environ)
+settings.register_profile("handbone", deadline=None, derandomize="HANDBONE_FUZZ_SECONDS" not in os.environ)
 settings.load_profile("handbone")
 
 #: What numpy, torch, OpenCV and numba read at their import.
