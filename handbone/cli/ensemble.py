@@ -9,9 +9,10 @@ import typer
 
 from handbone.cli import complete
 from handbone.cli.ending import finish
-from handbone.cli.options import AsJson, Cluster, Rle, Workers
+from handbone.cli.options import AsJson, Cluster, JoinShards, Rle, ShardWord, Workers
 from handbone.cli.output import echo_json
 from handbone.cli.output import results as results_console
+from handbone.cli.sharding import Division
 from handbone.core.escaping import markup
 
 _SHOWN = 10  # images that could not be joined; ensemble.json has all
@@ -66,6 +67,8 @@ def command(
     ] = False,
     workers: Workers = 1,
     cluster: Cluster = None,
+    shard: ShardWord = None,
+    join: JoinShards = False,
     overwrite: Annotated[
         bool,
         typer.Option("--overwrite", help="Replace an ensemble that handbone has written to OUT, and nothing else."),
@@ -81,39 +84,45 @@ def command(
     from handbone.core.rle_reading import RleReading
     from handbone.workflows import ensemble
     from handbone.workflows.crews import crew_of
+    from handbone.workflows.joining import joining_work
     from handbone.workflows.members import image_sizes, open_members, refuse_other_readings
     from handbone.workflows.tasks import here
 
-    crew, results = crew_of(workers, cluster), ensemble.ensemble_results(output)
+    division, crew = Division.parse("ensemble", output, shard, join=join), crew_of(workers, cluster)
+    results = division.results(ensemble.ensemble_results)
     overwrite = results.put_right() or overwrite
-    results.check(overwrite=overwrite, names=[ensemble.RECORD_FILE])
+    results.check(overwrite=overwrite, names=division.names([ensemble.RECORD_FILE]))
     reading = RleReading.parse(rle or [])
     opened = open_members(members, reading=reading)
     chosen = nested_settings(settings or [])
     ensemble.check_absent(missing.value, method, chosen)
     used = ensemble.resolve(method, chosen, opened)
-    join = ensemble.build_method(*used)
+    ensembler = ensemble.build_method(*used)
     names = ensemble.common_images(opened, missing.value)
     sizes = image_sizes(images, names)
     if reading is None:
         refuse_other_readings(opened, sizes)
     thresholds, fitted = ensemble.own_thresholds(used[0], opened), 0
     if fit_thresholds:
-        thresholds, fitted = ensemble.fit_thresholds(opened, join)
+        thresholds, fitted = ensemble.fit_thresholds(opened, ensembler)
     by_runs = ensemble.counted(*used, opened, thresholds)
+    asked: dict[str, Any] = {
+        "images": names,
+        "sizes": sizes,
+        "thresholds": thresholds,
+        "by_runs": by_runs,
+        "again": None if crew is here else partial(ensemble.reopen, members, reading, *used),
+    }
     facts: dict[str, Any] = {"method": method, "settings": used[1], "thresholds_fitted_on": fitted}
+    paths, words = [member.path for member in opened], {**facts, "names": [member.name for member in opened]}
+    words |= {"sizes": sizes, "thresholds": thresholds.tolist(), "missing": missing.value, "rle": rle or []}
+    if division.part is not None:
+        work = joining_work(opened, ensembler, **asked)
+        division.do(lambda _: work, results, paths, words, overwrite=overwrite, crew=crew, as_json=as_json)
+        return
+    shards = division.shards(paths, words)
     record = ensemble.join_members(
-        opened,
-        join,
-        results,
-        images=names,
-        sizes=sizes,
-        thresholds=thresholds,
-        facts=facts,
-        by_runs=by_runs,
-        overwrite=overwrite,
-        crew=crew,
-        again=None if crew is here else partial(ensemble.reopen, members, reading, *used),
+        opened, ensembler, results, **asked, facts=facts, overwrite=overwrite, crew=crew, shards=shards
     )
     finish(as_json, partial(echo_json, record), partial(_show, record, output), failed=record["failed"])
 

@@ -2,7 +2,7 @@
 
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
@@ -13,12 +13,15 @@ from handbone.cli.options import (
     ClassMapWords,
     Cluster,
     Invert,
+    JoinShards,
     Layout,
     Rle,
+    ShardWord,
     Workers,
     class_map_of,
 )
 from handbone.cli.output import echo_json, headed_table, results
+from handbone.cli.sharding import Division
 from handbone.core.escaping import markup
 
 if TYPE_CHECKING:
@@ -75,6 +78,8 @@ def command(
     invert: Invert = "auto",
     workers: Workers = 1,
     cluster: Cluster = None,
+    shard: ShardWord = None,
+    join: JoinShards = False,
     overwrite: Annotated[
         bool,
         typer.Option("--overwrite", help="Replace an evaluation that handbone has written to OUT, and nothing else."),
@@ -83,36 +88,41 @@ def command(
 ) -> None:
     """Score masks against labels: Dice, boundary distances, intervals over patients, and a paired comparison.
 
-    OUT gets metrics.csv (a row an image and bone), summary.csv, evaluation.json and report.html. Images are joined by
-    name; those that labels or predictions lack are named. Images that cannot be compared are listed; the exit code is
-    then 1. Not a medical device.
+    OUT gets metrics.csv (one row per image and bone), summary.csv, evaluation.json and report.html. Images are joined
+    by name; those without labels or predictions are listed. Images that cannot be compared are listed, too, and the
+    exit code is then 1. Not a medical device.
     """
     from handbone.workflows.crews import crew_of
-    from handbone.workflows.evaluate import evaluate, evaluation_results
+    from handbone.workflows.evaluate import Comparison, evaluation_results
     from handbone.workflows.evaluation.result import RECORD_FILE
 
-    crew, places = crew_of(workers, cluster), evaluation_results(output)
+    division, crew = Division.parse("evaluate", output, shard, join=join), crew_of(workers, cluster)
+    places, names = division.results(evaluation_results), division.names([RECORD_FILE])
     overwrite = places.put_right() or overwrite
-    places.check(overwrite=overwrite, names=[RECORD_FILE])
-    evaluation = evaluate(
-        predictions,
-        truth,
-        against=against,
-        class_map=class_map_of(class_map),
-        classes=classes,
-        tolerances=tolerances or [],
-        images=images,
-        mm_per_px=mm_per_px,
-        measures=measures,
-        invert=invert,
-        rle=rle or [],
-        layout=layout,
-        annotations=annotations,
-        truth_rle=truth_rle or [],
-        crew=crew,
+    places.check(overwrite=overwrite, names=names)
+    words: dict[str, Any] = {
+        "classes": classes,
+        "tolerances": tolerances or [],
+        "mm_per_px": mm_per_px,
+        "measures": measures,
+        "invert": invert,
+        "rle": rle or [],
+        "layout": layout,
+        "annotations": annotations,
+        "truth_rle": truth_rle or [],
+    }
+    asked = Comparison.open(
+        predictions, truth, against=against, class_map=class_map_of(class_map), images=images, **words
     )
+    paths = [path for path in (predictions, truth, against, images) if path is not None]
+    settings = {**words, "class_map": class_map}
+    if division.part is not None:
+        work = asked.work(crew)
+        division.do(lambda _: work, places, paths, settings, overwrite=overwrite, crew=crew, as_json=as_json)
+        return
+    evaluation = asked.evaluation(asked.work(crew).results(crew, division.shards(paths, settings)))
     # Written first: a reader of the table that leaves, such as head, costs nothing.
-    with places.fill(overwrite=overwrite, names=[RECORD_FILE]) as folder:
+    with places.fill(overwrite=overwrite, names=names) as folder:
         evaluation.write(folder)
     finish(
         as_json,

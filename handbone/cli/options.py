@@ -56,6 +56,13 @@ Cluster = Annotated[
         help="Work on a Dask cluster: local:8, or a scheduler's address such as tcp://scheduler:8786.",
     ),
 ]
+ShardWord = Annotated[
+    str | None,
+    typer.Option("--shard", metavar="I/N", help="Do one of N parts, for a job array; --join then joins all."),
+]
+JoinShards = Annotated[
+    bool, typer.Option("--join", help="Join the results of all shards of OUT, or say which are missing.")
+]
 RuntimeOption = Annotated[
     Literal["auto", "torch", "onnx", "openvino"],
     typer.Option(

@@ -8,9 +8,10 @@ import typer
 
 from handbone.cli import predict_options as options
 from handbone.cli.ending import finish, resumable
-from handbone.cli.options import AsJson, Cluster, Output, RuntimeOption, Workers
+from handbone.cli.options import AsJson, Cluster, JoinShards, Output, RuntimeOption, ShardWord, Workers
 from handbone.cli.output import echo_json_entries, say_passed_over
 from handbone.cli.predict_show import show
+from handbone.cli.sharding import part_of
 
 if TYPE_CHECKING:
     from handbone.workflows.tasks import Crew
@@ -36,20 +37,20 @@ def command(
     page: options.PageOption = True,
     workers: Workers = 1,
     cluster: Cluster = None,
-    shard: options.Shard = None,
-    join: options.JoinShards = False,
+    shard: ShardWord = None,
+    join: JoinShards = False,
     overwrite: options.Overwrite = False,
     as_json: AsJson = False,
 ) -> None:
     """Outline the 29 bones of radiographs: PNG, JPEG or TIFF of any size, 8 or 16 bit, grey or colour.
 
-    Plugins read more, such as handbone-dicom. Folders are searched with all folders below, and what is passed over is
-    said. OUT mirrors them: an overlay an image (contours of doubtful bones are dashed) and a record an image, beside
-    predictions.csv (run lengths in each image's own pixels, a confidence a bone) and predictions.json. OUT/index.html
-    shows all, doubtful ones first, and takes a verdict of each. --measure adds measurements.csv, measurements.json and
-    an image a hand with the lines drawn. An image that fails, or cannot be written as --write asks, is listed; the
-    exit code is then 1. An image without a hand gets no masks and is counted apart; where none has a hand, the exit
-    code is 1. The same command goes on where it was stopped, and tries failed images again. Not a medical device.
+    Plugins add formats, such as handbone-dicom. Folders are searched recursively, and files that are not read are
+    listed. OUT mirrors the folders, with one overlay (contours of doubtful bones are dashed) and one record per image.
+    predictions.csv holds run lengths in each image's own pixels and a confidence per bone; predictions.json holds
+    everything. OUT/index.html shows all images, doubtful ones first, and records your verdicts. --measure adds
+    measurements.csv, measurements.json and a drawing per hand. Images that fail, or that cannot be written as --write
+    asks, are listed, and the exit code is 1. It is also 1 if no image shows a hand. Running the same command again
+    continues where it stopped, and tries failed images again. Not a medical device.
     """
     if mm_per_px is not None and not measure:
         raise typer.BadParameter("give --measure, too", param_hint="--mm-per-px")
@@ -66,12 +67,13 @@ def command(
     from handbone.workflows.prediction_join import Extras
     from handbone.workflows.records import IMAGES, predictions_head
     from handbone.workflows.shard_join import join_shards, joined_head
-    from handbone.workflows.shards import Shard, finished_shards
+    from handbone.workflows.shards import finished_shards
     from handbone.workflows.stored_results import is_unfinished, prediction_fingerprint
     from handbone.workflows.writers import writer_factories
 
-    _check_words(paths, from_file, shard, join=join)
-    part, crew = Shard.parse(shard) if shard else None, crew_of(workers, cluster)
+    if from_file is None and not paths and not join:
+        raise typer.BadParameter("give image files or folders, or a list of them with --from-file", param_hint="PATH")
+    part, crew = part_of(shard, join=join), crew_of(workers, cluster)
     given = [*(paths or []), *(read_path_list(from_file) if from_file else [])]
     used = read_settings(weights).but(
         threshold=threshold, flip_tta=flip_tta, views=_views(views, tta=tta), invert=invert
@@ -136,14 +138,6 @@ def _measuring(
 
     work = partial(measure.measure_predictions, mm_per_px=mm_per_px, facts=facts, crew=crew)
     return work, [measure.TABLE_FILE, measure.RECORD_FILE]
-
-
-def _check_words(paths: list[Path] | None, from_file: Path | None, shard: str | None, *, join: bool) -> None:
-    """Refuse a command line that asks for nothing, or for too much."""
-    if from_file is None and not paths and not join:
-        raise typer.BadParameter("give image files or folders, or a list of them with --from-file", param_hint="PATH")
-    if shard is not None and join:
-        raise typer.BadParameter("first run every shard, then --join alone", param_hint="--join")
 
 
 def _views(names: list[str] | None, *, tta: bool) -> list[str] | None:

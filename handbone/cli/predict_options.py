@@ -14,7 +14,7 @@ Paths = Annotated[
 FromFile = Annotated[
     Path | None,
     typer.Option(
-        "--from-file", metavar="LIST", help="A text file with more paths, one a line; - reads standard input."
+        "--from-file", metavar="LIST", help="A text file with more paths, one per line; - reads standard input."
     ),
 ]
 Weights = Annotated[
@@ -95,13 +95,6 @@ MaxPixels = Annotated[
 ]
 PageOption = Annotated[
     bool, typer.Option("--page/--no-page", help="Write OUT/index.html, a page to look through the results.")
-]
-Shard = Annotated[
-    str | None,
-    typer.Option("--shard", metavar="I/N", help="Do one of N parts, for a job array; --join then joins all."),
-]
-JoinShards = Annotated[
-    bool, typer.Option("--join", help="Join the results of all shards of OUT, or say which are missing.")
 ]
 Overwrite = Annotated[
     bool,

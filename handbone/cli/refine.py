@@ -10,9 +10,10 @@ import typer
 
 from handbone.cli import refine_options as options
 from handbone.cli.ending import finish, resumable
-from handbone.cli.options import AsJson, Cluster, Output, Rle, RuntimeOption, Workers
+from handbone.cli.options import AsJson, Cluster, JoinShards, Output, Rle, RuntimeOption, ShardWord, Workers
 from handbone.cli.output import echo_json_entries
 from handbone.cli.output import results as results_console
+from handbone.cli.sharding import part_of
 from handbone.core.escaping import markup
 
 if TYPE_CHECKING:
@@ -40,6 +41,8 @@ def command(
     sam: options.Sam = None,
     workers: Workers = 1,
     cluster: Cluster = None,
+    shard: ShardWord = None,
+    join: JoinShards = False,
     overwrite: options.Overwrite = False,
     as_json: AsJson = False,
 ) -> None:
@@ -56,10 +59,15 @@ def command(
     from handbone.workflows.crews import crew_of
     from handbone.workflows.records import IMAGES
     from handbone.workflows.refine import RECORD_FILE, refine_predictions, refine_results, refinement_head
+    from handbone.workflows.refine_join import join_refined
+    from handbone.workflows.shard_join import joined_head
+    from handbone.workflows.shards import finished_shards
     from handbone.workflows.stored_results import is_unfinished, prediction_fingerprint
     from handbone.workflows.tasks import here
 
-    bones, results, crew = select(classes), refine_results(output), crew_of(workers, cluster)
+    bones, part, crew = select(classes), part_of(shard, join=join), crew_of(workers, cluster)
+    place = part.folder(output) if part else output
+    results = refine_results(place)
     interrupted = results.put_right()
     own_run = _run(run, coarse, images, invert, rle or [])
     method, name = _method(own_run, weights, classes, sam, runtime)
@@ -74,33 +82,40 @@ def command(
         runtime=runtime,
         prompter=method.prompter and method.prompter.encoder_id,
     )
-    goes_on = interrupted or (not overwrite and is_unfinished(output, fingerprint, record_file=RECORD_FILE))
+    goes_on = interrupted or (not overwrite and is_unfinished(place, fingerprint, record_file=RECORD_FILE))
     results.check(overwrite=overwrite or goes_on, names=[RECORD_FILE])
-    facts = {
-        "weights": name,
-        "invert": source.invert,
-        "classes": classes,
-        "sam": sam,
-        "source": str(coarse or own_run),
-        "fingerprint": fingerprint,
-    }
-    head = refinement_head(method.threshold, facts)
-    with resumable():
-        records = refine_predictions(
-            # Other processes make their own.
-            (lambda: source) if crew is here else open_source,
+    opened = (lambda: source) if crew is here else open_source  # other processes make their own
+    if join:
+        shards = finished_shards(output, fingerprint, record_file=RECORD_FILE)
+        head = joined_head(shards, RECORD_FILE)
+        work = partial(join_refined, shards, opened)
+    else:
+        facts = {
+            "weights": name,
+            "invert": source.invert,
+            "classes": classes,
+            "sam": sam,
+            "source": str(coarse or own_run),
+            "shard": shard,
+            "fingerprint": fingerprint,
+        }
+        head = refinement_head(method.threshold, facts)
+        work = partial(
+            refine_predictions,
+            opened,
             (lambda: method) if crew is here else partial(_refiner, own_run, weights, classes, sam, runtime),
             bones,
-            results,
-            fingerprint=fingerprint,
-            head=head,
-            overwrite=overwrite or goes_on,
-            earlier=[output] if goes_on else [],
+            earlier=[place] if goes_on else [],
+            shard=part,
             crew=crew,
+        )
+    with resumable():
+        records: list[Refined] = work(
+            results=results, fingerprint=fingerprint, head=head, overwrite=overwrite or goes_on
         )
     tell = partial(echo_json_entries, head, IMAGES, map(asdict, records))
     failed = any(record.error for record in records)
-    finish(as_json, tell, partial(_show, records, output, source.invert), failed=failed)
+    finish(as_json, tell, partial(_show, records, place, source.invert), failed=failed)
 
 
 def _run(run: Path | None, coarse: Path | None, images: Path | None, invert: str | None, rle: list[str]) -> Path | None:
@@ -150,7 +165,7 @@ def _method(
     if weights is None:
         own = run is not None and (run / "weights" / STAGE_FILES["refiner"]).is_file()
         weights = str(run) if own else "zero_shot"
-    method = TwoStage.from_path(weights, runtime=runtime)
+    method = TwoStage.from_path(weights, runtime=runtime, refining=True)
     if method.refine_stage is None:
         raise HandboneError("these weights have no refiner", where=weights, remedy="choose a run with both stages")
     return _prompting(method, classes, sam), weights

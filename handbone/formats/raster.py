@@ -74,6 +74,19 @@ def raster_header(path: Path, frame: int = 1) -> ImageHeader:
         return _header(image, frame)
 
 
+def raster_frames(path: Path) -> int:
+    """Number of images that a file holds; a PNG's chunks are not looked through for it.
+
+    Raises
+    ------
+    HandboneError: the file does not exist or is no image.
+    """
+    if _only_opencv(path):
+        return 1
+    with _opened(path, whole=False) as image:
+        return len(_pages(image))
+
+
 def _only_opencv(path: Path) -> tuple[tuple[int, int], int] | None:
     """Stored size and orientation of a TIFF that Pillow does not know, and OpenCV does; None of any other file."""
     header = None

@@ -1,7 +1,7 @@
 """All measures of one hand."""
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
@@ -58,6 +58,13 @@ class Measurement:
             "reason": self.reason,
         }
 
+    @classmethod
+    def from_json(cls, value: Mapping[str, Any]) -> "Measurement":
+        """What `to_json` gave, which has no lines."""
+        renamed = {**value, "measure": find_measure(value["measure"]), "target": value["bone_or_joint"]}
+        del renamed["bone_or_joint"]
+        return cls(**renamed)
+
 
 @dataclass(frozen=True, eq=False)
 class Measurements:
@@ -95,6 +102,15 @@ class Measurements:
             if (measurement.measure.name, measurement.target) == (name, target):
                 return measurement
         raise UnknownNameError(f"bone or joint of {name}", str(target or ""), targets)
+
+    def to_json(self) -> dict[str, Any]:
+        """Everything but the lines, as JSON values."""
+        return {"side": self.side, "scale": asdict(self.scale), "all": [each.to_json() for each in self.all]}
+
+    @classmethod
+    def from_json(cls, value: Mapping[str, Any]) -> "Measurements":
+        """What `to_json` gave."""
+        return cls(value["side"], Scale.from_json(value["scale"]), tuple(map(Measurement.from_json, value["all"])))
 
     def rows(self) -> list[dict[str, Any]]:
         """One row a measurement, with the keys of `COLUMNS`."""

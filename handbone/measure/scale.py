@@ -1,7 +1,8 @@
 """Millimetres a pixel, and how far they can be trusted."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Literal
+from typing import Any, Literal
 
 import numpy as np
 
@@ -67,6 +68,12 @@ class Scale:
         elif source.startswith("ImagerPixelSpacing /"):
             known = "imager_spacing_demagnified"
         return cls(known, (float(rows), float(columns)))
+
+    @classmethod
+    def from_json(cls, value: Mapping[str, Any]) -> "Scale":
+        """The scale whose fields these JSON values are."""
+        spacing = value["spacing_mm"]
+        return cls(value["source"], None if spacing is None else (spacing[0], spacing[1]))
 
     @property
     def unit(self) -> str:

@@ -2,9 +2,11 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from functools import partial
+from functools import cache, partial
 from pathlib import Path
 from typing import Any
+
+import numpy as np
 
 from handbone.core.errors import HandboneError
 from handbone.core.extras import not_installed
@@ -29,6 +31,25 @@ class Stage:
     size: int
 
 
+class Deferred(GridNetwork):
+    """A network that is opened when it is first needed.
+
+    Parameters
+    ----------
+    opened: opens it.
+    """
+
+    def __init__(self, opened: Callable[[], GridNetwork]):
+        self._network = cache(opened)
+
+    @property
+    def half(self) -> bool:  # type: ignore[override]
+        return self._network().half
+
+    def __call__(self, batch: np.ndarray) -> np.ndarray:
+        return self._network()(batch)
+
+
 def load_networks(
     path: str | Path,
     settings: MethodSettings | None = None,
@@ -36,6 +57,7 @@ def load_networks(
     runtime: Runtime = "auto",
     threads: int | None = None,
     device: str | None = None,
+    refining: bool = False,
 ) -> dict[str, Any]:
     """The arguments of a `TwoStage`: the networks that lie there, and their settings.
 
@@ -47,6 +69,7 @@ def load_networks(
     threads: of the networks' operators; by default the library's own choice.
     device: where networks of torch work, as it calls it ("cpu", "cuda:1"); an accelerator by default, where there is
         one. A prompted network chooses its own.
+    refining: whether masks will be refined only; the coarse network is then loaded if it is needed after all.
 
     Raises
     ------
@@ -66,7 +89,7 @@ def load_networks(
     check_networks(settings, **there)
     opened = partial(open_network, precision=settings.precision, runtime=runtime, threads=threads, device=device)
     return {
-        "coarse_stage": _load_stage(coarse, "coarse", opened),
+        "coarse_stage": _load_stage(coarse, "coarse", _deferring(opened) if refining else opened),
         "refine_stage": None if refiner is None else _load_stage(refiner, "refining", opened),
         "settings": settings,
         "prompter": read_prompter(prompter) if there["prompt"] else None,
@@ -128,6 +151,10 @@ def open_network(
         return network
     other = exported_network(passes).size_hw
     return NetworkOfSizes({found.size_hw: network, other: opened(passes, other)})
+
+
+def _deferring(opened: Callable[[Path], GridNetwork]) -> Callable[[Path], GridNetwork]:
+    return lambda path: Deferred(partial(opened, path))
 
 
 def _load_prior(path: Path, opened: Callable[[Path], GridNetwork]) -> PriorNetwork:

@@ -72,6 +72,7 @@ class TwoStage:
         runtime: Runtime = "auto",
         threads: int | None = None,
         device: str | None = None,
+        refining: bool = False,
     ) -> Self:
         """From a run folder, a folder of weights or of exported networks, or a coarse network's weights file alone.
 
@@ -80,7 +81,7 @@ class TwoStage:
         settings: in place of those that the weights carry, see `handbone.method.settings.read_settings`.
         runtime: what computes the networks; "auto": torch for weights, else the library of the exported files.
         threads: of the networks' operators; by default the library's own choice.
-        device: where networks of torch work, see `load_networks`.
+        device, refining: where networks of torch work, and whether masks will be refined only; see `load_networks`.
 
         Raises
         ------
@@ -88,7 +89,7 @@ class TwoStage:
             runtime that does not read them.
         UnknownNameError: views that there are not.
         """
-        return cls(**load_networks(path, settings, runtime=runtime, threads=threads, device=device))
+        return cls(**load_networks(path, settings, runtime=runtime, threads=threads, device=device, refining=refining))
 
     @property
     def threshold(self) -> float:
@@ -189,7 +190,7 @@ class TwoStage:
         )
 
     def conclude(self, outcome: MethodResult) -> MethodResult:
-        """What comes after all networks: one piece a bone, the prior's findings, and no bone that is likely wrong."""
+        """What comes after all networks: one piece per bone, the prior's findings, and no bone that is likely wrong."""
         outcome = replace(outcome, final=self._one_piece(outcome.final))
         if self.prior_network is not None:
             outcome = self.judge(outcome)

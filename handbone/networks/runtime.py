@@ -8,6 +8,8 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from handbone.networks.light_imports import import_without_compiler
+
 if TYPE_CHECKING:
     from torch import Tensor, device
 
@@ -76,8 +78,14 @@ def ensure_torchvision() -> None:
     suppression needs the compiled part: the operator is declared here with a plain implementation instead. Call it
     before the first import of any of them.
     """
-    if "torchvision" in sys.modules or _compiled_operators_load():
+    if "torchvision" in sys.modules:
         return
+    if not _compiled_operators_load():
+        _declare_operators()
+    import_without_compiler("torchvision")
+
+
+def _declare_operators() -> None:
     import torch
 
     library = torch.library.Library("torchvision", "FRAGMENT")

@@ -1,7 +1,6 @@
 """Several predictions to one: joined by names, image by image, with as little in memory as one image takes."""
 
 from collections.abc import Callable, Sequence
-from functools import partial
 from pathlib import Path
 from typing import Any, Literal
 
@@ -21,11 +20,11 @@ from handbone.plugins.manager import BUILTIN
 from handbone.plugins.provenance import provenance
 from handbone.recipe.schema import Choice
 from handbone.runs.load_run import TABLE
-from handbone.workflows.joining import Join, ToJoin, joining
+from handbone.workflows.joining import Join, joining_work
 from handbone.workflows.members import Member, RunMember, open_members
 from handbone.workflows.prediction_file import FileMember
 from handbone.workflows.results import Results
-from handbone.workflows.tasks import Crew, Failed, each_in_order, here
+from handbone.workflows.tasks import Crew, Failed, here
 
 RECORD_FILE = "ensemble.json"
 SCHEMA = "handbone.ensemble/1"
@@ -143,6 +142,7 @@ def join_members(
     overwrite: bool = False,
     crew: Crew = here,
     again: Callable[[], tuple[Sequence[Member], Join]] | None = None,
+    shards: Sequence[Path] = (),
 ) -> dict[str, Any]:
     """Write `predictions.csv` and `ensemble.json` to a folder, whole or not at all; gives `ensemble.json`'s content.
 
@@ -152,6 +152,7 @@ def join_members(
     by_runs: (29,) shares of the votes and the members' weights, where files are joined by counting; see `counted`.
     overwrite: whether an earlier ensemble may go.
     crew: who does the work. again: gives other processes the members and the method.
+    shards: folders of all shards, which have joined already; see `joining_work`.
 
     Raises
     ------
@@ -162,9 +163,10 @@ def join_members(
         results.fill(overwrite=overwrite, names=[TABLE, RECORD_FILE]) as folder,
         PredictionsWriter(folder / TABLE) as table,
     ):
-        prepare = partial(joining, again or (lambda: (members, join)), thresholds, by_runs)
-        work = [ToJoin(image, sizes.get(image)) for image in images]
-        for each, found in each_in_order(prepare, work, title="Joining", crew=crew):
+        work = joining_work(
+            members, join, images=images, sizes=sizes, thresholds=thresholds, by_runs=by_runs, again=again
+        )
+        for each, found in work.results(crew, shards):
             if isinstance(found, Failed):
                 failed[each.image] = found.error
                 continue

@@ -5,7 +5,7 @@
 >>> found.dice("carpals"), found.summary  # doctest: +SKIP
 """
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -13,22 +13,125 @@ from typing import Any
 
 import pandas as pd
 
-from handbone import anatomy
 from handbone.core.errors import HandboneError
 from handbone.core.rle_reading import RleReading
-from handbone.data.pose import bend_degrees, pose
 from handbone.evaluation.classes import ScoredClass, scored_classes
 from handbone.evaluation.scoring import Scoring
 from handbone.formats.image_files import Invert
-from handbone.measure import Scale
 from handbone.recipe.class_map import ClassMap
-from handbone.workflows.evaluation.measured import MeasuredPair, measure_pair
-from handbone.workflows.evaluation.pairs import AGAINST, PREDICTION, Pair, Pairs
+from handbone.workflows.divided import Work
+from handbone.workflows.evaluation.comparing import Compared, comparing
+from handbone.workflows.evaluation.pairs import AGAINST, PREDICTION, Pairs
 from handbone.workflows.evaluation.result import Evaluation
 from handbone.workflows.evaluation.truth import open_labels
 from handbone.workflows.masks.opening import open_masks
 from handbone.workflows.results import Results
-from handbone.workflows.tasks import Crew, Failed, each_in_order, here, in_reach
+from handbone.workflows.tasks import Crew, Failed, here, in_reach
+
+
+@dataclass(frozen=True, eq=False)
+class Comparison:
+    """Masks and labels that are to be compared, image by image.
+
+    Parameters
+    ----------
+    pairs: the images. again: opens them once more, as for another process, and says what labels are read as.
+    scoring, mm_per_px, measures, invert: how they are compared. facts: where all of it lies.
+    """
+
+    pairs: Pairs
+    again: Callable[[], tuple[str, Pairs]]
+    scoring: Scoring
+    mm_per_px: float | None
+    measures: bool
+    invert: Invert
+    facts: Mapping[str, Any]
+
+    @classmethod
+    def open(
+        cls,
+        predictions: str | Path,
+        truth: str | Path,
+        *,
+        against: str | Path | None = None,
+        class_map: ClassMap | str | Path | None = None,
+        classes: str = "all",
+        tolerances: Sequence[str] = (),
+        images: str | Path | None = None,
+        mm_per_px: float | None = None,
+        measures: bool = False,
+        invert: Invert = "auto",
+        rle: Sequence[str] = (),
+        layout: str = "auto",
+        annotations: str | None = None,
+        truth_rle: Sequence[str] = (),
+    ) -> "Comparison":
+        """Find what there is to compare; parameters and errors are those of `evaluate`."""
+        chosen = class_map if isinstance(class_map, ClassMap) or class_map is None else ClassMap.load(class_map)
+        scoring, wanted = Scoring.parse(tolerances), scored_classes(chosen, classes)
+        places = ({AGAINST: Path(against)} if against is not None else {}) | {PREDICTION: Path(predictions)}
+        settings = {"layout": layout, "annotations": annotations, "rle": ",".join(truth_rle) or None, "invert": invert}
+        again = partial(
+            _open_pairs,
+            places,
+            Path(truth),
+            None if images is None else Path(images),
+            chosen,
+            wanted,
+            RleReading.parse(rle),
+            settings,
+        )
+        layout, pairs = again()
+        facts: dict[str, Any] = {
+            "predictions": str(predictions),
+            "truth": str(truth),
+            "against": None if against is None else str(against),
+            "layout": layout,
+            "class_map": chosen and chosen.name,
+        }
+        return cls(pairs, again, scoring, mm_per_px, measures, invert, facts)
+
+    def work(self, crew: Crew = here) -> Work[str, Compared]:
+        """The work that is to be done, for a crew."""
+        prepare = partial(
+            comparing,
+            in_reach(crew, (self.facts["layout"], self.pairs), self.again),
+            self.scoring,
+            mm_per_px=self.mm_per_px,
+            measures=self.measures,
+            invert=self.invert,
+        )
+        names = [image.name for image in self.pairs.images]
+        return Work(prepare, names, "Evaluating", Compared.to_json, Compared.from_json)
+
+    def evaluation(self, results: Iterable[tuple[str, Compared | Failed]]) -> Evaluation:
+        """What comes of the work's results.
+
+        Raises
+        ------
+        HandboneError: not one image could be compared.
+        """
+        compared: dict[str, Compared] = {}
+        failed: dict[str, str] = {}
+        for name, found in results:
+            if isinstance(found, Failed):
+                failed[name] = found.error
+            else:
+                compared[name] = found
+        if not compared:
+            first = next(iter(failed.values()))
+            raise HandboneError(f"none of {len(failed)} images could be compared; the first error: {first}")
+        return Evaluation(
+            pd.concat([each.rows for each in compared.values()], ignore_index=True),
+            self.pairs,
+            self.scoring,
+            self.facts,
+            failed,
+            {name: each.problems for name, each in compared.items() if each.problems},
+            {name: each.scale for name, each in compared.items()},
+            tuple(each.measured for each in compared.values() if each.measured is not None),
+            self.invert,
+        )
 
 
 def evaluate(
@@ -76,57 +179,23 @@ def evaluate(
     ------
     HandboneError: nothing to read at a path, no image in common, or not one that can be compared.
     """
-    chosen = class_map if isinstance(class_map, ClassMap) or class_map is None else ClassMap.load(class_map)
-    scoring, wanted = Scoring.parse(tolerances), scored_classes(chosen, classes)
-    places = ({AGAINST: Path(against)} if against is not None else {}) | {PREDICTION: Path(predictions)}
-    settings = {"layout": layout, "annotations": annotations, "rle": ",".join(truth_rle) or None, "invert": invert}
-    again = partial(
-        _open_pairs,
-        places,
-        Path(truth),
-        None if images is None else Path(images),
-        chosen,
-        wanted,
-        RleReading.parse(rle),
-        settings,
-    )
-    layout, pairs = again()
-    tables: list[pd.DataFrame] = []
-    scales: dict[str, Scale] = {}
-    failed: dict[str, str] = {}
-    problems: dict[str, list[str]] = {}
-    measured: list[MeasuredPair] = []
-    prepare = partial(
-        _comparing,
-        in_reach(crew, (layout, pairs), again),
-        scoring,
+    asked = Comparison.open(
+        predictions,
+        truth,
+        against=against,
+        class_map=class_map,
+        classes=classes,
+        tolerances=tolerances,
+        images=images,
         mm_per_px=mm_per_px,
         measures=measures,
         invert=invert,
+        rle=rle,
+        layout=layout,
+        annotations=annotations,
+        truth_rle=truth_rle,
     )
-    for name, found in each_in_order(prepare, [image.name for image in pairs.images], title="Evaluating", crew=crew):
-        if isinstance(found, Failed):
-            failed[name] = found.error
-            continue
-        tables.append(found.rows)
-        scales[name] = found.scale
-        if found.measured is not None:
-            measured.append(found.measured)
-        if found.problems:
-            problems[name] = found.problems
-    if not tables:
-        first = next(iter(failed.values()))
-        raise HandboneError(f"none of {len(failed)} images could be compared; the first error: {first}")
-    facts: dict[str, Any] = {
-        "predictions": str(predictions),
-        "truth": str(truth),
-        "against": None if against is None else str(against),
-        "layout": layout,
-        "class_map": chosen and chosen.name,
-    }
-    return Evaluation(
-        pd.concat(tables, ignore_index=True), pairs, scoring, facts, failed, problems, scales, tuple(measured), invert
-    )
+    return asked.evaluation(asked.work(crew).results(crew))
 
 
 def evaluation_results(folder: Path) -> Results:
@@ -152,56 +221,3 @@ def _open_pairs(
     sources = {stage: open_masks(path, class_map=class_map, reading=reading) for stage, path in places.items()}
     labels = open_labels(truth, images=images, class_map=class_map, settings=settings)
     return labels.layout, Pairs.join(labels, sources, wanted)
-
-
-@dataclass(frozen=True, eq=False)
-class _Compared:
-    """What was found of one image: its part of the metrics table, and what is wrong with its labels."""
-
-    rows: pd.DataFrame
-    scale: Scale
-    problems: list[str]
-    measured: MeasuredPair | None
-
-
-def _comparing(
-    open_pairs: Callable[[], tuple[str, Pairs]],
-    scoring: Scoring,
-    *,
-    mm_per_px: float | None,
-    measures: bool,
-    invert: Invert,
-) -> Callable[[str], _Compared]:
-    """What compares one image by its name."""
-    _, pairs = open_pairs()
-    images = {image.name: image for image in pairs.images}
-    needs_scale = measures or scoring.tolerances_mm
-
-    def compare(name: str) -> _Compared:
-        image = images[name]
-        pair = pairs.read(image)
-        scale = pairs.scale(image, mm_per_px, invert) if needs_scale else Scale()
-        rows = _rows(pairs, pair, scoring, scale)
-        measured = measure_pair(pair, scale, pairs.classes, invert) if measures else None
-        return _Compared(rows, scale, image.problems(), measured)
-
-    return compare
-
-
-def _rows(pairs: Pairs, pair: Pair, scoring: Scoring, scale: Scale) -> pd.DataFrame:
-    """One image's part of the metrics table: the classes' first bones, by stage."""
-    truth = pairs.scored(pair.ground_truth)
-    bend = bend_degrees(pair.ground_truth.centroids_xy())
-    kept = [each.bones[0] for each in pairs.classes]
-    facts = {
-        "image_name": pair.image.name,
-        "patient_id": pair.image.patient_id,
-        "side": pair.image.side or "",
-        "bone": anatomy.NAMES,
-    }
-    frames = []
-    for stage, masks in pair.stages.items():
-        columns = scoring.columns(truth, pairs.scored(masks), scale.spacing_mm)
-        table = pd.DataFrame({**facts, "stage": stage, **columns, "bend_degrees": bend, "pose": pose(bend)})
-        frames.append(table.iloc[kept])
-    return pd.concat(frames, ignore_index=True)

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 
 import numpy as np
 
@@ -10,6 +11,7 @@ from handbone.core.bone_probabilities import BoneProbabilities
 from handbone.core.errors import HandboneError, UnknownNameError
 from handbone.core.rle import Cells
 from handbone.method.ensembling.rle_vote import vote_runs
+from handbone.workflows.divided import Work
 from handbone.workflows.members import Member, known_size
 from handbone.workflows.prediction_file import FileMember
 
@@ -25,6 +27,22 @@ class ToJoin:
 
     def __str__(self) -> str:
         return self.image
+
+
+def joining_work(
+    members: Sequence[Member],
+    join: Join,
+    *,
+    images: Sequence[str],
+    sizes: dict[str, tuple[int, int]],
+    thresholds: np.ndarray,
+    by_runs: tuple[np.ndarray, dict[str, float]] | None = None,
+    again: Callable[[], tuple[Sequence[Member], Join]] | None = None,
+) -> Work[ToJoin, tuple[Cells, tuple[int, int]]]:
+    """The work of `handbone.workflows.ensemble.join_members`, whose parameters these are, before any of it is done."""
+    prepare = partial(joining, again or (lambda: (members, join)), thresholds, by_runs)
+    asked = [ToJoin(image, sizes.get(image)) for image in images]
+    return Work(prepare, asked, "Joining", list, lambda kept: (kept[0], tuple(kept[1])))
 
 
 def joining(

@@ -17,11 +17,12 @@ from handbone.measure import MEASURES, Hand, Measurements, Scale, flagged_bones
 from handbone.measure.measuring import COLUMNS, measure
 from handbone.plugins import PredictedImage
 from handbone.report.measurements import draw_measurements
+from handbone.workflows.divided import Work, take_files
 from handbone.workflows.masks.table import TableMasks
 from handbone.workflows.png_file import write_png
 from handbone.workflows.regions import write_regions
 from handbone.workflows.results import Results
-from handbone.workflows.tasks import Crew, Failed, each_in_order, here, in_reach
+from handbone.workflows.tasks import Crew, Failed, here, in_reach
 
 RECORD_FILE, TABLE_FILE, LINES = "measurements.json", "measurements.csv", "lines"
 #: Of the JSON file and of `--list --json`; a number is never used for two layouts.
@@ -76,6 +77,7 @@ def measure_images(
     failed: Sequence[MeasuredImage] = (),
     facts: dict[str, Any] | None = None,
     crew: Crew = here,
+    shards: Sequence[Path] = (),
 ) -> list[MeasuredImage]:
     """Measure every hand of a source.
 
@@ -89,15 +91,17 @@ def measure_images(
     invert: how radiographs are read; by default as they were when they were outlined.
     failed: radiographs that could not be outlined.
     facts: further entries of the JSON file. crew: who does the work.
+    shards: folders of all shards, which have measured already; see `measuring_work`.
 
     Returns
     -------
-    One entry a radiograph; those that failed have an `error`.
+    One entry per radiograph; those that failed have an `error`.
     """
     (folder / LINES).mkdir(exist_ok=True)
+    take_files(shards, folder)
     done = list(failed)
-    prepare = partial(_measuring, in_reach(crew, source, source.again), folder, mm_per_px, tuple(rois), invert)
-    for name, found in each_in_order(prepare, sorted(source.names), title="Measuring", crew=crew):
+    work = measuring_work(source, folder, mm_per_px=mm_per_px, rois=rois, invert=invert, crew=crew)
+    for name, found in work.results(crew, shards):
         if isinstance(found, Failed):
             done.append(MeasuredImage(name, error=found.error))
         else:
@@ -105,6 +109,20 @@ def measure_images(
     done.sort(key=lambda image: image.image)
     write_tables(done, folder, facts or {})
     return done
+
+
+def measuring_work(
+    source: TableMasks,
+    folder: Path,
+    *,
+    mm_per_px: float | None = None,
+    rois: Sequence[str] = (),
+    invert: Invert | None = None,
+    crew: Crew = here,
+) -> Work[str, Measurements]:
+    """The work of `measure_images`, whose parameters these are, before any of it is done."""
+    prepare = partial(_measuring, in_reach(crew, source, source.again), folder, mm_per_px, tuple(rois), invert)
+    return Work(prepare, sorted(source.names), "Measuring", Measurements.to_json, Measurements.from_json)
 
 
 def measure_predictions(

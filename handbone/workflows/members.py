@@ -27,10 +27,11 @@ from handbone.workflows.prediction_file import FileMember
 class Member(Protocol):
     """One of the predictions that are joined.
 
-    name: what settings call it. names: its images.
+    name: what settings call it. path: where it lies. names: its images.
     """
 
     name: str
+    path: Path
     names: list[str]
 
     def size_hw(self, image: str) -> tuple[int, int] | None:
@@ -44,7 +45,7 @@ class RunMember:
     """A finished run: its merged probabilities, of the images in its prediction file."""
 
     def __init__(self, name: str, folder: Path):
-        self.name, self.folder = name, folder
+        self.name, self.path = name, folder
         self.context = finished_run(folder)
         self.names = PredictionsIndex(folder / TABLE).names
         self._samples = {sample.name: sample for sample in self.context.dataset.samples}
@@ -67,7 +68,7 @@ class RunMember:
         """(29,) mean Dice of its final masks on validation images; NaN for bones that none of them shows."""
         import pandas as pd  # late, as only runs need it
 
-        rows = pd.read_csv(self.folder / "metrics.csv")
+        rows = pd.read_csv(self.path / "metrics.csv")
         rows = rows[(rows["split"] == "validation") & ~rows["both_empty"].astype(bool)]
         last = rows[rows["stage"] == rows["stage"].iloc[-1]] if len(rows) else rows
         return last.groupby("bone")["dice"].mean().reindex(NAMES).to_numpy()

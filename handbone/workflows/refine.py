@@ -1,6 +1,6 @@
 """The second stage alone: anyone's coarse predictions refined, bone by bone, with every decision on record."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import closing
 from dataclasses import asdict, dataclass, field
 from functools import partial
@@ -26,6 +26,7 @@ from handbone.workflows.records import IMAGES
 from handbone.workflows.refine_overlay import draw_refined
 from handbone.workflows.refine_sources import Loaded, Source
 from handbone.workflows.results import Results
+from handbone.workflows.shards import Shard
 from handbone.workflows.stored_results import StoredResults, record_file
 from handbone.workflows.tasks import Crew, here
 
@@ -70,6 +71,7 @@ def refine_predictions(
     overwrite: bool = False,
     earlier: Sequence[Path] = (),
     head: Mapping[str, Any],
+    shard: Shard | None = None,
     crew: Crew = here,
 ) -> list[Refined]:
     """Refine every image of a source and write the output folder, whole or not at all.
@@ -81,36 +83,43 @@ def refine_predictions(
     ----------
     source, load: give the predictions and the refiner, here and in other processes that do the work.
     bones: indices of those to be refined.
-    results: gets `predictions.csv`, `decisions.csv`, `refinement.json`, an overlay and a record an image and, for
+    results: gets `predictions.csv`, `decisions.csv`, `refinement.json`, one overlay and one record per image and, for
         failures that nobody foresaw, `errors/STEM.txt`.
     fingerprint: of the method and what it is asked for, see `prediction_fingerprint`.
     overwrite: whether an earlier refinement may go.
     earlier: folders of earlier results, which need not be made again where their fingerprint is the same.
-    head: what `refinement.json` says beside the images, see `refinement_head`. crew: who does the work.
+    head: what `refinement.json` says beside the images, see `refinement_head`.
+    shard: the part of the images that is refined, if not all. crew: who does the work.
 
     Raises
     ------
     HandboneError: the folder holds what must not go, or another process is at work there.
     """
     coarse = source()
-    stems = file_stems(coarse.names)
-    overlays = [f"{OVERLAYS}/{stem}.png" for stem in stems.values()]
-    names = [TABLE, RECORD_FILE, DECISIONS_FILE, *overlays, *map(record_file, stems)]
-    with results.fill(overwrite=overwrite, names=names) as workdir:
+    stems = {name: stem for name, stem in file_stems(coarse.names).items() if shard is None or name in shard}
+    with results.fill(overwrite=overwrite, names=written_names(stems)) as workdir:
         kept = StoredResults(workdir, fingerprint)
         kept.clean(stems.items())
         task = RefineTask(source, load, tuple(bones), workdir, fingerprint, tuple(earlier))
         made = make_each(task, stems.items(), title="Refining", total=len(stems), done="refined", crew=crew)
         with closing(made):
             errors = {outcome.name: outcome.error for outcome in made if outcome.error is not None}
-        return _join(coarse, kept, errors, head)
+        return write_refined(coarse, stems, kept, errors, head)
 
 
-def _join(source: Source, kept: StoredResults, errors: Mapping[str, str], head: Mapping[str, Any]) -> list[Refined]:
+def written_names(stems: Mapping[str, str]) -> list[str]:
+    """The files that are written for images, by `file_stems`."""
+    overlays = [f"{OVERLAYS}/{stem}.png" for stem in stems.values()]
+    return [TABLE, RECORD_FILE, DECISIONS_FILE, *overlays, *map(record_file, stems)]
+
+
+def write_refined(
+    source: Source, names: Iterable[str], kept: StoredResults, errors: Mapping[str, str], head: Mapping[str, Any]
+) -> list[Refined]:
     """Write the table, decisions and the record of what is kept; gives what became of each image."""
     records = []
     with PredictionsWriter(kept.folder / TABLE) as table:
-        for name in source.names:
+        for name in names:
             if name in errors:
                 table.write_cells(name, source.item(name).cells)
                 records.append(Refined(name, error=errors[name]))

@@ -18,12 +18,13 @@ from handbone.workflows.predict import possible_results, stems_of, written_names
 from handbone.workflows.prediction_join import Extras, Predicted, Summary, join, only_failures
 from handbone.workflows.records import IMAGES
 from handbone.workflows.results import Results
+from handbone.workflows.shards import refuse_lacking
 from handbone.workflows.stored_results import StoredResults
 
 
-def joined_head(shards: Sequence[Path]) -> dict[str, Any]:
-    """What `predictions.json` of the whole says beside the images: what a shard says, but for its number."""
-    return {**read_json_head(shards[0] / RECORD_FILE, IMAGES), "shard": None}
+def joined_head(shards: Sequence[Path], record_file: str = RECORD_FILE) -> dict[str, Any]:
+    """What the record of the whole says beside the images: what that of a shard says, but for its number."""
+    return {**read_json_head(shards[0] / record_file, IMAGES), "shard": None}
 
 
 def join_shards(
@@ -52,7 +53,7 @@ def join_shards(
     found = sorted((each for shard in shards for each in _found(StoredResults(shard, fingerprint))), key=_key)
     images = [each.image for each in found]
     if expected is not None:
-        _refuse_lacking(images, expected)
+        refuse_lacking({image.key for image in images}, [image.key for image in expected])
     stems = stems_of(images)
     with results.fill(overwrite=overwrite, names=written_names(stems, hands, page=extras.page)) as work:
         kept = StoredResults(work, fingerprint, page=extras.page)
@@ -91,25 +92,31 @@ def _found(shard: StoredResults) -> Iterator[_Found]:
 
 def _take(found: _Found, stem: str, kept: StoredResults) -> None:
     """Let the files of an image be in the whole, too."""
-    shard, results = found.shard, found.outcome.results
+    results = found.outcome.results
     if found.outcome.error is not None:
-        trace = f"{ERRORS}/{stem}.txt"
-        if (shard.folder / trace).is_file():
-            copy_file(shard.folder / trace, kept.folder / trace)
+        take_trace(found.shard, stem, kept)
     for name, stem_of_hand in zip(results, names_of_hands(stem, len(results)) if results else (), strict=True):
-        # What an interrupted join has taken is there already.
-        if kept.find(name, stem_of_hand, None) is None and kept.copy_from(shard, name, stem_of_hand, None) is None:
-            what, remedy = f"the result of {name} is gone, or was changed", "run this shard again with --overwrite"
-            raise HandboneError(what, where=shard.folder, remedy=remedy)
+        take_result(found.shard, name, stem_of_hand, kept)
 
 
-def _refuse_lacking(images: Sequence[InputImage], expected: Sequence[InputImage]) -> None:
-    there = {image.key for image in images}
-    lacking = [image for image in expected if image.key not in there]
-    more = len(there) - (len(expected) - len(lacking))
-    if lacking:
-        what = f"no shard has {len(lacking)} of {len(expected)} images, such as {lacking[0].key}"
-        raise HandboneError(what, remedy="run their shards again with --overwrite")
-    if more:
-        what = f"the shards have {more} images that are not there any more"
-        raise HandboneError(what, remedy="give --join no paths, or run the shards again with --overwrite")
+def take_trace(shard: StoredResults, stem: str, kept: StoredResults) -> None:
+    """Let what is known of an image that failed be in the whole, too, if its shard has anything."""
+    trace = f"{ERRORS}/{stem}.txt"
+    if (shard.folder / trace).is_file():
+        copy_file(shard.folder / trace, kept.folder / trace)
+
+
+def take_result(shard: StoredResults, name: str, stem: str, kept: StoredResults, *, key: str | None = None) -> None:
+    """Let a result with its overlay be in the whole, too.
+
+    key: what it has to be made from; None where nobody looks. Others as `StoredResults.copy_from` has them.
+
+    Raises
+    ------
+    HandboneError: the shard does not have it as it was written, or made it from something else.
+    """
+    # What an interrupted join has taken is there already.
+    if kept.find(name, stem, key) is None and kept.copy_from(shard, name, stem, key) is None:
+        what = f"the result of {name} is gone, or was changed{', or is of other inputs' if key else ''}"
+        remedy = "run this shard again with --overwrite"
+        raise HandboneError(what, where=shard.folder, remedy=remedy)

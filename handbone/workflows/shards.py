@@ -2,7 +2,7 @@
 
 import hashlib
 import re
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Self
@@ -43,10 +43,14 @@ class Shard:
         remedy = "write i/n with i from 1 to n, such as 1/8"
         raise HandboneError(f"{text!r} is no part of the work", where="--shard", remedy=remedy)
 
-    def __contains__(self, key: str) -> bool:
-        """Whether an image belongs to it; by its key alone, so that further images move no other."""
+    @classmethod
+    def of_key(cls, key: str, of: int) -> Self:
+        """The one of so many that an image belongs to; by its key alone, so that further images move no other."""
         digest = hashlib.sha256(key.encode("utf-8", "surrogateescape")).digest()
-        return int.from_bytes(digest[:8], "big") % self.of == self.number - 1
+        return cls(int.from_bytes(digest[:8], "big") % of + 1, of)
+
+    def __contains__(self, key: str) -> bool:
+        return self == self.of_key(key, self.of)
 
     def __str__(self) -> str:
         return f"{self.number}/{self.of}"
@@ -62,8 +66,10 @@ def shards_folder(output: Path) -> Path:
     return place.real.with_name(f"{place.real.name}.shards") if place.whole else place.real / "shards"
 
 
-def finished_shards(output: Path, fingerprint: str) -> list[Path]:
+def finished_shards(output: Path, fingerprint: str, *, record_file: str = RECORD_FILE) -> list[Path]:
     """The folders of all parts of an output folder, by number.
+
+    record_file: what a finished part says of itself, with its fingerprint.
 
     Raises
     ------
@@ -80,8 +86,25 @@ def finished_shards(output: Path, fingerprint: str) -> list[Path]:
         told = " and ".join(f"of {count}" for count in divisions)
         raise HandboneError(f"there are shards {told}", where=folder, remedy="remove those of one division")
     shards = [Shard(number, divisions[0]) for number in range(1, divisions[0] + 1)]
-    _refuse_unfinished(output, shards, fingerprint)
+    _refuse_unfinished(output, shards, fingerprint, record_file)
     return [shard.folder(output) for shard in shards]
+
+
+def refuse_lacking(there: Collection[str], expected: Collection[str]) -> None:
+    """Refuse to join shards that have other images than they should have.
+
+    Raises
+    ------
+    HandboneError: images that no shard has, or that are not there any more.
+    """
+    lacking = [key for key in expected if key not in there]
+    more = len(there) - (len(expected) - len(lacking))
+    if lacking:
+        what = f"no shard has {len(lacking)} of {len(expected)} images, such as {lacking[0]}"
+        raise HandboneError(what, remedy="run their shards again with --overwrite")
+    if more:
+        what = f"the shards have {more} images that are not there any more"
+        raise HandboneError(what, remedy="give --join no paths, or run the shards again with --overwrite")
 
 
 def _known(folder: Path) -> Iterator[Shard]:
@@ -91,11 +114,11 @@ def _known(folder: Path) -> Iterator[Shard]:
             yield Shard(int(match[1]), int(match[2]))
 
 
-def _refuse_unfinished(output: Path, shards: list[Shard], fingerprint: str) -> None:
+def _refuse_unfinished(output: Path, shards: list[Shard], fingerprint: str, record_file: str) -> None:
     faults: dict[str, list[int]] = {"missing": [], "unfinished": [], "made with other settings or weights": []}
     missing, unfinished, other = faults.values()
     for shard in shards:
-        head = _head(shard.folder(output))
+        head = _head(shard.folder(output) / record_file)
         if head is None:
             begun = shard.folder(output).with_name(f".{shard.folder(output).name}.part").is_dir()
             (unfinished if begun else missing).append(shard.number)
@@ -109,10 +132,10 @@ def _refuse_unfinished(output: Path, shards: list[Shard], fingerprint: str) -> N
         raise HandboneError(what, where=shards_folder(output), remedy=remedy)
 
 
-def _head(folder: Path) -> dict[str, Any] | None:
+def _head(path: Path) -> dict[str, Any] | None:
     """What a finished part says of itself; None of one that is not there."""
     try:
-        return read_json_head(folder / RECORD_FILE, IMAGES)
+        return read_json_head(path, IMAGES)
     except (OSError, ValueError):
         return None
 

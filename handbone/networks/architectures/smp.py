@@ -12,9 +12,11 @@ from handbone.core.files import expanded
 from handbone.networks.architectures import encoder_weights
 from handbone.networks.architectures.bone_network import IMAGENET_GREY, BoneNetwork, expect_little
 from handbone.networks.architectures.settings import SmpSettings
+from handbone.networks.light_imports import import_without_compiler
 from handbone.networks.runtime import ensure_torchvision
 
 ensure_torchvision()
+import_without_compiler("timm")
 
 import segmentation_models_pytorch as smp  # noqa: E402
 import timm  # noqa: E402

@@ -1,6 +1,6 @@
 """Errors of measurements: what is measured on predicted masks against what is measured on labels."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -55,6 +55,19 @@ class MeasuredPair:
     patient_id: str
     ground_truth: Measurements
     stages: dict[str, Measurements]
+
+    def to_json(self) -> dict[str, Any]:
+        """Everything but lines, as values that `json_value` can write."""
+        stages = {stage: found.to_json() for stage, found in self.stages.items()}
+        truth = self.ground_truth.to_json()
+        return {"image_name": self.image_name, "patient_id": self.patient_id, "ground_truth": truth, "stages": stages}
+
+    @classmethod
+    def from_json(cls, value: Mapping[str, Any]) -> "MeasuredPair":
+        """What `to_json` gave."""
+        stages = {stage: Measurements.from_json(found) for stage, found in value["stages"].items()}
+        truth = Measurements.from_json(value["ground_truth"])
+        return cls(value["image_name"], value["patient_id"], truth, stages)
 
 
 def measure_pair(pair: Pair, scale: Scale, classes: Sequence[ScoredClass], invert: Invert) -> MeasuredPair:

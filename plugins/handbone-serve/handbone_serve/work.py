@@ -92,7 +92,7 @@ class Outliner:
 
 
 def measure(folder: Path) -> list[dict[str, Any]]:
-    """Measure the outlined hands of a radiograph; one entry a hand, as `measurements.json` has it."""
+    """Measure the outlined hands of a radiograph; one entry per hand, as `measurements.json` has it."""
     (folder / MEASURED).mkdir()
     return [image.to_json() for image in measure_images(TableMasks(folder / RESULTS), folder / MEASURED)]
 

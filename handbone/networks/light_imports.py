@@ -1,0 +1,72 @@
+"""Importing torchvision and timm without torch's compiler, which takes longer to import than torch itself.
+
+Both import it for decorators and for a question that only GPUs ask. No network here is compiled before it is trained.
+"""
+
+import importlib
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from functools import cache, wraps
+from types import ModuleType
+from typing import Any
+
+_COMPILER, _UTILS = "torch._dynamo", "torch._dynamo.utils"
+
+
+def import_without_compiler(name: str) -> None:
+    """Import a package, and the compiler only if the package needs more of it than this module stands in for."""
+    if name in sys.modules or _COMPILER in sys.modules:
+        return
+    try:
+        with _stand_ins():
+            importlib.import_module(name)
+    except ImportError:
+        importlib.import_module(name)
+
+
+class _StandIn(ModuleType):
+    """In the place of a module of the compiler; whatever it lacks is looked for in the real one."""
+
+    def __getattr__(self, name: str) -> Any:
+        if name.startswith("__"):
+            raise AttributeError(name)
+        return getattr(_real(self.__name__), name)
+
+
+@contextmanager
+def _stand_ins() -> Iterator[None]:
+    compiler, utils = _StandIn(_COMPILER), _StandIn(_UTILS)
+    vars(compiler).update(disable=_disable, utils=utils)
+    vars(utils).update(is_compile_supported=_is_compile_supported)
+    sys.modules.update({_COMPILER: compiler, _UTILS: utils})
+    try:
+        yield
+    finally:
+        _remove()
+
+
+def _remove() -> None:
+    for name in (_COMPILER, _UTILS):
+        if isinstance(sys.modules.get(name), _StandIn):
+            del sys.modules[name]
+
+
+def _real(name: str) -> ModuleType:
+    _remove()
+    return importlib.import_module(name)
+
+
+def _is_compile_supported(device: str) -> bool:
+    return bool(_real(_UTILS).is_compile_supported(device))
+
+
+def _disable(function: Callable[..., Any], *choices: Any, **more: Any) -> Callable[..., Any]:
+    """As `torch.compiler.disable` decorates a function, but when that is first called."""
+    disabled = cache(lambda: _real(_COMPILER).disable(function, *choices, **more))
+
+    @wraps(function)
+    def call(*arguments: Any, **named: Any) -> Any:
+        return disabled()(*arguments, **named)
+
+    return call
