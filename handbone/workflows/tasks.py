@@ -1,6 +1,6 @@
 """Work on many items as a value, so that this process, several others or a cluster can do it alike."""
 
-from collections.abc import Callable, Hashable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Generator, Hashable, Iterable, Iterator, Sequence
 from contextlib import closing
 from dataclasses import dataclass, field
 from typing import Any, Generic, Protocol, TypeVar
@@ -71,7 +71,7 @@ def each_in_order(
     *,
     title: str,
     crew: Crew = here,
-) -> Iterator[tuple[Item, Result | Failed]]:
+) -> Generator[tuple[Item, Result | Failed], None, None]:
     """Every item in order with what a function makes of it.
 
     Parameters
