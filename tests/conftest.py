@@ -8,14 +8,38 @@ import subprocess
 from pathlib import Path
 
 import pytest
-import torch
 from data_toys import write_hand
 from hypothesis import settings
 
+from handbone.networks.runtime import cores
+
 # A busy machine is slow now and then, which is no fault of what is tested. The same examples come each time, so that a
 # change is judged by what it changes; the longer search for new ones is the weekly job's.
-settings.register_profile("handbone", deadline=None, derandomize="HANDBONE_FUZZ_EXAMPLES" not in os.environ)
+settings.register_profile("handbone", deadline=None, derandomize="HANDBONE_FUZZ_SECONDS" not in os.environ)
 settings.load_profile("handbone")
+
+#: What numpy, torch, OpenCV and numba read at their import.
+_THREADS = ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS", "OPENCV_FOR_THREADS_NUM", "NUMBA_NUM_THREADS")
+
+#: Fewer files of tests end sooner in one process than a worker starts.
+_FILES_PER_WORKER = 8
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_auto_num_workers(config):
+    """As many workers as the cores and the files to test are worth; none for benchmarks, which need quiet cores."""
+    if config.getoption("benchmark_only"):
+        return 0
+    places = [Path(argument.partition("::")[0]) for argument in config.args]
+    files = sum(1 if place.is_file() else len(list(place.rglob("test_*.py"))) for place in places)
+    workers = min(cores(), files // _FILES_PER_WORKER)
+    return workers if workers > 1 else 0
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_setupnodes():
+    """Workers share the cores, so that each computes with one thread."""
+    os.environ.update(dict.fromkeys(_THREADS, "1"))
 
 
 #: Texts that stand for a value of another type.
@@ -52,6 +76,8 @@ def read_json():
 @pytest.fixture(scope="module")
 def one_thread():
     """Networks this small only lose time to threads."""
+    import torch  # not above: the process that hands out tests to workers, and many rooms, do without
+
     before = torch.get_num_threads()
     torch.set_num_threads(1)
     yield

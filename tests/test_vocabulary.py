@@ -27,6 +27,7 @@ OLD_WORDS = (
     "further (?:metrics|figures)", "[Ss]poil(?:s|t|ed|ing)?", "standard[_ ]pose", "mean_of_readings",
     "close reading", "HARM", "harms?", "Trials?", "spelled_out", "by heart", "what shows the same", "drawn hands?",
     "a figure of each",
+    "[Oo]ne (?:PNG |annotation |entry |(?:text )?file |row |piece )?an? (?:line|image|bone|hand|measure)",
 )  # fmt: skip
 
 

@@ -72,7 +72,7 @@ def read_images(images: Tensor, chosen: Tensor, places_xy: Tensor, *, fineness: 
 def read_labels(bits: Tensor, chosen: Tensor, places_xy: Tensor, *, fineness: int) -> Tensor:
     """Coverage (N, 29, side, side) in [0, 1].
 
-    With one point a pixel, the four labels around it are weighted as bilinear interpolation does; with more, the
+    With one point per pixel, the four labels around it are weighted as bilinear interpolation does; with more, the
     nearest labels of all points count alike.
 
     Parameters

@@ -97,14 +97,14 @@ def command(
     chosen = nested_settings(settings or [])
     ensemble.check_absent(missing.value, method, chosen)
     used = ensemble.resolve(method, chosen, opened)
-    joiner = ensemble.build_method(*used)
+    ensembler = ensemble.build_method(*used)
     names = ensemble.common_images(opened, missing.value)
     sizes = image_sizes(images, names)
     if reading is None:
         refuse_other_readings(opened, sizes)
     thresholds, fitted = ensemble.own_thresholds(used[0], opened), 0
     if fit_thresholds:
-        thresholds, fitted = ensemble.fit_thresholds(opened, joiner)
+        thresholds, fitted = ensemble.fit_thresholds(opened, ensembler)
     by_runs = ensemble.counted(*used, opened, thresholds)
     asked: dict[str, Any] = {
         "images": names,
@@ -117,12 +117,12 @@ def command(
     paths, words = [member.path for member in opened], {**facts, "names": [member.name for member in opened]}
     words |= {"sizes": sizes, "thresholds": thresholds.tolist(), "missing": missing.value, "rle": rle or []}
     if division.part is not None:
-        work = joining_work(opened, joiner, **asked)
+        work = joining_work(opened, ensembler, **asked)
         division.do(lambda _: work, results, paths, words, overwrite=overwrite, crew=crew, as_json=as_json)
         return
     shards = division.shards(paths, words)
     record = ensemble.join_members(
-        opened, joiner, results, **asked, facts=facts, overwrite=overwrite, crew=crew, shards=shards
+        opened, ensembler, results, **asked, facts=facts, overwrite=overwrite, crew=crew, shards=shards
     )
     finish(as_json, partial(echo_json, record), partial(_show, record, output), failed=record["failed"])
 

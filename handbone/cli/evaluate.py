@@ -88,9 +88,9 @@ def command(
 ) -> None:
     """Score masks against labels: Dice, boundary distances, intervals over patients, and a paired comparison.
 
-    OUT gets metrics.csv (a row an image and bone), summary.csv, evaluation.json and report.html. Images are joined by
-    name; those that labels or predictions lack are named. Images that cannot be compared are listed; the exit code is
-    then 1. Not a medical device.
+    OUT gets metrics.csv (one row per image and bone), summary.csv, evaluation.json and report.html. Images are joined
+    by name; those without labels or predictions are listed. Images that cannot be compared are listed, too, and the
+    exit code is then 1. Not a medical device.
     """
     from handbone.workflows.crews import crew_of
     from handbone.workflows.evaluate import Comparison, evaluation_results

@@ -77,7 +77,8 @@ def _own(name: str, module: str) -> Any:
 
 
 def _of_plugin(providers: list[Any]) -> Any:
-    from handbone.plugins.manager import ONE_OF_TWO, only, registry
+    from handbone.plugins.manager import ONE_OF_TWO, registry
+    from handbone.plugins.provider import only
 
     registry()  # reports faulty plugins, as every command does
     provided = only(providers, remedy=ONE_OF_TWO)

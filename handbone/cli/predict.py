@@ -44,13 +44,13 @@ def command(
 ) -> None:
     """Outline the 29 bones of radiographs: PNG, JPEG or TIFF of any size, 8 or 16 bit, grey or colour.
 
-    Plugins read more, such as handbone-dicom. Folders are searched with all folders below, and what is passed over is
-    said. OUT mirrors them: an overlay an image (contours of doubtful bones are dashed) and a record an image, beside
-    predictions.csv (run lengths in each image's own pixels, a confidence a bone) and predictions.json. OUT/index.html
-    shows all, doubtful ones first, and takes a verdict of each. --measure adds measurements.csv, measurements.json and
-    an image a hand with the lines drawn. An image that fails, or cannot be written as --write asks, is listed; the
-    exit code is then 1. An image without a hand gets no masks and is counted apart; where none has a hand, the exit
-    code is 1. The same command goes on where it was stopped, and tries failed images again. Not a medical device.
+    Plugins add formats, such as handbone-dicom. Folders are searched recursively, and files that are not read are
+    listed. OUT mirrors the folders, with one overlay (contours of doubtful bones are dashed) and one record per image.
+    predictions.csv holds run lengths in each image's own pixels and a confidence per bone; predictions.json holds
+    everything. OUT/index.html shows all images, doubtful ones first, and records your verdicts. --measure adds
+    measurements.csv, measurements.json and a drawing per hand. Images that fail, or that cannot be written as --write
+    asks, are listed, and the exit code is 1. It is also 1 if no image shows a hand. Running the same command again
+    continues where it stopped, and tries failed images again. Not a medical device.
     """
     if mm_per_px is not None and not measure:
         raise typer.BadParameter("give --measure, too", param_hint="--mm-per-px")

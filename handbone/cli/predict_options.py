@@ -14,7 +14,7 @@ Paths = Annotated[
 FromFile = Annotated[
     Path | None,
     typer.Option(
-        "--from-file", metavar="LIST", help="A text file with more paths, one a line; - reads standard input."
+        "--from-file", metavar="LIST", help="A text file with more paths, one per line; - reads standard input."
     ),
 ]
 Weights = Annotated[

@@ -44,6 +44,15 @@ class Box(NamedTuple):
         """Whether it contains no pixel."""
         return self.left >= self.right or self.top >= self.bottom
 
+    @property
+    def area(self) -> int:
+        """How many pixels it contains."""
+        return 0 if self.is_empty else self.size_hw[0] * self.size_hw[1]
+
+    def moved(self, across: int, down: int) -> Self:
+        """This box so many pixels farther right and down."""
+        return type(self)(self.left + across, self.top + down, self.right + across, self.bottom + down)
+
     def shared(self, other: Sequence[int]) -> Self:
         """The intersection; an empty box inside `other` if they are disjoint."""
         left, top = (min(max(self[axis], other[axis]), other[axis + 2]) for axis in (0, 1))

@@ -8,8 +8,8 @@ from handbone.core.frame import Frame
 
 #: Steps of 1/255 below which nothing is kept (p = 0.02).
 FLOOR = 5
-# The logit of that floor less half a step.
-_FLOOR_LOGIT = float(np.log((FLOOR - 0.5) / (255.5 - FLOOR)))
+#: The logit of that floor less half a step.
+FLOOR_LOGIT = float(np.log((FLOOR - 0.5) / (255.5 - FLOOR)))
 # Stands for "certainly not" where a grid says nothing; finite, so that interpolation stays finite.
 _NO_LOGIT = -20.0
 _NOTHING = np.zeros((0, 0), np.uint8)
@@ -30,7 +30,7 @@ def from_grid(plane: np.ndarray, frame: Frame, image_hw: tuple[int, int]) -> tup
     the frame.
     """
     rows, columns = plane.shape
-    likely = cv2.compare(plane, _FLOOR_LOGIT, cv2.CMP_GE)
+    likely = cv2.compare(plane, FLOOR_LOGIT, cv2.CMP_GE)
     x, y, width, height = cv2.boundingRect(likely)
     if not width:
         return _NOTHING, Box(0, 0, 0, 0)
@@ -38,7 +38,7 @@ def from_grid(plane: np.ndarray, frame: Frame, image_hw: tuple[int, int]) -> tup
     reach = 1 + int(np.ceil(frame.scale))
     left, right = max(x - reach, 0), min(x + width + reach, columns)
     top, bottom = max(y - reach, 0), min(y + height + reach, rows)
-    box = _image_box(frame, Box(left, top, right, bottom), image_hw)
+    box = image_box(frame, Box(left, top, right, bottom), image_hw)
     if box.is_empty:
         return _NOTHING, Box(0, 0, 0, 0)
     # Logits go on beyond the grid's edge: without that, bones that the edge cuts would fade there.
@@ -52,8 +52,24 @@ def from_grid(plane: np.ndarray, frame: Frame, image_hw: tuple[int, int]) -> tup
     return pixels, box
 
 
-def _image_box(frame: Frame, grid_box: Box, image_hw: tuple[int, int]) -> Box:
-    left, top, right, bottom = grid_box
+def grid_box(frame: Frame, box: Box) -> Box:
+    """The pixels of a frame's grid that a box of the image touches."""
+    left, top, right, bottom = box
+    points = frame.to_grid(np.array([[left, top], [right, top], [right, bottom], [left, bottom]]) - 0.5)
+    low, high = np.floor(points.min(0)).astype(int).tolist(), np.ceil(points.max(0) + 1).astype(int).tolist()
+    return Box(*low, *high).shared(Box.whole(frame.size_hw))
+
+
+def grid_boxes(frame: Frame, boxes_xyxy: np.ndarray, margin: int) -> Box:
+    """The box around those of several boxes (n, 4) of the image in a frame's grid, and so many pixels more each way."""
+    left, top, right, bottom = Box.around(grid_box(frame, Box(*box)) for box in boxes_xyxy.tolist())
+    around = Box(left - margin, top - margin, right + margin, bottom + margin)
+    return around.shared(Box.whole(frame.size_hw))
+
+
+def image_box(frame: Frame, box: Box, image_hw: tuple[int, int]) -> Box:
+    """The pixels of an image that a box of a frame's grid touches."""
+    left, top, right, bottom = box
     corners = np.array([[left, top], [right, top], [right, bottom], [left, bottom]]) - 0.5
     points = frame.to_image(corners)
     low = np.maximum(np.floor(points.min(0)), 0).astype(int).tolist()

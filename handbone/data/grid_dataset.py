@@ -19,7 +19,7 @@ from handbone.recipe import schema
 
 
 class GridDataset(Dataset, ABC):
-    """Images on a square grid, for a network to learn from; one item an image.
+    """Images on a square grid, for a network to learn from; one item per image.
 
     An item is a dict of `image`, float32 (C, size, size) in [0, 1], `target`, uint8 (29, size, size), 255 where a bone
     covers the whole pixel, and `name`. What is random in an item depends on the seed, the epoch and the item's index

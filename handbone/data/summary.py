@@ -29,14 +29,14 @@ class Summary:
 
     Parameters
     ----------
-    images: one row an image: image_name, patient, split, side, thumb, width, height, bones, mc3_length_px (length of
+    images: one row per image: image_name, patient, split, side, thumb, width, height, bones, mc3_length_px (length of
         the third metacarpal, by all areas), bend_degrees, pose, and NaN where an image has no labels.
-    areas: one row an image and bone: image_name, bone, area, share (area in squares of mc3_length_px) and z (deviation
+    areas: one row per image and bone: image_name, bone, area, share (area in squares of mc3_length_px) and z (deviation
         of the share's logarithm from the dataset's median in robust standard deviations).
-    overlaps: one row a pair that overlaps in any hand: bone, other, hands (share in which they overlap), overlap
+    overlaps: one row per pair that overlaps in any hand: bone, other, hands (share in which they overlap), overlap
         (shared area over that of the smaller bone, mean over hands).
-    patients: one row a patient: images, and for two hands the ratio of their sizes and both bends; age and sex where a
-        workbook tells them.
+    patients: one row per patient: images, and for two hands the ratio of their sizes and both bends; age and sex where
+        a workbook gives them.
     left_out: images that could not be read.
     """
 
@@ -47,7 +47,7 @@ class Summary:
     left_out: tuple[Finding, ...]
 
     def bones(self) -> pd.DataFrame:
-        """One row a bone: hands that have it, median area, the middle half of areas, and outliers."""
+        """One row per bone: hands that have it, median area, the middle half of areas, and outliers."""
         rows = []
         for name, group in self.areas.groupby("bone", sort=False):
             quarter, half, three = group["area"].quantile([0.25, 0.5, 0.75])

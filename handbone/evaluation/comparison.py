@@ -85,7 +85,7 @@ class Comparison:
     metrics: tuple[str, ...]
 
     def table(self) -> pd.DataFrame:
-        """One row a line, with a column for every number."""
+        """One row per line, with a column for every number."""
         return pd.DataFrame([self._flat(line) for line in self.lines])
 
     def _flat(self, line: Line) -> dict[str, object]:

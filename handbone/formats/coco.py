@@ -121,7 +121,7 @@ class Coco:
         elif image in self._entries:
             other = relative_to(self._entries[image][0].path, self.root)
             message = f"lists {relative_to(image, self.root)} again, after {other}"
-            remedy = "leave one entry an image; until then the first one is used"
+            remedy = "leave one entry per image; until then the first one is used"
             problems.append(Finding("error", "repeated-image", shown, message, remedy))
         else:
             self._entries[image] = file, entry

@@ -21,7 +21,7 @@ _INFO = {"description": "Bones of the hand, outlined by handbone; not a medical 
 
 
 class CocoWriter(SplitWriter):
-    """Writes `annotations.json` to a folder: categories 1 to 29 in anatomy order, one annotation a bone that was found.
+    """Writes `annotations.json` to a folder: categories 1 to 29 in anatomy order, one annotation per bone found.
 
     Parameters
     ----------

@@ -48,6 +48,7 @@ _ARCHIVE = Kind("archive", "archives", "unpack first")
 _DRAWING = Kind("SVG, PSD or OpenEXR file", "SVG, PSD or OpenEXR files", "convert to PNG")
 _JPEG_XL = Kind("JPEG XL file", "JPEG XL files", "convert to PNG")
 _VIDEO = Kind("video", "videos", "export single frames as PNG")
+_OFFICE = Kind("Office document", "Office documents", "export radiographs in them as PNG")
 _UNPACK = "unpack it, and give the images in it"
 
 _HEIC = FileKind(
@@ -114,11 +115,18 @@ _KINDS = (
     FileKind("a FITS file", _SAVE_AS, (b"SIMPLE  =",)),
     FileKind("a program", "leave it out", (b"MZ", b"\x7fELF")),
     FileKind("what a Mac keeps beside a file, and no image", "leave it out", (b"\x00\x05\x16\x07",)),
-    FileKind("an old Office document", f"{_SAVE_AS} out of it", (b"\xd0\xcf\x11\xe0",)),
+    FileKind(
+        "an old Office document",
+        f"{_SAVE_AS} out of it",
+        (b"\xd0\xcf\x11\xe0",),
+        ".doc .ppt .xls .docx .pptx .xlsx .odt .odp .ods",
+        _OFFICE,
+    ),
     FileKind("a text document", "leave it out", (b"{\\rtf",)),
 )
 _AT_START = tuple((start, kind) for kind in _KINDS for start in kind.starts)
 _COUNTED = {extension: kind.counted for kind in _KINDS if kind.counted for extension in kind.extensions.split()}
+_DOCUMENT = FileKind("an Office document", f"{_SAVE_AS} out of it")
 _LFS = FileKind("a pointer to a file in Git LFS, not the file", "run 'git lfs pull' where it came from")
 _ANNEX = FileKind("a pointer to a file in git-annex, not the file", "run 'git annex get' where it came from")
 _HTML = FileKind("a web page, not an image", "download the image itself: the site may have asked for a login")
@@ -137,6 +145,8 @@ def kind_of(head: bytes) -> FileKind | None:
     """
     if head[128:132] == b"DICM":
         return _DICOMDIR if _DICOMDIR_UID in head else _DICOM
+    if head.startswith(b"PK\x03\x04") and head[30:49].startswith((b"[Content_Types].xml", b"mimetypeapplication")):
+        return _DOCUMENT
     for magic, kind in _AT_START:
         if head.startswith(magic):
             return kind

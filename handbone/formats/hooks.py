@@ -80,7 +80,7 @@ def _cvat(settings: Any, *, folder: Path) -> "Writer":
 
 
 def _label_studio(settings: LabelStudioSettings, *, folder: Path) -> "Writer":
-    from handbone.formats.label_studio import LabelStudioWriter
+    from handbone.formats.label_studio_writer import LabelStudioWriter
 
     return LabelStudioWriter(folder, prefix=settings.prefix)
 

@@ -1,22 +1,21 @@
-"""Whether a JPEG file is whole. Decoders fill what is missing with grey, and neither OpenCV nor Pillow says so."""
+"""Whether a JPEG file is whole. Decoders fill what is missing with grey; neither OpenCV nor Pillow says so."""
 
-import io
+import re
 from dataclasses import dataclass
 
-import numpy as np
-from PIL import Image
+import simplejpeg
 
 _SOI, _EOI, _SOS = 0xD8, 0xD9, 0xDA
 _RESTARTS = range(0xD0, 0xD8)
 # Start of frame: baseline, extended, progressive, lossless, arithmetic and so on; 0xC4, 0xC8 and 0xCC are tables.
 _FRAMES = set(range(0xC0, 0xD0)) - {0xC4, 0xC8, 0xCC}
 _LOSSLESS = (0xC3, 0xC7, 0xCB, 0xCF)
-_PROGRESSIVE = (0xC2, 0xC6, 0xCA, 0xCE)
-_TAIL = 4096
-_REDUCED = 64
-# As many bytes may stand between the last value and the end of an image that nothing reads.
-_SPARE = 256
+_JPEG_LS = 0xF7  # ITU T.87
 _END = bytes((0xFF, _EOI))
+# Of libjpeg's warnings, in its words.
+_DAMAGE = ("Corrupt JPEG data", "Premature end")
+_LEFT_OVER = re.compile(r"Corrupt JPEG data: (\d+) extraneous bytes before marker 0xd9")
+_SPARE = 4  # bytes before the end that cameras leave
 
 
 @dataclass(frozen=True)
@@ -26,25 +25,24 @@ class JpegLayout:
     Parameters
     ----------
     bits: a sample, 8 or 12; 0 where the file ends before it says so.
-    lossless: whether the values are coded as JPEG lossless.
-    progressive: whether they are coded in scans that refine each other.
-    scan: where the values of the last scan begin.
+    lossless: whether the values are coded as JPEG lossless. near_lossless: whether as JPEG-LS, another standard.
     end: where the marker stands that ends the image; None where it is missing.
+    junk: where bytes lie between two segments that belong to neither, from and to.
     """
 
     bits: int = 0
     lossless: bool = False
-    progressive: bool = False
-    scan: int = 0
+    near_lossless: bool = False
     end: int | None = None
+    junk: tuple[tuple[int, int], ...] = ()
 
 
 def layout_of(data: bytes) -> JpegLayout:
     """Walk the markers of a JPEG file from its start to the end of its first image."""
-    at, bits, frame, scan = 2, 0, 0, 0
+    at, bits, frame, junk = 2, 0, 0, []
     while at + 2 <= len(data):
         if data[at] != 0xFF:
-            at = _next_marker(data, at)
+            junk.append((at, at := _next_marker(data, at)))
             continue
         marker = data[at + 1]
         if marker == 0xFF:  # a fill byte
@@ -54,13 +52,14 @@ def layout_of(data: bytes) -> JpegLayout:
         elif marker in _RESTARTS or marker in (0, 1, _SOI):
             at += 2
         else:
-            if marker in _FRAMES:
+            if marker in _FRAMES or marker == _JPEG_LS:
                 bits, frame = data[at + 4] if at + 4 < len(data) else 0, marker
             at += 2 + int.from_bytes(data[at + 2 : at + 4], "big")
             if marker == _SOS:
-                scan, at = at, _next_marker(data, at)
+                at = _next_marker(data, at)
     ended = data[at : at + 2] == bytes((0xFF, _EOI))
-    return JpegLayout(bits, frame in _LOSSLESS, frame in _PROGRESSIVE, scan, at if ended else None)
+    end = at if ended else None
+    return JpegLayout(bits, frame in _LOSSLESS, frame == _JPEG_LS, end, tuple(junk))
 
 
 def _next_marker(data: bytes, at: int) -> int:
@@ -75,45 +74,27 @@ def _next_marker(data: bytes, at: int) -> int:
 
 
 def is_complete(data: bytes, layout: JpegLayout) -> bool:
-    """Whether a JPEG file holds all values of its image and no others, although it ends as a whole one does.
+    """Whether all values of a JPEG file's image are there and make sense to a decoder (libjpeg-turbo).
 
-    Other values are put before the end marker. A decoder that has what it needs never reads them; one that runs out
-    of values does, and the image changes. And where the last values are replaced, the image changes, too, unless the
-    decoder was done before, as it is where it has lost its place in damaged values.
+    What a decoder warns of and fills with grey is damage: an unknown code, an end or a restart marker too early, and
+    values that are left over where the image is whole. Damage after which the codes make sense again, and as many
+    blocks came out as there should be, nobody notices. Other warnings, and what the decoder does not know, are none.
     """
     if layout.end is None:
         return False
-    known, body = _reduced(data), data[: layout.end].rstrip(b"\xff")  # without fill bytes before the end
-    if known is None or not all(_is_same(body + tail + _END, known) for tail in _tails()):
-        return False
-    values = body[layout.scan :].rstrip(b"\0")  # with which some programs fill up
-    # Of scans that refine the image only the first ones show at the reduced size.
-    if layout.progressive or len(values) < 2 * _SPARE:
-        return True
-    kept = data[: layout.scan + len(values) - _SPARE]
-    return not all(_is_same(kept + tail + _END, known) for tail in _tails())
-
-
-def _tails() -> list[bytes]:
-    """Values of no meaning, among restart markers for images that are coded in intervals."""
-    values = np.random.default_rng(0).integers(1, 255, _TAIL, np.uint8)
-    restarts = b"".join(
-        values[at : at + 64].tobytes() + bytes((0xFF, _RESTARTS[at // 64 % 8])) for at in range(0, _TAIL, 64)
-    )
-    return [values.tobytes(), restarts]
-
-
-def _is_same(data: bytes, known: np.ndarray) -> bool:
-    image = _reduced(data)
-    return image is not None and np.array_equal(image, known)
-
-
-def _reduced(data: bytes) -> np.ndarray | None:
-    """The image at a part of its size, decoded from all its values; None where the decoder gives up."""
+    # Bytes of no meaning, of which a decoder warns, and after that of nothing else.
+    kept = [0, *(place for stretch in layout.junk for place in stretch), layout.end]
+    values = b"".join(data[begin:end] for begin, end in zip(kept[::2], kept[1::2], strict=True)).rstrip(b"\xff")
     try:
-        with Image.open(io.BytesIO(data), formats=("JPEG",)) as image:
-            # An eighth of the size is decoded from the same coded values, but much faster.
-            image.draft(None, (_REDUCED, _REDUCED))
-            return np.asarray(image)
-    except OSError:
-        return None
+        # At an eighth of the size all values are decoded, too, but much faster.
+        simplejpeg.decode_jpeg(values + _END, "GRAY", min_height=1, min_width=1, min_factor=8)
+    except ValueError as error:
+        return not _is_damage(str(error), values)
+    return True
+
+
+def _is_damage(warning: str, values: bytes) -> bool:
+    """Whether a decoder's first warning tells of values that are lost or in the wrong place."""
+    if left := _LEFT_OVER.match(warning):  # some programs fill up with zeros
+        return int(left[1]) > _SPARE and any(values[-int(left[1]) :])
+    return warning.startswith(_DAMAGE)

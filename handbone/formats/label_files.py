@@ -2,12 +2,14 @@
 
 import json
 import re
+import zipfile
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 from handbone.core.errors import HandboneError
 from handbone.core.findings import Finding, Severity
 from handbone.core.samples import relative_to
+from handbone.formats import readers
 from handbone.formats.coco_file import KEYS
 from handbone.formats.json_files import read_text
 
@@ -53,6 +55,12 @@ _ARRAYS: tuple[str, ...] = (
 _ARRAYS += (".tfrecord", ".tfrecords", ".pkl", ".pickle", ".joblib", ".sqlite", ".sqlite3")
 _ARCHIVE = re.compile(r".*(label|annot|coco|roi|instances|mask).*\.(zip|7z|rar|tar|tgz|gz)")
 _YOLO = re.compile(rb"\s*\S+(\s+-?\d*\.?\d+(e-?\d+)?){4,}\s*", re.IGNORECASE)
+_WORKBOOKS = (".xlsx", ".xlsm", ".xls", ".ods", ".numbers")
+_NAMED = re.compile(r".*(label|annot|coco|contour|polygon|rle|mask|segment|predict).*")
+_SAVE_CSV = "save it as CSV and use the layout 'csv' with data.annotations, or export COCO"
+_NOTHING = ("", "[]", "{}", "null")
+_TEXTS = re.compile("<t[^>]*>([^<]*)</t>")
+_BLANKS = b"\xef\xbb\xbf \t\r\n"
 _HEAD = 4096
 
 
@@ -87,8 +95,7 @@ def _kinds(path: Path, stems: set[tuple[str, str]]) -> Iterator[tuple[str, str]]
                 return
     elif name.endswith((".csv", ".tsv")):
         first = _head(path).decode("utf-8", "replace").splitlines()[:1]
-        columns = {cell.strip(' "').lower() for line in first for cell in re.split("[,;\t]", line)}
-        if columns & set(_WORDS.split()) or any("shape_attributes" in c or "labeled data" in c for c in columns):
+        if _columns(cell for line in first for cell in re.split("[,;\t]", line)):
             yield (
                 "holds masks or contours, which this layout does not read",
                 "use the layout 'csv' with data.annotations, or export COCO",
@@ -96,7 +103,7 @@ def _kinds(path: Path, stems: set[tuple[str, str]]) -> Iterator[tuple[str, str]]
     elif name.endswith(".txt"):
         if ("", path.stem) in stems and _YOLO.fullmatch(_head(path).split(b"\n")[0]):
             yield "holds YOLO labels, which are not read", "export the polygons as COCO"
-        elif _head(path).lstrip().startswith((b"{", b"[")) and _has_key(path):
+        elif _is_json(path):
             yield from _json(path)
     elif name.endswith((".yaml", ".yml")):
         if _has_key(path):
@@ -107,6 +114,34 @@ def _kinds(path: Path, stems: set[tuple[str, str]]) -> Iterator[tuple[str, str]]
         yield "may hold labels, packed, which are not read", "unpack it"
     elif name.endswith(_ARRAYS):
         yield "may hold labels as values of a program, which are not read", _COCO
+    elif name.endswith(_WORKBOOKS):
+        if _columns(_header_of(path)) or _NAMED.fullmatch(path.stem.lower()):
+            yield "may hold masks or contours as a workbook, which is not read", _SAVE_CSV
+    elif name.endswith(".svg"):
+        # A drawing over one of the images; another one is none of the data set's.
+        if ("", path.stem) in stems or b"<image" in _head(path):
+            yield "may hold contours as a drawing, which are not read", _COCO
+    elif path.suffix.lower() not in readers.extensions() and _is_json(path):
+        yield from _json(path)
+
+
+def _columns(cells: Iterable[str]) -> bool:
+    """Whether the header of a table has a column of masks or contours."""
+    columns = {cell.strip(' "').lower() for cell in cells}
+    return bool(columns & set(_WORDS.split())) or any("shape_attributes" in c or "labeled data" in c for c in columns)
+
+
+def _header_of(path: Path) -> list[str]:
+    """The first texts in a workbook (.xlsx), which are its header; none of another or of a damaged one."""
+    try:
+        with zipfile.ZipFile(path) as archive:
+            for name in set(archive.namelist()) & {"xl/sharedStrings.xml", "xl/worksheets/sheet1.xml"}:
+                with archive.open(name) as file:
+                    if texts := _TEXTS.findall(file.read(_HEAD).decode("utf-8", "replace")):
+                        return texts
+    except Exception:  # whatever is wrong with it
+        pass
+    return []
 
 
 def _json(path: Path) -> Iterator[tuple[str, str]]:
@@ -118,6 +153,9 @@ def _json(path: Path) -> Iterator[tuple[str, str]]:
     kind = next(((what, remedy) for marks, what, remedy in _JSON_KINDS if all(mark in text for mark in marks)), None)
     if kind is None and _KEY.search(text) and _OURS not in text:
         kind = _UNKNOWN, _COCO
+    if text.strip() in _NOTHING and _NAMED.fullmatch(path.stem.lower()):
+        yield "is named like labels and holds none", "export them again"
+        return
     try:
         json.loads(text)
     except (ValueError, RecursionError) as error:
@@ -127,6 +165,11 @@ def _json(path: Path) -> Iterator[tuple[str, str]]:
             return
     if kind:
         yield f"holds {kind[0]}, which are not read", kind[1]
+
+
+def _is_json(path: Path) -> bool:
+    """Whether a file of another name looks like a JSON file of labels."""
+    return _head(path).lstrip(_BLANKS).startswith((b"{", b"[")) and _has_key(path)
 
 
 def _has_key(path: Path) -> bool:

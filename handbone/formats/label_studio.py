@@ -1,21 +1,17 @@
 """Label Studio's JSON of tasks: https://labelstud.io/guide/export#Label-Studio-JSON-format-of-annotated-tasks.
 
-Masks are written as predictions, one brush result a bone. Of its export formats only JSON keeps masks as they are.
+Of its export formats only JSON keeps masks as they are.
 """
 
-import json
 import re
-import tempfile
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
-from urllib.parse import parse_qs, quote, unquote, urlsplit
-from xml.sax.saxutils import quoteattr
+from urllib.parse import parse_qs, unquote, urlsplit
 
 import numpy as np
 
-from handbone import __version__, anatomy
 from handbone.core.errors import HandboneError
 from handbone.core.labels import Labels
 from handbone.core.polygons import as_numbers
@@ -23,22 +19,18 @@ from handbone.core.samples import Sample, relative_to
 from handbone.formats.image_files import size_of
 from handbone.formats.json_files import files_with, read_json, read_text
 from handbone.formats.label_frames import whole_size
-from handbone.formats.label_studio_brush import decode_brush, encode_brush
+from handbone.formats.label_studio_brush import decode_brush
 from handbone.formats.labels_builder import LabelsBuilder
 from handbone.formats.named_images import Listing
 from handbone.formats.shapes import Shape, filled, labels_of
 from handbone.formats.shared_files import SharedFiles
-from handbone.formats.working_copies import IMAGES, about, write_copy
-from handbone.plugins.writing import PredictedImage, SplitWriter
 
-FILE, CONFIG_FILE = "tasks.json", "config.xml"
 MARKS = ('"from_name"', '"to_name"')
 # Tasks without a single result have no such names.
 _TASKS = ('"data"', '"result"')
-#: Where Label Studio serves the files of its LABEL_STUDIO_LOCAL_FILES_DOCUMENT_ROOT.
-LOCAL_FILES = "/data/local-files/?d="
 _UPLOADED = re.compile(r"^[0-9a-f]{8}-")
-_BRUSH, _IMAGE = "brush", "image"
+#: The name of an image in a task.
+IMAGE = "image"
 _AREAS = {"brushlabels", "polygonlabels", "rectanglelabels", "ellipselabels"}
 #: Of the layout.
 NAME = "label_studio"
@@ -56,81 +48,6 @@ def is_tasks(path: Path) -> bool:
     except HandboneError:
         return False
     return all(mark in text for mark in _TASKS) and '"categories"' not in text
-
-
-class LabelStudioWriter(SplitWriter):
-    """Writes `tasks.json` to import, `config.xml` (the labelling interface) and `images/` to a folder.
-
-    Parameters
-    ----------
-    prefix: what comes before `images/NAME` in a task; by default Label Studio's local files.
-    """
-
-    def __init__(self, folder: Path, *, prefix: str = LOCAL_FILES):
-        self._folder, self._prefix, self._count = folder, prefix, 0
-        self._tasks = tempfile.TemporaryFile("w+", encoding="utf-8")  # noqa: SIM115, closed where it is read
-
-    def part(self, image: PredictedImage) -> str:
-        """Copy an image; gives its task.
-
-        Raises
-        ------
-        HandboneError: its radiograph is not at hand.
-        """
-        copy = write_copy(image, self._folder / IMAGES)
-        results = [_result(image, bone) for bone in np.flatnonzero(image.masks.present()).tolist()]
-        scores = list(image.confidence.values())
-        prediction: dict[str, Any] = {
-            "model_version": f"handbone {__version__} {image.model}".strip(),
-            "result": results,
-        }
-        if scores:
-            prediction["score"] = min(scores)
-        url = f"{self._prefix}{quote(f'{IMAGES}/{copy}')}"
-        task = {"data": {_IMAGE: url, "handbone": about(image)}, "predictions": [prediction]}
-        return json.dumps(task, ensure_ascii=False)
-
-    def add(self, part: str) -> None:
-        """Append an image's task."""
-        self._tasks.write((",\n" if self._count else "\n") + part)
-        self._count += 1
-
-    def close(self) -> None:
-        """Put the files together."""
-        with open(self._folder / FILE, "w", encoding="utf-8") as file, self._tasks as tasks:
-            file.write("[")
-            tasks.seek(0)
-            for line in tasks:
-                file.write(line)
-            file.write("\n]\n")
-        labels = "\n".join(
-            "    <Label value={} background={}/>".format(
-                quoteattr(bone.name), quoteattr("#{:02x}{:02x}{:02x}".format(*bone.colour))
-            )
-            for bone in anatomy.BONES
-        )
-        config = (
-            f'<View>\n  <Image name="{_IMAGE}" value="${_IMAGE}" zoom="true"/>\n'
-            f'  <BrushLabels name="{_BRUSH}" toName="{_IMAGE}">\n{labels}\n  </BrushLabels>\n</View>\n'
-        )
-        (self._folder / CONFIG_FILE).write_text(config, encoding="utf-8")
-
-
-def _result(image: PredictedImage, bone: int) -> dict[str, Any]:
-    (height, width), name = image.masks.size_hw, anatomy.NAMES[bone]
-    result = {
-        "id": f"{name}",
-        "type": "brushlabels",
-        "from_name": _BRUSH,
-        "to_name": _IMAGE,
-        "original_width": width,
-        "original_height": height,
-        "image_rotation": 0,
-        "value": {"format": "rle", "rle": encode_brush(image.masks.mask(bone)), "brushlabels": [name]},
-    }
-    if name in image.confidence:
-        result["score"] = image.confidence[name]
-    return result
 
 
 @dataclass(frozen=True)
@@ -177,7 +94,7 @@ def _names(task: Any) -> Iterator[str]:
     data = task.get("data") if isinstance(task, dict) else None
     if not isinstance(data, dict):
         return
-    urls = [data.get(_IMAGE), *data.values()]
+    urls = [data.get(IMAGE), *data.values()]
     for url in dict.fromkeys(url for url in urls if isinstance(url, str)):
         parts = urlsplit(url)
         place = parse_qs(parts.query).get("d", [unquote(parts.path)])[0].lstrip("/")

@@ -109,7 +109,7 @@ class Listing(Generic[Entry]):
             other = relative_to(self.entries[image][0], self.root)
             message = f"has labels of {relative_to(image, self.root)} again, after {other}"
             self._note(
-                "repeated-image", shown, message, "leave one label file an image; until then the first one is used"
+                "repeated-image", shown, message, "leave one label file per image; until then the first one is used"
             )
         else:
             self.entries[image] = file, entry

@@ -1,4 +1,4 @@
-"""NIfTI masks, a file a bone in a folder an image: `NAME/BONE.nii.gz`, as TotalSegmentator leaves them.
+"""NIfTI masks, one file per bone in one folder per image: `NAME/BONE.nii.gz`, as TotalSegmentator leaves them.
 
 https://nifti.nimh.nih.gov/nifti-1; nibabel reads and writes it. A file's axes are x and y, those of an array rows and
 columns, so that each is the other transposed. NIfTI counts towards right and anterior, a radiograph's pixels towards

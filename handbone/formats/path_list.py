@@ -1,4 +1,4 @@
-"""Lists of paths in a text file, one a line, as `find` and other programs write them."""
+"""Lists of paths in a text file, one per line, as `find` and other programs write them."""
 
 import os
 import sys
@@ -12,7 +12,7 @@ _STDIN = "-"
 
 
 def read_path_list(file: Path) -> list[Path]:
-    """The paths in a list, one a line; empty lines are passed over, and relative paths are as everywhere.
+    """The paths in a list, one per line; empty lines are passed over, and relative paths are as everywhere.
 
     Parameters
     ----------
@@ -29,7 +29,7 @@ def read_path_list(file: Path) -> list[Path]:
         raise HandboneError(f"no such file or folder: {shown}", where=file, remedy="correct or remove these lines")
     paths = [Path(line) for _, line in lines if line]
     if not paths:
-        raise HandboneError("the list is empty", where=file, remedy="write one path a line")
+        raise HandboneError("the list is empty", where=file, remedy="write one path per line")
     return paths
 
 
@@ -41,6 +41,6 @@ def _lines(file: Path) -> Iterable[str]:
             f"the list cannot be read ({error.strerror})", where=file, remedy="check the path"
         ) from None
     if b"\0" in data:
-        raise HandboneError("the list has a zero byte", where=file, remedy="write one path a line")
+        raise HandboneError("the list has a zero byte", where=file, remedy="write one path per line")
     # Windows' editors put a mark at the start.
     return (os.fsdecode(line.removesuffix(b"\r")) for line in data.removeprefix(b"\xef\xbb\xbf").split(b"\n"))

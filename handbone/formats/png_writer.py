@@ -1,4 +1,4 @@
-"""One PNG a bone, for tools that read masks as images."""
+"""One PNG per bone, for tools that read masks as images."""
 
 from pathlib import Path
 

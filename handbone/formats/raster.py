@@ -184,8 +184,9 @@ def _unknown_coding(path: Path, head: bytes) -> str:
 
 def _check_jpeg(path: Path, data: bytes, *, whole: bool) -> None:
     layout = layout_of(data)
-    if layout.lossless or layout.bits > 8:
-        how = "JPEG lossless" if layout.lossless else f"JPEG of {layout.bits} bits"
+    if layout.lossless or layout.near_lossless or layout.bits > 8:
+        how = "JPEG-LS" if layout.near_lossless else f"JPEG of {layout.bits} bits"
+        how = "JPEG lossless" if layout.lossless else how
         remedy = "pip install 'handbone-dicom[compressed]' reads it inside a DICOM file; else save it as PNG or TIFF"
         raise HandboneError(f"this is {how}, which common decoders do not know", where=path, remedy=remedy)
     if whole and not is_complete(data, layout):

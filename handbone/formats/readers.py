@@ -10,7 +10,7 @@ from handbone.core.errors import HandboneError
 if TYPE_CHECKING:
     from handbone.core.radiograph import ImageHeader, Radiograph
     from handbone.plugins import ReaderSpec
-    from handbone.plugins.manager import Provided
+    from handbone.plugins.provider import Provided
 
 # Enough for a DICOM's preamble and the element after it that says what the file holds.
 _HEAD_BYTES = 512

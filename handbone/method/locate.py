@@ -11,6 +11,7 @@ from handbone import anatomy
 from handbone.core.bone_probabilities import BoneProbabilities
 from handbone.core.box import Box
 from handbone.core.frame import Frame
+from handbone.core.grid_logits import grid_boxes
 from handbone.method.coarse import predict_coarse
 from handbone.method.merge import paste_weight
 from handbone.method.pose.registration import PoseFit, fit_pose
@@ -28,6 +29,8 @@ _FEATHER = 0.06
 _SEEN_WELL = (0.15, 0.3)
 _UPRIGHT = 14.0
 _CLOSE_SHARE = 0.5
+# Grid pixels by which bones of the close pass may lie beyond those of the pass over the whole image.
+_BEYOND = 32
 _FOREARM = anatomy.select(("forearm",))
 
 
@@ -88,8 +91,18 @@ def predict_located(
     seen, place = locate(predictor, image, size, pass_size=pass_size, flip=flip)
     if not place.found:
         return postprocess(predict_coarse(predictor, image, size, flip=flip, views=views)), place
-    close = predict_coarse(predictor, image, size, frame=place.frame, flip=flip, views=views)
+    within = _where_bones_are(seen, place.frame)
+    close = predict_coarse(predictor, image, size, frame=place.frame, flip=flip, views=views, within=within)
     return join(seen, close, place), place
+
+
+def _where_bones_are(seen: BoneProbabilities, frame: Frame) -> Box | None:
+    """The part of a grid with all bones, and what lies below them; None where one is missing and may lie anywhere."""
+    masks = seen.threshold(0.5)
+    if not masks.present().all():
+        return None
+    # In this frame the hand stands upright: the forearm goes on downwards.
+    return grid_boxes(frame, masks.boxes_xyxy, _BEYOND)._replace(bottom=frame.size_hw[0])
 
 
 def join(seen: BoneProbabilities, close: BoneProbabilities, place: Location) -> BoneProbabilities:

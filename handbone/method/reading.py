@@ -8,7 +8,10 @@ from dataclasses import replace
 import numpy as np
 
 from handbone.core.bone_masks import BoneMasks
+from handbone.core.box import Box
 from handbone.core.errors import HandboneError
+from handbone.core.frame import Frame
+from handbone.core.grid_logits import grid_boxes
 from handbone.method.coarse import predict_coarse
 from handbone.method.locate import predict_located
 from handbone.method.networks import Stage
@@ -18,6 +21,9 @@ from handbone.method.refine import predict_refined
 from handbone.method.roi import RegionOfInterest
 from handbone.method.settings import MethodSettings
 from handbone.method.tta import views_of
+
+# Grid pixels by which a refined mask may go beyond the coarse ones: a sixteenth of the refiner's grid.
+_BEYOND = 32
 
 
 def read_coarse(stage: Stage, settings: MethodSettings, image: np.ndarray) -> Reading:
@@ -75,10 +81,18 @@ def _look(
             where.frame,
             bones=roi.returned,
             coarse=masks if chosen.coarse_channels else None,
+            within=_where_bones_are(masks, roi.returned, where.frame),
             flip=settings.flip_tta and chosen.flip_safe,
             views=views_of(settings.views),
         )
         return Refined(roi, where, postprocess(seen) if settings.postprocess else seen)
+
+
+def _where_bones_are(masks: BoneMasks, bones: Sequence[int], frame: Frame) -> Box | None:
+    """The part of a grid around some bones; None where one of them is missing and may lie anywhere."""
+    if not masks.present()[list(bones)].all():
+        return None
+    return grid_boxes(frame, masks.boxes_xyxy[list(bones)], _BEYOND)
 
 
 @contextmanager

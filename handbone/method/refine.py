@@ -7,17 +7,17 @@ import numpy as np
 from handbone.anatomy import COUNT
 from handbone.core.bone_masks import BoneMasks
 from handbone.core.bone_probabilities import BoneProbabilities
+from handbone.core.box import Box
 from handbone.core.frame import Frame
+from handbone.core.grid_logits import grid_box, image_box
 from handbone.core.rasterise import coverage
 from handbone.data.labelled_image import Polygons
 from handbone.data.view import view
 from handbone.method.tta import PLAIN, View, tta_mean
-from handbone.networks.grid_network import GridNetwork
+from handbone.networks.grid_network import ABSENT, GridNetwork
 
 # Samples a pixel each way: coarse masks are not known so exactly that more would tell more.
 _CHANNEL_SAMPLES = 2
-# Logits of bones that are not asked for: too low to take part in anything.
-_ABSENT = -30.0
 
 
 def with_coarse(grid: np.ndarray, polygons: Polygons, outline: float) -> np.ndarray:
@@ -46,6 +46,7 @@ def predict_refined(
     *,
     bones: Iterable[int],
     coarse: BoneMasks | None = None,
+    within: Box | None = None,
     flip: bool = False,
     views: Sequence[View] = PLAIN,
 ) -> BoneProbabilities:
@@ -58,11 +59,13 @@ def predict_refined(
     frame: the ROI.
     bones: indices of the bones to return.
     coarse: coarse masks, for a refiner with coarse channels.
+    within: the box of the ROI's grid outside of which no bone is looked for; where the image lies by default.
     flip: average with the prediction of the mirrored ROI.
     views: the mean of these, see `handbone.method.tta`.
     """
     others = np.ones(COUNT, bool)
     others[list(bones)] = False
+    there, asked = frame, within or grid_box(frame, Box.whole(image.shape))
 
     def logits_of(frame: Frame, seen: View) -> np.ndarray:
         grid = seen.of_grid(view(image, frame))
@@ -72,8 +75,9 @@ def predict_refined(
                 bone: [frame.to_grid(polygon) for polygon in polygons] for bone, polygons in coarse.polygons().items()
             }
             channels = with_coarse(grid, contours, frame.scale)
-        logits = predictor.logits(channels, flip=flip)
-        logits[others] = _ABSENT
+        box = asked if frame == there else grid_box(frame, image_box(there, asked, image.shape))
+        logits = predictor.logits(channels, flip=flip, within=box)
+        logits[others] = ABSENT
         return logits
 
     return tta_mean(frame, image.shape, views, logits_of)

@@ -11,6 +11,7 @@ from handbone.core.bone_probabilities import BoneProbabilities
 from handbone.core.box import Box
 from handbone.core.frame import Frame
 from handbone.method.coarse import predict_coarse
+from handbone.method.hand_areas import areas, beside, overlap, slices
 from handbone.method.hands import hand_found
 from handbone.method.locate import Location, rate, turned
 from handbone.method.outcome import MethodResult
@@ -21,11 +22,13 @@ from handbone.method.two_stage import TwoStage
 _LEAST_SIDES = (1.1, 1.9)
 # So much of 29 bones, each weighted by its probability, has to lie as in a hand; feet reach .4.
 _CLEAR = 0.6
+# Where a look shows less than this, the mirrored image is not read as well: the mean of both cannot be clear.
+_LIKELY = 0.35
 # A hand that a look of its own shows clearly leaves some bone in the pass over the whole image, too: .89 or more in 14
 # drawn pairs, with the other hand half as large in some. Where there is less than this of any bone, no look is taken.
 _TRACE = 0.25
-# An image so many times as long as wide may show three hands in a row.
-_LONG = 1.8
+# Grid pixels by which a trace has to lie inside that place: bones of the hand beside it are blurred at their rims.
+_RIM = 3
 #: No more are looked for.
 MOST_HANDS = 8
 _FOREARM = set(anatomy.select(("forearm",)))
@@ -95,14 +98,9 @@ def find_hands(method: TwoStage, image: np.ndarray, whole: MethodResult) -> list
         return []
     look, everywhere = _look(method, image, whole.location), Box.whole(image.shape)
     if not hand_found(whole.hand):
-        return _in_parts(_parts(everywhere), look)
+        return _in_parts(slices(everywhere), look)
     first = _hand_of(whole.final)
     return [] if first is None else _and_beside(first, look, everywhere)
-
-
-def areas(hands: Sequence[Box], image_hw: tuple[int, int]) -> list[Box]:
-    """For each hand the part of the image up to half the way to every other hand."""
-    return [_area_of(hand, [other for other in hands if other is not hand], image_hw) for hand in hands]
 
 
 def in_whole_image(outcome: MethodResult, area: Box, image_hw: tuple[int, int]) -> MethodResult:
@@ -123,10 +121,9 @@ def in_whole_image(outcome: MethodResult, area: Box, image_hw: tuple[int, int]) 
 
 
 def _moved(probabilities: BoneProbabilities, area: Box, image_hw: tuple[int, int]) -> BoneProbabilities:
-    x, y = area.left, area.top
     parts = [
-        (crop, Box(left + x, top + y, right + x, bottom + y) if crop.size else Box(0, 0, 0, 0))
-        for crop, (left, top, right, bottom) in zip(probabilities.crops, probabilities.boxes_xyxy.tolist(), strict=True)
+        (crop, Box(*box).moved(area.left, area.top) if crop.size else Box(0, 0, 0, 0))
+        for crop, box in zip(probabilities.crops, probabilities.boxes_xyxy.tolist(), strict=True)
     ]
     return BoneProbabilities.from_crops(parts, image_hw)
 
@@ -141,41 +138,31 @@ def _hand_of(probabilities: BoneProbabilities) -> _Hand | None:
 
 
 def _look(method: TwoStage, image: np.ndarray, location: Location) -> _Look:
-    size = method.settings.find_hand
+    size, network = method.settings.find_hand, method.coarse_stage.predictor
     assert size is not None
+    rim = _RIM * max(image.shape) / size
+
+    def rated(shown: np.ndarray, frame: Frame, *, flip: bool) -> tuple[float, BoneProbabilities]:
+        seen = postprocess(predict_coarse(network, shown, size, frame=frame, flip=flip))
+        return rate(seen)[0], seen
 
     def look(part: Box) -> _Hand | None:
-        if location.traces is not None and not _shows_bones(location.traces, part):
+        if location.traces is not None and not _shows_bones(location.traces, part, round(rim)):
             return None
         shown = np.ascontiguousarray(image[part.inside(Box.whole(image.shape))])
         letterbox = Frame.letterbox(shown.shape, (size, size))
         # Hands of one image lie alike, turned as the first hand had to be, or they face each other.
         for turns in (location.quarter_turns, location.quarter_turns + 2):
             frame = turned(letterbox, turns, mirrored=location.mirrored_pass)
-            seen = postprocess(
-                predict_coarse(method.coarse_stage.predictor, shown, size, frame=frame, flip=method.settings.flip_tta)
-            )
-            hand = _hand_of(seen) if rate(seen)[0] >= _CLEAR else None
+            score, seen = rated(shown, frame, flip=False)
+            if method.settings.flip_tta and score >= _LIKELY:
+                score, seen = rated(shown, frame, flip=True)
+            hand = _hand_of(seen) if score >= _CLEAR else None
             if hand is not None:
-                return _Hand(*(_shifted(box, part) for box in hand))
+                return _Hand(*(box.moved(part.left, part.top) for box in hand))
         return None
 
     return look
-
-
-def _parts(whole: Box) -> list[Box]:
-    """Halves of an image along its longer side, or both if it is square, and thirds of a long one."""
-    height, width = whole.size_hw
-    counts = ((2, 3) if max(height, width) >= _LONG * min(height, width) else (2,)) if min(height, width) > 1 else ()
-    across = [_slice(whole, n, count, wide=True) for count in counts for n in range(count) if width >= height]
-    return across + [_slice(whole, n, count, wide=False) for count in counts for n in range(count) if height >= width]
-
-
-def _slice(whole: Box, number: int, count: int, *, wide: bool) -> Box:
-    height, width = whole.size_hw
-    if wide:
-        return Box(number * width // count, 0, (number + 1) * width // count, height)
-    return Box(0, number * height // count, width, (number + 1) * height // count)
 
 
 def _in_parts(parts: Sequence[Box], look: _Look) -> list[Box]:
@@ -183,22 +170,19 @@ def _in_parts(parts: Sequence[Box], look: _Look) -> list[Box]:
     found: list[Box] = []
     for part in parts:
         hand = look(part)
-        if hand is not None and not any(_overlap(hand.box, known) for known in found):
+        if hand is not None and not any(overlap(hand.box, known) for known in found):
             found.append(hand.box)
     return found
 
 
-def _shows_bones(traces: BoneProbabilities, part: Box) -> bool:
-    """Whether the pass over the whole image shows a trace of any bone in a part of it."""
+def _shows_bones(traces: BoneProbabilities, part: Box, rim: int) -> bool:
+    """Whether the pass over the whole image shows a trace of any bone in a part of it, but for so many pixels' rim."""
+    part = Box(part.left + rim, part.top + rim, part.right - rim, part.bottom - rim)
     for crop, box in zip(traces.crops, traces.boxes_xyxy.tolist(), strict=True):
         shared = Box(*box).shared(part)
         if not shared.is_empty and crop[shared.inside(box)].max() >= 255 * _TRACE:
             return True
     return False
-
-
-def _shifted(box: Box, part: Box) -> Box:
-    return Box(box.left + part.left, box.top + part.top, box.right + part.left, box.bottom + part.top)
 
 
 def _and_beside(hand: _Hand, look: _Look, within: Box) -> list[Box]:
@@ -207,51 +191,11 @@ def _and_beside(hand: _Hand, look: _Look, within: Box) -> list[Box]:
     # The third metacarpal is about a quarter of a hand's length.
     unit = max(hand.box.size_hw) / 3.6
     short, long = (share * unit for share in _LEAST_SIDES)
-    for part in _beside(hand.with_forearm, within):
+    for part in beside(hand.with_forearm, within):
         if min(part.size_hw) < short or max(part.size_hw) < long:
             continue
         other = look(part)
         if other is not None:
             more = _and_beside(other, look, part)
-            found += [one for one in more if not any(_overlap(one, known) for known in found)]
+            found += [one for one in more if not any(overlap(one, known) for known in found)]
     return found[:MOST_HANDS]
-
-
-def _beside(hand: Box, within: Box) -> list[Box]:
-    """The parts of an image left and right of a hand, above and below it, the largest first."""
-    parts = [
-        Box(within.left, within.top, hand.left, within.bottom),
-        Box(hand.right, within.top, within.right, within.bottom),
-        Box(within.left, within.top, within.right, hand.top),
-        Box(within.left, hand.bottom, within.right, within.bottom),
-    ]
-    return sorted((part for part in parts if not part.is_empty), key=lambda part: -_area(part))
-
-
-def _overlap(one: Box, other: Box) -> bool:
-    return _area(one.shared(other)) > 0.25 * min(_area(one), _area(other))
-
-
-def _area(box: Box) -> int:
-    return 0 if box.is_empty else box.size_hw[0] * box.size_hw[1]
-
-
-def _area_of(hand: Box, others: Sequence[Box], image_hw: tuple[int, int]) -> Box:
-    left, top, right, bottom = Box.whole(image_hw)
-    for other in others:
-        gaps = {
-            "left": hand.left - other.right,
-            "right": other.left - hand.right,
-            "top": hand.top - other.bottom,
-            "bottom": other.top - hand.bottom,
-        }
-        side = max(gaps, key=lambda name: gaps[name])
-        if side == "left":
-            left = max(left, (hand.left + other.right) // 2)
-        elif side == "right":
-            right = min(right, (hand.right + other.left) // 2)
-        elif side == "top":
-            top = max(top, (hand.top + other.bottom) // 2)
-        else:
-            bottom = min(bottom, (hand.bottom + other.top) // 2)
-    return Box(left, top, max(right, left + 1), max(bottom, top + 1))

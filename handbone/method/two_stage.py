@@ -190,7 +190,7 @@ class TwoStage:
         )
 
     def conclude(self, outcome: MethodResult) -> MethodResult:
-        """What comes after all networks: one piece a bone, the prior's findings, and no bone that is likely wrong."""
+        """What comes after all networks: one piece per bone, the prior's findings, and no bone that is likely wrong."""
         outcome = replace(outcome, final=self._one_piece(outcome.final))
         if self.prior_network is not None:
             outcome = self.judge(outcome)

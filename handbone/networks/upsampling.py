@@ -27,7 +27,9 @@ class UpsampledConvolution(nn.Module):
         self.out_channels, rest = weight.shape[0], weight.shape[1] - channels
         self.enlarged = nn.Conv2d(channels, 4 * self.out_channels, 2, padding=1, bias=bias is not None and not rest)
         taps = torch.tensor(_TAPS, dtype=weight.dtype)
-        phases = torch.einsum("aki,blj,ocij->abockl", taps, taps, weight[:, :channels])
+        # The right pixel of a pair comes first: a row of what the convolution gives is then a row of the enlarged map,
+        # but for one pixel at each end.
+        phases = torch.einsum("aki,blj,ocij->abockl", taps, taps.flip(0), weight[:, :channels])
         self.enlarged.weight.data = phases.reshape(4 * self.out_channels, channels, 2, 2)
         self.beside = nn.Conv2d(rest, self.out_channels, 3, padding=1, bias=bias is not None) if rest else None
         if self.beside is not None:
@@ -40,17 +42,17 @@ class UpsampledConvolution(nn.Module):
     def forward(self, small: Tensor, beside: Tensor | None = None) -> Tensor:
         """(N, out, 2H, 2W) of a small map (N, channels, H, W) and of a map (N, rest, 2H, 2W)."""
         count, _, height, width = small.shape
-        phases = self.enlarged(small).permute(0, 2, 3, 1).unflatten(-1, (2, 2, self.out_channels))
+        pair = 2 * self.out_channels
+        phases = self.enlarged(small).permute(0, 2, 3, 1)
         if self.beside is None:
             whole = phases.new_empty((count, 2 * height, 2 * width, self.out_channels)).permute(0, 3, 1, 2)
         else:
-            whole = self.beside(beside)
-        pairs = whole.permute(0, 2, 3, 1).unflatten(1, (height, 2)).unflatten(3, (width, 2))
+            whole = self.beside(beside).contiguous(memory_format=torch.channels_last)
+        rows = whole.permute(0, 2, 3, 1).view(count, height, 2, width * pair)
         for down in (0, 1):
-            for right in (0, 1):
-                own = phases[:, down : down + height, right : right + width, down, right]
-                place = pairs[:, :, down, :, right]
-                place.copy_(own) if self.beside is None else place.add_(own)
+            padded = phases[:, down : down + height, :, down * pair : (down + 1) * pair].flatten(2)
+            own = padded[..., self.out_channels : self.out_channels + width * pair]
+            rows[:, :, down].copy_(own) if self.beside is None else rows[:, :, down].add_(own)
         return whole
 
 

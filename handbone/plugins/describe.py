@@ -6,7 +6,8 @@ from typing import Any
 from handbone.plugins import provenance
 from handbone.plugins.checks import HOOK_OF_KIND
 from handbone.plugins.discovery import Package
-from handbone.plugins.manager import BUILTIN, PluginManager, Provided
+from handbone.plugins.manager import BUILTIN, PluginManager
+from handbone.plugins.provider import Provided
 
 WORKS, BROKEN, DISABLED = "works", "broken", "disabled"
 

@@ -119,7 +119,7 @@ def handbone_writers() -> list[WriterSpec]:
 
     >>> @hookimpl
     ... def handbone_writers():
-    ...     return [WriterSpec(name="dicom_seg", summary="DICOM SEG, one an image", build=build_writer)]
+    ...     return [WriterSpec(name="dicom_seg", summary="DICOM SEG, one per image", build=build_writer)]
     """
 
 

@@ -4,7 +4,6 @@ import functools
 import importlib
 import importlib.metadata
 import os
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from handbone.core.errors import HandboneError, UnknownNameError, suggest
@@ -13,7 +12,7 @@ from handbone.plugins.checks import HOOK_OF_KIND, Implementation, UnfitError, ex
 from handbone.plugins.disabled import plain
 from handbone.plugins.discovery import Package
 from handbone.plugins.loading import PluginProblem, load
-from handbone.plugins.specs import Spec
+from handbone.plugins.provider import Provided, only
 from handbone.plugins.validated import validated
 
 if TYPE_CHECKING:
@@ -35,15 +34,6 @@ _BUILTIN_MODULES = (
     "handbone.networks.prompters.hooks",
     "handbone.evaluation.hooks",
 )
-
-
-@dataclass(frozen=True)
-class Provided:
-    """A spec and the installed package that it comes from."""
-
-    spec: Spec
-    package: str
-    version: str
 
 
 class PluginManager:
@@ -209,19 +199,6 @@ class PluginManager:
         if self.problems and is_strict():
             remedy = f"fix or disable it, or unset {STRICT}"
             raise HandboneError("\n  ".join(f"plugin {problem}" for problem in self.problems), remedy=remedy)
-
-
-def only(providers: list[Provided], *, where: str | None = None, remedy: str) -> Provided:
-    """The one provider of a name.
-
-    Raises
-    ------
-    HandboneError: two packages provide it.
-    """
-    if len(providers) > 1:
-        spec, packages = providers[0].spec, " and ".join(provided.package for provided in providers)
-        raise HandboneError(f"the {spec.kind} {spec.name!r} is provided by {packages}", where=where, remedy=remedy)
-    return providers[0]
 
 
 def is_strict() -> bool:

@@ -11,27 +11,11 @@ from pathlib import Path
 from typing import Any
 
 from handbone.core.errors import HandboneError
+from handbone.plugins.provider import FirstLoss, FirstOutput, Provider, a_type
 from handbone.plugins.specs import Spec
 from handbone.plugins.writing import SplitWriter
 
 _PROMPTER = ("size", "mask_size", "encoder_id", "decoder", "points", "embed", "candidates")
-
-
-@dataclasses.dataclass(frozen=True)
-class Provider:
-    """Who provides it."""
-
-    kind: str
-    name: str
-    package: str
-    version: str
-
-    def broken(self, what: str) -> HandboneError:
-        """An error that names the thing and its package."""
-        thing = f"the {self.kind} {self.name!r} of {self.package} {self.version}".rstrip()
-        return HandboneError(
-            f"{thing} {what}", remedy=f"report it to the authors of {self.package}, or use another one"
-        )
 
 
 def validated(spec: Spec, package: str, version: str) -> Spec:
@@ -57,13 +41,13 @@ def _attempt(provider: Provider, what: str, function: Callable, *args: Any, **kw
 
 def _model(provider: Provider, built: Any, arguments: Mapping[str, Any]) -> Any:
     _check_module(provider, built)
-    built.register_forward_hook(_FirstOutput(provider, arguments["classes"]))
+    built.register_forward_hook(FirstOutput(provider, arguments["classes"]))
     return built
 
 
 def _loss(provider: Provider, built: Any, arguments: Mapping[str, Any]) -> Any:
     _check_module(provider, built)
-    built.register_forward_hook(_FirstLoss(provider))
+    built.register_forward_hook(FirstLoss(provider))
     return built
 
 
@@ -71,60 +55,7 @@ def _check_module(provider: Provider, built: Any) -> None:
     from torch import nn
 
     if not isinstance(built, nn.Module):
-        raise provider.broken(f"is not a torch.nn.Module, but {_a(built)}")
-
-
-class _First:
-    """Checks a module's first output; an object, not a closure, because modules are copied and pickled."""
-
-    def __init__(self, provider: Provider):
-        self.provider, self.seen = provider, False
-
-    def check(self, given: Any, output: Any) -> None:
-        """Complain of what came.
-
-        Raises
-        ------
-        HandboneError: it breaks the contract.
-        """
-        raise NotImplementedError
-
-    def __call__(self, module: Any, inputs: tuple, output: Any) -> None:
-        if not self.seen:
-            self.seen = True
-            self.check(inputs[0] if inputs else None, output)
-
-
-class _FirstOutput(_First):
-    def __init__(self, provider: Provider, classes: int):
-        super().__init__(provider)
-        self.classes = classes
-
-    def check(self, given: Any, output: Any) -> None:
-        from torch import Tensor
-
-        if not isinstance(output, Tensor):
-            raise self.provider.broken(f"does not return a tensor of logits, but {_a(output)}")
-        if given is None:
-            return
-        wanted = (given.shape[0], self.classes, *given.shape[2:])
-        if tuple(output.shape) != wanted:
-            raise self.provider.broken(f"returns logits of shape {tuple(output.shape)} instead of {wanted}")
-        if not output.is_floating_point():
-            raise self.provider.broken(f"returns logits of type {output.dtype}, which is not a floating-point type")
-
-
-class _FirstLoss(_First):
-    def check(self, given: Any, output: Any) -> None:
-        from torch import Tensor
-
-        if not isinstance(output, Tensor) or output.ndim:
-            came = f"a tensor of the shape {tuple(output.shape)}" if isinstance(output, Tensor) else _a(output)
-            raise self.provider.broken(f"does not return a scalar tensor, but {came}")
-        if not output.isfinite():
-            raise self.provider.broken(f"returns {output.item()} on its first batch")
-        if given is not None and given.requires_grad and not output.requires_grad:
-            raise self.provider.broken("returns a value without a gradient")
+        raise provider.broken(f"is not a torch.nn.Module, but {a_type(built)}")
 
 
 def _ensembler(provider: Provider, built: Any, arguments: Mapping[str, Any]) -> Any:
@@ -136,7 +67,7 @@ def _ensembler(provider: Provider, built: Any, arguments: Mapping[str, Any]) -> 
         joined = _attempt(provider, "failed", built, members)
         size = next(iter(members.values())).size_hw
         if not isinstance(joined, BoneProbabilities):
-            raise provider.broken(f"does not return BoneProbabilities, but {_a(joined)}")
+            raise provider.broken(f"does not return BoneProbabilities, but {a_type(joined)}")
         if joined.size_hw != size:
             raise provider.broken(f"returns an image of size {joined.size_hw} instead of its members' {size}")
         return joined
@@ -152,7 +83,7 @@ def _reader(provider: Provider, built: Any, arguments: Mapping[str, Any]) -> Any
     def read(path: Path, *frame: int) -> Radiograph:
         image = _attempt(provider, f"cannot read {path.name}", built, path, *frame)
         if not isinstance(image, Radiograph):
-            raise provider.broken(f"does not return a Radiograph of {path.name}, but {_a(image)}")
+            raise provider.broken(f"does not return a Radiograph of {path.name}, but {a_type(image)}")
         return image
 
     return read
@@ -168,7 +99,7 @@ def _metric(provider: Provider, built: Any, arguments: Mapping[str, Any]) -> Any
     def measure(ground_truth: Any, predicted: Any) -> np.ndarray:
         metrics = _attempt(provider, "failed", built, ground_truth, predicted)
         if not isinstance(metrics, np.ndarray) or metrics.shape != (COUNT,) or metrics.dtype.kind not in "fiu":
-            came = f"{metrics.dtype} of {metrics.shape}" if isinstance(metrics, np.ndarray) else _a(metrics)
+            came = f"{metrics.dtype} of {metrics.shape}" if isinstance(metrics, np.ndarray) else a_type(metrics)
             raise provider.broken(f"does not return an array of {COUNT} numbers, one for each bone, but {came}")
         return metrics.astype(np.float64)
 
@@ -220,7 +151,7 @@ def _optimiser(provider: Provider, built: Any, arguments: Mapping[str, Any]) -> 
     from torch.optim import Optimizer
 
     if not isinstance(built, Optimizer):
-        raise provider.broken(f"is not a torch.optim.Optimizer, but {_a(built)}")
+        raise provider.broken(f"is not a torch.optim.Optimizer, but {a_type(built)}")
     return built
 
 
@@ -237,7 +168,7 @@ def _command(provider: Provider, built: Any, arguments: Mapping[str, Any]) -> An
 
 def _check_function(provider: Provider, built: Any) -> None:
     if not callable(built):
-        raise provider.broken(f"does not build a function, but {_a(built)}")
+        raise provider.broken(f"does not build a function, but {a_type(built)}")
 
 
 def _check_parts(provider: Provider, built: Any, names: tuple[str, ...]) -> Any:
@@ -245,11 +176,6 @@ def _check_parts(provider: Provider, built: Any, names: tuple[str, ...]) -> Any:
     if missing:
         raise provider.broken(f"has no {' and no '.join(repr(name) for name in missing)}")
     return built
-
-
-def _a(value: Any) -> str:
-    name = type(value).__name__
-    return f"{'an' if name[0] in 'aeiouAEIOU' else 'a'} {name}"
 
 
 _CHECKS: dict[str, Callable[[Provider, Any, Mapping[str, Any]], Any]] = {

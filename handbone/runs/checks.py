@@ -17,7 +17,7 @@ def check_recipe(recipe: Recipe, *, where: str) -> None:
 
     Raises
     ------
-    HandboneError: with every mistake found, one a line.
+    HandboneError: with every mistake found, one per line.
     """
     registry()  # with strict plugins it refuses, and not in the name of one of the recipe's keys
     mistakes = [f"data.class_map: {_merged(name)}" for name, bones in recipe.data.class_map.items() if UNION in bones]

@@ -184,7 +184,8 @@ def draw_pose(rng: np.random.Generator, variety: Variety, *, bent: bool, populat
         abduction,
         sway,
         bend,
-        extension=float(rng.normal(0, 3.0) * out),
+        # Towards the palm counts as negative.
+        extension=float(-rng.normal(0, 3.0) * out),
         pronation=float(rng.normal(0, 5.0) * out),
         tilt=float(tilt + rng.normal(0, 2.0) * out),
         turn=float(turn + rng.normal(0, 2.5) * out),

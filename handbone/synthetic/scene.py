@@ -10,8 +10,12 @@ _LETTERS = np.array(list("ABCDEFGHJKLMNPRSTVW"))
 
 
 def free_spot(skin: np.ndarray, rng: np.random.Generator, reach: int) -> tuple[int, int] | None:
-    """A random pixel (x, y) at least about `reach` pixels from the skin and the image's edge, if one is found."""
+    """A random pixel (x, y) at least about `reach` pixels from the skin and the image's edge, if one is found.
+
+    reach: less than 1 counts as 1.
+    """
     height, width = skin.shape
+    reach = max(1, reach)
     if min(height, width) <= 2 * reach + 2:
         return None
     for _ in range(30):

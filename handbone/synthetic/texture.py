@@ -17,15 +17,15 @@ PATTERNS = 16
 CELLS = 6.5
 _TILE = 1024
 _CELLS_WIDE = 512
-_REFERENCE = 0.14  # cycles a pixel at which all grain has the power of white noise: 60 a third metacarpal's length
-_LOWEST = 0.008  # cycles a pixel below which grain holds no more power
+_REFERENCE = 0.14  # cycles per pixel at which all grain has the power of white noise: 60 a third metacarpal's length
+_LOWEST = 0.008  # cycles per pixel below which grain holds no more power
 
 
 @lru_cache(maxsize=len(EXPONENTS))
 def grain_tile(exponent: float) -> np.ndarray:
     """(1024, 1024) float32 around 0: noise whose amplitude falls as frequency ** -exponent.
 
-    All exponents have the same power at 0.14 cycles a pixel, that of white noise with standard deviation 1.
+    All exponents have the same power at 0.14 cycles per pixel, that of white noise with standard deviation 1.
     """
     rng = np.random.default_rng(round(1000 * exponent))
     return _power_law(rng, _TILE, exponent, _LOWEST) * np.float32(_REFERENCE**exponent)

@@ -8,10 +8,13 @@ import numpy as np
 import torch
 from torch import nn
 
+from handbone import anatomy
+from handbone.core.box import Box
 from handbone.core.errors import HandboneError
 from handbone.networks import runtime
 from handbone.networks.folding import for_prediction
 from handbone.networks.grid_network import GridNetwork, Precision
+from handbone.networks.partial import decoded_box, decodes_parts, logits_in
 from handbone.weights.network_file import WeightsCard, load_weights
 
 
@@ -51,14 +54,34 @@ class Predictor(GridNetwork):
     @torch.inference_mode()
     def __call__(self, batch: np.ndarray) -> np.ndarray:
         """Logits (N, 29, H, W) float32 of images (N, C, H, W) float32."""
-        logits = self._forward(torch.from_numpy(batch).to(self.device)).cpu()
+        logits = self._forward(torch.from_numpy(batch)).cpu()
         planes = [_in_order(each) for each in logits]
         return planes[0][None] if len(planes) == 1 else np.stack(planes)
 
+    @torch.inference_mode()
+    def part(self, batch: np.ndarray, box: Box) -> tuple[np.ndarray, Box]:
+        """Logits (29, h, w) of one image (1, C, H, W) in a box of its grid, and the box that they fill."""
+        whole, module = Box.whole(batch.shape[2:]), self._module
+        if not decodes_parts(module):
+            return super().part(batch, box)
+        at = decoded_box(module, box, whole.size_hw)
+        if at == whole:
+            return super().part(batch, whole)
+        if at.is_empty:
+            return np.empty((anatomy.COUNT, *at.size_hw), np.float32), at
+        with self._autocast():
+            logits = logits_in(module, self._given(torch.from_numpy(batch)), at)
+        return _in_order(logits[0].cpu()), at
+
     def _forward(self, batch: torch.Tensor) -> torch.Tensor:
-        autocast = torch.autocast(self.device.type, torch.bfloat16) if self.half else contextlib.nullcontext()
-        with autocast:
-            return self._module(batch.contiguous(memory_format=torch.channels_last))
+        with self._autocast():
+            return self._module(self._given(batch))
+
+    def _given(self, batch: torch.Tensor) -> torch.Tensor:
+        return batch.to(self.device).contiguous(memory_format=torch.channels_last)
+
+    def _autocast(self) -> contextlib.AbstractContextManager:
+        return torch.autocast(self.device.type, torch.bfloat16) if self.half else contextlib.nullcontext()
 
 
 def _in_order(logits: torch.Tensor) -> np.ndarray:

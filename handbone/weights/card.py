@@ -7,12 +7,13 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Literal
 
-from pydantic import ConfigDict, Field, ValidationError, field_validator
+from pydantic import ConfigDict, Field, field_validator
 
 import handbone
 from handbone.core.errors import HandboneError
 from handbone.core.files import sha256_of, write_json, write_text
 from handbone.recipe.schema import Table
+from handbone.weights.table_file import read_table
 
 CARD_FILE, MODEL_CARD_FILE = "card.json", "MODEL_CARD.md"
 StageFile = Literal["coarse.safetensors", "refiner.safetensors", "prior.safetensors"]
@@ -107,16 +108,8 @@ def read_set_card(folder: Path) -> SetCard:
     ------
     HandboneError: there is none, or it cannot be read.
     """
-    path = Path(folder) / CARD_FILE
     remedy = "create or fetch the set again; 'handbone weights pack' writes one"
-    try:
-        return SetCard.model_validate_json(path.read_bytes())
-    except FileNotFoundError:
-        raise HandboneError("there is no card", where=path, remedy=remedy) from None
-    except ValidationError as error:
-        first = error.errors()[0]
-        place = ".".join(map(str, first["loc"])) or "the whole"
-        raise HandboneError(f"cannot be read ({place}: {first['msg']})", where=path, remedy=remedy) from None
+    return read_table(Path(folder) / CARD_FILE, SetCard, absent="there is no card", remedy=remedy)
 
 
 def seal(folder: Path, **facts: Any) -> SetCard:

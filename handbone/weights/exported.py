@@ -3,7 +3,7 @@
 from pathlib import Path
 from typing import Any, Literal
 
-from pydantic import ConfigDict, Field, ValidationError
+from pydantic import ConfigDict, Field
 
 import handbone
 from handbone.core.digests import content_digest
@@ -11,6 +11,7 @@ from handbone.core.errors import HandboneError
 from handbone.networks.exported import FORMATS
 from handbone.recipe.table import Table
 from handbone.weights.network_card import WeightsCard
+from handbone.weights.table_file import read_table
 
 #: The card of a folder of exported networks.
 EXPORT_CARD = "model.json"
@@ -95,15 +96,7 @@ def read_export_card(folder: Path) -> ExportCard:
     ------
     HandboneError: there is none, or it cannot be read.
     """
-    path = folder / EXPORT_CARD
-    try:
-        return ExportCard.model_validate_json(path.read_bytes())
-    except FileNotFoundError:
-        raise HandboneError("there is no card of exported networks", where=path, remedy=_REMEDY) from None
-    except ValidationError as error:
-        first = error.errors()[0]
-        place = ".".join(map(str, first["loc"])) or "the whole"
-        raise HandboneError(f"cannot be read ({place}: {first['msg']})", where=path, remedy=_REMEDY) from None
+    return read_table(folder / EXPORT_CARD, ExportCard, absent="there is no card of exported networks", remedy=_REMEDY)
 
 
 def exported_file(folder: Path, network: NetworkName) -> Path | None:

@@ -7,7 +7,7 @@ from handbone.core.errors import HandboneError
 from handbone.weights.card import CARD_FILE
 
 if TYPE_CHECKING:
-    from handbone.plugins.manager import Provided
+    from handbone.plugins.provider import Provided
 
 # Folders that were asked for, so that a set is known for a plugin's also by its folder: its name and package.
 _asked: "dict[Path, tuple[str, str]]" = {}

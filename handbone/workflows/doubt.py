@@ -23,7 +23,7 @@ def doubt_of(record: Mapping[str, Any]) -> float:
 
 
 def write_order(path: Path, names: Sequence[str], records: Mapping[str, Mapping[str, Any]]) -> None:
-    """Write a CSV with a row an image: number, image, doubt, least certain bone, and the flags in words."""
+    """Write a CSV with one row per image: number, image, doubt, least certain bone, and the flags in words."""
     with path.open("w", encoding="utf-8", newline="") as file:
         rows = csv.writer(file)
         rows.writerow(["number", "image", "doubt", "least_certain_bone", "confidence", "flags"])

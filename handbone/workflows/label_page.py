@@ -8,7 +8,6 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import cv2
-import jinja2
 import numpy as np
 
 from handbone.anatomy import BONES, NAMES
@@ -23,6 +22,7 @@ from handbone.formats.image_files import read_image
 from handbone.formats.own_png import encode_png
 from handbone.report.labels import SHORT_NAMES
 from handbone.report.overlay import draw_overlay, panel
+from handbone.report.templates import template
 from handbone.workflows.check_labels import LabelCheck
 
 PAGE_FILE, TABLE_FILE = "labels.html", "label_errors.csv"
@@ -86,7 +86,7 @@ def write_label_page(checks: Sequence[LabelCheck], dataset: Dataset, folder: Pat
             path = temporary / f"{rank:04}-{check.sample.image.stem}.png"
             path.write_bytes(encode_png(_draw(check, dataset), compression=3))
             cases.append(_Case(check, path))
-        page = _template().stream(
+        page = template("labels.html.jinja", package="handbone.workflows").stream(
             root=dataset.root,
             weights=weights,
             compared=sum(check.problem is None for check in checks),
@@ -145,8 +145,3 @@ def _view(box: Box, size_hw: tuple[int, int]) -> Frame:
 def _aside(bone: int) -> str:
     """What a bone is called beside its name in files: "MC3, middle metacarpal"; nothing where that is the same."""
     return "" if SHORT_NAMES[bone] == NAMES[bone] else f"{SHORT_NAMES[bone]}, {BONES[bone].title}"
-
-
-def _template() -> jinja2.Template:
-    loader = jinja2.PackageLoader("handbone.workflows", ".")
-    return jinja2.Environment(loader=loader, autoescape=True).get_template("labels.html.jinja")

@@ -95,7 +95,7 @@ def measure_images(
 
     Returns
     -------
-    One entry a radiograph; those that failed have an `error`.
+    One entry per radiograph; those that failed have an `error`.
     """
     (folder / LINES).mkdir(exist_ok=True)
     take_files(shards, folder)

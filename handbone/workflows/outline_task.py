@@ -76,7 +76,7 @@ class OutlineTask:
         return read_image(path, invert=self.invert, max_pixels=self.max_pixels)
 
     def _made(self, method: TwoStage, kept: StoredResults, item: Stemmed, radiograph: Radiograph) -> list[Made]:
-        """The results of an image, one a hand, and what draws their overlays."""
+        """The results of an image, one per hand, and what draws their overlays."""
         found = outline(method, radiograph, invert=self.invert, hands=self.hands)
         records = records_of(item.image.key, item.image.path, found)
         made = []
@@ -87,7 +87,7 @@ class OutlineTask:
         return made
 
     def _known(self, item: Stemmed, find: Find) -> list[str]:
-        """The names of the kept results of an image, one a hand, if all of them are there; else none."""
+        """The names of the kept results of an image, one per hand, if all of them are there; else none."""
         key = item.image.key
         if find(key, item.stem) is not None:
             return [key]

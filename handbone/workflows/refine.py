@@ -83,7 +83,7 @@ def refine_predictions(
     ----------
     source, load: give the predictions and the refiner, here and in other processes that do the work.
     bones: indices of those to be refined.
-    results: gets `predictions.csv`, `decisions.csv`, `refinement.json`, an overlay and a record an image and, for
+    results: gets `predictions.csv`, `decisions.csv`, `refinement.json`, one overlay and one record per image and, for
         failures that nobody foresaw, `errors/STEM.txt`.
     fingerprint: of the method and what it is asked for, see `prediction_fingerprint`.
     overwrite: whether an earlier refinement may go.

@@ -72,7 +72,7 @@ def test_the_other_predictions_and_their_worst_changes_are_shown(hands, table, t
     worst = done.stdout.split("Worst change")[1].splitlines()[1].split()
     assert worst[0] == "c_R.png" and worst[-1].startswith("-")
     errors = done.stdout.split("Worst change")[1].split("Measure ")[1].split("Each bone and joint")[0].splitlines()
-    assert 20 < len(errors) < 60  # a line a measure, not one a bone
+    assert 20 < len(errors) < 60  # one line per measure, not per bone
     [length] = [line.split() for line in errors if line.startswith("length ")]
     table = pd.read_csv(tmp_path / "out/measurement_summary.csv").query("stage == 'prediction' and measure == 'length'")
     worst = table.loc[table["mean_absolute_error"].idxmax()]

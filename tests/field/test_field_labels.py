@@ -4,6 +4,7 @@ import json
 
 import cv2
 import numpy as np
+import openpyxl
 import pytest
 from data_toys import SIZE, annotation, draw, toy_hand, write_hand
 from pycocotools import mask as coco_mask
@@ -220,6 +221,17 @@ STRANGERS = {
     "polygons in a table": ("p.csv", "filename,label,points\n", "masks or"),
     "regions of ImageJ": ("RoiSet.zip", "PK\3\4", "packed"),
     "TensorFlow": ("train.tfrecord", "x", "values of a program"),
+    "COCO without an extension": ("annotations", '{"images": [], "annotations": [], "categories": []}', "COCO labels"),
+    "COCO under a name of its own": (
+        "labels.coco",
+        '\n{"images": [], "annotations": [], "categories": []}',
+        "COCO labels",
+    ),
+    "a drawing over an image": ("a.svg", "<svg><path d='M0 0 1 1'/></svg>", "as a drawing"),
+    "a drawing of an image": ("x.svg", "<svg><image href='a.png'/><path d='M0 0 1 1'/></svg>", "as a drawing"),
+    "an empty list": ("labels.json", "[]\n", "holds none"),
+    "nothing at all": ("coco_annotations.json", "null", "holds none"),
+    "a workbook by its name": ("labels.ods", "PK", "as a workbook"),
     "a COCO file of something else": ("c.json", '{"images": 1, "annotations": 2, "categories": 3}', "COCO labels"),
 }
 
@@ -233,6 +245,17 @@ def test_label_files_that_are_not_read_are_named(tmp_path, kind):
     found = [f for f in json.loads(result.stdout)["findings"] if f["rule"] == "unread-labels"]
     assert result.exit_code == 1 and [f["file"] for f in found] == [name]
     assert words in found[0]["message"] and found[0]["remedy"] and found[0]["severity"] == "error"
+
+
+@pytest.mark.parametrize(("column", "named"), [("rle", True), ("Polygon", True), ("age", False)])
+def test_a_workbook_of_labels_is_named_and_one_of_patients_is_not(one, column, named):
+    book = openpyxl.Workbook()
+    book.active.append(["image_name", "class", column])
+    book.active.append(["a.png", "Radius", "1 2"])
+    book.save(one / "hands.xlsx")
+    found = [f for f in check_dataset(opened(one)) if f.rule == "unread-labels"]
+    assert [f.file for f in found] == ["hands.xlsx"] * named
+    assert not named or ("workbook" in found[0].message and "save it as CSV" in found[0].remedy)
 
 
 @pytest.mark.parametrize(
@@ -257,6 +280,9 @@ def test_other_files_are_nobody_s_labels(one):
         ("conf.yaml", "path: here\n"),
         ("todo.txt", "[ ] outline the hands"),
         ("originals.zip", "PK"),
+        ("logo.svg", "<svg><path d='M0 0 1 1'/></svg>"),
+        ("patients.xlsx", "PK"),
+        ("LICENSE", "[draft] {annotations: none}"),
         ("settings.json", '{"points_of_contact": "x"}'),
     ]
     for name, text in others:

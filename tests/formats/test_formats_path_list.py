@@ -1,4 +1,4 @@
-"""`--from-file`: paths one a line, from a file or standard input; bad lines are named."""
+"""`--from-file`: paths one per line, from a file or standard input; bad lines are named."""
 
 import io
 import os

@@ -3,7 +3,17 @@
 import cv2
 import pytest
 from data_toys import annotation, draw, toy_hand
-from fuzzing import Corpus, campaign, edited_bytes, edited_json, json_bytes, refused_or_read
+from fuzzing import (
+    CHANCES,
+    OTHERS,
+    Corpus,
+    campaign,
+    edit_bytes,
+    edited_bytes,
+    edited_json,
+    json_bytes,
+    refused_or_read,
+)
 from hypothesis import given
 from hypothesis import strategies as st
 from pycocotools import mask as coco_mask
@@ -18,7 +28,7 @@ pytestmark = pytest.mark.slow
 SIZE = 64
 HAND = {name: points / points.max() * SIZE for name, points in toy_hand().items()}
 CONTEST = Corpus([annotation(list(HAND.items()), filename="a.jpg")])
-CONTEST_TEXTS = Corpus(json_bytes(content) for content in CONTEST)
+CONTEST_TEXTS = Corpus.of("contest", map(json_bytes, CONTEST))
 
 
 def coco(kind):
@@ -40,14 +50,14 @@ def coco(kind):
 
 
 COCO = Corpus(coco(kind) for kind in ("polygons", "compressed", "runs"))
-COCO_TEXTS = Corpus(json_bytes(content) for content in COCO)
+COCO_TEXTS = Corpus.of("coco", map(json_bytes, COCO))
 
 
-def labels_of(root):
-    """All that a data set reads of a folder."""
+def labels_of(root, path):
+    """All that a data set reads of a folder, in which one file was changed."""
     dataset = open_dataset(Data(path=str(root)))
     for sample in dataset.labelled():
-        with refused_or_read():
+        with refused_or_read(path):
             labels = dataset.read_labels(sample)
             assert labels.masks().size_hw == labels.size_hw == (SIZE, SIZE)
 
@@ -61,12 +71,13 @@ def contest_set(tmp_path_factory):
     return root
 
 
-@campaign
+@campaign("contest")
 @given(data=st.one_of(edited_json(CONTEST).map(json_bytes), edited_bytes(CONTEST_TEXTS)))
 def test_the_contest_s_json(contest_set, data):
-    (contest_set / "train/outputs_json/ID001/a.json").write_bytes(data)
-    with refused_or_read():
-        labels_of(contest_set)
+    path = contest_set / "train/outputs_json/ID001/a.json"
+    path.write_bytes(data)
+    with refused_or_read(path):
+        labels_of(contest_set, path)
 
 
 @pytest.fixture(scope="module")
@@ -76,12 +87,13 @@ def coco_set(tmp_path_factory):
     return root
 
 
-@campaign
+@campaign("coco")
 @given(data=st.one_of(edited_json(COCO).map(json_bytes), edited_bytes(COCO_TEXTS)))
 def test_coco(coco_set, data):
-    (coco_set / "labels.json").write_bytes(data)
-    with refused_or_read():
-        labels_of(coco_set)
+    path = coco_set / "labels.json"
+    path.write_bytes(data)
+    with refused_or_read(path):
+        labels_of(coco_set, path)
 
 
 @pytest.fixture(scope="module")
@@ -96,10 +108,10 @@ def workbook(tmp_path_factory):
     return path, path.read_bytes()
 
 
-@campaign
-@given(data=st.data())
-def test_the_table_of_patients(workbook, data):
+@campaign("workbook", share=OTHERS)
+@given(rng=CHANCES)
+def test_the_table_of_patients(workbook, rng):
     path, good = workbook
-    path.write_bytes(data.draw(edited_bytes([good])))
-    with refused_or_read():
+    path.write_bytes(edit_bytes(rng, [good]))
+    with refused_or_read(path):
         read_patients(path)

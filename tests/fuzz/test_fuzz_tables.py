@@ -19,7 +19,8 @@ pytestmark = pytest.mark.slow
 
 ROWS = "".join(f"{name}.png,{bone},{3 + 70 * i} 4 {73 + 70 * i} 5\n" for name in "ab" for i, bone in enumerate(NAMES))
 PLAIN = f"image_name,class,rle\n{ROWS}".encode()
-CORPUS = Corpus(
+CORPUS = Corpus.of(
+    "csv",
     [
         PLAIN,
         PLAIN.replace(b",", b";"),
@@ -28,7 +29,7 @@ CORPUS = Corpus(
         PLAIN.decode().encode("utf-16"),
         f"image_name,class,rle,height,width\n{ROWS}".replace("\n", ",64,70\n").replace("h,64,70", "h").encode(),
         gzip.compress(PLAIN, mtime=0),
-    ]
+    ],
 )
 READINGS = [RleReading(), RleReading(True), RleReading(zero_based=True), RleReading(True, True, (32, 48))]
 
@@ -38,14 +39,14 @@ def path(tmp_path_factory):
     return tmp_path_factory.mktemp("fuzz") / "p.csv"
 
 
-@campaign
+@campaign("csv")
 @given(data=edited_bytes(CORPUS), reading=st.sampled_from(READINGS))
 def test_prediction_files(path, data, reading):
     path.write_bytes(data)
-    with refused_or_read():
+    with refused_or_read(path):
         index = PredictionsIndex(path)
         for name in islice(index.names, 50):
-            with refused_or_read():
+            with refused_or_read(path):
                 cells, size = index.cells(name), index.size_hw(name) or (64, 70)
                 suspected(cells, (64, 70))
                 assert reading.masks(cells, (64, 70)).size_hw == (64, 70)
@@ -56,14 +57,14 @@ NUMBERS = st.one_of(st.integers(), st.sampled_from(["1_0", "１", "0001", "9" * 
 TEXTS = st.lists(NUMBERS, max_size=8).map(lambda numbers: " ".join(map(str, numbers))) | st.text(max_size=30)
 
 
-@campaign
+@campaign("rle")
 @given(text=TEXTS, first=st.integers(0, 1))
 @example(text="-9223372036854775808 0001", first=1)
 @example(text="1_0 5", first=1)
 @example(text="１ ２", first=1)
 @example(text="1 " + "9" * 400, first=1)
 def test_run_lengths(text, first):
-    with refused_or_read():
+    with refused_or_read(text):
         (left, top, right, bottom), crop = rle.decode_to_box(text, (40, 50), first_pixel=first)
         assert 0 <= left <= right <= 50 and 0 <= top <= bottom <= 40 and crop.shape == (bottom - top, right - left)
         numbers = text.split()

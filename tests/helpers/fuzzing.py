@@ -1,16 +1,26 @@
 """What every fuzz target does: edit good input, and allow nothing but HandboneError, soon and in little memory.
 
-`HANDBONE_FUZZ_EXAMPLES=20000 pytest tests/fuzz` runs longer than CI does; `--hypothesis-show-statistics` counts.
+A target tries some examples in an ordinary run of the tests. With `HANDBONE_FUZZ_SECONDS=30` every reader is tried for
+30 seconds with new ones, and the numbers of trials are printed: `tests/fuzz/run.py` does that on several cores.
 """
 
 import contextlib
 import copy
+import faulthandler
+import functools
+import hashlib
 import json
 import math
 import os
+import random
 import sys
+import tempfile
 import time
 import tracemalloc
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
 
 from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
@@ -18,63 +28,160 @@ from hypothesis import strategies as st
 from handbone.core.errors import HandboneError
 
 MOST_SECONDS, MOST_BYTES = 10, 2 << 30
+#: How long each reader is tried; 0: some examples, the same ones each time.
+SECONDS = float(os.environ.get("HANDBONE_FUZZ_SECONDS", 0))
+_EXAMPLES, _ROUND = 200, 5000
+#: The share of each of the 13 targets of other readers than those that the campaign is for.
+OTHERS = 1 / 13 if SECONDS else 0.5
+#: Input that is kept of every reader beside what the targets make.
+KEPT = Path(__file__).parents[1] / "fuzz" / "corpus"
+#: Where input that fails is kept.
+FOUND = Path(tempfile.gettempdir()) / "handbone-fuzz"
+# Input that stops a native decoder for good would stop the campaign, too.
+_HANGS = 6 * MOST_SECONDS
 
-#: How long a target runs: a few seconds in CI.
-campaign = settings(
-    max_examples=int(os.environ.get("HANDBONE_FUZZ_EXAMPLES", 500)),
-    deadline=None,
-    suppress_health_check=list(HealthCheck),
-)
+
+@dataclass
+class Tried:
+    """How often a reader was tried, how long all took and the slowest, and the most memory so far, in MB."""
+
+    reader: str
+    executions: int = 0
+    seconds: float = 0.0
+    slowest: float = 0.0
+    peak_mb: int = 0
+
+    def to_json(self) -> dict[str, str | float]:
+        return asdict(self)
+
+
+#: What campaigns did since somebody asked, see tests/fuzz/conftest.py.
+DONE: list[Tried] = []
+
+
+def campaign(reader: str, *, share: float = 1) -> Callable:
+    """A hypothesis test as a fuzz target of a reader.
+
+    share: of the reader's seconds, or examples, that this target takes.
+    """
+
+    def of(test):
+        tried, until = Tried(reader), [math.inf]
+        inner = test.hypothesis.inner_test
+
+        @functools.wraps(inner)
+        def once(*args, **kwargs):
+            begun = time.monotonic()
+            if begun > until[0]:
+                raise _TimeIsUp
+            try:
+                inner(*args, **kwargs)
+            except Exception:
+                until[0] = math.inf  # hypothesis tries it again, however long that takes
+                raise
+            tried.executions += 1
+            tried.slowest = max(tried.slowest, time.monotonic() - begun)
+
+        test.hypothesis.inner_test = once
+        chosen = settings(
+            max_examples=_ROUND if SECONDS else max(int(_EXAMPLES * share), 10),
+            deadline=None,
+            derandomize=not SECONDS,
+            suppress_health_check=list(HealthCheck),
+        )(test)
+
+        @functools.wraps(test)
+        def whole(*args, **kwargs):
+            begun = time.monotonic()
+            until[0] = begun + SECONDS * share if SECONDS else math.inf
+            try:
+                with contextlib.suppress(_TimeIsUp):
+                    chosen(*args, **kwargs)
+                    while SECONDS:  # hypothesis remembers what it tried, so that a round must end
+                        chosen(*args, **kwargs)
+            finally:
+                tried.seconds, tried.peak_mb = time.monotonic() - begun, _peak() >> 20
+                DONE.append(tried)
+
+        return whole
+
+    return of
+
+
+class _TimeIsUp(BaseException):
+    """Ends a round; hypothesis takes exceptions of other kinds for failures."""
+
 
 #: Numbers and what stands in their place.
-NASTY = st.sampled_from(
-    [
-        *(0, -1, 1, 2**31, 2**40, 2**63, -(2**63), 10**400, 0.5, 1e9, -1e9, 1e308, math.nan, math.inf, -math.inf),
-        *(True, None, "", "1", "-1", "１２", "1_0", "9" * 400, "\ud800", "../secret.png", "/etc/passwd"),
-        *([], {}, [[]], [[1]]),
-    ]
+NASTY = (
+    *(0, -1, 1, 2**31, 2**40, 2**63, -(2**63), 10**400, 0.5, 1e9, -1e9, 1e308, math.nan, math.inf, -math.inf),
+    *(True, None, "", "1", "-1", "１２", "1_0", "9" * 400, "\ud800", "../secret.png", "/etc/passwd"),
+    *([], {}, [[]], [[1]]),
 )
-WORDS = st.sampled_from(
-    [
-        *(b"", b"0", b"-1", b"1_0", b"9" * 400, b"1e9", b"nan", b"\x00", b"\xff", b"\r", b"\n", b'"', b",", b";", b"."),
-        *(b"[" * 400, b"{" * 400, b"\xef\xbb\xbf", b"\xff\xfe", "１".encode(), b"\\", b"'", b"= "),
-    ]
+WORDS = (
+    *(b"", b"0", b"-1", b"1_0", b"9" * 400, b"1e9", b"nan", b"\x00", b"\xff", b"\r", b"\n", b'"', b",", b";", b"."),
+    *(b"[" * 400, b"{" * 400, b"\xef\xbb\xbf", b"\xff\xfe", "１".encode(), b"\\", b"'", b"= "),
 )
 
 
 class Corpus(tuple):
     """Good input that others are made from; too long to be shown."""
 
+    @classmethod
+    def of(cls, reader: str, made=()) -> "Corpus":
+        """Bytes that a target makes, and those that are kept of its reader."""
+        return cls([*made, *(path.read_bytes() for path in sorted(KEPT.glob(f"{reader}/*")))])
+
     def __repr__(self) -> str:
         return f"Corpus of {len(self)}"
 
 
-@st.composite
-def edited_bytes(draw, corpus):
-    """Some of the corpus with a few stretches cut out, written over or repeated."""
-    data = bytearray(draw(st.sampled_from(corpus)))
-    for _ in range(draw(st.integers(0, 4))):
-        at = draw(st.integers(0, max(len(data) - 1, 0)))
-        gone = draw(st.sampled_from([0, 0, 1, 2, 8, 100, 10**6]))
-        data[at : at + gone] = draw(st.one_of(WORDS, st.binary(max_size=8))) * draw(st.sampled_from([1, 1, 1, 3, 1000]))
+# One seed an example: hypothesis would choose each number of an edit, which takes longer than what is tested.
+CHANCES = st.integers(0, 2**64 - 1).map(random.Random)
+
+
+def edited_bytes(corpus: Sequence[bytes], words: Sequence[bytes] = WORDS) -> st.SearchStrategy[bytes]:
+    """Some of the corpus with a few stretches cut out, changed, repeated, or written over, also by some words."""
+    return CHANCES.map(lambda rng: edit_bytes(rng, corpus, words))
+
+
+def edited_json(corpus: Sequence[Any]) -> st.SearchStrategy[Any]:
+    """A JSON value with a few of its values, wherever they stand, replaced, removed or repeated."""
+    return CHANCES.map(lambda rng: edit_json(rng, corpus))
+
+
+def edit_bytes(rng: random.Random, corpus: Sequence[bytes], words: Sequence[bytes] = WORDS) -> bytes:
+    """As `edited_bytes`, for one choice."""
+    data = bytearray(rng.choice(corpus))
+    for _ in range(rng.choice([0, 1, 1, 1, 2, 3, 4])):
+        at = rng.randrange(len(data) + 1)
+        gone = rng.choice([0, 0, 1, 1, 2, 4, 8, 100, 10**6])
+        word = rng.choice(
+            [
+                rng.choice(words) * rng.choice([1, 1, 1, 3, 1000]),
+                rng.randbytes(rng.randrange(9)),
+                bytes(byte ^ 1 << rng.randrange(8) for byte in data[at : at + min(gone, 8)]),
+                bytes(data[rng.randrange(len(data) + 1) :][: gone % 5000]),
+            ]
+        )
+        data[at : at + gone] = word
     return bytes(data)
 
 
-@st.composite
-def edited_json(draw, corpus):
-    """A JSON value with a few of its values, wherever they stand, replaced, removed or repeated."""
-    value = copy.deepcopy(draw(st.sampled_from(corpus)))
-    for _ in range(draw(st.integers(1, 4))):
+def edit_json(rng: random.Random, corpus: Sequence[Any]) -> Any:
+    """As `edited_json`, for one choice."""
+    value = copy.deepcopy(rng.choice(corpus))
+    for _ in range(rng.randint(1, 4)):
         inside = value
         while isinstance(inside, dict | list) and inside:
-            key = draw(st.sampled_from(sorted(inside) if isinstance(inside, dict) else range(len(inside))))
-            if isinstance(inside[key], dict | list) and inside[key] and draw(st.integers(0, 9)):
+            key = rng.choice(sorted(inside) if isinstance(inside, dict) else range(len(inside)))
+            if isinstance(inside[key], dict | list) and inside[key] and rng.randrange(10):
                 inside = inside[key]
                 continue
-            if isinstance(inside, list) and draw(st.booleans()):
+            if isinstance(inside, list) and rng.randrange(2):
                 inside.insert(key, copy.deepcopy(inside[key]))
-            elif draw(st.integers(0, 4)):
-                inside[key] = copy.deepcopy(draw(NASTY))
+            elif rng.randrange(5):
+                inside[key] = copy.deepcopy(rng.choice(NASTY))
             else:
                 del inside[key]
             break
@@ -87,14 +194,33 @@ def json_bytes(value) -> bytes:
 
 
 @contextlib.contextmanager
-def refused_or_read():
-    """Nothing but HandboneError comes out, within seconds and without gigabytes."""
-    begun = time.monotonic()
-    before = _peak()
-    with contextlib.suppress(HandboneError):
-        yield
-    assert time.monotonic() - begun < MOST_SECONDS
-    assert _peak() - before < MOST_BYTES
+def refused_or_read(tried: Path | str) -> Iterator[None]:
+    """Nothing but HandboneError comes out, within seconds and without gigabytes.
+
+    tried: the file, or text, that is read; a copy of one that fails is kept.
+    """
+    begun, before = time.monotonic(), _peak()
+    if SECONDS:
+        faulthandler.dump_traceback_later(_HANGS, exit=True)
+    try:
+        with contextlib.suppress(HandboneError):
+            yield
+        assert time.monotonic() - begun < MOST_SECONDS
+        assert _peak() - before < MOST_BYTES
+    except BaseException:
+        _keep(tried)
+        raise
+    finally:
+        if SECONDS:
+            faulthandler.cancel_dump_traceback_later()
+
+
+def _keep(tried: Path | str) -> None:
+    """Copy input to a folder of what was found, under a name of its content."""
+    content = tried.encode("utf-8", "surrogatepass") if isinstance(tried, str) else tried.read_bytes()
+    FOUND.mkdir(exist_ok=True)
+    suffix = ".txt" if isinstance(tried, str) else tried.suffix
+    (FOUND / f"{hashlib.sha256(content).hexdigest()[:12]}{suffix}").write_bytes(content)
 
 
 def _peak() -> int:

@@ -6,7 +6,7 @@ from handbone.plugin_kit.contracts.running import run_contract
 from handbone.plugins import hooks
 
 # Plugins of one test are no modules that another process could import.
-_LAZY = "naming it imports nothing heavy"
+_LAZY = "test_naming_it_imports_nothing_heavy"
 
 
 def plugin_of(spec) -> types.ModuleType:
@@ -23,5 +23,5 @@ def plugin_of(spec) -> types.ModuleType:
 
 def complaints(contract, spec, **more) -> dict[str, str]:
     """The failed tests of a contract with their reasons."""
-    case = type("Liar", (contract,), {"plugin": plugin_of(spec), "name": spec.name, **more})
-    return {found.test: found.reason for found in run_contract(case) if found.state != "passed" and found.test != _LAZY}
+    case = type("Liar", (contract,), {"plugin": plugin_of(spec), "name": spec.name, _LAZY: lambda self: None, **more})
+    return {found.test: found.reason for found in run_contract(case) if found.state != "passed"}

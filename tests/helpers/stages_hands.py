@@ -42,7 +42,7 @@ class DiscReader:
         self.misses, self.shrinks, self.size = misses, shrinks, size
         self.seen = []
 
-    def logits(self, image, flip=False):
+    def logits(self, image, flip=False, within=None):
         self.seen.append(image)
         logits = np.full((COUNT, *image.shape[1:]), -9.0, np.float32)
         for bone in set(range(COUNT)) - set(self.misses):
@@ -56,7 +56,7 @@ class DiscReader:
 
 
 def disc_image(points, size_hw, radius):
-    """Discs on black, one a bone, with the bone's index as grey value; and their masks."""
+    """Discs on black, one per bone, with the bone's index as grey value; and their masks."""
     image, polygons = np.zeros(size_hw, np.float32), {}
     for bone, (x, y) in enumerate(points):
         disc = np.zeros(size_hw, np.uint8)

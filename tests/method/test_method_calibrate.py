@@ -22,7 +22,7 @@ PATIENTS, LUNATE = 12, INDEX["Lunate"]
 class Fickle(DiscReader):
     """Perturbs some bones of some images: what it says is the same whenever the same image comes."""
 
-    def logits(self, image, flip=False):
+    def logits(self, image, flip=False, within=None):
         logits = super().logits(image)
         rng = np.random.default_rng(int(np.abs(image[0]).sum()))
         for bone in range(COUNT):
@@ -35,7 +35,7 @@ class Fickle(DiscReader):
 class Specked(DiscReader):
     """Sees a speck far away from each bone, which is taken away at the end."""
 
-    def logits(self, image, flip=False):
+    def logits(self, image, flip=False, within=None):
         logits = super().logits(image)
         logits[:, 3:7, 60:64] = 9.0  # beside that the image is padded
         return logits

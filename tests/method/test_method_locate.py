@@ -6,7 +6,9 @@ from stages_hands import DiscReader, disc_image, hand_points
 
 from handbone.anatomy import COUNT, INDEX
 from handbone.core.bone_probabilities import BoneProbabilities
+from handbone.core.box import Box
 from handbone.core.frame import Frame
+from handbone.core.grid_logits import grid_box
 from handbone.method.coarse import predict_coarse
 from handbone.method.locate import locate, predict_located, rate, turned
 from handbone.method.postprocess import postprocess
@@ -21,7 +23,7 @@ def radiograph(**more):
 class UprightReader(DiscReader):
     """Sees a hand only where its fingers point up, as a network that never saw others."""
 
-    def logits(self, image, flip=False):
+    def logits(self, image, flip=False, within=None):
         logits = super().logits(image, flip)
         rows = [np.nonzero(logits[INDEX[name]] > 0)[0] for name in ("finger-8", "Radius")]
         upright = all(map(len, rows)) and rows[0].mean() < rows[1].mean()
@@ -48,6 +50,30 @@ def test_a_located_prediction_is_in_the_images_own_pixels():
     masks = probabilities.threshold(0.5)
     assert masks.size_hw == image.shape
     assert np.abs(masks.centroids_xy() - ground_truth.centroids_xy()).max() < 2
+
+
+class Asked(UprightReader):
+    """Notes which part of the grid is asked for."""
+
+    def logits(self, image, flip=False, within=None):
+        self.asked = [*getattr(self, "asked", []), within]
+        return super().logits(image)
+
+
+@pytest.mark.parametrize("misses", [(), (INDEX["finger-4"],)])
+def test_the_close_pass_looks_where_bones_are_unless_one_is_missing(misses):
+    image, ground_truth = radiograph(degrees=10)
+    reader = Asked(misses=misses)
+    _, place = predict_located(reader, image, 512, pass_size=1024)
+    whole, close = reader.asked
+    # The image of 1400 x 1300 fills all of the pass over it but its sides.
+    assert whole.size_hw[0] == 1024 and abs(whole.size_hw[1] - 1024 * 13 / 14) < 3
+    if misses:
+        assert close == grid_box(place.frame, Box.whole(image.shape))
+        return
+    assert close.bottom == 512 and close.size_hw[1] < 400
+    points = place.frame.to_grid(ground_truth.centroids_xy())
+    assert (points - 30 > close[:2]).all() and (points[:, 0] + 30 < close.right).all()
 
 
 def test_no_hand_is_said_and_the_whole_image_read():

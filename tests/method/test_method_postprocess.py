@@ -1,4 +1,4 @@
-"""One piece a bone without holes, against scipy's labels; and how sure masks are, against arrays."""
+"""One piece per bone without holes, against scipy's labels; and how sure masks are, against arrays."""
 
 import numpy as np
 import pytest

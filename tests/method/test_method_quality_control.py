@@ -65,7 +65,7 @@ def test_unlikely_masks_are_left_out_and_said(hand):
     presence = Presence(coefficients=(-2.0, 2.0, 0.0, 0.0, 0.0))
 
     class Reader:
-        def logits(self, image, flip=False):
+        def logits(self, image, flip=False, within=None):
             return np.log((faint + 1e-4) / (1 - faint + 1e-4))
 
     method = TwoStage(Stage(Reader(), 384), settings=MethodSettings(presence=presence))

@@ -7,6 +7,7 @@ import pytest
 from stages_hands import DiscReader, disc_image, hand_points
 
 from handbone.anatomy import COUNT, INDEX
+from handbone.core.bone_probabilities import BoneProbabilities
 from handbone.core.box import Box
 from handbone.method.settings import MethodSettings
 from handbone.method.several_hands import areas, find_hands, in_whole_image, predict_hands
@@ -88,6 +89,46 @@ def test_a_look_is_taken_only_where_the_first_pass_shows_bones_and_finds_the_sam
     assert looks == 0 and looks_blindly > 0 and boxes == found_blindly and len(boxes) == 1
     looks, boxes, found_blindly, looks_blindly = beside(one()[0], one(100.0, 5, mirrored=True)[0])
     assert 0 < looks <= looks_blindly and boxes == found_blindly and len(boxes) == 2
+
+
+def test_the_blurred_rim_of_a_hand_is_no_trace_of_another():
+    image = np.hstack([one()[0], np.zeros((500, 460), np.float32)])
+    seen = method()
+    whole = seen.predict(image)
+    traces = whole.location.traces
+    widest = int(traces.boxes_xyxy[:, 2].argmax())
+    looks = {}
+    for reach in (1, 8):
+        left, top, right, bottom = traces.boxes_xyxy[widest].tolist()
+        parts = list(zip(traces.crops, map(Box._make, traces.boxes_xyxy.tolist()), strict=True))
+        rim = np.pad(traces.crops[widest], ((0, 0), (0, reach)), constant_values=100)
+        parts[widest] = rim, Box(left, top, right + reach, bottom)
+        there = replace(whole.location, traces=BoneProbabilities.from_crops(parts, traces.size_hw))
+        seen.coarse_stage.predictor.seen.clear()
+        assert len(find_hands(seen, image, replace(whole, location=there))) == 1
+        looks[reach] = len(seen.coarse_stage.predictor.seen)
+    assert looks[1] == 0 < looks[8]
+
+
+class Flipping(DiscReader):
+    """Notes whether the mirrored image is read as well."""
+
+    def logits(self, image, flip=False, within=None):
+        self.flips = [*getattr(self, "flips", []), flip]
+        return super().logits(image)
+
+
+@pytest.mark.parametrize(("bones", "flips"), [(COUNT, [False, True]), (5, [False, False])])
+def test_looks_read_the_mirrored_image_where_a_hand_is_likely(bones, flips):
+    first, other = one()[0], one(100.0, 5, mirrored=True)[0]
+    other[np.round(other * (COUNT + 1)) > bones] = 0
+    reader = Flipping()
+    seen = TwoStage(Stage(reader, LOOK), settings=MethodSettings(find_hand=LOOK, postprocess=True, flip_tta=True))
+    image = np.hstack([first, other])
+    whole = seen.predict(image)
+    passes = len(reader.flips)
+    find_hands(seen, image, replace(whole, location=replace(whole.location, traces=None)))
+    assert reader.flips[passes : passes + 2] == flips
 
 
 def test_what_the_first_pass_shows_does_not_go_into_records():

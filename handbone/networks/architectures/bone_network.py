@@ -53,7 +53,11 @@ class BoneNetwork(nn.Module):
         """
         if image.ndim != 4 or image.shape[1] != self.in_channels:
             raise ShapeError("the network's input", f"(N, {self.in_channels}, H, W)", tuple(image.shape))
-        return self.core((image - self.mean) / self.deviation)
+        return self.core(self.normalised(image))
+
+    def normalised(self, image: Tensor) -> Tensor:
+        """Images (N, in_channels, H, W) in [0, 1] as `core` reads them."""
+        return (image - self.mean) / self.deviation
 
 
 class BatchNormOfAnySize(nn.BatchNorm2d):

@@ -51,7 +51,7 @@ class RadiographChange:
 
 @dataclass(frozen=True, eq=False)
 class Changes:
-    """All changes: one entry a bone, in anatomy order, and one a radiograph, in the order given."""
+    """All changes: one entry per bone, in anatomy order, and one per radiograph, in the order given."""
 
     bones: tuple[BoneChange, ...]
     radiographs: tuple[RadiographChange, ...]

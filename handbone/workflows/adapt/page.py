@@ -8,7 +8,6 @@ from pathlib import Path
 from typing import Any
 
 import cv2
-import jinja2
 import numpy as np
 
 from handbone import __version__
@@ -17,6 +16,7 @@ from handbone.core.files import atomic_file
 from handbone.core.frame import Frame
 from handbone.formats.image_files import read_image
 from handbone.report.overlay import draw_overlay, panel
+from handbone.report.templates import template
 from handbone.workflows.adapt.changes import Changes, RadiographChange
 from handbone.workflows.adapt.judging import Outlined
 
@@ -74,7 +74,7 @@ def write_page(
     order = sorted(range(len(paths)), key=lambda number: -changes.radiographs[number].changed)
     shown = [n for n in order if changes.radiographs[n].error is None][:_SHOWN]
     cases = [_Case(changes.radiographs[n], paths[n], partial(pair, n)) for n in shown]
-    page = _template().stream(
+    page = template("adapt.html.jinja", {"percent": _percent}, package="handbone.workflows.adapt").stream(
         version=__version__,
         facts=facts,
         refused=refused,
@@ -89,13 +89,5 @@ def write_page(
     return path
 
 
-def _template() -> jinja2.Template:
-    environment = jinja2.Environment(
-        loader=jinja2.PackageLoader("handbone.workflows.adapt", "."),
-        autoescape=True,
-        trim_blocks=True,
-        lstrip_blocks=True,
-        undefined=jinja2.StrictUndefined,
-    )
-    environment.filters["percent"] = lambda share: "–" if share != share else f"{100 * share:.1f} %"
-    return environment.get_template("adapt.html.jinja")
+def _percent(share: float) -> str:
+    return "–" if share != share else f"{100 * share:.1f} %"

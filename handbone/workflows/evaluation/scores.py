@@ -97,7 +97,7 @@ class Scores:
         return float(lines.loc[group, f"{stage}_dice_seen" if seen else f"{stage}_dice"])
 
     def images(self) -> pd.DataFrame:
-        """One row an image, the worst first: mean Dice by stage, its change, and the bones that are missed or invented.
+        """One row per image, the worst first: mean Dice by stage, its change, and bones that are missed or invented.
 
         With other predictions to compare with, the worst is the one that lost most.
         """

@@ -34,7 +34,7 @@ class SegSettings(Table):
     """Settings of DICOM SEG."""
 
     type: Literal["binary", "fractional"] = Field(
-        default="binary", description="binary: a bit a pixel; fractional: a byte, for viewers that know no bits"
+        default="binary", description="binary: one bit per pixel; fractional: a byte, for viewers that know no bits"
     )
     anonymous: bool = Field(
         default=False,
@@ -82,7 +82,7 @@ def handbone_writers() -> list[WriterSpec]:
     return [
         WriterSpec(
             name="dicom_seg",
-            summary="DICOM SEG, one an image; carries the patient's data of its source unless anonymous = true",
+            summary="DICOM SEG, one per image; carries the patient's data of its source unless anonymous = true",
             build=_build_writer,
             settings=SegSettings,
         )

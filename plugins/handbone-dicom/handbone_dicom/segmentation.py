@@ -1,4 +1,4 @@
-"""Masks as DICOM SEG (PS3.3 A.51): one file an image, one overlapping segment a bone that was found."""
+"""Masks as DICOM SEG (PS3.3 A.51): one file per image, one overlapping segment per bone that was found."""
 
 import warnings
 from pathlib import Path

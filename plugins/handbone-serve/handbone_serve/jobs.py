@@ -26,7 +26,7 @@ class Job:
     Parameters
     ----------
     id: nobody guesses it. name: of its file. folder: holds all of it, and nothing else does.
-    records, measurements, cards: one a hand, once it is done.
+    records, measurements, cards: one per hand, once it is done.
     """
 
     id: str

@@ -61,7 +61,8 @@ class Outliner:
         ------
         HandboneError: there is no radiograph, or none of its hands could be outlined.
         """
-        found = find_images([folder / IMAGE])
+        # As files, not as a folder: what is handed in is taken, masks and hidden files too.
+        found = find_images((folder / IMAGE).iterdir())
         facts = {"weights": self._weights, "hands": "all", "fingerprint": self._fingerprint}
         summary = predict_images(
             found.images,
@@ -91,7 +92,7 @@ class Outliner:
 
 
 def measure(folder: Path) -> list[dict[str, Any]]:
-    """Measure the outlined hands of a radiograph; one entry a hand, as `measurements.json` has it."""
+    """Measure the outlined hands of a radiograph; one entry per hand, as `measurements.json` has it."""
     (folder / MEASURED).mkdir()
     return [image.to_json() for image in measure_images(TableMasks(folder / RESULTS), folder / MEASURED)]
 

@@ -7,6 +7,7 @@ import handbone_serve
 import numpy as np
 import pytest
 from handbone_serve.work import Outliner
+from PIL import Image
 from servers import HEADERS, Scripted, ended, hand_in, png, served
 
 from handbone.core.bone_masks import BoneMasks
@@ -65,7 +66,7 @@ def test_masks_come_in_every_format_that_is_registered(hand, client, tiny_hand, 
     [
         ("text.png", b"not an image", "text.png"),
         ("empty.png", b"", "empty.png"),
-        ("notes.txt", b"hello", "radiograph"),
+        ("notes.txt", b"hello", "text file"),
         ("large.png", png(np.zeros((2500, 2500), np.float32)), "at most 4 million"),
     ],
 )
@@ -81,6 +82,15 @@ def test_an_image_without_a_hand_says_so_and_has_no_masks(client):
     assert image["hands"][0]["flags"][0]["rule"] == "no-hand"
     answer = client.get(f"/api/images/{image['id']}/masks/png")
     assert answer.status_code == 422 and "no masks" in answer.json()["detail"]
+
+
+def test_a_mask_that_is_handed_in_is_outlined_like_a_file_that_is_given_to_predict(client):
+    mask = np.zeros((128, 96), np.uint8)
+    mask[30:90, 20:70] = 255
+    buffer = io.BytesIO()
+    Image.fromarray(mask).convert("1").save(buffer, "PNG")
+    image = ended(client, hand_in(client, "mask.png", buffer.getvalue()).json()["id"])
+    assert image["state"] == "done" and [hand["outcome"] for hand in image["hands"]] == ["no_hand"]
 
 
 def test_unknown_radiographs_and_formats_are_not_found(hand, client):

@@ -112,7 +112,7 @@ def test_views_see_the_hand_in_different_ways_and_give_it_back_in_place(hand):
         def __init__(self):
             self.seen = []
 
-        def logits(self, image, *, flip):
+        def logits(self, image, *, flip, within=None):
             self.seen.append(image)
             return np.repeat(np.where(image > 0.5, 9.0, -9.0).astype(np.float32), COUNT, 0)
 

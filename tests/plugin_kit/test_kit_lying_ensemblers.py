@@ -34,6 +34,12 @@ def emptied(members):
     return of_dense(mean_dense(members))
 
 
+def fragile(members):
+    if not all(each.threshold().present().any() for each in members.values()):
+        raise ValueError("a member is empty")
+    return of_dense(mean_dense(members))
+
+
 CALLS = []
 
 
@@ -54,6 +60,7 @@ def forgetful(members):
         (lambda m: of_dense(np.maximum(mean_dense(m), 0.6)),
          "a bone that no member contains must stay empty, but finger-4"),
         (lambda m: of_dense(np.maximum(mean_dense(m), 0.6)), "a pixel that is in no member must not become bone"),
+        (fragile, "ValueError: a member is empty"),
         (first_counts, "the order of members must not matter (set symmetric = False if it should), but"),
         (emptied, "members must not be changed, but they were changed"),
         (forgetful, "the same members must give the same answer, but it differs"),
@@ -80,6 +87,7 @@ def areas_apart(ground_truth: BoneMasks, predicted: BoneMasks):
         (lambda t, p: float(areas_apart(t, p).mean()), "must be a numpy array, but got a float"),
         (lambda t, p: areas_apart(t, p)[:10], "must have the shape (29,), but got (10,)"),
         (lambda t, p: areas_apart(t, p).astype(np.float32), "must be float64, but got float32"),
+        (lambda t, p: areas_apart(t, p) * np.nan, "the metric of the ground truth itself must be finite"),
         (areas_apart, "at least as good as other masks (higher_is_better = True), but"),
         (lambda t, p: areas_apart(t, p) + 1 / int(p.areas().min()), "ZeroDivisionError"),
         (lambda t, p: areas_apart(t, p) + np.random.default_rng().random(29),

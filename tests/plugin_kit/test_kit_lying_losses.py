@@ -57,6 +57,26 @@ class HalfSums(Plain):
         return (1 - 2 * (p * t).cumsum(-1).sum(dtype=torch.half) / (p.sum() + t.sum() + 1)).float()
 
 
+class Scribbler(Plain):
+    def forward(self, logits, target):
+        return super().forward(logits, target.mul_(0.5))
+
+
+class Number(Plain):
+    def forward(self, logits, target):
+        return float(super().forward(logits, target))
+
+
+class Double(Plain):
+    def forward(self, logits, target):
+        return super().forward(logits, target).double()
+
+
+class Flat(Plain):
+    def forward(self, logits, target):
+        return 0 * super().forward(logits, target)
+
+
 class Random(Plain):
     def forward(self, logits, target):
         return super().forward(logits, target) + 1e-3 * torch.rand(())
@@ -67,6 +87,11 @@ class Random(Plain):
     [
         (PerPixel, "must be a scalar, but got the shape (2, 29, 64, 64)"),
         (Detached, "the loss must be differentiable, but it has no gradient"),
+        (Scribbler, "the loss must not change its inputs, but it changed one"),
+        (Number, "must be a tensor, but got a float"),
+        (Double, "must be float32, but got torch.float64"),
+        (Flat, "the gradient of random logits must be finite and not zero, but it is not"),
+        (Flat, "the ground truth must have a lower loss than the opposite, but has 0 against 0"),
         (UpsideDown, "the ground truth must have a lower loss than the opposite, but has"),
         (Softmax, "does it use a softmax over channels?"),
         (BareDice, "targets without bone and logits of 0 must be finite, but got nan"),

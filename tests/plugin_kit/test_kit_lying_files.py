@@ -41,6 +41,16 @@ def drifting(path):
     return changed(path, lambda image: np.clip(image + len(COUNTER) / 1000, 0, 1).astype(np.float32))
 
 
+def overwriting(path):
+    radiograph = read_image(path)
+    path.write_bytes(path.read_bytes() + b" ")
+    return radiograph
+
+
+def by_name(path):
+    return changed(path, lambda image: image * np.float32(0.5 if " " in path.name else 1.0))
+
+
 @pytest.mark.parametrize(
     ("read", "words"),
     [
@@ -56,6 +66,11 @@ def drifting(path):
         (swallow, "an empty file must be refused"),
         (nameless, "but the error does not name it: cannot be read"),
         (lambda path: changed(path, lambda i: i) if path.read_bytes() else 1 / 0, "but a ZeroDivisionError came"),
+        (overwriting, "a reader must leave the file as it is, but it was changed"),
+        (by_name, "the same file must give the same image under any name, but it differs"),
+        (lambda path: replace(read_image(path), spacing_mm=(np.nan, 0.1)), "two positive lengths, but got (nan, 0.1)"),
+        (lambda path: changed(path, lambda i: i.tolist()), "the image must be a numpy array, but is a list"),
+        (lambda path: changed(path, lambda i: i - np.float32(0.5)), "lie in [0, 1], but they reach from -"),
         (drifting, "the same file must give the same image under any name, but it differs"),
     ],
 )  # fmt: skip
@@ -81,6 +96,7 @@ def test_an_honest_reader_passes_and_one_without_a_sample_is_told_so(tmp_path):
     ("recognises", "words"),
     [
         (lambda head: head.startswith(b"II*"), "the sample must be recognised, but it is not"),
+        (lambda head: len(head) > 0, "random bytes must not be recognised, but it is taken for one of this format"),
         (lambda head: True, "an empty file must not be recognised, but it is taken for one of this format"),
     ],
 )
@@ -93,7 +109,7 @@ def test_files_that_are_not_recognised_or_too_easily(recognises, words, tmp_path
 
 
 class TextWriter:
-    """Run lengths in one text file an image; lying plugins change one thing."""
+    """Run lengths in one text file per image; lying plugins change one thing."""
 
     def __init__(self, folder):
         self.folder = folder
@@ -116,6 +132,25 @@ class Elsewhere(TextWriter):
         (self.folder.parent / "index.txt").write_text("here")
 
 
+class Silent(TextWriter):
+    def write(self, radiograph):
+        pass
+
+
+class Numbered(TextWriter):
+    count = 0
+
+    def write(self, radiograph):
+        type(self).count += 1
+        (self.folder / f"{self.count}.txt").write_text("x")
+
+
+class Strict(TextWriter):
+    def write(self, radiograph):
+        super().write(radiograph)
+        assert radiograph.masks.present().any(), "there is no bone"
+
+
 class Picky(TextWriter):
     def write(self, radiograph):
         raise HandboneError("is no DICOM file", where=radiograph.path.name)
@@ -126,6 +161,9 @@ class Picky(TextWriter):
     [
         (OneFile, "two images must be written beside each other, but the masks of one of them are missing"),
         (Elsewhere, "a writer must stay in its folder, but it also wrote index.txt"),
+        (Silent, "a written image must leave files that are not empty, but it left []"),
+        (Numbered, "the same image must be written to the same files, but got"),
+        (Strict, "there is no bone"),
         (Picky, "it rejects a PNG (hand 0.png: is no DICOM file); set sample"),
         (lambda folder: open, "a writer must have the method write, but has none"),
     ],
