@@ -47,7 +47,10 @@ def command(
 
 
 def _show(found: "Bench") -> None:
-    headings = ("precision", "threads", "s an image", "s a pass", "in a batch of 4", "start s", "MB")
+    console = results_console()
+    cores = f"{found.cores} core{'s' * (found.cores != 1)}"
+    console.print(f"{found.machine}, {cores}; {found.image}, {found.weights}", markup=False, soft_wrap=True)
+    headings = ("precision", "threads", "s a radiograph", "s a pass", "in a batch of 4", "s to the first", "MB")
     table = headed_table("runtime", *headings)
     for case in found.cases:
         if case.error is None:
@@ -61,9 +64,10 @@ def _show(found: "Bench") -> None:
                 f"{case.start_seconds:.1f}",
                 f"{case.memory_mb:.0f}",
             )
-    console = results_console()
     console.print(table)
     for case in found.cases:
         if case.error is not None:
             console.print(f"[red]failed[/red] {case.runtime} {case.precision}: {markup(case.error)}", soft_wrap=True)
     console.print(f"Use {markup(found.recommendation)}", soft_wrap=True)
+    for command in found.commands:
+        console.print(f"  {command}", markup=False, highlight=False, soft_wrap=True)

@@ -9,6 +9,7 @@ import typer
 from handbone.cli.ending import fail_if, resumable
 from handbone.cli.options import AsJson
 from handbone.cli.output import echo_json
+from handbone.core.escaping import markup
 
 if TYPE_CHECKING:
     from handbone.evaluation.comparison import Comparison
@@ -67,7 +68,6 @@ def _show_plans(entries: "list[Entry]", *, as_json: bool) -> None:
 
 def _show(comparison: "Comparison", output: Path) -> None:
     from rich.console import Console
-    from rich.markup import escape
     from rich.table import Table
 
     from handbone.report.comparison import (
@@ -86,12 +86,12 @@ def _show(comparison: "Comparison", output: Path) -> None:
             column.justify = "right"
         for line in comparison.lines:
             for row in metric_rows(comparison, line):
-                metrics.add_row(*(escape("\n".join(texts)) for texts in row))
+                metrics.add_row(*("\n".join(map(markup, texts)) for texts in row))
             metrics.add_section()
-            costs.add_row(*map(escape, cost_row(line)))
+            costs.add_row(*map(markup, cost_row(line)))
         out.print(metrics, costs)
         out.print(f"[dim]{explanation(comparison)}[/dim]")
     for line in comparison.lines:
         for error in line.errors:
-            out.print(f"[red]{escape(line.name)} failed:[/red] {escape(error)}", highlight=False, soft_wrap=True)
-    out.print(f"The table is in {escape(str(output / MARKDOWN_FILE))}; each run's folder has a report.", soft_wrap=True)
+            out.print(f"[red]{markup(line.name)} failed:[/red] {markup(error)}", highlight=False, soft_wrap=True)
+    out.print(f"The table is in {markup(output / MARKDOWN_FILE)}; each run's folder has a report.", soft_wrap=True)

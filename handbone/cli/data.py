@@ -6,13 +6,13 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import typer
-from rich.markup import escape
 from rich.table import Table
 
 from handbone.cli import data_labels
 from handbone.cli.ending import fail_if
 from handbone.cli.options import Annotations, ClassMapWords, Invert, Layout, Rle, class_map_of
 from handbone.cli.output import echo_json, results
+from handbone.core.escaping import markup
 from handbone.core.progress import console
 
 if TYPE_CHECKING:
@@ -121,9 +121,9 @@ def summary(
         patients = images["patient_id"].nunique()
         results().print(f"{len(images)} images of {patients} patients; {poses}; {len(result.outliers())} odd areas")
         for finding in result.left_out:
-            console.print(f"[yellow]left out[/yellow] {escape(finding.message)}", highlight=False)
+            console.print(f"[yellow]left out[/yellow] {markup(finding.message)}", highlight=False)
         if page:
-            results().print(f"Page, tables and images: {page}", soft_wrap=True)
+            results().print(f"Page, tables and images: {markup(page)}", soft_wrap=True)
     fail_if(result.left_out)
 
 
@@ -156,7 +156,7 @@ def draw(
         drawn = {"train": count, "test": test, "seed": seed, "size": size, "variety": variety, "looks": looks}
         echo_json({"path": str(folder), **drawn}, "data.draw/1")
     else:
-        results().print(f"{count} training and {test} test images in {folder}", soft_wrap=True)
+        results().print(f"{count} training and {test} test images in {markup(folder)}", soft_wrap=True)
 
 
 def _open(
@@ -205,9 +205,9 @@ def _say_labels(checks: "list[LabelCheck]", weights: str, page: Path | None) -> 
     doubtful = sum(bool(check.bones) for check in checks)
     not_judged = sum(bool(check.errors) and not check.bones for check in checks)
     said = f"labels of {doubtful} of {len(checks)} images are doubtful; {not_judged} could not be checked"
-    results().print(f"{said}, according to the weights '{escape(weights)}', which can be wrong", soft_wrap=True)
+    results().print(f"{said}, according to the weights '{markup(weights)}', which can be wrong", soft_wrap=True)
     if page:
-        results().print(f"Page, table and images: {page}", soft_wrap=True)
+        results().print(f"Page, table and images: {markup(page)}", soft_wrap=True)
 
 
 def _show_findings(findings: "list[Finding]") -> None:
@@ -218,8 +218,8 @@ def _show_findings(findings: "list[Finding]") -> None:
     for (severity, rule), group in groups.items():
         for place, finding in enumerate(group[:_SHOWN]):
             kind = f"[bold {_COLOURS[severity]}]{severity}[/] {rule}" if place == 0 else ""
-            remedy = escape(finding.remedy) if place == 0 or finding.remedy != group[place - 1].remedy else ""
-            table.add_row(kind, escape(finding.file), escape(finding.message), remedy)
+            remedy = markup(finding.remedy) if place == 0 or finding.remedy != group[place - 1].remedy else ""
+            table.add_row(kind, markup(finding.file), markup(finding.message), remedy)
         if len(group) > _SHOWN:
             table.add_row("", f"[dim]and {len(group) - _SHOWN} more (all with --json)[/dim]", "", "")
         table.add_section()

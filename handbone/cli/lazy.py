@@ -8,8 +8,8 @@ from typing import Any
 import typer
 from typer.core import TyperCommand, TyperGroup
 
+from handbone.core.commands import COMMANDS
 from handbone.core.errors import HandboneError
-from handbone.plugins.commands import COMMANDS
 
 _PANEL = "Plugins"
 

@@ -10,6 +10,7 @@ from handbone.cli.ending import finish
 from handbone.cli.options import AsJson, Cluster, JoinShards, Rle, ShardWord, Workers
 from handbone.cli.output import echo_json, headed_table, results
 from handbone.cli.sharding import Division
+from handbone.core.escaping import markup
 
 if TYPE_CHECKING:
     from handbone.measure import Measurement
@@ -144,18 +145,18 @@ def _list(*, as_json: bool) -> None:
         }
         for field, text in told.items():
             if text:
-                out.print(f"  [dim]{field}:[/dim] {_escape(text)}", soft_wrap=True)
+                out.print(f"  [dim]{field}:[/dim] {markup(text)}", soft_wrap=True)
 
 
 def _show(images: "list[MeasuredImage]", output: Path) -> None:
     out = results()
     for image in images:
         if image.measurements is None:
-            out.print(f"[red]failed[/red] {_escape(image.error)}", soft_wrap=True)
+            out.print(f"[red]failed[/red] {markup(image.error)}", soft_wrap=True)
             continue
         scale = image.measurements.scale.source.replace("_", " ")
         out.print(
-            f"[bold]{_escape(image.image)}[/bold]: {image.measurements.side or 'unknown'} hand, scale: {scale}",
+            f"[bold]{markup(image.image)}[/bold]: {image.measurements.side or 'unknown'} hand, scale: {scale}",
             soft_wrap=True,
         )
         table = headed_table("Measure", "Of", "Value", "Note")
@@ -164,19 +165,13 @@ def _show(images: "list[MeasuredImage]", output: Path) -> None:
                 table.add_row(*_row(measurement))
         out.print(table)
     done = sum(image.error is None for image in images)
-    out.print(f"{done} of {len(images)} hands measured: {_escape(output)}", soft_wrap=True)
+    out.print(f"{done} of {len(images)} hands measured: {markup(output)}", soft_wrap=True)
 
 
 def _row(measurement: "Measurement") -> tuple[str, ...]:
     from handbone.report.measurements import value_text
 
-    note = _escape(measurement.reason)
+    note = markup(measurement.reason)
     if measurement.value is None:
         note = f"[dim]{note}[/dim]"
     return measurement.measure.name, measurement.target, value_text(measurement), note
-
-
-def _escape(text: object) -> str:
-    from rich.markup import escape
-
-    return escape(str(text))

@@ -5,7 +5,6 @@ from pathlib import Path
 from typing import Annotated, Any
 
 import typer
-from rich.markup import escape
 from rich.table import Table
 from rich.text import Text
 
@@ -13,6 +12,7 @@ from handbone.cli import complete
 from handbone.cli.ending import fail_if
 from handbone.cli.output import echo_json, headed_table, results
 from handbone.core.errors import HandboneError
+from handbone.core.escaping import markup
 from handbone.core.files import write_text
 from handbone.core.progress import console
 from handbone.recipe import explain, reference
@@ -98,7 +98,7 @@ def copy(
         remedy = "choose another file with --output, or replace it with --overwrite"
         raise HandboneError("the file already exists", where=target, remedy=remedy)
     write_text(target, source.read_text(encoding="utf-8"))
-    console.print(f"Wrote [bold]{escape(str(target))}[/bold]. Run it with: handbone run {escape(str(target))}")
+    console.print(f"Wrote [bold]{markup(target)}[/bold]. Run it with: handbone run {markup(target)}")
 
 
 @app.command("validate")

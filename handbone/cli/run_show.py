@@ -37,7 +37,7 @@ def show_plan(
     if as_json:
         echo_json(plan_json(run, plan, memory), "run.plan/1")
         return
-    table = Table(title=f"{run.recipe.name} → {run.folder.path}", title_justify="left")
+    table = Table(title=markup(f"{run.recipe.name} → {run.folder.path}"), title_justify="left")
     table.add_column("step", style="bold")
     table.add_column("what it does")
     table.add_column("size")
@@ -68,12 +68,14 @@ def show_result(result: Result, *, as_json: bool) -> None:
     if result.metrics:
         out.print(table)
     for problem in result.problems:
-        out.print(f"[yellow]left out[/yellow] {problem['file']}: {problem['message']}", highlight=False)
+        told = markup(f"{problem['file']}: {problem['message']}")
+        out.print(f"[yellow]left out[/yellow] {told}", highlight=False, soft_wrap=True)
     minutes = sum(result.seconds.values()) / 60
     memory = "" if result.peak_memory_gb is None else f", at most {result.peak_memory_gb:.1f} GB"
     out.print(
         f"{minutes:.1f} min{memory}. "
-        f"Open [bold]{result.folder / 'report.html'}[/bold]; masks are in {result.folder / 'predictions.csv'}.",
+        f"Open [bold]{markup(result.folder / 'report.html')}[/bold]; "
+        f"masks are in {markup(result.folder / 'predictions.csv')}.",
         highlight=False,
         soft_wrap=True,
     )

@@ -29,6 +29,7 @@ _EMPTY = re.compile(
 )
 _ZEROS = re.compile(r"\.0*(?= |$)", re.ASCII)
 _BONE_OF = {name.lower(): name for name in anatomy.NAMES}
+_BLANK = re.compile("[ _]+")
 _LARGEST_SIDE = 1 << 20
 
 
@@ -129,11 +130,15 @@ class PredictionsIndex:
         if name == self._cut:
             what = f"{name!r}, the last image, has fewer rows than the others: the file may be cut off"
             raise HandboneError(what, where=self.path, remedy="copy it again, or add the rows")
+        if not name.strip():
+            line, _ = next(self._rows_of(name))
+            remedy = "name the image of each row"
+            raise HandboneError("the row names no image", where=f"{self.path}, line {line}", remedy=remedy)
         texts: dict[str, str] = {}
         of_bone, of_rle = (self._columns.index(column) for column in COLUMNS[1:])
         for line, row in self._rows_of(name):
             bone, text = row[of_bone], row[of_rle]
-            bone = bone if bone in anatomy.INDEX else _BONE_OF.get(bone.strip().lower(), bone)
+            bone = bone if bone in anatomy.INDEX else _BONE_OF.get(_BLANK.sub("-", bone.strip().lower()), bone)
             if bone not in anatomy.INDEX:
                 raise UnknownNameError("class", bone, anatomy.NAMES, where=f"{self.path}, line {line}")
             if bone in texts:
@@ -165,7 +170,7 @@ class PredictionsIndex:
                     text = io.StringIO(self._text.decode(file.read(end - start)), newline="")
                     rows = csv.reader(text, delimiter=self._text.separator)
                     for row in rows:
-                        if not any(row) or (len(row) == 1 and row[0].isspace()):
+                        if not any(map(str.strip, row)):
                             continue
                         line = first + rows.line_num - 1
                         if len(row) < count or any(row[count:]):
@@ -217,8 +222,8 @@ def _rows(lines: Iterable[bytes], *, first: int) -> Iterator[tuple[int, bytes]]:
 
 
 def _cell(row: bytes, place: int, separator: str) -> str | None:
-    """A row's cell; None for an empty line. Without quotes, as almost all files are, splitting is exact and fast."""
-    if row.isspace():
+    """A row's cell; None for an empty row. Without quotes, as almost all files are, splitting is exact and fast."""
+    if not row.strip(b" \t\r\n" + separator.encode()):
         return None
     if b'"' not in row:
         parts = row.rstrip(b"\r\n").split(separator.encode(), place + 1)

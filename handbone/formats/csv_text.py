@@ -98,6 +98,8 @@ class CsvText:
             raise HandboneError(what, where=self.path, remedy="unpack it yourself, or copy it again") from None
 
     def _only_csv(self, archive: zipfile.ZipFile) -> zipfile.ZipInfo:
+        if {"xl/workbook.xml", "content.xml"} & set(archive.namelist()):
+            raise HandboneError("is a workbook, and no CSV file", where=self.path, remedy="save its table as CSV")
         files = [info for info in archive.infolist() if info.filename.lower().endswith((".csv", ".tsv", ".txt"))]
         files = [
             info for info in files if not Path(info.filename).name.startswith(".") and "__MACOSX" not in info.filename

@@ -126,6 +126,7 @@ _KINDS = (
 )
 _AT_START = tuple((start, kind) for kind in _KINDS for start in kind.starts)
 _COUNTED = {extension: kind.counted for kind in _KINDS if kind.counted for extension in kind.extensions.split()}
+_DOCUMENT = FileKind("an Office document", f"{_SAVE_AS} out of it")
 _LFS = FileKind("a pointer to a file in Git LFS, not the file", "run 'git lfs pull' where it came from")
 _ANNEX = FileKind("a pointer to a file in git-annex, not the file", "run 'git annex get' where it came from")
 _HTML = FileKind("a web page, not an image", "download the image itself: the site may have asked for a login")
@@ -144,6 +145,8 @@ def kind_of(head: bytes) -> FileKind | None:
     """
     if head[128:132] == b"DICM":
         return _DICOMDIR if _DICOMDIR_UID in head else _DICOM
+    if head.startswith(b"PK\x03\x04") and head[30:49].startswith((b"[Content_Types].xml", b"mimetypeapplication")):
+        return _DOCUMENT
     for magic, kind in _AT_START:
         if head.startswith(magic):
             return kind

@@ -47,8 +47,23 @@ def frames_of(path: str | Path) -> Iterator[Path]:
     HandboneError: as `header_of`.
     """
     path = Path(path)
-    frames = header_of(path).frames
+    frames = _count(path)
     yield from [path] if frames == 1 else (path.with_name(f"{path.name}#{number}") for number in range(1, frames + 1))
+
+
+def _count(path: Path) -> int:
+    if readers.is_builtin(readers.provider_of(path)) and split_frame(path) == (path, 1):
+        from handbone.formats.raster import raster_frames
+
+        return _checked(raster_frames(path), path)
+    return header_of(path).frames
+
+
+def _checked(frames: int, file: Path) -> int:
+    if frames > MAX_FRAMES:
+        what = f"it holds more than {MAX_FRAMES} images"
+        raise HandboneError(what, where=file, remedy="split it, or leave it out")
+    return frames
 
 
 def header_of(path: str | Path) -> ImageHeader:
@@ -67,9 +82,7 @@ def header_of(path: str | Path) -> ImageHeader:
     else:
         told = readers.header_by(provider, file)
         header = told or ImageHeader(readers.built(provider.spec)(file).size_hw)
-    if header.frames > MAX_FRAMES:
-        what = f"it holds more than {MAX_FRAMES} images"
-        raise HandboneError(what, where=file, remedy="split it, or leave it out")
+    _checked(header.frames, file)
     return header
 
 

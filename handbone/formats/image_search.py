@@ -1,6 +1,7 @@
 """Which files of a folder are radiographs: found with all folders below, known by a key, the rest counted by kind."""
 
 import os
+import re
 from collections import Counter, deque
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
@@ -17,6 +18,7 @@ from handbone.formats.image_files import frames_of
 from handbone.formats.image_names import ImageNames
 from handbone.formats.mask_files import is_mask
 
+_WEB = re.compile("(https?|s3|ftp|gs):/([^/].*)", re.IGNORECASE)
 # Files by which the folder of a run is known.
 _RUN_FILES = ("recipe.toml", "steps")
 
@@ -133,7 +135,9 @@ def images_under(root: Path, *, copies: bool = False) -> list[Path]:
 
 def _single(path: Path) -> Path:
     if not os.path.lexists(path):
-        raise HandboneError("no such file or folder", where=path, remedy="check the path")
+        of_web = _WEB.search(path.as_posix())
+        remedy = f"download {of_web[1]}://{of_web[2]} first: only files are read" if of_web else "check the path"
+        raise HandboneError("no such file or folder", where=path, remedy=remedy)
     kind = other_files.kind_of(path)
     if kind == other_files.OWN:
         raise HandboneError("this image was drawn by handbone", where=path, remedy="give the original radiograph")

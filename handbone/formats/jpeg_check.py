@@ -10,14 +10,11 @@ _RESTARTS = range(0xD0, 0xD8)
 # Start of frame: baseline, extended, progressive, lossless, arithmetic and so on; 0xC4, 0xC8 and 0xCC are tables.
 _FRAMES = set(range(0xC0, 0xD0)) - {0xC4, 0xC8, 0xCC}
 _LOSSLESS = (0xC3, 0xC7, 0xCB, 0xCF)
-_PROGRESSIVE = (0xC2, 0xC6, 0xCA, 0xCE)
+_JPEG_LS = 0xF7  # ITU T.87
 _END = bytes((0xFF, _EOI))
-# Tables, scans and restart intervals, which also stand between the scans of one image.
-_BETWEEN_SCANS = (0xC4, _SOS, 0xDD)
-_BEFORE_VALUES = {*_BETWEEN_SCANS, *_FRAMES, 0xDB, 0xFE, *range(0xE0, 0xF0)}
 # Of libjpeg's warnings, in its words.
 _DAMAGE = ("Corrupt JPEG data", "Premature end")
-_LEFT_OVER = re.compile(r"Corrupt JPEG data: (\d+) extraneous bytes before marker 0x([0-9a-f]{2})")
+_LEFT_OVER = re.compile(r"Corrupt JPEG data: (\d+) extraneous bytes before marker 0xd9")
 _SPARE = 4  # bytes before the end that cameras leave
 
 
@@ -28,23 +25,24 @@ class JpegLayout:
     Parameters
     ----------
     bits: a sample, 8 or 12; 0 where the file ends before it says so.
-    lossless: whether the values are coded as JPEG lossless.
-    progressive: whether they are coded in scans that refine each other.
+    lossless: whether the values are coded as JPEG lossless. near_lossless: whether as JPEG-LS, another standard.
     end: where the marker stands that ends the image; None where it is missing.
+    junk: where bytes lie between two segments that belong to neither, from and to.
     """
 
     bits: int = 0
     lossless: bool = False
-    progressive: bool = False
+    near_lossless: bool = False
     end: int | None = None
+    junk: tuple[tuple[int, int], ...] = ()
 
 
 def layout_of(data: bytes) -> JpegLayout:
     """Walk the markers of a JPEG file from its start to the end of its first image."""
-    at, bits, frame = 2, 0, 0
+    at, bits, frame, junk = 2, 0, 0, []
     while at + 2 <= len(data):
         if data[at] != 0xFF:
-            at = _next_marker(data, at)
+            junk.append((at, at := _next_marker(data, at)))
             continue
         marker = data[at + 1]
         if marker == 0xFF:  # a fill byte
@@ -54,13 +52,14 @@ def layout_of(data: bytes) -> JpegLayout:
         elif marker in _RESTARTS or marker in (0, 1, _SOI):
             at += 2
         else:
-            if marker in _FRAMES:
+            if marker in _FRAMES or marker == _JPEG_LS:
                 bits, frame = data[at + 4] if at + 4 < len(data) else 0, marker
             at += 2 + int.from_bytes(data[at + 2 : at + 4], "big")
             if marker == _SOS:
                 at = _next_marker(data, at)
     ended = data[at : at + 2] == bytes((0xFF, _EOI))
-    return JpegLayout(bits, frame in _LOSSLESS, frame in _PROGRESSIVE, at if ended else None)
+    end = at if ended else None
+    return JpegLayout(bits, frame in _LOSSLESS, frame == _JPEG_LS, end, tuple(junk))
 
 
 def _next_marker(data: bytes, at: int) -> int:
@@ -83,21 +82,19 @@ def is_complete(data: bytes, layout: JpegLayout) -> bool:
     """
     if layout.end is None:
         return False
-    values = data[: layout.end].rstrip(b"\xff")  # without fill bytes before the end
+    # Bytes of no meaning, of which a decoder warns, and after that of nothing else.
+    kept = [0, *(place for stretch in layout.junk for place in stretch), layout.end]
+    values = b"".join(data[begin:end] for begin, end in zip(kept[::2], kept[1::2], strict=True)).rstrip(b"\xff")
     try:
         # At an eighth of the size all values are decoded, too, but much faster.
         simplejpeg.decode_jpeg(values + _END, "GRAY", min_height=1, min_width=1, min_factor=8)
     except ValueError as error:
-        return not _is_damage(str(error), values, layout)
+        return not _is_damage(str(error), values)
     return True
 
 
-def _is_damage(warning: str, values: bytes, layout: JpegLayout) -> bool:
+def _is_damage(warning: str, values: bytes) -> bool:
     """Whether a decoder's first warning tells of values that are lost or in the wrong place."""
-    if not (left := _LEFT_OVER.match(warning)):
-        return warning.startswith(_DAMAGE)
-    count, marker = int(left[1]), int(left[2], 16)
-    if marker == _EOI:  # some programs fill up with zeros
-        return count > _SPARE and any(values[-count:])
-    # Before the values nothing is lost with them.
-    return marker not in _BEFORE_VALUES or (layout.progressive and marker in _BETWEEN_SCANS)
+    if left := _LEFT_OVER.match(warning):  # some programs fill up with zeros
+        return int(left[1]) > _SPARE and any(values[-int(left[1]) :])
+    return warning.startswith(_DAMAGE)

@@ -58,6 +58,7 @@ _YOLO = re.compile(rb"\s*\S+(\s+-?\d*\.?\d+(e-?\d+)?){4,}\s*", re.IGNORECASE)
 _WORKBOOKS = (".xlsx", ".xlsm", ".xls", ".ods", ".numbers")
 _NAMED = re.compile(r".*(label|annot|coco|contour|polygon|rle|mask|segment|predict).*")
 _SAVE_CSV = "save it as CSV and use the layout 'csv' with data.annotations, or export COCO"
+_NOTHING = ("", "[]", "{}", "null")
 _TEXTS = re.compile("<t[^>]*>([^<]*)</t>")
 _BLANKS = b"\xef\xbb\xbf \t\r\n"
 _HEAD = 4096
@@ -133,10 +134,14 @@ def _columns(cells: Iterable[str]) -> bool:
 def _header_of(path: Path) -> list[str]:
     """The first texts in a workbook (.xlsx), which are its header; none of another or of a damaged one."""
     try:
-        with zipfile.ZipFile(path) as archive, archive.open("xl/sharedStrings.xml") as file:
-            return _TEXTS.findall(file.read(_HEAD).decode("utf-8", "replace"))
+        with zipfile.ZipFile(path) as archive:
+            for name in set(archive.namelist()) & {"xl/sharedStrings.xml", "xl/worksheets/sheet1.xml"}:
+                with archive.open(name) as file:
+                    if texts := _TEXTS.findall(file.read(_HEAD).decode("utf-8", "replace")):
+                        return texts
     except Exception:  # whatever is wrong with it
-        return []
+        pass
+    return []
 
 
 def _json(path: Path) -> Iterator[tuple[str, str]]:
@@ -148,6 +153,9 @@ def _json(path: Path) -> Iterator[tuple[str, str]]:
     kind = next(((what, remedy) for marks, what, remedy in _JSON_KINDS if all(mark in text for mark in marks)), None)
     if kind is None and _KEY.search(text) and _OURS not in text:
         kind = _UNKNOWN, _COCO
+    if text.strip() in _NOTHING and _NAMED.fullmatch(path.stem.lower()):
+        yield "is named like labels and holds none", "export them again"
+        return
     try:
         json.loads(text)
     except (ValueError, RecursionError) as error:

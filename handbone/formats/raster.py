@@ -74,6 +74,19 @@ def raster_header(path: Path, frame: int = 1) -> ImageHeader:
         return _header(image, frame)
 
 
+def raster_frames(path: Path) -> int:
+    """Number of images that a file holds; a PNG's chunks are not looked through for it.
+
+    Raises
+    ------
+    HandboneError: the file does not exist or is no image.
+    """
+    if _only_opencv(path):
+        return 1
+    with _opened(path, whole=False) as image:
+        return len(_pages(image))
+
+
 def _only_opencv(path: Path) -> tuple[tuple[int, int], int] | None:
     """Stored size and orientation of a TIFF that Pillow does not know, and OpenCV does; None of any other file."""
     header = None
@@ -171,8 +184,9 @@ def _unknown_coding(path: Path, head: bytes) -> str:
 
 def _check_jpeg(path: Path, data: bytes, *, whole: bool) -> None:
     layout = layout_of(data)
-    if layout.lossless or layout.bits > 8:
-        how = "JPEG lossless" if layout.lossless else f"JPEG of {layout.bits} bits"
+    if layout.lossless or layout.near_lossless or layout.bits > 8:
+        how = "JPEG-LS" if layout.near_lossless else f"JPEG of {layout.bits} bits"
+        how = "JPEG lossless" if layout.lossless else how
         remedy = "pip install 'handbone-dicom[compressed]' reads it inside a DICOM file; else save it as PNG or TIFF"
         raise HandboneError(f"this is {how}, which common decoders do not know", where=path, remedy=remedy)
     if whole and not is_complete(data, layout):

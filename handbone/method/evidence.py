@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 
+import cv2
 import numpy as np
 
 from handbone.core.bone_masks import BoneMasks
@@ -20,6 +21,9 @@ class MergeEvidence:
     shift: distance of the centroids in square roots of the earlier area; None where a mask is empty.
     before, after: mean probability inside the earlier and inside the later mask; 0 where it is empty.
     elsewhere: whether the earlier mask lies outside the ROI.
+    solidity_gain: share of its convex hull that the later mask fills, less that of the earlier one: below 0 where the
+        outline becomes ragged; None where a mask is empty.
+    roi_after: mean of `after` over all bones that the refiner found in the ROI; None where only this bone is known.
     prior_before, prior_after: Dice of the earlier and of the later mask with what the anatomical prior makes of all
         masks; None where it was not asked.
     """
@@ -30,6 +34,8 @@ class MergeEvidence:
     before: float = 0.0
     after: float = 0.0
     elsewhere: bool = False
+    solidity_gain: float | None = None
+    roi_after: float | None = None
     prior_before: float | None = None
     prior_after: float | None = None
 
@@ -71,7 +77,16 @@ class Comparison:
             shift=round(float(np.hypot(*(_centroid_xy(new) - _centroid_xy(old))) / np.sqrt(old_area)), 4),
             before=_mean_inside(self.before, bone, part, old),
             after=_mean_inside(self.after, bone, part, new),
+            solidity_gain=round(solidity(new) - solidity(old), 4),
         )
+
+
+def solidity(mask: np.ndarray) -> float:
+    """Share of its convex hull that the largest part of a mask, bool (h, w), fills, both as polygons; 1 for a line."""
+    contours, _ = cv2.findContours(mask.view(np.uint8), cv2.RETR_EXTERNAL, cv2.CHAIN_APPROX_NONE)
+    largest = max(contours, key=cv2.contourArea)
+    hull = cv2.contourArea(cv2.convexHull(largest))
+    return cv2.contourArea(largest) / hull if hull else 1.0
 
 
 def roi_mask(masks: BoneMasks, bone: int, box: Box) -> np.ndarray:

@@ -69,7 +69,7 @@ def merge(
     ----------
     coarse, refined: both in the image's pixels.
     frame: the refiner's ROI.
-    settings: the feather and the gate.
+    settings: the feather, the share of the refined probabilities and the gate.
     bones: indices of the bones that may change; all others stay as they are.
     threshold: where probabilities become the masks that the gate compares.
     may_add: whether a bone without a coarse mask may come from the refiner; not where no ROI could be placed, as
@@ -84,18 +84,27 @@ def merge(
     # The gate compares only where the ROI would have its say: a metacarpal's far end is not the refiner's business.
     compared = Comparison(coarse, refined, threshold, box, weight > 0.5)
     masks = coarse.threshold(threshold), refined.threshold(threshold)
+
+    def blended(some: Iterable[int]) -> BoneProbabilities:
+        # Where there is no coarse mask there is nothing to average with.
+        known = {bone for bone in some if masks[0].present()[bone]}
+        averaged = coarse.blend(refined, (box, weight * np.float32(settings.share)), known)
+        return averaged.blend(refined, (box, weight), set(some) - known)
+
     before = plausible(coarse)
-    after = None if before is None else plausible(coarse.blend(refined, (box, weight), bones))
+    after = None if before is None else plausible(blended(bones))
     decisions = []
-    for bone in bones:
-        evidence = compared.of(bone, masks)
+    seen = [compared.of(bone, masks) for bone in bones]
+    found = [evidence.after for evidence in seen if evidence.after]
+    roi_after = round(float(np.mean(found)), 4) if found else None
+    for bone, evidence in zip(bones, seen, strict=True):
+        evidence = replace(evidence, roi_after=roi_after)
         if before is not None and after is not None:
             evidence = replace(evidence, prior_before=float(before[bone]), prior_after=float(after[bone]))
         used, reason, degradation = accept(bone, evidence, settings, gate, may_add=may_add)
         decisions.append(Decision(NAMES[bone], used, reason, evidence, degradation, roi))
-    chosen = tuple(bone for bone, decision in zip(bones, decisions, strict=True) if decision.used)
-    blended = coarse.blend(refined, (box, weight), chosen) if chosen else coarse
-    return Merged(blended, decisions)
+    chosen = [bone for bone, decision in zip(bones, decisions, strict=True) if decision.used]
+    return Merged(blended(chosen) if chosen else coarse, decisions)
 
 
 def paste_weight(

@@ -16,7 +16,7 @@ from handbone.weights.network_file import WeightsCard, read_card
 #: Under this key a coarse network's card holds the settings.
 METHOD = "method"
 # Limits that refuse nothing, so that each mask shows what it would do.
-_OPEN = schema.Merge(min_agreement=0.0, area_ratio=(0.0, 1e9), max_shift=1e9)
+_OPEN = {"min_agreement": 0.0, "area_ratio": (0.0, 1e9), "max_shift": 1e9}
 
 
 class RefinerSettings(schema.Table):
@@ -69,9 +69,12 @@ class PromptSettings(schema.Table):
 
     @property
     def limits(self) -> schema.Merge:
-        """The fixed limits of the gate: a prompted mask has to agree more with the one before than a refined one."""
+        """The fixed limits of the gate: a prompted mask has to agree more with the one before than a refined one.
+
+        It is taken whole: prompted probabilities are no network's that reads bones, and are not averaged.
+        """
         least = max(self.merge.min_agreement, self.prompt.min_agreement)
-        return self.merge.model_copy(update={"min_agreement": least})
+        return self.merge.model_copy(update={"min_agreement": least, "share": 1.0})
 
 
 class PriorSettings(schema.Table):
@@ -159,9 +162,12 @@ class MethodSettings(schema.Table):
 
     def accepting_everything(self) -> Self:
         """The same without limits, gates and presence: every mask of a later stage is taken, and none is left out."""
-        refiner: dict[str, Any] = {"gate": None, "merge": _OPEN}
-        prompt = dict(refiner)
+        refiner: dict[str, Any] = {"gate": None}
+        prompt: dict[str, Any] = {"gate": None}
+        if self.refiner is not None:
+            refiner["merge"] = self.refiner.merge.model_copy(update=_OPEN)
         if self.prompt is not None:
+            prompt["merge"] = self.prompt.merge.model_copy(update=_OPEN)
             prompt["prompt"] = self.prompt.prompt.model_copy(update={"min_agreement": 0.0})
         return self._with_stages(refiner, prompt).model_copy(update={"presence": None})
 

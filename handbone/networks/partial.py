@@ -5,6 +5,7 @@ a little further than a pixel: with a margin around the box its logits are those
 """
 
 import math
+from typing import Any, TypeGuard
 
 from torch import Tensor, nn
 
@@ -16,13 +17,14 @@ from handbone.networks.upsampling import UpsampledBlock
 _MARGIN = 16
 
 
-def decodes_parts(network: nn.Module) -> bool:
+def decodes_parts(network: nn.Module) -> TypeGuard[BoneNetwork]:
     """Whether a network made by `for_prediction` has a decoder that sees little further than a pixel: that of UNet++.
 
     Blocks that are replaced have no attention, which would look at the whole map.
     """
-    decoder = getattr(network.core, "decoder", None) if isinstance(network, BoneNetwork) else None
-    return decoder is not None and any(isinstance(part, UpsampledBlock) for part in decoder.modules())
+    if not isinstance(network, BoneNetwork):
+        return False
+    return any(isinstance(part, UpsampledBlock) for part in network.core.modules())
 
 
 def decoded_box(network: BoneNetwork, box: Box, size_hw: tuple[int, int]) -> Box:
@@ -33,7 +35,8 @@ def decoded_box(network: BoneNetwork, box: Box, size_hw: tuple[int, int]) -> Box
     """
     if box.is_empty:
         return box
-    stride = network.core.encoder.output_stride
+    core: Any = network.core
+    stride = core.encoder.output_stride
     left, right = _quarters(box.left, box.right, size_hw[1], stride)
     top, bottom = _quarters(box.top, box.bottom, size_hw[0], stride)
     return Box(left, top, right, bottom)
@@ -50,7 +53,7 @@ def _quarters(low: int, high: int, size: int, stride: int) -> tuple[int, int]:
 
 def logits_in(network: BoneNetwork, image: Tensor, box: Box) -> Tensor:
     """Logits (N, classes, h, w) of images (N, in_channels, H, W) in a box from `decoded_box`."""
-    core = network.core
+    core: Any = network.core
     features = [_cut(each, box, image.shape[-1] // each.shape[-1]) for each in core.encoder(network.normalised(image))]
     return core.segmentation_head(core.decoder(features))
 

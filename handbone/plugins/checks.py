@@ -12,9 +12,9 @@ from typing import Any
 
 import pluggy
 
+from handbone.core.commands import COMMANDS
 from handbone.core.errors import suggest
 from handbone.plugins import hooks, specs
-from handbone.plugins.commands import COMMANDS
 from handbone.plugins.hooks import API_VERSION
 from handbone.plugins.specs import CommandSpec, ReaderSpec, Spec
 

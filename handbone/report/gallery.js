@@ -114,13 +114,27 @@ function listBones(svg) {
   };
   title.append(all);
   $(".bone-list", told).append(title, list);
+  part(names);
+  svg.addEventListener("view", () => part(names));
+}
+// Names are as large at any zoom, so that few fit on a small screen: one that would lie on another waits for more room.
+function part(names) {
+  const free = [], places = [...names.children].map((text) => [text, text.getBoundingClientRect()]);
+  const doubtful = ([text]) => text.classList.contains("doubtful");
+  for (const [text, at] of places.sort((a, b) => doubtful(b) - doubtful(a))) {
+    const hit = (other) =>
+      at.left < other.right && other.left < at.right && at.top < other.bottom && other.top < at.bottom;
+    const covered = free.some(hit);
+    text.classList.toggle("covered", covered);
+    if (!covered && at.width) free.push(at);
+  }
 }
 const number = (path) => Number(path.classList[0].slice(1));
 function boneSwitch(path, box, names) {
   const [full, note] = $("title", path).textContent.split(" · ");
   const [short] = full.split("  ");
   const text = names.appendChild(document.createElementNS(SVG, "text"));
-  text.setAttribute("class", path.classList[0]);
+  text.setAttribute("class", path.className.baseVal);
   text.setAttribute("x", box.x + box.width / 2);
   text.setAttribute("y", box.y + box.height / 2);
   text.textContent = short;
@@ -132,10 +146,14 @@ function boneSwitch(path, box, names) {
   name.textContent = short;
   confidence.textContent = note.split(",")[0];
   if (path.classList.contains("doubtful")) name.className = "unsure";
-  input.onchange = () => { for (const part of [path, text]) part.classList.toggle("off", !input.checked); };
-  for (const part of [path, label]) {
-    part.addEventListener("pointerenter", () => { for (const each of [path, label]) each.classList.add("lit"); });
-    part.addEventListener("pointerleave", () => { for (const each of [path, label]) each.classList.remove("lit"); });
+  input.onchange = () => {
+    for (const each of [path, text]) each.classList.toggle("off", !input.checked);
+    part(names);
+  };
+  const light = (on) => { for (const each of [path, label, text]) each.classList.toggle("lit", on); };
+  for (const each of [path, label]) {
+    each.addEventListener("pointerenter", () => light(true));
+    each.addEventListener("pointerleave", () => light(false));
   }
   label.append(input, name, confidence);
   return label;

@@ -117,15 +117,16 @@ def _candidates(
 
 def _best(bone: int, candidates: list[_Candidate], placed: list[Label], text_px: float) -> Label | None:
     best, best_cost = None, np.inf
+    leaders = [(_nearest(other.box, other.tip_xy), other.tip_xy) for other in placed]
     for cost, box, tip in candidates:
         if cost >= best_cost:
             break
         if any(_overlap(box, other.box, 0.15 * text_px) for other in placed):
             continue
         start = _nearest(box, tip)
-        crossings = sum(_cross(start, tip, _nearest(o.box, o.tip_xy), o.tip_xy) for o in placed)
+        crossings = sum(_cross(start, tip, *leader) for leader in leaders)
         struck = sum(_passes(start, tip, other.box) for other in placed)
-        struck += sum(_passes(_nearest(o.box, o.tip_xy), o.tip_xy, box) for o in placed)
+        struck += sum(_passes(*leader, box) for leader in leaders)
         cost += 6.0 * crossings + 12.0 * struck
         if cost < best_cost:
             leader = float(np.hypot(start[0] - tip[0], start[1] - tip[1])) > 0.75 * text_px
@@ -144,17 +145,18 @@ def _nearest(box: _Box, point: _Point) -> _Point:
 
 def _cross(a: _Point, b: _Point, c: _Point, d: _Point) -> bool:
     """Whether the segments ab and cd cross."""
-
-    def side(p: _Point, q: _Point, r: _Point) -> float:
-        return (q[0] - p[0]) * (r[1] - p[1]) - (q[1] - p[1]) * (r[0] - p[0])
-
-    return side(a, b, c) * side(a, b, d) < 0 and side(c, d, a) * side(c, d, b) < 0
+    (ax, ay), (bx, by), (cx, cy), (dx, dy) = a, b, c, d
+    x, y = bx - ax, by - ay
+    if (x * (cy - ay) - y * (cx - ax)) * (x * (dy - ay) - y * (dx - ax)) >= 0:
+        return False
+    x, y = dx - cx, dy - cy
+    return (x * (ay - cy) - y * (ax - cx)) * (x * (by - cy) - y * (bx - cx)) < 0
 
 
 def _passes(a: _Point, b: _Point, box: _Box) -> bool:
     """Whether the segment ab runs through a box."""
     left, top, right, bottom = box
-    if any(left < x < right and top < y < bottom for x, y in (a, b)):
+    if (left < a[0] < right and top < a[1] < bottom) or (left < b[0] < right and top < b[1] < bottom):
         return True
     return _cross(a, b, (left, top), (right, bottom)) or _cross(a, b, (left, bottom), (right, top))
 

@@ -12,6 +12,7 @@ function zoomable(svg) {
     view.y = Math.min(Math.max(view.y, whole.y), whole.y + whole.height - view.height);
     svg.setAttribute("viewBox", `${view.x} ${view.y} ${view.width} ${view.height}`);
     svg.style.setProperty("--zoom", whole.width / view.width);
+    svg.dispatchEvent(new Event("view"));
   };
   const place = (x, y) => new DOMPoint(x, y).matrixTransform(svg.getScreenCTM().inverse());
   const zoom = (factor, at = { x: view.x + view.width / 2, y: view.y + view.height / 2 }) => {

@@ -13,6 +13,8 @@ from handbone.synthetic.skeleton import FOREARM, load_skeleton
 from handbone.synthetic.texture import CELLS, PATTERNS, Looks, grain, trabecular_pattern
 from handbone.synthetic.window import Crop
 
+_NEIGHBOURS = np.ones((3, 3), np.uint8)
+
 
 @dataclass(frozen=True)
 class Tissue:
@@ -174,8 +176,8 @@ def add_skeleton(
         scaled = points[index].copy()
         scaled[:, 2] *= px_per_mm
         inward = _inner(scaled, faces, wall * px_per_mm)
-        outer = ray_lengths(scaled, faces, box) / px_per_mm
-        inner = ray_lengths(inward, faces, box) / px_per_mm
+        inward[:, 2] /= px_per_mm
+        outer, inner = ray_lengths(points[index], faces, box), ray_lengths(inward, faces, box)
         masks[index] = _solid(outer > 0), box[:2]
         cavities[index] = inner > 0, box[:2]
         tip, root = ends_px[index]
@@ -211,7 +213,8 @@ def add_skeleton(
 
 def _unevenness(pattern: np.ndarray, shift: np.ndarray, points: np.ndarray, rng: np.random.Generator) -> np.ndarray:
     """How a bone's wall strays (n,) at points (n, 3) in millimetres: bays, thick and thin sides, all of it."""
-    x, y = (2 * points[:, :2] + shift).astype(int).T % len(pattern)
+    # The side is a power of two.
+    x, y = (2 * points[:, :2] + shift).astype(int).T & (len(pattern) - 1)
     waves = np.sin(points @ rng.normal(0, 0.25, 3) + rng.uniform(0, 2 * np.pi))
     return pattern[y, x] + 3 * waves + rng.normal(0, 1.5)
 
@@ -228,14 +231,14 @@ def flesh(thickness: np.ndarray, tissue: Tissue, rng: np.random.Generator) -> np
 
 def _solid(mask: np.ndarray) -> np.ndarray:
     """A mask (h, w) without pinholes, hair-thin clefts and crumbs."""
-    closed = cv2.morphologyEx(mask.astype(np.uint8), cv2.MORPH_CLOSE, np.ones((3, 3), np.uint8))
-    contours, _ = cv2.findContours(closed, cv2.RETR_EXTERNAL, cv2.CHAIN_APPROX_NONE)
-    solid = np.zeros_like(closed)
-    if contours:
-        areas = [cv2.contourArea(outline) for outline in contours]
-        kept = [o for o, area in zip(contours, areas, strict=True) if area >= 0.02 * max(areas)]
-        cv2.drawContours(solid, kept, -1, 1, -1)
-    return solid.astype(bool)
+    closed = cv2.morphologyEx(mask.view(np.uint8), cv2.MORPH_CLOSE, _NEIGHBOURS)
+    contours, inner = cv2.findContours(closed, cv2.RETR_CCOMP, cv2.CHAIN_APPROX_NONE)
+    if len(contours) < 2:
+        return closed.view(bool)
+    outlines = [outline for outline, (*_, parent) in zip(contours, inner[0], strict=True) if parent < 0]
+    areas = [cv2.contourArea(outline) for outline in outlines]
+    kept = [outline for outline, area in zip(outlines, areas, strict=True) if area >= 0.02 * max(areas)]
+    return cv2.drawContours(np.zeros_like(closed), kept, -1, 1, -1).view(bool)
 
 
 def _plate(index: int, span: float, share: float, opened: float, tissue: Tissue) -> np.ndarray:

@@ -110,13 +110,13 @@ def _physis_share(index: int, cap: float) -> float:
 
 
 @lru_cache(maxsize=anatomy.COUNT)
-def _at_rest(index: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """A bone of the skeleton: points (n, 3) in its own frame, shares (n,) along it, and its two ends (2, 3)."""
+def _at_rest(index: int) -> tuple[np.ndarray, np.ndarray]:
+    """A bone of the skeleton: points (n + 2, 3) in its own frame, its two ends last, and shares (n + 2,) along it."""
     skeleton = load_skeleton()
     local = (skeleton.vertices[index] - skeleton.base[index]) @ skeleton.frame[index].T
     low, high = local[:, 1].min(), local[:, 1].max()
     share = (local[:, 1] - low) / (high - low)
-    found = local, share, np.array([[0.0, low, 0.0], [0.0, high, 0.0]])
+    found = np.vstack([local, [[0.0, low, 0.0], [0.0, high, 0.0]]]), np.append(share, [0.0, 1.0])
     for each in found:
         each.setflags(write=False)
     return found
@@ -131,10 +131,11 @@ def pose_body(shape: Shape, pose: Pose) -> Body:
     places = _places(shape)
     for index in range(anatomy.COUNT):
         base, frame = skeleton.base[index], skeleton.frame[index]
-        local, share, ends = _at_rest(index)
-        grown.append(_deform(index, local, share, shape) @ frame + places[index])
-        along.append(share)
-        tips[index] = _deform(index, ends, np.array([0.0, 1.0]), shape) @ frame + places[index]
+        local, share = _at_rest(index)
+        points = _deform(index, local, share, shape) @ frame + places[index]
+        grown.append(points[:-2])
+        along.append(share[:-2])
+        tips[index] = points[-2:]
         jointed = skeleton.axes[index].any()
         pivots[index] = places[index] + (skeleton.anchor[index] - base if jointed else 0.0)
     motion = _motions(shape, pose, pivots)
@@ -177,7 +178,8 @@ def _deform(index: int, local: np.ndarray, share: np.ndarray, shape: Shape) -> n
     """Points (n, 3) in the bone's own frame, grown to a patient's shape."""
     local = with_margins(index, local, shape.margins)
     first, second, bow, arch = shape.waves[index]
-    widen = 1 + first * np.cos(np.pi * share) + second * np.cos(2 * np.pi * share)
+    wave = np.cos(np.pi * share)
+    widen = 1 + first * wave + second * (2 * wave**2 - 1)
     if shape.spurs[index]:
         widen = widen * (1 + shape.spurs[index] * np.exp(-(((1 - share) / 0.05) ** 2)))
     if growing_end(index) >= 0 and (shape.epiphysis[index] != 1 or shape.cap[index] != 1):

@@ -35,17 +35,20 @@ def _add_depths(lengths: np.ndarray, points: np.ndarray, faces: np.ndarray, left
         slope_x = ((bz - az) * (cy - ay) - (cz - az) * (by - ay)) / area
         slope_y = ((cz - az) * (bx - ax) - (bz - az) * (cx - ax)) / area
         sign = 1.0 if area > 0 else -1.0
+        x_ab, y_ab, slope_ab = _edge(ax, ay, bx, by)
+        x_bc, y_bc, slope_bc = _edge(bx, by, cx, cy)
+        x_ca, y_ca, slope_ca = _edge(cx, cy, ax, ay)
         for row in range(first, last + 1):
             # Where the row crosses the triangle's edges; half-open rules give each shared edge to one side only.
             low, high = np.inf, -np.inf
             if (ay <= row) != (by <= row):
-                x = _crossing(ax, ay, bx, by, row)
+                x = x_ab + (row - y_ab) * slope_ab
                 low, high = min(low, x), max(high, x)
             if (by <= row) != (cy <= row):
-                x = _crossing(bx, by, cx, cy, row)
+                x = x_bc + (row - y_bc) * slope_bc
                 low, high = min(low, x), max(high, x)
             if (cy <= row) != (ay <= row):
-                x = _crossing(cx, cy, ax, ay, row)
+                x = x_ca + (row - y_ca) * slope_ca
                 low, high = min(low, x), max(high, x)
             if low > high:
                 continue
@@ -58,11 +61,26 @@ def _add_depths(lengths: np.ndarray, points: np.ndarray, faces: np.ndarray, left
 
 
 @numba.njit(cache=True, nogil=True, inline="always")
-def _crossing(ax: float, ay: float, bx: float, by: float, row: int) -> float:
-    """x at which the edge crosses a row, computed from its upper end whichever way round the edge comes."""
+def _edge(ax: float, ay: float, bx: float, by: float) -> tuple[float, float, float]:
+    """An edge's upper end, whichever way round the edge comes, and its x a row; 0 along a row, which no row crosses."""
     if ay > by:
         ax, ay, bx, by = bx, by, ax, ay
-    return ax + (row - ay) * (bx - ax) / (by - ay)
+    return ax, ay, (bx - ax) / (by - ay) if by > ay else 0.0
+
+
+@numba.njit(cache=True, nogil=True)
+def _positive(lengths: np.ndarray) -> np.ndarray:
+    """Lengths (h, w) as float32, turned to positive sums; 0 where they are negative then."""
+    total = 0.0
+    for row in range(lengths.shape[0]):
+        for column in range(lengths.shape[1]):
+            total += lengths[row, column]
+    sign = 1.0 if total >= 0 else -1.0
+    positive = np.empty(lengths.shape, np.float32)
+    for row in range(lengths.shape[0]):
+        for column in range(lengths.shape[1]):
+            positive[row, column] = max(sign * lengths[row, column], 0.0)
+    return positive
 
 
 def box_of(points: np.ndarray, size_hw: tuple[int, int], margin: int = 2) -> tuple[int, int, int, int]:
@@ -93,4 +111,4 @@ def ray_lengths(points: np.ndarray, faces: np.ndarray, box_xyxy: tuple[int, int,
     left, top, right, bottom = box_xyxy
     lengths = np.zeros((bottom - top, right - left), np.float64)
     _add_depths(lengths, points, faces, left, top)
-    return np.maximum(lengths if lengths.sum() >= 0 else -lengths, 0).astype(np.float32)
+    return _positive(lengths)

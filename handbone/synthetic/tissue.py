@@ -145,12 +145,13 @@ def soft_tissue(
 
 @numba.njit(cache=True, nogil=True, fastmath=True)
 def _lengths(distance: np.ndarray, half: np.ndarray) -> np.ndarray:
-    lengths = np.zeros(distance.shape, np.float32)
+    zero, one, two, least = np.float32(0), np.float32(1), np.float32(2), np.float32(1e-6)
+    lengths = np.empty(distance.shape, np.float32)
     for row in range(distance.shape[0]):
+        # Without branches, so that the processor takes many pixels at once; outside of the skin the root is of 0.
         for column in range(distance.shape[1]):
-            if distance[row, column] < 0:
-                u = min(1.0, -distance[row, column] / half[row, column])
-                lengths[row, column] = 2 * half[row, column] * np.sqrt(u * (2 - u))
+            u = min(one, max(zero, -distance[row, column] / max(half[row, column], least)))
+            lengths[row, column] = two * half[row, column] * np.sqrt(u * (two - u))
     return lengths
 
 

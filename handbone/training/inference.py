@@ -49,32 +49,39 @@ class Predictor(GridNetwork):
             if self.device.type == "cpu":
                 module = for_prediction(module, self.card.in_channels)
         self.half = precision == "bf16" or (precision == "auto" and _multiplies_bf16(self.device))
-        self._decodes_parts = decodes_parts(module)
         self._module = module.to(self.device, memory_format=torch.channels_last)
 
     @torch.inference_mode()
     def __call__(self, batch: np.ndarray) -> np.ndarray:
         """Logits (N, 29, H, W) float32 of images (N, C, H, W) float32."""
-        logits = self._forward(torch.from_numpy(batch).to(self.device)).cpu()
+        logits = self._forward(torch.from_numpy(batch)).cpu()
         planes = [_in_order(each) for each in logits]
         return planes[0][None] if len(planes) == 1 else np.stack(planes)
 
     @torch.inference_mode()
     def part(self, batch: np.ndarray, box: Box) -> tuple[np.ndarray, Box]:
         """Logits (29, h, w) of one image (1, C, H, W) in a box of its grid, and the box that they fill."""
-        whole = Box.whole(batch.shape[2:])
-        at = decoded_box(self._module, box, whole.size_hw) if self._decodes_parts else whole
+        whole, module = Box.whole(batch.shape[2:]), self._module
+        if not decodes_parts(module):
+            return super().part(batch, box)
+        at = decoded_box(module, box, whole.size_hw)
         if at == whole:
             return super().part(batch, whole)
         if at.is_empty:
             return np.empty((anatomy.COUNT, *at.size_hw), np.float32), at
-        return _in_order(self._forward(torch.from_numpy(batch).to(self.device), at)[0].cpu()), at
+        with self._autocast():
+            logits = logits_in(module, self._given(torch.from_numpy(batch)), at)
+        return _in_order(logits[0].cpu()), at
 
-    def _forward(self, batch: torch.Tensor, box: Box | None = None) -> torch.Tensor:
-        autocast = torch.autocast(self.device.type, torch.bfloat16) if self.half else contextlib.nullcontext()
-        with autocast:
-            batch = batch.contiguous(memory_format=torch.channels_last)
-            return self._module(batch) if box is None else logits_in(self._module, batch, box)
+    def _forward(self, batch: torch.Tensor) -> torch.Tensor:
+        with self._autocast():
+            return self._module(self._given(batch))
+
+    def _given(self, batch: torch.Tensor) -> torch.Tensor:
+        return batch.to(self.device).contiguous(memory_format=torch.channels_last)
+
+    def _autocast(self) -> contextlib.AbstractContextManager:
+        return torch.autocast(self.device.type, torch.bfloat16) if self.half else contextlib.nullcontext()
 
 
 def _in_order(logits: torch.Tensor) -> np.ndarray:

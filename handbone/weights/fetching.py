@@ -10,9 +10,7 @@ from handbone.core.errors import HandboneError
 from handbone.core.folders import atomic_dir
 from handbone.core.locks import hold
 from handbone.weights import sets
-from handbone.weights.archive import unpack
 from handbone.weights.card import CARD_FILE, STAGE_FILES, check_name, is_name, network_of, seal
-from handbone.weights.download import bring, name_of
 from handbone.weights.sets import WeightsSet, fetched_root, read_set
 
 _ZIP = b"PK\x03\x04"
@@ -57,6 +55,8 @@ def _fetch(source: str, wanted: str, root: Path, name: str | None, overwrite: bo
     # Beside its place, so that moving it there is one step; names of sets never begin with a dot.
     with tempfile.TemporaryDirectory(prefix=".fetch-", dir=root) as work:
         file, folder = Path(work) / "source", Path(work) / "set"
+        from handbone.weights.download import bring  # late, as few commands wait for what talks with servers
+
         digest = bring(source, file, progress=progress)
         if digest != wanted:
             what = f"its sha256 is {digest}, not {wanted}, so it was discarded"
@@ -99,6 +99,8 @@ def _starts_with(file: Path, mark: bytes) -> bool:
 
 def _open_zip(file: Path, folder: Path, source: str) -> None:
     """Unpack a set, and make sure that its files are what its card says and what their names say."""
+    from handbone.weights.archive import unpack
+
     unpack(file, folder, where=source)
     if not (folder / CARD_FILE).is_file():
         remedy = "zip a folder that 'handbone weights pack' wrote"
@@ -116,6 +118,8 @@ def _open_zip(file: Path, folder: Path, source: str) -> None:
 
 def _open_single(file: Path, folder: Path, source: str, name: str | None) -> None:
     """Make a set of one weights file, whose card can say little."""
+    from handbone.weights.download import name_of
+
     stem = Path(name_of(source)).stem
     if name is None and not is_name(stem):
         raise HandboneError(f"{stem!r} is not a valid name for weights", where=source, remedy="choose one with --name")

@@ -149,8 +149,11 @@ def load_weights(path: Path) -> tuple[nn.Module, WeightsCard]:
         remedy = "give the weights from which it was exported"
         raise HandboneError("is an exported network, which can only predict", where=path, remedy=remedy)
     model = as_made("model", card.model, card.plugin, where=path)
+    from handbone.networks.unfilled import Unfilled  # late, as it imports torch
+
     try:
-        module = build_network(model, card.in_channels, len(card.bones), pretrained=False)
+        with Unfilled():
+            module = build_network(model, card.in_channels, len(card.bones), pretrained=False)
     except HandboneError as error:
         what = f"its network cannot be built: {error.what}"
         raise HandboneError(what, where=path, remedy=error.remedy or _REMEDY) from error

@@ -4,12 +4,14 @@
 
 Processor time, alternating in one process, so that other work on the machine disturbs both alike. The plain way runs
 the networks as they were trained, looks beside every hand, brings torch's logits into order with torch, paints every
-pixel of a contour's box by itself, and leaves the choice of PNG filters to OpenCV.
+pixel of a contour's box by itself, and leaves the choice of PNG filters to OpenCV. It decodes the whole grid, and looks
+beside a hand at the mirrored image as well.
 """
 
 import statistics
 import time
 from dataclasses import replace
+from unittest.mock import patch
 
 import cv2
 import numpy as np
@@ -19,6 +21,7 @@ import torch
 from handbone.evaluation.metrics import dice_contest
 from handbone.formats.own_png import encode_png
 from handbone.method import several_hands
+from handbone.method.coarse import predict_coarse
 from handbone.method.networks import Stage
 from handbone.method.two_stage import TwoStage
 from handbone.networks.grid_network import GridNetwork
@@ -62,11 +65,17 @@ def _mix_plainly(part, cover, colour, alpha):
     part[rows, columns] = np.round(part[rows, columns] * (1 - weight) + np.asarray(colour, np.float32) * weight)
 
 
+def _look_plainly(method, image, whole):
+    """Beside every hand, each time at the mirrored image as well."""
+    whole = replace(whole, location=replace(whole.location, traces=None))
+    mirrored = {"predict_coarse": lambda *given, flip, **more: predict_coarse(*given, flip=True, **more), "_LIKELY": 2}
+    with patch.multiple(several_hands, **mirrored):
+        several_hands.find_hands(method, image, whole)
+
+
 def _outline(method, image, *, plainly, mix=overlay.mix):
     whole = method.predict(image)
-    if plainly:
-        whole = replace(whole, location=replace(whole.location, traces=None))
-    several_hands.find_hands(method, image, whole)
+    (_look_plainly if plainly else several_hands.find_hands)(method, image, whole)
     masks = whole.final.threshold(method.threshold)
     overlay.mix = _mix_plainly if plainly else mix
     drawn = overlay.draw_overlay(image, masks)

@@ -1,6 +1,9 @@
 """`handbone refine` loses nothing: what was refined is kept, what failed is tried again, and a run keeps its stages."""
 
+import errno
 import json
+import shutil
+from collections import Counter
 from dataclasses import replace
 
 import cv2
@@ -15,11 +18,15 @@ from handbone.anatomy import COUNT, NAMES
 from handbone.cli import refine
 from handbone.core.bone_masks import BoneMasks
 from handbone.core.written import WRITTEN_FILE
+from handbone.formats import raster
 from handbone.formats.contest_csv import PredictionsWriter, read_predictions
 from handbone.formats.image_files import read_image
+from handbone.method import networks
 from handbone.method.settings import MethodSettings, PromptSettings
 from handbone.method.two_stage import Stage, TwoStage
 from handbone.recipe import schema
+from handbone.workflows import refine_sources
+from handbone.workflows.stored_results import StoredResults
 
 app = typer.Typer()
 app.command()(refine.command)
@@ -207,3 +214,36 @@ def test_two_processes_refine_to_the_same_bytes(home, tmp_path):
         result = call(home, tmp_path / number, "--workers", number)
         assert result.exit_code == 0, result.output
     assert content(tmp_path / "1") == content(tmp_path / "2")
+
+
+def test_little_is_done_before_the_first_result(home, tmp_path, monkeypatch):
+    """Of a hundred images, a few are read and none is looked through; of two networks one is opened."""
+    shutil.copytree(home, tmp_path / "home")
+    [blob] = (tmp_path / "home" / "images").glob("a.png")
+    with PredictionsWriter(tmp_path / "home" / "theirs.csv") as table:
+        masks = BoneMasks.from_crops({0: (np.ones((9, 9), bool), (3, 60))}, (120, 100))
+        for number in range(100):
+            shutil.copy(blob, blob.with_name(f"{number:03}.png"))
+            table.write(f"{number:03}.png", masks)
+    done = Counter()
+
+    def counting(module, name):
+        plain = getattr(module, name)
+
+        def counted(*given, **named):
+            done[name] += 1
+            return plain(*given, **named)
+
+        monkeypatch.setattr(module, name, counted)
+
+    def stop(*given, **named):
+        raise OSError(errno.ENOSPC, "the disk is full")
+
+    counting(refine_sources, "read_image")
+    counting(raster, "exif_of_png")
+    counting(networks, "open_network")
+    monkeypatch.setattr(StoredResults, "keep", stop)
+    assert isinstance(call(tmp_path / "home", tmp_path / "out").exception, OSError)
+    # Three that tell how run lengths are meant, the one that is refined, and at most two that come next.
+    assert 4 <= done["read_image"] <= 6 and done["open_network"] == 1
+    assert done["exif_of_png"] <= 3 * done["read_image"]

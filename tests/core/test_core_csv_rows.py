@@ -5,7 +5,7 @@ import math
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from handbone.core.csv_rows import write_rows
@@ -87,6 +87,7 @@ def test_rows_that_fail_leave_the_old_table_alone(tmp_path):
     assert path.read_bytes() == b"a\n1\n" and [p.name for p in tmp_path.iterdir()] == ["t.csv"]
 
 
+@settings(max_examples=30)
 @given(st.lists(st.floats(allow_nan=False), min_size=1, max_size=20))
 def test_every_float_comes_back_to_the_last_bit(tmp_path_factory, values):
     path = tmp_path_factory.getbasetemp() / "floats.csv"
@@ -94,6 +95,7 @@ def test_every_float_comes_back_to_the_last_bit(tmp_path_factory, values):
     assert [float(cell) for (cell,) in read(path)[1:]] == values
 
 
+@settings(max_examples=30)
 @given(
     st.lists(st.dictionaries(st.sampled_from("abc"), st.text(st.characters(codec="utf-8", exclude_characters="\r"))))
 )

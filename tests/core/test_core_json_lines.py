@@ -6,7 +6,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from handbone.core.json_stream import json_chunks, json_line, read_json_entries, read_json_head, write_json_entries
@@ -18,6 +18,7 @@ VALUES = st.recursive(
 )
 
 
+@settings(max_examples=30)
 @given(VALUES)
 def test_a_line_is_one_line_and_says_the_value(value):
     line = json_line(value)
@@ -93,6 +94,7 @@ def test_a_file_of_another_program_that_is_cut_is_an_error(tmp_path, text):
         list(read_json_entries(path, "images"))
 
 
+@settings(max_examples=30)
 @given(st.integers(0, 60))
 def test_wherever_a_file_is_cut_whole_entries_come_and_then_the_error(tmp_path_factory, cut):
     path = tmp_path_factory.getbasetemp() / "cut.json"

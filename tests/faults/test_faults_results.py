@@ -34,6 +34,7 @@ COMMANDS = {
     "ensemble": "ensemble {home}/a.csv {home}/b.csv --images {home}/small -m vote -o {out}",
     "export": "export {home}/a.csv -f png --images {home}/small -o {out}",
     "refine": "refine --coarse {home}/a.csv --images {home}/small -o {out}",
+    "measure": "measure {home}/a.csv --images {home}/small -o {out}",
     "adapt": "adapt {home}/images -w {home}/weights -o {out}",
 }
 LEFT = {

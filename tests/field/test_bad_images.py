@@ -80,6 +80,9 @@ FILES = {
     "a shortcut of Windows": ("bad.png", b"L\0\0\0\x01\x14\x02\0" + bytes(100), "leads to"),
     "a Python pickle": ("bad.png", b"\x80\x04\x95" + bytes(100), "never opened"),
     "an old Office document": ("bad.png", b"\xd0\xcf\x11\xe0" + bytes(600), "office"),
+    "an Office document": ("bad.png", b"PK\x03\x04" + bytes(26) + b"[Content_Types].xml", "an office document"),
+    "a document of LibreOffice": ("bad.png", b"PK\x03\x04" + bytes(26) + b"mimetypeapplication/vnd.oasis", "office"),
+    "JPEG-LS": ("bad.jpg", b"\xff\xd8\xff\xf7\0\x0b\x08" + bytes(50), "jpeg-ls"),
     "a DICOM file without its plugin": ("bad.png", bytes(128) + b"DICM" + bytes(100), "dicom"),
     "a DICOM directory": ("bad.png", bytes(128) + b"DICM" + b"1.2.840.10008.1.3.10" + bytes(100), "directory"),
     "half a PNG": ("bad.png", _encoded(".png")[:4000], "bad.png"),
@@ -163,6 +166,7 @@ def _drawn(folder):
 #: Paths that are no images at all: nothing is made.
 PATHS = {
     "no such file": Bad("predict none.png -w {weights} -o out", says=("none.png", "no such file")),
+    "an address": Bad("predict https://example.org/a.png -w {weights} -o out", says=("a.png", "download https://example.org/a.png")),
     "no such folder": Bad("predict none/ -w {weights} -o out", says=("none", "no such file")),
     "an empty folder": Bad("predict e -w {weights} -o out", lambda f: (f / "e").mkdir(), ("no radiograph",)),
     "a link to nothing": Bad("predict link.png -w {weights} -o out", _linked, ("link.png",)),

@@ -79,10 +79,11 @@ def dicom_without_plugin(root):
 
 def formats_of_others(root):
     image(root / "a.png")
-    for name in ("a.heic", "b.nef", "c.nii.gz", "d.pdf", "e.zip", "f.psd", "g.mov", "h.jxl", "notes.txt", "t.csv"):
+    names = "a.heic b.nef c.nii.gz d.pdf e.zip f.psd g.mov h.jxl i.pptx notes.txt t.csv"
+    for name in names.split():
         touch(root / name)
     kinds = ["HEIC or AVIF files", "camera raw files", "NIfTI, NRRD or MetaImage volumes", "PDF documents", "archives"]
-    kinds += ["SVG, PSD or OpenEXR files", "videos", "JPEG XL files"]
+    kinds += ["SVG, PSD or OpenEXR files", "videos", "JPEG XL files", "Office documents"]
     return ["a.png"], {kind: 1 for kind in kinds} | {"other files": 2}
 
 

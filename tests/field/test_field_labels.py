@@ -229,6 +229,8 @@ STRANGERS = {
     ),
     "a drawing over an image": ("a.svg", "<svg><path d='M0 0 1 1'/></svg>", "as a drawing"),
     "a drawing of an image": ("x.svg", "<svg><image href='a.png'/><path d='M0 0 1 1'/></svg>", "as a drawing"),
+    "an empty list": ("labels.json", "[]\n", "holds none"),
+    "nothing at all": ("coco_annotations.json", "null", "holds none"),
     "a workbook by its name": ("labels.ods", "PK", "as a workbook"),
     "a COCO file of something else": ("c.json", '{"images": 1, "annotations": 2, "categories": 3}', "COCO labels"),
 }

@@ -77,6 +77,9 @@ WRITTEN = {
     "empty lines at the start": b"\xef\xbb\xbf\n \r\n" + text(ROWS).encode(),
     "cells of several lines": text([(n, b, c.replace(" ", "\r\n", 1)) for n, b, c in ROWS], end="\r\n").encode(),
     "a zip with a text beside": zipped(text(ROWS), "README.txt"),
+    "blanks in names of bones": text([(n, b.replace("-", " ").title(), c) for n, b, c in ROWS]).encode(),
+    "underscores in names of bones": text([(n, b.replace("-", "_"), c) for n, b, c in ROWS]).encode(),
+    "rows of nothing but commas": (text(ROWS) + ",,\n , ,\n").encode(),
     "commas at the end": text([(*row, "", "") for row in ROWS]).encode(),
 }
 WRITTEN |= {
@@ -123,8 +126,9 @@ def test_a_latin_1_byte_in_a_name_costs_nothing(tmp_path):
         (b"", "the column 'image_name' is missing"),
         (b"image_name;klass;rle\n", "the column 'class' is missing"),
         (b'image_name,class,rle\na.png,"Lunate,1 2\n', "has no end"),
+        (zipped("x", "xl/workbook.xml"), "is a workbook, and no CSV file; save its table as CSV"),
     ],
-    ids=["no zip", "cut gzip", "no csv", "no text", "empty", "no class", "quote"],
+    ids=["no zip", "cut gzip", "no csv", "no text", "empty", "no class", "quote", "workbook"],
 )
 def test_what_is_no_table_is_refused_in_a_sentence(tmp_path, data, words):
     (tmp_path / "p.csv").write_bytes(data)
@@ -139,10 +143,40 @@ def test_a_file_that_unpacks_without_end_is_refused(tmp_path, monkeypatch):
         PredictionsIndex(tmp_path / "p.csv")
 
 
-def test_a_file_may_hold_some_bones(tmp_path):
-    (tmp_path / "p.csv").write_text(text([row for row in ROWS if row[1] in GROUPS["carpals"]]))
-    cells = PredictionsIndex(tmp_path / "p.csv").cells("a.png")
-    assert [cell is not None for cell in cells] == [bone in GROUPS["carpals"] for bone in NAMES]
+SOME = {
+    "carpals": dict.fromkeys("ab", GROUPS["carpals"]),
+    "forearm": dict.fromkeys("ab", GROUPS["forearm"]),
+    "one bone": dict.fromkeys("ab", ("Lunate",)),
+    "others in each image": {"a": GROUPS["carpals"], "b": GROUPS["wrist"][:3]},
+    "all and one": {"a": NAMES, "b": ("Radius",)},
+}
+
+
+@pytest.mark.parametrize("kind", SOME)
+def test_a_file_may_hold_some_bones(tmp_path, kind):
+    """What a file does not hold is not known; it is no empty mask."""
+    rows = [(f"{name}.png", *row[1:]) for name, bones in SOME[kind].items() for row in ROWS if row[1] in bones]
+    (tmp_path / "p.csv").write_text(text(rows))
+    for name, bones in SOME[kind].items():
+        cells = PredictionsIndex(tmp_path / "p.csv").cells(f"{name}.png")
+        assert {bone for bone, cell in zip(NAMES, cells, strict=True) if cell is not None} == set(bones)
+
+
+@pytest.mark.parametrize("kind", ["one bone", "others in each image"])
+def test_masks_of_some_bones_are_exported_as_these_and_no_empty_ones(tmp_path, kind):
+    for name in SOME[kind]:
+        cv2.imwrite(str(tmp_path / f"{name}.png"), HAND.image)
+    rows = [(f"{name}.png", *row[1:]) for name, bones in SOME[kind].items() for row in ROWS if row[1] in bones]
+    (tmp_path / "p.csv").write_text(text(rows))
+    call = [str(tmp_path / "p.csv"), "-f", "coco", "--images", str(tmp_path), "-o", str(tmp_path / "out")]
+    result = CliRunner().invoke(app, call)
+    assert result.exit_code == 0, result.output
+    written = json.loads((tmp_path / "out" / "annotations.json").read_text())
+    bones = {category["id"]: category["name"] for category in written["categories"]}
+    images = {image["id"]: image["file_name"].rpartition("/")[2][0] for image in written["images"]}
+    found = {(images[entry["image_id"]], bones[entry["category_id"]]) for entry in written["annotations"]}
+    present = {bone for bone, cell in zip(NAMES, CELLS, strict=True) if cell}
+    assert found == {(name, bone) for name, some in SOME[kind].items() for bone in some if bone in present}
 
 
 def test_a_file_that_was_cut_says_so(tmp_path):
@@ -152,6 +186,15 @@ def test_a_file_that_was_cut_says_so(tmp_path):
     assert len(index.cells("b.png")) == len(NAMES)
     with pytest.raises(HandboneError, match=r"'c\.png', the last image, has fewer rows"):
         index.cells("c.png")
+
+
+@pytest.mark.parametrize("name", ["", "  "])
+def test_a_row_that_names_no_image_is_said_and_costs_no_other(tmp_path, name):
+    (tmp_path / "p.csv").write_text(text([*ROWS, (name, "Radius", "1 2")]))
+    index = PredictionsIndex(tmp_path / "p.csv")
+    assert BoneMasks.from_rle(index.cells("a.png"), (SIZE, SIZE)) == MASKS
+    with pytest.raises(HandboneError, match=r"p\.csv, line 31: the row names no image; name the image of each row"):
+        index.cells(name)
 
 
 def test_our_own_table_carries_sizes(tmp_path):

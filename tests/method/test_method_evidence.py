@@ -9,7 +9,7 @@ from handbone.anatomy import COUNT
 from handbone.core.bone_probabilities import BoneProbabilities
 from handbone.core.box import Box
 from handbone.core.frame import Frame
-from handbone.method.evidence import Comparison, MergeEvidence, roi_mask
+from handbone.method.evidence import Comparison, MergeEvidence, roi_mask, solidity
 from handbone.method.merge import merge, paste_weight
 from handbone.recipe import schema
 
@@ -55,6 +55,7 @@ def by_arrays(before, after, threshold, inside):
         np.sqrt((moved**2).sum()) / np.sqrt(old.sum()),
         mean_old,
         mean_new,
+        solidity_gain=solidity(new) - solidity(old),
     )
 
 
@@ -75,6 +76,19 @@ def test_evidence_agrees_with_arrays_of_the_whole_image(old, new, data, threshol
     for name, value in vars(expected).items():
         got = getattr(found, name)
         assert got == value if value is None or isinstance(value, bool) else got == pytest.approx(value, abs=1e-4), name
+
+
+def test_solidity_is_the_filled_share_of_the_hull_of_the_largest_part():
+    """Polygons through the centres of outermost pixels: a square of 11 x 11 pixels has an area of 100."""
+    mask = np.zeros((20, 30), bool)
+    mask[2:13, 2:13] = True
+    assert solidity(mask) == 1.0
+    mask[2:18, 20] = True
+    assert solidity(mask) == 1.0, "a line beside it has no say"
+    mask[2:8, 7:13] = False
+    # An L of 100 - 36 less the two half steps of the notch's corners; the hull cuts the missing corner in half.
+    assert solidity(mask) == pytest.approx((100 - 36) / (100 - 18), abs=0.01)
+    assert solidity(mask[:, 20:21]) == 1.0, "a line has no hull to fill"
 
 
 @given(rectangles, st.integers(-3, 20), st.integers(-3, 20), st.integers(1, 12))

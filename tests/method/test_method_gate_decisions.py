@@ -95,13 +95,24 @@ def test_a_gate_is_asked_only_where_the_limits_leave_a_choice(changes):
         assert accept(LUNATE, evidence(**changes), LIMITS, each, may_add=True) == plain
 
 
+def test_behind_a_gate_a_bone_that_only_the_refiner_sees_has_to_be_sure():
+    gate = constant(0.5, 1.0)
+    for after, used in ((0.89, False), (0.9, True)):
+        alone = evidence(before=0.0, agreement=0.0, area_ratio=None, shift=None, after=after)
+        assert accept(LUNATE, alone, LIMITS, gate, may_add=True)[0] is used
+        assert accept(LUNATE, alone, LIMITS, None, may_add=True)[0]
+    unsure = evidence(before=0.0, agreement=0.0, area_ratio=None, shift=None, after=0.89)
+    reason = "there was no coarse mask, and the refiner is not sure (mean probability 0.89 < 0.90)"
+    assert accept(LUNATE, unsure, LIMITS, gate, may_add=True)[1:] == (reason, None)
+
+
 def test_a_decision_is_flat_json():
     decision = Decision("Lunate", False, "its area", evidence(prior_before=0.5), 0.123456, "wrist")
     value = json.loads(json.dumps(decision.to_json()))
     assert value["degradation"] == 0.1235 and value["roi"] == "wrist" and value["prior_before"] == 0.5
     assert set(value) == {
         *("bone", "used", "reason", "degradation", "roi", "agreement", "area_ratio", "shift", "before", "after"),
-        *("elsewhere", "prior_before", "prior_after"),
+        *("elsewhere", "solidity_gain", "roi_after", "prior_before", "prior_after"),
     }
 
 
@@ -113,6 +124,8 @@ EVIDENCE = st.builds(
     before=st.floats(0, 1),
     after=st.floats(0, 1),
     elsewhere=st.booleans(),
+    solidity_gain=st.one_of(st.none(), st.floats(-1, 1)),
+    roi_after=st.one_of(st.none(), st.floats(0, 1)),
     prior_before=st.one_of(st.none(), st.floats(0, 1)),
     prior_after=st.one_of(st.none(), st.floats(0, 1)),
 )
@@ -128,7 +141,11 @@ def test_whatever_is_known_the_features_are_finite_and_name_one_bone(found, bone
 
 def test_features_grow_with_what_speaks_against_a_mask():
     """Area counts alike for twice and for half, and stops at e squared; no shift counts as a large one."""
-    by_name = dict(zip(gate._OF_MASKS, features(LUNATE, evidence())[:4], strict=True))
+    by_name = dict(zip(gate._OF_MASKS, features(LUNATE, evidence())[:6], strict=True))
+    assert by_name["solidity"] == 0 and by_name["roi_sureness"] == by_name["sureness"], "where only one bone is known"
+    known = features(LUNATE, evidence(solidity_gain=-0.03, roi_after=0.8))
+    assert known[4:6] == pytest.approx([-0.03, np.log(4)]) and known[3] == by_name["sureness"]
+    assert features(LUNATE, evidence(solidity_gain=-0.9))[4] == -0.2
     assert by_name["agreement"] == pytest.approx(np.log(0.105)) and by_name["area"] == 0
     assert by_name["sureness"] == pytest.approx(np.log(9.0)) and by_name["shift"] == 0.05
     area = [features(LUNATE, evidence(area_ratio=ratio))[1] for ratio in (0.5, 2.0, 1e-9, 1e9, 0.0, None)]

@@ -42,6 +42,26 @@ def test_a_credible_mask_replaces_the_coarse_one_inside_the_roi_only():
     assert np.array_equal(dense[RADIUS], before[RADIUS])
 
 
+def test_a_share_averages_both_networks_where_both_see_the_bone():
+    half = schema.Merge(share=0.6)
+    seen = {LUNATE: (102, 100, 15, 1.0), CAPITATE: (100, 80, 12, 0.8)}
+    _, merged = merged_with(seen, bones=(LUNATE, CAPITATE), settings=half)
+    assert all(decision.used for decision in merged.decisions)
+    dense = merged.probabilities.dense()
+    assert dense[LUNATE, 100, 116] == pytest.approx(0.6, abs=0.01), "seen by the refiner alone"
+    assert dense[LUNATE, 100, 86] == pytest.approx(0.4 * 0.9, abs=0.01), "seen by the coarse network alone"
+    assert dense[LUNATE, 100, 100] == pytest.approx(0.6 + 0.4 * 0.9, abs=0.01)
+    assert dense[CAPITATE, 80, 100] == pytest.approx(0.8, abs=0.01), "a bone that the coarse network missed"
+
+
+def test_evidence_knows_how_sure_the_refiner_is_of_all_bones_of_the_roi():
+    seen = {LUNATE: (100, 100, 15, 1.0), CAPITATE: (100, 80, 12, 0.6)}
+    _, merged = merged_with(seen, bones=(LUNATE, CAPITATE, RADIUS))
+    assert [decision.evidence.roi_after for decision in merged.decisions] == pytest.approx([0.8] * 3, abs=0.003)
+    _, merged = merged_with({})
+    assert merged.decisions[0].evidence.roi_after is None
+
+
 @pytest.mark.parametrize(
     ("refined", "words"),
     [

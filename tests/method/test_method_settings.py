@@ -124,6 +124,10 @@ def test_accepting_everything_leaves_no_limit():
     for limits in (eager.refiner.merge, eager.prompt.limits):
         assert limits.min_agreement == limits.area_ratio[0] == 0
         assert min(limits.area_ratio[1], limits.max_shift) > 1e6
+    averaged = settings.model_copy(update={"refiner": RefinerSettings(merge=schema.Merge(share=0.6, feather=0.2))})
+    merge = averaged.accepting_everything().refiner.merge
+    assert (merge.share, merge.feather) == (0.6, 0.2), "how masks are merged stays"
+    assert PromptSettings(prompt=PROMPT, merge=schema.Merge(share=0.6)).limits.share == 1.0
     assert eager.refiner.roi == FULL.refiner.roi and settings.prompt.limits.min_agreement == 0.9
 
 

@@ -6,7 +6,9 @@ from stages_hands import DiscReader, disc_image, hand_points
 
 from handbone.anatomy import CARPALS, COUNT, INDEX, NAMES
 from handbone.core.bone_probabilities import BoneProbabilities
+from handbone.core.box import Box
 from handbone.core.errors import HandboneError
+from handbone.core.grid_logits import grid_box
 from handbone.method.coarse import predict_coarse
 from handbone.method.settings import MethodSettings, RefinerSettings
 from handbone.method.two_stage import Stage, TwoStage
@@ -147,6 +149,27 @@ def test_a_refiner_that_knows_one_side_alone_is_not_shown_the_mirror_image(flip,
     settings = MethodSettings(flip_tta=flip, refiner={"flip_safe": flip_safe})
     TwoStage(coarse, refiner, settings).predict(radiograph()[0])
     assert flips == [flip and flip_safe]
+
+
+@pytest.mark.parametrize("misses", [(), (INDEX["Lunate"],)])
+def test_the_refiner_looks_around_coarse_masks_unless_one_is_missing(misses):
+    class Noting(DiscReader):
+        def logits(self, image, flip=False, within=None):
+            asked.append(within)
+            return super().logits(image, flip)
+
+    asked = []
+    image, ground_truth = radiograph()
+    coarse, refiner = Stage(DiscReader(shrinks=1, misses=misses), 1024), Stage(Noting(), 512)
+    outcome = TwoStage(coarse, refiner, MethodSettings(refiner={})).predict(image)
+    [where] = outcome.frames.values()
+    if misses:
+        assert asked == [grid_box(where.frame, Box.whole(image.shape))]
+        return
+    [box] = asked
+    points = where.frame.to_grid(ground_truth.centroids_xy()[list(CARPALS)])
+    assert max(box.size_hw) < 512
+    assert (points - 32 > box[:2]).all() and (points + 32 < box[2:]).all()
 
 
 @pytest.mark.parametrize(

@@ -44,7 +44,7 @@ def test_what_is_not_asked_for_is_absent(predictor):
 
 
 def test_nothing_asked_for_is_not_read(predictor, monkeypatch):
-    monkeypatch.setattr(predictor, "_forward", None)
+    monkeypatch.setattr(predictor._module, "normalised", None)
     part, at = predictor.part(IMAGE[None], Box(0, 0, 0, 0))
     assert at.is_empty and part.shape == (29, 0, 0)
 

@@ -7,7 +7,7 @@ import pytest
 from plugins_disk import GOOD, surroundings, write_plugin
 
 from handbone.cli import lazy
-from handbone.plugins.commands import COMMANDS
+from handbone.core.commands import COMMANDS
 
 HEAVY = {"torch", "numpy", "pandas", "cv2", "lightning", "albumentations", "numba", "matplotlib", "torchvision"}
 

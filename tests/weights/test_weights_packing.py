@@ -71,7 +71,11 @@ def test_a_packed_run_says_where_it_comes_from(packed, run_folder):
     }
 
 
-@pytest.mark.parametrize("folder", ["/home/alice/", "~/alice/", "../alice/", "C:\\\\alice\\\\", "clinic/alice/"])
+FOLDERS = ["/home/alice/", "~/alice/", "../alice/", "C:\\\\alice\\\\", "clinic/alice/", "file:///home/alice/"]
+FOLDERS += ["\\\\\\\\server\\\\alice\\\\", "/Volumes/Alice's disk/alice/", "C:/Users/alice/", "$HOME/../alice/"]
+
+
+@pytest.mark.parametrize("folder", FOLDERS)
 def test_no_path_of_this_machine_is_packed(tmp_path, folder):
     run = write_run(tmp_path / "run")
     written = folder.replace("\\\\", "\\")

@@ -12,7 +12,7 @@ from handbone.cli import app
 from handbone.core.errors import HandboneError
 from handbone.synthetic import draw_hand
 from handbone.workflows import bench as package
-from handbone.workflows.bench.bench import bench, recommendation
+from handbone.workflows.bench.bench import bench, commands, machine, recommendation
 from handbone.workflows.bench.case import Case, Measured, measure
 
 
@@ -31,8 +31,18 @@ def home(tmp_path_factory):
 def test_the_fastest_is_recommended_and_how_to_get_it():
     said = recommendation([case("torch", 1.5), case("torch", 1.0, "bf16", 2), case("openvino", 0.4, "bf16", 2)])
     assert said.startswith("openvino in bfloat16 with 2 threads: 0.40 s a radiograph, 2.5 times as fast as torch")
-    assert said.endswith("--format openvino")
     assert recommendation([case("onnx", 0.4), case("openvino", 0.5)]).startswith("onnx in float32 with 1 thread: 0.40")
+
+
+def test_what_to_type_is_said_with_as_many_workers_as_gain():
+    cases = [case("torch", 1.5), case("openvino", 0.6, "bf16", 1), case("openvino", 0.4, "bf16", 4)]
+    assert commands(cases, "my run", 4) == (
+        "handbone export-model 'my run' -o net --format openvino",
+        "handbone predict FOLDER --weights net --workers 4",
+    )
+    slow = [case("openvino", 0.6, "bf16", 1), case("openvino", 0.1, "bf16", 4)]
+    assert commands(slow, "exported", 4) == ("handbone predict FOLDER --weights exported",)
+    assert machine().endswith("Linux") and len(machine()) > 10
 
 
 def test_a_runtime_that_gains_nearly_nothing_is_not():
@@ -68,13 +78,17 @@ def test_each_way_is_measured_in_a_process_of_its_own(home):
 
 def test_the_command_prints_a_table_or_json_as_documented(home, monkeypatch, read_json):
     cases = (case("torch", 1.5, memory_mb=800.0), case("onnx", 1.0))
-    made = package.Bench("run", 2, cases, recommendation(cases))
+    made = package.Bench(
+        "run", "a processor, Linux", 2, "hand.png of 9 x 8 pixels", cases, recommendation(cases), ("handbone predict",)
+    )
     monkeypatch.setattr(package, "bench", lambda *_, **__: made)
     shown = CliRunner().invoke(app, ["bench", "-w", "run"])
-    assert shown.exit_code == 0 and "800" in shown.stdout and "1.5 times as fast as torch" in shown.stdout
+    assert shown.exit_code == 0 and "800" in shown.stdout and "  handbone predict\n" in shown.stdout
+    assert "a processor, Linux, 2 cores; hand.png of 9 x 8 pixels, run\n" in shown.stdout
+    assert "1.5 times as fast as torch" in shown.stdout
     value = read_json(CliRunner().invoke(app, ["bench", "-w", "run", "--json"]).stdout)
     assert undocumented(value) == [] and value["cases"][1]["image_seconds"] == 1.0
-    failed = package.Bench("run", 2, (*cases, Measured("openvino", "32", 1, error="no such thing")), "torch")
+    failed = package.Bench("run", "x", 2, "y", (*cases, Measured("openvino", "32", 1, error="no such thing")), "torch")
     monkeypatch.setattr(package, "bench", lambda *_, **__: failed)
     shown = CliRunner().invoke(app, ["bench", "-w", "run"])
     assert shown.exit_code == 1 and "openvino 32: no such thing" in shown.stdout

@@ -2,10 +2,12 @@
 
 import csv
 
+import numpy as np
 import pytest
 from browser import browser_page
-from page_toys import Folder, flag
+from page_toys import Folder, bone_masks, flag
 
+from handbone.core.bone_masks import BoneMasks
 from handbone.workflows.page import write_pages
 
 pytestmark = pytest.mark.slow
@@ -165,3 +167,32 @@ def test_nothing_of_a_name_runs_and_it_fits_a_phone(address):
         page.get_by_role("button", name="Next radiograph").tap()
         stage, aside = page.locator(".stage").bounding_box(), page.locator(".viewer aside").bounding_box()
         assert stage["height"] > 380 and aside["y"] >= stage["height"] - 1
+
+
+SEEN = """() => [...document.querySelectorAll(".stage .names text")]
+  .filter((text) => getComputedStyle(text).visibility === "visible").map((text) => text.getBoundingClientRect())
+  .map(({ left, right, top, bottom }) => [left, right, top, bottom])"""
+
+
+def test_no_name_lies_on_another_and_more_appear_where_there_is_room(tmp_path, monkeypatch):
+    crowded = BoneMasks.from_dense(np.pad(bone_masks(29).dense()[:, ::2, ::2], ((0, 0), (0, 75), (0, 60))))
+    monkeypatch.setattr("page_toys.bone_masks", lambda count: crowded)
+    folder = Folder(tmp_path)
+    folder.add("a.png")
+    write_pages(folder.kept, folder.records, folder.stems, "zero_shot")
+    with browser_page(size=(390, 844), phone=True) as page:
+        page.goto((folder.kept.folder / "index.html").as_uri())
+        page.locator(".card").tap()
+        few = page.evaluate(SEEN)
+        assert 0 < len(few) < 29
+        for n, (left, right, top, bottom) in enumerate(few):
+            assert not any(
+                left < other[1] and other[0] < right and top < other[3] and other[2] < bottom for other in few[:n]
+            )
+        hidden = page.locator(".stage .names text.covered").first
+        name = hidden.text_content()
+        page.locator(".bone-list label", has_text=name).first.hover()
+        assert hidden.evaluate("text => getComputedStyle(text).visibility") == "visible"
+        for _ in range(6):
+            page.get_by_role("button", name="Enlarge").tap()
+        assert len(page.evaluate(SEEN)) > len(few)

@@ -24,10 +24,13 @@ from handbone.recipe import schema
 DEGRADATION, RARE = 0.005, 0.005
 # What chance leaves open is spent on images that have not been seen yet.
 _CAUTION = 0.6
-Feature = Literal["agreement", "area", "shift", "sureness", "prior", "prior_gain"]
-_OF_MASKS: tuple[Feature, ...] = ("agreement", "area", "shift", "sureness")
+Feature = Literal["agreement", "area", "shift", "sureness", "solidity", "roi_sureness", "prior", "prior_gain"]
+_FIRST: tuple[Feature, ...] = ("agreement", "area", "shift", "sureness")
+_OF_MASKS: tuple[Feature, ...] = (*_FIRST, "solidity", "roi_sureness")
 # Intercepts of single bones rest on few images: they are drawn to the common one more strongly than slopes are to 0.
 _BONE_RIDGE = 4.0
+# Bones that the refiner alone sees are too few to calibrate. Of 18 that were not in the image none reached this.
+_SURE_ALONE = 0.9
 
 
 @dataclass(frozen=True)
@@ -47,7 +50,7 @@ class CalibrationSample:
 class Gate(schema.Table):
     """The calibrated gate.
 
-    features: their names; weights files from before there was an anatomical prior do not have them.
+    features: their names; weights files from before there were more than four do not have them.
     coefficients: of the logistic regression over the features and the 29 bones, the intercept first.
     threshold: probability of degradation above which the earlier mask stays.
     images: how many it was calibrated on.
@@ -55,7 +58,7 @@ class Gate(schema.Table):
         neither the coefficients nor the threshold knew; 0 where nobody measured.
     """
 
-    features: tuple[Feature, ...] = _OF_MASKS
+    features: tuple[Feature, ...] = _FIRST
     coefficients: tuple[float, ...]
     threshold: float
     images: int
@@ -127,21 +130,29 @@ def _best_threshold(probabilities: np.ndarray, gains: np.ndarray, degraded: np.n
 def features(bone: int, evidence: MergeEvidence, names: Sequence[Feature] = _OF_MASKS) -> np.ndarray:
     """(n + 29,) the named features, and which bone it is.
 
-    Disagreement, change of area, shift, and log odds of the mean probability inside; with an anatomical prior also the
-    later mask's disagreement with it, and how much better than the earlier mask it agrees. How sure the earlier network
-    was has no say: of others' masks it is not known.
+    Disagreement, change of area, shift, log odds of the mean probability inside, how much less ragged the outline is,
+    and log odds of that mean over all bones of the ROI: a refiner that is at a loss is so for the whole image. With an
+    anatomical prior also the later mask's disagreement with it, and how much better than the earlier mask it agrees.
+    How sure the earlier network was has no say: of others' masks it is not known.
     """
-    after = np.clip(evidence.after, 0.05, 0.995)
+    roi_after = evidence.after if evidence.roi_after is None else evidence.roi_after
     values = {
         "agreement": np.log(1.005 - evidence.agreement),
         "area": 2.0 if not evidence.area_ratio else min(abs(np.log(evidence.area_ratio)), 2.0),
         "shift": 1.0 if evidence.shift is None else min(evidence.shift, 1.0),
-        "sureness": np.log(after / (1 - after)),
+        "sureness": _log_odds(evidence.after),
+        "solidity": float(np.clip(evidence.solidity_gain or 0.0, -0.2, 0.2)),
+        "roi_sureness": _log_odds(roi_after),
     }
     if "prior" in names:
         before, later = evidence.prior_before or 0.0, evidence.prior_after or 0.0
         values |= {"prior": np.log(1.005 - later), "prior_gain": float(np.clip(later - before, -0.5, 0.5))}
     return np.concatenate([[values[name] for name in names], np.arange(COUNT) == bone])
+
+
+def _log_odds(mean: float) -> float:
+    inside = np.clip(mean, 0.05, 0.995)
+    return float(np.log(inside / (1 - inside)))
 
 
 def accept(
@@ -159,6 +170,9 @@ def accept(
             return False, "the coarse mask lies outside the ROI", None
         if not may_add:
             return False, "there was no coarse mask, and no ROI for the refiner", None
+        if gate is not None and evidence.after < _SURE_ALONE:
+            unsure = f"mean probability {evidence.after:.2f} < {_SURE_ALONE:.2f}"
+            return False, f"there was no coarse mask, and the refiner is not sure ({unsure})", None
         return True, "there was no coarse mask", None
     refusal = _refusal(evidence, settings)
     if refusal or gate is None:

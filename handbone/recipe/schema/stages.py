@@ -128,6 +128,13 @@ class Merge(Table):
         "that the networks were not trained on",
     )
 
+    share: float = Field(
+        default=1.0,
+        gt=0,
+        le=1,
+        description="weight of the refined probabilities in an accepted mask; the rest is that of the coarse ones",
+    )
+
     feather: Share = Field(default=0.08, description="width of the blended border, as a share of the ROI's side")
     min_agreement: Share = Field(default=0.5, description="lowest Dice with the coarse mask, if there is one")
     area_ratio: tuple[float, float] = Field(

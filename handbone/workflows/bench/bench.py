@@ -1,10 +1,12 @@
 """Every way of predicting that this machine has, measured one after the other, and the one to take."""
 
+import platform
 import tempfile
 from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass
 from importlib.util import find_spec
 from pathlib import Path
+from shlex import quote
 from typing import Any
 
 import cv2
@@ -13,6 +15,7 @@ from handbone import __version__
 from handbone.core.errors import HandboneError
 from handbone.core.extras import not_installed
 from handbone.core.progress import console, track
+from handbone.formats.image_files import size_of
 from handbone.networks.exported import FORMATS, Format, Runtime
 from handbone.networks.grid_network import Precision
 from handbone.networks.runtime import cores
@@ -34,13 +37,18 @@ class Bench:
 
     Parameters
     ----------
-    cases: each way of predicting, as it was asked for. recommendation: one sentence.
+    weights: that were measured. machine: its processor and system. cores: that may be used. image: what was outlined.
+    cases: each way of predicting, as it was asked for.
+    recommendation: one sentence. commands: what to type for it.
     """
 
     weights: str
+    machine: str
     cores: int
+    image: str
     cases: tuple[Measured, ...]
     recommendation: str
+    commands: tuple[str, ...] = ()
 
     def to_json(self) -> dict[str, Any]:
         """All of it as JSON values."""
@@ -63,6 +71,8 @@ def bench(weights: str, image: Path | None = None, *, threads: Sequence[int] = (
     """
     find_weights(weights)
     with tempfile.TemporaryDirectory() as folder:
+        height, width = (_SIDE, _SIDE) if image is None else size_of(image)
+        named = "a synthetic radiograph" if image is None else image.name
         image = image or _drawn(Path(folder) / "hand.png")
         sources = dict(_sources(weights, Path(folder)))
         if not sources:
@@ -75,7 +85,8 @@ def bench(weights: str, image: Path | None = None, *, threads: Sequence[int] = (
             for count in threads or sorted({1, cores()})
         ]
         measured = tuple(measure(case) for case in track(cases, "Measuring", total=len(cases)))
-    return Bench(weights, cores(), measured, recommendation(measured))
+    said, typed = recommendation(measured), commands(measured, weights, cores())
+    return Bench(weights, machine(), cores(), f"{named} of {width} x {height} pixels", measured, said, typed)
 
 
 def recommendation(cases: Sequence[Measured]) -> str:
@@ -85,19 +96,52 @@ def recommendation(cases: Sequence[Measured]) -> str:
     ------
     HandboneError: none gave a result.
     """
-    done = [case for case in cases if case.error is None]
-    if not done:
-        raise HandboneError(f"nothing could be measured ({cases[0].error})")
-    best = min(done, key=lambda case: case.image_seconds)
-    torch = min((case for case in done if case.runtime == "torch"), key=lambda case: case.image_seconds, default=best)
-    if best.runtime != torch.runtime and torch.image_seconds / best.image_seconds < _WORTH:
-        best = torch
+    best, torch = _best(cases)
     threads = f"{best.threads} thread{'s' * (best.threads != 1)}"
     said = f"{best.runtime} in {_words(best.precision)} with {threads}: {best.image_seconds:.2f} s a radiograph"
     if best is torch:
         return said
-    ratio = torch.image_seconds / best.image_seconds
-    return f"{said}, {ratio:.1f} times as fast as torch; handbone export-model WEIGHTS -o DIR --format {best.runtime}"
+    return f"{said}, {torch.image_seconds / best.image_seconds:.1f} times as fast as torch"
+
+
+def commands(cases: Sequence[Measured], weights: str, count: int) -> tuple[str, ...]:
+    """What to type for it: the export, where one is needed, and how to predict many radiographs.
+
+    Parameters
+    ----------
+    weights: that were measured. count: cores, which as many workers share as gain by it.
+
+    Raises
+    ------
+    HandboneError: no case gave a result.
+    """
+    best, _ = _best(cases)
+    exports = best.runtime in FORMATS and any(case.runtime == "torch" for case in cases)
+    way = (best.runtime, best.precision)
+    alike = [case for case in cases if case.error is None and (case.runtime, case.precision) == way]
+    rates = {max(1, count // case.threads): max(1, count // case.threads) / case.image_seconds for case in alike}
+    workers = max(rates, key=rates.__getitem__)
+    given = "net" if exports else quote(weights)
+    many = f"handbone predict FOLDER --weights {given}{f' --workers {workers}' * (workers > 1)}"
+    return (*[f"handbone export-model {quote(weights)} -o net --format {best.runtime}"] * exports, many)
+
+
+def machine() -> str:
+    """Its processor, as far as the system tells, and the system."""
+    name, known = platform.processor() or platform.machine(), Path("/proc/cpuinfo")
+    if known.is_file():
+        lines = known.read_text(encoding="utf-8", errors="replace").splitlines()
+        name = next((line.partition(":")[2].strip() for line in lines if line.startswith("model name")), name)
+    return f"{name}, {platform.system()}"
+
+
+def _best(cases: Sequence[Measured]) -> tuple[Measured, Measured]:
+    """The way to take, and the fastest one of torch; the same where torch was not measured."""
+    done = sorted((case for case in cases if case.error is None), key=lambda case: case.image_seconds)
+    if not done:
+        raise HandboneError(f"nothing could be measured ({cases[0].error})")
+    torch = next((case for case in done if case.runtime == "torch"), done[0])
+    return (torch if torch.image_seconds / done[0].image_seconds < _WORTH else done[0]), torch
 
 
 def _words(precision: str) -> str:
@@ -130,6 +174,7 @@ def _exported(weights: str, folder: Path, format: Format) -> str | None:
     """The folder of weights exported for this measurement; None where they have no such form, which is said."""
     from handbone.workflows.export_model import export_model
 
+    console.print(f"Exporting {weights} for {format}", markup=False, highlight=False, soft_wrap=True)
     try:
         export_model(weights, folder, format=format)
     except HandboneError as error:
@@ -144,6 +189,7 @@ def _drawn(path: Path) -> Path:
     except ModuleNotFoundError as error:
         raise not_installed(error, instead="give a radiograph: handbone bench hand.png") from error
 
+    console.print("Drawing a synthetic radiograph", markup=False, highlight=False)
     # Without the mark of what handbone draws, which readers refuse.
     cv2.imwrite(str(path), draw_hand(_SEED, size=_SIDE).image)
     return path

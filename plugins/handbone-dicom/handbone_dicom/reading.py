@@ -1,6 +1,8 @@
 """A DICOM file to images as a workstation shows them, with nothing of the patient in them."""
 
+import contextlib
 import warnings
+from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
@@ -69,8 +71,7 @@ def read_radiograph(path: Path, frame: int = 1) -> Radiograph:
     HandboneError: the file cannot be read, is no DICOM, is cut, holds no such image, or is compressed in a way that
         nothing installed can decode; names the file.
     """
-    # pydicom warns of odd values and quotes them, whosever they are.
-    with warnings.catch_warnings(action="ignore"):
+    with _elements_of(path):
         return _read(path, frame)
 
 
@@ -81,8 +82,22 @@ def read_header(path: Path) -> ImageHeader:
     ------
     HandboneError: the file cannot be read, is no DICOM, or its number of images makes no sense; names the file.
     """
-    with warnings.catch_warnings(action="ignore"):
+    with _elements_of(path):
         return _read_header(path)
+
+
+@contextlib.contextmanager
+def _elements_of(path: Path) -> Iterator[None]:
+    """Any element, which pydicom decodes when it is asked for, may be damaged: that becomes an error of the file."""
+    # pydicom warns of odd values and quotes them, whosever they are.
+    with warnings.catch_warnings(action="ignore"):
+        try:
+            yield
+        except HandboneError:
+            raise
+        except Exception as error:  # pydicom raises many kinds
+            what = f"an element of its header is damaged ({type(error).__name__})"
+            raise HandboneError(what, where=path, remedy=_COPY_AGAIN) from error
 
 
 def _read(path: Path, frame: int) -> Radiograph:

@@ -217,6 +217,17 @@ def test_a_damaged_kind_of_file_is_not_quoted(tmp_path, kind):
         assert "Secret" not in str(caught.value)
 
 
+def test_an_element_of_no_known_kind_is_damage(tmp_path):
+    path = write(tmp_path / "a.dcm", HAND)
+    data = path.read_bytes()
+    columns = data.index(b"\x28\0\x11\0US")
+    path.write_bytes(data[: columns + 4] + b"U\0" + data[columns + 6 :])
+    with pytest.raises(HandboneError, match=r"a\.dcm: an element of its header is damaged \(NotImplementedError\)"):
+        read_header(path)
+    with pytest.raises(HandboneError, match=r"a\.dcm: .*Unknown Value Representation"):
+        read_radiograph(path)
+
+
 @pytest.mark.parametrize("kept", [0.0, 0.005, 0.05, 0.5, 0.99])
 def test_cut_files_are_refused_by_name(tmp_path, kept):
     path = write(tmp_path / "x.dcm", HAND)
