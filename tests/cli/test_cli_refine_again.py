@@ -18,7 +18,7 @@ from handbone.anatomy import COUNT, NAMES
 from handbone.cli import refine
 from handbone.core.bone_masks import BoneMasks
 from handbone.core.written import WRITTEN_FILE
-from handbone.formats import raster
+from handbone.formats import raster_pages
 from handbone.formats.contest_csv import PredictionsWriter, read_predictions
 from handbone.formats.image_files import read_image
 from handbone.method import networks
@@ -240,7 +240,7 @@ def test_little_is_done_before_the_first_result(home, tmp_path, monkeypatch):
         raise OSError(errno.ENOSPC, "the disk is full")
 
     counting(refine_sources, "read_image")
-    counting(raster, "exif_of_png")
+    counting(raster_pages, "exif_of_png")
     counting(networks, "open_network")
     monkeypatch.setattr(StoredResults, "keep", stop)
     assert isinstance(call(tmp_path / "home", tmp_path / "out").exception, OSError)
