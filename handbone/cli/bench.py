@@ -49,7 +49,7 @@ def command(
 def _show(found: "Bench") -> None:
     console = results_console()
     cores = f"{found.cores} core{'s' * (found.cores != 1)}"
-    console.print(f"{found.machine}, {cores}; {found.image}, {found.weights}", markup=False, soft_wrap=True)
+    console.print(f"{found.machine}, {cores}; {found.image}; weights {found.weights}", markup=False, soft_wrap=True)
     headings = ("precision", "threads", "s a radiograph", "s a pass", "in a batch of 4", "s to the first", "MB")
     table = headed_table("runtime", *headings)
     for case in found.cases:

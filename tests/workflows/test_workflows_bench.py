@@ -84,7 +84,7 @@ def test_the_command_prints_a_table_or_json_as_documented(home, monkeypatch, rea
     monkeypatch.setattr(package, "bench", lambda *_, **__: made)
     shown = CliRunner().invoke(app, ["bench", "-w", "run"])
     assert shown.exit_code == 0 and "800" in shown.stdout and "  handbone predict\n" in shown.stdout
-    assert "a processor, Linux, 2 cores; hand.png of 9 x 8 pixels, run\n" in shown.stdout
+    assert "a processor, Linux, 2 cores; hand.png of 9 x 8 pixels; weights run\n" in shown.stdout
     assert "1.5 times as fast as torch" in shown.stdout
     value = read_json(CliRunner().invoke(app, ["bench", "-w", "run", "--json"]).stdout)
     assert undocumented(value) == [] and value["cases"][1]["image_seconds"] == 1.0
