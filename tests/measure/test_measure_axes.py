@@ -20,9 +20,11 @@ UP = np.array([0.0, -1.0])
 
 def outline_of(polygon, pixel_xy=(1.0, 1.0), size=SIZE) -> Outline:
     """The contour of the pixels whose centres lie inside a polygon."""
-    x, y = np.meshgrid(np.arange(size), np.arange(size))
+    left, top = np.maximum(np.floor(np.min(polygon, axis=0)).astype(int), 0).tolist()
+    right, bottom = np.minimum(np.ceil(np.max(polygon, axis=0)).astype(int) + 1, size).tolist()
+    x, y = np.meshgrid(np.arange(left, right), np.arange(top, bottom))
     inside = Path(polygon).contains_points(np.stack([x.ravel(), y.ravel()], 1)).reshape(x.shape)
-    masks = BoneMasks.from_crops({BONE: (inside, (0, 0))}, (size, size))
+    masks = BoneMasks.from_crops({BONE: (inside, (left, top))}, (size, size))
     return Outline.of_bone(masks, BONE, np.array(pixel_xy))
 
 

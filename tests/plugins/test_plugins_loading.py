@@ -29,7 +29,7 @@ def site(tmp_path, monkeypatch):
 @pytest.mark.parametrize("name", sorted(BAD))
 def test_a_faulty_plugin_is_named_with_its_reason_and_nothing_else_suffers(site, name):
     code, reason = BAD[name]
-    write_plugin(site, name, code)
+    write_plugin(site, name, code, requires=("no-such-thing>=2",))
     write_plugin(site, "good-one", GOOD)
     manager = PluginManager()
     problem = next(one for one in manager.problems if one.package == name)
@@ -51,16 +51,18 @@ def test_nothing_of_a_half_good_plugin_stays(site):
     [
         ("[handbone]\na = good_one:nothing\n", "its entry point 'good_one:nothing' cannot be loaded: AttributeError"),
         ("[handbone]\na = good_one.inner\n", "its module 'good_one.inner' is missing; pip install --force-reinstall"),
-        (
-            "[handbone]\na = handbone.nothing\n",
-            "needs 'handbone.nothing', which this version of handbone",
-        ),
     ],
 )
 def test_entry_points_that_lead_nowhere_say_what_to_do(site, entry, reason):
     write_plugin(site, "good-one", HEAD, entry=entry)
     problem = next(one for one in PluginManager().problems if one.package == "good-one")
     assert reason in problem.reason
+
+
+def test_a_plugin_that_needs_a_newer_handbone_says_so(site):
+    write_plugin(site, "good-one", "import handbone.nothing_of_the_kind")
+    problem = next(one for one in PluginManager().problems if one.package == "good-one")
+    assert "needs 'handbone.nothing_of_the_kind', which this version of handbone does not have" in problem.reason
 
 
 def plugin(**hooks):

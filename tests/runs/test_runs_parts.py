@@ -61,13 +61,13 @@ def network(size=64, **train):
     return Network(size=size, model=MODEL, train=Train(**{"epochs": 2, **train}))
 
 
+@pytest.mark.slow
 def test_memory_grows_with_what_is_trained_at_once():
-    small, large, more = (training_memory_gb(each) for each in (network(), network(256), network(256, batch_size=8)))
-    assert 0.9 < small < large < more
-    # Activations grow with the pixels; weights stay.
-    assert (more - 0.9) / (large - 0.9) == pytest.approx(4, rel=0.1)
     resized = network(256, batch_size=2, progressive_resizing=[{"size": 128, "share": 0.5, "batch_size": 32}])
-    assert training_memory_gb(resized) == pytest.approx(training_memory_gb(network(256, batch_size=8)), rel=0.01)
+    large, more, most = (training_memory_gb(each) for each in (network(256), network(256, batch_size=8), resized))
+    # Activations grow with the pixels of a batch; weights stay.
+    assert large > 0.9 and (more - 0.9) / (large - 0.9) == pytest.approx(4, rel=0.1)
+    assert most == pytest.approx(more, rel=0.01)
 
 
 def test_a_manifest_says_what_ran_and_nothing_of_the_user(tmp_path):
@@ -107,8 +107,8 @@ WRONG = {
         "coarse": Coarse(train=Train(scheduler=Choice(name="cosin")))
     },
     "coarse.train.loss: .*dise": {"coarse": Coarse(train=Train(loss="dise + bce"))},
-    "coarse.weights: no such file or folder": {"coarse": Coarse(weights="no/such/file")},
-    "coarse.weights: no such file or folder, and no weights of that name": {"coarse": Coarse(weights="coarse")},
+    "coarse.weights: no/such/file: no such file or folder": {"coarse": Coarse(weights="no/such/file")},
+    "coarse.weights: coarse: no such file or folder, and no weights of that name": {"coarse": Coarse(weights="coarse")},
     "evaluate.metrics: .*no_metric": {"evaluate": {"metrics": [{"name": "no_metric"}]}},
 }
 
