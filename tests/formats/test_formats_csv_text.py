@@ -54,7 +54,7 @@ WAYS = {
     "gzip of UTF-16": gzip.compress(text().encode("utf-16")),
     "zip": zipped(**{"p.csv": PLAIN}),
     "zip with a text and a Mac's waste": zipped(
-        **{"readme.txt": "see\nhere", "__MACOSX/._p.csv": "x", ".p.csv": "x", "deep/P.CSV": PLAIN}
+        **{"readme.txt": "see\nhere", "__MACOSX/p.csv": "x", ".p.csv": "x", "deep/P.CSV": PLAIN}
     ),
     "zip of a text alone": zipped(**{"p.txt": PLAIN}),
     "zip of tabs": zipped(**{"p.tsv": text("\t").encode()}),
