@@ -48,39 +48,44 @@ def headlines(rows: pd.DataFrame, *, seed: int = 0, groups: Sequence[str] = GROU
         if part.empty:
             continue
         names, patients = images_of(part)
-        bootstrap = PatientBootstrap(patients, seed=seed)
-        found += [_headline(part, group, anatomy.GROUPS[group], pose, names, bootstrap) for group in groups]
+        grids, bootstrap = _grids(part, names), PatientBootstrap(patients, seed=seed)
+        found += [_headline(grids, group, anatomy.GROUPS[group], pose, bootstrap) for group in groups]
     return sorted(found, key=lambda headline: groups.index(headline.group))
 
 
 def bone_headlines(rows: pd.DataFrame, *, seed: int = 0) -> list[Headline]:
     """The same of each bone in all images."""
     names, patients = images_of(rows)
-    bootstrap, seen = PatientBootstrap(patients, seed=seed), set(rows["bone"])
-    return [_headline(rows, bone, (bone,), None, names, bootstrap) for bone in anatomy.NAMES if bone in seen]
+    grids, bootstrap, seen = _grids(rows, names), PatientBootstrap(patients, seed=seed), set(rows["bone"])
+    return [_headline(grids, bone, (bone,), None, bootstrap) for bone in anatomy.NAMES if bone in seen]
+
+
+def _grids(rows: pd.DataFrame, names: Sequence[str]) -> dict[str, dict[str, np.ndarray]]:
+    """Stage to metric to (images, 29), in the order of the table's stages."""
+    metrics = metrics_of(rows)
+    return {
+        str(stage): {metric: grid(part, metric, names, anatomy.NAMES) for metric in metrics}
+        for stage, part in rows.groupby("stage", sort=False, observed=True)
+    }
 
 
 def _headline(
-    rows: pd.DataFrame,
+    grids: Mapping[str, Mapping[str, np.ndarray]],
     group: str,
     bones: Sequence[str],
     pose: str | None,
-    names: Sequence[str],
     bootstrap: PatientBootstrap,
 ) -> Headline:
-    metrics, stages = metrics_of(rows), list(dict.fromkeys(rows["stage"]))
-    values = {
-        stage: {metric: grid(rows[rows["stage"] == stage], metric, names, bones) for metric in metrics}
-        for stage in stages
-    }
-    first, last = values[stages[0]], values[stages[-1]]
+    columns = [anatomy.INDEX[bone] for bone in bones]
+    values = {stage: {metric: v[:, columns] for metric, v in held.items()} for stage, held in grids.items()}
+    stages = list(values.values())
     return Headline(
         group,
         pose,
-        images=len(names),
+        images=len(bootstrap.patients),
         patients=len(set(bootstrap.patients)),
         stages={stage: {metric: bootstrap.mean(v) for metric, v in held.items()} for stage, held in values.items()},
-        change={metric: bootstrap.difference(first[metric], last[metric]) for metric in metrics}
+        change={metric: bootstrap.difference(v, stages[-1][metric]) for metric, v in stages[0].items()}
         if len(stages) > 1
         else {},
     )

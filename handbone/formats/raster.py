@@ -13,18 +13,17 @@ from PIL.TiffImagePlugin import TiffImageFile
 
 from handbone.core.errors import HandboneError
 from handbone.core.orientation import shown_size_hw
-from handbone.core.radiograph import MAX_FRAMES, ImageHeader, Radiograph
+from handbone.core.radiograph import ImageHeader, Radiograph
 from handbone.formats import tiff_tags
 from handbone.formats.arrays import radiograph_of
 from handbone.formats.deep_colour import decode_by_opencv, float_tiff_header, is_deep_colour
 from handbone.formats.file_kinds import HEAD_BYTES, kind_of
 from handbone.formats.grey_values import grey_values
 from handbone.formats.jpeg_check import is_complete, layout_of
-from handbone.formats.png_chunks import exif_in, exif_of_png, missing_of_png
+from handbone.formats.png_chunks import missing_of_png
+from handbone.formats.raster_pages import header_of, orientation_of, pages_of
 
 _FORMATS = ("PNG", "JPEG", "TIFF", "BMP", "WEBP", "GIF", "JPEG2000", "PPM")
-# Only these hold several images of equal standing: of an animated PNG the first is the image.
-_OF_FRAMES = ("TIFF", "GIF", "WEBP")
 _SAVE_AS = "save it as PNG or as uncompressed TIFF, or leave it out"
 _REMEDY = "copy it again from its source, or remove it"
 # Pillow's own limit is a variable of its module.
@@ -71,7 +70,7 @@ def raster_header(path: Path, frame: int = 1) -> ImageHeader:
     if only_opencv := _only_opencv(path):
         return ImageHeader(shown_size_hw(*only_opencv), orientation=only_opencv[1])
     with _opened(path, whole=False) as image:
-        return _header(image, frame)
+        return header_of(image, frame)
 
 
 def raster_frames(path: Path) -> int:
@@ -84,7 +83,7 @@ def raster_frames(path: Path) -> int:
     if _only_opencv(path):
         return 1
     with _opened(path, whole=False) as image:
-        return len(_pages(image))
+        return len(pages_of(image))
 
 
 def _only_opencv(path: Path) -> tuple[tuple[int, int], int] | None:
@@ -101,12 +100,12 @@ def _only_opencv(path: Path) -> tuple[tuple[int, int], int] | None:
 
 def _of_frame(image: Image.Image, path: Path, frame: int) -> tuple[np.ndarray, np.ndarray | None, int, int]:
     """Values (H, W) as shown, where they are transparent, bits a value, and the orientation in the file."""
-    header = _header(image, frame)
+    header = header_of(image, frame)
     if not 1 <= frame <= header.frames:
         what = f"it holds {header.frames} image{'s' if header.frames > 1 else ''}, and no image {frame}"
         raise HandboneError(what, where=path, remedy="ask for one that is there")
     _check_length(image, path)
-    page, orientation = image.tell(), _orientation(image)
+    page, orientation = image.tell(), orientation_of(image)
     if is_deep_colour(image):
         tags: tiff_tags.Tags = image.tag_v2 if isinstance(image, TiffImageFile) else {}
         if tiff_tags.is_apart(tags):
@@ -191,64 +190,6 @@ def _check_jpeg(path: Path, data: bytes, *, whole: bool) -> None:
         raise HandboneError(f"this is {how}, which common decoders do not know", where=path, remedy=remedy)
     if whole and not is_complete(data, layout):
         raise HandboneError("the JPEG file is truncated or damaged", where=path, remedy=_REMEDY)
-
-
-def _header(image: Image.Image, frame: int) -> ImageHeader:
-    """The header of one of the images, which is opened then."""
-    pages = _pages(image)
-    if pages != [0]:
-        image.seek(pages[frame - 1 if frame <= len(pages) else 0])
-    image.info.pop("xmp", None)  # by which Pillow turns a TIFF, too
-    orientation = _orientation(image)
-    return ImageHeader(shown_size_hw(_stored_hw(image), orientation), len(pages), orientation)
-
-
-def _stored_hw(image: Image.Image) -> tuple[int, int]:
-    if isinstance(image, TiffImageFile):  # of these Pillow tells the size as shown
-        return int(image.tag_v2[257]), int(image.tag_v2[256])
-    return image.height, image.width
-
-
-def _orientation(image: Image.Image) -> int:
-    """How viewers turn an image: by its EXIF, and by no other notes of its orientation."""
-    exif: tiff_tags.Tags = {}
-    if isinstance(image, TiffImageFile):
-        exif = image.tag_v2
-    elif isinstance(image, PngImageFile):
-        exif = exif_of_png(image.fp) if image.fp else {}
-    else:
-        exif = exif_in(image.info.get("exif", b""))
-    value = exif.get(tiff_tags.ORIENTATION, 1)
-    return value if isinstance(value, int) and 1 <= value <= 8 else 1
-
-
-def _pages(image: Image.Image) -> list[int]:
-    """Numbers of the images in a file, from 0; a TIFF's reduced copies of an image and its masks are none."""
-    if image.format not in _OF_FRAMES:
-        return [0]
-    if not isinstance(image, TiffImageFile):
-        frames = getattr(image, "n_frames", 1)
-        _check_frames(frames, image)
-        return list(range(frames))
-    at, full, page = image.tell(), [], 0
-    with contextlib.suppress(EOFError):  # which ends them
-        while True:
-            image.seek(page)
-            if tiff_tags.is_image(image.tag_v2):
-                full.append(page)
-            page += 1
-            _check_frames(page, image)
-    image.seek(at)
-    return full or [0]
-
-
-def _check_frames(frames: int, image: Image.Image) -> None:
-    """Refuse a file of more images than anyone keeps in one."""
-    if frames > MAX_FRAMES:
-        what = f"it holds more than {MAX_FRAMES} images"
-        raise HandboneError(
-            what, where=getattr(getattr(image, "fp", None), "name", None), remedy="split it, or leave it out"
-        )
 
 
 def _check_length(image: Image.Image, path: Path) -> None:

@@ -6,6 +6,7 @@ from importlib.resources import files
 from typing import Any, Literal
 
 import jinja2
+from jinja2.bccache import Bucket
 from markupsafe import Markup
 
 from handbone.anatomy import BONES
@@ -16,6 +17,23 @@ _ROOM = "handbone.report"
 #: What a page of results can show alone, and how it is called there.
 Kind = Literal["doubtful", "no_hand", "failed", "fine"]
 KINDS: dict[Kind, str] = {"doubtful": "doubtful", "no_hand": "no hand", "failed": "failed", "fine": "no doubt"}
+
+
+class _Compiled(jinja2.BytecodeCache):
+    """Templates that this process has compiled: a page has several, and servers and scripts write many pages."""
+
+    def __init__(self) -> None:
+        self._code: dict[str, bytes] = {}
+
+    def load_bytecode(self, bucket: Bucket) -> None:
+        if bucket.key in self._code:
+            bucket.bytecode_from_string(self._code[bucket.key])
+
+    def dump_bytecode(self, bucket: Bucket) -> None:
+        self._code[bucket.key] = bucket.bytecode_to_string()
+
+
+_COMPILED = _Compiled()
 
 
 def template(
@@ -34,6 +52,7 @@ def template(
         trim_blocks=True,
         lstrip_blocks=True,
         undefined=jinja2.StrictUndefined,
+        bytecode_cache=_COMPILED,
     )
     environment.filters |= filters or {}
     environment.globals |= {

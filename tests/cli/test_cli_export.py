@@ -11,6 +11,7 @@ import pytest
 import torch
 import typer
 from typer.testing import CliRunner
+from weights_small import MODEL
 
 import handbone.workflows.writers
 from handbone.anatomy import NAMES
@@ -19,7 +20,6 @@ from handbone.core.bone_masks import BoneMasks
 from handbone.core.errors import HandboneError
 from handbone.formats.contest_csv import PredictionsWriter, read_predictions
 from handbone.plugins import PluginManager, WriterSpec, hookimpl
-from handbone.recipe.schema import Choice
 from handbone.weights.network_file import WeightsCard, build_network, save_weights
 
 pytestmark = pytest.mark.slow
@@ -27,7 +27,6 @@ pytestmark = pytest.mark.slow
 exporting, predicting = typer.Typer(), typer.Typer()
 exporting.command()(export.command)
 predicting.command()(predict.command)
-MODEL = Choice(name="unet", encoder="mobilenet_v2", encoder_weights=None)
 
 
 def masks(seed, size):

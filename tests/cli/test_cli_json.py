@@ -8,6 +8,7 @@ import pytest
 import torch
 from json_docs import TABLES, undocumented, wrong
 from typer.testing import CliRunner
+from weights_small import MODEL
 
 from handbone.anatomy import NAMES
 from handbone.cli import app
@@ -15,11 +16,8 @@ from handbone.core.files import json_value, write_json
 from handbone.core.frame import Frame
 from handbone.formats.contest_csv import PredictionsWriter
 from handbone.method.settings import METHOD, MethodSettings
-from handbone.recipe.schema import Choice
 from handbone.synthetic import draw_hand
 from handbone.weights.network_file import WeightsCard, build_network, save_weights
-
-MODEL = Choice(name="unet", encoder="mobilenet_v2", encoder_weights=None)
 
 pytestmark = pytest.mark.usefixtures("one_thread")
 

@@ -9,6 +9,7 @@ import pytest
 import torch
 import typer
 from typer.testing import CliRunner
+from weights_small import MODEL
 
 from handbone.anatomy import NAMES
 from handbone.cli import predict
@@ -16,13 +17,11 @@ from handbone.core.bone_masks import BoneMasks
 from handbone.formats.contest_csv import read_predictions
 from handbone.formats.own_png import encode_png
 from handbone.method.settings import METHOD, MethodSettings
-from handbone.recipe.schema import Choice
 from handbone.weights.network_file import WeightsCard, build_network, save_weights
 from handbone.workflows.outputs import file_stems
 
 app = typer.Typer()
 app.command()(predict.command)
-MODEL = Choice(name="unet", encoder="mobilenet_v2", encoder_weights=None)
 
 
 def save(path, stage, in_channels=1, bias=0.3, **extra):

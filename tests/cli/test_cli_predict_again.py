@@ -16,6 +16,7 @@ import pytest
 import torch
 import typer
 from typer.testing import CliRunner
+from weights_small import MODEL
 
 from handbone.anatomy import NAMES
 from handbone.cli import predict
@@ -23,13 +24,11 @@ from handbone.core import files
 from handbone.core.written import WRITTEN_FILE
 from handbone.formats.image_files import read_image
 from handbone.method.two_stage import TwoStage
-from handbone.recipe.schema import Choice
 from handbone.weights.network_file import WeightsCard, build_network, save_weights
 from handbone.workflows.predict import prediction_results
 
 app = typer.Typer()
 app.command()(predict.command)
-MODEL = Choice(name="unet", encoder="mobilenet_v2", encoder_weights=None)
 HANDBONE = str(Path(sys.executable).with_name("handbone"))
 
 pytestmark = pytest.mark.usefixtures("one_thread")

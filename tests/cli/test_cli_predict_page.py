@@ -9,16 +9,15 @@ import pytest
 import torch
 import typer
 from typer.testing import CliRunner
+from weights_small import MODEL
 
 from handbone.anatomy import NAMES
 from handbone.cli import predict
 from handbone.core.written import WRITTEN_FILE
-from handbone.recipe.schema import Choice
 from handbone.weights.network_file import WeightsCard, build_network, save_weights
 
 app = typer.Typer()
 app.command()(predict.command)
-MODEL = Choice(name="unet", encoder="mobilenet_v2", encoder_weights=None)
 
 pytestmark = [pytest.mark.slow, pytest.mark.usefixtures("one_thread")]
 

@@ -9,19 +9,18 @@ import pytest
 import torch
 import typer
 from typer.testing import CliRunner
+from weights_small import MODEL
 
 from handbone.anatomy import NAMES, select
 from handbone.cli import refine
 from handbone.formats.contest_csv import PredictionsWriter, read_predictions
 from handbone.method.settings import METHOD, MethodSettings
 from handbone.method.two_stage import TwoStage
-from handbone.recipe.schema import Choice
 from handbone.synthetic import draw_hand
 from handbone.weights.network_file import WeightsCard, build_network, save_weights
 
 app = typer.Typer()
 app.command()(refine.command)
-MODEL = Choice(name="unet", encoder="mobilenet_v2", encoder_weights=None)
 
 
 pytestmark = [pytest.mark.slow, pytest.mark.usefixtures("one_thread")]

@@ -3,6 +3,8 @@
 import json
 import os
 import shutil
+from datetime import datetime
+from types import SimpleNamespace
 
 import pytest
 from evaluate_toys import masks_of, shifted, write_hands, write_table
@@ -12,6 +14,7 @@ from test_cli_refine_again import content, home  # noqa: F401
 from typer.testing import CliRunner
 
 from handbone.cli import app
+from handbone.report import page as report
 from handbone.workflows.shards import Shard
 
 N = 3  # shards; with the four hands' names one has none of them
@@ -51,8 +54,11 @@ def files_of(folder):
     return {path.relative_to(folder): path.read_bytes() for path in folder.rglob("*") if path.is_file()}
 
 
-@pytest.mark.parametrize("command", COMMANDS)
-def test_shards_joined_are_byte_for_byte_what_one_command_writes(command, place, tmp_path):
+@pytest.mark.parametrize(
+    "command", [pytest.param(name, marks=[pytest.mark.slow] * (name != "ensemble")) for name in COMMANDS]
+)
+def test_shards_joined_are_byte_for_byte_what_one_command_writes(command, place, tmp_path, monkeypatch):
+    monkeypatch.setattr(report, "datetime", SimpleNamespace(now=lambda zone: datetime(2026, 1, 1, tzinfo=zone)))
     straight = call(command, place, tmp_path / "straight", "--json")
     assert straight.exit_code == 1, "one image cannot be read"
     done = [call(command, place, tmp_path / "out", "--shard", f"{n}/{N}", "--json") for n in (3, 1, 2)]
@@ -83,6 +89,7 @@ def test_missing_changed_and_other_shards_are_named(place, tmp_path):
     assert "the result of b_R.png is gone, or was changed" in say("--join") and not (tmp_path / "out").exists()
 
 
+@pytest.mark.slow
 def test_a_file_that_a_shard_made_must_be_as_it_was(place, tmp_path):
     for number in range(1, N + 1):
         call("measure", place, tmp_path / "out", "--shard", f"{number}/{N}")

@@ -66,9 +66,9 @@ def test_boundary_metrics_agree_with_all_distances(a, b, tolerance):
 
 def inner_band(plane: np.ndarray, width: float) -> np.ndarray:
     """The pixels of a mask that are nearer than `width` to one of its boundary pixels."""
-    band = np.zeros(plane.shape, bool)
+    band, boundary = np.zeros(plane.shape, bool), boundary_points(plane)
     for pixel in np.argwhere(plane):
-        band[tuple(pixel)] = (np.linalg.norm(boundary_points(plane) - pixel, axis=1) < width - 1e-6).any()
+        band[tuple(pixel)] = (np.linalg.norm(boundary - pixel, axis=1) < width - 1e-6).any()
     return band
 
 

@@ -13,7 +13,7 @@ from tiff_files import write_tiff
 
 from handbone.core.errors import HandboneError
 from handbone.core.orientation import to_shown, to_stored
-from handbone.formats import raster
+from handbone.formats import raster_pages
 from handbone.formats.brightness import stretched
 from handbone.formats.image_files import check_pixels, frames_of, read_image, size_of, split_frame, stem_of
 from handbone.formats.inversion import is_inverted
@@ -165,7 +165,7 @@ def test_reduced_copies_in_a_tiff_are_no_images_of_their_own(tmp_path):
 
 @pytest.mark.parametrize("name", ["a.tif", "a.gif"])
 def test_a_file_of_very_many_images_is_refused(tmp_path, name, monkeypatch):
-    monkeypatch.setattr(raster, "MAX_FRAMES", 3)
+    monkeypatch.setattr(raster_pages, "MAX_FRAMES", 3)
     for count in (3, 4):
         pages = [Image.fromarray(np.full((4, 4), 10 * n, np.uint8)) for n in range(count)]
         pages[0].save(tmp_path / name, save_all=True, append_images=pages[1:])

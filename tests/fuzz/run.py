@@ -16,7 +16,7 @@ def main() -> int:
     parser.add_argument("--jobs", type=int, default=os.cpu_count() or 1, help="readers at once (default: all cores)")
     parser.add_argument("rest", nargs="*", help="what pytest is told beside, after --, such as: -k csv")
     asked = parser.parse_args()
-    words = [sys.executable, "-m", "pytest", "-q", "-n", str(asked.jobs), "--maxschedchunk", "1"]
+    words = [sys.executable, "-m", "pytest", "-q", "-n", str(asked.jobs), "--dist", "load", "--maxschedchunk", "1"]
     environment = os.environ | {"HANDBONE_FUZZ_SECONDS": str(asked.seconds)}
     return subprocess.run([*words, str(Path(__file__).parent), *asked.rest], env=environment).returncode
 

@@ -14,7 +14,7 @@ from handbone.core.findings import SEVERITIES, Finding
 from handbone.core.progress import track
 from handbone.core.radiograph import Radiograph
 from handbone.core.samples import Sample, relative_to
-from handbone.data.audit.boxes import boxes
+from handbone.data.audit.label_shapes import boxes, percent
 from handbone.data.audit.turned import turned_alike
 from handbone.data.dataset import NO_OUTLINE, Dataset
 from handbone.data.patients import find_patients, read_patients
@@ -57,7 +57,7 @@ def check_dataset(dataset: Dataset) -> list[Finding]:
         *_patients(dataset, inspected),
         *_poses(inspected),
     ]
-    findings += filter(None, (whole(dataset, dataset.samples) for whole in (turned_alike, boxes)))
+    findings += filter(None, (whole(dataset, dataset.samples) for whole in (turned_alike, boxes, percent)))
     if dataset.layout == "contest":
         findings += _workbook(dataset)
     order = {severity: place for place, severity in enumerate(SEVERITIES)}

@@ -8,7 +8,7 @@ from handbone.core.escaping import markup
 from handbone.core.files import write_json
 from handbone.core.progress import console, track
 from handbone.core.samples import Sample, relative_to
-from handbone.data.audit.boxes import boxes
+from handbone.data.audit.label_shapes import boxes, percent
 from handbone.data.audit.turned import turned_alike
 from handbone.data.split import split_patients
 from handbone.runs.context import Context
@@ -54,7 +54,7 @@ def read_images(context: Context, workdir: Path) -> None:
     for problem in problems:
         told = markup(f"{problem['file']}: {problem['message']}")
         console.print(f"[yellow]left out[/yellow] {told}", highlight=False)
-    for found in filter(None, (whole(dataset, usable) for whole in (turned_alike, boxes))):
+    for found in filter(None, (whole(dataset, usable) for whole in (turned_alike, boxes, percent))):
         console.print(f"[yellow]warning[/yellow] {markup(f'{found.message}; {found.remedy}')}", highlight=False)
     training = [s for s in usable if s.split == "train" and s.annotation is not None]
     if not training:

@@ -90,7 +90,7 @@ def test_a_mask_that_is_handed_in_is_outlined_like_a_file_that_is_given_to_predi
     buffer = io.BytesIO()
     Image.fromarray(mask).convert("1").save(buffer, "PNG")
     image = ended(client, hand_in(client, "mask.png", buffer.getvalue()).json()["id"])
-    assert image["state"] == "done" and [hand["outcome"] for hand in image["hands"]] == ["no_hand"]
+    assert image["state"] == "done" and [hand["name"] for hand in image["hands"]] == ["mask.png"]
 
 
 def test_unknown_radiographs_and_formats_are_not_found(hand, client):

@@ -136,7 +136,7 @@ def test_a_broken_radiograph_is_named_and_the_others_count(call, radiographs, tm
         (radiographs / "cut.png").unlink()
         (radiographs / "notes.docx").unlink()
     assert result.exit_code == 1 and (tmp_path / "mine" / "card.json").is_file(), result.output
-    assert "cut.png" in result.stderr and "Ignored: 1 other file (.docx)" in result.stderr
+    assert "cut.png" in result.stderr and "Ignored: 1 Office document" in result.stderr
 
 
 def test_a_report_among_the_weights_is_refused_before_any_work(call, tmp_path):

@@ -1,4 +1,4 @@
-"""Boxes that a tool exported as contours: each bone has a label, and none an outline."""
+"""Labels that outline no bone although each bone has one: boxes that a tool exported, and numbers in percent."""
 
 import json
 from types import SimpleNamespace
@@ -9,8 +9,8 @@ import pytest
 from data_toys import SIZE, draw, toy_hand
 
 from handbone.anatomy import NAMES
-from handbone.data.audit.boxes import is_rectangle
 from handbone.data.audit.check import check_dataset
+from handbone.data.audit.label_shapes import is_rectangle
 from handbone.data.dataset import open_dataset
 from handbone.recipe.schema import Data, Split
 from handbone.runs.steps.prepare import read_images
@@ -44,8 +44,8 @@ def opened(root, polygons):
     return open_dataset(Data(path=str(root)))
 
 
-def found(dataset):
-    return [f for f in check_dataset(dataset) if f.rule == "boxes"]
+def found(dataset, rule="boxes"):
+    return [f for f in check_dataset(dataset) if f.rule == rule]
 
 
 @pytest.mark.parametrize(("rectangles", "said"), [(29, "58 of 58 labels"), (15, "30 of 58 labels"), (14, None)])
@@ -54,6 +54,20 @@ def test_boxes_in_place_of_contours_are_a_warning(tmp_path, rectangles, said):
     told = found(opened(tmp_path, polygons))
     assert [f.severity for f in told] == ["warning"] * bool(said)
     assert not said or (told[0].message.startswith(f"{said} are rectangles") and "networks" in told[0].remedy)
+
+
+@pytest.mark.parametrize(("scale", "named"), [(100 / SIZE, True), (1.0, False), (40 / SIZE, False), (0.5, False)])
+def test_labels_in_percent_are_a_warning(tmp_path, scale, named):
+    told = found(opened(tmp_path, [p * scale for p in HAND.values()]), "percent")
+    assert [f.severity for f in told] == ["warning"] * named
+    assert not named or "100 x 100 pixels" in told[0].message
+
+
+def test_small_images_may_have_small_labels(tmp_path):
+    dataset = opened(tmp_path, [p * 100 / SIZE for p in HAND.values()])
+    for name in ("0.png", "1.png"):
+        cv2.imwrite(str(tmp_path / name), draw(HAND)[:120, :120])
+    assert found(open_dataset(Data(path=str(dataset.root))), "percent") == []
 
 
 def test_a_few_labels_tell_nothing(tmp_path):
