@@ -70,6 +70,7 @@ def test_depth_has_no_say_and_the_mirror_image_has_mirrored_lengths(by):
     points, faces, _ = hull(8)
     plain = ray_lengths(points, faces, BOX)
     np.testing.assert_allclose(ray_lengths(points + np.array([0, 0, by]), faces, BOX), plain, atol=2e-3)
+    np.testing.assert_allclose(ray_lengths(points, faces[:, ::-1], BOX), plain, atol=2e-3)
     mirrored = points * [-1, 1, 1] + [59, 0, 0]
     np.testing.assert_allclose(ray_lengths(mirrored, faces[:, ::-1], BOX), plain[:, ::-1], atol=2e-3)
 
