@@ -15,9 +15,9 @@ from handbone.core.bone_probabilities import BoneProbabilities
 from handbone.core.errors import HandboneError
 from handbone.method.calibration.presence import SHOWN
 from handbone.method.hands import claimed, weigh_hand
-from handbone.method.merge import merge
+from handbone.method.merging import with_refined
 from handbone.method.networks import Stage, check_networks, load_networks
-from handbone.method.outcome import MethodResult, Reading, Refined
+from handbone.method.outcome import MethodResult, Reading
 from handbone.method.postprocess import postprocess
 from handbone.method.prior.stage import PriorNetwork, PriorStage
 from handbone.method.prompt import PROMPT_ROI, Prompted, PromptStage
@@ -155,7 +155,7 @@ class TwoStage:
         outcome = MethodResult(reading.coarse, reading.coarse, location=reading.location, seconds=dict(reading.seconds))
         for refined in reading.refined:
             with timed(outcome.seconds, "merge"):
-                outcome = self._merged(outcome, refined)
+                outcome = with_refined(outcome, refined, self.settings, self.prior_stage)
         return outcome
 
     def prompt(self, image: np.ndarray, outcome: MethodResult) -> MethodResult:
@@ -233,32 +233,3 @@ class TwoStage:
 
     def _refined(self, image: np.ndarray, reading: Reading, rois: Sequence[RegionOfInterest]) -> Reading:
         return read_refined(self.refine_stage, self.settings, image, reading, rois)
-
-    def _merged(self, so_far: MethodResult, refined: Refined) -> MethodResult:
-        roi, chosen = refined.roi, self.settings.refiner
-        assert chosen is not None  # something was refined
-        merged = merge(
-            so_far.final,
-            refined.probabilities,
-            refined.where.frame,
-            chosen.merge,
-            bones=roi.returned,
-            threshold=self.threshold,
-            may_add=refined.where.fallback != "whole",
-            gate=chosen.gate,
-            roi=roi.name,
-            plausible=self._plausible,
-        )
-        return replace(
-            so_far,
-            final=merged.probabilities,
-            frames={**so_far.frames, roi.name: refined.where},
-            decisions=[*so_far.decisions, *merged.decisions],
-        )
-
-    def _plausible(self, probabilities: BoneProbabilities) -> np.ndarray | None:
-        """(29,) how well each mask agrees with the prior; None without one, or where the gate does not ask for it."""
-        gate = self.settings.refiner.gate if self.settings.refiner else None
-        if self.prior_stage is None or (gate is not None and not gate.needs_prior):
-            return None
-        return self.prior_stage.agreement(probabilities, self.threshold)

@@ -7,6 +7,7 @@ import numpy as np
 
 from handbone import anatomy
 from handbone.synthetic.deformation import Deformation, Margin, blunt_base, bone_sizes, with_margins
+from handbone.synthetic.physis import growing_end, physis_share, young_end
 from handbone.synthetic.rigid import about, after, rotation
 from handbone.synthetic.skeleton import CAPITATE, FOREARM, PLACED, PROXIMAL_ROW, load_skeleton
 
@@ -82,33 +83,6 @@ class Body:
     physis: np.ndarray
 
 
-def growing_end(index: int) -> int:
-    """0 if a long bone grows at its end towards the fingertip, 1 at the end towards the elbow, -1 for carpals."""
-    if index in anatomy.CARPALS:
-        return -1
-    finger_metacarpal = index in anatomy.METACARPALS and index != anatomy.METACARPALS[0]
-    return 0 if finger_metacarpal or index in FOREARM else 1
-
-
-def physis(index: int) -> float:
-    """Millimetres of a grown bone between its growing end and its growth plate."""
-    if index in FOREARM:
-        return 15.0 if index == FOREARM[0] else 11.0
-    if index in anatomy.METACARPALS:
-        return 11.0 if growing_end(index) == 0 else 6.5
-    return 1.6 + 0.065 * float(load_skeleton().length[index])
-
-
-def _physis_share(index: int, cap: float) -> float:
-    """Where the growth plate lies between a bone's two ends when its growing end is `cap` as high as a grown one."""
-    end = growing_end(index)
-    if end < 0:
-        return np.nan
-    inside = physis(index)
-    share = cap * inside / (load_skeleton().length[index] - (1 - cap) * inside)
-    return share if end == 0 else 1 - share
-
-
 @lru_cache(maxsize=anatomy.COUNT)
 def _at_rest(index: int) -> tuple[np.ndarray, np.ndarray]:
     """A bone of the skeleton: points (n + 2, 3) in its own frame, its two ends last, and shares (n + 2,) along it."""
@@ -141,7 +115,7 @@ def pose_body(shape: Shape, pose: Pose) -> Body:
     motion = _motions(shape, pose, pivots)
     vertices = tuple(g @ motion[i, :, :3].T + motion[i, :, 3] for i, g in enumerate(grown))
     ends = np.einsum("bij,bkj->bki", motion[:, :, :3], tips) + motion[:, None, :, 3]
-    return Body(vertices, ends, tuple(along), np.array([_physis_share(i, c) for i, c in enumerate(shape.cap)]))
+    return Body(vertices, ends, tuple(along), np.array([physis_share(i, c) for i, c in enumerate(shape.cap)]))
 
 
 def bent_shape(shape: Shape, bend_degrees: float) -> Shape:
@@ -183,7 +157,7 @@ def _deform(index: int, local: np.ndarray, share: np.ndarray, shape: Shape) -> n
     if shape.spurs[index]:
         widen = widen * (1 + shape.spurs[index] * np.exp(-(((1 - share) / 0.05) ** 2)))
     if growing_end(index) >= 0 and (shape.epiphysis[index] != 1 or shape.cap[index] != 1):
-        local, narrow = _young_end(index, local, share, shape)
+        local, narrow = young_end(index, local, share, epiphysis=shape.epiphysis[index], cap=shape.cap[index])
         widen = widen * narrow
     if shape.blunt[index]:
         local = blunt_base(index, local, share, shape.blunt[index])
@@ -204,20 +178,6 @@ def _deform(index: int, local: np.ndarray, share: np.ndarray, shape: Shape) -> n
         size_mm = float(bone_sizes()[index] * np.exp(np.log(shape.scale[index]).mean()))
         grown += shape.deformation.displacement(index, grown, size_mm)
     return grown
-
-
-def _young_end(index: int, local: np.ndarray, share: np.ndarray, shape: Shape) -> tuple[np.ndarray, np.ndarray]:
-    """Points (n, 3) whose growing end is as high as a patient's, and the factor (n,) of its width."""
-    end = growing_end(index)
-    inside = (share if end == 0 else 1 - share) * load_skeleton().length[index]
-    narrow = 1 + (shape.epiphysis[index] - 1) / (1 + np.exp(np.clip((inside - physis(index)) / 0.25, -30, 30)))
-    height = np.maximum(physis(index) - inside, 0)
-    # A young Radius' end is less slanted: its low side is nearly as high as its styloid.
-    level = 0.6 if index in FOREARM else 1.0
-    pressed = height - shape.cap[index] * physis(index) * (height / physis(index)) ** level
-    moved = local.copy()
-    moved[:, 1] += pressed if end == 0 else -pressed
-    return moved, narrow
 
 
 def _rounded(local: np.ndarray, roundness: float) -> np.ndarray:

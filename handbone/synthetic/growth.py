@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from handbone import anatomy
-from handbone.synthetic.body import growing_end, physis
+from handbone.synthetic.physis import growing_end, physis
 from handbone.synthetic.skeleton import FOREARM, PLACED, load_skeleton
 
 #: Years at which a carpal's ossification starts to show.

@@ -6,10 +6,11 @@ import numpy as np
 import pytest
 
 from handbone import anatomy
-from handbone.synthetic.body import Pose, growing_end, physis, pose_body
+from handbone.synthetic.body import Pose, pose_body
 from handbone.synthetic.growth import EPIPHYSIS_ONSET, OLD, ONSET, draw_age, draw_growth, infancy
 from handbone.synthetic.hand import draw_hand
 from handbone.synthetic.patients import average_patient, draw_patient, draw_pose
+from handbone.synthetic.physis import growing_end, physis
 from handbone.synthetic.placing import place
 from handbone.synthetic.posture import personal_pose
 from handbone.synthetic.skeleton import FOREARM
