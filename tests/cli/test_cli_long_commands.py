@@ -106,7 +106,7 @@ def measured(**more):
 @pytest.mark.parametrize("error", [None, "no [onnxruntime]"])
 def test_a_bench_shows_every_way_and_what_to_take(monkeypatch, call, error):
     cases = (measured(), measured(precision="bf16", error=error))
-    monkeypatch.setattr("handbone.workflows.bench.bench", lambda *_, **__: Bench("w", 2, cases, "onnx [32]"))
+    monkeypatch.setattr("handbone.workflows.bench.bench", lambda *_, **__: Bench("w", "x", 2, "y", cases, "onnx [32]"))
     code, out, _ = call("bench")
     assert code == (0 if error is None else 1) and "Use onnx [32]" in out
     (first, *_) = [line.split() for line in out.splitlines() if line.startswith("onnx")]
