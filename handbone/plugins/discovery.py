@@ -35,12 +35,18 @@ class Package:
     @property
     def summary(self) -> str:
         """What its author says in one line."""
-        return str(self.distribution.metadata.json.get("summary", "")) if self.distribution else ""
+        try:
+            return str(self.distribution.metadata.json.get("summary", "")) if self.distribution else ""
+        except Exception:  # importlib_metadata, which others may have put in place of Python's own, wants METADATA
+            return ""
 
     @property
     def requirements(self) -> list[str]:
         """The packages that it needs, as its metadata names them."""
-        return self.distribution.requires or [] if self.distribution else []
+        try:
+            return self.distribution.requires or [] if self.distribution else []
+        except Exception:  # as above
+            return []
 
     @property
     def stamp(self) -> tuple[str, float]:
