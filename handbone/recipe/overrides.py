@@ -41,6 +41,8 @@ def parse_override(text: str) -> Override:
     """
     if len(text) > toml.LONGEST:
         raise HandboneError("the setting is too long", where=_place(text), remedy="write it in a recipe of your own")
+    if not text.isascii() and any("\ud800" <= letter <= "\udfff" for letter in text):
+        raise HandboneError("the setting is not UTF-8 text", where=_place(text), remedy="write it in UTF-8")
     key, equals, value = text.partition("=")
     if not equals or not key.strip() or not value.strip():
         raise HandboneError("this is not a setting", where=_place(text), remedy=_EXAMPLE)

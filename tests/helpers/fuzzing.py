@@ -30,6 +30,8 @@ from handbone.core.errors import HandboneError
 MOST_SECONDS, MOST_BYTES = 10, 2 << 30
 #: How long each reader is tried; 0: some examples, the same ones each time.
 SECONDS = float(os.environ.get("HANDBONE_FUZZ_SECONDS", 0))
+#: Whether each reader is tried with the same examples each time: one round of them at the most.
+SAME = bool(os.environ.get("HANDBONE_FUZZ_SAME"))
 _EXAMPLES, _ROUND = 200, 5000
 #: The share of each of the 13 targets of other readers than those that the campaign is for.
 OTHERS = 1 / 13 if SECONDS else 0.5
@@ -86,7 +88,7 @@ def campaign(reader: str, *, share: float = 1) -> Callable:
         chosen = settings(
             max_examples=_ROUND if SECONDS else max(int(_EXAMPLES * share), 10),
             deadline=None,
-            derandomize=not SECONDS,
+            derandomize=SAME or not SECONDS,
             suppress_health_check=list(HealthCheck),
         )(test)
 
@@ -97,7 +99,7 @@ def campaign(reader: str, *, share: float = 1) -> Callable:
             try:
                 with contextlib.suppress(_TimeIsUp):
                     chosen(*args, **kwargs)
-                    while SECONDS:  # hypothesis remembers what it tried, so that a round must end
+                    while SECONDS and not SAME:  # hypothesis remembers what it tried, so that a round must end
                         chosen(*args, **kwargs)
             finally:
                 tried.seconds, tried.peak_mb = time.monotonic() - begun, _peak() >> 20

@@ -199,3 +199,9 @@ def test_merging_keeps_the_origins_of_what_stays():
     assert (
         str(both.origin(("seed",))) == "--set seed=1" and str(both.origin(("split", "folds"))) == "--set split.folds=4"
     )
+
+
+@pytest.mark.parametrize("text", ["name=caf\udce9", "coarse.\udce9=1"])
+def test_a_setting_in_another_encoding_is_refused(text):
+    with pytest.raises(HandboneError, match="the setting is not UTF-8 text; write it in UTF-8"):
+        parse_override(text)
