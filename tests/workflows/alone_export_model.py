@@ -3,8 +3,10 @@
 import errno
 import json
 import logging
+import os
 import subprocess
 import sys
+import threading
 
 import cv2
 import numpy as np
@@ -73,6 +75,25 @@ def test_a_call_leaves_the_results_of_the_one_before(exported, format):
     kept = first.copy()
     network(np.ones((1, 1, 64, 64), np.float32))
     np.testing.assert_array_equal(first, kept)
+
+
+@pytest.mark.skipif(not hasattr(os, "sched_getaffinity"), reason="this system does not tell a thread's cores")
+@pytest.mark.parametrize("format", FORMATS)
+def test_no_call_is_bound_to_a_core_that_other_workers_take_as_well(exported, format):
+    path = next(p for p in exported[format].iterdir() if p.suffix in (".onnx", ".xml"))
+    network, calling, seen, ended = open_network(path, "32", threads=1), threading.get_native_id(), set(), []
+
+    def watch():
+        while not ended:
+            seen.add(frozenset(os.sched_getaffinity(calling)))
+
+    watching = threading.Thread(target=watch)
+    watching.start()
+    for _ in range(50):
+        network(np.zeros((1, 1, 64, 64), np.float32))
+    ended.append(True)
+    watching.join()
+    assert seen == {frozenset(os.sched_getaffinity(0))}
 
 
 @pytest.mark.parametrize("format", FORMATS)

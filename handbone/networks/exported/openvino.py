@@ -35,7 +35,12 @@ class OpenVinoNetwork(FixedSizeNetwork):
             raise not_installed(error, where=path) from error
         core = openvino.Core()
         self.half = precision == "bf16" or (precision == "auto" and _multiplies_bf16(core))
-        settings = {"INFERENCE_PRECISION_HINT": "bf16" if self.half else "f32", "PERFORMANCE_HINT": "LATENCY"}
+        settings = {
+            "INFERENCE_PRECISION_HINT": "bf16" if self.half else "f32",
+            "PERFORMANCE_HINT": "LATENCY",
+            # Every process would take the first cores, so that workers waited for one another.
+            "ENABLE_CPU_PINNING": "NO",
+        }
         if threads is not None:
             settings["INFERENCE_NUM_THREADS"] = str(threads)
         try:
