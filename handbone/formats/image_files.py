@@ -55,15 +55,8 @@ def _count(path: Path) -> int:
     if readers.is_builtin(readers.provider_of(path)) and split_frame(path) == (path, 1):
         from handbone.formats.raster import raster_frames
 
-        return _checked(raster_frames(path), path)
+        return raster_frames(path)
     return header_of(path).frames
-
-
-def _checked(frames: int, file: Path) -> int:
-    if frames > MAX_FRAMES:
-        what = f"it holds more than {MAX_FRAMES} images"
-        raise HandboneError(what, where=file, remedy="split it, or leave it out")
-    return frames
 
 
 def header_of(path: str | Path) -> ImageHeader:
@@ -82,7 +75,9 @@ def header_of(path: str | Path) -> ImageHeader:
     else:
         told = readers.header_by(provider, file)
         header = told or ImageHeader(readers.built(provider.spec)(file).size_hw)
-    _checked(header.frames, file)
+    if header.frames > MAX_FRAMES:
+        what = f"it holds more than {MAX_FRAMES} images"
+        raise HandboneError(what, where=file, remedy="split it, or leave it out")
     return header
 
 

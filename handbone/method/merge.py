@@ -85,9 +85,11 @@ def merge(
     compared = Comparison(coarse, refined, threshold, box, weight > 0.5)
     masks = coarse.threshold(threshold), refined.threshold(threshold)
 
+    present = masks[0].present()
+
     def blended(some: Iterable[int]) -> BoneProbabilities:
         # Where there is no coarse mask there is nothing to average with.
-        known = {bone for bone in some if masks[0].present()[bone]}
+        known = {bone for bone in some if present[bone]}
         averaged = coarse.blend(refined, (box, weight * np.float32(settings.share)), known)
         return averaged.blend(refined, (box, weight), set(some) - known)
 

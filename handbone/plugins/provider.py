@@ -1,5 +1,6 @@
 """Who provides a component, the one of several, and checks of what its module returns the first time."""
 
+from abc import ABC, abstractmethod
 from dataclasses import dataclass
 from typing import Any
 
@@ -52,12 +53,13 @@ def a_type(value: Any) -> str:
     return f"{'an' if name[0] in 'aeiouAEIOU' else 'a'} {name}"
 
 
-class _First:
+class _First(ABC):
     """Checks a module's first output; an object, not a closure, because modules are copied and pickled."""
 
     def __init__(self, provider: Provider):
         self.provider, self.seen = provider, False
 
+    @abstractmethod
     def check(self, given: Any, output: Any) -> None:
         """Complain of what came.
 
@@ -65,7 +67,6 @@ class _First:
         ------
         HandboneError: it breaks the contract.
         """
-        raise NotImplementedError
 
     def __call__(self, module: Any, inputs: tuple, output: Any) -> None:
         if not self.seen:

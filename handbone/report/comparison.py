@@ -62,7 +62,7 @@ def cost_row(line: Line) -> list[str]:
 def explanation(comparison: Comparison) -> str:
     """Sentences that explain the tables' numbers."""
     counts = "; ".join(
-        f"{pose}: {images} image{'s' * (images != 1)} of {patients} {'patient' if patients == 1 else 'patients'}"
+        f"{pose}: {images} image{'s' * (images != 1)} of {patients} patient{'s' * (patients != 1)}"
         for pose, (images, patients) in comparison.poses.items()
     )
     cells = [cell for line in comparison.lines for found in line.cells.values() for cell in found.values()]

@@ -8,22 +8,9 @@ import pytest
 from plugins_disk import BAD, GOOD, HALF, HEAD, write_plugin
 
 from handbone.core.errors import HandboneError, ShapeError
-from handbone.plugins import LossSpec, PluginManager, Prompts, ReaderSpec, discovery, events, hookimpl
+from handbone.plugins import LossSpec, PluginManager, Prompts, ReaderSpec, events, hookimpl
 from handbone.plugins.checks import Contents, UnfitError, error_text, examine, guarded
 from handbone.plugins.events import has_listeners, notify
-
-
-@pytest.fixture
-def site(tmp_path, monkeypatch):
-    """A folder of packages that this process sees, and settings of its own."""
-    monkeypatch.setenv("HANDBONE_CONFIG", str(tmp_path / "config"))
-    monkeypatch.delenv(discovery.ONLY, raising=False)
-    monkeypatch.syspath_prepend(tmp_path / "site")
-    before = set(sys.modules)
-    yield tmp_path / "site"
-    for name in set(sys.modules) - before:
-        if name.startswith(("bad_", "half_", "good_")):
-            del sys.modules[name]
 
 
 @pytest.mark.parametrize("name", sorted(BAD))

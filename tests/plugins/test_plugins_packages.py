@@ -13,19 +13,6 @@ from handbone.plugins.settings import read_settings
 LOSS = HEAD + "@hookimpl\ndef handbone_losses():\n    return [LossSpec(name='{}', summary='A loss', build=print)]\n"
 
 
-@pytest.fixture
-def site(tmp_path, monkeypatch):
-    """A folder of packages that this process sees, and settings of its own."""
-    monkeypatch.setenv("HANDBONE_CONFIG", str(tmp_path / "config"))
-    monkeypatch.delenv(discovery.ONLY, raising=False)
-    monkeypatch.syspath_prepend(tmp_path / "site")
-    before = set(sys.modules)
-    yield tmp_path / "site"
-    for name in set(sys.modules) - before:
-        if name.startswith("handbone_t"):
-            del sys.modules[name]
-
-
 def ours(packages):
     return {package.name: package for package in packages if package.name.startswith("handbone-t")}
 

@@ -1,5 +1,6 @@
 """What all labels of a data set have in common where they outline no bone: they are boxes, or in other units."""
 
+import math
 from collections.abc import Iterable, Iterator
 
 import cv2
@@ -13,6 +14,7 @@ from handbone.data.dataset import Dataset
 
 _SHARE = 0.5  # of all labels; of whole synthetic hands none is a rectangle
 _LEAST = 6  # labels that tell anything
+_IMAGES = 64  # of a large data set, spread over it: what one tool exports is alike, and reading labels takes time
 _FILLED = 0.98  # of the smallest rectangle around it, as corners in whole pixels may miss it
 _SIDE = 4  # pixels, below which any mask may be one
 _SMALLEST = 200  # pixels of an image's side, below which numbers in percent look like any
@@ -20,9 +22,10 @@ _BOXES_REMEDY = "export contours or masks: networks that learn from boxes predic
 
 
 def boxes(dataset: Dataset, samples: Iterable[Sample]) -> Finding | None:
-    """A warning where half of the labels of some images, or more, are rectangles; None where they are not.
+    """A warning where half of the labels, or more, are rectangles; None where they are not.
 
-    The rectangles may be rotated. Images whose labels cannot be read count for nothing.
+    The rectangles may be rotated. Some images of a large data set are looked at, and those whose labels cannot be read
+    count for nothing.
     """
     found = [is_rectangle(polygons) for labels in _labels(dataset, samples) for polygons in labels.polygons.values()]
     if len(found) < _LEAST or sum(found) < _SHARE * len(found):
@@ -32,7 +35,10 @@ def boxes(dataset: Dataset, samples: Iterable[Sample]) -> Finding | None:
 
 
 def percent(dataset: Dataset, samples: Iterable[Sample]) -> Finding | None:
-    """A warning where labels of all images look like numbers in percent: none exceeds 100, and some reach far."""
+    """A warning where labels look like numbers in percent: none exceeds 100, and some reach far.
+
+    Images are those that `boxes` looks at.
+    """
     farthest = 0.0
     for labels in _labels(dataset, samples):
         if labels.polygons:
@@ -49,10 +55,9 @@ def percent(dataset: Dataset, samples: Iterable[Sample]) -> Finding | None:
 
 
 def _labels(dataset: Dataset, samples: Iterable[Sample]) -> Iterator[Labels]:
-    """The labels of each image that can be read."""
-    for sample in samples:
-        if sample.annotation is None:
-            continue
+    """The labels of each image that is looked at and can be read."""
+    labelled = [sample for sample in samples if sample.annotation is not None]
+    for sample in labelled[:: math.ceil(len(labelled) / _IMAGES) or 1]:
         try:
             yield dataset.read_labels(sample)
         except HandboneError:  # which reading it says

@@ -10,7 +10,7 @@ from data_toys import SIZE, draw, toy_hand
 
 from handbone.anatomy import NAMES
 from handbone.data.audit.check import check_dataset
-from handbone.data.audit.label_shapes import is_rectangle
+from handbone.data.audit.label_shapes import boxes, is_rectangle
 from handbone.data.dataset import open_dataset
 from handbone.recipe.schema import Data, Split
 from handbone.runs.steps.prepare import read_images
@@ -72,6 +72,19 @@ def test_small_images_may_have_small_labels(tmp_path):
 
 def test_a_few_labels_tell_nothing(tmp_path):
     assert found(opened(tmp_path, [box_of(p) for p in HAND.values()][:2])) == []
+
+
+@pytest.mark.parametrize(("count", "looked_at"), [(0, 0), (1, 1), (64, 64), (65, 33), (800, 62)])
+def test_a_large_data_set_costs_no_more_than_a_small_one(count, looked_at):
+    samples, read = [SimpleNamespace(annotation=n, n=n) for n in range(count)], []
+
+    def labels(sample):
+        read.append(sample.n)
+        return SimpleNamespace(polygons={bone: [box_of(HAND["Radius"])] for bone in range(6)})
+
+    told = boxes(SimpleNamespace(read_labels=labels), samples)
+    assert len(read) == looked_at and (told is not None) == (count > 0)
+    assert not read or max(read) >= 0.98 * (count - 1), "from all of it"
 
 
 def test_a_run_says_so_before_it_trains(tmp_path, capsys):
