@@ -29,6 +29,7 @@ EXTRA_OF = {
     "onnxruntime": "onnx",
     "onnxscript": "onnx",
     "openvino": "openvino",
+    "nncf": "int8",
 }
 
 

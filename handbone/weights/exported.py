@@ -19,6 +19,8 @@ _REMEDY = "export the weights again: handbone export-model WEIGHTS -o DIR"
 #: The networks that are exported: the coarse one, the same for the passes that find the hand where they are of another
 #: size, the refiner, and the anatomical prior's.
 NetworkName = Literal["coarse", "locate", "refiner", "prior"]
+#: The numbers that an exported network's convolutions multiply.
+ExportPrecision = Literal["32", "int8"]
 
 
 class Parity(Table):
@@ -32,6 +34,23 @@ class Parity(Table):
     max_difference: float = Field(ge=0)
     dice: float = Field(ge=0, le=1)
     images: int = Field(ge=1)
+
+
+class Int8(Table):
+    """What 8-bit integers cost the whole method, on synthetic hands that it was not calibrated on.
+
+    Parameters
+    ----------
+    calibration_seeds, judged_seeds: of the hands that it was calibrated on, and of those that judged it.
+    dice_float32, dice_int8: mean Dice to the ground truth by group of bones, "all" and "carpals", before and after.
+    agreement: mean Dice between the two by group of bones.
+    """
+
+    calibration_seeds: tuple[int, ...]
+    judged_seeds: tuple[int, ...]
+    dice_float32: dict[str, float]
+    dice_int8: dict[str, float]
+    agreement: dict[str, float]
 
 
 class ExportedNetwork(Table):
@@ -64,6 +83,7 @@ class ExportCard(Table):
     Parameters
     ----------
     format: of the networks' files. networks: each by its name.
+    precision: "32", or "int8" where most convolutions multiply 8-bit integers. int8: what those cost; None in float32.
     opset: of ONNX; None in other formats. versions: of the packages that took part.
     source: name of each weights file to sha256. left_out: stages of the weights that are not exported.
     preprocessing, postprocessing: in words, for programs of other makers.
@@ -74,6 +94,8 @@ class ExportCard(Table):
     schema_name: Literal["handbone.model/1"] = Field(default="handbone.model/1", alias="schema")
     format: Literal["onnx", "openvino"]
     networks: dict[NetworkName, ExportedNetwork]
+    precision: ExportPrecision = "32"
+    int8: Int8 | None = None
     opset: int | None = None
     versions: dict[str, str] = Field(default_factory=dict)
     source: dict[str, str] = Field(default_factory=dict)

@@ -126,7 +126,8 @@ def test_fetched_weights_are_named_with_their_place(call, monkeypatch, tmp_path)
 def card(left_out):
     parity = SimpleNamespace(max_difference=0.000123, dice=0.999876)
     network = SimpleNamespace(sha256={"coarse.onnx": "0"}, input_shape=(1, 1, 64, 64), parity=parity)
-    return SimpleNamespace(networks={"coarse": network}, left_out=left_out, model_dump=lambda **_: {"schema": "s/1"})
+    dumped = {"schema": "s/1"}
+    return SimpleNamespace(networks={"coarse": network}, int8=None, left_out=left_out, model_dump=lambda **_: dumped)
 
 
 @pytest.mark.parametrize("left_out", [(), ("prompt",)])

@@ -13,7 +13,8 @@ import pytest
 
 @pytest.mark.slow
 def test_exported_networks():
-    file = Path(__file__).with_name("alone_export_model.py")
-    command = [sys.executable, "-m", "pytest", "-q", "--tb=short", str(file)]
-    done = subprocess.run(command, cwd=file.parents[2], capture_output=True, text=True, timeout=1200)
+    here = Path(__file__)
+    files = map(str, sorted(here.parent.glob("alone_export_*.py")))
+    command = [sys.executable, "-m", "pytest", "-q", "--tb=short", *files]
+    done = subprocess.run(command, cwd=here.parents[2], capture_output=True, text=True, timeout=1200)
     assert done.returncode == 0, done.stdout[-8000:] + done.stderr[-2000:]

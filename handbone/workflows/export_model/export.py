@@ -1,5 +1,6 @@
 """Weights to a folder of exported networks with their card."""
 
+import tempfile
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -11,11 +12,12 @@ from handbone.method.settings import MethodSettings
 from handbone.method.two_stage import TwoStage
 from handbone.networks.exported import Format, open_exported
 from handbone.weights import find_prior, find_weights
-from handbone.weights.exported import EXPORT_CARD, ExportCard, ExportedNetwork, NetworkName
+from handbone.weights.exported import EXPORT_CARD, ExportCard, ExportedNetwork, ExportPrecision, NetworkName
 from handbone.weights.network_file import load_weights, read_card
 from handbone.workflows.export_model.description import POSTPROCESSING, PREPROCESSING
 from handbone.workflows.export_model.formats import OPSET, versions, write_network
 from handbone.workflows.export_model.parity import compare, refuse_if_worse, shown_inputs
+from handbone.workflows.export_model.quantised import check_quantiser, quantise_export
 from handbone.workflows.results import Results
 
 
@@ -28,7 +30,14 @@ class _Source:
     shown: str
 
 
-def export_model(weights: str | Path, folder: Path, *, format: Format = "onnx", overwrite: bool = False) -> ExportCard:
+def export_model(
+    weights: str | Path,
+    folder: Path,
+    *,
+    format: Format = "onnx",
+    precision: ExportPrecision = "32",
+    overwrite: bool = False,
+) -> ExportCard:
     """Write the networks of weights as files of a fixed size that need no torch, with a card, whole or not at all.
 
     Each exported network is compared with PyTorch in float32 on what the whole method shows it in synthetic hands.
@@ -37,36 +46,47 @@ def export_model(weights: str | Path, folder: Path, *, format: Format = "onnx", 
     ----------
     weights: a run, a folder of weights, a coarse network's file, or a name.
     folder: gets `coarse.onnx`, `refiner.onnx` and so on, and `model.json`; `predict --weights` takes it.
+    precision: "int8" for 8-bit integers, see `quantise_export`.
     overwrite: replace an earlier export that lies in `folder`; anything else there stays.
 
     Raises
     ------
     HandboneError: no weights, a package that is not installed, a network that cannot be exported or gives other masks,
-        or a folder that holds something.
+        8-bit integers in another format than OpenVINO's, or a folder that holds something.
     """
+    if precision == "int8":
+        check_quantiser(format)
     results = Results.at(folder, "exported networks")
     overwrite = results.put_right() or overwrite
     results.check(overwrite=overwrite, names=[EXPORT_CARD])
+    with results.fill(overwrite=overwrite, names=[EXPORT_CARD]) as temporary:
+        if precision == "32":
+            return _export(weights, temporary, format)
+        with tempfile.TemporaryDirectory() as floats:
+            _export(weights, Path(floats), format)
+            return quantise_export(Path(floats), temporary)
+
+
+def _export(weights: str | Path, folder: Path, format: Format) -> ExportCard:
+    """Write networks in float32 and their card."""
     settings = _settings(weights)
     method = TwoStage.from_path(weights, settings=settings)
     sources, shown = _sources(weights, settings), shown_inputs(method)
-    with results.fill(overwrite=overwrite, names=[EXPORT_CARD]) as temporary:
-        networks = {
-            name: _exported(name, source, temporary, format, shown.get(source.shown, []))
-            for name, source in sources.items()
-        }
-        refuse_if_worse({name: network.parity for name, network in networks.items()})
-        card = ExportCard(
-            format=format,
-            networks=networks,
-            opset=OPSET if format == "onnx" else None,
-            versions=versions(format),
-            source={source.weights.name: sha256_of(source.weights) for source in sources.values()},
-            left_out=("prompt",) if method.prompter is not None else (),
-            preprocessing=PREPROCESSING,
-            postprocessing={**POSTPROCESSING, "threshold": settings.threshold},
-        )
-        write_json(temporary / EXPORT_CARD, card.model_dump(mode="json", by_alias=True))
+    networks = {
+        name: _exported(name, source, folder, format, shown.get(source.shown, [])) for name, source in sources.items()
+    }
+    refuse_if_worse({name: network.parity for name, network in networks.items()})
+    card = ExportCard(
+        format=format,
+        networks=networks,
+        opset=OPSET if format == "onnx" else None,
+        versions=versions(format),
+        source={source.weights.name: sha256_of(source.weights) for source in sources.values()},
+        left_out=("prompt",) if method.prompter is not None else (),
+        preprocessing=PREPROCESSING,
+        postprocessing={**POSTPROCESSING, "threshold": settings.threshold},
+    )
+    write_json(folder / EXPORT_CARD, card.model_dump(mode="json", by_alias=True))
     return card
 
 

@@ -1,7 +1,7 @@
 """Whether an exported network says what PyTorch says, on the inputs that the whole method gives it."""
 
 from collections import defaultdict
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 
 import numpy as np
@@ -30,10 +30,14 @@ class _Recorder(GridNetwork):
         return self.network(batch)
 
 
-def shown_inputs(method: TwoStage) -> dict[str, list[np.ndarray]]:
-    """What the networks of a method are shown in synthetic hands: "coarse", "refiner" and "prior" to (1, C, H, W).
+def shown_inputs(method: TwoStage, shown: Iterable[np.ndarray] | None = None) -> dict[str, list[np.ndarray]]:
+    """What the networks of a method are shown in images: "coarse", "refiner" and "prior" to (1, C, H, W).
 
     A network that is shown nothing, as a refiner of weights that find no hand, has no entry.
+
+    Parameters
+    ----------
+    shown: images, float32 (H, W) in [0, 1]; by default those of `images`.
     """
     coarse = _Recorder(method.coarse_stage.predictor)
     refine_stage, refiner = method.refine_stage, None
@@ -53,7 +57,7 @@ def shown_inputs(method: TwoStage) -> dict[str, list[np.ndarray]]:
         refine_stage=refine_stage,
         prior_network=method.prior_network and prior_network,
     )
-    for image in images():
+    for image in images() if shown is None else shown:
         recording.predict(image)
     found = {"coarse": [batch for several in coarse.shown.values() for batch in several], "prior": prior}
     if refiner:

@@ -1,0 +1,93 @@
+"""Exports in 8-bit integers: quantised as told, judged by the ground truth, and refused where they lose too much."""
+
+import openvino
+import pytest
+from json_docs import undocumented
+from weights_small import write_run
+
+from handbone.core.errors import HandboneError
+from handbone.method.two_stage import TwoStage
+from handbone.synthetic import draw_hand
+from handbone.weights.exported import Int8
+from handbone.workflows.export_model import export_model, parity, quantised
+
+
+@pytest.fixture(scope="module")
+def run(tmp_path_factory):
+    return write_run(tmp_path_factory.mktemp("run"), refiner=False)
+
+
+@pytest.fixture(scope="module")
+def image():
+    return draw_hand(1, size=256).image.astype("float32") / 255
+
+
+@pytest.fixture(autouse=True)
+def few_hands(monkeypatch, image):
+    monkeypatch.setattr(parity, "images", lambda: [image])
+    monkeypatch.setattr(quantised, "CALIBRATION", range(2))
+    monkeypatch.setattr(quantised, "JUDGED", range(10, 12))
+    monkeypatch.setattr(quantised, "_IMAGE_SIDE", 256)
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory):
+    return tmp_path_factory.mktemp("int8") / "net"
+
+
+@pytest.fixture
+def card(run, folder):
+    if folder.exists():
+        return quantised.read_export_card(folder)
+    return export_model(run, folder, format="openvino", precision="int8")
+
+
+def test_the_card_says_what_was_measured_and_on_which_hands(card):
+    assert card.precision == "int8" and card.versions.keys() >= {"nncf", "openvino", "torch"}
+    assert card.int8.calibration_seeds == (0, 1) and card.int8.judged_seeds == (10, 11)
+    for means in (card.int8.dice_float32, card.int8.dice_int8, card.int8.agreement):
+        assert means.keys() == {"all", "carpals"} and all(0 <= mean <= 1 for mean in means.values())
+    assert card.networks["coarse"].parity.max_difference > 0
+    assert undocumented(card.model_dump(mode="json", by_alias=True)) == []
+
+
+def test_all_convolutions_multiply_integers_but_the_first_and_the_last_three(card, folder):
+    model = openvino.Core().read_model(folder / "coarse.xml")
+    kinds = [
+        each.input_value(0).get_node().get_type_name() == "FakeQuantize"
+        for each in model.get_ordered_ops()
+        if each.get_type_name() in ("Convolution", "GroupConvolution")
+    ]
+    assert len(kinds) > 8 and all(kinds[1:-3]) and not any(kinds[:1] + kinds[-3:])
+
+
+def test_the_whole_method_runs_on_them(card, folder, image):
+    outcome = TwoStage.from_path(folder, threads=1).predict(image)
+    assert outcome.final.size_hw == image.shape
+
+
+def test_what_loses_too_much_is_refused_and_nothing_is_written(run, tmp_path, monkeypatch):
+    monkeypatch.setattr(quantised, "MOST_LOST", -1.0)
+    with pytest.raises(HandboneError, match="8-bit integers lose more than"):
+        export_model(run, tmp_path / "out", format="openvino", precision="int8")
+    assert not (tmp_path / "out").exists()
+
+
+@pytest.mark.parametrize(("before", "after", "refused"), [(0.95, 0.9481, False), (0.95, 0.9479, True)])
+def test_carpals_alone_may_not_lose_it_either(before, after, refused):
+    known = {"calibration_seeds": (1,), "judged_seeds": (2,), "agreement": {"all": 1.0, "carpals": 1.0}}
+    means = {"dice_float32": {"all": 0.97, "carpals": before}, "dice_int8": {"all": 0.97, "carpals": after}}
+    found = Int8(**known, **means)
+    if refused:
+        with pytest.raises(HandboneError, match=r"0\.9479 instead of 0\.9500, carpals bones"):
+            quantised.refuse_if_lost(found)
+    else:
+        quantised.refuse_if_lost(found)
+
+
+def test_other_formats_and_a_missing_quantiser_are_refused_before_the_work(run, tmp_path, monkeypatch):
+    with pytest.raises(HandboneError, match="add --format openvino"):
+        export_model(run, tmp_path / "out", precision="int8")
+    monkeypatch.setattr(quantised, "find_spec", lambda name: None)
+    with pytest.raises(HandboneError, match=r"pip install 'handbone\[int8\]'"):
+        export_model(run, tmp_path / "out", format="openvino", precision="int8")
