@@ -19,8 +19,9 @@ QUANTISER = "nncf"
 # Convolutions that stay in float, from the input and from the output: grey levels enter by the one, and the others
 # place the outline at full resolution. There rounding would show in every pixel.
 _FIRST, _LAST = 1, 3
-# The order of a Graph's operations is from input to output.
-_CONVOLUTIONS = ("Convolution", "GroupConvolution")
+# Depthwise convolutions stay in float, too. Rounded weights of these alone change the carpals of the shipped refiner
+# by a Dice of .044, those of all others by .003; they cost next to no time.
+_DEPTHWISE = "GroupConvolution"
 
 
 def quantise(path: Path, inputs: Sequence[np.ndarray]) -> None:
@@ -67,6 +68,8 @@ def quantise(path: Path, inputs: Sequence[np.ndarray]) -> None:
 
 
 def _kept(model: "Model") -> list[str]:
-    """The names of the convolutions that stay in float."""
-    names = [each.get_friendly_name() for each in model.get_ordered_ops() if each.get_type_name() in _CONVOLUTIONS]
-    return names[:_FIRST] + names[max(_FIRST, len(names) - _LAST) :]
+    """The names of the convolutions that stay in float; operations are in order from input to output."""
+    kinds = {each.get_friendly_name(): each.get_type_name() for each in model.get_ordered_ops()}
+    names = [name for name, kind in kinds.items() if kind in ("Convolution", _DEPTHWISE)]
+    ends = names[:_FIRST] + names[max(_FIRST, len(names) - _LAST) :]
+    return ends + [name for name in names if kinds[name] == _DEPTHWISE and name not in ends]
