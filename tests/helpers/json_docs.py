@@ -40,7 +40,9 @@ def _wrong(value: Any, kind: str, place: str) -> list[str]:
         fits = isinstance(value, _PLAIN[kind]) and (kind == "boolean" or not isinstance(value, bool))
         return [] if fits else [f"{place} is no {kind}: {value!r}"]
     keys = TABLES[kind]
-    if not isinstance(value, dict) or value.keys() != keys.keys():
+    if not isinstance(value, dict):
+        return [f"{place} is no {kind}: {value!r}"]
+    if value.keys() != keys.keys():
         return [f"{place} has other keys than {kind!r}: {sorted(set(value) ^ set(keys))}"]
     return [fault for key, each in value.items() for fault in wrong(each, keys[key], f"{place}.{key}")]
 

@@ -108,7 +108,7 @@ def compare_with_truth(before: TwoStage, after: TwoStage) -> Int8:
     for hand in track(hands_of(JUDGED, "held_out"), "Comparing with the ground truth", total=len(JUDGED)):
         image = _grey(hand)
         old, new = (method.predict(image).final.threshold(method.threshold) for method in (before, after))
-        rows.append([_dice(hand.masks, old), _dice(hand.masks, new), _dice(old, new)])
+        rows.append([_dice(hand.masks, old), _dice(hand.masks, new), dice_contest(old, new)])
     means = {
         group: np.nanmean(np.array(rows)[..., list(bones)], axis=(0, 2)).round(5).tolist()
         for group, bones in _GROUPS.items()
