@@ -6,44 +6,22 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 import torch
-from pydantic import Field
+from plugins_lying import manager_of
 
 from handbone.anatomy import COUNT
-from handbone.core.errors import HandboneError, UnknownNameError
+from handbone.core.errors import HandboneError
 from handbone.core.radiograph import Radiograph
 from handbone.plugins import (
-    CommandSpec,
-    LossSpec,
     MetricSpec,
     OptimiserSpec,
-    PluginManager,
     PrompterSpec,
     ReaderSpec,
     SchedulerSpec,
     SplitWriter,
-    Table,
     WeightsSpec,
     WriterSpec,
-    hookimpl,
 )
 from handbone.plugins.provider import a_type
-from handbone.plugins.settings import read_settings
-from handbone.recipe.schema import Choice
-
-HOOKS = {"loss": "losses", "weights": "weights"}
-
-
-def manager_of(*packages):
-    """A manager with plugins, each (package, version, specs)."""
-    plugins = PluginManager(entry_points=False)
-    for package, version, specs in packages:
-        module = SimpleNamespace()
-        for kind in {spec.kind for spec in specs}:
-            own = [spec for spec in specs if spec.kind == kind]
-            setattr(module, f"handbone_{HOOKS.get(kind, f'{kind}s')}", hookimpl(lambda own=own: own))
-        plugins.register(module, package=package, version=version)
-    assert not plugins.problems, plugins.problems
-    return plugins
 
 
 def built(spec, *given, **named):
@@ -213,91 +191,6 @@ def test_a_right_optimiser_is_torch_s_own():
     parameter = torch.zeros(2, requires_grad=True)
     spec = OptimiserSpec(name="x", summary="", build=lambda settings, groups: torch.optim.SGD(groups))
     assert isinstance(built(spec, [{"params": [parameter], "lr": 0.1}]), torch.optim.SGD)
-
-
-class Settings(Table):
-    """Settings of a loss."""
-
-    weight: float = Field(default=1.0, ge=0, le=2, description="how much")
-    names: tuple[str, ...] = ()
-    power: int = Field(default=1, alias="pow")
-
-
-SPEC = LossSpec(name="own", summary="", build=lambda settings: settings, settings=Settings)
-
-
-def test_settings_that_are_right_come_as_their_model_with_defaults():
-    found = read_settings(SPEC, {"weight": 2.0, "pow": 3})
-    assert (found.weight, found.names, found.power) == (2.0, (), 3) and isinstance(found, Settings)
-    assert read_settings(LossSpec(name="a", summary="", build=print, settings=None), {}).model_dump() == {}
-
-
-@pytest.mark.parametrize(
-    ("values", "sentence"),
-    [
-        ({"weigth": 1}, "loss 'own': unknown setting 'weigth' (did you mean 'weight'?)"),
-        ({"weight": 3}, "loss 'own': weight = 3: input should be less than or equal to 2"),
-        ({"names": [1]}, "loss 'own': names.0 = 1: input should be a valid string"),
-        ({"weight": float("nan")}, "loss 'own': weight = nan: input should be"),
-    ],
-)
-def test_a_wrong_setting_is_told_with_what_it_is(values, sentence):
-    with pytest.raises(HandboneError) as caught:
-        read_settings(SPEC, values, where="r.toml, line 3")
-    assert str(caught.value).startswith(f"r.toml, line 3: {sentence}")
-
-
-def test_all_wrong_settings_are_told_at_once():
-    with pytest.raises(HandboneError) as caught:
-        read_settings(SPEC, {"weight": -1, "pow": "x", "other": 2})
-    said = str(caught.value)
-    assert said.count("; ") >= 2 and all(word in said for word in ("weight = -1", "pow = 'x'", "'other'"))
-
-
-def choice(name, package):
-    return Choice(name=name, **{"from": package})
-
-
-def test_a_name_of_two_packages_is_decided_by_from_and_by_nothing_else():
-    def loss(summary):
-        return LossSpec(name="own", summary=summary, build=print)
-
-    plugins = manager_of(("handbone-a", "1", [loss("first")]), ("handbone-b", "2", [loss("second")]))
-    with pytest.raises(HandboneError) as caught:
-        plugins.get("loss", "own", where="r.toml, line 7")
-    assert str(caught.value) == (
-        "r.toml, line 7: the loss 'own' is provided by handbone-a and handbone-b; "
-        'choose one with { name = "own", from = "handbone-a" }'
-    )
-    for package, summary in (("handbone-a", "first"), ("Handbone.B", "second")):
-        assert plugins.get("loss", choice("own", package))[0].summary == summary
-    assert [(one.package, one.version) for one in plugins.provided("loss") if one.spec.name == "own"] == [
-        ("handbone-a", "1"),
-        ("handbone-b", "2"),
-    ]
-    assert plugins.get("loss", "dice"), "names of others do not suffer"
-
-
-def test_a_plugin_that_comes_later_is_known_although_names_were_asked_for_before():
-    plugins = manager_of()
-    with pytest.raises(UnknownNameError):
-        plugins.get("metric", "late")
-    plugins.register(
-        SimpleNamespace(handbone_metrics=hookimpl(lambda: [MetricSpec(name="late", summary="", build=print)])),
-        package="handbone-late",
-        version="1",
-    )
-    assert plugins.provider("metric", "late").package == "handbone-late" and plugins.loaded == {"handbone-late": "1"}
-
-
-@pytest.mark.parametrize(
-    ("name", "words"), [("run", "reserved by handbone"), ("Own", "invalid name"), ("-own", "invalid name")]
-)
-def test_a_command_cannot_take_the_place_of_one_of_handbone_s(name, words):
-    plugins = PluginManager(entry_points=False)
-    spec = CommandSpec(name=name, summary="", build=lambda: print)
-    plugins.register(SimpleNamespace(handbone_commands=hookimpl(lambda: [spec])), package="handbone-x", version="1")
-    assert words in plugins.problems[0].reason and not plugins.of_package("handbone-x")
 
 
 @pytest.mark.parametrize(("value", "said"), [(1, "an int"), ([], "a list"), (None, "a NoneType"), ({}, "a dict")])
