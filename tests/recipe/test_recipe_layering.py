@@ -85,18 +85,16 @@ def shown_of(key, value):
 
 
 @pytest.mark.parametrize("name", sorted(builtin_recipes()))
-@pytest.mark.parametrize("synthetic", [False, True])
-def test_what_is_explained_is_what_can_be_set(name, synthetic):
+def test_what_is_explained_is_what_can_be_set(name, tmp_path):
     """Every row as a word of the command line, over an empty recipe, makes the same recipe."""
+    (tmp_path / "empty.toml").write_text("")
     loaded = load_recipe(name)
-    told = [row for row in rows(loaded, synthetic=synthetic) if row.value != "unset"]
-    # Choices by their name first: it starts their settings afresh.
-    order = sorted(told, key=lambda row: not row.key.endswith((".name", "name")))
-    wanted = loaded.for_synthetic() if synthetic else loaded.recipe
-    again = load_recipe("tiny", [f"{row.key}={row.value}" for row in order if not row.key.startswith("prompt.")])
-    for key in recipe_keys():
-        if not key.startswith(("prompt", "name", "summary")):
-            assert value_of(again.recipe, key) == value_of(wanted, key), key
+    for synthetic, wanted in ((False, loaded.recipe), (True, loaded.for_synthetic())):
+        told = [row for row in rows(loaded, synthetic=synthetic) if row.value != "unset"]
+        # A choice alone starts its settings afresh.
+        words = [f"{row.key.removesuffix('.name')}={row.value}" for row in told if row.key != "summary"]
+        again = load_recipe(tmp_path / "empty.toml", words).recipe
+        assert again.model_copy(update={"summary": wanted.summary}) == wanted
 
 
 def test_every_key_of_the_schema_is_explained_once():
