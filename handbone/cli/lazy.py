@@ -84,7 +84,7 @@ def _of_plugin(providers: list[Any]) -> Any:
     built = provided.spec.build()
     try:
         return _as_command(provided.spec.name, built)
-    except (RuntimeError, TypeError, ValueError, AttributeError) as error:
+    except (RuntimeError, TypeError, ValueError, AttributeError, AssertionError) as error:  # of typer
         what = f"the command {provided.spec.name!r} of {provided.package} {provided.version} is not valid ({error})"
         raise HandboneError(what, remedy="report it to its authors") from error
 
