@@ -7,11 +7,12 @@ import numpy as np
 
 from handbone import anatomy
 from handbone.synthetic.body import Body
-from handbone.synthetic.bone_kernels import add_bone, moved_inwards
+from handbone.synthetic.bone_kernels import add_bone
 from handbone.synthetic.physis import growing_end
 from handbone.synthetic.render import box_of, ray_lengths
-from handbone.synthetic.skeleton import FOREARM, load_skeleton
+from handbone.synthetic.skeleton import FOREARM, bone_edges, load_skeleton
 from handbone.synthetic.texture import CELLS, PATTERNS, Looks, grain, trabecular_pattern
+from handbone.synthetic.vertex_kernels import strayed, surfaces
 from handbone.synthetic.window import Crop
 
 _NEIGHBOURS = np.ones((3, 3), np.uint8)
@@ -60,7 +61,6 @@ def wall_of(index: int, along: np.ndarray, depth: np.ndarray, cortex: float, gro
 def add_skeleton(
     total: np.ndarray,
     body: Body,
-    points: list[np.ndarray],
     ends_px: np.ndarray,
     px_per_mm: float,
     tissue: Tissue,
@@ -75,7 +75,7 @@ def add_skeleton(
 
     Returns each bone's mask and its corner in the image, and the same of the cavity that its wall encloses.
 
-    points: per bone (n, 3), x and y in pixels, z in millimetres. ends_px: (29, 2, 2) the bones' two ends.
+    ends_px: (29, 2, 2) the bones' two ends.
     growth: size of the hand relative to an adult's. plates: (29,) how open the growth plates are.
     mirrored: whether the points are those of a left hand. absent: bones to leave out.
     """
@@ -93,19 +93,17 @@ def add_skeleton(
         pattern = web if index in anatomy.CARPALS or rng.random() < 0.3 else long
         shift = rng.uniform(0, len(pattern), 2)
         vary, slopes = np.exp(rng.normal(0, tissue.vary)), rng.normal(0, tissue.slope, 2)
-        box = box_of(points[index], total.shape)
+        vertices = body.vertices[index]
+        box = box_of(vertices[:, :2] * px_per_mm, total.shape)
         if box[2] <= box[0] or index in absent:
             continue
-        faces = skeleton.faces[index][:, ::-1] if mirrored else skeleton.faces[index]
         wall = wall_of(index, body.along[index], skeleton.depth[index], tissue.cortex, growth)
-        uneven = tissue.rough * _unevenness(pattern, shift, points[index] / [px_per_mm, px_per_mm, 1], rng)
-        # The inner side would cross itself where walls met.
-        wall = np.minimum(wall * np.exp(uneven), np.maximum(wall, 0.25 * skeleton.depth[index]))
-        scaled = points[index].copy()
-        scaled[:, 2] *= px_per_mm
-        inward = moved_inwards(scaled, faces, wall * px_per_mm)
-        inward[:, 2] /= px_per_mm
-        outer, inner = ray_lengths(points[index], faces, box), ray_lengths(inward, faces, box)
+        wave = np.append(rng.normal(0, 0.25, 3), rng.uniform(0, 2 * np.pi))
+        wall = strayed(wall, skeleton.depth[index], vertices, pattern, shift, wave, rng.normal(0, 1.5), tissue.rough)
+        faces, edges = skeleton.faces[index], bone_edges(index)
+        # A mirrored bone's faces are turned inwards.
+        outside, inside = surfaces(vertices, faces, -wall if mirrored else wall, px_per_mm)
+        outer, inner = ray_lengths(outside, faces, box, edges), ray_lengths(inside, faces, box, edges)
         masks[index] = _solid(outer > 0), box[:2]
         cavities[index] = inner > 0, box[:2]
         tip, root = ends_px[index]
@@ -137,14 +135,6 @@ def add_skeleton(
             _plate(index, span, body.physis[index], plates[index], tissue),
         )
     return masks, cavities
-
-
-def _unevenness(pattern: np.ndarray, shift: np.ndarray, points: np.ndarray, rng: np.random.Generator) -> np.ndarray:
-    """How a bone's wall strays (n,) at points (n, 3) in millimetres: bays, thick and thin sides, all of it."""
-    # The side is a power of two.
-    x, y = (2 * points[:, :2] + shift).astype(int).T & (len(pattern) - 1)
-    waves = np.sin(points @ rng.normal(0, 0.25, 3) + rng.uniform(0, 2 * np.pi))
-    return pattern[y, x] + 3 * waves + rng.normal(0, 1.5)
 
 
 def flesh(thickness: np.ndarray, tissue: Tissue, rng: np.random.Generator) -> np.ndarray:

@@ -135,7 +135,6 @@ def _exposed(
     masks, cavities = add_skeleton(
         attenuation,
         body,
-        [_pixels(v, px_per_mm) for v in body.vertices],
         ends_px,
         px_per_mm,
         tissue,
@@ -167,12 +166,6 @@ def _exposed(
 def _quantised(grey: np.ndarray, bits: int) -> np.ndarray:
     """Grey values in [0, 1] as integers of so many bits."""
     return np.rint(grey * (2**bits - 1)).astype(np.uint8 if bits == 8 else np.uint16)
-
-
-def _pixels(vertices: np.ndarray, px_per_mm: float) -> np.ndarray:
-    points = vertices * px_per_mm
-    points[:, 2] = vertices[:, 2]
-    return points
 
 
 def draw_tissue(rng: np.random.Generator, patient: Patient, variety: Variety, looks: Looks = "training") -> Tissue:
