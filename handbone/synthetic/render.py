@@ -60,15 +60,16 @@ def _add_bends(
     (left, top). layers: (h, w) changes of the count of faces over a pixel, or of its negative.
     """
     height, width = layers.shape
+    rows = np.empty(points.shape[0], np.int32)
+    for point in range(points.shape[0]):
+        rows[point] = max(0, min(height, int(np.ceil(points[point, 1] - top))))
     for edge in range(edges.shape[0]):
-        a, b = edges[edge, 0], edges[edge, 1]
-        ay, by = points[a, 1] - top, points[b, 1] - top
-        first, last = int(np.ceil(ay)), int(np.ceil(by))
-        if first == last:
+        a, b, way = edges[edge, 0], edges[edge, 1], 1
+        if rows[a] == rows[b]:
             continue
-        way = 1
-        if first > last:
-            a, b, ay, by, first, last, way = b, a, by, ay, last, first, -1
+        if rows[a] > rows[b]:
+            a, b, way = b, a, -1
+        ay, by = points[a, 1] - top, points[b, 1] - top
         ax, az = points[a, 0] - left, points[a, 2]
         across = (points[b, 0] - left - ax) / (by - ay)
         face, other = edges[edge, 2], edges[edge, 3]
@@ -77,7 +78,7 @@ def _add_bends(
         # Faces seen from their edge leave a step: the depth of the neighbour begins or ends here.
         step = way * (abs(sides[face]) - abs(sides[other]))
         deeper = (points[b, 2] - az) / (by - ay) if step else 0.0
-        for row in range(max(first, 0), min(last, height)):
+        for row in range(rows[a], rows[b]):
             x = ax + (row - ay) * across
             column = max(0, int(np.ceil(x)))
             if column >= width:

@@ -3,7 +3,7 @@
 import numba
 import numpy as np
 
-from handbone.synthetic.polynomials import cosine
+from handbone.synthetic.polynomials import cosine, exponential
 
 
 @numba.njit(cache=True, nogil=True)
@@ -83,32 +83,39 @@ def projected(points: np.ndarray, floor: float, tube: float, linear: np.ndarray,
     return shown
 
 
-@numba.njit(cache=True, nogil=True)
-def strayed(
-    wall: np.ndarray,
+@numba.njit(cache=True, nogil=True, fastmath=True)
+def walls(
+    along: np.ndarray,
     depth: np.ndarray,
     vertices: np.ndarray,
+    wall: np.ndarray,
     pattern: np.ndarray,
     shift: np.ndarray,
     wave: np.ndarray,
-    mean: float,
     rough: float,
 ) -> np.ndarray:
-    """Walls (n,) of a bone in millimetres that stray: bays, thick and thin sides, all of it.
+    """Cortical thickness (n,) of a bone in millimetres, which strays: bays, thick and thin sides, all of it.
 
-    vertices: (n, 3) in millimetres. depth: (n,) to the bone's other side. pattern: (c, c), of a side that is a power
-    of two, read from `shift` (2,) on. wave: (4,) radians a millimetre along each axis, and at the start.
+    along: (n,) share of the way along the bone. depth: (n,) millimetres to the bone's other side. vertices: (n, 3) in
+    millimetres. wall: (6,) the shares between which the shaft lies and that over which its wall rises, the shaft's wall
+    and its greatest as shares of the depth, and the shell elsewhere in millimetres. pattern: (c, c), of a side that is
+    a power of two, read from `shift` (2,) on. wave: (5,) radians a millimetre along each axis, radians at the start,
+    and what all of the wall strays by. rough: how far it strays.
     """
-    last = pattern.shape[0] - 1
-    uneven = np.empty_like(wall)
-    for k in range(wall.shape[0]):
+    low, high, rise, share, most, shell = wall
+    last = np.int32(pattern.shape[0] - 1)
+    thick = np.empty(along.shape[0])
+    for k in range(along.shape[0]):
         x, y, z = vertices[k, 0], vertices[k, 1], vertices[k, 2]
-        bays = pattern[int(2 * y + shift[1]) & last, int(2 * x + shift[0]) & last]
-        sides = np.sin(x * wave[0] + y * wave[1] + z * wave[2] + wave[3])
-        thick = wall[k] * np.exp(rough * (bays + 3 * sides + mean))
+        middle = min(1.0, max(0.0, min(along[k] - low, high - along[k]) / rise))
+        middle = middle * middle * (3 - 2 * middle)
+        even = min(shell + middle * max(share * depth[k] - shell, 0.0), most * depth[k])
+        bays = pattern[np.int32(2 * y + shift[1]) & last, np.int32(2 * x + shift[0]) & last]
+        sides = cosine(x * wave[0] + y * wave[1] + z * wave[2] + wave[3] - 0.5 * np.pi)
+        uneven = even * exponential(rough * (bays + 3 * sides + wave[4]))
         # The inner side would cross itself where walls met.
-        uneven[k] = min(thick, max(wall[k], 0.25 * depth[k]))
-    return uneven
+        thick[k] = min(uneven, max(even, 0.25 * depth[k]))
+    return thick
 
 
 @numba.njit(cache=True, nogil=True)
