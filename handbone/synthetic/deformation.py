@@ -112,7 +112,7 @@ def _visible(index: int) -> np.ndarray:
 @lru_cache(maxsize=anatomy.COUNT)
 def _sample(index: int) -> np.ndarray:
     """(n, 3) some of the bone's vertices in units of its size, by which the strength of a field is told."""
-    return (_visible(index)[::32] / bone_sizes()[index]).astype(np.float32)
+    return _visible(index)[::32] / bone_sizes()[index]
 
 
 @lru_cache(maxsize=1)
