@@ -246,7 +246,7 @@ def test_a_person_s_word_on_polarity_reaches_the_method(tmp_path, image, made):
     assert made.calls == [("yes", "one")]
 
 
-def test_a_page_of_a_file_is_made_from_the_whole_file_and_another_page_is_not_it(tmp_path):
+def test_a_page_is_made_from_its_file_as_a_whole_and_is_not_the_other_page(tmp_path):
     pages, contents = tmp_path / "pages.tif", np.full((2, *SIZE_HW), 60, np.uint8)
     contents[0, 30:60], contents[1, 60:90] = 200, 200
     cv2.imwritemulti(str(pages), list(contents))
