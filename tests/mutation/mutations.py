@@ -1681,11 +1681,11 @@ MUTATIONS = (
         "tests/training/test_training_averages.py::test_a_training_that_is_through_is_known_by_its_fingerprint_and_its_weights",
     ),
     Mutation(
-        "the next image overwrites logits of OpenVINO",
-        "handbone/networks/exported/openvino.py",
-        "[0].copy()",
-        "[0]",
-        "tests/networks/test_networks_exported.py::test_an_array_that_came_is_not_written_to_by_the_next_call",
+        "exported networks of a worker take every core",
+        "handbone/networks/exported/opening.py",
+        "threads or thread_limit()",
+        "threads",
+        "tests/networks/test_networks_exported.py::test_threads_are_those_asked_for_or_the_process_s_limit",
     ),
     Mutation(
         "the farthest recipe's budget counts",
