@@ -61,13 +61,12 @@ class LazyGroup(TyperGroup):
         if self._searched:
             return
         self._searched = True
-        from rich.markup import escape
-
+        from handbone.core.escaping import markup
         from handbone.plugins import installed_plugins
 
         for name, providers in installed_plugins().from_plugins("command").items():
             packages = " and ".join(provided.package for provided in providers)
-            summary = f"{escape(' '.join(providers[0].spec.summary.split()))} [dim]({escape(packages)})[/dim]"
+            summary = f"{markup(' '.join(providers[0].spec.summary.split()))} [dim]({markup(packages)})[/dim]"
             self.commands[name] = LazyCommand(name, summary, partial(_of_plugin, providers), panel=_PANEL)
 
 

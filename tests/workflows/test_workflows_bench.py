@@ -3,10 +3,12 @@
 import json
 
 import cv2
+import numpy as np
 import pytest
 from json_docs import undocumented
 from typer.testing import CliRunner
 from weights_small import write_run
+from without_torch import TRAINING, without, without_torch
 
 from handbone.cli import app
 from handbone.core.errors import HandboneError
@@ -14,6 +16,7 @@ from handbone.synthetic import draw_hand
 from handbone.workflows import bench as package
 from handbone.workflows.bench.bench import bench, commands, machine, recommendation
 from handbone.workflows.bench.case import Case, Measured, measure
+from handbone.workflows.export_model import export_model, parity
 
 
 def case(runtime, seconds, precision="32", threads=1, **more):
@@ -41,7 +44,10 @@ def test_what_to_type_is_said_with_as_many_workers_as_gain():
         "handbone predict FOLDER --weights net --workers 4",
     )
     slow = [case("openvino", 0.6, "bf16", 1), case("openvino", 0.1, "bf16", 4)]
-    assert commands(slow, "exported", 4) == ("handbone predict FOLDER --weights exported",)
+    assert commands(slow, "exported", 4, "openvino") == ("handbone predict FOLDER --weights exported",)
+    other = ("handbone predict FOLDER --weights exported --runtime openvino",)
+    assert commands(slow, "exported", 4, "onnx") == other  # ONNX Runtime would take them by itself
+    assert commands([case("torch", 1.5)], "my run", 1) == ("handbone predict FOLDER --weights 'my run'",)
     assert machine().endswith("Linux") and len(machine()) > 10
 
 
@@ -74,6 +80,36 @@ def test_each_way_is_measured_in_a_process_of_its_own(home):
         assert each.start_seconds > each.image_seconds and 50 < each.memory_mb < 4000
     memory = {each.runtime: each.memory_mb for each in found.cases}
     assert memory["onnx"] < memory["torch"]
+
+
+@pytest.fixture(scope="module")
+def exported(home):
+    """Networks in the format of ONNX."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(parity, "images", lambda: [np.zeros((64, 64), np.float32)])
+        export_model(home / "run", home / "net")
+    return "net"
+
+
+@pytest.mark.slow
+def test_exported_networks_are_measured_without_torch(home, exported):
+    done = without_torch("bench", "hand.png", "-w", exported, "--threads", "1", "--repeats", "1", "--json", cwd=home)
+    assert done.returncode == 0, done.stderr
+    found = json.loads(done.stdout)
+    ways = {(each["runtime"], each["precision"]): each for each in found["cases"]}
+    assert ways.keys() == {("onnx", "32"), ("openvino", "32"), ("openvino", "bf16")}
+    assert all(each["error"] is None and each["image_seconds"] > 0 for each in ways.values())
+    assert found["commands"] and not any("export-model" in line for line in found["commands"])
+
+
+@pytest.mark.slow
+def test_a_runtime_that_is_missing_is_named_before_any_work(home, exported):
+    for absent, weights, remedy in (
+        (TRAINING, "run", "pip install 'handbone[train,onnx,openvino]', or give networks that handbone export-model"),
+        (("onnxruntime", "openvino"), exported, "pip install 'handbone[predict]'"),
+    ):
+        done = without(absent, "bench", "-w", weights, cwd=home)
+        assert done.returncode == 1 and remedy in " ".join(done.stderr.split()), done.stderr
 
 
 def test_the_command_prints_a_table_or_json_as_documented(home, monkeypatch, read_json):

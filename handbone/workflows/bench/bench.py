@@ -17,10 +17,10 @@ from handbone.core.extras import not_installed
 from handbone.core.progress import console, track
 from handbone.formats.image_files import size_of
 from handbone.networks.exported import FORMATS, Format, Runtime
+from handbone.networks.exported.opening import runtime_of
 from handbone.networks.grid_network import Precision
 from handbone.networks.runtime import cores
-from handbone.weights import find_weights, resolve
-from handbone.weights.exported import EXPORT_CARD
+from handbone.weights import find_weights
 from handbone.workflows.bench.case import Case, Measured, measure
 
 # A runtime that is faster by less is not worth installing.
@@ -28,6 +28,13 @@ _WORTH = 1.1
 # Of the synthetic radiograph.
 _SEED, _SIDE = 1, 2048
 _MODULES = {"torch": "torch", "onnx": "onnxruntime", "openvino": "openvino"}
+# Which runtimes read networks of a runtime, or what is exported of them, and the extra that installs these.
+_READERS: dict[Runtime, tuple[Runtime, ...]] = {
+    "torch": ("torch", "onnx", "openvino"),
+    "onnx": ("onnx", "openvino"),
+    "openvino": ("openvino",),
+}
+_EXTRAS: dict[Runtime, str] = {"torch": "train,onnx,openvino", "onnx": "predict", "openvino": "openvino"}
 _PRECISIONS: dict[str, tuple[Precision, ...]] = {"torch": ("32", "bf16"), "onnx": ("32",), "openvino": ("32", "bf16")}
 
 
@@ -69,15 +76,13 @@ def bench(weights: str, image: Path | None = None, *, threads: Sequence[int] = (
     ------
     HandboneError: no weights of that name, no runtime for them, or nothing could be measured.
     """
-    find_weights(weights)
+    own = runtime_of(find_weights(weights)[0], "auto")
+    runtimes = _runtimes(weights, own)
     with tempfile.TemporaryDirectory() as folder:
         height, width = (_SIDE, _SIDE) if image is None else size_of(image)
         named = "a synthetic radiograph" if image is None else image.name
         image = image or _drawn(Path(folder) / "hand.png")
-        sources = dict(_sources(weights, Path(folder)))
-        if not sources:
-            remedy = "pip install 'handbone[train,onnx,openvino]'"
-            raise HandboneError("no runtime is installed that reads these", where=weights, remedy=remedy)
+        sources = dict(_sources(weights, own, runtimes, Path(folder)))
         cases = [
             Case(runtime, precision, count, source, str(image), repeats)
             for runtime, source in sources.items()
@@ -85,7 +90,7 @@ def bench(weights: str, image: Path | None = None, *, threads: Sequence[int] = (
             for count in threads or sorted({1, cores()})
         ]
         measured = tuple(measure(case) for case in track(cases, "Measuring", total=len(cases)))
-    said, typed = recommendation(measured), commands(measured, weights, cores())
+    said, typed = recommendation(measured), commands(measured, weights, cores(), own)
     return Bench(weights, machine(), cores(), f"{named} of {width} x {height} pixels", measured, said, typed)
 
 
@@ -104,25 +109,26 @@ def recommendation(cases: Sequence[Measured]) -> str:
     return f"{said}, {torch.image_seconds / best.image_seconds:.1f} times as fast as torch"
 
 
-def commands(cases: Sequence[Measured], weights: str, count: int) -> tuple[str, ...]:
+def commands(cases: Sequence[Measured], weights: str, count: int, own: Runtime = "torch") -> tuple[str, ...]:
     """What to type for it: the export, where one is needed, and how to predict many radiographs.
 
     Parameters
     ----------
-    weights: that were measured. count: cores, which as many workers share as gain by it.
+    weights: that were measured. count: cores, which as many workers share as gain by it. own: their own runtime.
 
     Raises
     ------
     HandboneError: no case gave a result.
     """
     best, _ = _best(cases)
-    exports = best.runtime in FORMATS and any(case.runtime == "torch" for case in cases)
+    exports = own == "torch" and best.runtime in FORMATS
     way = (best.runtime, best.precision)
     alike = [case for case in cases if case.error is None and (case.runtime, case.precision) == way]
     rates = {max(1, count // case.threads): max(1, count // case.threads) / case.image_seconds for case in alike}
     workers = max(rates, key=rates.__getitem__)
     given = "net" if exports else quote(weights)
-    many = f"handbone predict FOLDER --weights {given}{f' --workers {workers}' * (workers > 1)}"
+    other = f" --runtime {best.runtime}" * (not exports and best.runtime != own)
+    many = f"handbone predict FOLDER --weights {given}{other}{f' --workers {workers}' * (workers > 1)}"
     return (*[f"handbone export-model {quote(weights)} -o net --format {best.runtime}"] * exports, many)
 
 
@@ -152,22 +158,29 @@ def _installed(runtime: str) -> bool:
     return find_spec(_MODULES[runtime]) is not None
 
 
-def _sources(weights: str, folder: Path) -> Iterator[tuple[Runtime, str]]:
+def _runtimes(weights: str, own: Runtime) -> tuple[Runtime, ...]:
+    """The runtimes that are installed and read weights, or what is exported of them; `own` is theirs.
+
+    Raises
+    ------
+    HandboneError: there is none.
+    """
+    found = tuple(runtime for runtime in _READERS[own] if _installed(runtime))
+    if found and (own != "torch" or "torch" in found):
+        return found
+    remedy = f"pip install 'handbone[{_EXTRAS[own]}]'"
+    if own == "torch":
+        remedy += ", or give networks that handbone export-model has written"
+    raise HandboneError("no runtime is installed that reads these", where=weights, remedy=remedy)
+
+
+def _sources(weights: str, own: Runtime, runtimes: Sequence[Runtime], folder: Path) -> Iterator[tuple[Runtime, str]]:
     """Each runtime that can be measured, and what it is given."""
-    path = resolve(weights)
-    if (path / EXPORT_CARD).is_file():
-        suffixes = {file.suffix for file in path.iterdir()}
-        if ".onnx" in suffixes and _installed("onnx"):
-            yield "onnx", weights
-        if _installed("openvino"):
-            yield "openvino", weights
-        return
-    if not _installed("torch"):
-        return
-    yield "torch", weights
-    for format in FORMATS:
-        if _installed(format) and (exported := _exported(weights, folder / format, format)):
-            yield format, exported
+    for runtime in runtimes:
+        if own != "torch" or runtime == "torch":
+            yield runtime, weights
+        elif exported := _exported(weights, folder / runtime, runtime):
+            yield runtime, exported
 
 
 def _exported(weights: str, folder: Path, format: Format) -> str | None:
