@@ -1,4 +1,4 @@
-"""How likely a mask is good, as people read it: learned of good and bad masks, told of patients that it does not know."""
+"""How likely a mask is good, as people read it: learned of good and bad masks, measured on other patients."""
 
 from dataclasses import replace
 
