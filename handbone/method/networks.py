@@ -115,7 +115,8 @@ def check_networks(settings: MethodSettings, **there: bool) -> None:
         if not found and getattr(settings, stage) is not None:
             raise HandboneError(f"there are settings of the stage '{stage}', and no network for it", remedy=remedy)
     gate = None if settings.refiner is None else settings.refiner.gate
-    if not there["prior"] and any(each is not None and each.needs_prior for each in (settings.presence, gate)):
+    calibrated = (settings.presence, settings.confidence, gate)
+    if not there["prior"] and any(each is not None and each.needs_prior for each in calibrated):
         raise HandboneError(
             "these weights were calibrated with an anatomical prior, and there is none",
             remedy="put prior.safetensors of the same weights beside them",

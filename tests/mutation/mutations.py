@@ -507,8 +507,8 @@ MUTATIONS = (
     Mutation(
         "presence learned from the left-out patients, too",
         "handbone/method/calibration/presence.py",
-        "cls.fit([images[n] for n in numbers])",
-        "cls.fit(images)",
+        "fit([images[n] for n in numbers])",
+        "fit(images)",
         "tests/method/test_method_calibrate.py::test_presence_leaves_patients_out_and_not_rows",
     ),
     Mutation(
@@ -1000,6 +1000,27 @@ MUTATIONS = (
         "fits.without(patient).coefficients",
         "fits.final.coefficients",
         "tests/method/test_method_presence.py",
+    ),
+    Mutation(
+        "confidence that counts bad masks once",
+        "handbone/method/calibration/confidence.py",
+        "_BAD_COUNTS = 5.0",
+        "_BAD_COUNTS = 1.0",
+        "tests/method/test_method_confidence.py",
+    ),
+    Mutation(
+        "people read presence where confidence was calibrated",
+        "handbone/method/confidence.py",
+        "outcome.presence if outcome.confidence is None else outcome.confidence",
+        "outcome.presence",
+        "tests/method/test_method_confidence.py",
+    ),
+    Mutation(
+        "errors of the prior's masks drawn over a window's rim",
+        "handbone/method/prior/windows.py",
+        "low = (steps >= _RIM) | (first[:, None] == 0)",
+        "low = (steps >= 0) | (first[:, None] == 0)",
+        "tests/method/prior/test_prior_windows.py",
     ),
     Mutation(
         "strays without an end",
