@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 
+from handbone.core.collection import no_collection
 from handbone.core.errors import HandboneError
 from handbone.core.extras import not_installed
 from handbone.method.prior.stage import PriorNetwork
@@ -50,6 +51,7 @@ class Deferred(GridNetwork):
         return self._network()(batch)
 
 
+@no_collection()
 def load_networks(
     path: str | Path,
     settings: MethodSettings | None = None,
@@ -122,6 +124,7 @@ def check_networks(settings: MethodSettings, **there: bool) -> None:
         )
 
 
+@no_collection()
 def open_network(
     path: Path,
     precision: Precision = "auto",
