@@ -40,8 +40,8 @@ def import_openvino() -> ModuleType:
     try:
         openvino = importlib.import_module("openvino")
     finally:
-        del sys.modules[_CONVERTERS]
-    openvino.convert_model = _convert_model
+        sys.modules.pop(_CONVERTERS, None)  # another thread may have been here
+    vars(openvino).update(convert_model=_convert_model)
     return openvino
 
 

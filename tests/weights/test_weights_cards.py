@@ -2,6 +2,7 @@
 
 import json
 import shutil
+import threading
 import zipfile
 from pathlib import Path
 
@@ -14,6 +15,7 @@ from weights_small import MODEL, SETTINGS, save, write_run, zip_folder
 from handbone.anatomy import COUNT, NAMES
 from handbone.core.errors import HandboneError
 from handbone.core.files import sha256_of
+from handbone.method import networks
 from handbone.recipe.schema import Choice
 from handbone.weights import archive, pack
 from handbone.weights.card import FileFacts, SetCard, check_name, flat, is_name, model_card, read_set_card, seal
@@ -355,6 +357,20 @@ def test_the_fingerprint_of_exported_networks_is_of_all_their_files(tmp_path):
     card["networks"]["coarse"]["sha256"]["coarse.bin"] = sha256_of(folder / "coarse.bin")
     (folder / EXPORT_CARD).write_text(json.dumps(card))
     assert prediction_fingerprint(folder) != before
+
+
+def test_exported_networks_are_opened_at_once(tmp_path, monkeypatch):
+    """Each waits for the other."""
+    folder = export_folder(tmp_path / "out")
+    (folder / "refiner.onnx").write_bytes(b"another")
+    card = json.loads((folder / EXPORT_CARD).read_text())
+    refiner = card["networks"]["coarse"] | {"file": "refiner.onnx", "sha256": {}}
+    card["networks"]["refiner"] = refiner | {"card": refiner["card"] | {"stage": "refiner"}}
+    (folder / EXPORT_CARD).write_text(json.dumps(card))
+    together = threading.Barrier(2, timeout=30)
+    monkeypatch.setattr(networks, "open_network", lambda path, **more: (together.wait(), path.name)[1])
+    opened = networks.load_networks(folder)
+    assert [opened[f"{stage}_stage"].predictor for stage in ("coarse", "refine")] == ["coarse.onnx", "refiner.onnx"]
 
 
 def test_an_exported_network_is_found_and_compared_with_its_card(tmp_path):
