@@ -8,6 +8,7 @@ from typing import Any
 import typer
 from typer.core import TyperCommand, TyperGroup
 
+from handbone.core.collection import no_collection
 from handbone.core.commands import COMMANDS
 from handbone.core.errors import HandboneError
 
@@ -70,6 +71,7 @@ class LazyGroup(TyperGroup):
             self.commands[name] = LazyCommand(name, summary, partial(_of_plugin, providers), panel=_PANEL)
 
 
+@no_collection()
 def _own(name: str, module: str) -> Any:
     found = importlib.import_module(f"handbone.cli.{module}")
     return _as_command(name, found.app if hasattr(found, "app") else found.command)
