@@ -16,7 +16,7 @@ from handbone.measure.hand import BONE
 from handbone.measure.outline import Outline
 from handbone.synthetic import SyntheticHand
 from handbone.synthetic.render import box_of, ray_lengths
-from handbone.synthetic.skeleton import load_skeleton
+from handbone.synthetic.skeleton import bone_edges, load_skeleton
 
 FINER = 4
 _BONES = ("MC2", "MC3", "MC4")
@@ -57,7 +57,7 @@ def fine_hand(drawn: SyntheticHand) -> Hand:
         moved = points - [*low, 0.0]
         box = box_of(moved, size)
         if seen[index]:
-            crops[index] = ray_lengths(moved, load_skeleton().faces[index], box) > 0, box[:2]
+            crops[index] = ray_lengths(moved, load_skeleton().faces[index], box, bone_edges(index)) > 0, box[:2]
     return Hand(BoneMasks.from_crops(crops, size), scale=Scale("user", (1 / per_mm, 1 / per_mm)))
 
 

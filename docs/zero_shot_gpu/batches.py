@@ -33,7 +33,8 @@ class Batches:
 
     def ready(self) -> bool:
         """Whether the ring has hands for all networks."""
-        return bool(len(self._ring.having("wrist")) and len(self._ring.canonical()))
+        seen = "wrist" not in self._ring.frames.dtype.names or len(self._ring.having("wrist"))
+        return bool(seen and len(self._ring.canonical()))
 
     def draw(self, network: str, count: int) -> tuple[Tensor, Tensor]:
         """Input and target of `count` samples for "coarse", "refiner" or "prior", see there."""

@@ -1,8 +1,13 @@
 """A synthetic hand as one record of fixed size: images, label bits and the frames through which networks see it.
 
+The prior reads masks alone: where nothing else is trained, no radiograph is drawn.
+
 Labels are bits: bit b of a pixel says whether bone b covers it, so that 29 overlapping masks take four bytes.
 Every frame maps points of a network's grid (side x side) to one of the images; NaN where the hand has no such frame.
 """
+
+from collections.abc import Callable, Sequence
+from functools import partial
 
 import cv2
 import numpy as np
@@ -16,9 +21,17 @@ from handbone.method.prior.canonical import SIZE, canonical_coverage, canonical_
 from handbone.method.roi_placement import place_roi
 from handbone.recipe import schema
 from handbone.synthetic import draw_hand
+from handbone.synthetic.contours import hand_contours
+from handbone.synthetic.patients import Variety, draw_patient, draw_pose
+from handbone.synthetic.posture import personal_pose
+
+#: Draws a hand into a record; `adult_share` is a keyword that it takes.
+Draw = Callable[..., None]
 
 #: Fields with an entry for every pixel; the others are small.
 PLANES = ("full", "full_bits", "crop", "crop_bits", "canonical")
+# What the prior needs, and the side at which masks are drawn for it: a metacarpal is no shorter than on its grid.
+_OF_MASKS, _MASKS_SIDE = ("canonical", "has_canonical"), 512
 
 # Sides of the images that are drawn, as shares of the network's grid, and how often each is.
 _SIDES, _ODDS = (4.0, 2.75, 2.0, 1.375), (0.3, 0.2, 0.35, 0.15)
@@ -57,22 +70,36 @@ def record_type(side: int) -> np.dtype:
     )
 
 
-def fill(record: np.void, rng: np.random.Generator, adult_share: float) -> None:
-    """Draw a hand into a record of `record_type`.
+def drawing(networks: Sequence[str], side: int, adult_share: float) -> tuple[np.dtype, Draw]:
+    """The type of the records that networks learn from, and what draws a hand into one of them.
 
     Parameters
     ----------
+    side: of the networks' grids.
     adult_share: share of upright adults; the others are hands of any age, turn, crop and look.
     """
+    kind = record_type(side)
+    if set(networks) != {"prior"}:
+        return kind, partial(fill, adult_share=adult_share)
+    return np.dtype([(name, kind[name]) for name in _OF_MASKS], align=True), partial(
+        fill_masks, adult_share=adult_share
+    )
+
+
+def fill_masks(record: np.void, rng: np.random.Generator, adult_share: float) -> None:
+    """Draw a hand without its radiograph, in a tenth of the time; for `adult_share` see `drawing`."""
+    variety, bent = _kind_of_hand(rng, adult_share)
+    patient = draw_patient(rng, variety)
+    pose = personal_pose(rng, draw_pose(rng, variety, bent=bent), patient)
+    _fill_canonical(record, hand_contours(patient, pose, rng, size=_MASKS_SIDE, variety=variety))
+
+
+def fill(record: np.void, rng: np.random.Generator, adult_share: float) -> None:
+    """Draw a hand into a record of `record_type`; for `adult_share` see `drawing`."""
     full_hw = record["full"].shape
     side = full_hw[0] // 2
-    adult = rng.random() < adult_share
-    hand = draw_hand(
-        rng,
-        size=round(side * rng.choice(_SIDES, p=_ODDS)),
-        variety="upright_adult" if adult else "diverse",
-        bent=bool(rng.random() < (_BENT_ADULTS if adult else _BENT_OTHERS)),
-    )
+    variety, bent = _kind_of_hand(rng, adult_share)
+    hand = draw_hand(rng, size=round(side * rng.choice(_SIDES, p=_ODDS)), variety=variety, bent=bent)
     bits, full = label_bits(hand.masks), Frame.letterbox(hand.image.shape, full_hw)
     record["full"], record["full_bits"] = _seen(hand.image, bits, full)
     centroids_xy = hand.masks.centroids_xy()
@@ -82,9 +109,14 @@ def fill(record: np.void, rng: np.random.Generator, adult_share: float) -> None:
     close = fits is not None and len(fits[0].inliers) >= _AGREEING
     record["close"] = _between(fits[0].square(side), full) if close else np.nan
     _fill_wrist(record, hand.image, hand.masks, bits, full)
-    canonical = _canonical(hand.masks)
-    record["has_canonical"] = canonical is not None
-    record["canonical"] = 0 if canonical is None else canonical
+    _fill_canonical(record, hand.masks)
+
+
+def _kind_of_hand(rng: np.random.Generator, adult_share: float) -> tuple[Variety, bool]:
+    """The variety of the next hand, and whether its wrist is bent."""
+    if rng.random() < adult_share:
+        return "upright_adult", bool(rng.random() < _BENT_ADULTS)
+    return "diverse", bool(rng.random() < _BENT_OTHERS)
 
 
 def label_bits(masks: BoneMasks) -> np.ndarray:
@@ -122,9 +154,10 @@ def _fill_wrist(record: np.void, image: np.ndarray, masks: BoneMasks, bits: np.n
     record["wrist"], record["wrist_full"] = _between(placed.frame, roi), _between(placed.frame, full)
 
 
-def _canonical(masks: BoneMasks) -> np.ndarray | None:
-    """Coverage uint8 (29, 256, 256) in the canonical pose; None where too few bones tell it."""
+def _fill_canonical(record: np.void, masks: BoneMasks) -> None:
+    """Coverage in the canonical pose; nothing where too few bones tell it."""
     frame = canonical_frame(masks) if masks.present().sum() >= _PRESENT else None
-    if frame is None:
-        return None
-    return np.rint(255 * canonical_coverage(BoneProbabilities.from_masks(masks), frame)).astype(np.uint8)
+    record["has_canonical"] = frame is not None
+    record["canonical"] = 0
+    if frame is not None:
+        record["canonical"] = np.rint(255 * canonical_coverage(BoneProbabilities.from_masks(masks), frame))

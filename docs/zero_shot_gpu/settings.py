@@ -30,8 +30,12 @@ class Settings(Table):
     start: Path = Field(default=_SHIPPED, description="folder of the weights to start from")
     seconds: PositiveFloat = Field(default=540, description="how long to train; the rate falls to 0 along it")
     workers: PositiveInt = Field(default=max(1, cores() - 1), description="processes that draw hands")
-    ring: PositiveInt = Field(default=3000, description="hands that the device holds, about 10 MB each")
+    ring: PositiveInt = Field(default=3000, description="hands that the device holds, 10 MB each, or 2 of masks alone")
     first: PositiveInt = Field(default=200, description="hands to wait for before the first step")
+    fresh: PositiveInt | None = Field(
+        default=None,
+        description="most new hands of a step, where one core does all; by default all that are ready",
+    )
     batch_coarse: PositiveInt = Field(default=24, description="samples of a step of the coarse network")
     batch_refiner: PositiveInt = Field(default=20, description="ROIs of a step of the refiner")
     batch_prior: PositiveInt = Field(default=32, description="hands of a step of the prior")
@@ -72,7 +76,7 @@ def parse(arguments: Sequence[str] | None = None) -> Settings:
         else:
             default = field.default
             shown = ",".join(default) if isinstance(default, tuple) else default
-            described += "" if field.is_required() else f" (default: {shown})"
+            described += "" if field.is_required() or default is None else f" (default: {shown})"
             parser.add_argument(flag, required=field.is_required(), default=argparse.SUPPRESS, help=described)
     try:
         return Settings.model_validate(vars(parser.parse_args(arguments)))

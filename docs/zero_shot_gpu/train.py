@@ -19,7 +19,7 @@ from typing import Any
 
 import torch
 from batches import Batches
-from draw import record_type
+from draw import drawing
 from ring import Ring
 from settings import Settings, parse
 from trainee import Trainee, starting_point
@@ -36,7 +36,7 @@ _REPORT_SECONDS = 10.0
 # The grid of a training of the prior alone, which reads no image.
 _SIDE = 512
 # What may differ when a training continues: where it runs, and until when.
-_FREE = {"out", "resume", "seconds", "workers", "ring", "first", "save_every", "norm_batches"}
+_FREE = {"out", "resume", "seconds", "workers", "ring", "first", "fresh", "save_every", "norm_batches"}
 
 
 def rate_factor(share: float) -> float:
@@ -74,10 +74,10 @@ class Run:
         """Draw, learn, settle and save."""
         seed = (self.settings.seed, self.drawn)
         torch.manual_seed(sum(seed))
-        ring = Ring(self.settings.ring, record_type(self.side), self.device)
+        kind, draw = drawing(self.settings.networks, self.side, self.settings.adult_share)
+        ring = Ring(self.settings.ring, kind, self.device)
         batches = Batches(ring, self.side, seed=seed, device=self.device)
-        options = {"side": self.side, "adult_share": self.settings.adult_share, "seed": seed}
-        with Drawers(self.settings.workers, **options) as drawers:
+        with Drawers(self.settings.workers, kind=kind, draw=draw, seed=seed) as drawers:
             if self.device.type == "cuda":
                 # Shapes never change, so that timing the algorithms pays, but it takes most of a minute: now, while
                 # the first hands are drawn.
@@ -94,7 +94,7 @@ class Run:
         reported = saved = time.perf_counter()
         began = reported - self.elapsed
         while self.elapsed < self.settings.seconds:
-            self.drawn += ring.add(drawers.take())
+            self.drawn += ring.add(drawers.take(self.settings.fresh))
             factor = rate_factor(self.elapsed / self.settings.seconds)
             for trainee in self.trainees:
                 trainee.step(*batches.draw(trainee.name, self.settings.batch(trainee.name)), factor)

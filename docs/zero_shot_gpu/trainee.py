@@ -119,8 +119,10 @@ class Trainee:
         self.steps, self.samples = state["steps"], state["samples"]
 
     def _logits(self, network: nn.Module, images: Tensor) -> Tensor:
+        if self.name != "prior":  # which reads planes
+            images = images.contiguous(memory_format=torch.channels_last)
         with torch.autocast(self.device.type, torch.bfloat16):
-            return network(images.contiguous(memory_format=torch.channels_last))
+            return network(images)
 
     def _average(self, averaged: list[Tensor], current: list[Tensor], _: Tensor) -> None:
         decay = min(_DECAY, 1 - 1 / (1 + self.steps / _FORGETS))

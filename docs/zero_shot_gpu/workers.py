@@ -11,7 +11,7 @@ from typing import Self
 
 import cv2
 import numpy as np
-from draw import fill, record_type
+from draw import Draw
 
 from handbone.core.errors import HandboneError
 
@@ -28,22 +28,20 @@ class Drawers:
 
     Parameters
     ----------
-    count: processes. side: of the networks' grids. adult_share: see `draw.fill`.
+    count: processes. kind, draw: the records and what fills them, see `draw.drawing`.
     seed: numbers that no other run of the same training has, so that none draws the same hands.
     """
 
-    def __init__(self, count: int, *, side: int, adult_share: float, seed: Sequence[int]):
+    def __init__(self, count: int, *, kind: np.dtype, draw: Draw, seed: Sequence[int]):
         # A forked process finds OpenCV's threads gone, and would wait for them for ever: they end before the forks.
         cv2.setNumThreads(1)
-        kind = record_type(side)
-        cv2.setNumThreads(1)  # a fork of OpenCV's threads waits for ever
         for share in (0.0, 1.0):  # compiles what draws, once for all workers
-            fill(np.zeros(1, kind)[0], np.random.default_rng(seed), share)
+            draw(np.zeros(1, kind)[0], np.random.default_rng(seed), adult_share=share)
         # An anonymous map and forks: containers often have next to no /dev/shm, which other ways need.
         context = mp.get_context("fork")
         self._records = np.frombuffer(mmap.mmap(-1, _PLACES * count * kind.itemsize), kind)
         self._free, self._ready = context.Queue(), context.Queue()
-        shared = (self._records, self._free, self._ready, adult_share)
+        shared = (self._records, self._free, self._ready, draw)
         self._workers = [
             context.Process(target=_work, args=(*shared, (*seed, number)), daemon=True) for number in range(count)
         ]
@@ -61,18 +59,20 @@ class Drawers:
         # Nobody reads them any more.
         self._free.cancel_join_thread()
 
-    def take(self, *, wait: bool = False) -> Iterator[np.void]:
+    def take(self, most: int | None = None, *, wait: bool = False) -> Iterator[np.void]:
         """The hands that are ready; each holds until the next one is asked for.
 
         Parameters
         ----------
+        most: hands to take, where more are ready.
         wait: for the first of them, where none is ready.
 
         Raises
         ------
         HandboneError: no worker is left.
         """
-        while True:
+        taken = 0
+        while most is None or taken < most:
             try:
                 place = self._ready.get(timeout=_PATIENCE) if wait else self._ready.get_nowait()
             except queue.Empty:
@@ -84,10 +84,10 @@ class Drawers:
                 return
             yield self._records[place]
             self._free.put(place)
-            wait = False
+            taken, wait = taken + 1, False
 
 
-def _work(records: np.ndarray, free: mp.Queue, ready: mp.Queue, adult_share: float, seed: tuple[int, ...]) -> None:
+def _work(records: np.ndarray, free: mp.Queue, ready: mp.Queue, draw: Draw, seed: tuple[int, ...]) -> None:
     """Draw one hand after the other into free places."""
     os.nice(1)
     failures = 0
@@ -96,7 +96,7 @@ def _work(records: np.ndarray, free: mp.Queue, ready: mp.Queue, adult_share: flo
         if place is None:
             return
         try:
-            fill(records[place], np.random.default_rng((*seed, number)), adult_share)
+            draw(records[place], np.random.default_rng((*seed, number)))
         except Exception:
             # One hand less is no reason to lose a machine that is lent for minutes; errors of all hands are.
             traceback.print_exc()

@@ -10,6 +10,7 @@ import typer
 from handbone import __version__
 from handbone.cli.lazy import LazyGroup
 from handbone.cli.output import Told, echo_error
+from handbone.core.collection import keep_what_starts
 from handbone.core.errors import HandboneError
 
 # Otherwise pydantic searches every installed package for its own plugins, and fails on a damaged one.
@@ -55,6 +56,7 @@ def main() -> None:
 
     With `--json` every outcome is one JSON value on standard output, see `handbone.cli.output`.
     """
+    keep_what_starts()
     as_json = "--json" in sys.argv[1:]
     Told.json = False
     for stream in (sys.stdout, sys.stderr):

@@ -9,6 +9,7 @@ from handbone.cli.ending import fail_if, resumable
 from handbone.cli.options import AsJson
 from handbone.cli.output import echo_json, facts_table, headed_table, results, say_passed_over
 from handbone.core.errors import HandboneError
+from handbone.core.escaping import printable
 from handbone.core.progress import console
 
 if TYPE_CHECKING:
@@ -68,7 +69,7 @@ def command(
     else:
         _show(result)
     for sentence in result.unread:
-        console.print(f"skipped {sentence}", markup=False, highlight=False, soft_wrap=True)
+        console.print(f"skipped {printable(sentence)}", markup=False, highlight=False, soft_wrap=True)
     if result.refused:
         raise HandboneError(
             f"the weights were not written: {'; '.join(result.refused)}",

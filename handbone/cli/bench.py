@@ -10,7 +10,7 @@ from handbone.cli.ending import finish
 from handbone.cli.options import AsJson
 from handbone.cli.output import echo_json, headed_table
 from handbone.cli.output import results as results_console
-from handbone.core.escaping import markup
+from handbone.core.escaping import markup, printable
 
 if TYPE_CHECKING:
     from handbone.workflows.bench import Bench
@@ -49,7 +49,8 @@ def command(
 def _show(found: "Bench") -> None:
     console = results_console()
     cores = f"{found.cores} core{'s' * (found.cores != 1)}"
-    console.print(f"{found.machine}, {cores}; {found.image}; weights {found.weights}", markup=False, soft_wrap=True)
+    told = f"{found.machine}, {cores}; {found.image}; weights {found.weights}"
+    console.print(printable(told), markup=False, soft_wrap=True)
     headings = ("precision", "threads", "s a radiograph", "s a pass", "in a batch of 4", "s to the first", "MB")
     table = headed_table("runtime", *headings)
     for case in found.cases:
@@ -70,4 +71,4 @@ def _show(found: "Bench") -> None:
             console.print(f"[red]failed[/red] {case.runtime} {case.precision}: {markup(case.error)}", soft_wrap=True)
     console.print(f"Use {markup(found.recommendation)}", soft_wrap=True)
     for command in found.commands:
-        console.print(f"  {command}", markup=False, highlight=False, soft_wrap=True)
+        console.print(f"  {printable(command)}", markup=False, highlight=False, soft_wrap=True)

@@ -1,6 +1,7 @@
 """Shell completion of names of plugins, recipes, methods and formats."""
 
 from collections.abc import Iterable
+from glob import escape
 from pathlib import Path
 
 
@@ -38,7 +39,7 @@ def _paths(incomplete: str) -> list[str]:
     # This list replaces the shell's own completion, which would include files.
     start = Path(incomplete)
     folder, name = (start, "") if incomplete.endswith("/") else (start.parent, start.name)
-    found = sorted(folder.glob(f"{name}*")) if folder.is_dir() else []
+    found = sorted(folder.glob(f"{escape(name)}*")) if folder.is_dir() else []
     visible = [path for path in found if not path.name.startswith(".")]
     return [f"{path}/" if path.is_dir() else str(path) for path in visible if path.is_dir() or path.suffix == ".toml"]
 

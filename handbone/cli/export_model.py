@@ -1,6 +1,7 @@
 """`handbone export-model`: networks for runtimes that need no torch."""
 
 from pathlib import Path
+from shlex import quote
 from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
@@ -63,4 +64,4 @@ def _show(card: "ExportCard", output: Path) -> None:
             )
     for stage in card.left_out:
         progress.print(f"Left out: the stage '{stage}', which only the weights themselves have", highlight=False)
-    results_console().print(f"handbone predict IMAGES --weights {markup(output)}", soft_wrap=True)
+    results_console().print(f"handbone predict IMAGES --weights {markup(quote(str(output)))}", soft_wrap=True)

@@ -8,6 +8,7 @@ from typing import Any
 import typer
 from typer.core import TyperCommand, TyperGroup
 
+from handbone.core.collection import no_collection
 from handbone.core.commands import COMMANDS
 from handbone.core.errors import HandboneError
 
@@ -61,16 +62,16 @@ class LazyGroup(TyperGroup):
         if self._searched:
             return
         self._searched = True
-        from rich.markup import escape
-
+        from handbone.core.escaping import markup
         from handbone.plugins import installed_plugins
 
         for name, providers in installed_plugins().from_plugins("command").items():
             packages = " and ".join(provided.package for provided in providers)
-            summary = f"{escape(' '.join(providers[0].spec.summary.split()))} [dim]({escape(packages)})[/dim]"
+            summary = f"{markup(' '.join(providers[0].spec.summary.split()))} [dim]({markup(packages)})[/dim]"
             self.commands[name] = LazyCommand(name, summary, partial(_of_plugin, providers), panel=_PANEL)
 
 
+@no_collection()
 def _own(name: str, module: str) -> Any:
     found = importlib.import_module(f"handbone.cli.{module}")
     return _as_command(name, found.app if hasattr(found, "app") else found.command)
@@ -85,7 +86,7 @@ def _of_plugin(providers: list[Any]) -> Any:
     built = provided.spec.build()
     try:
         return _as_command(provided.spec.name, built)
-    except (RuntimeError, TypeError, ValueError, AttributeError) as error:
+    except (RuntimeError, TypeError, ValueError, AttributeError, AssertionError) as error:  # of typer
         what = f"the command {provided.spec.name!r} of {provided.package} {provided.version} is not valid ({error})"
         raise HandboneError(what, remedy="report it to its authors") from error
 

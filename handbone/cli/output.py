@@ -40,14 +40,19 @@ def headed_table(first: str, *columns: str) -> Table:
     return table
 
 
+def plain(text: object, style: str = "") -> Text:
+    """A text of anyone's as it is: without markup, safe for any terminal; its lines stay lines."""
+    return Text("\n".join(map(printable, str(text).split("\n"))), style)
+
+
 def facts_table(facts: Mapping[str, str | Text]) -> Table:
-    """Names and values, those without a value left out; a str is shown as it is, without markup."""
+    """Names and values, those without a value left out; a str is shown as `plain` shows it."""
     table = Table(box=None, show_header=False, pad_edge=False, padding=(0, 2, 0, 0))
     table.add_column(style="dim", no_wrap=True)
     table.add_column(overflow="fold")
     for name, value in facts.items():
         if value:
-            table.add_row(name, value if isinstance(value, Text) else Text(value))
+            table.add_row(name, value if isinstance(value, Text) else plain(value))
     return table
 
 

@@ -1,12 +1,14 @@
 """`handbone plugins new` and `handbone plugins check`, for plugin authors."""
 
 from pathlib import Path
+from shlex import quote
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from handbone.cli.ending import fail_if
-from handbone.cli.output import echo_json
+from handbone.cli.output import echo_json, plain
+from handbone.core.escaping import printable
 
 if TYPE_CHECKING:
     from handbone.plugin_kit.findings import Check
@@ -27,10 +29,10 @@ def new(
     if as_json:
         echo_json({"package": name, "folder": str(folder), "files": files}, "plugins.new/1")
         return
-    typer.echo(f"{folder}: {len(files)} files. Next:")
-    typer.echo(f"  handbone plugins install -e {folder}")
-    typer.echo(f"  handbone plugins check {folder}")
-    typer.echo(f"  handbone run {folder / 'recipe.toml'}")
+    typer.echo(f"{printable(folder)}: {len(files)} files. Next:")
+    typer.echo(f"  handbone plugins install -e {quote(printable(folder))}")
+    typer.echo(f"  handbone plugins check {quote(printable(folder))}")
+    typer.echo(f"  handbone run {quote(printable(folder / 'recipe.toml'))}")
 
 
 def check(
@@ -77,6 +79,6 @@ def _show(check: "Check") -> None:
     table.add_column(overflow="fold")
     mark, style = _MARKS[check.state]
     table.add_row(
-        Text(mark, style), Text(check.what), Text("\n".join(check.reasons), "" if check.state == "failed" else "dim")
+        Text(mark, style), plain(check.what), plain("\n".join(check.reasons), "" if check.state == "failed" else "dim")
     )
     Console(highlight=False).print(table)

@@ -5,7 +5,7 @@ from typing import Any
 from rich.console import Console
 from rich.text import Text
 
-from handbone.cli.output import facts_table, headed_table, results
+from handbone.cli.output import facts_table, headed_table, plain, results
 
 _COLOURS = {"works": "green", "built in": "green", "broken": "red"}
 _PLURALS = {"loss": "losses", "weights": "weights"}
@@ -17,7 +17,7 @@ def show_list(plugins: list[dict[str, Any]]) -> None:
     if plugins:
         table = headed_table("plugin", "version", "state", "provides")
         for one in plugins:
-            table.add_row(Text(one["package"], "bold cyan"), one["version"], _state(one), _provided(one))
+            table.add_row(plain(one["package"], "bold cyan"), plain(one["version"]), _state(one), _provided(one))
         console.print(table)
     else:
         console.print("No plugins are installed; see handbone plugins install --help.")
@@ -28,12 +28,12 @@ def show_list(plugins: list[dict[str, Any]]) -> None:
 def show_details(one: dict[str, Any]) -> None:
     """Print one plugin and everything that it provides, with settings."""
     console = results()
-    title = Text.assemble((one["package"], "bold cyan"), f" {one['version']}  {one['summary']}")
+    title = plain(one["package"], "bold cyan") + plain(f" {one['version']}  {one['summary']}")
     console.print(title, soft_wrap=True)
     told = {name: one[name] for name in ("location", "sha256")}
     console.print(facts_table({"state": _state(one), **told, "events": ", ".join(one["events"])}))
     if one["details"]:
-        console.print(Text(one["details"], "dim"), soft_wrap=True)
+        console.print(plain(one["details"], "dim"), soft_wrap=True)
     for thing in one["provides"]:
         _show_thing(console, thing)
 
@@ -41,22 +41,26 @@ def show_details(one: dict[str, Any]) -> None:
 def _show_thing(console: Console, thing: dict[str, Any]) -> None:
     extensions = f" ({', '.join(thing['extensions'])})" if "extensions" in thing else ""
     console.print()
-    console.print(Text.assemble(f"{thing['kind']} ", (thing["name"], "bold"), f"{extensions}  {thing['summary']}"))
+    console.print(
+        plain(f"{thing['kind']} ") + plain(thing["name"], "bold") + plain(f"{extensions}  {thing['summary']}")
+    )
     if thing["settings"]:
         table = headed_table("setting", "type", "default", "meaning")
         for setting in thing["settings"]:
             default = "" if setting["default"] is None else str(setting["default"])
-            table.add_row(setting["name"], Text(setting["type"]), Text(default, "green"), Text(setting["description"]))
+            table.add_row(
+                plain(setting["name"]), plain(setting["type"]), plain(default, "green"), plain(setting["description"])
+            )
         console.print(table)
 
 
 def _state(one: dict[str, Any]) -> Text:
     state = f"{one['state']}: {one['reason']}" if one["reason"] else one["state"]
-    return Text(state, _COLOURS.get(one["state"], "yellow"))
+    return plain(state, _COLOURS.get(one["state"], "yellow"))
 
 
 def _provided(one: dict[str, Any]) -> Text:
     parts = [f"{_PLURALS.get(kind, f'{kind}s')}: {', '.join(names)}" for kind, names in one["provides"].items()]
     if one["events"]:
         parts.append(f"events: {', '.join(one['events'])}")
-    return Text("; ".join(parts))
+    return plain("; ".join(parts))

@@ -12,6 +12,7 @@ from handbone.cli.options import AsJson, Cluster, JoinShards, Output, RuntimeOpt
 from handbone.cli.output import echo_json_entries, say_passed_over
 from handbone.cli.predict_show import show
 from handbone.cli.sharding import part_of
+from handbone.core.collection import no_collection
 
 if TYPE_CHECKING:
     from handbone.workflows.tasks import Crew
@@ -54,22 +55,23 @@ def command(
     """
     if mm_per_px is not None and not measure:
         raise typer.BadParameter("give --measure, too", param_hint="--mm-per-px")
-    from functools import partial
+    with no_collection():
+        from functools import partial
 
-    from handbone.cli.settings import nested_settings
-    from handbone.formats.image_search import find_images
-    from handbone.formats.path_list import read_path_list
-    from handbone.method.settings import read_settings
-    from handbone.method.two_stage import TwoStage
-    from handbone.weights import find_weights
-    from handbone.workflows.crews import crew_of
-    from handbone.workflows.predict import predict_images, prediction_results, stems_of, written_names
-    from handbone.workflows.prediction_join import Extras
-    from handbone.workflows.records import IMAGES, predictions_head
-    from handbone.workflows.shard_join import join_shards, joined_head
-    from handbone.workflows.shards import finished_shards
-    from handbone.workflows.stored_results import is_unfinished, prediction_fingerprint
-    from handbone.workflows.writers import writer_factories
+        from handbone.cli.settings import nested_settings
+        from handbone.formats.image_search import find_images
+        from handbone.formats.path_list import read_path_list
+        from handbone.method.settings import read_settings
+        from handbone.method.two_stage import TwoStage
+        from handbone.weights import find_weights
+        from handbone.workflows.crews import crew_of
+        from handbone.workflows.predict import predict_images, prediction_results, stems_of, written_names
+        from handbone.workflows.prediction_join import Extras
+        from handbone.workflows.records import IMAGES, predictions_head
+        from handbone.workflows.shard_join import join_shards, joined_head
+        from handbone.workflows.shards import finished_shards
+        from handbone.workflows.stored_results import is_unfinished, prediction_fingerprint
+        from handbone.workflows.writers import writer_factories
 
     if from_file is None and not paths and not join:
         raise typer.BadParameter("give image files or folders, or a list of them with --from-file", param_hint="PATH")

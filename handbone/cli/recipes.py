@@ -2,6 +2,7 @@
 
 import tomllib
 from pathlib import Path
+from shlex import quote
 from typing import Annotated, Any
 
 import typer
@@ -10,7 +11,7 @@ from rich.text import Text
 
 from handbone.cli import complete
 from handbone.cli.ending import fail_if
-from handbone.cli.output import echo_json, headed_table, results
+from handbone.cli.output import echo_json, headed_table, plain, results
 from handbone.core.errors import HandboneError
 from handbone.core.escaping import markup
 from handbone.core.files import write_text
@@ -74,8 +75,8 @@ def show(
         )
         return
     out = results()
-    out.print(Text.assemble((resolved.name, "bold cyan"), f"  {resolved.summary}"))
-    out.print(Text(" ← ".join(map(str, loaded.files)), "dim"), soft_wrap=True)
+    out.print(plain(resolved.name, "bold cyan") + plain(f"  {resolved.summary}"))
+    out.print(plain(" ← ".join(map(str, loaded.files)), "dim"), soft_wrap=True)
     out.print(_explained(rows))
     if loaded.when_synthetic and not synthetic:
         console.print("[dim]With the synthetic set, some keys differ: add --synthetic to see them.[/dim]")
@@ -98,7 +99,8 @@ def copy(
         remedy = "choose another file with --output, or replace it with --overwrite"
         raise HandboneError("the file already exists", where=target, remedy=remedy)
     write_text(target, source.read_text(encoding="utf-8"))
-    console.print(f"Wrote [bold]{markup(target)}[/bold]. Run it with: handbone run {markup(target)}")
+    told = f"Wrote [bold]{markup(target)}[/bold]. Run it with: handbone run {markup(quote(str(target)))}"
+    console.print(told, soft_wrap=True, highlight=False)
 
 
 @app.command("validate")
@@ -138,7 +140,7 @@ def keys(
         out.print(Text(section.title, "bold cyan"))
         shown = headed_table("key", "takes", "default", "meaning")
         for key in section.keys:
-            shown.add_row(key.name, Text(key.takes, "dim"), Text(key.default, "green"), key.meaning)
+            shown.add_row(plain(key.name), plain(key.takes, "dim"), plain(key.default, "green"), plain(key.meaning))
         out.print(shown, "")
 
 
@@ -152,9 +154,9 @@ def _explained(rows: list[explain.Row]) -> Table:
             header = row.table
             table.add_row()
             table.add_row(Text(f"[{header}]", "bold cyan"))
-        origin = Text(row.origin.short, "" if row.changed else "dim")
+        origin = plain(row.origin.short, "" if row.changed else "dim")
         key = Text(row.key.removeprefix(f"{header}."), "bold" if row.changed else "")
-        table.add_row(key, Text(row.value, "green"), origin, Text(row.meaning, "dim"))
+        table.add_row(key, plain(row.value, "green"), origin, plain(row.meaning, "dim"))
     return table
 
 
@@ -179,12 +181,12 @@ def _mistakes(recipe: str, overrides: list[str]) -> list[dict[str, Any]]:
 def _print_verdict(name: str, found: list[dict[str, Any]]) -> None:
     out = results()
     if not found:
-        out.print(Text.assemble(("✓ ", "bold green"), (name, "bold"), "  is valid"), soft_wrap=True)
+        out.print(Text("✓ ", "bold green") + plain(name, "bold") + Text("  is valid"), soft_wrap=True)
         return
     count = "1 mistake" if len(found) == 1 else f"{len(found)} mistakes"
-    out.print(Text.assemble(("✗ ", "bold red"), (name, "bold"), f"  {count}"), soft_wrap=True)
+    out.print(Text("✗ ", "bold red") + plain(name, "bold") + Text(f"  {count}"), soft_wrap=True)
     for problem in found:
-        out.print(Text(f"  {problem['message']}"), soft_wrap=True)
+        out.print(plain(f"  {problem['message']}"), soft_wrap=True)
 
 
 def _typed(text: str) -> Any:

@@ -14,6 +14,7 @@ from handbone.cli.options import AsJson, Cluster, JoinShards, Output, Rle, Runti
 from handbone.cli.output import echo_json_entries
 from handbone.cli.output import results as results_console
 from handbone.cli.sharding import part_of
+from handbone.core.collection import no_collection
 from handbone.core.escaping import markup
 
 if TYPE_CHECKING:
@@ -53,17 +54,18 @@ def command(
     rows and is listed; the exit code is then 1. The same command goes on where it was stopped, and tries failed
     images again. Not a medical device.
     """
-    from functools import partial
+    with no_collection():
+        from functools import partial
 
-    from handbone.anatomy import select
-    from handbone.workflows.crews import crew_of
-    from handbone.workflows.records import IMAGES
-    from handbone.workflows.refine import RECORD_FILE, refine_predictions, refine_results, refinement_head
-    from handbone.workflows.refine_join import join_refined
-    from handbone.workflows.shard_join import joined_head
-    from handbone.workflows.shards import finished_shards
-    from handbone.workflows.stored_results import is_unfinished, prediction_fingerprint
-    from handbone.workflows.tasks import here
+        from handbone.anatomy import select
+        from handbone.workflows.crews import crew_of
+        from handbone.workflows.records import IMAGES
+        from handbone.workflows.refine import RECORD_FILE, refine_predictions, refine_results, refinement_head
+        from handbone.workflows.refine_join import join_refined
+        from handbone.workflows.shard_join import joined_head
+        from handbone.workflows.shards import finished_shards
+        from handbone.workflows.stored_results import is_unfinished, prediction_fingerprint
+        from handbone.workflows.tasks import here
 
     bones, part, crew = select(classes), part_of(shard, join=join), crew_of(workers, cluster)
     place = part.folder(output) if part else output

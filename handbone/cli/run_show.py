@@ -45,7 +45,7 @@ def show_plan(
     if memory is not None:
         table.add_column("memory", justify="right")
     for p in plan:
-        row = [p.step.name, p.step.summary, p.step.sizes(run.recipe), _STATES[p.state]]
+        row = [p.step.name, markup(p.step.summary), markup(p.step.sizes(run.recipe)), _STATES[p.state]]
         if memory is not None:
             row.append(f"{memory[p.step.name]:.1f} GB" if p.step.name in memory else "")
         table.add_row(*row)

@@ -8,7 +8,7 @@ import typer
 from rich.text import Text
 
 from handbone.cli.ending import fail_if
-from handbone.cli.output import echo_json, headed_table, results
+from handbone.cli.output import echo_json, headed_table, plain, results
 from handbone.cli.weights_show import facts_of, problem_of, show_files, show_set
 from handbone.core.errors import HandboneError
 from handbone.core.progress import console
@@ -39,9 +39,9 @@ def list_weights(as_json: AsJson = False) -> None:
         for each in found:
             stages, size = " + ".join(each.files), f"{each.size_bytes / 1e6:.1f}"
             origin = each.package or each.origin
-            table.add_row(Text(each.name, "bold cyan"), Text(origin), stages, size, Text(each.summary))
+            table.add_row(plain(each.name, "bold cyan"), plain(origin), stages, size, plain(each.summary))
         for name, text in damaged.items():
-            table.add_row(Text(name, "bold cyan"), Text("damaged", "red"), "", "", Text(text))
+            table.add_row(plain(name, "bold cyan"), Text("damaged", "red"), "", "", plain(text))
         if table.rows:
             results().print(table)
             console.print("[dim]handbone weights info NAME · handbone predict IMAGES --weights NAME[/dim]")
@@ -92,7 +92,7 @@ def fetch_weights(
     from handbone.weights import fetch
 
     found = fetch(source, sha256=sha256, name=name, overwrite=overwrite)
-    results().print(Text.assemble((found.name, "bold cyan"), f"  {found.folder}"), soft_wrap=True)
+    results().print(plain(found.name, "bold cyan") + plain(f"  {found.folder}"), soft_wrap=True)
     console.print(f"[dim]handbone weights info {found.name}[/dim]")
 
 
@@ -133,7 +133,7 @@ def pack_weights(
         overwrite=overwrite,
     )
     size = f"{packed.size_bytes / 1e6:.1f} MB"
-    results().print(Text.assemble((packed.name, "bold cyan"), f"  {size}  {packed.folder}"), soft_wrap=True)
+    results().print(plain(packed.name, "bold cyan") + plain(f"  {size}  {packed.folder}"), soft_wrap=True)
 
 
 def _read_metrics(path: Path) -> dict[str, Any]:

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from rich.text import Text
 
-from handbone.cli.output import echo_json, facts_table, headed_table, results
+from handbone.cli.output import echo_json, facts_table, headed_table, plain, results
 from handbone.core.errors import HandboneError
 
 if TYPE_CHECKING:
@@ -45,8 +45,8 @@ def show_set(found: "WeightsSet", problem: str | None) -> None:
     from handbone.weights.card import flat
 
     card, out = found.card, results()
-    out.print(Text.assemble((found.name, "bold cyan"), f"  {found.summary}"))
-    state = Text(problem, "red") if problem else Text("matches the card", "green")
+    out.print(plain(found.name, "bold cyan") + plain(f"  {found.summary}"))
+    state = plain(problem, "red") if problem else Text("matches the card", "green")
     made = f"handbone {card.handbone}, {card.created}"
     table = facts_table(
         {
@@ -60,16 +60,16 @@ def show_set(found: "WeightsSet", problem: str | None) -> None:
     out.print(table)
     table = headed_table("file", "network", "MB", "sha256")
     for name, facts in card.files.items():
-        table.add_row(name, Text(facts.network), f"{facts.bytes / 1e6:.1f}", Text(facts.sha256, "dim"))
+        table.add_row(plain(name), plain(facts.network), f"{facts.bytes / 1e6:.1f}", plain(facts.sha256, "dim"))
     out.print("", table)
     if card.metrics:
         table = headed_table("value", "metric")
         for metric, value in flat(card.metrics):
-            table.add_row(Text(value, "green"), Text(metric))
+            table.add_row(plain(value, "green"), plain(metric))
         out.print("", table)
     out.print("", Text("limits", "bold"))
     for limit in card.shown_limits:
-        out.print(Text(f"- {limit}"))
+        out.print(plain(f"- {limit}"))
 
 
 def show_files(path: Path, as_json: bool) -> None:
@@ -88,7 +88,7 @@ def show_files(path: Path, as_json: bool) -> None:
         echo_json({"files": listed}, "weights.files/1")
         return
     for file, card, digest in cards:
-        results().print(Text(str(file), "bold cyan"), soft_wrap=True)
+        results().print(plain(file, "bold cyan"), soft_wrap=True)
         facts = facts_table(
             {
                 "stage": card.stage,

@@ -1,7 +1,7 @@
 """Progress bars with the remaining time, for all rooms."""
 
 import time
-from collections.abc import Generator, Iterable, Iterator
+from collections.abc import Callable, Generator, Iterable, Iterator
 from datetime import timedelta
 from typing import TypeVar
 
@@ -67,8 +67,10 @@ def progress_bar() -> Progress:
     )
 
 
-def track(items: Iterable[T], description: str, total: int | None = None) -> Generator[T, None, None]:
-    """Yield from `items` while a progress bar shows the count, the rate and the remaining time.
+def track(
+    items: Iterable[T], description: str, total: int | None = None, *, note: Callable[[], str] = str
+) -> Generator[T, None, None]:
+    """Yield from `items` while a progress bar shows the count, the rate, the remaining time and a note such as a loss.
 
     Where there is no terminal, as in a job's log, a line every minute does.
     """
@@ -80,11 +82,12 @@ def track(items: Iterable[T], description: str, total: int | None = None) -> Gen
         task = bar.add_task(description, total=total, note="")
         for count, item in enumerate(items, 1):
             yield item
-            bar.advance(task)
+            bar.update(task, advance=1, note=note())
             now = time.monotonic()
             if bar.disable and now - last > _LINE_SECONDS:
                 left = timedelta(seconds=round((now - begun) / count * (total - count)))
-                told = f"{description}: {count} of {total}, {rate(count / (now - begun))}, {left} left"
+                said = f", {note()}" if note() else ""
+                told = f"{description}: {count} of {total}{said}, {rate(count / (now - begun))}, {left} left"
                 console.print(told, markup=False, highlight=False, soft_wrap=True)
                 last = now
 

@@ -26,8 +26,8 @@ class CocoWriter(SplitWriter):
     Parameters
     ----------
     folder: gets the file.
-    polygons: contours along the pixels' borders, which pycocotools fills to the same masks again, holes apart;
-        otherwise compressed run lengths, which are exact.
+    polygons: contours a quarter of a pixel inside the masks' borders, which pycocotools fills to the same masks again,
+        holes apart; otherwise compressed run lengths, which are exact.
     """
 
     def __init__(self, folder: Path, *, polygons: bool = False):

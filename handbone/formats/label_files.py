@@ -54,7 +54,8 @@ _ARRAYS: tuple[str, ...] = (
 )
 _ARRAYS += (".tfrecord", ".tfrecords", ".pkl", ".pickle", ".joblib", ".sqlite", ".sqlite3")
 _ARCHIVE = re.compile(r".*(label|annot|coco|roi|instances|mask).*\.(zip|7z|rar|tar|tgz|gz)")
-_YOLO = re.compile(rb"\s*\S+(\s+-?\d*\.?\d+(e-?\d+)?){4,}\s*", re.IGNORECASE)
+# A number has one way to match: with several, a line of whole numbers would take for ever.
+_YOLO = re.compile(rb"\s*\S+(\s+-?(\d+(\.\d+)?|\.\d+)(e-?\d+)?){4,}\s*", re.IGNORECASE)
 _WORKBOOKS = (".xlsx", ".xlsm", ".xls", ".ods", ".numbers")
 _NAMED = re.compile(r".*(label|annot|coco|contour|polygon|rle|mask|segment|predict).*")
 _SAVE_CSV = "save it as CSV and use the layout 'csv' with data.annotations, or export COCO"

@@ -8,6 +8,8 @@ import numpy as np
 # A declared size that differs in shape by no more is a scaled image.
 _SAME_SHAPE = 0.01
 _LARGEST = 1 << 20
+#: Of an image with labels: some masks are unpacked whole in the size that they were drawn in.
+MOST_PIXELS = 1 << 28
 _SEVERAL = 4  # contours; Radius and Ulna alone may run out of an image
 
 
@@ -26,10 +28,10 @@ class LabelFrame:
 
 
 def whole_size(height: object, width: object) -> tuple[int, int] | None:
-    """Height and width that a file states; None where these are not two whole numbers of pixels."""
+    """Height and width that a file states; None where these are not two whole numbers of pixels, or are too many."""
     if type(height) is not int or type(width) is not int or not (0 < height < _LARGEST and 0 < width < _LARGEST):
         return None
-    return height, width
+    return None if height * width > MOST_PIXELS else (height, width)
 
 
 def label_frame(

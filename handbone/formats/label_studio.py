@@ -96,7 +96,10 @@ def _names(task: Any) -> Iterator[str]:
         return
     urls = [data.get(IMAGE), *data.values()]
     for url in dict.fromkeys(url for url in urls if isinstance(url, str)):
-        parts = urlsplit(url)
+        try:
+            parts = urlsplit(url)
+        except ValueError:  # "http://[" and the like, which is no address
+            continue
         place = parse_qs(parts.query).get("d", [unquote(parts.path)])[0].lstrip("/")
         yield place
         yield _UPLOADED.sub("", Path(place).name)

@@ -10,7 +10,7 @@ from handbone.core.errors import HandboneError, UnknownNameError
 from handbone.core.findings import Finding, Severity
 from handbone.core.labels import Labels
 from handbone.core.polygons import Polygons, checked_points, contours_of_mask
-from handbone.formats.label_frames import LabelFrame
+from handbone.formats.label_frames import MOST_PIXELS, LabelFrame
 from handbone.recipe.class_map import bones_of
 
 
@@ -22,9 +22,16 @@ class LabelsBuilder:
     file: the annotation file's path as findings shall name it.
     size_hw: size of the image.
     class_map: foreign class names to bones, as `data.class_map` has them.
+
+    Raises
+    ------
+    HandboneError: an image that claims more pixels than any radiograph has.
     """
 
     def __init__(self, file: str, size_hw: tuple[int, int], class_map: dict[str, str]):
+        if size_hw[0] * size_hw[1] > MOST_PIXELS:
+            what = f"its image claims {size_hw[1]} x {size_hw[0]} pixels, more than any radiograph has"
+            raise HandboneError(what, where=file, remedy="copy the image again, or remove it")
         self._file, self._size_hw, self._class_map = file, size_hw, class_map
         self._polygons: Polygons = {}
         self._outlined: Polygons = {}

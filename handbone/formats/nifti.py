@@ -138,11 +138,13 @@ def _read(path: Path) -> np.ndarray:
         if math.prod(volume.shape) > MAX_PIXELS:
             raise ValueError("too many voxels")
         values = np.asanyarray(volume.dataobj)
+        if values.dtype.kind not in "biuf":
+            raise ValueError(f"its values are of the type {values.dtype.name}")
     except Exception as error:  # nibabel raises many kinds on damaged files
         said = (str(error).splitlines() or [type(error).__name__])[0][:100]
         raise HandboneError(f"cannot be read ({said})", where=path, remedy="save it again") from None
     if values.ndim < 2 or any(side != 1 for side in values.shape[2:]):
         what = f"it has the shape {values.shape}, and a radiograph has one slice"
         raise HandboneError(what, where=path, remedy="save the mask of the radiograph itself")
-    plane = values.reshape(values.shape[:2])
+    plane = np.nan_to_num(values.reshape(values.shape[:2]))  # some tools write what is no number beside a mask
     return np.ascontiguousarray(plane[::-1, ::-1].T != 0)

@@ -8,6 +8,7 @@ these edges; without images they are known only where bones touch the frame's ed
 
 from collections.abc import Iterable
 from dataclasses import replace
+from functools import lru_cache
 from itertools import islice
 from pathlib import Path
 
@@ -122,6 +123,7 @@ def run_distance(cells: Cells) -> int | None:
     return round(float(np.median(every))) if len(every) >= _ENOUGH else None
 
 
+@lru_cache(anatomy.COUNT)  # an image's are asked for twice
 def _pairs(text: str | None) -> np.ndarray:
     """(n, 2) starts and lengths, the first ones of a long text; none of a malformed one, which reading it will say."""
     tokens = (text or "")[:_SAMPLE].split()

@@ -125,12 +125,11 @@ class SegNrrd:
         assert sample.annotation is not None
         segmentation, size_hw = _read(sample.annotation), size_of(sample.image)
         builder = LabelsBuilder(relative_to(sample.annotation, self.root), size_hw, self.class_map)
-        offset, voxels = segmentation.get("referenceImageExtentOffset", (0, 0, 0)), segmentation["voxels"]
-        corner = int(offset[0]), int(offset[1])
+        voxels, corner = segmentation["voxels"], _corner(segmentation)
         width, height = voxels.shape[-3:-1]
         shapes = []
         for segment in segmentation["segments"]:
-            layer = voxels[segment.get("layer", 0)] if voxels.ndim == 4 else voxels
+            layer = voxels[_layer(segment)] if voxels.ndim == 4 else voxels
             value = segment.get("labelValue", 1)
             mask = np.equal(layer[..., 0].T, value)
             if mask.any():
@@ -164,12 +163,32 @@ def _check_data(path: Path) -> None:
             raise ValueError("it holds more voxels than its header says")
 
 
+def _corner(segmentation: dict[str, Any]) -> tuple[int, int]:
+    """Where the first voxel lies in the radiograph, (x, y)."""
+    across, down, *_ = segmentation.get("referenceImageExtentOffset", (0, 0, 0))
+    return int(across), int(down)
+
+
+def _layer(segment: dict[str, Any]) -> int:
+    return int(segment.get("layer", 0))
+
+
+def _check_places(segmentation: dict[str, Any]) -> None:
+    """Refuse a corner that is none, and segments in layers that the file does not hold."""
+    _corner(segmentation)
+    layers = len(segmentation["voxels"]) if segmentation["voxels"].ndim == 4 else 1
+    for layer in map(_layer, segmentation["segments"]):
+        if not 0 <= layer < layers:
+            raise ValueError(f"a segment is in layer {layer} of {layers}")
+
+
 def _read(path: Path) -> dict[str, Any]:
     try:
         _check_data(path)
         segmentation = _slicerio().read_segmentation(str(path))
         directions, slices = np.array(segmentation["ijkToLPS"])[:3, :3], segmentation["voxels"].shape[-1]
         segments = segmentation["segments"]
+        _check_places(segmentation)
     except HandboneError:
         raise
     except Exception as error:  # pynrrd raises many kinds on damaged files

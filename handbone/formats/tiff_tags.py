@@ -19,6 +19,8 @@ Tags = Mapping[int, Any]
 
 def first_directory(path: Path) -> Tags:
     """Tags of the first page of a TIFF; none of anything else."""
+    if not path.is_file():  # reading a pipe would wait
+        return {}
     try:
         # Pillow warns of odd tags.
         with warnings.catch_warnings(action="ignore"), path.open("rb") as file:

@@ -19,13 +19,15 @@ def confidences(probabilities: BoneProbabilities, masks: BoneMasks) -> dict[str,
 
 
 def confidence_of(outcome: MethodResult, masks: BoneMasks) -> dict[str, float]:
-    """Name of each bone that was found to the probability that its mask is right, and that there is a hand at all.
+    """Name of each bone that was found to the probability that its mask is good, and that there is a hand at all.
 
-    The probability is the calibrated one where the weights have one, else the mean probability inside the mask.
+    The probability is the calibrated one of a Dice of .8 where the weights have one, else that of the bone's presence,
+    else the mean probability inside the mask.
     """
     hand = 1.0 if outcome.hand is None else outcome.hand.probability
-    if outcome.presence is None:
+    calibrated = outcome.presence if outcome.confidence is None else outcome.confidence
+    if calibrated is None:
         values = confidences(outcome.final, masks)
     else:
-        values = {NAMES[bone]: float(outcome.presence[bone]) for bone in np.flatnonzero(masks.present())}
+        values = {NAMES[bone]: float(calibrated[bone]) for bone in np.flatnonzero(masks.present())}
     return {name: round(value * hand, 4) for name, value in values.items()}

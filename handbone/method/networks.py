@@ -1,6 +1,7 @@
 """The networks of the method and their weights files, side by side in one folder."""
 
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from functools import cache, partial
 from pathlib import Path
@@ -8,6 +9,7 @@ from typing import Any
 
 import numpy as np
 
+from handbone.core.collection import no_collection
 from handbone.core.errors import HandboneError
 from handbone.core.extras import not_installed
 from handbone.method.prior.stage import PriorNetwork
@@ -19,7 +21,7 @@ from handbone.networks.exported.fixed import NetworkOfSizes
 from handbone.networks.exported.opening import runtime_of
 from handbone.networks.grid_network import GridNetwork, Precision
 from handbone.weights import find_prior, find_weights, resolve
-from handbone.weights.exported import exported_file, exported_network
+from handbone.weights.exported import exported_file, exported_network, is_exported
 from handbone.weights.network_file import read_card
 
 
@@ -50,6 +52,7 @@ class Deferred(GridNetwork):
         return self._network()(batch)
 
 
+@no_collection()
 def load_networks(
     path: str | Path,
     settings: MethodSettings | None = None,
@@ -88,9 +91,12 @@ def load_networks(
     settings = settings.model_copy(update={stage: None for stage, found in there.items() if not found})
     check_networks(settings, **there)
     opened = partial(open_network, precision=settings.precision, runtime=runtime, threads=threads, device=device)
+    first = partial(_load_stage, coarse, "coarse", _deferring(opened) if refining else opened)
+    second = None if refiner is None else partial(_load_stage, refiner, "refining", opened)
+    coarse_stage, refine_stage = _both(first, second, at_once=is_exported(coarse))
     return {
-        "coarse_stage": _load_stage(coarse, "coarse", _deferring(opened) if refining else opened),
-        "refine_stage": None if refiner is None else _load_stage(refiner, "refining", opened),
+        "coarse_stage": coarse_stage,
+        "refine_stage": refine_stage,
         "settings": settings,
         "prompter": read_prompter(prompter) if there["prompt"] else None,
         "prior_network": None if prior is None else _load_prior(prior, opened),
@@ -115,13 +121,15 @@ def check_networks(settings: MethodSettings, **there: bool) -> None:
         if not found and getattr(settings, stage) is not None:
             raise HandboneError(f"there are settings of the stage '{stage}', and no network for it", remedy=remedy)
     gate = None if settings.refiner is None else settings.refiner.gate
-    if not there["prior"] and any(each is not None and each.needs_prior for each in (settings.presence, gate)):
+    calibrated = (settings.presence, settings.confidence, gate)
+    if not there["prior"] and any(each is not None and each.needs_prior for each in calibrated):
         raise HandboneError(
             "these weights were calibrated with an anatomical prior, and there is none",
             remedy="put prior.safetensors of the same weights beside them",
         )
 
 
+@no_collection()
 def open_network(
     path: Path,
     precision: Precision = "auto",
@@ -151,6 +159,17 @@ def open_network(
         return network
     other = exported_network(passes).size_hw
     return NetworkOfSizes({found.size_hw: network, other: opened(passes, other)})
+
+
+def _both(
+    first: Callable[[], Stage], second: Callable[[], Stage] | None, *, at_once: bool
+) -> tuple[Stage, Stage | None]:
+    """Two stages, at once where ONNX Runtime or OpenVINO opens them: they let other threads go on meanwhile."""
+    if second is None or not at_once:
+        return first(), second and second()
+    with ThreadPoolExecutor(1) as beside:
+        other = beside.submit(second)
+        return first(), other.result()
 
 
 def _deferring(opened: Callable[[Path], GridNetwork]) -> Callable[[Path], GridNetwork]:

@@ -59,6 +59,7 @@ class MethodResult:
     seconds: time taken by each step.
     location: where the hand was found, None where it was not looked for.
     presence: (29,) how likely each bone's final mask is right; None where that was not calibrated.
+    confidence: (29,) how likely it is good, with a Dice of .8 at least; None where that was not calibrated.
     answers: what the prompted network said, one for each bone that it was asked for.
     prompt_decisions: one for each bone that the prompted network may change.
     prior: what the anatomical prior found and did; None without one.
@@ -72,6 +73,7 @@ class MethodResult:
     seconds: dict[str, float] = field(default_factory=dict)
     location: Location | None = None
     presence: np.ndarray | None = None
+    confidence: np.ndarray | None = None
     answers: list[Answer] = field(default_factory=list)
     prompt_decisions: list[Decision] = field(default_factory=list)
     prior: PriorReport | None = None

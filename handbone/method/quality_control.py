@@ -12,7 +12,7 @@ from handbone.data.plausible import doubts, hand_unit
 from handbone.method.hands import hand_found
 from handbone.method.two_stage import MethodResult
 
-# A mask that is less likely right than this is shown, and flagged.
+# A mask that is less likely good than this is shown, and flagged.
 _UNSURE = 0.8
 # Share of the smaller bone; two pairs lie one behind the other in many radiographs.
 _SAME_PLACE = 0.6
@@ -80,10 +80,10 @@ def _unsure(outcome: MethodResult, masks: BoneMasks) -> list[Flag]:
     gone = tuple(anatomy.NAMES[bone] for bone in np.flatnonzero(~present & (probability == 0)))
     if gone:
         found.append(Flag("missing", gone, f"not found: {', '.join(gone)}"))
-    for bone in np.flatnonzero(present & (probability < _UNSURE)):
-        found.append(
-            Flag("unsure", (anatomy.NAMES[bone],), f"the probability of being right is only {probability[bone]:.2f}")
-        )
+    good, what = (probability, "right") if outcome.confidence is None else (outcome.confidence, "good")
+    for bone in np.flatnonzero(present & (good < _UNSURE)):
+        message = f"the probability of being {what} is only {good[bone]:.2f}"
+        found.append(Flag("unsure", (anatomy.NAMES[bone],), message))
     return found
 
 

@@ -6,6 +6,7 @@ from typing import Annotated, Any, Literal, Self
 from pydantic import Field, ValidationError
 
 from handbone.core.errors import HandboneError
+from handbone.method.calibration.confidence import Confidence
 from handbone.method.calibration.gate import Gate
 from handbone.method.calibration.presence import Presence
 from handbone.method.tta import views_of
@@ -99,6 +100,7 @@ class MethodSettings(schema.Table):
     )
     postprocess: bool = Field(default=False, description="keep one piece of each bone, without holes")
     presence: Presence | None = Field(default=None, description="how sure a bone has to be")
+    confidence: Confidence | None = Field(default=None, description="how likely a mask is good, as people read it")
     refiner: Annotated[RefinerSettings | None, Field(description="the second stage")] = None
     prompt: Annotated[PromptSettings | None, Field(description="the prompted stage")] = None
     prior: Annotated[PriorSettings | None, Field(description="the anatomical prior")] = None

@@ -194,6 +194,9 @@ class TwoStage:
         outcome = replace(outcome, final=self._one_piece(outcome.final))
         if self.prior_network is not None:
             outcome = self.judge(outcome)
+        if self.settings.confidence is not None:
+            confidence = self.settings.confidence.of(outcome.final, self.threshold, outcome.agreement)
+            outcome = replace(outcome, confidence=confidence)
         if self.settings.presence is not None:
             presence = self.settings.presence.of(outcome.final, self.threshold, outcome.agreement)
             shown = outcome.final.without(np.flatnonzero(presence < SHOWN))

@@ -1,6 +1,7 @@
-"""Importing torchvision and timm without torch's compiler, which takes longer to import than torch itself.
+"""Importing libraries without those of their parts that take long to import and that no network here needs.
 
-Both import it for decorators and for a question that only GPUs ask. No network here is compiled before it is trained.
+torchvision and timm import torch's compiler for decorators and for a question that only GPUs ask; it takes longer to
+import than torch itself. OpenVINO imports its converters of other libraries' models, which take half of its time.
 """
 
 import importlib
@@ -12,6 +13,7 @@ from types import ModuleType
 from typing import Any
 
 _COMPILER, _UTILS = "torch._dynamo", "torch._dynamo.utils"
+_CONVERTERS = "openvino.tools.ovc"
 
 
 def import_without_compiler(name: str) -> None:
@@ -23,6 +25,28 @@ def import_without_compiler(name: str) -> None:
             importlib.import_module(name)
     except ImportError:
         importlib.import_module(name)
+
+
+def import_openvino() -> ModuleType:
+    """OpenVINO; `openvino.convert_model` imports its converters when it is called.
+
+    Raises
+    ------
+    ModuleNotFoundError: OpenVINO is not installed.
+    """
+    if "openvino" in sys.modules or _CONVERTERS in sys.modules:
+        return importlib.import_module("openvino")
+    sys.modules[_CONVERTERS] = None  # type: ignore[assignment]  # OpenVINO goes on where there are none
+    try:
+        openvino = importlib.import_module("openvino")
+    finally:
+        sys.modules.pop(_CONVERTERS, None)  # another thread may have been here
+    vars(openvino).update(convert_model=_convert_model)
+    return openvino
+
+
+def _convert_model(*given: Any, **named: Any) -> Any:
+    return importlib.import_module(_CONVERTERS).convert_model(*given, **named)
 
 
 class _StandIn(ModuleType):

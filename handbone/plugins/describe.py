@@ -75,10 +75,13 @@ def _thing(provided: Provided) -> dict[str, Any]:
 
 
 def _setting(name: str, field: Any) -> dict[str, Any]:
+    from pydantic_core import to_jsonable_python  # late, as few plugins have settings
+
+    default = None if field.is_required() else field.get_default(call_default_factory=True)
     return {
         "name": field.alias or name,
         "type": _type(field.annotation),
-        "default": field.get_default(call_default_factory=True),
+        "default": to_jsonable_python(default, fallback=str),
         "description": field.description or "",
     }
 

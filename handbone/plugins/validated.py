@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from handbone.core.errors import HandboneError
+from handbone.plugins.checks import error_text
 from handbone.plugins.provider import FirstLoss, FirstOutput, Provider, a_type
 from handbone.plugins.specs import Spec
 from handbone.plugins.writing import SplitWriter
@@ -36,7 +37,7 @@ def _attempt(provider: Provider, what: str, function: Callable, *args: Any, **kw
     except HandboneError:
         raise
     except (Exception, SystemExit) as error:  # code of others may fail in any way
-        raise provider.broken(f"{what} ({type(error).__name__}: {error})") from error
+        raise provider.broken(f"{what} ({error_text(error)})") from error
 
 
 def _model(provider: Provider, built: Any, arguments: Mapping[str, Any]) -> Any:

@@ -7,11 +7,12 @@ import numpy as np
 
 from handbone import anatomy
 from handbone.synthetic.body import Body
-from handbone.synthetic.bone_kernels import add_bone, moved_inwards
+from handbone.synthetic.bone_kernels import add_bone
 from handbone.synthetic.physis import growing_end
 from handbone.synthetic.render import box_of, ray_lengths
-from handbone.synthetic.skeleton import FOREARM, load_skeleton
+from handbone.synthetic.skeleton import FOREARM, bone_edges, load_skeleton
 from handbone.synthetic.texture import CELLS, PATTERNS, Looks, grain, trabecular_pattern
+from handbone.synthetic.vertex_kernels import surfaces, walls
 from handbone.synthetic.window import Crop
 
 _NEIGHBOURS = np.ones((3, 3), np.uint8)
@@ -44,23 +45,9 @@ class Tissue:
     looks: Looks = "training"
 
 
-def wall_of(index: int, along: np.ndarray, depth: np.ndarray, cortex: float, growth: float) -> np.ndarray:
-    """Cortical thickness (n,) in millimetres: thick in the middle of a shaft, a thin shell at joints and in carpals."""
-    shell = 0.45 * growth
-    if index in anatomy.CARPALS:
-        return np.minimum(shell, 0.3 * depth)
-    if index in FOREARM:
-        middle = np.clip((along - 0.09) / 0.2, 0, 1)
-    else:
-        middle = np.clip(np.minimum(along - 0.12, 0.9 - along) / 0.26, 0, 1)
-    middle = middle * middle * (3 - 2 * middle)
-    return np.minimum(shell + middle * np.maximum(cortex * depth - shell, 0), 0.4 * depth)
-
-
 def add_skeleton(
     total: np.ndarray,
     body: Body,
-    points: list[np.ndarray],
     ends_px: np.ndarray,
     px_per_mm: float,
     tissue: Tissue,
@@ -75,11 +62,9 @@ def add_skeleton(
 
     Returns each bone's mask and its corner in the image, and the same of the cavity that its wall encloses.
 
-    points: per bone (n, 3), x and y in pixels, z in millimetres. ends_px: (29, 2, 2) the bones' two ends.
-    growth: size of the hand relative to an adult's. plates: (29,) how open the growth plates are.
-    mirrored: whether the points are those of a left hand. absent: bones to leave out.
+    ends_px: (29, 2, 2) the bones' two ends. growth: size of the hand relative to an adult's.
+    plates: (29,) how open the growth plates are. mirrored: whether it is a left hand. absent: bones to leave out.
     """
-    skeleton = load_skeleton()
     # As fine as the image: a finer pattern, read at each pixel's centre, would turn into white noise.
     level = int(np.clip(np.floor(np.log2(CELLS / px_per_mm) + 0.5), 0, 4))
     long, web = (
@@ -93,58 +78,52 @@ def add_skeleton(
         pattern = web if index in anatomy.CARPALS or rng.random() < 0.3 else long
         shift = rng.uniform(0, len(pattern), 2)
         vary, slopes = np.exp(rng.normal(0, tissue.vary)), rng.normal(0, tissue.slope, 2)
-        box = box_of(points[index], total.shape)
+        box = box_of(body.vertices[index][:, :2] * px_per_mm, total.shape)
         if box[2] <= box[0] or index in absent:
             continue
-        faces = skeleton.faces[index][:, ::-1] if mirrored else skeleton.faces[index]
-        wall = wall_of(index, body.along[index], skeleton.depth[index], tissue.cortex, growth)
-        uneven = tissue.rough * _unevenness(pattern, shift, points[index] / [px_per_mm, px_per_mm, 1], rng)
-        # The inner side would cross itself where walls met.
-        wall = np.minimum(wall * np.exp(uneven), np.maximum(wall, 0.25 * skeleton.depth[index]))
-        scaled = points[index].copy()
-        scaled[:, 2] *= px_per_mm
-        inward = moved_inwards(scaled, faces, wall * px_per_mm)
-        inward[:, 2] /= px_per_mm
-        outer, inner = ray_lengths(points[index], faces, box), ray_lengths(inward, faces, box)
-        masks[index] = _solid(outer > 0), box[:2]
-        cavities[index] = inner > 0, box[:2]
+        thick = _walls(index, body, tissue, growth, pattern, shift, rng)
+        # A mirrored bone's faces are turned inwards.
+        outer, inner = _lengths(index, body.vertices[index], -thick if mirrored else thick, px_per_mm, box)
+        masks[index], cavities[index] = (_solid(outer > 0), box[:2]), (inner > 0, box[:2])
         tip, root = ends_px[index]
         span = float(np.linalg.norm(root - tip)) / px_per_mm
         direction = (root - tip) / max(1e-6, span * px_per_mm)
         hollow = 0.0 if index in anatomy.CARPALS else 0.62
-        add_bone(
-            total,
-            outer,
-            inner,
-            *box[:2],
-            tip,
-            direction,
-            span,
-            px_per_mm,
-            pattern,
-            shift,
-            np.array(
-                [
-                    tissue.cortical * vary,
-                    tissue.marrow * vary,
-                    hollow,
-                    tissue.trabeculae,
-                    tissue.porosity,
-                    *slopes,
-                    cells_per_mm,
-                ]
-            ),
-            _plate(index, span, body.physis[index], plates[index], tissue),
-        )
+        densities = [tissue.cortical * vary, tissue.marrow * vary, hollow, tissue.trabeculae, tissue.porosity]
+        values = np.array([*densities, *slopes, cells_per_mm])
+        plate = _plate(index, span, body.physis[index], plates[index], tissue)
+        add_bone(total, outer, inner, *box[:2], tip, direction, span, px_per_mm, pattern, shift, values, plate)
     return masks, cavities
 
 
-def _unevenness(pattern: np.ndarray, shift: np.ndarray, points: np.ndarray, rng: np.random.Generator) -> np.ndarray:
-    """How a bone's wall strays (n,) at points (n, 3) in millimetres: bays, thick and thin sides, all of it."""
-    # The side is a power of two.
-    x, y = (2 * points[:, :2] + shift).astype(int).T & (len(pattern) - 1)
-    waves = np.sin(points @ rng.normal(0, 0.25, 3) + rng.uniform(0, 2 * np.pi))
-    return pattern[y, x] + 3 * waves + rng.normal(0, 1.5)
+def _walls(
+    index: int,
+    body: Body,
+    tissue: Tissue,
+    growth: float,
+    pattern: np.ndarray,
+    shift: np.ndarray,
+    rng: np.random.Generator,
+) -> np.ndarray:
+    """Cortical thickness (n,) in millimetres: thick in the middle of a shaft, a thin shell at joints and in carpals."""
+    low, high, rise, most = 0.12, 0.9, 0.26, 0.4
+    if index in anatomy.CARPALS:
+        low, most = 2.0, 0.3
+    elif index in FOREARM:
+        low, high, rise = 0.09, 2.0, 0.2
+    wall = np.array([low, high, rise, tissue.cortex, most, 0.45 * growth])
+    wave = np.array([*rng.normal(0, 0.25, 3), rng.uniform(0, 2 * np.pi), rng.normal(0, 1.5)])
+    depth, vertices = load_skeleton().depth[index], body.vertices[index]
+    return walls(body.along[index], depth, vertices, wall, pattern, shift, wave, tissue.rough)
+
+
+def _lengths(
+    index: int, vertices: np.ndarray, wall: np.ndarray, px_per_mm: float, box_xyxy: tuple[int, int, int, int]
+) -> tuple[np.ndarray, np.ndarray]:
+    """Lengths of rays in a bone and in its cavity, in millimetres (h, w)."""
+    faces, edges = load_skeleton().faces[index], bone_edges(index)
+    outer, inner = surfaces(vertices, faces, wall, px_per_mm)
+    return ray_lengths(outer, faces, box_xyxy, edges), ray_lengths(inner, faces, box_xyxy, edges)
 
 
 def flesh(thickness: np.ndarray, tissue: Tissue, rng: np.random.Generator) -> np.ndarray:

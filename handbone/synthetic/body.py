@@ -10,6 +10,7 @@ from handbone.synthetic.deformation import Deformation, Margin, blunt_base, bone
 from handbone.synthetic.physis import growing_end, physis_share, young_end
 from handbone.synthetic.rigid import about, after, rotation
 from handbone.synthetic.skeleton import CAPITATE, FOREARM, PLACED, PROXIMAL_ROW, load_skeleton
+from handbone.synthetic.vertex_kernels import grown
 
 
 @dataclass(frozen=True, eq=False)
@@ -100,22 +101,18 @@ def pose_body(shape: Shape, pose: Pose) -> Body:
     """The bones of a patient of this shape in this pose."""
     skeleton = load_skeleton()
     shape = bent_shape(shape, pose.bend)
-    grown, pivots, along = [], np.empty((anatomy.COUNT, 3)), []
-    tips = np.empty((anatomy.COUNT, 2, 3))
     places = _places(shape)
+    jointed = np.asarray(skeleton.axes.any((1, 2)))[:, None]
+    motion = _motions(shape, pose, places + np.where(jointed, skeleton.anchor - skeleton.base, 0.0))
+    vertices, along, ends = [], [], np.empty((anatomy.COUNT, 2, 3))
     for index in range(anatomy.COUNT):
-        base, frame = skeleton.base[index], skeleton.frame[index]
         local, share = _at_rest(index)
-        points = _deform(index, local, share, shape) @ frame + places[index]
-        grown.append(points[:-2])
+        turn, shift = motion[index, :, :3], motion[index, :, 3]
+        points = _deform(index, local, share, shape) @ (skeleton.frame[index] @ turn.T) + (turn @ places[index] + shift)
+        vertices.append(points[:-2])
         along.append(share[:-2])
-        tips[index] = points[-2:]
-        jointed = skeleton.axes[index].any()
-        pivots[index] = places[index] + (skeleton.anchor[index] - base if jointed else 0.0)
-    motion = _motions(shape, pose, pivots)
-    vertices = tuple(g @ motion[i, :, :3].T + motion[i, :, 3] for i, g in enumerate(grown))
-    ends = np.einsum("bij,bkj->bki", motion[:, :, :3], tips) + motion[:, None, :, 3]
-    return Body(vertices, ends, tuple(along), np.array([physis_share(i, c) for i, c in enumerate(shape.cap)]))
+        ends[index] = points[-2:]
+    return Body(tuple(vertices), ends, tuple(along), np.array([physis_share(i, c) for i, c in enumerate(shape.cap)]))
 
 
 def bent_shape(shape: Shape, bend_degrees: float) -> Shape:
@@ -151,33 +148,22 @@ def _places(shape: Shape) -> np.ndarray:
 def _deform(index: int, local: np.ndarray, share: np.ndarray, shape: Shape) -> np.ndarray:
     """Points (n, 3) in the bone's own frame, grown to a patient's shape."""
     local = with_margins(index, local, shape.margins)
-    first, second, bow, arch = shape.waves[index]
-    wave = np.cos(np.pi * share)
-    widen = 1 + first * wave + second * (2 * wave**2 - 1)
+    narrow = np.ones(len(share))
     if shape.spurs[index]:
-        widen = widen * (1 + shape.spurs[index] * np.exp(-(((1 - share) / 0.05) ** 2)))
+        narrow += shape.spurs[index] * np.exp(-(((1 - share) / 0.05) ** 2))
     if growing_end(index) >= 0 and (shape.epiphysis[index] != 1 or shape.cap[index] != 1):
-        local, narrow = young_end(index, local, share, epiphysis=shape.epiphysis[index], cap=shape.cap[index])
-        widen = widen * narrow
+        local, young = young_end(index, local, share, epiphysis=shape.epiphysis[index], cap=shape.cap[index])
+        narrow *= young
     if shape.blunt[index]:
         local = blunt_base(index, local, share, shape.blunt[index])
     if shape.roundness[index]:
         local = _rounded(local, shape.roundness[index])
-    grown = local * shape.scale[index]
-    grown[:, 0] *= widen
-    grown[:, 2] *= widen
     reach = load_skeleton().length[index] if index not in FOREARM else 60.0
-    grown[:, 0] += bow * reach * 4 * share * (1 - share)
-    grown[:, 2] += arch * reach * 4 * share * (1 - share)
-    angle = np.deg2rad(shape.roll[index])
-    if angle:
-        cosine, sine = np.cos(angle), np.sin(angle)
-        x, z = grown[:, 0].copy(), grown[:, 2].copy()
-        grown[:, 0], grown[:, 2] = cosine * x + sine * z, cosine * z - sine * x
+    moved = grown(local, share, narrow, shape.scale[index], shape.waves[index], reach, np.deg2rad(shape.roll[index]))
     if shape.deformation is not None:
         size_mm = float(bone_sizes()[index] * np.exp(np.log(shape.scale[index]).mean()))
-        grown += shape.deformation.displacement(index, grown, size_mm)
-    return grown
+        moved += shape.deformation.displacement(index, moved, size_mm)
+    return moved
 
 
 def _rounded(local: np.ndarray, roundness: float) -> np.ndarray:

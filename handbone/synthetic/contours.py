@@ -7,7 +7,7 @@ from handbone.synthetic.body import Pose
 from handbone.synthetic.patients import Patient, Variety
 from handbone.synthetic.placing import place
 from handbone.synthetic.render import box_of, ray_lengths
-from handbone.synthetic.skeleton import load_skeleton
+from handbone.synthetic.skeleton import bone_edges, load_skeleton
 
 
 def hand_contours(
@@ -21,5 +21,5 @@ def hand_contours(
         points = vertices * [px_per_mm, px_per_mm, 1.0]
         box = box_of(points, (size, size))
         if index not in patient.absent:
-            crops[index] = ray_lengths(points, faces[index], box) > 0, box[:2]
+            crops[index] = ray_lengths(points, faces[index], box, bone_edges(index)) > 0, box[:2]
     return BoneMasks.from_crops(crops, (size, size))

@@ -12,6 +12,7 @@ import numpy as np
 
 from handbone import anatomy
 from handbone.synthetic.skeleton import FOREARM, PLACED, load_skeleton
+from handbone.synthetic.vertex_kernels import sum_of_waves
 
 _MODES = 8
 _SHARED_LENGTH_MM = 25.0  # length scale of the field that covers the hand
@@ -36,7 +37,7 @@ class Modes:
 
     def at(self, points: np.ndarray) -> np.ndarray:
         """Vectors (n, 3) at points (n, 3)."""
-        return np.cos(points.astype(np.float32, copy=False) @ self.frequencies.T + self.phases) @ self.amplitudes
+        return sum_of_waves(points, self.frequencies, self.phases, self.amplitudes)
 
 
 @dataclass(frozen=True, eq=False)
@@ -60,11 +61,10 @@ class Deformation:
 
         A bone that hangs on a joint stays there: its displacement is relative to its base.
         """
-        hanging = index not in PLACED
-        if hanging:
-            points = np.vstack([points, np.zeros(3)])
-        moved = self._both(index, size_mm).at(points) - _OWN_PART * self.share * size_mm * self.centres[index]
-        return moved[:-1] - moved[-1] if hanging else moved
+        both = self._both(index, size_mm)
+        if index not in PLACED:
+            return both.at(points) - both.at(np.zeros((1, 3)))
+        return both.at(points) - _OWN_PART * self.share * size_mm * self.centres[index]
 
     def _both(self, index: int, size_mm: float) -> Modes:
         """The field over the hand and the bone's own, in millimetres and in the bone's frame."""
@@ -112,7 +112,7 @@ def _visible(index: int) -> np.ndarray:
 @lru_cache(maxsize=anatomy.COUNT)
 def _sample(index: int) -> np.ndarray:
     """(n, 3) some of the bone's vertices in units of its size, by which the strength of a field is told."""
-    return (_visible(index)[::32] / bone_sizes()[index]).astype(np.float32)
+    return _visible(index)[::32] / bone_sizes()[index]
 
 
 @lru_cache(maxsize=1)

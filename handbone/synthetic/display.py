@@ -1,6 +1,7 @@
 """From attenuation to the grey values that a workstation shows."""
 
 import cv2
+import numba
 import numpy as np
 
 from handbone.synthetic.look import Look
@@ -28,15 +29,28 @@ def to_grey(attenuation: np.ndarray, field: np.ndarray | None, look: Look, rng: 
     grey += np.float32(look.heel[1]) * ramp_y + np.float32(look.black)
     if field is not None:
         # A collimated border gets no light, but software shows it dark: it lies outside the range that it displays.
-        line = 4 * field * (1 - field) * (look.edge + look.groove * (2 * field - 1))
-        grey = look.beyond + (grey + line - look.beyond) * field
+        _frame(grey, field, np.float32(look.edge), np.float32(look.groove), np.float32(look.beyond))
     if look.grain:
         noise = grain(grey.shape, look.exponent, rng)
         noise *= np.float32(look.grain * (look.white - look.black))
-        noise *= 0.2 + grey
-        grey += noise
+        # grey + noise * (0.2 + grey)
+        noise += 1
+        grey += np.float32(0.2)
+        grey *= noise
+        grey -= np.float32(0.2)
     np.clip(grey, 0, 1, out=grey)
     return _stored(1 - grey if look.inverted else grey, look)
+
+
+@numba.njit(cache=True, nogil=True, fastmath=True)
+def _frame(grey: np.ndarray, field: np.ndarray, edge: float, groove: float, beyond: float) -> None:
+    """Draw the collimator's edge into grey values (H, W), and what lies beyond it."""
+    one, two, four = np.float32(1), np.float32(2), np.float32(4)
+    for row in range(grey.shape[0]):
+        for column in range(grey.shape[1]):
+            share = field[row, column]
+            line = four * share * (one - share) * (edge + groove * (two * share - one))
+            grey[row, column] = beyond + (grey[row, column] + line - beyond) * share
 
 
 def _read_out(attenuation: np.ndarray, field: np.ndarray | None, look: Look, rng: np.random.Generator) -> np.ndarray:
@@ -45,25 +59,34 @@ def _read_out(attenuation: np.ndarray, field: np.ndarray | None, look: Look, rng
     light = np.negative(attenuation)
     np.exp(light, out=light)
     if field is not None:
-        light *= 0.04 + 0.96 * field
-    light = cv2.addWeighted(light, 1 - look.scatter, _broad(light, size * 0.03), look.scatter, 0)
+        open_share = 0.96 * field
+        open_share += np.float32(0.04)
+        light *= open_share
+    cv2.addWeighted(light, 1 - look.scatter, _broad(light, size * 0.03), look.scatter, 0, dst=light)
     cv2.GaussianBlur(light, (0, 0), max(0.3, look.blur * size / 2048), dst=light)
     # Photons are counted: the fewer, the more of them by chance. A scintillator spreads what each one lights up.
     counted = grain(light.shape, 0.0, rng)
     if look.mottle > 0.1:
         spread = cv2.GaussianBlur(counted, (0, 0), max(0.4, 1.3 * size / 2048))
-        counted = cv2.addWeighted(counted, 1 - look.mottle, spread, look.mottle, 0)
-    counted *= np.sqrt(light)
-    counted *= np.float32(look.quantum)
-    light += counted
-    grey = np.maximum(light, 1e-4, out=light)
-    np.log(grey, out=grey)
+        cv2.addWeighted(counted, 1 - look.mottle, spread, look.mottle, 0, dst=counted)
+    _count(light, counted, np.float32(look.quantum))
+    grey = np.log(light, out=light)
     np.negative(grey, out=grey)
     grey = reduced(grey, look.raw_scale)
     if look.raw_jpeg:
         low, high = float(grey.min()), float(grey.max())
         grey = jpeg((grey - low) / (high - low), look.raw_jpeg) * (high - low) + low
     return grey
+
+
+@numba.njit(cache=True, nogil=True, fastmath=True)
+def _count(light: np.ndarray, noise: np.ndarray, quantum: float) -> None:
+    """Add to light (H, W) noise that grows with the light's root; some of it is always left."""
+    zero, least = np.float32(0), np.float32(1e-4)
+    for row in range(light.shape[0]):
+        for column in range(light.shape[1]):
+            lit = light[row, column]
+            light[row, column] = max(lit + quantum * noise[row, column] * np.sqrt(max(lit, zero)), least)
 
 
 def _levelled(grey: np.ndarray, field: np.ndarray | None, look: Look) -> np.ndarray:

@@ -12,7 +12,7 @@ from handbone import anatomy
 from handbone.synthetic.measure import POSES, axis_measurements, reference
 from handbone.synthetic.render import box_of, ray_lengths
 from handbone.synthetic.rigid import rotation
-from handbone.synthetic.skeleton import PROXIMAL_ROW, load_skeleton
+from handbone.synthetic.skeleton import PROXIMAL_ROW, bone_edges, load_skeleton
 
 _UNIT = anatomy.INDEX["finger-11"]
 _PX = 240  # pixels of the unit
@@ -64,7 +64,7 @@ def silhouette_measurements(
     back = (PROXIMAL_ROW.get(index, 1.0) - 1.0) * bend
     points = local @ frame @ rotation([0, 0, 1], lean + back - turn).T
     points = points * (_PX / unit_mm) + _PX
-    mask = ray_lengths(points, skeleton.faces[index], box_of(points, (2 * _PX, 2 * _PX))) > 0
+    mask = ray_lengths(points, skeleton.faces[index], box_of(points, (2 * _PX, 2 * _PX)), bone_edges(index)) > 0
     pixels = np.argwhere(mask)[:, ::-1].astype(np.float64)
     # The frame's x axis points to the thumb and its y axis to the fingertip, the image's the other way.
     return axis_measurements(-pixels / _PX, _PX) | {"area": len(pixels) / _PX**2}

@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 from typing import Literal, get_args
 
+import cv2
 import numpy as np
 
 from handbone import anatomy
@@ -113,7 +114,7 @@ def draw_hand(
         side,
         float(pose.bend),
         meta,
-        moved(body, -np.array([left, top, 0.0]) / px_per_mm),
+        moved(body, -np.array([left, top, 0.0]) / px_per_mm) if left or top else body,
         BoneMasks.from_crops(visible(cavities, field, window), (bottom - top, right - left)),
     )
 
@@ -135,7 +136,6 @@ def _exposed(
     masks, cavities = add_skeleton(
         attenuation,
         body,
-        [_pixels(v, px_per_mm) for v in body.vertices],
         ends_px,
         px_per_mm,
         tissue,
@@ -166,13 +166,9 @@ def _exposed(
 
 def _quantised(grey: np.ndarray, bits: int) -> np.ndarray:
     """Grey values in [0, 1] as integers of so many bits."""
-    return np.rint(grey * (2**bits - 1)).astype(np.uint8 if bits == 8 else np.uint16)
-
-
-def _pixels(vertices: np.ndarray, px_per_mm: float) -> np.ndarray:
-    points = vertices * px_per_mm
-    points[:, 2] = vertices[:, 2]
-    return points
+    if bits == 8:
+        return cv2.convertScaleAbs(grey, alpha=255)
+    return np.rint(grey * (2**bits - 1)).astype(np.uint16)
 
 
 def draw_tissue(rng: np.random.Generator, patient: Patient, variety: Variety, looks: Looks = "training") -> Tissue:

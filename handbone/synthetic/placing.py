@@ -9,6 +9,7 @@ from handbone.synthetic.body import Body, Pose, pose_body
 from handbone.synthetic.growth import infancy
 from handbone.synthetic.patients import Patient, Variety
 from handbone.synthetic.skeleton import FOREARM
+from handbone.synthetic.vertex_kernels import projected
 
 _UNIT = anatomy.INDEX["finger-11"]
 _TUBE = 1000.0  # millimetres from the X-ray tube to the detector
@@ -37,13 +38,8 @@ def place(
     )
     floor = min(v[:, 2].min() for v in body.vertices[:27]) - 6.0
 
-    def project(points: np.ndarray) -> np.ndarray:
-        # A cone of rays from the tube above the hand's middle: what lies higher appears larger.
-        grow = _TUBE / (_TUBE - (points[..., 2:] - floor))
-        flat = (points[..., :2] - [0.0, -40.0]) * grow
-        return np.concatenate([flat @ linear.T, points[..., 2:] * patient.growth], -1)
-
-    vertices, ends = tuple(project(v) for v in body.vertices), project(body.ends)
+    vertices = tuple(projected(v, floor, _TUBE, linear, patient.growth) for v in body.vertices)
+    ends = projected(body.ends.reshape(-1, 3), floor, _TUBE, linear, patient.growth).reshape(body.ends.shape)
     offset = _offset(vertices, ends, size / px_per_mm, variety, rng)
     return moved(replace(body, vertices=vertices, ends=ends), offset), float(px_per_mm)
 

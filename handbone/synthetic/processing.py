@@ -83,4 +83,4 @@ def jpeg(grey: np.ndarray, quality: int) -> np.ndarray:
 
 
 def _bytes(grey: np.ndarray) -> np.ndarray:
-    return np.rint(grey * 255).astype(np.uint8)
+    return cv2.convertScaleAbs(grey, alpha=255)

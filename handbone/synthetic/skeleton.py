@@ -7,6 +7,7 @@ from pathlib import Path
 import numpy as np
 
 from handbone import anatomy
+from handbone.synthetic.render import edges_of
 
 _ASSET = Path(__file__).parent / "assets" / "hand.npz"
 
@@ -76,6 +77,12 @@ def load_skeleton() -> Skeleton:
         base,
         np.array([np.ptp(a) for a in along]),
     )
+
+
+@lru_cache(maxsize=anatomy.COUNT)
+def bone_edges(index: int) -> np.ndarray:
+    """Edges (e, 4) of a bone's mesh, see `edges_of`."""
+    return edges_of(load_skeleton().faces[index])
 
 
 def _frame_of(index: int, vertices: np.ndarray) -> np.ndarray:

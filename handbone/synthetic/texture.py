@@ -67,10 +67,16 @@ def trabecular_pattern(number: int, looks: Looks = "training", level: int = 0) -
     mixes such a field, stretched along the vertical, with struts that are seen one by one. Held out of training is a
     texture of another make: walls of cells, so that what was fitted to power laws and struts is judged elsewhere.
     """
+    pattern = _finest_pattern(number, looks)
+    for _ in range(level):
+        pattern = np.tile(cv2.resize(pattern, None, fx=0.5, fy=0.5, interpolation=cv2.INTER_AREA), (2, 2))
+    return pattern
+
+
+@lru_cache(maxsize=2 * PATTERNS)
+def _finest_pattern(number: int, looks: Looks) -> np.ndarray:
+    """A pattern at level 0, kept by itself: images of several scales would drive it out, and it takes long to make."""
     rng = np.random.default_rng(number)
-    if level:
-        fine = trabecular_pattern(number, looks, level - 1)
-        return np.tile(cv2.resize(fine, None, fx=0.5, fy=0.5, interpolation=cv2.INTER_AREA), (2, 2))
     if looks == "held_out":
         return _standardised(_cells(rng))
     aligned = number < PATTERNS // 2

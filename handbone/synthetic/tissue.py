@@ -1,18 +1,17 @@
 """Soft tissue: a smooth union of tapered capsules around the bones, as a contour and a thickness."""
 
 import cv2
-import numba
 import numpy as np
 
 from handbone import anatomy
 from handbone.synthetic.body import Body
+from handbone.synthetic.skin_kernels import CELL, distances, on_pixels
 
 # Millimetres from a bone's axis to the skin, at its end towards the elbow and at its tip, for the middle finger.
 _PHALANX_RADII = {"distal": (7.9, 6.9), "middle": (9.0, 8.0), "proximal": (10.6, 9.3)}
 _THUMB_RADII = {"distal": (10.0, 8.4), "proximal": (12.2, 10.4)}
 _DIGIT_SIZE = {"thumb": 1.0, "index": 0.98, "middle": 1.0, "ring": 0.95, "little": 0.86}
 _DISTAL = (0, 3, 7, 11, 15)  # the bones that carry nails
-_GRID = 8  # pixels of the image per cell in which distances are computed
 
 
 def skin_parts(
@@ -87,44 +86,6 @@ def _unit(vector: np.ndarray) -> np.ndarray:
     return vector / max(1e-9, float(np.linalg.norm(vector)))
 
 
-@numba.njit(cache=True, nogil=True, fastmath=True)
-def _distances(
-    parts: np.ndarray, digits: np.ndarray, left: float, top: float, step: float, height: int, width: int, web: float
-) -> tuple[np.ndarray, np.ndarray]:
-    """Distance to the skin (negative inside) and half thickness on a grid of `step` millimetres from (left, top)."""
-    distance = np.empty((height, width), np.float32)
-    half = np.empty((height, width), np.float32)
-    far, most = np.exp(-60.0 / 20.0), np.exp(30.0 / 2.5)
-    for row in range(height):
-        y = top + row * step
-        for column in range(width):
-            x = left + column * step
-            palm, finger, weight, mean = 0.0, 1e9, 1e-12, 0.0
-            for k in range(parts.shape[0]):
-                ax, ay, ra, bx, by, rb, deep = parts[k]
-                dx, dy = bx - ax, by - ay
-                square = dx * dx + dy * dy
-                t = 0.0 if square < 1e-9 else min(1.0, max(0.0, ((x - ax) * dx + (y - ay) * dy) / square))
-                u, v = x - ax - t * dx, y - ay - t * dy
-                d = np.sqrt(u * u + v * v) - (ra + t * (rb - ra))
-                # One exponential for both: exp(-d / 4) is its fifth power, exp(-d / 2.5) its eighth.
-                root = far if d >= 60.0 else np.exp(-max(d, -60.0) / 20.0)
-                fourth = root * root * root * root
-                if digits[k] == 0:
-                    palm += fourth * root
-                else:
-                    finger = min(finger, d)
-                share = min(fourth * fourth, most)
-                weight += share
-                mean += share * deep
-            palm = -4.0 * np.log(palm + 1e-12) + 3.0
-            # Polynomial smooth minimum (Quilez): webs appear only where fingers meet the palm.
-            h = min(1.0, max(0.0, 0.5 + 0.5 * (finger - palm) / web))
-            distance[row, column] = finger * (1 - h) + palm * h - web * h * (1 - h)
-            half[row, column] = mean / weight if weight > 1e-9 else 10.0
-    return distance, half
-
-
 def soft_tissue(
     parts: np.ndarray, digits: np.ndarray, size_hw: tuple[int, int], px_per_mm: float
 ) -> tuple[np.ndarray, np.ndarray]:
@@ -132,27 +93,10 @@ def soft_tissue(
 
     parts, digits: from `skin_parts`, in millimetres from the image's first pixel.
     """
-    rows, columns = -(-size_hw[0] // _GRID) + 3, -(-size_hw[1] // _GRID) + 3
-    step = _GRID / px_per_mm
-    distance, half = _distances(parts, digits, -step, -step, step, rows, columns, 7.0)
-    matrix = np.array([[_GRID, 0.0, -_GRID], [0.0, _GRID, -_GRID]])
-    shape = size_hw[::-1]
-    # OpenCV's cubic does not keep a slope straight: its contour would be scalloped.
-    distance = cv2.warpAffine(distance, matrix, shape, flags=cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
-    half = cv2.warpAffine(half, matrix, shape, flags=cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
-    return distance, _lengths(distance, half)
-
-
-@numba.njit(cache=True, nogil=True, fastmath=True)
-def _lengths(distance: np.ndarray, half: np.ndarray) -> np.ndarray:
-    zero, one, two, least = np.float32(0), np.float32(1), np.float32(2), np.float32(1e-6)
-    lengths = np.empty(distance.shape, np.float32)
-    for row in range(distance.shape[0]):
-        # Without branches, so that the processor takes many pixels at once; outside of the skin the root is of 0.
-        for column in range(distance.shape[1]):
-            u = min(one, max(zero, -distance[row, column] / max(half[row, column], least)))
-            lengths[row, column] = two * half[row, column] * np.sqrt(u * (two - u))
-    return lengths
+    rows, columns = -(-size_hw[0] // CELL) + 3, -(-size_hw[1] // CELL) + 3
+    step = CELL / px_per_mm
+    distance, half = distances(parts, digits, -step, -step, step, rows, columns, 7.0)
+    return on_pixels(distance, half, *size_hw)
 
 
 def add_folds(thickness: np.ndarray, ends_px: np.ndarray, px_per_mm: float, rng: np.random.Generator) -> None:

@@ -140,6 +140,18 @@ def exported_file(folder: Path, network: NetworkName) -> Path | None:
     return folder / Path(found.file).name
 
 
+def exported_files(file: Path) -> list[Path]:
+    """All files of the networks that lie beside an exported network's file, and it itself; those that are there.
+
+    Raises
+    ------
+    HandboneError: there is no card, or it cannot be read.
+    """
+    networks = read_export_card(file.parent).networks.values()
+    names = {file.name, *(Path(name).name for network in networks for name in network.sha256)}
+    return [path for path in map(file.with_name, sorted(names)) if path.is_file()]
+
+
 def exported_network(file: Path) -> ExportedNetwork:
     """What the card beside an exported network's file says of it.
 

@@ -10,7 +10,7 @@ from typing import Any, Generic
 from handbone import __version__
 from handbone.core.errors import HandboneError
 from handbone.core.files import copy_file, sha256_of, write_json
-from handbone.core.json_stream import read_json_entries, write_json_entries
+from handbone.core.json_stream import write_json_entries
 from handbone.core.progress import track
 from handbone.core.written import Written
 from handbone.plugins import registry
@@ -20,7 +20,7 @@ from handbone.workflows.outputs import RECORD_FILE as PREDICTIONS_FILE
 from handbone.workflows.outputs import RECORDS, TABLE_FILE
 from handbone.workflows.records import IMAGES
 from handbone.workflows.results import Results
-from handbone.workflows.shards import Shard, refuse_lacking
+from handbone.workflows.shards import Shard, entries_of, refuse_lacking
 from handbone.workflows.stored_results import record_file
 from handbone.workflows.tasks import Crew, Failed, Item, Result, each_in_order, here
 
@@ -60,8 +60,8 @@ class Work(Generic[Item, Result]):
         refuse_lacking(_images_of(folders), [str(item) for item in self.items])
         for item in track(self.items, "Joining shards", total=len(self.items)):
             shard = folders[Shard.of_key(str(item), len(folders)).number - 1]
-            kept = _read(shard, str(item))
-            yield item, self.from_json(kept["result"]) if kept["error"] is None else Failed(kept["error"])
+            result, error = _read(shard, str(item))
+            yield item, self.from_json(result) if error is None else Failed(error)
 
 
 def shard_results(output: Path, shard: Shard) -> Results:
@@ -154,13 +154,15 @@ def _digests(path: Path) -> list[str]:
 
 
 def _images_of(shards: Iterable[Path]) -> set[str]:
-    return {entry["name"] for shard in shards for entry in read_json_entries(shard / SHARD_FILE, IMAGES)}
+    return {entry["name"] for shard in shards for entry in entries_of(shard, SHARD_FILE)}
 
 
-def _read(shard: Path, name: str) -> dict[str, Any]:
+def _read(shard: Path, name: str) -> tuple[Any, str | None]:
+    """What a shard has of an image, and why it failed."""
     try:
-        return dict(json.loads((shard / record_file(name)).read_text(encoding="utf-8")))
-    except (OSError, ValueError, TypeError):
+        kept = json.loads((shard / record_file(name)).read_text(encoding="utf-8"))
+        return kept["result"], kept["error"]
+    except (OSError, ValueError, TypeError, KeyError):
         raise _gone(shard, f"the result of {name}") from None
 
 

@@ -71,7 +71,7 @@ class RunMember:
         rows = pd.read_csv(self.path / "metrics.csv")
         rows = rows[(rows["split"] == "validation") & ~rows["both_empty"].astype(bool)]
         last = rows[rows["stage"] == rows["stage"].iloc[-1]] if len(rows) else rows
-        return last.groupby("bone")["dice"].mean().reindex(NAMES).to_numpy()
+        return last.groupby("bone")["dice"].mean().reindex(NAMES).to_numpy(float)
 
     def _load(self, image: str) -> BoneProbabilities:
         if image not in self._samples:

@@ -121,7 +121,8 @@ def write_refined(
     with PredictionsWriter(kept.folder / TABLE) as table:
         for name in names:
             if name in errors:
-                table.write_cells(name, source.item(name).cells)
+                item = source.item(name)
+                table.write_cells(name, item.cells, size_hw=item.size_hw)
                 records.append(Refined(name, error=errors[name]))
             else:
                 result = kept.read(name)

@@ -4,16 +4,14 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from handbone.core.json_stream import read_json_entries
 from handbone.core.progress import track
 from handbone.runs.fingerprints import fingerprint_of
 from handbone.workflows.outputs import file_stems
-from handbone.workflows.records import IMAGES
 from handbone.workflows.refine import RECORD_FILE, Refined, write_refined, written_names
 from handbone.workflows.refine_sources import Source
 from handbone.workflows.results import Results
 from handbone.workflows.shard_join import take_result, take_trace
-from handbone.workflows.shards import refuse_lacking
+from handbone.workflows.shards import entries_of, refuse_lacking
 from handbone.workflows.stored_results import StoredResults
 
 
@@ -57,4 +55,4 @@ def join_refined(
 
 
 def _images(shard: Path) -> list[tuple[str, str | None]]:
-    return [(entry["name"], entry["error"]) for entry in read_json_entries(shard / RECORD_FILE, IMAGES)]
+    return [(entry["name"], entry["error"]) for entry in entries_of(shard, RECORD_FILE)]

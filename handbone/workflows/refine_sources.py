@@ -48,12 +48,14 @@ class Item:
     name, cells: as the prediction file has them; None without a row, or where the rows cannot be read.
     made_from: gives a digest of the image's file and of its prediction. load: gives both. They raise a HandboneError
     where the image cannot be refined.
+    size_hw: the image's height and width, where the prediction file says them.
     """
 
     name: str
     cells: Cells
     made_from: Callable[[], str]
     load: Callable[[], Loaded]
+    size_hw: tuple[int, int] | None = None
 
 
 class Source(Protocol):
@@ -95,9 +97,11 @@ class ForeignFile:
     def item(self, name: str) -> Item:
         """One of the images; what cannot be read of it is said when that is asked for."""
         cells: Cells = [None] * COUNT
+        size_hw: tuple[int, int] | None = None
         with contextlib.suppress(HandboneError):
             cells = self._index.cells(name)
-        return Item(name, cells, partial(self._made_from, name), partial(self._load, name))
+            size_hw = self._index.size_hw(name)
+        return Item(name, cells, partial(self._made_from, name), partial(self._load, name), size_hw)
 
     def _path(self, name: str) -> Path:
         if name not in self._paths:
@@ -164,7 +168,8 @@ class RunSource:
     def item(self, name: str) -> Item:
         """One of the images."""
         cells = self._index.cells(name)
-        return Item(name, cells, partial(self._made_from, name, cells), partial(self._load, name, cells))
+        made_from, load = partial(self._made_from, name, cells), partial(self._load, name, cells)
+        return Item(name, cells, made_from, load, self._index.size_hw(name))
 
     def _sample(self, name: str) -> Sample:
         if name not in self._samples:

@@ -8,7 +8,7 @@ from typing import Any
 
 from handbone.core.errors import HandboneError
 from handbone.core.files import copy_file
-from handbone.core.json_stream import read_json_entries, read_json_head
+from handbone.core.json_stream import read_json_head
 from handbone.core.progress import track
 from handbone.formats.image_search import InputImage
 from handbone.workflows.one_by_one import ERRORS, Outcome
@@ -18,7 +18,7 @@ from handbone.workflows.predict import possible_results, stems_of, written_names
 from handbone.workflows.prediction_join import Extras, Predicted, Summary, join, only_failures
 from handbone.workflows.records import IMAGES
 from handbone.workflows.results import Results
-from handbone.workflows.shards import refuse_lacking
+from handbone.workflows.shards import entries_of, refuse_lacking
 from handbone.workflows.stored_results import StoredResults
 
 
@@ -82,8 +82,7 @@ def _key(found: _Found) -> str:
 
 def _found(shard: StoredResults) -> Iterator[_Found]:
     """The images of a shard, in its order."""
-    entries = read_json_entries(shard.folder / RECORD_FILE, IMAGES)
-    for path, of_image in groupby(entries, key=lambda entry: str(entry["path"])):
+    for path, of_image in groupby(entries_of(shard.folder), key=lambda entry: str(entry["path"])):
         names, errors = zip(*((entry["name"], entry["error"]) for entry in of_image), strict=True)
         key = names[0] if len(names) == 1 else names[0].removesuffix("#1")
         outcome = Outcome(key, error=errors[0]) if errors[0] is not None else Outcome(key, names)

@@ -9,7 +9,7 @@ from typing import Any, Self
 
 from handbone.core.errors import HandboneError
 from handbone.core.folders import Place
-from handbone.core.json_stream import read_json_head
+from handbone.core.json_stream import read_json_entries, read_json_head
 from handbone.workflows.outputs import RECORD_FILE
 from handbone.workflows.records import IMAGES
 
@@ -88,6 +88,20 @@ def finished_shards(output: Path, fingerprint: str, *, record_file: str = RECORD
     shards = [Shard(number, divisions[0]) for number in range(1, divisions[0] + 1)]
     _refuse_unfinished(output, shards, fingerprint, record_file)
     return [shard.folder(output) for shard in shards]
+
+
+def entries_of(shard: Path, record_file: str = RECORD_FILE) -> Iterator[dict[str, Any]]:
+    """What a finished part says of each of its images, in its order.
+
+    Raises
+    ------
+    HandboneError: its record is damaged.
+    """
+    try:
+        yield from read_json_entries(shard / record_file, IMAGES)
+    except (OSError, ValueError):
+        remedy = "run this shard again with --overwrite"
+        raise HandboneError("its record is damaged", where=shard / record_file, remedy=remedy) from None
 
 
 def refuse_lacking(there: Collection[str], expected: Collection[str]) -> None:

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from handbone import __version__
+from handbone.core.digests import content_digest
 from handbone.core.errors import HandboneError
 from handbone.core.files import copy_file, sha256_of, write_json
 from handbone.core.folders import files_in, remove_empty_folders
@@ -18,6 +19,7 @@ from handbone.plugins import registry
 from handbone.plugins.provenance import provenance
 from handbone.runs.fingerprints import fingerprint_of
 from handbone.weights import find_weights
+from handbone.weights.exported import exported_files, is_exported
 from handbone.workflows.outputs import OVERLAYS, PAGE_IMAGES, RECORD_FILE, RECORDS, shortened
 from handbone.workflows.records import IMAGES
 
@@ -34,10 +36,16 @@ def prediction_fingerprint(weights: str | Path, **settings: Any) -> str:
     ------
     HandboneError: no weights there.
     """
-    files = [file for file in find_weights(weights) if file is not None]
-    others = [files[0].with_name(name) for name in ("prompter.safetensors", "prior.safetensors")]
-    digests = [sha256_of(file) for file in (*files, *(other for other in others if other.is_file()))]
+    digests = [content_digest(file) for file in _files(weights)]
     return fingerprint_of([__version__, provenance(registry()), digests, settings])
+
+
+def _files(weights: str | Path) -> list[Path]:
+    files = [file for file in find_weights(weights) if file is not None]
+    if is_exported(files[0]):
+        return exported_files(files[0])
+    others = [files[0].with_name(name) for name in ("prompter.safetensors", "prior.safetensors")]
+    return [*files, *(other for other in others if other.is_file())]
 
 
 def is_unfinished(folder: Path, fingerprint: str, *, record_file: str = RECORD_FILE) -> bool:

@@ -138,7 +138,7 @@ def test_an_exported_network_is_told_with_its_difference(call, monkeypatch, tmp_
     code, out, err = call("export-model", "small", "-o", "[out]")
     row = next(line.split() for line in out.splitlines() if line.startswith("coarse"))
     assert code == 0 and row == ["coarse", *["1", "x", "1", "x", "64", "x", "64"], "1.5", "0.00012", "0.99988"]
-    assert "handbone predict IMAGES --weights [out]" in out and ("Left out: the stage 'prompt'" in err) is bool(
+    assert "handbone predict IMAGES --weights '[out]'" in out and ("Left out: the stage 'prompt'" in err) is bool(
         left_out
     )
     assert json.loads(call("export-model", "small", "-o", "[out]", "--json")[1]) == {"schema": "s/1"}

@@ -49,6 +49,13 @@ def test_a_log_gets_a_line_a_minute(clock, monkeypatch):
     assert lines[0] == "Outlining bones: 8 of 100, 8.0 s each, 0:12:16 left" and len(lines) == 12
 
 
+def test_a_log_says_the_note_of_its_moment(clock, monkeypatch):
+    text, losses = said(monkeypatch, terminal=False), []
+    for number in progress.track(clock.items(100, 8.0), "Learning", total=100, note=lambda: f"loss {losses[-1]:.2f}"):
+        losses.append(number / 100)
+    assert text.getvalue().splitlines()[0] == "Learning: 8 of 100, loss 0.07, 8.0 s each, 0:12:16 left"
+
+
 def test_a_log_of_short_work_stays_empty(clock, monkeypatch):
     text = said(monkeypatch, terminal=False)
     assert list(progress.track(clock.items(5, 8.0), "Outlining bones", total=5)) and not text.getvalue()

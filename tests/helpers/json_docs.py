@@ -1,8 +1,11 @@
 """The tables of docs/pages/json.md, and whether a value is what they say."""
 
+import json
 import re
 from pathlib import Path
 from typing import Any
+
+from pydantic import TypeAdapter
 
 _PAGE = Path(__file__).parents[2] / "docs" / "pages" / "json.md"
 _PLAIN = {"text": str, "integer": int, "boolean": bool, "number": (int, float), "null": type(None), "object": dict}
@@ -54,3 +57,10 @@ def undocumented(value: dict[str, Any]) -> list[str]:
         return wrong(value, schema)
     known, are_all = OTHERS[schema]
     return sorted({*known} - value.keys() | (value.keys() - {"schema", *known} if are_all else set()))
+
+
+def checked(text: str, of: Any) -> Any:
+    """The JSON value of a command, of a type to the last cell and as the page says."""
+    value = json.loads(text)
+    assert undocumented(value) == []
+    return TypeAdapter(of).validate_python(value)

@@ -3,7 +3,8 @@
 import types
 
 from handbone.plugin_kit.contracts.running import run_contract
-from handbone.plugins import hooks
+from handbone.plugins import PluginManager, hooks
+from handbone.plugins.checks import HOOK_OF_KIND
 
 # Plugins of one test are no modules that another process could import.
 _LAZY = "test_naming_it_imports_nothing_heavy"
@@ -25,3 +26,16 @@ def complaints(contract, spec, **more) -> dict[str, str]:
     """The failed tests of a contract with their reasons."""
     case = type("Liar", (contract,), {"plugin": plugin_of(spec), "name": spec.name, _LAZY: lambda self: None, **more})
     return {found.test: found.reason for found in run_contract(case) if found.state != "passed"}
+
+
+def manager_of(*packages) -> PluginManager:
+    """A manager with plugins of packages that are not installed, each (package, version, specs)."""
+    plugins = PluginManager(entry_points=False)
+    for package, version, specs in packages:
+        module = types.SimpleNamespace()
+        for kind in {spec.kind for spec in specs}:
+            own = [spec for spec in specs if spec.kind == kind]
+            setattr(module, HOOK_OF_KIND[kind][0], hooks.hookimpl(lambda own=own: own))
+        plugins.register(module, package=package, version=version)
+    assert not plugins.problems, plugins.problems
+    return plugins

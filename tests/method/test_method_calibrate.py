@@ -100,6 +100,7 @@ def test_what_is_measured_behind_the_gate_is_what_prediction_gives(method, hands
 def test_the_final_settings_are_what_is_applied_to_new_patients(method, learned):
     settings = learned.of("somebody else").applied_to(method.settings)
     assert settings.refiner.gate == learned.final.gate and settings.presence == learned.final.presence
+    assert settings.confidence == learned.final.confidence and learned.final.confidence.images == 2 * PATIENTS
     assert settings.threshold == 0.35 and settings.refiner.gate.images == 2 * PATIENTS
     assert Calibration.model_validate_json(learned.model_dump_json()) == learned
 

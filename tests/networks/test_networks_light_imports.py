@@ -32,6 +32,19 @@ def test_a_network_is_loaded_without_the_compiler_which_works_afterwards():
     assert done.returncode == 0, done.stderr
 
 
+def test_openvino_is_imported_without_its_converters_which_work_afterwards():
+    """In a process of its own, as this one may have imported it."""
+    code = (
+        "import sys; from handbone.networks.light_imports import import_openvino as it; openvino = it()\n"
+        "assert openvino is it() and not {'openvino.tools.ovc', 'openvino_telemetry'} & sys.modules.keys()\n"
+        "openvino.Core()\n"
+        "from openvino.tools import ovc; ovc.convert_model = lambda *given, **named: (given, named)\n"
+        "assert openvino.convert_model(1, input=2) == ((1,), {'input': 2})"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+
+
 def test_what_was_decorated_asks_the_compiler_once_it_is_called():
     from handbone.networks.light_imports import _disable
 

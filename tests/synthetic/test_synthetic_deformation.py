@@ -152,8 +152,9 @@ def test_masks_are_the_silhouettes_of_the_meshes(age, monkeypatch):
 
     seen = []
 
-    def watched(total, body, points, *rest, **options):
-        seen.append((points, add_skeleton(total, body, points, *rest, **options)))
+    def watched(total, body, ends_px, px_per_mm, *rest, **options):
+        points = [vertices * px_per_mm for vertices in body.vertices]
+        seen.append((points, add_skeleton(total, body, ends_px, px_per_mm, *rest, **options)))
         return seen[-1][1]
 
     add_skeleton = hand.add_skeleton

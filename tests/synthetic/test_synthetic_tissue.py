@@ -5,13 +5,14 @@ import pytest
 
 from handbone.synthetic.body import Pose, pose_body
 from handbone.synthetic.patients import average_patient
-from handbone.synthetic.tissue import _distances, skin_parts
+from handbone.synthetic.skin_kernels import distances
+from handbone.synthetic.tissue import skin_parts
 
 
 @pytest.mark.parametrize("corner", [(-40.0, -160.0), (300.0, 300.0)], ids=["over the hand", "far from it"])
 def test_distances_to_the_skin_are_those_of_the_formulas(corner):
     parts, digits = skin_parts(pose_body(average_patient().shape, Pose()), 1.45, 1.0, filled=True)
-    distance, half = _distances(parts, digits, *corner, 8.0, 40, 12, 7.0)
+    distance, half = distances(parts, digits, *corner, 8.0, 40, 12, 7.0)
     x, y = (corner[axis] + 8.0 * np.arange(count) for axis, count in ((0, 12), (1, 40)))
     ax, ay, ra, bx, by, rb, deep = parts.T[:, :, None, None]
     x, y = x[None, None], y[None, :, None]

@@ -2,6 +2,7 @@
 
 import json
 import shutil
+import threading
 import zipfile
 from pathlib import Path
 
@@ -14,15 +15,24 @@ from weights_small import MODEL, SETTINGS, save, write_run, zip_folder
 from handbone.anatomy import COUNT, NAMES
 from handbone.core.errors import HandboneError
 from handbone.core.files import sha256_of
+from handbone.method import networks
 from handbone.recipe.schema import Choice
 from handbone.weights import archive, pack
 from handbone.weights.card import FileFacts, SetCard, check_name, flat, is_name, model_card, read_set_card, seal
-from handbone.weights.exported import EXPORT_CARD, exported_file, exported_network, is_exported, read_export_card
+from handbone.weights.exported import (
+    EXPORT_CARD,
+    exported_file,
+    exported_files,
+    exported_network,
+    is_exported,
+    read_export_card,
+)
 from handbone.weights.finding import find_prior, find_weights, prior_file, stage_file
 from handbone.weights.network_card import WeightsCard
 from handbone.weights.network_file import build_network, is_of, load_state, load_weights, read_card, save_weights
 from handbone.weights.packing import _without_paths
 from handbone.weights.sets import read_set
+from handbone.workflows.stored_results import prediction_fingerprint
 
 
 @pytest.mark.parametrize("name", ["a", "0", "zero_shot", "a-b.c_d", "a" * 64, "refiner2"])
@@ -330,6 +340,37 @@ def export_folder(folder, digest=None, file="coarse.onnx"):
     card = {"schema": "handbone.model/1", "format": "onnx", "networks": {"coarse": network}}
     (folder / EXPORT_CARD).write_text(json.dumps(card))
     return folder
+
+
+def test_the_fingerprint_of_exported_networks_is_of_all_their_files(tmp_path):
+    """OpenVINO keeps the numbers beside the file that is named."""
+    folder = export_folder(tmp_path / "out")
+    (folder / "coarse.bin").write_bytes(b"numbers")
+    card = json.loads((folder / EXPORT_CARD).read_text())
+    card["networks"]["coarse"]["sha256"]["coarse.bin"] = sha256_of(folder / "coarse.bin")
+    card["networks"]["prior"] = card["networks"]["coarse"] | {"file": "prior.onnx", "sha256": {"prior.onnx": "0"}}
+    (folder / EXPORT_CARD).write_text(json.dumps(card))
+    assert [path.name for path in exported_files(folder / "coarse.onnx")] == ["coarse.bin", "coarse.onnx"]
+    before = prediction_fingerprint(folder)
+    assert before == prediction_fingerprint(folder) != prediction_fingerprint(folder, hands="all")
+    (folder / "coarse.bin").write_bytes(b"numbres")
+    card["networks"]["coarse"]["sha256"]["coarse.bin"] = sha256_of(folder / "coarse.bin")
+    (folder / EXPORT_CARD).write_text(json.dumps(card))
+    assert prediction_fingerprint(folder) != before
+
+
+def test_exported_networks_are_opened_at_once(tmp_path, monkeypatch):
+    """Each waits for the other."""
+    folder = export_folder(tmp_path / "out")
+    (folder / "refiner.onnx").write_bytes(b"another")
+    card = json.loads((folder / EXPORT_CARD).read_text())
+    refiner = card["networks"]["coarse"] | {"file": "refiner.onnx", "sha256": {}}
+    card["networks"]["refiner"] = refiner | {"card": refiner["card"] | {"stage": "refiner"}}
+    (folder / EXPORT_CARD).write_text(json.dumps(card))
+    together = threading.Barrier(2, timeout=30)
+    monkeypatch.setattr(networks, "open_network", lambda path, **more: (together.wait(), path.name)[1])
+    opened = networks.load_networks(folder)
+    assert [opened[f"{stage}_stage"].predictor for stage in ("coarse", "refine")] == ["coarse.onnx", "refiner.onnx"]
 
 
 def test_an_exported_network_is_found_and_compared_with_its_card(tmp_path):

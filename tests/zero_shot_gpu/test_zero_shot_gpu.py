@@ -20,9 +20,10 @@ from handbone.weights.network_file import load_weights
 ROOT = Path(__file__).parents[2]
 FOLDER = ROOT / "docs" / "zero_shot_gpu"
 sys.path += [str(FOLDER), str(ROOT / "tests" / "weights")]
-from draw import fill, label_bits, record_type  # noqa: E402
+from draw import drawing, fill, label_bits, record_type  # noqa: E402
 from sampling import places, read_images, read_labels  # noqa: E402
 from weights_small import save  # noqa: E402
+from workers import Drawers  # noqa: E402
 
 NETWORKS = ("coarse", "refiner", "prior")
 # A machine that is lent for minutes has torch and little else.
@@ -159,3 +160,21 @@ def test_labels_and_images_lie_where_the_frame_puts_them():
     for fineness in (1, 2):
         where = places(matrices, 96, fineness=fineness, bend=0.0, generator=torch.Generator())
         assert (read_labels(bits, index, where, fineness=fineness)[0] - expected).abs().mean() < 2e-3
+
+
+def test_for_the_prior_alone_no_radiograph_is_drawn():
+    kind, draw = drawing(("prior",), 512, 0.5)
+    assert set(kind.names) == {"canonical", "has_canonical"} and kind.itemsize < 2**21
+    hand = np.zeros(1, kind)[0]
+    draw(hand, np.random.default_rng(3))
+    assert hand["has_canonical"] and (hand["canonical"] > 127).any((1, 2)).sum() > 20
+    all_fields, _ = drawing(("coarse", "prior"), 128, 0.5)
+    assert all_fields == record_type(128)
+
+
+def test_no_more_hands_are_taken_than_asked_for():
+    kind, draw = drawing(("prior",), 512, 1.0)
+    with Drawers(1, kind=kind, draw=draw, seed=(5,)) as drawers:
+        taken = [int(hand["has_canonical"]) for hand in drawers.take(1, wait=True)]
+        until(lambda: drawers._ready.qsize() > 2)
+        assert len(taken) == 1 and len(list(drawers.take(2))) == 2 and list(drawers.take(0)) == []

@@ -13,6 +13,7 @@ from pydantic import Field
 
 from handbone.anatomy import COUNT, INDEX
 from handbone.core.bone_masks import BoneMasks
+from handbone.method.calibration.confidence import GOOD, Confidence
 from handbone.method.calibration.folds import CrossFit
 from handbone.method.calibration.gate import DEGRADATION, CalibrationSample, Gate, accept, cross_fit_gates
 from handbone.method.calibration.presence import Presence, features
@@ -47,17 +48,18 @@ class CalibrationImage:
 class Learned(schema.Table):
     """What was learned of masks; None where it was not asked for, or where there is too little to learn from.
 
-    gate, prompt_gate: of the refined and of the prompted masks. presence: of all bones.
+    gate, prompt_gate: of the refined and of the prompted masks. presence, confidence: of all bones.
     """
 
     gate: Gate | None = None
     prompt_gate: Gate | None = None
     presence: Presence | None = None
+    confidence: Confidence | None = None
 
     def applied_to(self, settings: MethodSettings) -> MethodSettings:
         """The settings with what was learned."""
         gated = settings.with_gates(self.gate, self.prompt_gate)
-        return gated.model_copy(update={"presence": self.presence})
+        return gated.model_copy(update={"presence": self.presence, "confidence": self.confidence})
 
 
 class Calibration(schema.Table):
@@ -97,11 +99,11 @@ def calibrate(method: TwoStage, images: Sequence[CalibrationImage], *, gates: bo
     Parameters
     ----------
     method: with fixed limits alone. images: read by it.
-    gates, presence: what to learn. Gates need `FEWEST` patients.
+    gates: whether to learn them; they need `FEWEST` patients. presence: whether to learn it, and confidence.
     """
     settings, patients = method.settings, [image.patient for image in images]
     outcomes = [MethodResult(i.reading.coarse, i.reading.coarse, location=i.reading.location) for i in images]
-    gate = prompt_gate = learned_presence = None
+    gate = prompt_gate = learned_presence = confidence = None
     enough = gates and len(set(patients)) >= FEWEST
     if settings.refiner is not None:
         refining = _Later(
@@ -124,14 +126,20 @@ def calibrate(method: TwoStage, images: Sequence[CalibrationImage], *, gates: bo
         prompt_gate, outcomes = _through(prompting, method, images, outcomes, learn=enough)
     if presence:
         rows = [_rows(method, image, outcome) for image, outcome in zip(images, outcomes, strict=True)]
-        learned_presence = Presence.cross_fit(patients, rows)
-    return _joined(gate, prompt_gate, learned_presence)
+        learned_presence = Presence.cross_fit(patients, [(table, dice >= _RIGHT) for table, dice in rows])
+        confidence = Confidence.cross_fit(patients, [(table, dice >= GOOD) for table, dice in rows])
+    return _joined(gate, prompt_gate, learned_presence, confidence)
 
 
-def _joined(gate: CrossFit[Gate] | None, prompt_gate: CrossFit[Gate] | None, presence: Presence | None) -> Calibration:
+def _joined(
+    gate: CrossFit[Gate] | None,
+    prompt_gate: CrossFit[Gate] | None,
+    presence: Presence | None,
+    confidence: Confidence | None,
+) -> Calibration:
     def learned(fold: int | None) -> Learned:
         gates = [None if each is None else each.of(fold) for each in (gate, prompt_gate)]
-        return Learned(gate=gates[0], prompt_gate=gates[1], presence=presence)
+        return Learned(gate=gates[0], prompt_gate=gates[1], presence=presence, confidence=confidence)
 
     # Both gates have the same folds, which hang on the patients alone.
     known = gate or prompt_gate
@@ -189,7 +197,7 @@ def _dice(method: TwoStage, image: CalibrationImage, outcome: MethodResult) -> n
 
 
 def _rows(method: TwoStage, image: CalibrationImage, outcome: MethodResult) -> tuple[np.ndarray, np.ndarray]:
-    """What is known of each mask of an outcome (n, 4), and whether it is right (n,)."""
+    """What is known of each mask of an outcome (n, 4), and its Dice (n,)."""
     last = method.conclude(outcome)
     table, seen = features(last.final, method.threshold, last.agreement)
-    return table[seen], image.dice(last.final.threshold(method.threshold))[seen] >= _RIGHT
+    return table[seen], image.dice(last.final.threshold(method.threshold))[seen]

@@ -14,12 +14,15 @@ def probability(coefficients: Sequence[float], table: np.ndarray) -> np.ndarray:
     return 1 / (1 + np.exp(-np.clip(value, -30, 30)))
 
 
-def fit(table: np.ndarray, happened: np.ndarray, ridge: np.ndarray | float = 1.0) -> tuple[float, ...]:
+def fit(
+    table: np.ndarray, happened: np.ndarray, ridge: np.ndarray | float = 1.0, *, counts: np.ndarray | float = 1.0
+) -> tuple[float, ...]:
     """The coefficients, the intercept first, for a table (n, k) and what happened (n,) bool.
 
     Parameters
     ----------
     ridge: positive L2 penalty of each of the k slopes, in rows' worth; the intercept is free.
+    counts: how many rows each row stands for.
     """
     # Late: whoever only predicts does not wait for it.
     from sklearn.linear_model import LogisticRegression
@@ -33,6 +36,6 @@ def fit(table: np.ndarray, happened: np.ndarray, ridge: np.ndarray | float = 1.0
     model.fit(
         np.vstack([table / root] * 2),
         np.repeat([True, False], len(table)),
-        sample_weight=np.concatenate([target, 1 - target]),
+        sample_weight=np.concatenate([counts * target, counts * (1 - target)]),
     )
     return tuple(round(float(w), 6) for w in (model.intercept_[0], *(model.coef_[0] / root)))

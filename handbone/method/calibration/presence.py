@@ -3,10 +3,11 @@
 A network's probability says how sure it is of pixels, not of a bone. Logistic regression on four features, and on the
 anatomical prior's agreement where there is one, turns what is known of a mask into the probability that it overlaps its
 bone by a Dice of at least one half. What it hides is told of patients that it did not know: folds by patient.
+`handbone.method.calibration.confidence` asks more of a mask, by the same columns.
 """
 
-from collections.abc import Hashable, Sequence
-from typing import Literal, Self
+from collections.abc import Callable, Hashable, Sequence
+from typing import Literal, Self, TypeVar
 
 import numpy as np
 from pydantic import model_validator
@@ -22,6 +23,8 @@ from handbone.recipe import schema
 
 Feature = Literal["sureness", "margin", "area", "stray", "prior"]
 _OF_MASKS: tuple[Feature, ...] = ("sureness", "margin", "area", "stray")
+#: What is known of each mask of an image (n, 4) or (n, 5), and whether it is right (n,).
+Rows = tuple[np.ndarray, np.ndarray]
 #: A mask that is likelier wrong than right is left out.
 SHOWN = 0.5
 # Areas in squares of the third metacarpal's length, distances in usual spreads; beyond these more says nothing.
@@ -29,21 +32,19 @@ _MOST_AREA, _MOST_STRAY = 2.0, 5.0
 # Between these the prior's agreement says something.
 _AGREEMENT = 0.05, 0.99
 
+Fit = TypeVar("Fit", bound="MaskRegression")
 
-class Presence(schema.Table):
+
+class MaskRegression(schema.Table):
     """Coefficients of the logistic regression, the intercept first, over the columns of `features`.
 
     features: names of those columns; weights files from before there was a prior do not name them.
     images: how many it was calibrated on.
-    wrong_hidden, right_hidden: shares of the wrong and of the right masks that it leaves out, on patients that it did
-        not know; None where nobody measured, or where there is no such mask.
     """
 
     features: tuple[Feature, ...] = _OF_MASKS
     coefficients: tuple[float, ...]
     images: int = 0
-    wrong_hidden: float | None = None
-    right_hidden: float | None = None
 
     @model_validator(mode="after")
     def _one_each(self) -> Self:
@@ -67,26 +68,52 @@ class Presence(schema.Table):
         return np.where(seen, logistic.probability(self.coefficients, table), 0.0)
 
     @classmethod
-    def fit(cls, images: Sequence[tuple[np.ndarray, np.ndarray]]) -> Self:
-        """From each image's features (n, 4), or (n, 5) with a prior, and whether each mask was right (n,)."""
+    def fit(cls, images: Sequence[Rows], *, wrong_counts: float = 1.0) -> Self:
+        """From each image's features (n, 4), or (n, 5) with a prior, and whether each mask was right (n,).
+
+        wrong_counts: how many each wrong mask stands for.
+        """
         table, right = (np.concatenate(each) for each in zip(*images, strict=True))
         names = _OF_MASKS if table.shape[1] == len(_OF_MASKS) else (*_OF_MASKS, "prior")
-        return cls(features=names, coefficients=logistic.fit(table, right), images=len(images))
+        coefficients = logistic.fit(table, right, counts=np.where(right, 1.0, wrong_counts))
+        return cls(features=names, coefficients=coefficients, images=len(images))
+
+
+def cross_fit_masks(
+    patients: Sequence[Hashable], images: Sequence[Rows], fit: Callable[[Sequence[Rows]], Fit], below: float
+) -> tuple[Fit, float | None, float | None]:
+    """The fit to all images, and shares of the wrong and of the right masks that are less likely than `below`.
+
+    The shares are of patients that a fit to the other folds' patients does not know.
+
+    Parameters
+    ----------
+    patients: whose each image is. images, fit: see `MaskRegression.fit`.
+    """
+    fits = cross_fit(patients, lambda numbers: fit([images[n] for n in numbers]))
+    unlikely, right = [], []
+    for patient, (table, correct) in zip(patients, images, strict=True):
+        unlikely.append(logistic.probability(fits.without(patient).coefficients, table) < below)
+        right.append(correct)
+    doubted, correct = np.concatenate(unlikely), np.concatenate(right)
+    return fits.final, _share(doubted[~correct]), _share(doubted[correct])
+
+
+class Presence(MaskRegression):
+    """How likely each mask shows its bone.
+
+    wrong_hidden, right_hidden: shares of the wrong and of the right masks that it leaves out, on patients that it did
+        not know; None where nobody measured, or where there is no such mask.
+    """
+
+    wrong_hidden: float | None = None
+    right_hidden: float | None = None
 
     @classmethod
-    def cross_fit(cls, patients: Sequence[Hashable], images: Sequence[tuple[np.ndarray, np.ndarray]]) -> Self:
-        """As `fit`, with what it hides of patients that a fit to the other folds' patients does not know.
-
-        patients: whose each image is.
-        """
-        fits = cross_fit(patients, lambda numbers: cls.fit([images[n] for n in numbers]))
-        hidden, right = [], []
-        for patient, (table, correct) in zip(patients, images, strict=True):
-            hidden.append(logistic.probability(fits.without(patient).coefficients, table) < SHOWN)
-            right.append(correct)
-        gone, correct = np.concatenate(hidden), np.concatenate(right)
-        shares = {"wrong_hidden": _share(gone[~correct]), "right_hidden": _share(gone[correct])}
-        return fits.final.model_copy(update=shares)
+    def cross_fit(cls, patients: Sequence[Hashable], images: Sequence[Rows]) -> Self:
+        """As `fit`, with what it hides of patients that it does not know; see `cross_fit_masks`."""
+        final, wrong, right = cross_fit_masks(patients, images, cls.fit, SHOWN)
+        return final.model_copy(update={"wrong_hidden": wrong, "right_hidden": right})
 
 
 def _share(values: np.ndarray) -> float | None:

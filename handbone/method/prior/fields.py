@@ -10,8 +10,9 @@ def uniform(low: float, high: float, *shape: int, generator: torch.Generator) ->
     return low + (high - low) * torch.rand(shape, generator=generator, device=generator.device)
 
 
-def smooth_noise(count: int, knots: int, side: int, *, generator: torch.Generator) -> Tensor:
-    """(count, side, side) of standard normal knots, knots x knots of them, with cubic interpolation between."""
+def smooth_noise(count: int, spacing: float, side: int, *, generator: torch.Generator) -> Tensor:
+    """(count, side, side) of standard normal knots, `spacing` pixels apart, with cubic interpolation between."""
+    knots = max(2, round(side / spacing) + 1)
     values = torch.randn((count, 1, knots, knots), generator=generator, device=generator.device)
     return functional.interpolate(values, (side, side), mode="bicubic", align_corners=True)[:, 0]
 
@@ -69,7 +70,7 @@ def blobs(x: Tensor, y: Tensor, radius: Tensor, side: int, *, generator: torch.G
     along = (columns - x) * angle.cos() + (rows - y) * angle.sin()
     across = (rows - y) * angle.cos() - (columns - x) * angle.sin()
     away = ((along / stretch) ** 2 + (across * stretch) ** 2).sqrt() / radius.view(-1, 1, 1)
-    return (away + 0.2 * smooth_noise(count, 24, side, generator=generator) < 1).float()
+    return (away + 0.2 * smooth_noise(count, 11.0, side, generator=generator) < 1).float()
 
 
 def tongues(
@@ -88,5 +89,5 @@ def tongues(
     length, width = length.view(-1, 1, 1), width.view(-1, 1, 1)
     share = (along / length).clamp(0, 1)
     away = torch.hypot(along - share * length, across)
-    uneven = 1 + 0.25 * smooth_noise(len(x), 32, side, generator=generator)
+    uneven = 1 + 0.25 * smooth_noise(len(x), 8.0, side, generator=generator)
     return (away < width / 2 * (1 - 0.6 * share) * uneven).float()

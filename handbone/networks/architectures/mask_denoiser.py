@@ -5,26 +5,23 @@ denoising autoencoders". Here the network also keeps the skips of a U-Net and ad
 correct contours pass unchanged and only anatomical errors have to be learned.
 """
 
+from itertools import pairwise
+
 import torch
 from torch import Tensor, nn
 
 from handbone.networks.architectures.bone_network import BoneNetwork, expect_little
 
-# Channels at 1/2, 1/4, ... 1/32 of the input's side.
-_WIDTHS = (32, 48, 80, 128, 160)
+# Channels at 1/2, 1/4, ... 1/32 of the side. A third of the work is done at 1/2, where blocks have one convolution.
+_WIDTHS = (24, 48, 80, 128, 160)
 # Logits that a pixel of an input mask starts with: +3 inside, -3 outside.
 _TRUST = 3.0
 
 
-class _Block(nn.Sequential):
-    """Two 3 x 3 convolutions with batch norm."""
-
-    def __init__(self, inputs: int, outputs: int):
-        super().__init__(*_convolution(inputs, outputs), *_convolution(outputs, outputs))
-
-
 class MaskUNet(nn.Module):
     """A U-Net on 2 x 2 blocks of pixels; heights and widths are multiples of 32.
+
+    Skips are added, not concatenated: that costs 2.5 times less.
 
     Parameters
     ----------
@@ -35,13 +32,14 @@ class MaskUNet(nn.Module):
     def __init__(self, in_channels: int, classes: int):
         super().__init__()
         self.fold, self.unfold = nn.PixelUnshuffle(2), nn.PixelShuffle(2)
-        self.down = nn.ModuleList()
-        self.stem = nn.Sequential(*_convolution(4 * in_channels, _WIDTHS[0], kernel=1))
-        for inputs, outputs in zip((_WIDTHS[0], *_WIDTHS[:-1]), _WIDTHS, strict=True):
-            self.down.append(_Block(inputs, outputs))
-        self.up = nn.ModuleList(
-            _Block(below + beside, beside) for below, beside in zip(_WIDTHS[:0:-1], _WIDTHS[-2::-1], strict=True)
+        self.stem = nn.Sequential(
+            *_convolution(4 * in_channels, _WIDTHS[0], kernel=1), *_convolution(_WIDTHS[0], _WIDTHS[0])
         )
+        self.down = nn.ModuleList(
+            nn.Sequential(*_convolution(above, here), *_convolution(here, here)) for above, here in pairwise(_WIDTHS)
+        )
+        self.narrow = nn.ModuleList(nn.Conv2d(below, here, 1, bias=False) for here, below in pairwise(_WIDTHS))
+        self.up = nn.ModuleList(nn.Sequential(*_convolution(here, here)) for here in _WIDTHS[:-1])
         self.head = nn.Conv2d(_WIDTHS[0], 4 * classes, 1)
         if in_channels == classes:
             self.trust = nn.Parameter(torch.full((1, classes, 1, 1), _TRUST))
@@ -51,13 +49,15 @@ class MaskUNet(nn.Module):
 
     def forward(self, masks: Tensor) -> Tensor:
         """Logits (N, classes, H, W) of masks (N, in_channels, H, W) in [0, 1]."""
-        values, beside = self.stem(self.fold(masks)), []
-        for level, block in enumerate(self.down):
-            values = block(values if level == 0 else nn.functional.max_pool2d(values, 2))
-            beside.append(values)
-        for block, skip in zip(self.up, beside[-2::-1], strict=True):
-            values = block(torch.cat([nn.functional.interpolate(values, scale_factor=2.0), skip], 1))
-        logits = self.unfold(self.head(values))
+        # Blocks are taken from planes, and convolved channels-last.
+        values = self.stem(self.fold(masks.contiguous()).contiguous(memory_format=torch.channels_last))
+        skips = []
+        for block in self.down:
+            skips.append(values)
+            values = block(nn.functional.max_pool2d(values, 2))
+        for skip, narrow, block in zip(skips[::-1], self.narrow[::-1], self.up[::-1], strict=True):
+            values = block(skip + nn.functional.interpolate(narrow(values), scale_factor=2.0))
+        logits = self.unfold(self.head(values).contiguous())
         return logits if self.trust is None else logits + self.trust * (2 * masks - 1)
 
 

@@ -9,6 +9,7 @@ from handbone.core.errors import HandboneError
 from handbone.core.extras import not_installed
 from handbone.networks.exported.fixed import INPUT, FixedSizeNetwork
 from handbone.networks.grid_network import Precision
+from handbone.networks.light_imports import import_openvino
 
 
 class OpenVinoNetwork(FixedSizeNetwork):
@@ -30,7 +31,7 @@ class OpenVinoNetwork(FixedSizeNetwork):
     ):
         super().__init__(size_hw)
         try:
-            import openvino
+            openvino = import_openvino()
         except ModuleNotFoundError as error:
             raise not_installed(error, where=path) from error
         core = openvino.Core()

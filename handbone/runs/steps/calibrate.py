@@ -58,3 +58,9 @@ def _tell(learned: Calibration, images: list[CalibrationImage], *, gates: bool) 
             f"{presence.wrong_hidden:.0%} of the wrong masks are left out, and {presence.right_hidden or 0:.1%} of the "
             f"right ones, on {presence.images} images by folds"
         )
+    confidence = learned.final.confidence
+    if confidence is not None and confidence.bad_doubted is not None:
+        console.print(
+            f"{confidence.bad_doubted:.0%} of the masks below Dice 0.8 have less confidence than 0.8, and "
+            f"{confidence.good_doubted or 0:.1%} of the others, by the same folds"
+        )

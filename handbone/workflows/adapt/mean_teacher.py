@@ -17,7 +17,7 @@ from torch import nn
 from handbone.core.errors import HandboneError
 from handbone.core.files import atomic_file
 from handbone.core.frame import Frame
-from handbone.core.progress import progress_bar
+from handbone.core.progress import track
 from handbone.data.augment import Augmenter
 from handbone.data.synthetic_stream import SyntheticStream
 from handbone.networks.runtime import supports_bf16
@@ -45,6 +45,7 @@ class MeanTeacher:
     Attributes
     ----------
     predictor: what the teacher sees, at any time.
+    loss: of the last step.
     """
 
     def __init__(self, network: nn.Module, *, size: int, steps: int, settings: AdaptSettings):
@@ -53,11 +54,12 @@ class MeanTeacher:
         self.device = self.predictor.device
         network.to(self.device, memory_format=torch.channels_last)
         self.size, self.steps, self.settings, self.step = size, steps, settings, 0
+        self.loss = math.nan
         self.optimiser = torch.optim.AdamW(network.parameters(), lr=settings.learning_rate)
         self._augmenter = Augmenter(LOOKS)
 
-    def learn(self, own: Radiograph) -> float:
-        """One step on one synthetic hand and one own radiograph. Returns the loss."""
+    def learn(self, own: Radiograph) -> None:
+        """One step on one synthetic hand and one own radiograph; the loss of it is kept."""
         rng = np.random.default_rng([self.settings.seed, self.step])
         torch.manual_seed(self.settings.seed * 1_000_003 + self.step)
         image, target, weight = self._batch([self._synthetic(rng), self._own(own, rng)])
@@ -73,7 +75,7 @@ class MeanTeacher:
         self.optimiser.step()
         self._follow()
         self.step += 1
-        return float(loss.detach())
+        self.loss = float(loss.detach())
 
     def _synthetic(self, rng: np.random.Generator) -> Example:
         variety = VARIETIES[self.step % len(VARIETIES)]
@@ -151,15 +153,11 @@ def self_train(
         if training.step == turn * each:
             training.save(checkpoint)
         usable = outlined(turn, chosen(turn, radiographs, training.settings))
-        with progress_bar() as bar:
-            rounds = -(-training.steps // each)
-            task = bar.add_task(f"Learning, round {turn + 1} of {rounds}", total=each, note="")
-            bar.update(task, completed=training.step - turn * each, total=end - turn * each)
-            while training.step < end:
-                loss = training.learn(usable[training.step % len(usable)])
-                bar.update(task, advance=1, note=f"loss {loss:.3f}")
-                if training.step % _CHECKPOINT_EVERY == 0 or training.step == training.steps:
-                    training.save(checkpoint)
+        said = f"Learning, round {turn + 1} of {-(-training.steps // each)}"
+        for step in track(range(training.step, end), said, note=lambda: f"loss {training.loss:.3f}"):
+            training.learn(usable[step % len(usable)])
+            if training.step % _CHECKPOINT_EVERY == 0 or training.step == training.steps:
+                training.save(checkpoint)
 
 
 def chosen(turn: int, radiographs: int, settings: AdaptSettings) -> list[int]:

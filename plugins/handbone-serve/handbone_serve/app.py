@@ -2,11 +2,12 @@
 
 import json
 import shutil
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
-from typing import Annotated
+from dataclasses import dataclass
+from typing import Annotated, Any
 
-from fastapi import Depends, FastAPI, HTTPException, UploadFile
+from fastapi import Depends, FastAPI, HTTPException, UploadFile, params
 from fastapi.responses import FileResponse, HTMLResponse, Response, StreamingResponse
 
 from handbone.core.errors import HandboneError
@@ -45,8 +46,10 @@ def make_app(jobs: Jobs, *, token: str, hosts: list[str], max_bytes: int) -> Fas
     )
     app.add_middleware(Guard, hosts=hosts, max_bytes=max_bytes)
     _add_page(app, max_bytes)
-    _add_images(app, jobs, token)
-    _add_events(app, jobs, token)
+    border = _Border.of(token)
+    _add_images(app, jobs, border)
+    _add_masks(app, jobs, border)
+    _add_events(app, jobs, border)
     return app
 
 
@@ -58,35 +61,40 @@ def _add_page(app: FastAPI, max_bytes: int) -> None:
         return page
 
 
-def _add_images(app: FastAPI, jobs: Jobs, token: str) -> None:
-    guarded = {
-        "dependencies": [Depends(requires(token))],
-        "responses": {401: {"model": Problem}, 403: {"model": Problem}, 421: {"model": Problem}},
-    }
-    missing = {**guarded["responses"], 404: {"model": Problem}}
+@dataclass(frozen=True)
+class _Border:
+    """What every path of the API requires and may answer.
+
+    guard: of each path. refused: answers of the guard. missing: those, and the one to an unknown id.
+    """
+
+    guard: list[params.Depends]
+    refused: dict[int | str, dict[str, Any]]
+    missing: dict[int | str, dict[str, Any]]
+
+    @classmethod
+    def of(cls, token: str) -> "_Border":
+        refused: dict[int | str, dict[str, Any]] = {status: {"model": Problem} for status in (401, 403, 421)}
+        return cls([Depends(requires(token))], refused, refused | {404: {"model": Problem}})
+
+
+def _known(jobs: Jobs) -> Callable[[str], Job]:
+    """The dependency that finds a radiograph's job by its id."""
 
     def known(id: str) -> Job:
         if (job := jobs.get(id)) is None:
             raise HTTPException(404, "there is no radiograph with this id")
         return job
 
-    def finished(job: Annotated[Job, Depends(known)]) -> Job:
-        if job.state != "done":
-            raise HTTPException(409, f"the radiograph is not done, but {job.state}")
-        return job
+    return known
 
-    OneJob, DoneJob = Annotated[Job, Depends(known)], Annotated[Job, Depends(finished)]
 
-    @app.get("/api/formats", **guarded)
-    def formats() -> list[Format]:
-        """Formats in which masks can be downloaded."""
-        return [Format(name=name, summary=summary) for name, summary in work.formats().items()]
+def _add_images(app: FastAPI, jobs: Jobs, border: _Border) -> None:
+    """Radiographs: hand one in, list all, remove one."""
+    OneJob = Annotated[Job, Depends(_known(jobs))]
+    full = {status: {"model": Problem} for status in (400, 413, 429, 507)}
 
-    refused = {status: {"model": Problem} for status in (400, 413, 429, 507)}
-
-    @app.post(
-        "/api/images", status_code=202, dependencies=guarded["dependencies"], responses=guarded["responses"] | refused
-    )
+    @app.post("/api/images", status_code=202, dependencies=border.guard, responses=border.refused | full)
     def hand_in(file: UploadFile) -> Image:
         """Hand in a radiograph: PNG, JPEG, TIFF, or what an installed plugin reads, such as DICOM."""
         name = safe_name(file.filename)
@@ -103,22 +111,38 @@ def _add_images(app: FastAPI, jobs: Jobs, token: str) -> None:
         jobs.add(job)
         return image_of(job, jobs.ahead(job))
 
-    @app.get("/api/images", **guarded)
+    @app.get("/api/images", dependencies=border.guard, responses=border.refused)
     def images() -> list[Image]:
         """All radiographs, as they were handed in."""
         return [image_of(job, jobs.ahead(job)) for job in jobs.all()]
 
-    @app.get("/api/images/{id}", dependencies=guarded["dependencies"], responses=missing)
+    @app.get("/api/images/{id}", dependencies=border.guard, responses=border.missing)
     def image(job: OneJob) -> Result:
         """What is known of a radiograph: its hands with their bones, flags and measurements."""
         return result_of(job, jobs.ahead(job))
 
-    @app.delete("/api/images/{id}", status_code=204, dependencies=guarded["dependencies"], responses=missing)
+    @app.delete("/api/images/{id}", status_code=204, dependencies=border.guard, responses=border.missing)
     def remove(job: OneJob) -> None:
         """Cancel a radiograph where it is not done, and delete it with its results."""
         jobs.remove(job)
 
-    @app.get("/api/images/{id}/cards", dependencies=guarded["dependencies"], include_in_schema=False)
+
+def _add_masks(app: FastAPI, jobs: Jobs, border: _Border) -> None:
+    """What a finished radiograph has: masks as zip files, and the parts of its page."""
+
+    def finished(job: Annotated[Job, Depends(_known(jobs))]) -> Job:
+        if job.state != "done":
+            raise HTTPException(409, f"the radiograph is not done, but {job.state}")
+        return job
+
+    DoneJob = Annotated[Job, Depends(finished)]
+
+    @app.get("/api/formats", dependencies=border.guard, responses=border.refused)
+    def formats() -> list[Format]:
+        """Formats in which masks can be downloaded."""
+        return [Format(name=name, summary=summary) for name, summary in work.formats().items()]
+
+    @app.get("/api/images/{id}/cards", dependencies=border.guard, include_in_schema=False)
     def cards(job: DoneJob) -> list[str]:
         return job.cards
 
@@ -127,8 +151,8 @@ def _add_images(app: FastAPI, jobs: Jobs, token: str) -> None:
 
     @app.get(
         "/api/images/{id}/masks/{format}",
-        dependencies=guarded["dependencies"],
-        responses=missing | archive | no_masks,
+        dependencies=border.guard,
+        responses=border.missing | archive | no_masks,
         response_class=Response,
     )
     def masks(job: DoneJob, format: str) -> FileResponse:
@@ -143,10 +167,10 @@ def _add_images(app: FastAPI, jobs: Jobs, token: str) -> None:
         return FileResponse(path, media_type="application/zip", filename=f"{job.name}-{format}.zip")
 
 
-def _add_events(app: FastAPI, jobs: Jobs, token: str) -> None:
+def _add_events(app: FastAPI, jobs: Jobs, border: _Border) -> None:
     events = {200: {"content": {"text/event-stream": {}}, "description": "One event a change, without end."}}
 
-    @app.get("/api/events", dependencies=[Depends(requires(token))], responses=events | {401: {"model": Problem}})
+    @app.get("/api/events", dependencies=border.guard, responses=events | border.refused)
     async def news() -> StreamingResponse:
         """Changes of all radiographs as server-sent events; the data of each is as `/api/images` lists it."""
 
