@@ -13,8 +13,10 @@ import numpy as np
 import pytest
 import torch
 from json_docs import undocumented
+from openvino_telemetry import main as telemetry
 from typer.testing import CliRunner
 from weights_small import MODEL, save, write_run
+from without_torch import without_torch
 
 from handbone.anatomy import NAMES
 from handbone.cli import app
@@ -210,32 +212,21 @@ def test_an_export_leaves_the_logging_of_its_process_alone(format, tmp_path):
     assert (root.handlers, root.level, root.manager.disable) == before
 
 
+def test_an_export_tells_nobody_of_it(tmp_path, monkeypatch):
+    told = []
+    # As at the start of a process.
+    monkeypatch.setattr(telemetry.Telemetry, "_SingletonMetaClass__single_instance", None)
+    monkeypatch.setattr(telemetry.TelemetrySender, "send", lambda *_: told.append(True))
+    monkeypatch.setenv("HOME", str(tmp_path))
+    monkeypatch.delenv("CI", raising=False)
+    module = load_weights(save(tmp_path / "coarse.safetensors", "coarse"))[0]
+    write_network(module, tmp_path, "coarse", (1, 1, 64, 64), "openvino")
+    assert not told and not (tmp_path / "intel").exists() and "CI" not in os.environ
+
+
 def test_exported_networks_do_not_train(exported):
     with pytest.raises(HandboneError, match="can only predict"):
         load_weights(exported["onnx"] / "coarse.onnx")
-
-
-_BLOCKED = """
-import importlib.abc, sys
-class Blocked(importlib.abc.MetaPathFinder):
-    def find_spec(self, name, path=None, target=None):
-        if name.partition(".")[0] in {names!r}:
-            raise ModuleNotFoundError(f"No module named {{name!r}}", name=name)
-sys.meta_path.insert(0, Blocked())
-from handbone.cli import main
-sys.argv = ["handbone", *{words!r}]
-main()
-"""
-# What `pip install handbone` without its extra `train` does not bring.
-_ABSENT = (
-    "torch", "torchvision", "lightning", "segmentation_models_pytorch", "timm", "segment_anything", "albumentations",
-    "numba", "matplotlib", "sklearn", "openpyxl", "onnx", "onnxscript", "tensorboard", "pandas", "scipy",
-)  # fmt: skip
-
-
-def without_torch(*words, cwd):
-    script = _BLOCKED.format(names=_ABSENT, words=words)
-    return subprocess.run([sys.executable, "-c", script], cwd=cwd, capture_output=True, text=True, timeout=120)
 
 
 @pytest.mark.slow

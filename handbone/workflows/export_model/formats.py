@@ -2,12 +2,8 @@
 
 import contextlib
 import errno
-import io
-import logging
 import os
 import shutil
-import warnings
-from collections.abc import Iterator
 from importlib import metadata
 from pathlib import Path
 
@@ -18,6 +14,7 @@ from handbone.core.errors import HandboneError
 from handbone.core.extras import not_installed
 from handbone.networks.exported import FORMATS, Format
 from handbone.networks.exported.fixed import INPUT, OUTPUT
+from handbone.workflows.export_model.quiet import quiet, unreported
 
 #: Of the ONNX files: what ONNX Runtime and OpenVINO of the last years read.
 OPSET = 18
@@ -36,7 +33,7 @@ def write_network(module: nn.Module, folder: Path, name: str, shape: tuple[int, 
     path = folder / f"{name}{FORMATS[format]}"
     write = _write_onnx if format == "onnx" else _write_openvino
     try:
-        with _quiet(), torch.no_grad():
+        with quiet(), unreported(), torch.no_grad():
             write(module.eval(), path, torch.zeros(shape))
     except ModuleNotFoundError as error:
         raise not_installed(error) from error
@@ -90,20 +87,3 @@ def _write_openvino(module: nn.Module, path: Path, example: torch.Tensor) -> Non
     model.inputs[0].get_tensor().set_names({INPUT})
     model.outputs[0].get_tensor().set_names({OUTPUT})
     openvino.save_model(model, str(path), compress_to_fp16=False)
-
-
-@contextlib.contextmanager
-def _quiet() -> Iterator[None]:
-    """Keep what exporters print of their own inner life from users, and the logging of this process as it was."""
-    root = logging.getLogger()
-    before, handlers, level = root.manager.disable, root.handlers[:], root.level
-    logging.disable(logging.WARNING)
-    try:
-        with warnings.catch_warnings(), contextlib.redirect_stdout(io.StringIO()):
-            warnings.simplefilter("ignore")
-            yield
-    finally:
-        logging.disable(before)
-        # OpenVINO's converter takes the root logger for itself.
-        root.handlers[:] = handlers
-        root.setLevel(level)
