@@ -102,7 +102,7 @@ def pose_body(shape: Shape, pose: Pose) -> Body:
     skeleton = load_skeleton()
     shape = bent_shape(shape, pose.bend)
     places = _places(shape)
-    jointed = np.asarray(skeleton.axes.any((1, 2)))[:, None]
+    jointed = skeleton.axes.reshape(anatomy.COUNT, -1).any(1, keepdims=True)
     motion = _motions(shape, pose, places + np.where(jointed, skeleton.anchor - skeleton.base, 0.0))
     vertices, along, ends = [], [], np.empty((anatomy.COUNT, 2, 3))
     for index in range(anatomy.COUNT):

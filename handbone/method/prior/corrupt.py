@@ -179,8 +179,8 @@ def _crumble(masks: Tensor, hurt: Tensor, generator: torch.Generator) -> None:
     x, y = (side * uniform(0.02, 0.98, len(hand), generator=generator) for _ in range(2))
     radius = torch.exp(uniform(0.0, 2.1, len(hand), generator=generator))
     windows = Windows.at(hand, x, y, _CRUMB_SIDE, side)
-    across, down = (x - windows.left).view(-1, 1, 1), (y - windows.top).view(-1, 1, 1)
-    specks = blobs(across, down, radius, windows.side, generator=generator)
+    x, y = (x - windows.left).view(-1, 1, 1), (y - windows.top).view(-1, 1, 1)
+    specks = blobs(x, y, radius, windows.side, generator=generator)
     windows.write(masks, bone, torch.maximum(windows.read(masks, bone), specks))
 
 

@@ -7,7 +7,7 @@ from dataclasses import asdict, dataclass
 from importlib.util import find_spec
 from pathlib import Path
 from shlex import quote
-from typing import Any
+from typing import Any, Literal
 
 import cv2
 
@@ -23,13 +23,14 @@ from handbone.networks.runtime import cores
 from handbone.weights import find_weights
 from handbone.workflows.bench.case import Case, Measured, measure
 
+_Reader = Literal["torch"] | Format
 # A runtime that is faster by less is not worth installing.
 _WORTH = 1.1
 # Of the synthetic radiograph.
 _SEED, _SIDE = 1, 2048
 _MODULES = {"torch": "torch", "onnx": "onnxruntime", "openvino": "openvino"}
 # Which runtimes read networks of a runtime, or what is exported of them, and the extra that installs these.
-_READERS: dict[Runtime, tuple[Runtime, ...]] = {
+_READERS: dict[Runtime, tuple[_Reader, ...]] = {
     "torch": ("torch", "onnx", "openvino"),
     "onnx": ("onnx", "openvino"),
     "openvino": ("openvino",),
@@ -158,7 +159,7 @@ def _installed(runtime: str) -> bool:
     return find_spec(_MODULES[runtime]) is not None
 
 
-def _runtimes(weights: str, own: Runtime) -> tuple[Runtime, ...]:
+def _runtimes(weights: str, own: Runtime) -> tuple[_Reader, ...]:
     """The runtimes that are installed and read weights, or what is exported of them; `own` is theirs.
 
     Raises
@@ -174,7 +175,7 @@ def _runtimes(weights: str, own: Runtime) -> tuple[Runtime, ...]:
     raise HandboneError("no runtime is installed that reads these", where=weights, remedy=remedy)
 
 
-def _sources(weights: str, own: Runtime, runtimes: Sequence[Runtime], folder: Path) -> Iterator[tuple[Runtime, str]]:
+def _sources(weights: str, own: Runtime, runtimes: Sequence[_Reader], folder: Path) -> Iterator[tuple[Runtime, str]]:
     """Each runtime that can be measured, and what it is given."""
     for runtime in runtimes:
         if own != "torch" or runtime == "torch":
