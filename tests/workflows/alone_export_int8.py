@@ -1,8 +1,10 @@
 """Exports in 8-bit integers: quantised as told, judged by the ground truth, and refused where they lose too much."""
 
+import numpy as np
 import openvino
 import pytest
 from json_docs import undocumented
+from torch import nn
 from weights_small import write_run
 
 from handbone.core.errors import HandboneError
@@ -10,6 +12,8 @@ from handbone.method.two_stage import TwoStage
 from handbone.synthetic import draw_hand
 from handbone.weights.exported import Int8
 from handbone.workflows.export_model import export_model, parity, quantised
+from handbone.workflows.export_model.formats import write_network
+from handbone.workflows.export_model.int8 import quantise
 
 
 @pytest.fixture(scope="module")
@@ -51,14 +55,24 @@ def test_the_card_says_what_was_measured_and_on_which_hands(card):
     assert undocumented(card.model_dump(mode="json", by_alias=True)) == []
 
 
-def test_convolutions_multiply_integers_but_the_first_the_last_three_and_those_of_single_channels(card, folder):
-    model = openvino.Core().read_model(folder / "coarse.xml")
+def test_convolutions_multiply_integers_but_the_first_the_last_three_and_those_of_single_channels(tmp_path):
+    def layers(channels):
+        depthwise = nn.Conv2d(channels, channels, 3, padding=1, groups=channels)
+        return depthwise, nn.ReLU(), nn.Conv2d(channels, channels, 1), nn.ReLU()
+
+    network = nn.Sequential(
+        nn.Conv2d(1, 16, 3, padding=1), nn.ReLU(), *layers(16), *layers(16), *layers(16), *layers(16)
+    )
+    write_network(network, tmp_path, "small", (1, 1, 32, 32), "openvino")
+    rng = np.random.default_rng(0)
+    quantise(tmp_path / "small.xml", [rng.random((1, 1, 32, 32), np.float32) for _ in range(4)])
+    model = openvino.Core().read_model(tmp_path / "small.xml")
     convolutions = [each for each in model.get_ordered_ops() if each.get_type_name().endswith("Convolution")]
     # Weights in float are constants; those of integers are scaled back.
-    whole = [each.input_value(1).get_node().get_type_name() != "Constant" for each in convolutions]
-    plain = [each.get_type_name() == "Convolution" for each in convolutions]
-    assert len(plain) > 8 and plain.count(False) > 1
-    assert whole == [False, *plain[1:-3], False, False, False]
+    whole = [each.input_value(1).get_node().get_type_name() == "Multiply" for each in convolutions]
+    single = [each.get_type_name() == "GroupConvolution" for each in convolutions]
+    assert single == [False, *[True, False] * 4]
+    assert whole == [False, False, True, False, True, False, False, False, False]
 
 
 def test_the_whole_method_runs_on_them(card, folder, image):
