@@ -91,9 +91,11 @@ def _quantised(source: Path, target: Path, network: ExportedNetwork, inputs: Seq
     inputs = [np.ascontiguousarray(inputs[index]) for index in chosen]
     console.print(f"Quantising {network.file}", markup=False, highlight=False)
     quantise(target / network.file, inputs)
-    both = (open_exported(folder / network.file, network.size_hw, precision="32") for folder in (source, target))
+    before, after = (
+        open_exported(folder / network.file, network.size_hw, precision="32") for folder in (source, target)
+    )
     digests = {file: sha256_of(target / file) for file in network.sha256}
-    return network.model_copy(update={"sha256": digests, "parity": compare(*both, inputs[:_COMPARED])})
+    return network.model_copy(update={"sha256": digests, "parity": compare(before, after, inputs[:_COMPARED])})
 
 
 def hands_of(seeds: Sequence[int], looks: Looks) -> Iterator[SyntheticHand]:
