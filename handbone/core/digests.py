@@ -34,17 +34,17 @@ def content_digest(path: str | Path) -> str:
     ------
     OSError: the file cannot be read.
     """
-    return _index(cache_root() / "digests.json").of(Path(path))
+    return _index(cache_root() / "digests.txt").of(Path(path))
 
 
 def forget_digests() -> None:
     """Read every file again, once, whatever its times say."""
-    _index(cache_root() / "digests.json").forget()
+    _index(cache_root() / "digests.txt").forget()
 
 
 def keep_digests() -> None:
     """Write what is known to disk, for the next process; without an error where that cannot be."""
-    _index(cache_root() / "digests.json").keep()
+    _index(cache_root() / "digests.txt").keep()
 
 
 class _Index:

@@ -11,6 +11,7 @@ from handbone.core.collection import keep_what_starts, no_collection
 @pytest.fixture(autouse=True)
 def as_before(monkeypatch):
     monkeypatch.setattr(collection, "_of_command", [])
+    gc.unfreeze()  # what commands of earlier tests have started with
     yield
     gc.unfreeze()
     gc.enable()

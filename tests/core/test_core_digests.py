@@ -91,7 +91,7 @@ def test_a_damaged_index_is_no_index(tmp_path, at_once, cache, degradation, monk
     path = old(tmp_path / "a", b"one")
     content_digest(path)
     keep_digests()
-    file = cache / "digests.json"
+    file = cache / "digests.txt"
     text = file.read_text()
     sum_ = hashlib.sha256(b"one").hexdigest()
     degraded = {"flip": text.replace(sum_, "0" * 64), "cut": text[:-20], "empty": "", "list": "[]"}

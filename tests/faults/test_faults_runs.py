@@ -263,7 +263,7 @@ def test_a_file_that_changes_under_its_old_times_is_noticed_at_the_latest_by_ver
     index = {f"{stat.st_dev}:{stat.st_ino}": [*seen, before]}
     text = json.dumps(index)
     (folder / "cache").mkdir()
-    (folder / "cache/digests.json").write_text(f"{hashlib.sha256(text.encode()).hexdigest()}\n{text}")
+    (folder / "cache/digests.txt").write_text(f"{hashlib.sha256(text.encode()).hexdigest()}\n{text}")
     assert runs.run(folder, "--dry-run", "--json") == 0
     assert {s["name"]: s["state"] for s in json.loads(said(folder, "stdout"))["steps"]}["prompter"] == "redone"
     assert runs.run(folder, "--dry-run", "--json", "--verify") == 0
