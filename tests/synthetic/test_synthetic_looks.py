@@ -102,6 +102,7 @@ def test_nothing_of_what_is_held_out_is_called_for_training(monkeypatch):
     for module, name in ((display, "pyramid_contrast"), (display, "compressed_tones"), (texture, "_cells")):
         monkeypatch.setattr(module, name, forbidden)
     texture.trabecular_pattern.cache_clear()
+    texture._finest_pattern.cache_clear()
     with pytest.raises(AssertionError):
         texture.trabecular_pattern(0, "held_out")
     for seed in range(6):

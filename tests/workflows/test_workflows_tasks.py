@@ -237,7 +237,7 @@ def test_a_worker_ends_with_its_parent_and_leaves_ctrl_c_to_it(monkeypatch):
 def test_ctrl_c_waits_while_a_process_is_started_and_comes_then():
     with pytest.raises(KeyboardInterrupt):
         with local_processes._interrupts_wait():
-            os.kill(os.getpid(), signal.SIGINT)
+            signal.raise_signal(signal.SIGINT)  # to this thread: another one might not wait
             started = True
         raise AssertionError("it comes at the end of the block")
     assert started and signal.SIGINT not in signal.pthread_sigmask(signal.SIG_BLOCK, ())
