@@ -6,9 +6,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
 
-from handbone.core.digests import cache_root, content_digest
+from handbone.core.digests import cache_root
 from handbone.core.errors import HandboneError, UnknownNameError, suggest
-from handbone.core.files import expanded
+from handbone.core.files import expanded, sha256_of
 from handbone.weights.card import CARD_FILE, STAGE_FILES, SetCard, is_name, read_set_card
 from handbone.weights.plugged import folder_of, plugged, plugin_of
 
@@ -79,7 +79,7 @@ class WeightsSet:
             path = self.folder / name
             if not path.is_file():
                 raise HandboneError("is missing", where=path, remedy=remedy)
-            if (digest := content_digest(path)) != facts.sha256:
+            if (digest := sha256_of(path)) != facts.sha256:
                 what = f"is not the file that {CARD_FILE} describes: its sha256 is {digest}, not {facts.sha256}"
                 raise HandboneError(what, where=path, remedy=remedy)
         for path in sorted(self.folder.glob("*.safetensors")):

@@ -13,6 +13,7 @@ from safetensors.torch import load_file, save_file
 from weights_small import MODEL, SETTINGS, save, write_run, zip_folder
 
 from handbone.anatomy import COUNT, NAMES
+from handbone.core import digests
 from handbone.core.errors import HandboneError
 from handbone.core.files import sha256_of
 from handbone.method import networks
@@ -305,6 +306,17 @@ def test_an_archive_holds_at_most_32_files(tmp_path, count, fits):
     else:
         with pytest.raises(HandboneError, match="contains more than 32 files"):
             unpacked(tmp_path, members)
+
+
+def test_a_set_is_verified_whatever_is_remembered_of_its_files(packed, tmp_path, monkeypatch):
+    """A disk that loses bits does not change a file's times."""
+    copy = Path(shutil.copytree(packed, tmp_path / "copy"))
+    known = {name: sha256_of(copy / name) for name in ("coarse.safetensors", "refiner.safetensors")}
+    monkeypatch.setattr(digests._Index, "of", lambda self, path: known[path.name])
+    path = copy / "coarse.safetensors"
+    path.write_bytes(path.read_bytes()[:-1] + b"\0")
+    with pytest.raises(HandboneError, match=r"coarse\.safetensors: is not the file that card\.json describes"):
+        read_set(copy).verify()
 
 
 def test_a_set_is_verified_byte_for_byte(packed, tmp_path):
