@@ -5,26 +5,12 @@ from types import SimpleNamespace
 
 import numpy as np
 import pytest
-from cli_small import draw_image, main, write_table
+from cli_small import draw_image, write_table
 
 from handbone import cli
 from handbone.core.errors import HandboneError
 from handbone.plugin_kit.check import Check
 from handbone.weights import sets
-
-
-@pytest.fixture
-def call(monkeypatch, capsys, tmp_path):
-    monkeypatch.chdir(tmp_path)
-    monkeypatch.setenv("COLUMNS", "300")
-    monkeypatch.setenv("HANDBONE_CACHE", str(tmp_path / "cache"))
-
-    def run(*words):
-        code = main(monkeypatch, *words)
-        said = capsys.readouterr()
-        return code, said.out, said.err
-
-    return run
 
 
 @pytest.fixture
@@ -37,19 +23,19 @@ def tables(tmp_path):
 
 
 @pytest.mark.parametrize("fit", [False, True])
-def test_an_ensemble_says_its_members_and_thresholds(call, tables, monkeypatch, fit):
+def test_an_ensemble_says_its_members_and_thresholds(say, tables, monkeypatch, fit):
     if fit:
         monkeypatch.setattr("handbone.workflows.ensemble.fit_thresholds", lambda *_: (np.full(29, 0.5), 7))
     words = ["ensemble", "a=a.csv", "b=b.csv", "-o", "joined", "--method", "vote"]
-    code, out, err = call(*words, *(["--fit-thresholds"] if fit else []))
+    code, out, err = say(*words, *(["--fit-thresholds"] if fit else []))
     assert code == 0, err
     assert "masks of 2 radiographs joined by vote: joined" in out and "Radiographs" in out
     assert ("thresholds from 7 images: 0.5 was best for every bone" in out) is fit
 
 
-def test_measures_are_listed_with_all_that_is_known_of_them(call):
-    code, out, _ = call("measure", "--list")
-    items = json.loads(call("measure", "--list", "--json")[1])["items"]
+def test_measures_are_listed_with_all_that_is_known_of_them(say):
+    code, out, _ = say("measure", "--list")
+    items = json.loads(say("measure", "--list", "--json")[1])["items"]
     assert code == 0 and len(items) > 10 and all(f"\n{item['name']}  {item['title']}" in f"\n{out}" for item in items)
     assert "  Definition: " in out and "  Precision here: " in out
 
@@ -72,23 +58,23 @@ WRONG = {
 
 
 @pytest.mark.parametrize("words", WRONG)
-def test_options_that_do_not_go_together_are_wrong_usage(call, tables, words):
-    code, out, err = call(*words.split())
+def test_options_that_do_not_go_together_are_wrong_usage(say, tables, words):
+    code, out, err = say(*words.split())
     assert code == 2 and out == "" and WRONG[words] in " ".join(err.replace("│", " ").split())
     assert sorted(path.name for path in tables.iterdir()) == ["a.csv", "b.csv", "images"], "nothing was made"
 
 
-def test_a_region_set_that_there_is_not_is_named_before_any_work(call, tables):
-    code, _, err = call("measure", "a.csv", "--rois", "svdx", "-o", "out")
+def test_a_region_set_that_there_is_not_is_named_before_any_work(say, tables):
+    code, _, err = say("measure", "a.csv", "--rois", "svdx", "-o", "out")
     assert code == 1 and "svdx" in err and "svdh" in err and not (tables / "out").exists()
 
 
 @pytest.mark.parametrize("as_json", [False, True])
 @pytest.mark.parametrize("failed", [False, True])
-def test_checks_of_a_plugin_are_counted(call, monkeypatch, failed, as_json):
+def test_checks_of_a_plugin_are_counted(say, monkeypatch, failed, as_json):
     checks = [Check("loss a", "passed", ()), Check("writer b", "failed" if failed else "left out", ("why",))]
     monkeypatch.setattr("handbone.plugin_kit.check.check", lambda what: iter(checks))
-    code, out, _ = call("plugins", "check", "mine", *(["--json"] if as_json else []))
+    code, out, _ = say("plugins", "check", "mine", *(["--json"] if as_json else []))
     assert code == int(failed)
     if as_json:
         assert json.loads(out)["ok"] is not failed and len(json.loads(out)["checks"]) == 2
@@ -96,30 +82,30 @@ def test_checks_of_a_plugin_are_counted(call, monkeypatch, failed, as_json):
         assert ("1 of 2 checks failed." if failed else "All 2 checks passed.") in out
 
 
-def test_what_is_built_in_is_listed_and_a_broken_plugin_is_an_error_where_that_is_asked_for(call, monkeypatch):
+def test_what_is_built_in_is_listed_and_a_broken_plugin_is_an_error_where_that_is_asked_for(say, monkeypatch):
     monkeypatch.setenv("HANDBONE_PLUGINS", "")
-    code, out, _ = call("plugins", "list", "--all")
+    code, out, _ = say("plugins", "list", "--all")
     assert code == 0 and "built in" in out and "losses: " in out
     monkeypatch.setattr("handbone.plugins.installed_plugins", lambda: SimpleNamespace(packages=(), problems=("bad",)))
-    assert call("plugins", "list")[0] == 0
+    assert say("plugins", "list")[0] == 0
     monkeypatch.setenv("HANDBONE_STRICT_PLUGINS", "1")
-    assert call("plugins", "list")[0] == 1
+    assert say("plugins", "list")[0] == 1
 
 
-def test_damaged_weights_are_listed_as_such(call, monkeypatch, tmp_path):
+def test_damaged_weights_are_listed_as_such(say, monkeypatch, tmp_path):
     monkeypatch.setattr(sets, "SHIPPED", tmp_path / "shipped")
-    (tmp_path / "cache" / "weights" / "bad").mkdir(parents=True)
-    (tmp_path / "cache" / "weights" / "bad" / "card.json").write_text("{")
-    code, out, _ = call("weights", "list")
+    (tmp_path / "own" / "cache" / "weights" / "bad").mkdir(parents=True)
+    (tmp_path / "own" / "cache" / "weights" / "bad" / "card.json").write_text("{")
+    code, out, _ = say("weights", "list")
     assert code == 1 and out.split()[5:7] == ["bad", "damaged"]
-    (item,) = json.loads(call("weights", "list", "--json")[1])["items"]
+    (item,) = json.loads(say("weights", "list", "--json")[1])["items"]
     assert item["name"] == "bad" and "card.json" in item["error"]
 
 
-def test_fetched_weights_are_named_with_their_place(call, monkeypatch, tmp_path):
+def test_fetched_weights_are_named_with_their_place(say, monkeypatch, tmp_path):
     got = SimpleNamespace(name="mine", folder=tmp_path / "cache" / "weights" / "mine")
     monkeypatch.setattr("handbone.weights.fetch", lambda source, **options: got)
-    code, out, err = call("weights", "fetch", "a.zip", "--sha256", "0" * 64)
+    code, out, err = say("weights", "fetch", "a.zip", "--sha256", "0" * 64)
     assert code == 0 and out == f"mine  {got.folder}\n" and "handbone weights info mine" in err
 
 
@@ -131,17 +117,17 @@ def card(left_out):
 
 
 @pytest.mark.parametrize("left_out", [(), ("prompt",)])
-def test_an_exported_network_is_told_with_its_difference(call, monkeypatch, tmp_path, left_out):
+def test_an_exported_network_is_told_with_its_difference(say, monkeypatch, tmp_path, left_out):
     (tmp_path / "[out]").mkdir()
     (tmp_path / "[out]" / "coarse.onnx").write_bytes(bytes(1_500_000))
     monkeypatch.setattr("handbone.workflows.export_model.export_model", lambda *_, **__: card(left_out))
-    code, out, err = call("export-model", "small", "-o", "[out]")
+    code, out, err = say("export-model", "small", "-o", "[out]")
     row = next(line.split() for line in out.splitlines() if line.startswith("coarse"))
     assert code == 0 and row == ["coarse", *["1", "x", "1", "x", "64", "x", "64"], "1.5", "0.00012", "0.99988"]
     assert "handbone predict IMAGES --weights '[out]'" in out and ("Left out: the stage 'prompt'" in err) is bool(
         left_out
     )
-    assert json.loads(call("export-model", "small", "-o", "[out]", "--json")[1]) == {"schema": "s/1"}
+    assert json.loads(say("export-model", "small", "-o", "[out]", "--json")[1]) == {"schema": "s/1"}
 
 
 @pytest.mark.parametrize(
@@ -153,12 +139,12 @@ def test_an_exported_network_is_told_with_its_difference(call, monkeypatch, tmp_
     ],
 )
 @pytest.mark.parametrize("as_json", [False, True])
-def test_what_ends_a_command_is_one_sentence_and_one_value(call, monkeypatch, error, said, as_json):
+def test_what_ends_a_command_is_one_sentence_and_one_value(say, monkeypatch, error, said, as_json):
     def fail(*_, **__):
         raise error
 
     monkeypatch.setattr("handbone.cli.recipes.load_recipe", fail)
-    code, out, err = call("recipes", "show", "tiny", *(["--json"] if as_json else []))
+    code, out, err = say("recipes", "show", "tiny", *(["--json"] if as_json else []))
     assert code == 1 and said in err
     assert json.loads(out)["error"].startswith(said) if as_json else out == ""
 
@@ -166,16 +152,16 @@ def test_what_ends_a_command_is_one_sentence_and_one_value(call, monkeypatch, er
 @pytest.mark.parametrize(
     "error", [ModuleNotFoundError("no", name="mine"), ValueError("a fault of ours"), OSError("without a number")]
 )
-def test_a_fault_of_ours_keeps_its_traceback(call, monkeypatch, capsys, error):
+def test_a_fault_of_ours_keeps_its_traceback(say, monkeypatch, capsys, error):
     def fail(*_, **__):
         raise error
 
     monkeypatch.setattr("handbone.cli.recipes.load_recipe", fail)
     with pytest.raises(type(error)):
-        call("recipes", "show", "tiny")
+        say("recipes", "show", "tiny")
     if isinstance(error, ValueError):
         capsys.readouterr()
         with pytest.raises(ValueError):
-            call("recipes", "show", "tiny", "--json")
+            say("recipes", "show", "tiny", "--json")
         assert json.loads(capsys.readouterr().out)["error"] == "ValueError: a fault of ours"
     assert cli.Told is not None
