@@ -1,5 +1,8 @@
 """Exported networks in real files: both libraries compute what the file says, and refuse what they cannot read."""
 
+import subprocess
+import sys
+
 import numpy as np
 import pytest
 
@@ -129,6 +132,26 @@ def test_openvino_computes_in_the_precision_that_is_asked_for(file, precision, h
     network = open_exported(file, SIZE_HW, runtime="openvino", precision=precision, threads=1)
     assert network.half is half
     np.testing.assert_allclose(network(images(1)), expected(images(1)), rtol=0.02, atol=0.1)
+
+
+SIGNALLED = """
+import pathlib, signal, sys
+from handbone.networks.exported.opening import open_exported
+came = []
+signal.signal(signal.SIGUSR1, lambda *_: came.append(1))
+opened = [open_exported(pathlib.Path(sys.argv[1]), (6, 8), runtime="openvino", threads=1) for _ in range(3)]
+while opened:
+    del opened[0]
+    signal.raise_signal(signal.SIGUSR1)
+assert len(came) == 3
+"""
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="Windows has no such signals")
+def test_a_signal_is_handled_although_networks_of_openvino_have_gone(file):
+    """In a process of its own, which a wrong one ends: OpenVINO sets the stack for signals, and takes it away."""
+    done = subprocess.run([sys.executable, "-c", SIGNALLED, file], capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
 
 
 @pytest.mark.parametrize(("asked", "limit", "threads"), [(3, 1, 3), (None, 2, 2), (None, None, None)])

@@ -162,16 +162,7 @@ def test_where_no_shard_has_a_result_nothing_is_written_but_what_nobody_foresaw(
         output = tmp_path / f"{written}"
         for number in (1, 2):
             predict(output, names=names, shard=Shard(number, 2))
-        shards = finished_shards(output, "f")
-        summary = join_shards(
-            shards,
-            prediction_results(output),
-            fingerprint="f",
-            head=joined_head(shards),
-            extras=Extras(),
-            hands="one",
-            overwrite=False,
-        )
+        summary = joined(output, expected=None)
         assert summary.outcomes == {"failed": 2} and output.exists() is written
         assert (output / "errors" / "odd.txt").exists() is written
 

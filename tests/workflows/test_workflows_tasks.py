@@ -2,6 +2,8 @@
 
 import os
 import signal
+import threading
+import time
 from concurrent.futures import Future
 from dataclasses import dataclass
 from functools import partial
@@ -233,15 +235,51 @@ def test_a_worker_ends_with_its_parent_and_leaves_ctrl_c_to_it(monkeypatch):
     assert told == [77, 3, 3] * 2 and os.environ["CUDA_VISIBLE_DEVICES"] == "1"
 
 
+@pytest.fixture
+def interruptible():
+    """Ctrl-C raises KeyboardInterrupt: jobs of a shell may start without."""
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    yield
+    signal.signal(signal.SIGINT, before)
+
+
 @pytest.mark.skipif(not hasattr(signal, "pthread_sigmask"), reason="Windows has no masks of signals")
-def test_ctrl_c_waits_while_a_process_is_started_and_comes_then():
-    before = signal.signal(signal.SIGINT, signal.default_int_handler)  # jobs of a shell may start without
+@pytest.mark.parametrize("of_others", [False, True])
+def test_ctrl_c_waits_while_a_process_is_started_and_comes_then(interruptible, of_others):
+    """Also where the system hands it to another thread, which does not wait."""
+    over = threading.Event()
+    other = threading.Thread(target=over.wait)
+    other.start()
+    to = other if of_others else threading.current_thread()
     try:
         with pytest.raises(KeyboardInterrupt):
             with local_processes._interrupts_wait():
-                signal.raise_signal(signal.SIGINT)  # to this thread: another one might not wait
+                signal.pthread_kill(to.ident, signal.SIGINT)
+                time.sleep(0.05)
                 started = True
             raise AssertionError("it comes at the end of the block")
     finally:
-        signal.signal(signal.SIGINT, before)
+        over.set()
+        other.join()
     assert started and signal.SIGINT not in signal.pthread_sigmask(signal.SIG_BLOCK, ())
+    assert signal.getsignal(signal.SIGINT) is signal.default_int_handler
+
+
+def test_who_ignores_ctrl_c_goes_on_ignoring_it(interruptible):
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    with local_processes._interrupts_wait():
+        signal.raise_signal(signal.SIGINT)
+    assert signal.getsignal(signal.SIGINT) is signal.SIG_IGN
+
+
+def test_threads_that_handle_no_signal_start_processes_too(interruptible):
+    done = []
+
+    def work():
+        with local_processes._interrupts_wait():
+            done.append(signal.getsignal(signal.SIGINT))
+
+    thread = threading.Thread(target=work)
+    thread.start()
+    thread.join()
+    assert done == [signal.default_int_handler]

@@ -1,5 +1,7 @@
 """Networks computed by OpenVINO."""
 
+import functools
+import threading
 from pathlib import Path
 from typing import Any
 
@@ -10,6 +12,8 @@ from handbone.core.extras import not_installed
 from handbone.networks.exported.fixed import INPUT, FixedSizeNetwork
 from handbone.networks.grid_network import Precision
 from handbone.networks.light_imports import import_openvino
+
+_FIRST = threading.Lock()
 
 
 class OpenVinoNetwork(FixedSizeNetwork):
@@ -31,10 +35,10 @@ class OpenVinoNetwork(FixedSizeNetwork):
     ):
         super().__init__(size_hw)
         try:
-            openvino = import_openvino()
+            with _FIRST:
+                core = _core()
         except ModuleNotFoundError as error:
             raise not_installed(error, where=path) from error
-        core = openvino.Core()
         self.half = precision == "bf16" or (precision == "auto" and _multiplies_bf16(core))
         settings = {
             "INFERENCE_PRECISION_HINT": "bf16" if self.half else "f32",
@@ -55,6 +59,16 @@ class OpenVinoNetwork(FixedSizeNetwork):
         """Logits (1, 29, H, W) of one image (1, C, H, W)."""
         # The next request writes its results into the same memory.
         return self._request.infer({INPUT: batch})[0].copy()
+
+
+@functools.cache
+def _core() -> Any:
+    """One for the whole process, which lives as long.
+
+    Each sets the stack on which this thread's signals are handled, and takes it away when it goes. With a second one
+    that came later and stays, the first Ctrl-C, or the end of a child, would then be a segmentation fault.
+    """
+    return import_openvino().Core()
 
 
 def _multiplies_bf16(core: Any) -> bool:
