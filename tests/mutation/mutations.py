@@ -1715,4 +1715,25 @@ MUTATIONS = (
         "tuple(synthetic_layers)",
         "tests/recipe/test_recipe_layering.py::test_a_value_is_that_of_the_nearest_file_and_knows_its_line",
     ),
+    Mutation(
+        "a core of OpenVINO for each network",
+        "handbone/networks/exported/openvino.py",
+        "@functools.cache\ndef _core",
+        "def _core",
+        "tests/networks/test_networks_exported.py::test_a_signal_is_handled_although_networks_of_openvino_have_gone",
+    ),
+    Mutation(
+        "weights verified by what is remembered of them",
+        "handbone/weights/sets.py",
+        "(digest := sha256_of(path))",
+        '(digest := __import__("handbone.core.digests", fromlist=["of"]).content_digest(path))',
+        "tests/weights/test_weights_cards.py::test_a_set_is_verified_whatever_is_remembered_of_its_files",
+    ),
+    Mutation(
+        "Ctrl-C of another thread comes while a process starts",
+        "handbone/workflows/local_processes.py",
+        "        with _kept_back():\n            yield",
+        "        yield",
+        "tests/workflows/test_workflows_tasks.py::test_ctrl_c_waits_while_a_process_is_started_and_comes_then",
+    ),
 )
