@@ -1,6 +1,6 @@
 """Refined masks back into the image: blended without hard edges, and per bone only where they are credible."""
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import asdict, dataclass, replace
 
 import numpy as np
@@ -9,7 +9,8 @@ from handbone.anatomy import NAMES
 from handbone.core.bone_probabilities import BoneProbabilities
 from handbone.core.box import Box
 from handbone.core.frame import Frame
-from handbone.method.calibration.gate import Gate, accept
+from handbone.method.acceptance import judged
+from handbone.method.calibration.gate import Gate
 from handbone.method.evidence import Comparison, MergeEvidence
 from handbone.recipe import schema
 
@@ -22,6 +23,7 @@ class Decision:
     ----------
     bone: name of the bone.
     used: whether the refined mask takes part in the result.
+    share: of the refined probabilities in the result; 0 if it is not used.
     reason: one clause.
     evidence: how the two masks compare.
     degradation: probability that the refined mask is the worse one, where the gate was calibrated for that.
@@ -30,6 +32,7 @@ class Decision:
 
     bone: str
     used: bool
+    share: float
     reason: str
     evidence: MergeEvidence
     degradation: float | None = None
@@ -69,7 +72,7 @@ def merge(
     ----------
     coarse, refined: both in the image's pixels.
     frame: the refiner's ROI.
-    settings: the feather, the share of the refined probabilities and the gate.
+    settings: the feather, the shares of the refined probabilities and the fixed limits.
     bones: indices of the bones that may change; all others stay as they are.
     threshold: where probabilities become the masks that the gate compares.
     may_add: whether a bone without a coarse mask may come from the refiner; not where no ROI could be placed, as
@@ -87,14 +90,17 @@ def merge(
 
     present = masks[0].present()
 
-    def blended(some: Iterable[int]) -> BoneProbabilities:
-        # Where there is no coarse mask there is nothing to average with.
-        known = {bone for bone in some if present[bone]}
-        averaged = coarse.blend(refined, (box, weight * np.float32(settings.share)), known)
-        return averaged.blend(refined, (box, weight), set(some) - known)
+    def blended(shares: Mapping[int, float]) -> BoneProbabilities:
+        """The coarse probabilities with so much of the refined ones in each of some bones."""
+        result = coarse
+        for share in sorted(set(shares.values())):
+            alike = {bone for bone in shares if shares[bone] == share}
+            result = result.blend(refined, (box, weight * np.float32(share)), alike)
+        return result
 
     before = plausible(coarse)
-    after = None if before is None else plausible(blended(bones))
+    # Where there is no coarse mask there is nothing to average with.
+    after = None if before is None else plausible(blended({b: settings.share if present[b] else 1.0 for b in bones}))
     decisions = []
     seen = [compared.of(bone, masks) for bone in bones]
     found = [evidence.after for evidence in seen if evidence.after]
@@ -103,10 +109,12 @@ def merge(
         evidence = replace(evidence, roi_after=roi_after)
         if before is not None and after is not None:
             evidence = replace(evidence, prior_before=float(before[bone]), prior_after=float(after[bone]))
-        used, reason, degradation = accept(bone, evidence, settings, gate, may_add=may_add)
-        decisions.append(Decision(NAMES[bone], used, reason, evidence, degradation, roi))
-    chosen = [bone for bone, decision in zip(bones, decisions, strict=True) if decision.used]
-    return Merged(blended(chosen) if chosen else coarse, decisions)
+        verdict = judged(bone, evidence, settings, gate, may_add=may_add)
+        decisions.append(
+            Decision(NAMES[bone], verdict.used, verdict.share, verdict.reason, evidence, verdict.degradation, roi)
+        )
+    chosen = {bone: d.share for bone, d in zip(bones, decisions, strict=True) if d.used}
+    return Merged(blended(chosen), decisions)
 
 
 def paste_weight(

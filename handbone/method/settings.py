@@ -75,7 +75,7 @@ class PromptSettings(schema.Table):
         It is taken whole: prompted probabilities are no network's that reads bones, and are not averaged.
         """
         least = max(self.merge.min_agreement, self.prompt.min_agreement)
-        return self.merge.model_copy(update={"min_agreement": least, "share": 1.0})
+        return self.merge.model_copy(update={"min_agreement": least, "share": 1.0, "cautious_share": 0.0})
 
 
 class PriorSettings(schema.Table):
@@ -162,12 +162,16 @@ class MethodSettings(schema.Table):
         """The same with other calibrated gates; None: the fixed limits alone decide."""
         return self._with_stages({"gate": gate}, {"gate": prompt_gate})
 
-    def accepting_everything(self) -> Self:
-        """The same without limits, gates and presence: every mask of a later stage is taken, and none is left out."""
+    def accepting_everything(self, *, share: float | None = None) -> Self:
+        """The same without limits, gates and presence: every mask of a later stage is taken, and none is left out.
+
+        share: of the refined probabilities, in place of `merge.share`.
+        """
         refiner: dict[str, Any] = {"gate": None}
         prompt: dict[str, Any] = {"gate": None}
         if self.refiner is not None:
-            refiner["merge"] = self.refiner.merge.model_copy(update=_OPEN)
+            taken = self.refiner.merge.share if share is None else share
+            refiner["merge"] = self.refiner.merge.model_copy(update={**_OPEN, "share": taken, "cautious_share": 0.0})
         if self.prompt is not None:
             prompt["merge"] = self.prompt.merge.model_copy(update=_OPEN)
             prompt["prompt"] = self.prompt.prompt.model_copy(update={"min_agreement": 0.0})

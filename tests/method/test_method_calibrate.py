@@ -32,6 +32,19 @@ class Fickle(DiscReader):
         return logits
 
 
+class Bitten(DiscReader):
+    """Lacks a third of some bones of some images, and sees the rest better than the coarse network."""
+
+    def logits(self, image, flip=False, within=None):
+        logits = super().logits(image)
+        rng = np.random.default_rng(int(np.abs(image[0]).sum()))
+        for bone in range(COUNT):
+            columns = np.flatnonzero((logits[bone] > 0).any(0))
+            if rng.random() < 0.3 and len(columns):
+                logits[bone, :, : columns[len(columns) // 3]] = -9.0
+        return logits
+
+
 class Specked(DiscReader):
     """Sees a speck far away from each bone, which is taken away at the end."""
 
@@ -95,6 +108,38 @@ def test_what_is_measured_behind_the_gate_is_what_prediction_gives(method, hands
     assert trials > PATIENTS and gate.gain > 0
     assert gate.gain == pytest.approx(np.sum(changes) / trials, abs=2e-5)
     assert gate.degraded == pytest.approx((np.array(changes) < -DEGRADATION).mean(), abs=2e-5)
+
+
+@pytest.fixture(scope="module")
+def careful(method, images):
+    """A method with a share for masks that are accepted with caution, its images and its calibration."""
+    merge = method.settings.refiner.merge.model_copy(update={"share": 0.9, "cautious_share": 0.6})
+    refiner = method.settings.refiner.model_copy(update={"merge": merge})
+    settings = method.settings.model_copy(update={"refiner": refiner})
+    variant = replace(method, refine_stage=Stage(Bitten(), 384), settings=settings)
+    read = [replace(image, reading=variant.read(image.load())) for image in images]
+    return variant, calibrate(variant, read, gates=True, presence=False)
+
+
+@pytest.mark.slow
+def test_what_is_measured_with_caution_is_what_prediction_gives(careful, hands, images):
+    """Masks of both kinds come out of each fold's gate, and the metrics are those of these very masks."""
+    method, learned = careful
+    alone = replace(method, refine_stage=None, settings=method.settings.model_copy(update={"refiner": None}))
+    changes, shares = [], []
+    for (image, ground_truth), calibrated in zip(hands, images, strict=True):
+        behind = replace(method, settings=learned.of(calibrated.patient).applied_to(method.settings)).predict(image)
+        before = alone.predict(image).final.threshold(0.35)
+        changes.append(dice(ground_truth, behind.final.threshold(0.35)) - dice(ground_truth, before))
+        shares += [decision.share for decision in behind.decisions if decision.degradation is not None]
+    gate = learned.final.gate
+    assert {0.6, 0.9} <= set(shares) and gate.cautious_threshold > gate.threshold
+    assert gate.gain == pytest.approx(np.sum(changes) / len(shares), abs=2e-5)
+    assert gate.degraded == pytest.approx((np.array(changes) < -DEGRADATION).mean(), abs=2e-5)
+
+
+def test_without_a_cautious_share_nothing_is_tried_with_caution(learned):
+    assert [known.gate.cautious_threshold for known in (learned.final, *learned.folds)] == [0.0] * 6
 
 
 def test_the_final_settings_are_what_is_applied_to_new_patients(method, learned):

@@ -6,9 +6,10 @@ from gate_trials import nested
 from sklearn.model_selection import GroupKFold
 
 from handbone.anatomy import CARPALS, COUNT, INDEX
+from handbone.method.acceptance import judged
 from handbone.method.calibration import gate, logistic
 from handbone.method.calibration.folds import cross_fit, patient_folds
-from handbone.method.calibration.gate import CalibrationSample, Gate, accept
+from handbone.method.calibration.gate import CalibrationSample, Gate
 from handbone.method.evidence import MergeEvidence
 from handbone.method.merge import Decision
 from handbone.recipe import schema
@@ -59,18 +60,16 @@ def test_it_survives_json_and_says_the_chance():
     fitted = Gate.fit(images(40, seed=4), 40)
     assert Gate.model_validate_json(fitted.model_dump_json()) == fitted
     doubtful = MergeEvidence(0.55, 1.1, 0.2, 0.9, 0.5)
-    used, reason, degradation = accept(PISIFORM, doubtful, schema.Merge(), fitted, may_add=True)
-    assert not used and degradation > fitted.threshold and "probability" in reason
-    used, reason, degradation = accept(
-        LUNATE, MergeEvidence(0.97, 1.0, 0.01, 0.9, 0.97), schema.Merge(), fitted, may_add=True
-    )
-    assert used and reason == "credible" and degradation <= fitted.threshold
+    refused = judged(PISIFORM, doubtful, schema.Merge(), fitted, may_add=True)
+    assert not refused.used and refused.degradation > fitted.threshold and "probability" in refused.reason
+    taken = judged(LUNATE, CREDIBLE, schema.Merge(), fitted, may_add=True)
+    assert taken.used and taken.reason == "credible" and taken.degradation <= fitted.threshold
 
 
 def test_fixed_limits_hold_beside_it():
     fitted = Gate.fit([CalibrationSample(o.patient, o.bone, o.evidence, 0.02) for o in images(30, seed=5)], 30)
-    used, reason, _ = accept(LUNATE, MergeEvidence(0.9, 3.0, 0.0, 0.9, 0.95), schema.Merge(), fitted, may_add=True)
-    assert not used and "area" in reason
+    verdict = judged(LUNATE, MergeEvidence(0.9, 3.0, 0.0, 0.9, 0.95), schema.Merge(), fitted, may_add=True)
+    assert not verdict.used and "area" in verdict.reason
 
 
 def test_the_regression_finds_known_coefficients():
@@ -90,17 +89,17 @@ CREDIBLE = MergeEvidence(0.97, 1.0, 0.01, 0.9, 0.97)
 
 
 def test_chances_are_compared_as_they_are_not_as_they_are_shown():
-    used, reason, degradation = accept(LUNATE, CREDIBLE, schema.Merge(), certain(0.0), may_add=True)
-    assert not used and "probability 2.8e-05 > 0" in reason
-    assert degradation == pytest.approx(1 / (1 + np.exp(10.5)), rel=1e-6)
-    assert accept(LUNATE, CREDIBLE, schema.Merge(), certain(degradation), may_add=True)[0]
-    assert not accept(LUNATE, CREDIBLE, schema.Merge(), certain(np.nextafter(degradation, 0)), may_add=True)[0]
+    verdict = judged(LUNATE, CREDIBLE, schema.Merge(), certain(0.0), may_add=True)
+    assert not verdict.used and "probability 2.8e-05 > 0" in verdict.reason
+    assert verdict.degradation == pytest.approx(1 / (1 + np.exp(10.5)), rel=1e-6)
+    for limit, used in ((verdict.degradation, True), (np.nextafter(verdict.degradation, 0), False)):
+        assert judged(LUNATE, CREDIBLE, schema.Merge(), certain(limit), may_add=True).used is used
 
 
 def test_a_record_shows_the_chance_with_four_digits():
-    decision = Decision("Lunate", True, "credible", CREDIBLE, degradation=0.01234567)
+    decision = Decision("Lunate", True, 1.0, "credible", CREDIBLE, degradation=0.01234567)
     assert decision.to_json()["degradation"] == 0.0123
-    assert Decision("Lunate", True, "credible", CREDIBLE).to_json()["degradation"] is None
+    assert Decision("Lunate", True, 1.0, "credible", CREDIBLE).to_json()["degradation"] is None
 
 
 def test_the_threshold_that_was_found_lets_its_own_sample_pass():

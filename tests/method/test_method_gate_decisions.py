@@ -2,6 +2,7 @@
 
 import itertools
 import json
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -10,8 +11,9 @@ from hypothesis import strategies as st
 from pydantic import ValidationError
 
 from handbone.anatomy import COUNT, INDEX, NAMES
+from handbone.method.acceptance import Verdict, judged
 from handbone.method.calibration import gate
-from handbone.method.calibration.gate import CalibrationSample, Gate, accept, cross_fit_gates, features
+from handbone.method.calibration.gate import CalibrationSample, Gate, cross_fit_gates, features
 from handbone.method.evidence import MergeEvidence
 from handbone.method.merge import Decision
 from handbone.recipe import schema
@@ -57,24 +59,69 @@ def evidence(**changes):
     ],
 )
 def test_each_clause_decides_at_its_limit(changes, may_add, used, words):
-    found, reason, degradation = accept(LUNATE, evidence(**changes), LIMITS, None, may_add=may_add)
-    assert (found, degradation) == (used, None) and reason.startswith(words)
+    verdict = judged(LUNATE, evidence(**changes), LIMITS, None, may_add=may_add)
+    assert (verdict.used, verdict.degradation) == (used, None) and verdict.reason.startswith(words)
 
 
-def constant(probability, threshold):
+def constant(probability, threshold, cautious=0.0):
     """A gate that gives every mask one probability of degradation."""
     intercept = float(np.log(probability / (1 - probability)))
-    return Gate(coefficients=(intercept, *[0.0] * (4 + COUNT)), threshold=threshold, images=10)
+    coefficients = (intercept, *[0.0] * (4 + COUNT))
+    return Gate(coefficients=coefficients, threshold=threshold, cautious_threshold=cautious, images=10)
 
 
 @pytest.mark.parametrize(
     ("probability", "threshold", "used"), [(0.2, 0.3, True), (0.3, 0.2, False), (0.01, 0.0, False), (0.99, 1.0, True)]
 )
 def test_a_gate_refuses_above_its_threshold_and_says_both_numbers(probability, threshold, used):
-    found, reason, degradation = accept(LUNATE, evidence(), LIMITS, constant(probability, threshold), may_add=True)
-    assert found is used and degradation == pytest.approx(probability)
+    verdict = judged(LUNATE, evidence(), LIMITS, constant(probability, threshold), may_add=True)
+    assert verdict.used is used and verdict.degradation == pytest.approx(probability)
     said = f"Lunate may come out worse (probability {probability:.2g} > {threshold:.2g})"
-    assert reason == ("credible" if used else said)
+    assert verdict.reason == ("credible" if used else said)
+
+
+@pytest.mark.parametrize(
+    ("probability", "thresholds", "share", "reason"),
+    [
+        (0.1, (0.2, 0.4), 0.7, "credible"),
+        (0.3, (0.2, 0.4), 0.4, "credible, with caution"),
+        (0.5, (0.2, 0.4), 0.0, "Lunate may come out worse (probability 0.5 > 0.4)"),
+        # None but with caution, and no band for caution.
+        (0.3, (0.0, 0.4), 0.4, "credible, with caution"),
+        (0.3, (0.2, 0.0), 0.0, "Lunate may come out worse (probability 0.3 > 0.2)"),
+        (0.1, (0.2, 0.1), 0.7, "credible"),
+    ],
+)
+def test_between_its_thresholds_a_gate_takes_a_mask_with_caution(probability, thresholds, share, reason):
+    limits = LIMITS.model_copy(update={"share": 0.7, "cautious_share": 0.4})
+    verdict = judged(LUNATE, evidence(), limits, constant(probability, *thresholds), may_add=True)
+    assert (verdict.share, verdict.reason) == (share, reason) and verdict.used is (share > 0)
+
+
+def test_without_a_share_for_it_there_is_no_caution():
+    """A recipe may take the share back; the gate that has learned with one then refuses those masks."""
+    verdict = judged(LUNATE, evidence(), LIMITS, constant(0.3, 0.2, 0.4), may_add=True)
+    assert not verdict.used and verdict.reason == "Lunate may come out worse (probability 0.3 > 0.2)"
+
+
+def test_the_limit_of_caution_itself_is_allowed():
+    limits = LIMITS.model_copy(update={"share": 0.7, "cautious_share": 0.4})
+    exact = constant(0.3, 0.2).degradation(LUNATE, evidence())
+    for cautious, used in ((exact, True), (np.nextafter(exact, 0), False)):
+        assert judged(LUNATE, evidence(), limits, constant(0.3, 0.2, cautious), may_add=True).used is used
+
+
+def test_masks_beside_the_gate_have_the_whole_share():
+    limits = LIMITS.model_copy(update={"share": 0.7, "cautious_share": 0.4})
+    assert judged(LUNATE, evidence(), limits, None, may_add=True) == Verdict(0.7, "credible")
+    alone = evidence(before=0.0, agreement=0.0)
+    assert judged(LUNATE, alone, limits, constant(0.3, 0.2, 0.4), may_add=True).share == 1.0, "nothing to average with"
+
+
+@pytest.mark.parametrize(("share", "cautious"), [(0.5, 0.5), (0.5, 0.7), (1.0, 1.0), (1.0, -0.1)])
+def test_caution_means_less_of_the_refiner(share, cautious):
+    with pytest.raises(ValidationError, match=r"cautious_share"):
+        schema.Merge(share=share, cautious_share=cautious)
 
 
 @pytest.mark.parametrize(
@@ -90,28 +137,41 @@ def test_a_gate_refuses_above_its_threshold_and_says_both_numbers(probability, t
 )
 def test_a_gate_is_asked_only_where_the_limits_leave_a_choice(changes):
     """A gate that takes everything never lets through what the limits refuse, and one that is shut changes nothing."""
-    plain = accept(LUNATE, evidence(**changes), LIMITS, None, may_add=True)
-    for each in (constant(0.5, 1.0), constant(0.5, 0.0)):
-        assert accept(LUNATE, evidence(**changes), LIMITS, each, may_add=True) == plain
+    limits = LIMITS.model_copy(update={"cautious_share": 0.4})
+    plain = judged(LUNATE, evidence(**changes), limits, None, may_add=True)
+    for each in (constant(0.5, 1.0), constant(0.5, 0.0), constant(0.5, 0.0, 1.0)):
+        assert judged(LUNATE, evidence(**changes), limits, each, may_add=True) == plain
 
 
 def test_behind_a_gate_a_bone_that_only_the_refiner_sees_has_to_be_sure():
     gate = constant(0.5, 1.0)
     for after, used in ((0.89, False), (0.9, True)):
         alone = evidence(before=0.0, agreement=0.0, area_ratio=None, shift=None, after=after)
-        assert accept(LUNATE, alone, LIMITS, gate, may_add=True)[0] is used
-        assert accept(LUNATE, alone, LIMITS, None, may_add=True)[0]
+        assert judged(LUNATE, alone, LIMITS, gate, may_add=True).used is used
+        assert judged(LUNATE, alone, LIMITS, None, may_add=True).used
     unsure = evidence(before=0.0, agreement=0.0, area_ratio=None, shift=None, after=0.89)
     reason = "there was no coarse mask, and the refiner is not sure (mean probability 0.89 < 0.90)"
-    assert accept(LUNATE, unsure, LIMITS, gate, may_add=True)[1:] == (reason, None)
+    assert judged(LUNATE, unsure, LIMITS, gate, may_add=True) == Verdict(0.0, reason)
 
 
 def test_a_decision_is_flat_json():
-    decision = Decision("Lunate", False, "its area", evidence(prior_before=0.5), 0.123456, "wrist")
+    decision = Decision("Lunate", False, 0.0, "its area", evidence(prior_before=0.5), 0.123456, "wrist")
     value = json.loads(json.dumps(decision.to_json()))
     assert value["degradation"] == 0.1235 and value["roi"] == "wrist" and value["prior_before"] == 0.5
     assert set(value) == {
-        *("bone", "used", "reason", "degradation", "roi", "agreement", "area_ratio", "shift", "before", "after"),
+        *(
+            "bone",
+            "used",
+            "share",
+            "reason",
+            "degradation",
+            "roi",
+            "agreement",
+            "area_ratio",
+            "shift",
+            "before",
+            "after",
+        ),
         *("elsewhere", "solidity_gain", "roi_after", "prior_before", "prior_after"),
     }
 
@@ -158,27 +218,46 @@ def test_features_grow_with_what_speaks_against_a_mask():
     assert worse[1] == pytest.approx(-0.1)
 
 
-def best_by_all_limits(probabilities, gains, degraded, allowed):
-    """Every limit tried: the gain of what it lets through, where it lets through little enough."""
-    best, limit = 0.0, 0.0
-    for candidate in sorted(set(probabilities)):
-        through = probabilities <= candidate
-        if degraded[through].sum() <= allowed and gains[through].sum() > best + 1e-12:
-            best, limit = gains[through].sum(), candidate
-    return best, limit
+def best_by_all_limits(probabilities, gains, cautious, allowed):
+    """Every pair of limits tried: what is gained by what they let through, where it degrades few enough."""
+    best = 0.0
+    for first, second in itertools.product([0.0, *probabilities], repeat=2):
+        taken = probabilities <= first
+        careful = (probabilities <= second) & ~taken
+        became = np.where(taken, gains, np.where(careful, cautious, 0.0))
+        if np.count_nonzero(became < -gate.DEGRADATION) <= allowed:
+            best = max(best, became.sum())
+    return best
 
 
 @given(st.data())
-def test_no_other_threshold_gains_more_with_as_little_degradation(data):
+def test_no_other_thresholds_gain_more_with_as_little_degradation(data):
     count = data.draw(st.integers(1, 12))
     numbers = np.random.default_rng(data.draw(st.integers(0, 10**6)))
     # Distinct ones: the masks of one probability come together or not at all.
     probabilities = numbers.permutation(np.linspace(0.01, 0.99, count))
     gains = numbers.normal(0, 0.02, count)
-    degraded, allowed = gains < -gate.DEGRADATION, data.draw(st.sampled_from([0.0, 0.5, 1.0, 2.0, 99.0]))
-    limit = gate._best_threshold(probabilities, gains, degraded, allowed=allowed)
-    best, expected = best_by_all_limits(probabilities, gains, degraded, allowed)
-    assert limit == pytest.approx(expected) and gains[probabilities <= limit].sum() * (limit > 0) == pytest.approx(best)
+    cautious = gains * numbers.uniform(0, 1) if data.draw(st.booleans()) else np.zeros(count)
+    allowed = data.draw(st.sampled_from([0.0, 0.5, 1.0, 2.0, 99.0]))
+    limit, last = gate._best_thresholds(probabilities, gains, cautious, allowed=allowed)
+    taken = probabilities <= limit
+    became = np.where(taken, gains, np.where(probabilities <= last, cautious, 0.0))
+    assert np.count_nonzero(became < -gate.DEGRADATION) <= allowed
+    assert became.sum() == pytest.approx(best_by_all_limits(probabilities, gains, cautious, allowed), abs=1e-12)
+    assert last == 0 or last > limit, "a band is above the first threshold"
+    if not cautious.any():
+        assert last == 0, "where caution gains nothing there is no band"
+
+
+def test_caution_is_learned_only_where_it_was_tried():
+    """Masks that are sometimes much worse, and with caution always a little better: the doubtful ones are taken so."""
+    plain = trials(40, 3)
+    tried = [replace(trial, cautious_gain=0.01) for trial in plain]
+    assert Gate.fit(plain, 40).cautious_threshold == 0
+    assert Gate.fit([*tried[:-1], plain[-1]], 40).cautious_threshold == 0
+    fitted = Gate.fit(tried, 40)
+    assert fitted.cautious_threshold > fitted.threshold > 0
+    assert fitted.coefficients == Gate.fit(plain, 40).coefficients, "degradation is that of the mask taken whole"
 
 
 @pytest.mark.parametrize("prior", [False, True])

@@ -127,7 +127,10 @@ def test_accepting_everything_leaves_no_limit():
     averaged = settings.model_copy(update={"refiner": RefinerSettings(merge=schema.Merge(share=0.6, feather=0.2))})
     merge = averaged.accepting_everything().refiner.merge
     assert (merge.share, merge.feather) == (0.6, 0.2), "how masks are merged stays"
-    assert PromptSettings(prompt=PROMPT, merge=schema.Merge(share=0.6)).limits.share == 1.0
+    assert averaged.accepting_everything(share=0.45).refiner.merge.share == 0.45
+    careful = schema.Merge(share=0.6, cautious_share=0.3)
+    prompted = PromptSettings(prompt=PROMPT, merge=careful).limits
+    assert (prompted.share, prompted.cautious_share) == (1.0, 0.0)
     assert eager.refiner.roi == FULL.refiner.roi and settings.prompt.limits.min_agreement == 0.9
 
 

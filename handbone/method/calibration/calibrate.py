@@ -13,9 +13,10 @@ from pydantic import Field
 
 from handbone.anatomy import COUNT, INDEX
 from handbone.core.bone_masks import BoneMasks
+from handbone.method.acceptance import judged
 from handbone.method.calibration.confidence import GOOD, Confidence
 from handbone.method.calibration.folds import CrossFit
-from handbone.method.calibration.gate import DEGRADATION, CalibrationSample, Gate, accept, cross_fit_gates
+from handbone.method.calibration.gate import DEGRADATION, CalibrationSample, Gate, cross_fit_gates
 from handbone.method.calibration.presence import Presence, features
 from handbone.method.merge import Decision
 from handbone.method.outcome import MethodResult, Reading
@@ -157,8 +158,17 @@ def _through(
     dice = [_dice(method, image, outcome) for image, outcome in zip(images, before, strict=True)]
     if learn:
         eager = replace(method, settings=method.settings.accepting_everything())
+        share = stage.limits.cautious_share
+        cautious = replace(method, settings=method.settings.accepting_everything(share=share)) if share else None
         trials = [
-            _trials(stage, method, image, stage.decide(eager, number), dice[number])
+            _trials(
+                stage,
+                method,
+                image,
+                stage.decide(eager, number),
+                None if cautious is None else stage.decide(cautious, number),
+                dice[number],
+            )
             for number, image in enumerate(images)
         ]
         if any(trials):
@@ -174,14 +184,21 @@ def _through(
 
 
 def _trials(
-    stage: _Later, method: TwoStage, image: CalibrationImage, eager: MethodResult, before: np.ndarray
+    stage: _Later,
+    method: TwoStage,
+    image: CalibrationImage,
+    eager: MethodResult,
+    cautious: MethodResult | None,
+    before: np.ndarray,
 ) -> list[CalibrationSample]:
-    """What became of each bone that the gate will have a say in, where every mask was taken."""
+    """What became of each bone that the gate will have a say in, where every mask was taken, and taken with caution."""
     gains, found = _dice(method, image, eager) - before, []
+    less = None if cautious is None else _dice(method, image, cautious) - before
     for decision in stage.decisions(eager):
         bone, seen = INDEX[decision.bone], decision.evidence
-        if decision.used and seen.before and accept(bone, seen, stage.limits, None, may_add=True)[0]:
-            found.append(CalibrationSample(image.patient, bone, seen, float(gains[bone])))
+        if decision.used and seen.before and judged(bone, seen, stage.limits, None, may_add=True).used:
+            gain_with_caution = None if less is None else float(less[bone])
+            found.append(CalibrationSample(image.patient, bone, seen, float(gains[bone]), gain_with_caution))
     return found
 
 

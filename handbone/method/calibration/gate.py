@@ -1,10 +1,11 @@
-"""When a refined mask may replace the earlier one: fixed limits, or the probability of degradation, calibrated out of
-fold.
+"""The probability that a refined mask is worse than the earlier one, and how much of it is risked, out of fold.
 
 Degradation is a Dice that falls by more than 0.005. A logistic regression on the evidence, with an intercept for each
-bone, gives its probability; the threshold is the one with the largest gain among those under which degradation stays
-rare. Both are found on images that the networks have not learned from, the threshold with probabilities that leave each
-patient out. What the gate is said to bring comes from nested folds, see `handbone.method.calibration.calibrate`.
+bone, gives its probability. Up to a threshold a mask is accepted, and from there to a second one accepted with caution:
+the refined probabilities then have a share below one half, so that the earlier ones decide wherever they are sure. The
+thresholds are those with the largest gain under which degradation stays rare. All is found on images that the networks
+have not learned from, the thresholds with probabilities that leave each patient out. What the gate is said to bring
+comes from nested folds, see `handbone.method.calibration.calibrate`.
 """
 
 from collections.abc import Hashable, Sequence
@@ -14,7 +15,7 @@ from typing import Literal, Self
 import numpy as np
 from pydantic import model_validator
 
-from handbone.anatomy import COUNT, NAMES
+from handbone.anatomy import COUNT
 from handbone.method.calibration import logistic
 from handbone.method.calibration.folds import CrossFit, cross_fit, patient_folds
 from handbone.method.evidence import MergeEvidence
@@ -29,8 +30,6 @@ _FIRST: tuple[Feature, ...] = ("agreement", "area", "shift", "sureness")
 _OF_MASKS: tuple[Feature, ...] = (*_FIRST, "solidity", "roi_sureness")
 # Intercepts of single bones rest on few images: they are drawn to the common one more strongly than slopes are to 0.
 _BONE_RIDGE = 4.0
-# Bones that the refiner alone sees are too few to calibrate. Of 18 that were not in the image none reached this.
-_SURE_ALONE = 0.9
 
 
 @dataclass(frozen=True)
@@ -39,12 +38,14 @@ class CalibrationSample:
 
     patient: whose images stay together in folds. bone: index.
     gain: Dice with the refined mask less Dice with the earlier one.
+    cautious_gain: the same with the share of masks that are accepted with caution; None where there is no such share.
     """
 
     patient: Hashable
     bone: int
     evidence: MergeEvidence
     gain: float
+    cautious_gain: float | None = None
 
 
 class Gate(schema.Table):
@@ -52,7 +53,8 @@ class Gate(schema.Table):
 
     features: their names; weights files from before there were more than four do not have them.
     coefficients: of the logistic regression over the features and the 29 bones, the intercept first.
-    threshold: probability of degradation above which the earlier mask stays.
+    threshold: probability of degradation up to which the refined mask is accepted.
+    cautious_threshold: up to which it is accepted with caution, if above `threshold`; beyond, the earlier mask stays.
     images: how many it was calibrated on.
     gain, degraded: mean gain of Dice of a refined bone and share of all (image, bone) pairs degraded, on patients that
         neither the coefficients nor the threshold knew; 0 where nobody measured.
@@ -61,6 +63,7 @@ class Gate(schema.Table):
     features: tuple[Feature, ...] = _FIRST
     coefficients: tuple[float, ...]
     threshold: float
+    cautious_threshold: float = 0.0
     images: int
     gain: float = 0.0
     degraded: float = 0.0
@@ -94,17 +97,24 @@ class Gate(schema.Table):
         ridge = np.concatenate([np.ones(len(names)), np.full(COUNT, _BONE_RIDGE)])
         table = np.array([features(trial.bone, trial.evidence, names) for trial in trials])
         gains = np.array([trial.gain for trial in trials])
+        cautious = [trial.cautious_gain for trial in trials if trial.cautious_gain is not None]
         degraded = gains < -DEGRADATION
-        allowed = _CAUTION * RARE * images * COUNT
         probabilities = np.empty(len(table))
         for kept, left_out in patient_folds([trial.patient for trial in trials]):
             probabilities[left_out] = logistic.probability(
                 logistic.fit(table[kept], degraded[kept], ridge), table[left_out]
             )
+        threshold, cautious_threshold = _best_thresholds(
+            probabilities,
+            gains,
+            np.array(cautious) if len(cautious) == len(trials) else np.zeros(len(trials)),
+            allowed=_CAUTION * RARE * images * COUNT,
+        )
         return cls(
             features=names,
             coefficients=logistic.fit(table, degraded, ridge),
-            threshold=_best_threshold(probabilities, gains, degraded, allowed=allowed),
+            threshold=threshold,
+            cautious_threshold=cautious_threshold,
             images=images,
         )
 
@@ -119,12 +129,31 @@ def cross_fit_gates(patients: Sequence[Hashable], trials: Sequence[Sequence[Cali
     return cross_fit(patients, lambda some: Gate.fit([trial for n in some for trial in trials[n]], len(some)))
 
 
-def _best_threshold(probabilities: np.ndarray, gains: np.ndarray, degraded: np.ndarray, *, allowed: float) -> float:
-    """The probability up to which refined masks gain most, with no more than so many of them harmful."""
+def _best_thresholds(
+    probabilities: np.ndarray, gains: np.ndarray, cautious_gains: np.ndarray, *, allowed: float
+) -> tuple[float, float]:
+    """Probabilities up to which masks are accepted, and from there with caution, for the largest gain of all.
+
+    No more than so many masks may be degraded, by one or the other. The second is 0 where caution gains nothing.
+    """
     order = np.argsort(probabilities, kind="stable")
-    total = np.where(np.cumsum(degraded[order]) <= allowed, np.cumsum(gains[order]), -np.inf)
-    best = int(total.argmax())
-    return float(probabilities[order[best]]) if total[best] > 0 else 0.0
+    gained, lost = _sums(gains[order])
+    gained_with_caution, lost_with_caution = _sums(cautious_gains[order])
+    best, accepted, last = 0.0, 0, 0
+    for count in range(len(order) + 1):
+        total = gained[count] + gained_with_caution[count:] - gained_with_caution[count]
+        harm = lost[count] + lost_with_caution[count:] - lost_with_caution[count]
+        total[harm > allowed] = -np.inf
+        furthest = int(total.argmax())
+        if total[furthest] > best:
+            best, accepted, last = float(total[furthest]), count, count + furthest
+    limit = float(probabilities[order[accepted - 1]]) if accepted else 0.0
+    return limit, float(probabilities[order[last - 1]]) if last > accepted else 0.0
+
+
+def _sums(gains: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Gain and number of degraded masks among the first 0, 1, ... n."""
+    return np.append(0.0, np.cumsum(gains)), np.append(0, np.cumsum(gains < -DEGRADATION))
 
 
 def features(bone: int, evidence: MergeEvidence, names: Sequence[Feature] = _OF_MASKS) -> np.ndarray:
@@ -153,46 +182,3 @@ def features(bone: int, evidence: MergeEvidence, names: Sequence[Feature] = _OF_
 def _log_odds(mean: float) -> float:
     inside = np.clip(mean, 0.05, 0.995)
     return float(np.log(inside / (1 - inside)))
-
-
-def accept(
-    bone: int, evidence: MergeEvidence, settings: schema.Merge, gate: Gate | None, *, may_add: bool
-) -> tuple[bool, str, float | None]:
-    """Whether the refined mask is used, why, and the probability of degradation where it was calibrated.
-
-    may_add: whether a bone without an earlier mask may come from the refiner.
-    """
-    if not evidence.after:
-        found = "the refiner found nothing" if evidence.before else "neither stage found it in the ROI"
-        return False, found, None
-    if not evidence.before:
-        if evidence.elsewhere:
-            return False, "the coarse mask lies outside the ROI", None
-        if not may_add:
-            return False, "there was no coarse mask, and no ROI for the refiner", None
-        if gate is not None and evidence.after < _SURE_ALONE:
-            unsure = f"mean probability {evidence.after:.2f} < {_SURE_ALONE:.2f}"
-            return False, f"there was no coarse mask, and the refiner is not sure ({unsure})", None
-        return True, "there was no coarse mask", None
-    refusal = _refusal(evidence, settings)
-    if refusal or gate is None:
-        return not refusal, refusal or "credible", None
-    degradation = gate.degradation(bone, evidence)
-    if degradation > gate.threshold:
-        return (
-            False,
-            f"{NAMES[bone]} may come out worse (probability {degradation:.2g} > {gate.threshold:.2g})",
-            degradation,
-        )
-    return True, "credible", degradation
-
-
-def _refusal(evidence: MergeEvidence, settings: schema.Merge) -> str:
-    smallest, largest = settings.area_ratio
-    if evidence.agreement < settings.min_agreement:
-        return f"agrees too little with the coarse mask (Dice {evidence.agreement:.2f} < {settings.min_agreement:.2f})"
-    if evidence.area_ratio is not None and not smallest <= evidence.area_ratio <= largest:
-        return f"its area is {evidence.area_ratio:.2f} times the coarse one"
-    if evidence.shift is not None and evidence.shift > settings.max_shift:
-        return f"its centre moved by {evidence.shift:.2f} of its size"
-    return ""

@@ -1,6 +1,6 @@
 """A recipe's settings of the second stage and of the stages after it."""
 
-from typing import Annotated, Literal
+from typing import Annotated, Literal, Self
 
 from pydantic import Field, field_validator, model_validator
 
@@ -134,6 +134,13 @@ class Merge(Table):
         le=1,
         description="weight of the refined probabilities in an accepted mask; the rest is that of the coarse ones",
     )
+    cautious_share: float = Field(
+        default=0.0,
+        ge=0,
+        lt=1,
+        description="the same in masks that a calibrated gate accepts with caution; below 0.5 the coarse masks stay "
+        "wherever they are sure; 0: no mask is accepted with caution",
+    )
 
     feather: Share = Field(default=0.08, description="width of the blended border, as a share of the ROI's side")
     min_agreement: Share = Field(default=0.5, description="lowest Dice with the coarse mask, if there is one")
@@ -150,6 +157,12 @@ class Merge(Table):
         if not 0 <= value[0] < value[1]:
             raise ValueError(f"needs two numbers, the smaller one first, not {list(value)}")
         return value
+
+    @model_validator(mode="after")
+    def _less_with_caution(self) -> Self:
+        if self.cautious_share >= self.share:
+            raise ValueError(f"cautious_share is {self.cautious_share:g}, and has to be below share, {self.share:g}")
+        return self
 
 
 class Tune(Table):
