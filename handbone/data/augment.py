@@ -227,6 +227,12 @@ class SmoothWarp(A.DualTransform):
         goal = keypoints[:, :2].astype(np.float32)
         points = goal.copy()
         for _ in range(6):
-            x, y = points[:, :1], points[:, 1:]
-            points = goal - cv2.remap(field, x, y, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)[:, 0]
+            points = goal - _displacements(field, points)
         return np.column_stack([points, keypoints[:, 2:]])
+
+
+def _displacements(field: np.ndarray, points: np.ndarray) -> np.ndarray:
+    """(n, 2) the field (h, w, 2) read at points (n, 2); OpenCV reads at most 32,766 of them at once."""
+    parts = np.array_split(points, 1 + len(points) // 30_000)
+    read = [cv2.remap(field, p[:, :1], p[:, 1:], cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE) for p in parts]
+    return np.concatenate(read)[:, 0]

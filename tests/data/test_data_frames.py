@@ -109,3 +109,15 @@ def test_a_smooth_warp_takes_vertices_where_it_takes_the_image(seed):
         centre = np.array([(shown * x).sum(), (shown * y).sum()]) / shown.sum()
         np.testing.assert_allclose(found[:2], centre, atol=0.2)
     assert (moved[:, 2:] == 1).all(), "what else belongs to a vertex stays"
+
+
+def test_a_smooth_warp_takes_any_number_of_vertices():
+    """29 outlines in a radiograph of 3000 pixels have more points than OpenCV reads at once."""
+    warp = SmoothWarp(p=1.0)
+    warp.set_random_seed(3)
+    field = warp.get_params_dependent_on_data({"shape": (300, 300, 1)}, {})["field"]
+    spots = np.random.default_rng(3).uniform(0, 299, (70_001, 2))
+    moved = warp.apply_to_keypoints(spots, field)
+    few = [warp.apply_to_keypoints(spots[at : at + 7], field) for at in (0, 29_996, 59_998, 69_994)]
+    assert moved.shape == spots.shape
+    np.testing.assert_array_equal(np.concatenate(few), moved[np.r_[0:7, 29_996:30_003, 59_998:60_005, 69_994:70_001]])

@@ -1002,6 +1002,13 @@ MUTATIONS = (
         "tests/method/test_method_gate_decisions.py::test_caution_is_learned_only_where_it_was_tried",
     ),
     Mutation(
+        "all vertices warped at once",
+        "handbone/data/augment.py",
+        "1 + len(points) // 30_000",
+        "1",
+        "tests/data/test_data_frames.py::test_a_smooth_warp_takes_any_number_of_vertices",
+    ),
+    Mutation(
         "regression without Platt's targets",
         "handbone/method/calibration/logistic.py",
         "(yes + 1) / (yes + 2), 1 / (no + 2)",

@@ -28,6 +28,8 @@ _CAUTION = 0.6
 Feature = Literal["agreement", "area", "shift", "sureness", "solidity", "roi_sureness", "prior", "prior_gain"]
 _FIRST: tuple[Feature, ...] = ("agreement", "area", "shift", "sureness")
 _OF_MASKS: tuple[Feature, ...] = (*_FIRST, "solidity", "roi_sureness")
+# Sums in another order differ by less than this. Where caution costs nothing it is preferred.
+_ROUNDING = 1e-9
 # Intercepts of single bones rest on few images: they are drawn to the common one more strongly than slopes are to 0.
 _BONE_RIDGE = 4.0
 
@@ -145,7 +147,7 @@ def _best_thresholds(
         harm = lost[count] + lost_with_caution[count:] - lost_with_caution[count]
         total[harm > allowed] = -np.inf
         furthest = int(total.argmax())
-        if total[furthest] > best:
+        if total[furthest] > best + _ROUNDING:
             best, accepted, last = float(total[furthest]), count, count + furthest
     limit = float(probabilities[order[accepted - 1]]) if accepted else 0.0
     return limit, float(probabilities[order[last - 1]]) if last > accepted else 0.0
