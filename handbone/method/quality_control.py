@@ -82,7 +82,8 @@ def _unsure(outcome: MethodResult, masks: BoneMasks) -> list[Flag]:
         found.append(Flag("missing", gone, f"not found: {', '.join(gone)}"))
     good, what = (probability, "right") if outcome.confidence is None else (outcome.confidence, "good")
     for bone in np.flatnonzero(present & (good < _UNSURE)):
-        message = f"the probability of being {what} is only {good[bone]:.2f}"
+        # Rounded down: a mask is flagged below .8, and 0.80 would read as enough.
+        message = f"the probability of being {what} is only {np.floor(100 * good[bone] + 1e-6) / 100:.2f}"
         found.append(Flag("unsure", (anatomy.NAMES[bone],), message))
     return found
 

@@ -67,8 +67,10 @@ def test_people_read_confidence_where_it_was_calibrated_and_else_presence():
     read = confidence_of(known, masks)
     assert read.pop("Lunate") == 0.3 and set(read.values()) == {0.95}
     assert not [flag for flag in flags(present, masks) if flag.rule == "unsure"]
-    (flag,) = [flag for flag in flags(known, masks) if flag.rule == "unsure"]
-    assert flag.bones == ("Lunate",) and flag.message == "the probability of being good is only 0.30"
+    for value, told in ((0.3, "0.30"), (0.29, "0.29"), (0.7999, "0.79")):
+        known = replace(present, confidence=np.where(np.arange(COUNT) == LUNATE, value, 0.95))
+        (flag,) = [flag for flag in flags(known, masks) if flag.rule == "unsure"]
+        assert flag.bones == ("Lunate",) and flag.message == f"the probability of being good is only {told}"
 
 
 def test_a_bad_mask_stays_and_is_told():
