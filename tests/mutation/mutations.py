@@ -983,8 +983,8 @@ MUTATIONS = (
     Mutation(
         "degradation by caution not counted",
         "handbone/method/calibration/gate.py",
-        "harm = lost[count] + lost_with_caution[count:] - lost_with_caution[count]",
-        "harm = lost[count] + 0 * lost_with_caution[count:]",
+        "worse = lost[count] + lost_with_caution[count:] - lost_with_caution[count]",
+        "worse = lost[count] + 0 * lost_with_caution[count:]",
         "tests/method/test_method_gate_decisions.py::test_no_other_thresholds_gain_more_with_as_little_degradation",
     ),
     Mutation(

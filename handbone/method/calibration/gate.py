@@ -144,8 +144,8 @@ def _best_thresholds(
     best, accepted, last = 0.0, 0, 0
     for count in range(len(order) + 1):
         total = gained[count] + gained_with_caution[count:] - gained_with_caution[count]
-        harm = lost[count] + lost_with_caution[count:] - lost_with_caution[count]
-        total[harm > allowed] = -np.inf
+        worse = lost[count] + lost_with_caution[count:] - lost_with_caution[count]
+        total[worse > allowed] = -np.inf
         furthest = int(total.argmax())
         if total[furthest] > best + _ROUNDING:
             best, accepted, last = float(total[furthest]), count, count + furthest
