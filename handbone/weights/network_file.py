@@ -152,7 +152,7 @@ def load_weights(path: Path) -> tuple[nn.Module, WeightsCard]:
     from handbone.networks.unfilled import Unfilled  # late, as it imports torch
 
     try:
-        with Unfilled():
+        with Unfilled(path.stat().st_size):
             module = build_network(model, card.in_channels, len(card.bones), pretrained=False)
     except HandboneError as error:
         what = f"its network cannot be built: {error.what}"

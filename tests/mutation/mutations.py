@@ -1009,6 +1009,13 @@ MUTATIONS = (
         "tests/data/test_data_frames.py::test_a_smooth_warp_takes_any_number_of_vertices",
     ),
     Mutation(
+        "a network of any size built for a small file",
+        "handbone/networks/unfilled.py",
+        "            if self._left < 0:\n",
+        "            if self._left < -(10**30):\n",
+        "tests/weights/test_weights_claims.py::test_what_is_made_in_pieces_counts_together",
+    ),
+    Mutation(
         "regression without Platt's targets",
         "handbone/method/calibration/logistic.py",
         "(yes + 1) / (yes + 2), 1 / (no + 2)",

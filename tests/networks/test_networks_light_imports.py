@@ -55,7 +55,7 @@ def test_what_was_decorated_asks_the_compiler_once_it_is_called():
 
 def test_unfilled_networks_draw_nothing_and_others_do():
     state = torch.get_rng_state()
-    with Unfilled():
+    with Unfilled(10**6):
         layer, scales = nn.Conv2d(3, 4, 3), nn.init.constant_(torch.empty(5), 0.25)
         nn.init.kaiming_normal_(layer.weight)
     assert layer.weight.shape == (4, 3, 3, 3) and torch.equal(torch.get_rng_state(), state)
