@@ -17,13 +17,12 @@ from handbone.recipe import schema
 
 @dataclass(frozen=True)
 class Decision:
-    """Whether a bone's refined mask was used, and why.
+    """How much of a bone's refined mask was used, and why.
 
     Parameters
     ----------
     bone: name of the bone.
-    used: whether the refined mask takes part in the result.
-    share: of the refined probabilities in the result; 0 if it is not used.
+    share: of the refined probabilities in the result; 0 if they are not used.
     reason: one clause.
     evidence: how the two masks compare.
     degradation: probability that the refined mask is the worse one, where the gate was calibrated for that.
@@ -31,18 +30,22 @@ class Decision:
     """
 
     bone: str
-    used: bool
     share: float
     reason: str
     evidence: MergeEvidence
     degradation: float | None = None
     roi: str = ""
 
+    @property
+    def used(self) -> bool:
+        """Whether the refined mask takes part in the result."""
+        return self.share > 0
+
     def to_json(self) -> dict:
         """The decision as flat JSON values."""
         values = asdict(self)
         values["degradation"] = None if self.degradation is None else round(self.degradation, 4)
-        return {**values.pop("evidence"), **values}
+        return {**values.pop("evidence"), "bone": values.pop("bone"), "used": self.used, **values}
 
 
 @dataclass(frozen=True, eq=False)
@@ -110,9 +113,7 @@ def merge(
         if before is not None and after is not None:
             evidence = replace(evidence, prior_before=float(before[bone]), prior_after=float(after[bone]))
         verdict = judged(bone, evidence, settings, gate, may_add=may_add)
-        decisions.append(
-            Decision(NAMES[bone], verdict.used, verdict.share, verdict.reason, evidence, verdict.degradation, roi)
-        )
+        decisions.append(Decision(NAMES[bone], verdict.share, verdict.reason, evidence, verdict.degradation, roi))
     chosen = {bone: d.share for bone, d in zip(bones, decisions, strict=True) if d.used}
     return Merged(blended(chosen), decisions)
 

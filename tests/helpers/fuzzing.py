@@ -102,7 +102,7 @@ def campaign(reader: str, *, share: float = 1) -> Callable:
                     while SECONDS and not SAME:  # hypothesis remembers what it tried, so that a round must end
                         chosen(*args, **kwargs)
             finally:
-                tried.seconds, tried.peak_mb = time.monotonic() - begun, _peak() >> 20
+                tried.seconds, tried.peak_mb = time.monotonic() - begun, peak_bytes() >> 20
                 DONE.append(tried)
 
         return whole
@@ -202,14 +202,14 @@ def refused_or_read(tried: Path | str) -> Iterator[None]:
     tried: the file, or text, that is read; a copy of one that fails is kept.
     """
     # Of the processor, as a busy machine answers late; what hangs is ended by the clock.
-    begun, before = time.process_time(), _peak()
+    begun, before = time.process_time(), peak_bytes()
     if SECONDS:
         faulthandler.dump_traceback_later(_HANGS, exit=True)
     try:
         with contextlib.suppress(HandboneError):
             yield
         assert time.process_time() - begun < MOST_SECONDS
-        assert _peak() - before < MOST_BYTES
+        assert peak_bytes() - before < MOST_BYTES
     except BaseException:
         _keep(tried)
         raise
@@ -226,7 +226,7 @@ def _keep(tried: Path | str) -> None:
     (FOUND / f"{hashlib.sha256(content).hexdigest()[:12]}{suffix}").write_bytes(content)
 
 
-def _peak() -> int:
+def peak_bytes() -> int:
     """The most memory that this process has had so far, in bytes; what Python itself has had where that is unknown."""
     if sys.platform == "win32":
         return tracemalloc.get_traced_memory()[1]

@@ -2,7 +2,7 @@
 
 import numpy as np
 import pytest
-from gate_trials import nested
+from gate_trials import constant_gate, nested
 from sklearn.model_selection import GroupKFold
 
 from handbone.anatomy import CARPALS, COUNT, INDEX
@@ -80,26 +80,23 @@ def test_the_regression_finds_known_coefficients():
     assert logistic.probability((0.0, 1.0), np.array([[0.0], [2.0]])) == pytest.approx([0.5, 0.8808], abs=1e-4)
 
 
-def certain(threshold, *, intercept=-10.5):
-    """A gate that gives every mask the same probability of degradation: 1 / (1 + exp(10.5)) = 2.75e-5."""
-    return Gate(coefficients=(intercept, *[0.0] * (4 + COUNT)), threshold=threshold, images=50)
-
-
+# 2.75e-5: shown with four digits it would be 0.
+RARE = 1 / (1 + np.exp(10.5))
 CREDIBLE = MergeEvidence(0.97, 1.0, 0.01, 0.9, 0.97)
 
 
 def test_chances_are_compared_as_they_are_not_as_they_are_shown():
-    verdict = judged(LUNATE, CREDIBLE, schema.Merge(), certain(0.0), may_add=True)
+    verdict = judged(LUNATE, CREDIBLE, schema.Merge(), constant_gate(RARE, 0.0), may_add=True)
     assert not verdict.used and "probability 2.8e-05 > 0" in verdict.reason
-    assert verdict.degradation == pytest.approx(1 / (1 + np.exp(10.5)), rel=1e-6)
+    assert verdict.degradation == pytest.approx(RARE, rel=1e-6)
     for limit, used in ((verdict.degradation, True), (np.nextafter(verdict.degradation, 0), False)):
-        assert judged(LUNATE, CREDIBLE, schema.Merge(), certain(limit), may_add=True).used is used
+        assert judged(LUNATE, CREDIBLE, schema.Merge(), constant_gate(RARE, limit), may_add=True).used is used
 
 
 def test_a_record_shows_the_chance_with_four_digits():
-    decision = Decision("Lunate", True, 1.0, "credible", CREDIBLE, degradation=0.01234567)
+    decision = Decision("Lunate", 1.0, "credible", CREDIBLE, degradation=0.01234567)
     assert decision.to_json()["degradation"] == 0.0123
-    assert Decision("Lunate", True, 1.0, "credible", CREDIBLE).to_json()["degradation"] is None
+    assert Decision("Lunate", 1.0, "credible", CREDIBLE).to_json()["degradation"] is None
 
 
 def test_the_threshold_that_was_found_lets_its_own_sample_pass():

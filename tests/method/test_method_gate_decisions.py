@@ -6,6 +6,7 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
+from gate_trials import constant_gate
 from hypothesis import given
 from hypothesis import strategies as st
 from pydantic import ValidationError
@@ -63,18 +64,11 @@ def test_each_clause_decides_at_its_limit(changes, may_add, used, words):
     assert (verdict.used, verdict.degradation) == (used, None) and verdict.reason.startswith(words)
 
 
-def constant(probability, threshold, cautious=0.0):
-    """A gate that gives every mask one probability of degradation."""
-    intercept = float(np.log(probability / (1 - probability)))
-    coefficients = (intercept, *[0.0] * (4 + COUNT))
-    return Gate(coefficients=coefficients, threshold=threshold, cautious_threshold=cautious, images=10)
-
-
 @pytest.mark.parametrize(
     ("probability", "threshold", "used"), [(0.2, 0.3, True), (0.3, 0.2, False), (0.01, 0.0, False), (0.99, 1.0, True)]
 )
 def test_a_gate_refuses_above_its_threshold_and_says_both_numbers(probability, threshold, used):
-    verdict = judged(LUNATE, evidence(), LIMITS, constant(probability, threshold), may_add=True)
+    verdict = judged(LUNATE, evidence(), LIMITS, constant_gate(probability, threshold), may_add=True)
     assert verdict.used is used and verdict.degradation == pytest.approx(probability)
     said = f"Lunate may come out worse (probability {probability:.2g} > {threshold:.2g})"
     assert verdict.reason == ("credible" if used else said)
@@ -94,28 +88,30 @@ def test_a_gate_refuses_above_its_threshold_and_says_both_numbers(probability, t
 )
 def test_between_its_thresholds_a_gate_takes_a_mask_with_caution(probability, thresholds, share, reason):
     limits = LIMITS.model_copy(update={"share": 0.7, "cautious_share": 0.4})
-    verdict = judged(LUNATE, evidence(), limits, constant(probability, *thresholds), may_add=True)
+    verdict = judged(LUNATE, evidence(), limits, constant_gate(probability, *thresholds), may_add=True)
     assert (verdict.share, verdict.reason) == (share, reason) and verdict.used is (share > 0)
 
 
 def test_without_a_share_for_it_there_is_no_caution():
     """A recipe may take the share back; the gate that has learned with one then refuses those masks."""
-    verdict = judged(LUNATE, evidence(), LIMITS, constant(0.3, 0.2, 0.4), may_add=True)
+    verdict = judged(LUNATE, evidence(), LIMITS, constant_gate(0.3, 0.2, 0.4), may_add=True)
     assert not verdict.used and verdict.reason == "Lunate may come out worse (probability 0.3 > 0.2)"
 
 
 def test_the_limit_of_caution_itself_is_allowed():
     limits = LIMITS.model_copy(update={"share": 0.7, "cautious_share": 0.4})
-    exact = constant(0.3, 0.2).degradation(LUNATE, evidence())
+    exact = constant_gate(0.3, 0.2).degradation(LUNATE, evidence())
     for cautious, used in ((exact, True), (np.nextafter(exact, 0), False)):
-        assert judged(LUNATE, evidence(), limits, constant(0.3, 0.2, cautious), may_add=True).used is used
+        assert judged(LUNATE, evidence(), limits, constant_gate(0.3, 0.2, cautious), may_add=True).used is used
 
 
 def test_masks_beside_the_gate_have_the_whole_share():
     limits = LIMITS.model_copy(update={"share": 0.7, "cautious_share": 0.4})
     assert judged(LUNATE, evidence(), limits, None, may_add=True) == Verdict(0.7, "credible")
     alone = evidence(before=0.0, agreement=0.0)
-    assert judged(LUNATE, alone, limits, constant(0.3, 0.2, 0.4), may_add=True).share == 1.0, "nothing to average with"
+    assert judged(LUNATE, alone, limits, constant_gate(0.3, 0.2, 0.4), may_add=True).share == 1.0, (
+        "nothing to average with"
+    )
 
 
 @pytest.mark.parametrize(("share", "cautious"), [(0.5, 0.5), (0.5, 0.7), (1.0, 1.0), (1.0, -0.1)])
@@ -139,12 +135,12 @@ def test_a_gate_is_asked_only_where_the_limits_leave_a_choice(changes):
     """A gate that takes everything never lets through what the limits refuse, and one that is shut changes nothing."""
     limits = LIMITS.model_copy(update={"cautious_share": 0.4})
     plain = judged(LUNATE, evidence(**changes), limits, None, may_add=True)
-    for each in (constant(0.5, 1.0), constant(0.5, 0.0), constant(0.5, 0.0, 1.0)):
+    for each in (constant_gate(0.5, 1.0), constant_gate(0.5, 0.0), constant_gate(0.5, 0.0, 1.0)):
         assert judged(LUNATE, evidence(**changes), limits, each, may_add=True) == plain
 
 
 def test_behind_a_gate_a_bone_that_only_the_refiner_sees_has_to_be_sure():
-    gate = constant(0.5, 1.0)
+    gate = constant_gate(0.5, 1.0)
     for after, used in ((0.89, False), (0.9, True)):
         alone = evidence(before=0.0, agreement=0.0, area_ratio=None, shift=None, after=after)
         assert judged(LUNATE, alone, LIMITS, gate, may_add=True).used is used
@@ -155,8 +151,9 @@ def test_behind_a_gate_a_bone_that_only_the_refiner_sees_has_to_be_sure():
 
 
 def test_a_decision_is_flat_json():
-    decision = Decision("Lunate", False, 0.0, "its area", evidence(prior_before=0.5), 0.123456, "wrist")
+    decision = Decision("Lunate", 0.0, "its area", evidence(prior_before=0.5), 0.123456, "wrist")
     value = json.loads(json.dumps(decision.to_json()))
+    assert value["used"] is False and replace(decision, share=0.4).to_json()["used"] is True
     assert value["degradation"] == 0.1235 and value["roi"] == "wrist" and value["prior_before"] == 0.5
     assert set(value) == {
         *(

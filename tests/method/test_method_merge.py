@@ -3,11 +3,11 @@
 import cv2
 import numpy as np
 import pytest
+from gate_trials import constant_gate
 
 from handbone.anatomy import COUNT, INDEX
 from handbone.core.bone_probabilities import BoneProbabilities
 from handbone.core.frame import Frame
-from handbone.method.calibration.gate import Gate
 from handbone.method.merge import merge, paste_weight
 from handbone.recipe import schema
 
@@ -55,17 +55,11 @@ def test_a_share_averages_both_networks_where_both_see_the_bone():
     assert dense[CAPITATE, 80, 100] == pytest.approx(0.8, abs=0.01), "a bone that the coarse network missed"
 
 
-def gate_at(probability, threshold, cautious):
-    intercept = float(np.log(probability / (1 - probability)))
-    coefficients = (intercept, *[0.0] * (4 + COUNT))
-    return Gate(coefficients=coefficients, threshold=threshold, cautious_threshold=cautious, images=10)
-
-
 def test_with_caution_the_coarse_network_decides_where_it_is_sure():
     """The refiner's own pixels stay below one half and the coarse network's above: only unsure ones change sides."""
     coarse = probabilities({LUNATE: (100, 100, 15, 1.0), CAPITATE: (100, 80, 12, 0.9)})
     refined = probabilities({LUNATE: (102, 100, 15, 1.0)})
-    settings, gate = schema.Merge(share=0.75, cautious_share=0.45), gate_at(0.3, 0.2, 0.4)
+    settings, gate = schema.Merge(share=0.75, cautious_share=0.45), constant_gate(0.3, 0.2, 0.4)
     merged = merge(coarse, refined, WINDOW, settings, bones=(LUNATE,), gate=gate)
     (decision,) = merged.decisions
     assert (decision.used, decision.share, decision.reason) == (True, 0.45, "credible, with caution")
@@ -80,11 +74,7 @@ def test_each_mask_has_the_share_of_its_own_verdict():
     coarse = probabilities({LUNATE: (80, 90, 12, 0.8), CAPITATE: (120, 90, 12, 0.8), RADIUS: (80, 125, 12, 0.8)})
     added = INDEX["Hamate"]
     refined = {bone: (*at, 12, 1.0) for bone, at in ((LUNATE, (80, 90)), (CAPITATE, (120, 90)), (RADIUS, (80, 125)))}
-    chances = {LUNATE: 0.1, CAPITATE: 0.3, RADIUS: 0.9}
-    coefficients = [0.0] * (5 + COUNT)
-    for bone, chance in chances.items():
-        coefficients[5 + bone] = float(np.log(chance / (1 - chance)))
-    gate = Gate(coefficients=tuple(coefficients), threshold=0.2, cautious_threshold=0.4, images=10)
+    gate = constant_gate(0.5, 0.2, 0.4, of_bones={LUNATE: 0.1, CAPITATE: 0.3, RADIUS: 0.9})
     merged = merge(
         coarse,
         probabilities({**refined, added: (120, 125, 12, 0.95)}),
