@@ -16,7 +16,7 @@ from handbone.method.prior.canonical import SIZE
 from handbone.networks.losses.build import WeightedSum
 from handbone.networks.losses.overlap import dice
 from handbone.recipe.schema import Choice
-from handbone.weights.network_file import WeightsCard, build_network, load_weights, save_weights
+from handbone.weights.network_file import WeightsCard, build_network, load_weights, save_weights, trunk_of
 
 # Decay of the averaged weights once they have seen some thousand steps, and steps that they forget at first.
 _DECAY, _FORGETS = 0.999, 5
@@ -132,6 +132,8 @@ class Trainee:
 def starting_point(folder: Path, name: str) -> tuple[nn.Module, WeightsCard]:
     """The network of a stage in a folder of weights, and its card; a prior may also start from nothing.
 
+    Of a refiner that fuses it is the trunk, which reads the radiograph alone.
+
     Raises
     ------
     HandboneError: weights that are missing or cannot be read, or a refiner that reads coarse masks.
@@ -142,6 +144,8 @@ def starting_point(folder: Path, name: str) -> tuple[nn.Module, WeightsCard]:
         card = WeightsCard(model=model, in_channels=anatomy.COUNT, size=SIZE, stage=name)
         return build_network(model, anatomy.COUNT), card
     network, card = load_weights(path)
+    if trunk := trunk_of(card):
+        network, card = network.trunk, trunk
     if name != "prior" and card.in_channels != 1:
         raise HandboneError(
             "reads more than the radiograph", where=path, remedy="start from weights that read it alone"

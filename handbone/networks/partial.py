@@ -5,29 +5,29 @@ a little further than a pixel: with a margin around the box its logits are those
 """
 
 import math
-from typing import Any, TypeGuard
+from typing import Any
 
 from torch import Tensor, nn
 
 from handbone.core.box import Box
 from handbone.networks.architectures.bone_network import BoneNetwork
+from handbone.networks.grid_network import ABSENT
 from handbone.networks.upsampling import UpsampledBlock
 
 # Pixels of the grid: without it pixels at the edge change, with 8 some; with 16 masks stay the same.
 _MARGIN = 16
 
 
-def decodes_parts(network: nn.Module) -> TypeGuard[BoneNetwork]:
+def decodes_parts(network: nn.Module) -> bool:
     """Whether a network made by `for_prediction` has a decoder that sees little further than a pixel: that of UNet++.
 
     Blocks that are replaced have no attention, which would look at the whole map.
     """
-    if not isinstance(network, BoneNetwork):
-        return False
-    return any(isinstance(part, UpsampledBlock) for part in network.core.modules())
+    trunk = _trunk(network)
+    return isinstance(trunk, BoneNetwork) and any(isinstance(part, UpsampledBlock) for part in trunk.core.modules())
 
 
-def decoded_box(network: BoneNetwork, box: Box, size_hw: tuple[int, int]) -> Box:
+def decoded_box(network: nn.Module, box: Box, size_hw: tuple[int, int]) -> Box:
     """The box of a grid (height, width) that is decoded around a box; empty for an empty one.
 
     Its sides are quarters of the grid: kernels are made for each new size of maps, which takes as long as a seventh of
@@ -35,7 +35,7 @@ def decoded_box(network: BoneNetwork, box: Box, size_hw: tuple[int, int]) -> Box
     """
     if box.is_empty:
         return box
-    core: Any = network.core
+    core: Any = _trunk(network).core
     stride = core.encoder.output_stride
     left, right = _quarters(box.left, box.right, size_hw[1], stride)
     top, bottom = _quarters(box.top, box.bottom, size_hw[0], stride)
@@ -51,11 +51,28 @@ def _quarters(low: int, high: int, size: int, stride: int) -> tuple[int, int]:
     return start, start + length
 
 
-def logits_in(network: BoneNetwork, image: Tensor, box: Box) -> Tensor:
+def logits_in(network: nn.Module, image: Tensor, box: Box) -> Tensor:
     """Logits (N, classes, h, w) of images (N, in_channels, H, W) in a box from `decoded_box`."""
-    core: Any = network.core
-    features = [_cut(each, box, image.shape[-1] // each.shape[-1]) for each in core.encoder(network.normalised(image))]
+    trunk: Any = _trunk(network)
+    if trunk is network:
+        return _decoded(trunk, image, box)
+    # What fuses looks at windows of the whole grid.
+    part = (..., slice(box.top, box.bottom), slice(box.left, box.right))
+    decoded = _decoded(trunk, image[:, : trunk.in_channels], box)
+    logits = decoded.new_full((*decoded.shape[:2], *image.shape[2:]), ABSENT)
+    logits[part] = decoded
+    return network.fused(image, logits)[part]
+
+
+def _decoded(trunk: Any, image: Tensor, box: Box) -> Tensor:
+    core = trunk.core
+    features = [_cut(each, box, image.shape[-1] // each.shape[-1]) for each in core.encoder(trunk.normalised(image))]
     return core.segmentation_head(core.decoder(features))
+
+
+def _trunk(network: nn.Module) -> Any:
+    """The part of a network that decodes: its trunk, where it has one."""
+    return getattr(network, "trunk", network)
 
 
 def _cut(features: Tensor, box: Box, stride: int) -> Tensor:

@@ -76,7 +76,8 @@ def _named_file(network: Network, in_channels: int, stage: str) -> tuple[Path | 
     if file is None:
         return None, f"{named.name} has no {stage}"
     card = network_file.read_card(file)
-    # A network of the radiograph alone is also a start for one that reads further channels.
-    if network_file.is_of(card, network.model, in_channels) or network_file.is_of(card, network.model, 1):
+    # A network of the radiograph alone, or a trunk, is also a start for one that reads further channels.
+    starts = [(card, in_channels), (card, 1), (network_file.trunk_of(card), 1)]
+    if any(each is not None and network_file.is_of(each, network.model, channels) for each, channels in starts):
         return file, ""
     return None, f"{named.name} was trained with another network ({card.network})"

@@ -11,6 +11,7 @@ from pydantic import ValidationError
 from handbone import anatomy
 from handbone.core import files
 from handbone.core.errors import HandboneError
+from handbone.networks.architectures.settings import TRUNKS
 from handbone.plugins import registry
 from handbone.recipe.schema import Choice, Table
 from handbone.weights.exported import exported_network, is_exported
@@ -21,7 +22,7 @@ from handbone.weights.origin import as_made, origin_of
 if TYPE_CHECKING:
     from torch import Tensor, nn
 
-_KEY = "handbone"
+_KEY, _TRUNK = "handbone", "trunk."
 _REMEDY = "give a file that 'handbone run' or 'handbone weights' wrote, or copy it again"
 
 
@@ -61,6 +62,14 @@ def is_of(card: WeightsCard, model: Choice, in_channels: int) -> bool:
     except HandboneError:  # one of them is not installed, or has other settings in this version
         return False
     return spec is other and without_pretraining(settings) == without_pretraining(others)
+
+
+def trunk_of(card: WeightsCard) -> WeightsCard | None:
+    """The card of a network's trunk, which reads the radiograph alone; None where the network has none."""
+    trunk = TRUNKS.get(card.model.name)
+    if trunk is None or card.plugin is not None:
+        return None
+    return card.model_copy(update={"model": card.model.model_copy(update={"name": trunk}), "in_channels": 1})
 
 
 def save_weights(path: Path, module: nn.Module, card: WeightsCard, *, half: bool = False) -> Path:
@@ -174,13 +183,19 @@ def _widened(tensor: Tensor, name: str, module: nn.Module) -> Tensor:
     return wide
 
 
+def _for_trunk(state: dict[str, Tensor], module: nn.Module) -> dict[str, Tensor]:
+    """The trunk's tensors under their own names, for a network that is no more than a trunk; else all."""
+    trunk = {name.removeprefix(_TRUNK): tensor for name, tensor in state.items() if name.startswith(_TRUNK)}
+    return state if not trunk or any(name.startswith(_TRUNK) for name in module.state_dict()) else trunk
+
+
 def load_state(module: nn.Module, path: Path, *, widen: bool = False) -> None:
     """Fill a network with the tensors of a weights file; all names and shapes must agree.
 
     Parameters
     ----------
     widen: take weights of a network that reads the radiograph alone for one that reads further channels, too: these
-        start at zero, so that it starts as if they were not there.
+        start at zero, so that it starts as if they were not there. A trunk alone is taken of weights that have one.
 
     Raises
     ------
@@ -190,6 +205,7 @@ def load_state(module: nn.Module, path: Path, *, widen: bool = False) -> None:
 
     state = load_file(path)
     if widen:
+        state = _for_trunk(state, module)
         state = {name: _widened(tensor, name, module) for name, tensor in state.items()}
     try:
         module.load_state_dict(state)

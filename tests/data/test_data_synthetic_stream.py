@@ -45,6 +45,9 @@ def test_a_refiner_reads_images_drawn_fine_enough_for_its_roi():
 def test_a_stream_and_coarse_channels_exclude_each_other():
     with pytest.raises(ValueError, match="turn one of them off"):
         schema.Recipe(name="x", synthetic={"stream": 5}, refine={"coarse_channels": True})
+    # A refiner that is not trained needs no coarse masks of training images.
+    used = {"coarse_channels": True, "weights": "zero_shot", "train": {"epochs": 0}}
+    schema.Recipe(name="x", synthetic={"stream": 5}, refine=used)
 
 
 def test_hands_to_calibrate_with_vary_more_and_are_bent_as_often_as_asked(monkeypatch):

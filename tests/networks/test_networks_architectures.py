@@ -21,7 +21,13 @@ def test_every_architecture_of_smp_has_its_name():
     from handbone.networks.architectures.smp import smp
 
     names = {provided.spec.name for provided in registry().provided("model")}
-    assert names == {*smp.MODEL_ARCHITECTURES_MAPPING, "deeplabv3_resnet101", "mask_denoiser", "sam"}
+    assert names == {
+        *smp.MODEL_ARCHITECTURES_MAPPING,
+        "deeplabv3_resnet101",
+        "unetplusplus_fusion",
+        "mask_denoiser",
+        "sam",
+    }
 
 
 @pytest.mark.parametrize(

@@ -46,6 +46,13 @@ class TestPan(ModelContract):
     settings = {"encoder": "resnet18"}
 
 
+class TestFusion(ModelContract):
+    plugin = handbone.networks.architectures.hooks
+    name = "unetplusplus_fusion"
+    settings = {"encoder": "resnet18"}
+    in_channels = (30,)
+
+
 class TestMaskDenoiser(ModelContract):
     plugin = handbone.networks.architectures.hooks
     name = "mask_denoiser"

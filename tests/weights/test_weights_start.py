@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 import torch
 from safetensors.torch import load_file
-from weights_small import MODEL, SETTINGS, save
+from weights_small import MODEL, SETTINGS, save, write_run
 
 from handbone.anatomy import NAMES
 from handbone.core.errors import HandboneError
@@ -150,3 +150,40 @@ def test_weights_of_the_radiograph_alone_start_a_network_with_further_channels(s
         with torch.no_grad():
             assert torch.allclose(wide(torch.cat([image, rest], 1)), plain(image), atol=1e-4)
     assert capsys.readouterr().err == ""
+
+
+@pytest.mark.parametrize("in_channels", [1, 30])
+@pytest.mark.parametrize("by_name", [True, False])
+def test_a_trunk_starts_a_network_that_fuses_nothing(shipped, tmp_path, capsys, by_name, in_channels):
+    plain = Choice(name="unetplusplus", encoder_weights=None, **SETTINGS)
+    fused = plain.model_copy(update={"name": "unetplusplus_fusion"})
+    run = write_run(tmp_path / "run")
+    path = save(run / "weights" / "refiner.safetensors", "refiner", model=fused, in_channels=30)
+    weights = path
+    if by_name:
+        weights, path = "fused", pack(run, shipped.parent / "fused", name="fused").folder / "refiner.safetensors"
+    module = start(plain, in_channels=in_channels, stage="refiner", weights=weights).eval()
+    trunk = load_weights(path)[0].trunk
+    image = torch.rand(1, in_channels, 64, 64)
+    with torch.no_grad():
+        assert torch.allclose(module(image), trunk(image[:, :1]), atol=1e-4)
+    # And what fuses starts from what fuses.
+    whole = start(fused, in_channels=30, stage="refiner", weights=weights).eval()
+    assert all(
+        torch.equal(value, load_weights(path)[0].state_dict()[name]) for name, value in whole.state_dict().items()
+    )
+    assert capsys.readouterr().err == ""
+
+
+def test_a_trunk_is_no_substitute_for_the_whole_network(shipped, tmp_path):
+    plain = Choice(name="unetplusplus", encoder_weights=None, **SETTINGS)
+    fused = plain.model_copy(update={"name": "unetplusplus_fusion"})
+    run = write_run(tmp_path / "run")
+    save(run / "weights" / "refiner.safetensors", "refiner", model=fused, in_channels=30)
+    pack(run, shipped.parent / "fused", name="fused")
+    refine = Refine(**untrained("fused") | {"model": plain})
+    with pytest.raises(HandboneError, match=r"refine\.weights: fused was trained with another network"):
+        check_recipe(Recipe(name="x", refine=refine), where="x.toml")
+    check_recipe(
+        Recipe(name="x", refine=Refine(**untrained("fused") | {"model": fused, "coarse_channels": True})), where="x"
+    )

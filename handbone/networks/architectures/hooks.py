@@ -45,6 +45,12 @@ def _build_mask_denoiser(settings: Table, *, in_channels: int, classes: int) -> 
     return mask_denoiser.build(in_channels=in_channels, classes=classes)
 
 
+def _build_fusion(settings: SmpSettings, *, in_channels: int, classes: int) -> "nn.Module":
+    from handbone.networks.architectures import fusion
+
+    return fusion.build(settings, in_channels=in_channels, classes=classes)
+
+
 def _build_sam(settings: SamSettings, *, in_channels: int, classes: int) -> "nn.Module":
     from handbone.networks.architectures.sam import build
 
@@ -53,7 +59,7 @@ def _build_sam(settings: SamSettings, *, in_channels: int, classes: int) -> "nn.
 
 @hookimpl
 def handbone_models() -> list[ModelSpec]:
-    """Architectures of smp 0.6, DeepLabV3-ResNet101, segment-anything's encoders, the anatomical prior's network."""
+    """Architectures of smp 0.6, DeepLabV3-ResNet101, segment-anything's encoders, and handbone's own."""
     specs = [
         ModelSpec(
             name=name,
@@ -69,6 +75,14 @@ def handbone_models() -> list[ModelSpec]:
             summary="torchvision's DeepLabV3 with ResNet-101",
             settings=TorchvisionSettings,
             build=_build_deeplabv3_resnet101,
+        )
+    )
+    specs.append(
+        ModelSpec(
+            name="unetplusplus_fusion",
+            summary="U-Net++, and a small U-Net that weighs its carpals against the coarse masks; refiners only",
+            settings=SmpSettings,
+            build=_build_fusion,
         )
     )
     specs.append(

@@ -6,6 +6,9 @@ from pydantic import Field
 
 from handbone.recipe.schema import Table
 
+#: Networks whose trunk, "trunk.*" in their weights, is another network that reads the radiograph alone.
+TRUNKS = {"unetplusplus_fusion": "unetplusplus"}
+
 
 class SmpSettings(Table):
     """Settings of an architecture of segmentation-models-pytorch."""

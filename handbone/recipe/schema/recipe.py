@@ -40,7 +40,8 @@ class Recipe(Table):
 
     @model_validator(mode="after")
     def _streams_have_no_coarse_masks(self) -> "Recipe":
-        if self.synthetic.stream and self.refine is not None and self.refine.coarse_channels:
+        refine = self.refine
+        if self.synthetic.stream and refine is not None and refine.coarse_channels and refine.train.epochs > 0:
             raise ValueError(
                 "refine.coarse_channels needs coarse masks of all training images in advance, but synthetic.stream "
                 "draws these images during training; turn one of them off"

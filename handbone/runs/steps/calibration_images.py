@@ -20,10 +20,10 @@ _EPOCH = 1_000_000
 # half of them bent, and all are shown by looks that no training draws. A gate for any radiograph must know both kinds.
 _UPRIGHT = {"variety": "upright_adult", "spread": 1.5, "bent": 0.5}
 _KINDS = {"upright_adult": (_UPRIGHT,), "diverse": (_UPRIGHT, {"variety": "diverse"})}
-# On real radiographs the coarse network errs more than on synthetic ones, and a refined mask that differs is more often
-# the better one. Degraded hands are small, as renderings in archives are, soft or sharpened, grainy, with halos.
 _SIDES = (540, 1045)
-_DEGRADED = schema.Augment(
+#: On real radiographs the coarse network errs more than on synthetic ones, and a refined mask that differs is more
+#: often the better one. Degraded hands are small, as renderings in archives are, soft or sharpened, grainy, with halos.
+DEGRADED = schema.Augment(
     **dict.fromkeys(("rotate", "wrist_bend", "wrist_bend_probability", "scale", "shift", "flip", "elastic"), 0.0),
     brightness=0.1,
     contrast=0.2,
@@ -76,7 +76,7 @@ def _synthetic(context: Context) -> Iterator[UnseenImage]:
             return _with_pixels(stream.draw(_EPOCH, index, size))
         rng = np.random.default_rng([seed, _EPOCH, index])
         radiograph, image = _with_pixels(stream.draw(_EPOCH, index, min(size, int(rng.integers(*_SIDES)))))
-        return radiograph, Augmenter(_DEGRADED)(image, {}, rng)[0]
+        return radiograph, Augmenter(DEGRADED)(image, {}, rng)[0]
 
     for index in track(range(count), "Calibrating on synthetic hands"):
         radiograph, image = draw(index)
