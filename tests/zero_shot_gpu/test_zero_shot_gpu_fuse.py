@@ -38,7 +38,7 @@ def test_windows_show_what_both_networks_say_and_what_is_true(windows):
 
 
 def test_batches_keep_the_windows_of_a_carpal_together(windows, monkeypatch):
-    monkeypatch.setattr(fuse, "_MOVED", 0.0)
+    monkeypatch.setattr(fuse, "_mislead", lambda *_: None)
     seen, own, truth = next(fuse.batches(windows, lambda grey: grey, np.random.default_rng(0), 2))
     assert seen.shape == (16, 5, 256, 256) and own.shape == truth.shape == (16, 256, 256)
     chosen = np.random.default_rng(0).integers(0, 3, 2)
@@ -47,6 +47,24 @@ def test_batches_keep_the_windows_of_a_carpal_together(windows, monkeypatch):
         wanted = torch.from_numpy(windows.seen[chosen[hand], carpal]).float() / 127
         assert torch.allclose(seen[place, 1:], wanted[1:])
         assert torch.allclose(torch.tanh(own[place] / 4), wanted[1].clamp(-0.996, 0.996), atol=1e-4)
+
+
+def test_coarse_masks_mislead_and_nothing_else_does():
+    rng, kinds = np.random.default_rng(0), set()
+    for _ in range(200):
+        window = torch.from_numpy(rng.choice([-1.0, 1.0], (5, 16, 16)))
+        before = window.clone()
+        fuse._mislead(window, rng)
+        assert torch.equal(window[:3], before[:3])
+        own, others = (not torch.equal(window[k], before[k]) for k in (3, 4))
+        kinds.add((own, others, bool((window[3] == -1).all()), bool((window[4] == -1).all())))
+    assert kinds == {
+        (False, False, False, False),
+        (True, True, False, False),
+        (True, False, False, False),
+        (True, False, True, False),
+        (False, True, False, True),
+    }
 
 
 def test_it_leaves_the_trunk_as_it_was_and_a_network_that_was_changed(windows, tmp_path, monkeypatch):

@@ -81,7 +81,8 @@ class Fusion(nn.Module):
         """What is added to logits (8 N, 1, h, w) in windows (8 N, 5, h, w), those of each carpal together."""
         which = torch.eye(len(_WINDOWS), dtype=windows.dtype, device=windows.device)
         which = which.repeat_interleave(len(windows) // len(_WINDOWS), 0)[:, :, None, None]
-        given = torch.cat([windows, which.expand(-1, -1, *windows.shape[2:])], 1)
+        # Made of the windows, as an export would store whole planes of constants.
+        given = torch.cat([windows, which + 0 * windows[:, :1]], 1)
         return self.unet(given) + self.trust * windows[:, 3:4]
 
 
