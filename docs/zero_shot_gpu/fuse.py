@@ -43,10 +43,8 @@ from handbone.weights.network_file import save_weights
 _SHIPPED = Path(__file__).resolve().parents[2] / "handbone" / "weights" / "zero_shot"
 # Sides in pixels of images as they are and as renderings in archives are, and the shares of small and degraded ones.
 _SIDES, _SMALL_SIDES, _SMALL, _SPOILT = (700, 2048), (500, 1100), 0.55, 0.7
-# `refine` takes masks of any network. Chances that a coarse mask lies some pixels off, far off, or is missing, and that
-# those of all other bones are missing; by how many pixels it is moved.
-_NEAR, _FAR, _MISSING, _ALONE = 0.15, 0.06, 0.05, 0.04
-_NEAR_PIXELS, _FAR_PIXELS = 6, 120
+# `refine` takes masks of any network: so often a coarse mask lies elsewhere, by up to so many pixels.
+_MOVED, _FARTHEST = 0.15, 6
 _BATCH, _RATE, _DECAY, _CLIP = 4, 3e-3, 0.998, 1.0
 # Batches that set the batch-norm statistics at the end.
 _SETTLING = 80
@@ -120,19 +118,9 @@ def batches(
         own = LOGIT_SCALE * torch.atanh(seen[:, 1].clamp(-_SUREST, _SUREST))
         seen[:, 0] = normalise(seen[:, :1])[:, 0] * math.exp(rng.normal(0, 0.15)) + rng.normal(0, 0.2)
         for window in seen:
-            _mislead(window, rng)
+            if rng.random() < _MOVED:
+                window[3:] = torch.roll(window[3:], rng.integers(-_FARTHEST, _FARTHEST + 1, 2).tolist(), (1, 2))
         yield seen, own, truth
-
-
-def _mislead(window: Tensor, rng: np.random.Generator) -> None:
-    """Sometimes change what the coarse masks say in a window (5, h, w), in place."""
-    lot = rng.choice(5, p=[_NEAR, _FAR, _MISSING, _ALONE, 1 - _NEAR - _FAR - _MISSING - _ALONE])
-    if lot == 0:
-        window[3:] = torch.roll(window[3:], rng.integers(-_NEAR_PIXELS, _NEAR_PIXELS + 1, 2).tolist(), (1, 2))
-    elif lot == 1:
-        window[3] = torch.roll(window[3], rng.integers(-_FAR_PIXELS, _FAR_PIXELS + 1, 2).tolist(), (0, 1))
-    elif lot < 4:
-        window[1 + int(lot)] = -1
 
 
 def learn(windows: Windows, normalise: Callable[[Tensor], Tensor], *, seconds: float, seed: int) -> tuple[Fusion, int]:
