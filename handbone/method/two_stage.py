@@ -195,7 +195,9 @@ class TwoStage:
         if self.prior_network is not None:
             outcome = self.judge(outcome)
         if self.settings.confidence is not None:
-            confidence = self.settings.confidence.of(outcome.final, self.threshold, outcome.agreement)
+            confidence = self.settings.confidence.of_masks(
+                outcome.final, outcome.coarse, self.threshold, outcome.agreement
+            )
             outcome = replace(outcome, confidence=confidence)
         if self.settings.presence is not None:
             presence = self.settings.presence.of(outcome.final, self.threshold, outcome.agreement)

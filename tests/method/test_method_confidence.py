@@ -11,7 +11,7 @@ from handbone.core.bone_masks import BoneMasks
 from handbone.core.bone_probabilities import BoneProbabilities
 from handbone.core.errors import HandboneError
 from handbone.method.calibration import logistic
-from handbone.method.calibration.confidence import GOOD, Confidence
+from handbone.method.calibration.confidence import GOOD, Confidence, evidence
 from handbone.method.calibration.folds import patient_folds
 from handbone.method.calibration.presence import Presence, features
 from handbone.method.confidence import confidence_of
@@ -26,11 +26,11 @@ LUNATE = INDEX["Lunate"]
 ALIKE = {"coefficients": (1.0, 0.0, 0.0, 0.0, 0.0)}
 
 
-def hands(count=20, seed=0):
-    """Features of eight masks an image, and which are good; one in six is bad where the first feature is not high."""
+def hands(count=20, seed=0, intercept=1.6):
+    """Features of eight masks an image, and which are good; one in six is bad where the first feature is 0, or fewer."""
     rng = np.random.default_rng(seed)
     tables = rng.normal(0, 1, (count, 8, 4))
-    return [(table, rng.random(8) < 1 / (1 + np.exp(-1.6 - 1.5 * table[:, 0]))) for table in tables]
+    return [(table, rng.random(8) < 1 / (1 + np.exp(-intercept - 1.5 * table[:, 0]))) for table in tables]
 
 
 def test_rows_that_count_several_times_are_several_rows():
@@ -44,11 +44,11 @@ def test_rows_that_count_several_times_are_several_rows():
 
 
 def test_what_it_tells_is_measured_on_patients_that_it_does_not_know():
-    images, patients = hands(), [f"ID{n // 2}" for n in range(20)]
+    images, patients = hands(intercept=3.0), [f"ID{n // 2}" for n in range(20)]
     found, doubted, good = Confidence.cross_fit(patients, images), [], []
     for training, out in patient_folds(patients):
         table, right = (np.concatenate(each) for each in zip(*[images[n] for n in training], strict=True))
-        coefficients = logistic.fit(table, right, counts=np.where(right, 1.0, 5.0))
+        coefficients = logistic.fit(table, right, counts=np.where(right, 1.0, 7.0))
         for n in out:
             doubted.append(logistic.probability(coefficients, images[n][0]) < GOOD)
             good.append(images[n][1])
@@ -56,7 +56,7 @@ def test_what_it_tells_is_measured_on_patients_that_it_does_not_know():
     assert found.bad_doubted == pytest.approx(doubted[~good].mean(), abs=1e-4)
     assert found.good_doubted == pytest.approx(doubted[good].mean(), abs=1e-4)
     assert found.bad_doubted > found.good_doubted > 0 and found.images == 20
-    assert Confidence.model_validate_json(found.model_dump_json()) == found
+    assert Confidence.model_validate_json(found.model_dump_json()) == found and found.masks == "coarse"
 
 
 def test_people_read_confidence_where_it_was_calibrated_and_else_presence():
@@ -92,3 +92,32 @@ def test_confidence_that_asks_the_prior_needs_one():
     asking = Confidence(features=("sureness", "margin", "area", "stray", "prior"), coefficients=(0.0,) * 6)
     with pytest.raises(HandboneError, match="calibrated with an anatomical prior"):
         TwoStage(Stage(None, 64), settings=MethodSettings(confidence=asking))
+
+
+def probabilities(seed, height, without=()):
+    """Masks of a hand with this probability, some of them missing."""
+    dense = masks_at(hand_points(unit=110.0, at=np.array([256.0, 330.0]), noise=0.0), 512, seed).dense()
+    dense[list(without)] = False
+    return BoneProbabilities.from_dense(dense * height)
+
+
+@pytest.mark.parametrize("masks", ["final", "coarse"])
+def test_confidence_asks_the_masks_that_it_was_calibrated_on(masks):
+    coarse, final = probabilities(7, 0.7), probabilities(9, 0.95)
+    doubting = Confidence(coefficients=(0.5, 1.0, 0.3, -0.2, -0.1), masks=masks)
+    asked = {"final": final, "coarse": coarse}[masks]
+    assert doubting.of_masks(final, coarse) == pytest.approx(doubting.of(asked))
+    assert doubting.of_masks(final, coarse)[LUNATE] != pytest.approx(
+        doubting.of({"final": coarse, "coarse": final}[masks])[LUNATE]
+    )
+
+
+def test_a_mask_that_only_the_refiner_sees_is_asked_itself_and_no_mask_has_no_confidence():
+    hamate = INDEX["Hamate"]
+    coarse, final = probabilities(7, 0.7, without=[LUNATE]), probabilities(7, 0.9, without=[hamate])
+    table, seen = evidence(final, coarse, 0.5)
+    assert not seen[hamate] and seen.sum() == COUNT - 1
+    assert table[LUNATE] == pytest.approx(features(final)[0][LUNATE])
+    others = [bone for bone in range(COUNT) if bone not in (LUNATE, hamate)]
+    assert table[others] == pytest.approx(features(coarse)[0][others])
+    assert Confidence(**ALIKE, masks="coarse").of_masks(final, coarse)[hamate] == 0

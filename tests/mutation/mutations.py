@@ -1060,7 +1060,7 @@ MUTATIONS = (
     Mutation(
         "confidence that counts bad masks once",
         "handbone/method/calibration/confidence.py",
-        "_BAD_COUNTS = 5.0",
+        "_BAD_COUNTS = 7.0",
         "_BAD_COUNTS = 1.0",
         "tests/method/test_method_confidence.py",
     ),
@@ -1826,5 +1826,19 @@ MUTATIONS = (
         "and refine.train.epochs > 0",
         "and refine.train.epochs >= 0",
         "tests/data/test_data_synthetic_stream.py::test_a_stream_and_coarse_channels_exclude_each_other",
+    ),
+    Mutation(
+        "confidence of a mask that only the refiner sees told by nothing",
+        "handbone/method/calibration/confidence.py",
+        "np.where(known[:, None], before, table)",
+        "before",
+        "tests/method/test_method_confidence.py",
+    ),
+    Mutation(
+        "confidence calibrated on coarse masks and told of final ones",
+        "handbone/method/calibration/confidence.py",
+        'if self.masks == "final"',
+        "if True",
+        "tests/method/test_method_confidence.py",
     ),
 )

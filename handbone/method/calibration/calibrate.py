@@ -14,7 +14,7 @@ from pydantic import Field
 from handbone.anatomy import COUNT, INDEX
 from handbone.core.bone_masks import BoneMasks
 from handbone.method.acceptance import judged
-from handbone.method.calibration.confidence import GOOD, Confidence
+from handbone.method.calibration.confidence import GOOD, Confidence, evidence
 from handbone.method.calibration.folds import CrossFit
 from handbone.method.calibration.gate import DEGRADATION, CalibrationSample, Gate, cross_fit_gates
 from handbone.method.calibration.presence import Presence, features
@@ -127,8 +127,8 @@ def calibrate(method: TwoStage, images: Sequence[CalibrationImage], *, gates: bo
         prompt_gate, outcomes = _through(prompting, method, images, outcomes, learn=enough)
     if presence:
         rows = [_rows(method, image, outcome) for image, outcome in zip(images, outcomes, strict=True)]
-        learned_presence = Presence.cross_fit(patients, [(table, dice >= _RIGHT) for table, dice in rows])
-        confidence = Confidence.cross_fit(patients, [(table, dice >= GOOD) for table, dice in rows])
+        learned_presence = Presence.cross_fit(patients, [(final, dice >= _RIGHT) for final, _, dice in rows])
+        confidence = Confidence.cross_fit(patients, [(coarse, dice >= GOOD) for _, coarse, dice in rows])
     return _joined(gate, prompt_gate, learned_presence, confidence)
 
 
@@ -213,8 +213,11 @@ def _dice(method: TwoStage, image: CalibrationImage, outcome: MethodResult) -> n
     return image.dice(method.conclude(outcome).final.threshold(method.threshold))
 
 
-def _rows(method: TwoStage, image: CalibrationImage, outcome: MethodResult) -> tuple[np.ndarray, np.ndarray]:
-    """What is known of each mask of an outcome (n, 4), and its Dice (n,)."""
+def _rows(
+    method: TwoStage, image: CalibrationImage, outcome: MethodResult
+) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """What is known of each final mask (n, 4), what confidence asks instead (n, 4), and its Dice (n,)."""
     last = method.conclude(outcome)
     table, seen = features(last.final, method.threshold, last.agreement)
-    return table[seen], image.dice(last.final.threshold(method.threshold))[seen]
+    asked, _ = evidence(last.final, last.coarse, method.threshold, last.agreement)
+    return table[seen], asked[seen], image.dice(last.final.threshold(method.threshold))[seen]

@@ -2,7 +2,7 @@
 
 Degradation is a Dice that falls by more than 0.005. A logistic regression on the evidence, with an intercept for each
 bone, gives its probability. Up to a threshold a mask is accepted, and from there to a second one accepted with caution:
-the refined probabilities then have a share below one half, so that the earlier ones decide wherever they are sure. The
+the refined probabilities then have a smaller share, so that the earlier ones count for more. The
 thresholds are those with the largest gain under which degradation stays rare. All is found on images that the networks
 have not learned from, the thresholds with probabilities that leave each patient out. What the gate is said to bring
 comes from nested folds, see `handbone.method.calibration.calibrate`.
