@@ -106,7 +106,8 @@ def merge(
     after = None if before is None else plausible(blended({b: settings.share if present[b] else 1.0 for b in bones}))
     decisions = []
     seen = [compared.of(bone, masks) for bone in bones]
-    found = [evidence.after for evidence in seen if evidence.after]
+    # A bone that the earlier network missed is no sign that the refiner is at a loss.
+    found = [evidence.after for evidence in seen if evidence.after and evidence.before]
     roi_after = round(float(np.mean(found)), 4) if found else None
     for bone, evidence in zip(bones, seen, strict=True):
         evidence = replace(evidence, roi_after=roi_after)

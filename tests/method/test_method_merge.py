@@ -93,8 +93,12 @@ def test_each_mask_has_the_share_of_its_own_verdict():
 
 def test_evidence_knows_how_sure_the_refiner_is_of_all_bones_of_the_roi():
     seen = {LUNATE: (100, 100, 15, 1.0), CAPITATE: (100, 80, 12, 0.6)}
-    _, merged = merged_with(seen, bones=(LUNATE, CAPITATE, RADIUS))
+    both = probabilities({LUNATE: (100, 100, 15, 0.9), CAPITATE: (100, 80, 12, 0.9)})
+    _, merged = merged_with(seen, both, bones=(LUNATE, CAPITATE, RADIUS))
     assert [decision.evidence.roi_after for decision in merged.decisions] == pytest.approx([0.8] * 3, abs=0.003)
+    # What the coarse network missed says nothing of how well the refiner sees.
+    _, merged = merged_with(seen, bones=(LUNATE, CAPITATE, RADIUS))
+    assert [decision.evidence.roi_after for decision in merged.decisions] == pytest.approx([1.0] * 3, abs=0.003)
     _, merged = merged_with({})
     assert merged.decisions[0].evidence.roi_after is None
 
