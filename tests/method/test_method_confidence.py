@@ -27,7 +27,7 @@ ALIKE = {"coefficients": (1.0, 0.0, 0.0, 0.0, 0.0)}
 
 
 def hands(count=20, seed=0, intercept=1.6):
-    """Features of eight masks an image, and which are good; one in six is bad where the first feature is 0, or fewer."""
+    """Features of eight masks an image, and which are good: five in six, or more, where the first feature is 0."""
     rng = np.random.default_rng(seed)
     tables = rng.normal(0, 1, (count, 8, 4))
     return [(table, rng.random(8) < 1 / (1 + np.exp(-intercept - 1.5 * table[:, 0]))) for table in tables]
