@@ -23,7 +23,7 @@ class MergeEvidence:
     elsewhere: whether the earlier mask lies outside the ROI.
     solidity_gain: share of its convex hull that the later mask fills, less that of the earlier one: below 0 where the
         outline becomes ragged; None where a mask is empty.
-    roi_after: mean of `after` over all bones of the ROI that have both masks; None where only this bone is known.
+    roi_after: mean of `after` over all bones of the ROI whose two masks agree by a Dice of .5; None without any.
     prior_before, prior_after: Dice of the earlier and of the later mask with what the anatomical prior makes of all
         masks; None where it was not asked.
     """

@@ -14,6 +14,9 @@ from handbone.method.calibration.gate import Gate
 from handbone.method.evidence import Comparison, MergeEvidence
 from handbone.recipe import schema
 
+# From this Dice on two masks are taken to show the same bone; the settings' limit may be open while a gate is learned.
+_SAME_BONE = 0.5
+
 
 @dataclass(frozen=True)
 class Decision:
@@ -106,8 +109,8 @@ def merge(
     after = None if before is None else plausible(blended({b: settings.share if present[b] else 1.0 for b in bones}))
     decisions = []
     seen = [compared.of(bone, masks) for bone in bones]
-    # A bone that the earlier network missed is no sign that the refiner is at a loss.
-    found = [evidence.after for evidence in seen if evidence.after and evidence.before]
+    # Where the masks are not of the same bone, the earlier one may be wrong: no sign that the refiner is at a loss.
+    found = [evidence.after for evidence in seen if evidence.after and evidence.agreement >= _SAME_BONE]
     roi_after = round(float(np.mean(found)), 4) if found else None
     for bone, evidence in zip(bones, seen, strict=True):
         evidence = replace(evidence, roi_after=roi_after)

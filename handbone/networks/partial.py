@@ -71,8 +71,8 @@ def _decoded(trunk: Any, image: Tensor, box: Box) -> Tensor:
 
 
 def _trunk(network: nn.Module) -> Any:
-    """The part of a network that decodes: its trunk, where it has one."""
-    return getattr(network, "trunk", network)
+    """The part of a network that decodes: the trunk of one that fuses."""
+    return network.trunk if hasattr(network, "fused") and hasattr(network, "trunk") else network
 
 
 def _cut(features: Tensor, box: Box, stride: int) -> Tensor:

@@ -96,9 +96,12 @@ def test_evidence_knows_how_sure_the_refiner_is_of_all_bones_of_the_roi():
     both = probabilities({LUNATE: (100, 100, 15, 0.9), CAPITATE: (100, 80, 12, 0.9)})
     _, merged = merged_with(seen, both, bones=(LUNATE, CAPITATE, RADIUS))
     assert [decision.evidence.roi_after for decision in merged.decisions] == pytest.approx([0.8] * 3, abs=0.003)
-    # What the coarse network missed says nothing of how well the refiner sees.
-    _, merged = merged_with(seen, bones=(LUNATE, CAPITATE, RADIUS))
-    assert [decision.evidence.roi_after for decision in merged.decisions] == pytest.approx([1.0] * 3, abs=0.003)
+    # What the coarse network missed or misplaced says nothing of how well the refiner sees, whatever the limits are.
+    misplaced = probabilities({LUNATE: (100, 100, 15, 0.9), CAPITATE: (120, 120, 12, 0.9)})
+    for earlier in (None, misplaced):
+        for settings in (GATE, GATE.model_copy(update={"min_agreement": 0.0})):
+            _, merged = merged_with(seen, earlier, bones=(LUNATE, CAPITATE, RADIUS), settings=settings)
+            assert [d.evidence.roi_after for d in merged.decisions] == pytest.approx([1.0] * 3, abs=0.003)
     _, merged = merged_with({})
     assert merged.decisions[0].evidence.roi_after is None
 

@@ -1841,4 +1841,11 @@ MUTATIONS = (
         "if True",
         "tests/method/test_method_confidence.py",
     ),
+    Mutation(
+        "a wrong coarse mask taken for a refiner at a loss",
+        "handbone/method/merge.py",
+        "if evidence.after and evidence.agreement >= _SAME_BONE",
+        "if evidence.after and evidence.before",
+        "tests/method/test_method_merge.py",
+    ),
 )

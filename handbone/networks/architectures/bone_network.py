@@ -51,13 +51,23 @@ class BoneNetwork(nn.Module):
         ------
         ShapeError: another number of channels.
         """
-        if image.ndim != 4 or image.shape[1] != self.in_channels:
-            raise ShapeError("the network's input", f"(N, {self.in_channels}, H, W)", tuple(image.shape))
+        check_channels(image, self.in_channels)
         return self.core(self.normalised(image))
 
     def normalised(self, image: Tensor) -> Tensor:
         """Images (N, in_channels, H, W) in [0, 1] as `core` reads them."""
         return (image - self.mean) / self.deviation
+
+
+def check_channels(image: Tensor, count: int) -> None:
+    """Refuse images that are not (N, count, H, W).
+
+    Raises
+    ------
+    ShapeError: with the shape that came.
+    """
+    if image.ndim != 4 or image.shape[1] != count:
+        raise ShapeError("the network's input", f"(N, {count}, H, W)", tuple(image.shape))
 
 
 class BatchNormOfAnySize(nn.BatchNorm2d):

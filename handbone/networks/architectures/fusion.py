@@ -11,9 +11,9 @@ import torch
 from torch import Tensor, nn
 
 from handbone import anatomy
-from handbone.core.errors import HandboneError, ShapeError
+from handbone.core.errors import HandboneError
 from handbone.networks.architectures import smp
-from handbone.networks.architectures.bone_network import BoneNetwork
+from handbone.networks.architectures.bone_network import BoneNetwork, check_channels
 from handbone.networks.architectures.mask_denoiser import MaskUNet
 from handbone.networks.architectures.settings import SmpSettings
 
@@ -111,8 +111,7 @@ class FusionNetwork(nn.Module):
         ------
         ShapeError: another number of channels.
         """
-        if image.ndim != 4 or image.shape[1] != self.in_channels:
-            raise ShapeError("the network's input", f"(N, {self.in_channels}, H, W)", tuple(image.shape))
+        check_channels(image, self.in_channels)
         return self.fused(image, self.trunk(image[:, :1]))
 
     def fused(self, image: Tensor, logits: Tensor) -> Tensor:
