@@ -170,7 +170,7 @@ class PredictionsIndex:
                     text = io.StringIO(self._text.decode(file.read(end - start)), newline="")
                     rows = csv.reader(text, delimiter=self._text.separator)
                     for row in rows:
-                        if not any(map(str.strip, row)):
+                        if _is_empty(row):
                             continue
                         line = first + rows.line_num - 1
                         if len(row) < count or any(row[count:]):
@@ -227,6 +227,15 @@ def _cell(row: bytes, place: int, separator: str) -> str | None:
         return None
     if b'"' not in row:
         parts = row.rstrip(b"\r\n").split(separator.encode(), place + 1)
-        return CsvText.decode(parts[place]) if place < len(parts) else ""
-    cells = next(csv.reader(io.StringIO(CsvText.decode(row), newline=""), delimiter=separator), [])
-    return cells[place] if place < len(cells) else ""
+        name = CsvText.decode(parts[place]) if place < len(parts) else ""
+        if name.strip():
+            return name
+    rows = list(csv.reader(io.StringIO(CsvText.decode(row), newline=""), delimiter=separator))
+    if all(map(_is_empty, rows)):
+        return None
+    return rows[0][place] if place < len(rows[0]) else ""
+
+
+def _is_empty(row: list[str]) -> bool:
+    """Whether a row says nothing; one of quotes or form feeds does not, either."""
+    return not any(map(str.strip, row))

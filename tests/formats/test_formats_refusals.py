@@ -47,6 +47,23 @@ def test_a_row_that_names_no_image_is_on_its_line(tmp_path, cell):
     assert index.cells("a.png")[INDEX["Ulna"]] == "1 1", "the others are read"
 
 
+@pytest.mark.parametrize("row", ["", ",,", " ,\t,", '"","",""', ",,\x0c", "\xa0,,", "\x0b", '"\n",,', "\r,,"])
+def test_a_row_that_says_nothing_is_no_row(tmp_path, row):
+    (tmp_path / "p.csv").write_bytes(f"{HEAD}a.png,Ulna,1 1\n{row}\na.png,Lunate,3 1\n{row}\n".encode())
+    index = PredictionsIndex(tmp_path / "p.csv")
+    assert index.names == ["a.png"]
+    cells = index.cells("a.png")
+    assert (cells[INDEX["Ulna"]], cells[LUNATE]) == ("1 1", "3 1")
+
+
+def test_a_row_that_begins_with_a_line_end_is_said(tmp_path):
+    (tmp_path / "p.csv").write_bytes(f"{HEAD}a.png,Ulna,1 1\n\r,Lunate,1 1\n".encode())
+    index = PredictionsIndex(tmp_path / "p.csv")
+    (name,) = [name for name in index.names if not name.strip()]
+    with pytest.raises(HandboneError, match="the row names no image"):
+        index.cells(name)
+
+
 def test_a_quote_that_never_ends_is_given_up_at_the_longest_cell(tmp_path, monkeypatch):
     from handbone.formats import contest_csv_index
 
