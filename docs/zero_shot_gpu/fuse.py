@@ -3,7 +3,8 @@
     PYTHONPATH=. python docs/zero_shot_gpu/fuse.py --out fused
 
 Workers draw hands and let the coarse network and the refiner's trunk read them; what they say of each carpal is kept.
-Then a small network learns from it what is right. README.md beside this file tells more.
+Then a small network learns from it what is right. Weights that already fuse are trained on. README.md beside this
+file tells more.
 """
 
 import argparse
@@ -38,14 +39,16 @@ from handbone.runs.steps.calibration_images import DEGRADED
 from handbone.synthetic import draw_hand
 from handbone.training.inference import Predictor
 from handbone.weights import STAGE_FILES
-from handbone.weights.network_file import save_weights
+from handbone.weights.network_file import load_weights, save_weights
 
 _SHIPPED = Path(__file__).resolve().parents[2] / "handbone" / "weights" / "zero_shot"
 # Sides in pixels of images as they are and as renderings in archives are, and the shares of small and degraded ones.
 _SIDES, _SMALL_SIDES, _SMALL, _SPOILT = (700, 2048), (500, 1100), 0.55, 0.7
 # `refine` takes masks of any network: so often a coarse mask lies elsewhere, by up to so many pixels.
 _MOVED, _FARTHEST = 0.15, 6
-_BATCH, _RATE, _DECAY, _CLIP = 4, 3e-3, 0.998, 1.0
+_BATCH, _DECAY, _CLIP = 4, 0.998, 1.0
+# The highest learning rate of a new network, and of one that has been trained.
+_RATE, _GENTLE_RATE = 3e-3, 2e-3
 # Batches that set the batch-norm statistics at the end.
 _SETTLING = 80
 # Windows that are surely of the bone have this share of the range; beyond, the logit is not told from the bounded one.
@@ -123,16 +126,27 @@ def batches(
         yield seen, own, truth
 
 
-def learn(windows: Windows, normalise: Callable[[Tensor], Tensor], *, seconds: float, seed: int) -> tuple[Fusion, int]:
-    """The averaged network after so many seconds, the rate falling to nothing, and how many steps it made."""
+def learn(
+    windows: Windows,
+    normalise: Callable[[Tensor], Tensor],
+    *,
+    seconds: float,
+    seed: int,
+    trained: Fusion | None = None,
+) -> tuple[Fusion, int]:
+    """The averaged network after so many seconds, the rate falling to nothing, and how many steps it made.
+
+    trained: what it starts from; a new network where none is given.
+    """
     torch.manual_seed(seed)
-    network, rng = Fusion(), np.random.default_rng(seed)
+    network, highest = (Fusion(), _RATE) if trained is None else (trained.train(), _GENTLE_RATE)
+    rng = np.random.default_rng(seed)
     averaged = swa_utils.AveragedModel(network, multi_avg_fn=swa_utils.get_ema_multi_avg_fn(_DECAY))
     optimiser = torch.optim.AdamW(network.parameters(), lr=_RATE, weight_decay=1e-2)
     source, began, steps = batches(windows, normalise, rng, _BATCH), time.perf_counter(), 0
     while (share := (time.perf_counter() - began) / seconds) < 1 or not steps:
         for group in optimiser.param_groups:
-            group["lr"] = _RATE * min(1, (steps + 1) / 60) * 0.5 * (1 + math.cos(math.pi * min(share, 1)))
+            group["lr"] = highest * min(1, (steps + 1) / 60) * 0.5 * (1 + math.cos(math.pi * min(share, 1)))
         seen, own, truth = next(source)
         with torch.autocast("cpu", torch.bfloat16):
             changes = network.changes(seen)[:, 0]
@@ -177,7 +191,9 @@ def main(arguments: Sequence[str] | None = None) -> None:
     given = parser.parse_args(arguments)
     trunk, card = starting_point(given.start, "refiner")
     windows = drawn(given.hands, given.workers, start=given.start, seed=given.seed)
-    fusion, steps = learn(windows, trunk.normalised, seconds=given.seconds, seed=given.seed)
+    known = load_weights(given.start / STAGE_FILES["refiner"])[0]
+    known = known.fusion if isinstance(known, FusionNetwork) else None
+    fusion, steps = learn(windows, trunk.normalised, seconds=given.seconds, seed=given.seed, trained=known)
     network = FusionNetwork(trunk)
     network.fusion.load_state_dict(fusion.state_dict())
     trained = {"program": "docs/zero_shot_gpu/fuse.py", "hands": len(windows.truth), "steps": steps}

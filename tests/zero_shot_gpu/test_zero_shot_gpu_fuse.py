@@ -9,7 +9,8 @@ import torch
 
 from handbone.anatomy import CARPALS
 from handbone.core.errors import HandboneError
-from handbone.weights.network_file import load_weights
+from handbone.networks.architectures.fusion import Fusion
+from handbone.weights.network_file import load_weights, save_weights
 
 ROOT = Path(__file__).parents[2]
 sys.path += [str(ROOT / "docs" / "zero_shot_gpu"), str(ROOT / "tests" / "weights")]
@@ -72,7 +73,22 @@ def test_it_leaves_the_trunk_as_it_was_and_a_network_that_was_changed(windows, t
     trunk, _ = starting_point(SHIPPED, "refiner")
     for (name, tensor), before in zip(network.trunk.state_dict().items(), trunk.state_dict().values(), strict=True):
         assert torch.allclose(tensor.float(), before.float(), atol=1e-3), name
-    assert network.fusion.unet.head.weight.abs().sum() > 0
+    # Its one step is small, and so a network that was trained has stayed nearly as it was.
+    known = load_weights(SHIPPED / "refiner.safetensors")[0].fusion
+    head, before = network.fusion.unet.head.weight, known.unet.head.weight
+    assert torch.allclose(head, before, atol=1e-3) and not torch.equal(head, before)
+
+
+def test_a_trunk_alone_gets_a_new_network(windows, tmp_path, monkeypatch):
+    monkeypatch.setattr(fuse, "_SETTLING", 2)
+    monkeypatch.setattr(fuse, "drawn", lambda *_, **__: windows)
+    for stage in ("coarse", "refiner"):
+        save_weights(tmp_path / "start" / f"{stage}.safetensors", *starting_point(SHIPPED, stage))
+    started = []
+    monkeypatch.setattr(fuse, "Fusion", lambda: started.append(Fusion()) or started[-1])
+    fuse.main(["--out", str(tmp_path), "--start", str(tmp_path / "start"), "--hands", "3", "--seconds", "0.01"])
+    network, _ = load_weights(tmp_path / "refiner.safetensors")
+    assert len(started) == 1 and 0 < network.fusion.unet.head.weight.abs().max() < 1e-3  # a new one begins with zeros
 
 
 def test_untrained_networks_are_named(tmp_path):
