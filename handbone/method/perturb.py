@@ -5,6 +5,7 @@ import numpy as np
 
 from handbone.core.bone_masks import BoneMasks
 from handbone.core.bone_probabilities import BoneProbabilities
+from handbone.method.soft_outlines import signed_distance
 
 # Standard deviations of a contour's error as shares of the grid's side. Together 0.7 %: in an ROI around the wrist
 # carpals then agree with the ground truth by a Dice of about .94, as the coarse masks of `recipes/two_stage.toml` do.
@@ -43,9 +44,7 @@ def _perturbed(
     x, y = masks.boxes_xyxy[bone, :2] - (left, top)
     height, width = masks.crops[bone].shape
     inside[y : y + height, x : x + width] = masks.crops[bone]
-    within, beyond = (cv2.distanceTransform(part, cv2.DIST_L2, 5) for part in (inside, 1 - inside))
-    # The outline runs between pixels, half a pixel from both. Where nothing is beyond, OpenCV's distances are huge.
-    distance = np.clip(within - beyond, -side, side) - (inside - np.float32(0.5))
+    distance = np.clip(signed_distance(inside), -side, side)
     move = np.column_stack([np.eye(2), rng.normal(0, strength * _SHIFT * side, 2)])
     # Beyond the ROI the bone goes on as it ends.
     distance = cv2.warpAffine(distance, move, distance.shape[::-1], borderMode=cv2.BORDER_REPLICATE)

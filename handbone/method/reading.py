@@ -20,10 +20,14 @@ from handbone.method.postprocess import postprocess
 from handbone.method.refine import predict_refined
 from handbone.method.roi import RegionOfInterest
 from handbone.method.settings import MethodSettings
+from handbone.method.soft_outlines import with_soft_outlines
 from handbone.method.tta import views_of
 
 # Grid pixels by which a refined mask may go beyond the coarse ones: a sixteenth of the refiner's grid.
 _BEYOND = 32
+# Pixels of the refiner's grid over which the probabilities of others' masks rise from .27 to .73. On synthetic hands
+# masks without probabilities then gain as much as those with; over twice as many pixels, more masks become worse.
+_SOFT = 2.0
 
 
 def read_coarse(stage: Stage, settings: MethodSettings, image: np.ndarray) -> Reading:
@@ -59,6 +63,15 @@ def read_refined(
     seconds = {**reading.seconds, "roi": 0.0, "refine": 0.0}
     refined = tuple(_look(stage, settings, image, masks, roi, seconds) for roi in rois)
     return replace(reading, refined=refined, seconds=seconds)
+
+
+def softened(reading: Reading, threshold: float) -> Reading:
+    """The reading, its coarse masks as sure as a network's where they came without probabilities and were refined."""
+    for refined in reading.refined:
+        width = _SOFT / refined.where.frame.scale
+        soft = with_soft_outlines(reading.coarse, refined.roi.returned, width=width, threshold=threshold)
+        reading = replace(reading, coarse=soft)
+    return reading
 
 
 def _look(

@@ -21,7 +21,7 @@ from handbone.method.outcome import MethodResult, Reading
 from handbone.method.postprocess import postprocess
 from handbone.method.prior.stage import PriorNetwork, PriorStage
 from handbone.method.prompt import PROMPT_ROI, Prompted, PromptStage
-from handbone.method.reading import read_coarse, read_refined, timed
+from handbone.method.reading import read_coarse, read_refined, softened, timed
 from handbone.method.roi import RegionOfInterest, asked, rois
 from handbone.method.roi_placement import RoiPlacement
 from handbone.method.settings import MethodSettings
@@ -130,7 +130,8 @@ class TwoStage:
     ) -> MethodResult:
         """The later stages alone, on anyone's coarse probabilities of the image.
 
-        The prior and the presence of bones have no say: they are known for this method's own coarse masks.
+        The prior and the presence of bones have no say: they are known for this method's own coarse masks. The outlines
+        of masks without probabilities are taken for as soft as a network's, so that caution can move them.
 
         Parameters
         ----------
@@ -140,7 +141,8 @@ class TwoStage:
         ------
         HandboneError: this method has no refiner.
         """
-        outcome = self.decide(self._refined(image, Reading(coarse), self.rois if rois is None else rois))
+        reading = self._refined(image, Reading(coarse), self.rois if rois is None else rois)
+        outcome = self.decide(softened(reading, self.threshold))
         if self.prompter is not None:
             outcome = self.prompt(image, outcome)
         return replace(outcome, final=self._one_piece(outcome.final))

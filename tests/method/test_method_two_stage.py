@@ -2,6 +2,7 @@
 
 import numpy as np
 import pytest
+from gate_trials import constant_gate
 from stages_hands import DiscReader, disc_image, hand_points
 
 from handbone.anatomy import CARPALS, COUNT, INDEX, NAMES
@@ -107,6 +108,26 @@ def test_the_second_stage_takes_anyones_coarse_masks():
     assert all(decision.used for decision in outcome.decisions)
     with pytest.raises(HandboneError, match="no refiner"):
         TwoStage(Stage(DiscReader(), 64)).refine(image, outcome.coarse)
+
+
+def test_caution_moves_the_outlines_of_masks_without_probabilities():
+    """Discs that are too small become larger; a plain mean of two masks would leave them as they are."""
+    image, _ = radiograph()
+    coarse = method().predict(image).coarse.threshold(0.5)
+    cautious = method(gate=constant_gate(0.3, 0.2, 0.4), merge=schema.Merge(share=1.0, cautious_share=0.45))
+    outcome = cautious.refine(image, BoneProbabilities.from_masks(coarse))
+    assert all(decision.share == 0.45 for decision in outcome.decisions)
+    after, refined = outcome.final.threshold(0.5), method().predict(image).final.threshold(0.5)
+    assert outcome.coarse.threshold(0.5) == coarse
+    for bone in range(COUNT):
+        if bone not in CARPALS:
+            assert np.array_equal(after.crops[bone], coarse.crops[bone])
+            continue
+        smaller, larger, between = (np.sqrt(np.count_nonzero(m.mask(bone))) for m in (coarse, refined, after))
+        assert (between - smaller) / (larger - smaller) > 0.3, NAMES[bone]
+    # Probabilities that came with the masks are taken as they are.
+    known = method().predict(image).coarse
+    assert cautious.refine(image, known).coarse == known
 
 
 def test_one_stage_alone():

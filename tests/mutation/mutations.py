@@ -1848,4 +1848,25 @@ MUTATIONS = (
         "if evidence.after and evidence.before",
         "tests/method/test_method_merge.py",
     ),
+    Mutation(
+        "others' masks whose outlines no mean can move",
+        "handbone/method/two_stage.py",
+        "self.decide(softened(reading, self.threshold))",
+        "self.decide(reading)",
+        "tests/method/test_method_two_stage.py",
+    ),
+    Mutation(
+        "soft outlines that move a mask",
+        "handbone/method/soft_outlines.py",
+        "steps = np.where(inside, np.maximum(steps, limit), np.minimum(steps, limit - 1))",
+        "steps = np.where(inside, steps, steps)",
+        "tests/method/test_method_soft_outlines.py",
+    ),
+    Mutation(
+        "an image named by a row that says nothing",
+        "handbone/formats/contest_csv_index.py",
+        "if all(map(_is_empty, rows)):",
+        "if not rows:",
+        "tests/formats/test_formats_refusals.py",
+    ),
 )
