@@ -1,7 +1,7 @@
 """Draws the illustrations of README with the shipped weights: `python docs/illustrations.py [FOLDER]`.
 
-`result.jpg`: of 24 upright adults, the one whose carpals gain as much as half of the others'. `shipped.jpg`: of 24
-hands of any kind, the first adult, the first child and the worst one. All have looks that no training shows.
+`result.jpg`: of 24 upright adults, the one in the middle by what its carpals gain. `shipped.jpg`: of 24 hands of any
+kind, the first adult, the first child and the worst one. All have looks that no training shows.
 """
 
 import sys
@@ -41,19 +41,13 @@ class Outlined(NamedTuple):
     coarse_dice: np.ndarray
     final_dice: np.ndarray
 
-    @property
-    def image(self) -> np.ndarray:
-        """Float32 (H, W) in [0, 1]."""
-        return self.hand.image.astype(np.float32) / np.float32(np.iinfo(self.hand.image.dtype).max)
-
 
 def outlined(method: TwoStage, variety: Variety, count: int, size: int) -> list[Outlined]:
     """So many hands of one variety."""
     found = []
     for number in track(range(count), f"Outlining hands ({variety})", total=count):
         hand = draw_hand(_SEEDS[variety] + number, size=size, variety=variety, looks="held_out")
-        image = hand.image.astype(np.float32) / np.float32(np.iinfo(hand.image.dtype).max)
-        outcome = method.predict(image)
+        outcome = method.predict(hand.image.astype(np.float32) / 255)
         stages = outcome.coarse.threshold(method.threshold), outcome.final.threshold(method.threshold)
         found.append(Outlined(hand, *stages, *(dice_contest(hand.masks, masks) for masks in stages)))
     return found
@@ -104,8 +98,8 @@ def draw_result(each: Outlined) -> np.ndarray:
     """A radiograph, its bones, and the wrist of both stages; (h, w, 3) uint8."""
     nothing = BoneMasks.from_crops({}, each.hand.image.shape)
     columns = [
-        ("a synthetic radiograph", draw_overlay(each.image, nothing, view=hand_view(each))),
-        ("29 bones", draw_overlay(each.image, each.final, view=hand_view(each))),
+        ("a synthetic radiograph", draw_overlay(each.hand.image, nothing, view=hand_view(each))),
+        ("29 bones", draw_overlay(each.hand.image, each.final, view=hand_view(each))),
     ]
     for name, masks, values in (
         ("coarse", each.coarse, each.coarse_dice),
@@ -113,7 +107,7 @@ def draw_result(each: Outlined) -> np.ndarray:
     ):
         caption = f"{name}: carpals' Dice {np.mean(values[list(CARPALS)]):.3f}"
         drawn = draw_overlay(
-            each.image, masks, ground_truth=each.hand.masks, view=wrist_view(each), fill_alpha=0.06, names=False
+            each.hand.image, masks, ground_truth=each.hand.masks, view=wrist_view(each), fill_alpha=0.06, names=False
         )
         columns.append((caption, drawn))
     return panel(columns)
@@ -125,7 +119,7 @@ def draw_three(chosen: list[tuple[str, Outlined]]) -> np.ndarray:
         [
             (
                 f"{name}: mean Dice {np.mean(each.final_dice):.3f}",
-                draw_overlay(each.image, each.final, ground_truth=each.hand.masks, view=hand_view(each)),
+                draw_overlay(each.hand.image, each.final, ground_truth=each.hand.masks, view=hand_view(each)),
             )
             for name, each in chosen
         ]

@@ -142,7 +142,7 @@ def learn(
     network, highest = (Fusion(), _RATE) if trained is None else (trained.train(), _GENTLE_RATE)
     rng = np.random.default_rng(seed)
     averaged = swa_utils.AveragedModel(network, multi_avg_fn=swa_utils.get_ema_multi_avg_fn(_DECAY))
-    optimiser = torch.optim.AdamW(network.parameters(), lr=_RATE, weight_decay=1e-2)
+    optimiser = torch.optim.AdamW(network.parameters(), lr=highest, weight_decay=1e-2)
     source, began, steps = batches(windows, normalise, rng, _BATCH), time.perf_counter(), 0
     while (share := (time.perf_counter() - began) / seconds) < 1 or not steps:
         for group in optimiser.param_groups:

@@ -25,7 +25,7 @@ from handbone.method.tta import views_of
 
 # Grid pixels by which a refined mask may go beyond the coarse ones: a sixteenth of the refiner's grid.
 _BEYOND = 32
-# Pixels of the refiner's grid over which the probabilities of others' masks rise from .27 to .73. On synthetic hands
+# Pixels of the refiner's grid over which probabilities of others' masks increase from .27 to .73. On synthetic hands
 # masks without probabilities then gain as much as those with; over twice as many pixels, more masks become worse.
 _SOFT = 2.0
 

@@ -7,6 +7,7 @@ import numpy as np
 
 from handbone.core.bone_probabilities import BoneProbabilities
 from handbone.core.box import Box
+from handbone.core.grid_logits import FLOOR
 
 # Widths of the outline beyond which a probability is as good as 0 or 1.
 _FAR = 3
@@ -15,7 +16,7 @@ _FAR = 3
 def with_soft_outlines(
     masks: BoneProbabilities, bones: Iterable[int], *, width: float, threshold: float = 0.5
 ) -> BoneProbabilities:
-    """The same masks, with probabilities that rise over the outlines of some bones that have none.
+    """The same masks, with probabilities that increase over the outlines of some bones that have none.
 
     A mean with them lies between two outlines; a mean with plain masks lies on one of them.
 
@@ -23,7 +24,7 @@ def with_soft_outlines(
     ----------
     masks: of which bones that are 0 or 1 everywhere change.
     bones: indices of bones.
-    width: pixels over which probabilities rise by 2 in logits; from .27 to .73 where the threshold is .5.
+    width: pixels over which logits increase by 2; probabilities from .27 to .73 where the threshold is .5.
     threshold: where probabilities become masks, which stay as they are.
     """
     chosen, parts = set(bones), []
@@ -40,7 +41,7 @@ def with_soft_outlines(
         logits = np.clip(2 * signed_distance(inside) / width + least, -20, 20)
         steps = np.rint(255 / (1 + np.exp(-logits)))
         # Rounding moves no pixel over the threshold.
-        limit = int(np.ceil(255 * threshold))
+        limit = int(np.ceil(max(255 * threshold, FLOOR)))
         steps = np.where(inside, np.maximum(steps, limit), np.minimum(steps, limit - 1))
         parts.append((steps.astype(np.uint8), wider))
     return BoneProbabilities.from_crops(parts, masks.size_hw)

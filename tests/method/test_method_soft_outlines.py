@@ -32,7 +32,7 @@ def test_the_signed_distance_is_that_to_the_nearest_pixel_of_the_other_kind():
     assert np.isfinite(signed_distance(np.ones((3, 4), np.uint8))).all()
 
 
-def test_probabilities_rise_over_the_outline_as_a_logistic_curve():
+def test_probabilities_follow_a_logistic_curve_over_the_outline():
     soft = with_soft_outlines(masks_of(Lunate=DISC), [LUNATE], width=4.0)["Lunate"]
     row = soft[30]
     # The outline runs between the pixels 54 and 55; a logit is twice the distance over the width.
@@ -42,7 +42,7 @@ def test_probabilities_rise_over_the_outline_as_a_logistic_curve():
     assert row[40] > 0.98 and row[0] == 0
 
 
-@pytest.mark.parametrize("threshold", [0.05, 0.3, 0.5, 0.9])
+@pytest.mark.parametrize("threshold", [0.005, 0.05, 0.3, 0.5, 0.9])
 @pytest.mark.parametrize("width", [0.2, 2.0, 30.0, 500.0])
 def test_the_masks_stay_pixel_for_pixel(threshold, width):
     ragged = DISC & (np.random.default_rng(1).random(DISC.shape) > 0.2)

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from handbone import weights
-from handbone.anatomy import CARPALS
+from handbone.anatomy import CARPALS, INDEX
 from handbone.core.bone_probabilities import BoneProbabilities
 from handbone.evaluation.metrics import dice_contest
 from handbone.method.quality_control import flags
@@ -77,7 +77,7 @@ def perturbed(masks, how):
 
 @pytest.mark.parametrize("how", ["missing", "swapped with the Lunate", "far off"])
 def test_a_wrong_capitate_in_the_coarse_masks_costs_no_other_bone_anything(method, how):
-    """No refined mask is worse for it. The gate may take one with caution then; none falls below its coarse mask."""
+    """Neither what the refiner says, nor what is taken. What the gate takes with caution then still gains."""
     everything = replace(method, settings=method.settings.with_gates(None, None).accepting_everything(share=1.0))
     concerned = {CARPALS[2], CARPALS[5]} if how.startswith("swapped") else {CARPALS[2]}
     others, costs = [bone for bone in CARPALS if bone not in concerned], []
@@ -86,11 +86,15 @@ def test_a_wrong_capitate_in_the_coarse_masks_costs_no_other_bone_anything(metho
         masks = method.predict(as_image(hand)).coarse.threshold()
         clean, wrong = (BoneProbabilities.from_masks(each) for each in (masks, perturbed(masks, how)))
 
-        def dice(seen, coarse, hand=hand):
-            return dice_contest(hand.masks, seen.refine(as_image(hand), coarse).final.threshold())[others]
+        def dice_and_shares(seen, coarse, hand=hand):
+            outcome = seen.refine(as_image(hand), coarse)
+            shares = {INDEX[decision.bone]: decision.share for decision in outcome.decisions}
+            return dice_contest(hand.masks, outcome.final.threshold())[others], np.array([shares[b] for b in others])
 
-        assert (dice(everything, wrong) > dice(everything, clean) - 0.005).all()
-        gated = dice(method, wrong)
-        assert (gated > dice_contest(hand.masks, masks)[others] - 0.005).all()
-        costs.extend(dice(method, clean) - gated)
+        without, with_it = (dice_and_shares(everything, coarse)[0] for coarse in (clean, wrong))
+        assert (with_it > without - 0.005).all()
+        (before, shares), (after, now) = (dice_and_shares(method, coarse) for coarse in (clean, wrong))
+        assert (after > before - 0.005)[now >= shares].all()
+        assert (after >= dice_contest(hand.masks, masks)[others])[now < shares].all()
+        costs.extend(before - after)
     assert np.mean(costs) < 0.002
