@@ -44,7 +44,7 @@ def _perturbed(
     x, y = masks.boxes_xyxy[bone, :2] - (left, top)
     height, width = masks.crops[bone].shape
     inside[y : y + height, x : x + width] = masks.crops[bone]
-    distance = np.clip(signed_distance(inside), -side, side)
+    distance = signed_distance(inside)
     move = np.column_stack([np.eye(2), rng.normal(0, strength * _SHIFT * side, 2)])
     # Beyond the ROI the bone goes on as it ends.
     distance = cv2.warpAffine(distance, move, distance.shape[::-1], borderMode=cv2.BORDER_REPLICATE)

@@ -56,8 +56,9 @@ def test_a_row_that_says_nothing_is_no_row(tmp_path, row):
     assert (cells[INDEX["Ulna"]], cells[LUNATE]) == ("1 1", "3 1")
 
 
-def test_a_row_that_begins_with_a_line_end_is_said(tmp_path):
-    (tmp_path / "p.csv").write_bytes(f"{HEAD}a.png,Ulna,1 1\n\r,Lunate,1 1\n".encode())
+@pytest.mark.parametrize("row", ["\r,Lunate,1 1", '""\rb.png,Lunate,1 1'])
+def test_a_row_that_begins_with_a_line_end_is_said(tmp_path, row):
+    (tmp_path / "p.csv").write_bytes(f"{HEAD}a.png,Ulna,1 1\n{row}\n".encode())
     index = PredictionsIndex(tmp_path / "p.csv")
     (name,) = [name for name in index.names if not name.strip()]
     with pytest.raises(HandboneError, match="the row names no image"):
