@@ -3,7 +3,7 @@
 import numpy as np
 import torch
 from looks import Looks
-from ring import Ring
+from ring import Ring, on_device
 from sampling import jitter, places, read_images, read_labels
 from torch import Tensor
 from torch.nn import functional
@@ -13,7 +13,7 @@ from handbone.method.prior.pairs import training_pair
 # Share of the coarse network's samples that show the upright hand close, as its second reading in `predict` does.
 _CLOSE = 0.45
 # Share of the refiner's batches whose ROIs lie around any bone instead of the wrist, and how far from its middle.
-_RANDOM_ROIS, _ASIDE = 0.3, 0.25
+_RANDOM_ROIS, _ASIDE = 0.15, 0.25
 
 
 class Batches:
@@ -33,8 +33,8 @@ class Batches:
 
     def ready(self) -> bool:
         """Whether the ring has hands for all networks."""
-        seen = "wrist" not in self._ring.frames.dtype.names or len(self._ring.having("wrist"))
-        return bool(seen and len(self._ring.canonical()))
+        having = {"wrist": lambda: self._ring.having("wrist"), "has_canonical": self._ring.canonical}
+        return all(len(hands()) for name, hands in having.items() if name in self._ring.frames.dtype.names)
 
     def draw(self, network: str, count: int) -> tuple[Tensor, Tensor]:
         """Input and target of `count` samples for "coarse", "refiner" or "prior", see there."""
@@ -42,7 +42,7 @@ class Batches:
 
     def coarse(self, count: int) -> tuple[Tensor, Tensor]:
         """Whole images and close hands: radiographs (N, 1, side, side) and coverage (N, 29, side, side)."""
-        chosen = self._rng.integers(0, self._ring.filled, count)
+        chosen = self._rng.choice(self._ring.steady(), count)
         frames = self._ring.frames
         near = np.isin(chosen, self._ring.having("close")) & (self._rng.random(count) < _CLOSE)
         base = np.where(near[:, None, None], frames["close"][chosen], frames["letterbox"][chosen])
@@ -60,8 +60,8 @@ class Batches:
     @torch.no_grad()
     def prior(self, count: int) -> tuple[Tensor, Tensor]:
         """Corrupted and clean masks (N, 29, 256, 256)."""
-        chosen = torch.from_numpy(self._rng.choice(self._ring.canonical(), count))
-        clean = self._ring.planes["canonical"][chosen.to(self._generator.device)].float() / 255
+        chosen = on_device(self._rng.choice(self._ring.canonical(), count), self._generator.device)
+        clean = self._ring.planes["canonical"][chosen].float() / 255
         return training_pair(clean, self._generator)
 
     def _around_bones(self, chosen: np.ndarray) -> np.ndarray:
@@ -79,7 +79,7 @@ class Batches:
         self, plane: str, chosen: np.ndarray, matrices: np.ndarray, *, fine: bool, fineness: int, bend: float
     ) -> tuple[Tensor, Tensor]:
         where = places(matrices, self._side, fineness=fineness, bend=bend, generator=self._generator)
-        index = torch.from_numpy(chosen).to(where.device)
+        index = on_device(chosen, where.device)
         image = read_images(self._ring.planes[plane], index, where, fineness=fineness)
         target = read_labels(self._ring.planes[f"{plane}_bits"], index, where, fineness=fineness)
         smooth = 9 if fine else 5

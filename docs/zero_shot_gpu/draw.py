@@ -79,11 +79,17 @@ def drawing(networks: Sequence[str], side: int, adult_share: float) -> tuple[np.
     adult_share: share of upright adults; the others are hands of any age, turn, crop and look.
     """
     kind = record_type(side)
+    if "prior" not in networks:
+        return _only(kind, [name for name in kind.names if name not in _OF_MASKS]), partial(
+            fill, adult_share=adult_share
+        )
     if set(networks) != {"prior"}:
         return kind, partial(fill, adult_share=adult_share)
-    return np.dtype([(name, kind[name]) for name in _OF_MASKS], align=True), partial(
-        fill_masks, adult_share=adult_share
-    )
+    return _only(kind, _OF_MASKS), partial(fill_masks, adult_share=adult_share)
+
+
+def _only(kind: np.dtype, names: Sequence[str]) -> np.dtype:
+    return np.dtype([(name, kind[name]) for name in names], align=True)
 
 
 def fill_masks(record: np.void, rng: np.random.Generator, adult_share: float) -> None:
@@ -95,7 +101,7 @@ def fill_masks(record: np.void, rng: np.random.Generator, adult_share: float) ->
 
 
 def fill(record: np.void, rng: np.random.Generator, adult_share: float) -> None:
-    """Draw a hand into a record of `record_type`; for `adult_share` see `drawing`."""
+    """Draw a hand into a record of `record_type`, also without canonical pose; for `adult_share` see `drawing`."""
     full_hw = record["full"].shape
     side = full_hw[0] // 2
     variety, bent = _kind_of_hand(rng, adult_share)
@@ -109,7 +115,8 @@ def fill(record: np.void, rng: np.random.Generator, adult_share: float) -> None:
     close = fits is not None and len(fits[0].inliers) >= _AGREEING
     record["close"] = _between(fits[0].square(side), full) if close else np.nan
     _fill_wrist(record, hand.image, hand.masks, bits, full)
-    _fill_canonical(record, hand.masks)
+    if "canonical" in record.dtype.names:
+        _fill_canonical(record, hand.masks)
 
 
 def _kind_of_hand(rng: np.random.Generator, adult_share: float) -> tuple[Variety, bool]:

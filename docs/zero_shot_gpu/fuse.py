@@ -8,22 +8,20 @@ file tells more.
 """
 
 import argparse
-import copy
 import functools
-import math
 import multiprocessing as mp
 import sys
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
 import cv2
 import numpy as np
 import torch
-from torch import Tensor, nn
-from torch.optim import swa_utils
-from trainee import starting_point
+from fusing import FusionTrainee, varied
+from torch import Tensor
+from trainee import rate_factor, starting_point
 
 from handbone.anatomy import CARPALS
 from handbone.core.errors import HandboneError
@@ -33,26 +31,19 @@ from handbone.data.view import view
 from handbone.method.reading import read_coarse
 from handbone.method.refine import with_coarse
 from handbone.method.two_stage import TwoStage
-from handbone.networks.architectures.fusion import LOGIT_SCALE, Fusion, FusionNetwork, places
+from handbone.networks.architectures.bone_network import BoneNetwork
+from handbone.networks.architectures.fusion import Fusion, places
 from handbone.networks.runtime import cores
 from handbone.runs.steps.calibration_images import DEGRADED
 from handbone.synthetic import draw_hand
 from handbone.training.inference import Predictor
-from handbone.weights import STAGE_FILES
-from handbone.weights.network_file import load_weights, save_weights
 
 _SHIPPED = Path(__file__).resolve().parents[2] / "handbone" / "weights" / "zero_shot"
 # Sides in pixels of images as they are and as renderings in archives are, and the shares of small and degraded ones.
 _SIDES, _SMALL_SIDES, _SMALL, _SPOILT = (700, 2048), (500, 1100), 0.55, 0.7
-# `refine` takes masks of any network: so often a coarse mask lies elsewhere, by up to so many pixels.
-_MOVED, _FARTHEST = 0.15, 6
-_BATCH, _DECAY, _CLIP = 4, 0.998, 1.0
-# The highest learning rate of a new network, and of one that has been trained.
-_RATE, _GENTLE_RATE = 3e-3, 2e-3
+_BATCH = 4
 # Batches that set the batch-norm statistics at the end.
 _SETTLING = 80
-# Windows that are surely of the bone have this share of the range; beyond, the logit is not told from the bounded one.
-_SUREST = 0.996
 
 
 class Windows(NamedTuple):
@@ -108,75 +99,27 @@ def drawn(hands: int, workers: int, *, start: Path, seed: int) -> Windows:
 
 
 def batches(
-    windows: Windows, normalise: Callable[[Tensor], Tensor], rng: np.random.Generator, count: int
-) -> Iterator[tuple[Tensor, Tensor, Tensor]]:
-    """Windows (8 n, 5, h, w), the trunk's logits in them (8 n, h, w) and the ground truth in [0, 1], for ever."""
+    windows: Windows, trunk: BoneNetwork, rng: np.random.Generator, count: int
+) -> Iterator[tuple[Tensor, Tensor]]:
+    """What a `FusionTrainee` learns from, for ever: windows (8 n, 5, h, w) and the ground truth (8 n, 1, h, w)."""
     while True:
         chosen = rng.integers(0, len(windows.truth), count)
         # Those of a carpal lie together.
-        seen = torch.from_numpy(windows.seen[chosen].swapaxes(0, 1).reshape(-1, *windows.seen.shape[2:])).float() / 127
-        truth = (
-            torch.from_numpy(windows.truth[chosen].swapaxes(0, 1).reshape(-1, *windows.truth.shape[2:])).float() / 255
+        seen, truth = (
+            torch.from_numpy(values[chosen].swapaxes(0, 1).reshape(-1, *values.shape[2:])).float() for values in windows
         )
-        own = LOGIT_SCALE * torch.atanh(seen[:, 1].clamp(-_SUREST, _SUREST))
-        seen[:, 0] = normalise(seen[:, :1])[:, 0] * math.exp(rng.normal(0, 0.15)) + rng.normal(0, 0.2)
-        for window in seen:
-            if rng.random() < _MOVED:
-                window[3:] = torch.roll(window[3:], rng.integers(-_FARTHEST, _FARTHEST + 1, 2).tolist(), (1, 2))
-        yield seen, own, truth
+        yield varied(seen / 127, trunk, rng), truth[:, None] / 255
 
 
-def learn(
-    windows: Windows,
-    normalise: Callable[[Tensor], Tensor],
-    *,
-    seconds: float,
-    seed: int,
-    trained: Fusion | None = None,
-) -> tuple[Fusion, int]:
-    """The averaged network after so many seconds, the rate falling to nothing, and how many steps it made.
-
-    trained: what it starts from; a new network where none is given.
-    """
-    torch.manual_seed(seed)
-    network, highest = (Fusion(), _RATE) if trained is None else (trained.train(), _GENTLE_RATE)
-    rng = np.random.default_rng(seed)
-    averaged = swa_utils.AveragedModel(network, multi_avg_fn=swa_utils.get_ema_multi_avg_fn(_DECAY))
-    optimiser = torch.optim.AdamW(network.parameters(), lr=highest, weight_decay=1e-2)
-    source, began, steps = batches(windows, normalise, rng, _BATCH), time.perf_counter(), 0
-    while (share := (time.perf_counter() - began) / seconds) < 1 or not steps:
-        for group in optimiser.param_groups:
-            group["lr"] = highest * min(1, (steps + 1) / 60) * 0.5 * (1 + math.cos(math.pi * min(share, 1)))
-        seen, own, truth = next(source)
-        with torch.autocast("cpu", torch.bfloat16):
-            changes = network.changes(seen)[:, 0]
-        logits = own + changes.float()
-        likely = logits.sigmoid()
-        overlap = (2 * (likely * truth).sum((1, 2)) + 1) / ((likely + truth).sum((1, 2)) + 1)
-        loss = 2 * nn.functional.binary_cross_entropy_with_logits(logits, truth) + (1 - overlap).mean()
-        optimiser.zero_grad()
-        loss.backward()
-        nn.utils.clip_grad_norm_(network.parameters(), _CLIP)
-        optimiser.step()
-        averaged.update_parameters(network)
-        steps += 1
-        if steps % 100 == 0:
-            console.print(f"step {steps}, loss {float(loss.detach()):.3f}, {share:.0%} of the time", highlight=False)
-    fusion = copy.deepcopy(averaged.module)
-    # The statistics of the training belong to other weights than the averaged ones.
-    swa_utils.update_bn((next(source)[0] for _ in range(_SETTLING)), _Changes(fusion))
-    return fusion.eval(), steps
-
-
-class _Changes(nn.Module):
-    """A network's changes as what it gives."""
-
-    def __init__(self, fusion: Fusion):
-        super().__init__()
-        self.fusion = fusion
-
-    def forward(self, seen: Tensor) -> Tensor:
-        return self.fusion.changes(seen)
+def learn(trainee: FusionTrainee, source: Iterator[tuple[Tensor, Tensor]], seconds: float) -> None:
+    """Train for so many seconds, the rate falling to nothing, and settle."""
+    began = time.perf_counter()
+    while (share := (time.perf_counter() - began) / seconds) < 1 or not trainee.steps:
+        trainee.step(*next(source), rate_factor(share))
+        if trainee.steps % 100 == 0:
+            loss = trainee.recent_loss()
+            console.print(f"step {trainee.steps}, loss {loss:.3f}, {share:.0%} of the time", highlight=False)
+    trainee.settle(next(source)[0] for _ in range(_SETTLING))
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
@@ -189,19 +132,16 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser.add_argument("--workers", type=int, default=cores(), help="processes that draw and read hands")
     parser.add_argument("--seed", type=int, default=7, help="of everything random")
     given = parser.parse_args(arguments)
-    trunk, card = starting_point(given.start, "refiner")
+    torch.manual_seed(given.seed)
+    trainee = FusionTrainee(given.start, device=torch.device("cpu"))
     windows = drawn(given.hands, given.workers, start=given.start, seed=given.seed)
-    known = load_weights(given.start / STAGE_FILES["refiner"])[0]
-    known = known.fusion if isinstance(known, FusionNetwork) else None
-    fusion, steps = learn(windows, trunk.normalised, seconds=given.seconds, seed=given.seed, trained=known)
-    network = FusionNetwork(trunk)
-    network.fusion.load_state_dict(fusion.state_dict())
-    trained = {"program": "docs/zero_shot_gpu/fuse.py", "hands": len(windows.truth), "steps": steps}
-    model = card.model.model_copy(update={"name": "unetplusplus_fusion"})
-    card = card.model_copy(update={"model": model, "in_channels": network.in_channels, "training": trained})
-    given.out.mkdir(parents=True, exist_ok=True)
-    path = save_weights(given.out / STAGE_FILES["refiner"], network, card, half=True)
-    console.print(f"{path}: {steps} steps on {len(windows.truth)} hands", markup=False, highlight=False, soft_wrap=True)
+    source = batches(windows, trainee.trunk, np.random.default_rng(given.seed), _BATCH)
+    learn(trainee, source, given.seconds)
+    training = {"program": "docs/zero_shot_gpu/fuse.py", "hands": len(windows.truth), "steps": trainee.steps}
+    path = trainee.save(given.out, training)
+    console.print(
+        f"{path}: {trainee.steps} steps on {len(windows.truth)} hands", markup=False, highlight=False, soft_wrap=True
+    )
 
 
 if __name__ == "__main__":

@@ -6,6 +6,9 @@ import numpy as np
 import torch
 from draw import PLANES
 
+# Hands that come in while what has been told the device is not done, at most.
+_SOON = 64
+
 
 class Ring:
     """A ring of synthetic hands.
@@ -21,6 +24,8 @@ class Ring:
     planes: field name to tensor (count, ...) of a plane.
     frames: the small fields of all hands, a structured array (count,).
     filled: hands that it holds so far.
+
+    `add` may run in a thread of its own beside all else.
     """
 
     def __init__(self, count: int, kind: np.dtype, device: torch.device):
@@ -41,13 +46,27 @@ class Ring:
             came += 1
         return came
 
+    def steady(self) -> np.ndarray:
+        """Indices of the hands that are not about to be replaced: while a batch is read, newer hands may come."""
+        count = len(self.frames)
+        until_replaced = (np.arange(self.filled) - self._at) % count
+        return np.flatnonzero((until_replaced >= min(_SOON, count // 4)) | (self.filled < count))
+
     def having(self, frame: str) -> np.ndarray:
-        """Indices of the hands that have a frame, such as "close" or "wrist"."""
-        return np.flatnonzero(np.isfinite(self.frames[frame][: self.filled]).all((1, 2)))
+        """Those that have a frame, such as "close" or "wrist"."""
+        steady = self.steady()
+        return steady[np.isfinite(self.frames[frame][steady]).all((1, 2))]
 
     def canonical(self) -> np.ndarray:
-        """Indices of the hands that are known in the canonical pose."""
-        return np.flatnonzero(self.frames["has_canonical"][: self.filled])
+        """Those that are known in the canonical pose."""
+        steady = self.steady()
+        return steady[self.frames["has_canonical"][steady]]
+
+
+def on_device(values: np.ndarray, device: torch.device) -> torch.Tensor:
+    """A small array on a device: nobody waits until a GPU has done all it was told before."""
+    values = torch.from_numpy(np.ascontiguousarray(values))
+    return values.pin_memory().to(device, non_blocking=True) if device.type == "cuda" else values
 
 
 def _tensor(count: int, kind: np.dtype, device: torch.device) -> torch.Tensor:

@@ -2,6 +2,7 @@
 
 import numpy as np
 import torch
+from ring import on_device
 from torch import Tensor
 from torch.nn import functional
 
@@ -51,7 +52,7 @@ def places(matrices: np.ndarray, side: int, *, fineness: int, bend: float, gener
     size = bend * torch.randn(count, 1, 1, 1, generator=generator, device=device)
     bent = torch.rand(count, 1, 1, 1, generator=generator, device=device) < _BENT
     field = functional.interpolate(field * size * bent, (points, points), mode="bicubic", align_corners=True)
-    affine = torch.from_numpy(np.ascontiguousarray(matrices[:, :2], np.float32)).to(device)
+    affine = on_device(matrices[:, :2].astype(np.float32), device)
     # No matrix product: at lower precision, which may be set for those, places would be pixels off.
     moved = (affine[:, :, :2, None, None] * (grid + field)[:, None]).sum(2) + affine[:, :, 2:, None]
     return moved.movedim(1, -1)

@@ -10,7 +10,7 @@ from pydantic import BeforeValidator, ConfigDict, Field, PositiveFloat, Positive
 from handbone.networks.runtime import cores
 from handbone.recipe.schema import Share, Table
 
-NETWORKS = ("coarse", "refiner", "prior")
+NETWORKS = ("coarse", "refiner", "prior", "fusion")
 _SHIPPED = Path(__file__).resolve().parents[2] / "handbone" / "weights" / "zero_shot"
 
 
@@ -25,22 +25,26 @@ class Settings(Table):
 
     out: Path = Field(description="folder for weights, log and state")
     networks: Annotated[tuple[str, ...], BeforeValidator(_names)] = Field(
-        default=("coarse", "refiner"), description="any of coarse, refiner and prior, joined by commas"
+        default=("coarse", "refiner"), description="any of coarse, refiner and prior, joined by commas; or fusion"
     )
     start: Path = Field(default=_SHIPPED, description="folder of the weights to start from")
+    known: Path | None = Field(
+        default=None, description="folder of the refiner whose fusion is trained on, by default that of --start"
+    )
     seconds: PositiveFloat = Field(default=540, description="how long to train; the rate falls to 0 along it")
     workers: PositiveInt = Field(default=max(1, cores() - 1), description="processes that draw hands")
     ring: PositiveInt = Field(default=3000, description="hands that the device holds, 10 MB each, or 2 of masks alone")
     first: PositiveInt = Field(default=200, description="hands to wait for before the first step")
-    fresh: PositiveInt | None = Field(
-        default=None,
-        description="most new hands of a step, where one core does all; by default all that are ready",
-    )
+    fresh: PositiveInt = Field(default=16, description="most new hands of a step")
     batch_coarse: PositiveInt = Field(default=24, description="samples of a step of the coarse network")
     batch_refiner: PositiveInt = Field(default=20, description="ROIs of a step of the refiner")
     batch_prior: PositiveInt = Field(default=32, description="hands of a step of the prior")
+    batch_fusion: PositiveInt = Field(default=20, description="hands of a step of the fusion")
     rate: PositiveFloat = Field(default=1e-3, description="highest learning rate of coarse network and refiner")
     rate_prior: PositiveFloat = Field(default=2e-3, description="highest learning rate of the prior")
+    rate_fusion: PositiveFloat | None = Field(
+        default=None, description="highest learning rate of the fusion; by default 3e-3, of a trained one 2e-3"
+    )
     adult_share: Share = Field(default=0.5, description="share of upright adults among the hands")
     norm_batches: PositiveInt = Field(default=60, description="batches that set the batch-norm statistics at the end")
     seed: int = Field(default=20261126, ge=0, description="of everything random")
@@ -52,6 +56,8 @@ class Settings(Table):
     def _known(cls, value: tuple[str, ...]) -> tuple[str, ...]:
         if len(set(value)) < len(value) or not set(value) <= set(NETWORKS):
             raise ValueError(f"expected some of {','.join(NETWORKS)}, each once")
+        if "fusion" in value and len(value) > 1:
+            raise ValueError("the fusion learns from networks that learn no more, and so alone")
         return value
 
     def batch(self, network: str) -> int:

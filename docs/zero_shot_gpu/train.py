@@ -1,6 +1,7 @@
 """Trains coarse network, refiner and anatomical prior at once on synthetic hands, on one GPU, against the clock.
 
     python docs/zero_shot_gpu/train.py --out trained
+    python docs/zero_shot_gpu/train.py --out fused --networks fusion --start trained --known handbone/weights/zero_shot
 
 Workers draw hands on the CPUs; each stays in a ring on the GPU and is seen a few times, each time through another
 frame and with another look. README.md beside this file tells more.
@@ -12,7 +13,6 @@ import os
 os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
 
 import csv
-import math
 import sys
 import time
 from typing import Any
@@ -20,9 +20,12 @@ from typing import Any
 import torch
 from batches import Batches
 from draw import drawing
+from feeding import Feeder
+from fusing import FusionTrainee
+from readings import Readings
 from ring import Ring
 from settings import Settings, parse
-from trainee import Trainee, starting_point
+from trainee import Trainee, rate_factor, starting_point
 from workers import Drawers
 
 from handbone.core import files
@@ -30,18 +33,11 @@ from handbone.core.errors import HandboneError
 from handbone.core.progress import console
 
 _STATE, _LOG = "state.pt", "log.csv"
-# Share of the time in which the rate rises.
-_WARMUP = 0.03
-_REPORT_SECONDS = 10.0
+_REPORT_SECONDS, _BRIEFLY = 10.0, 0.05
 # The grid of a training of the prior alone, which reads no image.
 _SIDE = 512
 # What may differ when a training continues: where it runs, and until when.
 _FREE = {"out", "resume", "seconds", "workers", "ring", "first", "fresh", "save_every", "norm_batches"}
-
-
-def rate_factor(share: float) -> float:
-    """Of the highest rate, after a share of the time: a short rise, then half a cosine to 0."""
-    return min(1.0, share / _WARMUP) * 0.5 * (1 + math.cos(math.pi * min(1.0, share)))
 
 
 class Run:
@@ -59,24 +55,34 @@ class Run:
     def __init__(self, settings: Settings):
         self.settings = settings
         self.device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
-        starts = {name: starting_point(settings.start, name) for name in settings.networks}
-        sides = {card.size for name, (_, card) in starts.items() if name != "prior"} or {_SIDE}
+        self.reading = ("coarse", "refiner") if settings.networks == ("fusion",) else settings.networks
+        self.starts = {name: starting_point(settings.start, name) for name in self.reading}
+        sides = {card.size for name, (_, card) in self.starts.items() if name != "prior"} or {_SIDE}
         if len(sides) > 1:
             raise HandboneError("the networks read grids of different sizes", where=settings.start)
         self.side = sides.pop()
-        self.trainees = [
-            Trainee(name, *start, rate=settings.rate_of(name), device=self.device) for name, start in starts.items()
-        ]
+        self.trainees = self._trainees()
         self.elapsed, self.drawn = 0.0, 0
         self._load_state()
+
+    def _trainees(self) -> list[Trainee]:
+        settings = self.settings
+        if settings.networks == ("fusion",):
+            return [FusionTrainee(settings.start, known=settings.known, rate=settings.rate_fusion, device=self.device)]
+        return [
+            Trainee(name, *start, rate=settings.rate_of(name), device=self.device)
+            for name, start in self.starts.items()
+        ]
 
     def train(self) -> None:
         """Draw, learn, settle and save."""
         seed = (self.settings.seed, self.drawn)
         torch.manual_seed(sum(seed))
-        kind, draw = drawing(self.settings.networks, self.side, self.settings.adult_share)
+        kind, draw = drawing(self.reading, self.side, self.settings.adult_share)
         ring = Ring(self.settings.ring, kind, self.device)
         batches = Batches(ring, self.side, seed=seed, device=self.device)
+        if self.settings.networks == ("fusion",):
+            batches = Readings(ring, self.side, self.starts, seed=seed, device=self.device)
         with Drawers(self.settings.workers, kind=kind, draw=draw, seed=seed) as drawers:
             if self.device.type == "cuda":
                 # Shapes never change, so that timing the algorithms pays, but it takes most of a minute: now, while
@@ -84,17 +90,21 @@ class Run:
                 torch.backends.cudnn.benchmark = True
                 for trainee in self.trainees:
                     trainee.warm_up(self.settings.batch(trainee.name))
-            while ring.filled < min(self.settings.first, self.settings.ring) or not batches.ready():
-                self.drawn += ring.add(drawers.take(wait=True))
-            self._say(f"{ring.filled} hands drawn, training on {self.device}")
-            self._learn(ring, batches, drawers)
+            with Feeder(drawers, ring) as feeder:
+                while ring.filled < min(self.settings.first, self.settings.ring) or not batches.ready():
+                    feeder.allow(self.settings.first)
+                    time.sleep(_BRIEFLY)
+                self._say(f"{ring.filled} hands drawn, training on {self.device}")
+                self._learn(batches, feeder)
         self._finish(batches)
 
-    def _learn(self, ring: Ring, batches: Batches, drawers: Drawers) -> None:
+    def _learn(self, batches: Batches | Readings, feeder: Feeder) -> None:
         reported = saved = time.perf_counter()
+        before = self.drawn
         began = reported - self.elapsed
         while self.elapsed < self.settings.seconds:
-            self.drawn += ring.add(drawers.take(self.settings.fresh))
+            feeder.allow(self.settings.fresh)
+            self.drawn = before + feeder.drawn
             factor = rate_factor(self.elapsed / self.settings.seconds)
             for trainee in self.trainees:
                 trainee.step(*batches.draw(trainee.name, self.settings.batch(trainee.name)), factor)
@@ -109,7 +119,7 @@ class Run:
         self._report()
         self._save_state()
 
-    def _finish(self, batches: Batches) -> None:
+    def _finish(self, batches: Batches | Readings) -> None:
         self._say("estimating batch-norm statistics")
         torch.backends.cudnn.benchmark = False  # no gradients, other algorithms: not worth their timing
         facts = {

@@ -18,11 +18,20 @@ from handbone.networks.losses.overlap import dice
 from handbone.recipe.schema import Choice
 from handbone.weights.network_file import WeightsCard, build_network, load_weights, save_weights, trunk_of
 
+# Share of a training in which the rate rises.
+_WARMUP = 0.03
 # Decay of the averaged weights once they have seen some thousand steps, and steps that they forget at first.
 _DECAY, _FORGETS = 0.999, 5
 _WEIGHT_DECAY, _CLIP = 1e-2, 1.0
+# What reads one plane after the other.
+_PLANES = ("prior", "fusion")
 # In the canonical pose most pixels are empty, and BCE small beside Dice.
 _PRIOR_BCE = 5.0
+
+
+def rate_factor(share: float) -> float:
+    """Of the highest rate, after a share of the training: a short rise, then half a cosine to 0."""
+    return min(1.0, share / _WARMUP) * 0.5 * (1 + math.cos(math.pi * min(1.0, share)))
 
 
 class Trainee:
@@ -30,7 +39,7 @@ class Trainee:
 
     Parameters
     ----------
-    name: "coarse", "refiner" or "prior".
+    name: "coarse", "refiner", "prior" or, see `FusionTrainee`, "fusion".
     network, card: what it starts from.
     rate: the highest learning rate.
     device: where it learns.
@@ -55,9 +64,12 @@ class Trainee:
 
     def warm_up(self, count: int) -> None:
         """Let cuDNN choose its algorithms for batches of `count`, on a copy: the network stays as it is."""
-        shape = (count, self.card.in_channels, self.card.size, self.card.size)
         network = copy.deepcopy(self.network)
-        self._logits(network, torch.zeros(shape, device=self.device)).float().sum().backward()
+        self._logits(network, torch.zeros(self.input_shape(count), device=self.device)).float().sum().backward()
+
+    def input_shape(self, count: int) -> tuple[int, ...]:
+        """Of a batch of `count` samples."""
+        return (count, self.card.in_channels, self.card.size, self.card.size)
 
     def step(self, images: Tensor, target: Tensor, factor: float) -> None:
         """Learn from a batch at `factor` of the highest rate."""
@@ -119,7 +131,7 @@ class Trainee:
         self.steps, self.samples = state["steps"], state["samples"]
 
     def _logits(self, network: nn.Module, images: Tensor) -> Tensor:
-        if self.name != "prior":  # which reads planes
+        if self.name not in _PLANES:
             images = images.contiguous(memory_format=torch.channels_last)
         with torch.autocast(self.device.type, torch.bfloat16):
             return network(images)

@@ -59,7 +59,7 @@ class Drawers:
         # Nobody reads them any more.
         self._free.cancel_join_thread()
 
-    def take(self, most: int | None = None, *, wait: bool = False) -> Iterator[np.void]:
+    def take(self, most: int, *, wait: bool = False) -> Iterator[np.void]:
         """The hands that are ready; each holds until the next one is asked for.
 
         Parameters
@@ -72,7 +72,7 @@ class Drawers:
         HandboneError: no worker is left.
         """
         taken = 0
-        while most is None or taken < most:
+        while taken < most:
             try:
                 place = self._ready.get(timeout=_PATIENCE) if wait else self._ready.get_nowait()
             except queue.Empty:

@@ -24,11 +24,11 @@ _GOOD = 0.72
 # Below this a hand is not found, and the whole image is read.
 _FOUND = 0.3
 _FEATHER = 0.06
-# A pass over a hand that lies about upright and fills the image counts as much as the close pass: two views of one
-# hand err less than one. Length of the third metacarpal as a share of the pass's side, and degrees.
-_SEEN_WELL = (0.15, 0.3)
-_UPRIGHT = 14.0
-_CLOSE_SHARE = 0.5
+#: A pass over a hand that lies about upright and fills the image counts as much as the close pass: two views of one
+#: hand err less than one. Length of the third metacarpal as a share of the pass's side, and degrees.
+SEEN_WELL = (0.15, 0.3)
+UPRIGHT = 14.0
+CLOSE_SHARE = 0.5
 # Grid pixels by which bones of the close pass may lie beyond those of the pass over the whole image.
 _BEYOND = 32
 _FOREARM = anatomy.select(("forearm",))
@@ -113,7 +113,7 @@ def join(seen: BoneProbabilities, close: BoneProbabilities, place: Location) -> 
     seen, place: from `locate`, which found a hand.
     close: what was read in the frame of `place`, in the image's own pixels.
     """
-    share = _CLOSE_SHARE if place.seen_well else 1.0
+    share = CLOSE_SHARE if place.seen_well else 1.0
     # The square cuts the forearm: beyond it the pass alone tells. Of other bones nothing lies there.
     box, inside = paste_weight(place.frame, seen.size_hw, _FEATHER, within=_around((seen, close), _FOREARM))
     forearm = seen.blend(close, (box, share * inside), _FOREARM)
@@ -153,7 +153,7 @@ def locate(
     thumb = "right" if fit.mirrored else "left"
     # In the pass the image is turned: what counts is how the hand stands there.
     tilt = abs((fit.degrees + 90 * turns + 180) % 360 - 180)
-    well = tilt < _UPRIGHT and _SEEN_WELL[0] < fit.mc3_length_px / max(image.shape) < _SEEN_WELL[1]
+    well = tilt < UPRIGHT and SEEN_WELL[0] < fit.mc3_length_px / max(image.shape) < SEEN_WELL[1]
     direction = round(fit.degrees, 2)
     return seen, Location(frame, True, round(score, 4), turns, mirrored, passes, direction, thumb, well, traces)
 

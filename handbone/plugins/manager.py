@@ -2,10 +2,10 @@
 
 import functools
 import importlib
-import importlib.metadata
 import os
 from typing import TYPE_CHECKING, Any
 
+import handbone
 from handbone.core.errors import HandboneError, UnknownNameError, suggest
 from handbone.plugins import discovery
 from handbone.plugins.checks import HOOK_OF_KIND, Implementation, UnfitError, examine
@@ -84,9 +84,8 @@ class PluginManager:
 
     @functools.cached_property
     def _builtins(self) -> list[Provided]:
-        version = importlib.metadata.version(BUILTIN)
         contents = examine([importlib.import_module(name) for name in _BUILTIN_MODULES])
-        return [Provided(spec, BUILTIN, version) for spec in contents.specs]
+        return [Provided(spec, BUILTIN, handbone.__version__) for spec in contents.specs]
 
     @functools.cached_property
     def _by_name(self) -> dict[str, dict[str, list[Provided]]]:

@@ -11,7 +11,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
+from pydantic import ValidationError
 
+from handbone.core.errors import HandboneError
 from handbone.core.frame import Frame
 from handbone.core.rasterise import coverage
 from handbone.synthetic import draw_hand
@@ -21,14 +23,23 @@ ROOT = Path(__file__).parents[2]
 FOLDER = ROOT / "docs" / "zero_shot_gpu"
 sys.path += [str(FOLDER), str(ROOT / "tests" / "weights")]
 from draw import drawing, fill, label_bits, record_type  # noqa: E402
+from feeding import Feeder  # noqa: E402
+from ring import Ring  # noqa: E402
 from sampling import places, read_images, read_labels  # noqa: E402
-from weights_small import save  # noqa: E402
+from settings import Settings  # noqa: E402
+from weights_small import MODEL, save  # noqa: E402
 from workers import Drawers  # noqa: E402
 
 NETWORKS = ("coarse", "refiner", "prior")
-# A machine that is lent for minutes has torch and little else.
+# A machine that is lent for minutes has torch and little else; handbone is a folder there.
 ABSENT = ("albumentations", "lightning", "pandas", "scipy", "matplotlib", "pycocotools", "openpyxl", "jinja2")
-BARE = f"""import runpy, sys
+BARE = f"""import importlib.metadata, runpy, sys
+version = importlib.metadata.version
+def absent(name):
+    if name == "handbone":
+        raise importlib.metadata.PackageNotFoundError(name)
+    return version(name)
+importlib.metadata.version = absent
 sys.modules.update(dict.fromkeys({ABSENT}))
 sys.path.insert(0, {str(FOLDER)!r})
 runpy.run_path({str(FOLDER / "train.py")!r}, run_name="__main__")
@@ -125,6 +136,27 @@ def test_a_state_is_neither_overwritten_nor_continued_with_other_settings(traine
     assert error in done.stderr
 
 
+@pytest.mark.slow
+def test_the_fusion_is_trained_with_the_networks_of_a_folder(tmp_path):
+    model = MODEL.model_copy(update={"name": "unetplusplus"})
+    for seed, stage in enumerate(("coarse", "refiner")):
+        save(tmp_path / "start" / f"{stage}.safetensors", stage, model=model, seed=seed)
+    options = {"networks": "fusion", "seconds": 1, "batch-fusion": 2}
+    done = subprocess.run(command(tmp_path, **options), env=ENVIRONMENT, capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+    network, card = load_weights(tmp_path / "out" / "refiner.safetensors")
+    assert card.model.name == "unetplusplus_fusion" and card.in_channels == 30 and card.training["steps"] >= 1
+    trunk, _ = load_weights(tmp_path / "start" / "refiner.safetensors")
+    for name, tensor in trunk.state_dict().items():
+        assert torch.allclose(network.trunk.state_dict()[name].float(), tensor.float(), rtol=1e-3, atol=1e-3), name
+    assert network.fusion.unet.head.weight.abs().max() > 0
+
+
+def test_the_fusion_learns_alone():
+    with pytest.raises(ValidationError, match="from networks that learn no more"):
+        Settings(out="out", networks="coarse,fusion")
+
+
 def test_a_record_holds_the_hand_as_its_frames_say():
     side = 128
     kind = record_type(side)
@@ -178,3 +210,55 @@ def test_no_more_hands_are_taken_than_asked_for():
         taken = [int(hand["has_canonical"]) for hand in drawers.take(1, wait=True)]
         until(lambda: drawers._ready.qsize() > 2)
         assert len(taken) == 1 and len(list(drawers.take(2))) == 2 and list(drawers.take(0)) == []
+
+
+def a_ring(count):
+    ring = Ring(count, np.dtype([("canonical", np.uint8, (1, 2, 2)), ("has_canonical", np.bool_)]), torch.device("cpu"))
+    hands = np.zeros(3 * count, [("canonical", np.uint8, (1, 2, 2)), ("has_canonical", np.bool_)])
+    hands["canonical"] += np.arange(3 * count, dtype=np.uint8)[:, None, None, None]
+    hands["has_canonical"] = True
+    return ring, hands
+
+
+def test_hands_that_are_about_to_be_replaced_are_not_read():
+    ring, hands = a_ring(8)
+    ring.add(hands[:5])
+    assert ring.canonical().tolist() == ring.steady().tolist() == [0, 1, 2, 3, 4]
+    ring.add(hands[5:8])
+    assert ring.canonical().tolist() == [2, 3, 4, 5, 6, 7]
+    ring.add(hands[8:14])
+    assert ring.steady().tolist() == [0, 1, 2, 3, 4, 5]
+    ring.add(hands[14:15])
+    assert ring.steady().tolist() == [1, 2, 3, 4, 5, 6]
+    assert [int(ring.planes["canonical"][place].max()) for place in range(8)] == [8, 9, 10, 11, 12, 13, 14, 7]
+
+
+class Hands:
+    """Draws in no time."""
+
+    def __init__(self, hands):
+        self.hands, self.error = hands, None
+
+    def take(self, most, *, wait):
+        if self.error is not None:
+            raise self.error
+        for _ in range(most):
+            yield self.hands[0]
+
+
+def test_hands_come_in_beside_the_training_and_no_more_than_allowed():
+    ring, hands = a_ring(4)
+    drawers = Hands(hands)
+    with Feeder(drawers, ring) as feeder:
+        time.sleep(0.1)
+        assert feeder.drawn == 0
+        for allowed, expected in ((3, 3), (2, 5), (0, 5), (90, 95)):
+            feeder.allow(allowed)
+            until(lambda expected=expected: feeder.drawn >= expected, seconds=5)
+            time.sleep(0.15)
+            assert feeder.drawn == expected
+        drawers.error = HandboneError("no worker that draws hands is left")
+        feeder.allow(1)
+        until(lambda: not feeder._thread.is_alive(), seconds=5)
+        with pytest.raises(HandboneError, match="no worker that draws"):
+            feeder.allow(1)

@@ -2,6 +2,7 @@
 
 import sys
 from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -9,16 +10,25 @@ import torch
 
 from handbone.anatomy import CARPALS
 from handbone.core.errors import HandboneError
-from handbone.networks.architectures.fusion import Fusion
 from handbone.weights.network_file import load_weights, save_weights
 
 ROOT = Path(__file__).parents[2]
 sys.path += [str(ROOT / "docs" / "zero_shot_gpu"), str(ROOT / "tests" / "weights")]
 import fuse  # noqa: E402
-from trainee import starting_point  # noqa: E402
+import fusing  # noqa: E402
+from trainee import rate_factor, starting_point  # noqa: E402
 from weights_small import save  # noqa: E402
 
 SHIPPED = ROOT / "handbone" / "weights" / "zero_shot"
+AS_IT_IS = SimpleNamespace(normalised=lambda grey: grey)
+
+
+def run_for_a_moment(windows, monkeypatch, folder, *options):
+    """One step, a 60th as long as the longest."""
+    monkeypatch.setattr(fuse, "_SETTLING", 2)
+    monkeypatch.setattr(fuse, "drawn", lambda *_, **__: windows)
+    monkeypatch.setattr(fuse, "rate_factor", lambda share: 1 / 60)
+    fuse.main(["--out", str(folder), "--hands", "3", "--seconds", "0.01", *options])
 
 
 @pytest.fixture(scope="module")
@@ -39,21 +49,21 @@ def test_windows_show_what_both_networks_say_and_what_is_true(windows):
 
 
 def test_batches_keep_the_windows_of_a_carpal_together(windows, monkeypatch):
-    monkeypatch.setattr(fuse, "_MOVED", 0.0)
-    seen, own, truth = next(fuse.batches(windows, lambda grey: grey, np.random.default_rng(0), 2))
-    assert seen.shape == (16, 5, 256, 256) and own.shape == truth.shape == (16, 256, 256)
+    monkeypatch.setattr(fusing, "_MOVED", 0.0)
+    seen, truth = next(fuse.batches(windows, AS_IT_IS, np.random.default_rng(0), 2))
+    assert seen.shape == (16, 5, 256, 256) and truth.shape == (16, 1, 256, 256)
     chosen = np.random.default_rng(0).integers(0, 3, 2)
     for place in range(16):
         carpal, hand = divmod(place, 2)
         wanted = torch.from_numpy(windows.seen[chosen[hand], carpal]).float() / 127
         assert torch.allclose(seen[place, 1:], wanted[1:])
-        assert torch.allclose(torch.tanh(own[place] / 4), wanted[1].clamp(-0.996, 0.996), atol=1e-4)
+        assert torch.allclose(truth[place, 0], torch.from_numpy(windows.truth[chosen[hand], carpal]).float() / 255)
 
 
 def test_coarse_masks_are_sometimes_moved_and_nothing_else_is(windows):
-    source = fuse.batches(windows, lambda grey: grey, np.random.default_rng(0), 2)
+    source = fuse.batches(windows, AS_IT_IS, np.random.default_rng(0), 2)
     moved = []
-    for seen, _, truth in (next(source) for _ in range(6)):
+    for seen, truth in (next(source) for _ in range(6)):
         # Each window is one of those that were drawn, but for the coarse masks.
         for place, window in enumerate(seen):
             drawn = torch.from_numpy(windows.seen[:, place // 2]).float() / 127
@@ -64,9 +74,7 @@ def test_coarse_masks_are_sometimes_moved_and_nothing_else_is(windows):
 
 
 def test_it_leaves_the_trunk_as_it_was_and_a_network_that_was_changed(windows, tmp_path, monkeypatch):
-    monkeypatch.setattr(fuse, "_SETTLING", 2)
-    monkeypatch.setattr(fuse, "drawn", lambda *_, **__: windows)
-    fuse.main(["--out", str(tmp_path), "--hands", "3", "--seconds", "0.01"])
+    run_for_a_moment(windows, monkeypatch, tmp_path)
     network, card = load_weights(tmp_path / "refiner.safetensors")
     assert card.model.name == "unetplusplus_fusion" and card.in_channels == 30
     assert card.training["hands"] == 3 and card.training["steps"] >= 1
@@ -80,17 +88,26 @@ def test_it_leaves_the_trunk_as_it_was_and_a_network_that_was_changed(windows, t
 
 
 def test_a_trunk_alone_gets_a_new_network(windows, tmp_path, monkeypatch):
-    monkeypatch.setattr(fuse, "_SETTLING", 2)
-    monkeypatch.setattr(fuse, "drawn", lambda *_, **__: windows)
     for stage in ("coarse", "refiner"):
         save_weights(tmp_path / "start" / f"{stage}.safetensors", *starting_point(SHIPPED, stage))
-    started = []
-    monkeypatch.setattr(fuse, "Fusion", lambda: started.append(Fusion()) or started[-1])
-    fuse.main(["--out", str(tmp_path), "--start", str(tmp_path / "start"), "--hands", "3", "--seconds", "0.01"])
+    run_for_a_moment(windows, monkeypatch, tmp_path, "--start", str(tmp_path / "start"))
     network, _ = load_weights(tmp_path / "refiner.safetensors")
-    # It begins with zeros. Adam's first step is as long as the rate, which is a 60th of the highest one.
-    assert len(started) == 1
-    assert network.fusion.unet.head.weight.abs().max().item() == pytest.approx(fuse._RATE / 60, rel=0.05)
+    # It begins with zeros, and Adam's first step is as long as the rate.
+    assert network.fusion.unet.head.weight.abs().max().item() == pytest.approx(fusing.RATE / 60, rel=0.05)
+
+
+def test_the_averaged_fusion_is_saved(tmp_path):
+    trainee = fusing.FusionTrainee(SHIPPED, device=torch.device("cpu"))
+    with torch.no_grad():
+        trainee.averaged.module.fusion.trust.fill_(3.0)
+        trainee.network.fusion.trust.fill_(5.0)
+    network, _ = load_weights(trainee.save(tmp_path, {}))
+    assert network.fusion.trust.item() == 3.0
+
+
+def test_the_rate_rises_shortly_and_falls_to_nothing():
+    assert rate_factor(0.0) == 0 and rate_factor(0.015) == pytest.approx(0.5, rel=0.01)
+    assert rate_factor(0.5) == pytest.approx(0.5) and rate_factor(1.0) == pytest.approx(0) == rate_factor(1.2)
 
 
 def test_untrained_networks_are_named(tmp_path):
