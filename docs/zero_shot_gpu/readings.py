@@ -18,8 +18,7 @@ from handbone.networks.architectures.fusion import places as windows_of
 from handbone.weights.network_card import WeightsCard
 
 # How far the frames of both networks are from those of the ground truth, as `jitter` takes it.
-_COARSE_JITTER = {"turn": 2.0, "grow": 0.03, "shift": 0.01}
-_ROI_JITTER = {"turn": 2.0, "grow": 0.03, "shift": 0.01}
+_JITTER = {"turn": 2.0, "grow": 0.03, "shift": 0.01}
 # Share of samples without another look than that with which they were drawn.
 _PLAIN = 0.2
 
@@ -46,6 +45,7 @@ class Readings(Batches):
         self._coarse, self._trunk = (
             networks[name][0].to(device, memory_format=torch.channels_last).eval() for name in ("coarse", "refiner")
         )
+        self._lots = self._drawn_lots()
 
     def ready(self) -> bool:
         """Whether the ring has a hand that both networks can read."""
@@ -56,9 +56,9 @@ class Readings(Batches):
         """Windows (8 count, 5, h, w) as `Fusion.windows`, with varied greys, and coverage (8 count, 1, h, w)."""
         frames = self._ring.frames
         chosen = self._rng.choice(self._usable(), count)
-        roi = jitter(self._rng, count, self._side, **_ROI_JITTER)
-        close = _homogeneous(frames["close"][chosen]) @ jitter(self._rng, count, self._side, **_COARSE_JITTER)
-        self._lots = torch.get_rng_state(), self._generator.get_state()
+        roi = jitter(self._rng, count, self._side, **_JITTER)
+        close = _homogeneous(frames["close"][chosen]) @ jitter(self._rng, count, self._side, **_JITTER)
+        self._lots = self._drawn_lots()
         coverage = self._coverage(chosen, close, _homogeneous(frames["wrist_full"][chosen]) @ roi)
         image, truth = self._seen("crop", chosen, frames["wrist"][chosen] @ roi, fine=True)
         with torch.autocast(image.device.type, torch.bfloat16):
@@ -66,6 +66,10 @@ class Readings(Batches):
         windows = Fusion.windows(image, logits.float().contiguous(), coverage)
         inside = torch.cat([truth[:, bone : bone + 1, *place] for bone, place in windows_of(logits).items()])
         return varied(windows, self._trunk, self._rng), inside
+
+    def _drawn_lots(self) -> tuple[Tensor, Tensor]:
+        """What all that is random in a batch's looks follows from."""
+        return torch.get_rng_state(), self._generator.get_state()
 
     def _usable(self) -> np.ndarray:
         return np.intersect1d(self._ring.having("wrist"), self._ring.having("close"))

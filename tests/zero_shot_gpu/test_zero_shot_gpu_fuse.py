@@ -105,6 +105,19 @@ def test_the_averaged_fusion_is_saved(tmp_path):
     assert network.fusion.trust.item() == 3.0
 
 
+def test_the_loss_is_bce_and_the_mean_dice_of_windows():
+    rng = np.random.default_rng(3)
+    logits, target = (
+        rng.normal(0, 2, (4, 1, 6, 5)),
+        (rng.random((4, 1, 6, 5)) < [[[[0.1]]], [[[0.5]]], [[[0.0]]], [[[1]]]]),
+    )
+    likely = 1 / (1 + np.exp(-logits))
+    bce = -np.mean(np.where(target, np.log(likely), np.log(1 - likely)))
+    overlaps = [(2 * (p * t).sum() + 1) / (p.sum() + t.sum() + 1) for p, t in zip(likely, target, strict=True)]
+    loss = fusing.FusionLoss()(torch.from_numpy(logits), torch.from_numpy(target.astype(np.float32)))
+    assert loss.item() == pytest.approx(2 * bce + 1 - np.mean(overlaps), rel=1e-5)
+
+
 def test_the_rate_rises_shortly_and_falls_to_nothing():
     assert rate_factor(0.0) == 0 and rate_factor(0.015) == pytest.approx(0.5, rel=0.01)
     assert rate_factor(0.5) == pytest.approx(0.5) and rate_factor(1.0) == pytest.approx(0) == rate_factor(1.2)

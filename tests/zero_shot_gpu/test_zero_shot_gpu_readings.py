@@ -27,7 +27,6 @@ from trainee import starting_point  # noqa: E402
 
 SHIPPED = ROOT / "handbone" / "weights" / "zero_shot"
 SEED, SIDE = 4, 512
-STILL = {"turn": 0.0, "grow": 0.0, "shift": 0.0}
 
 
 @pytest.fixture(scope="module", params=[0, 1], ids=["upright", "turned"])
@@ -58,8 +57,6 @@ def dice(first, second):
 def test_windows_are_those_of_predict(hand, reader, monkeypatch):
     monkeypatch.setattr(readings, "_PLAIN", 1.0)
     monkeypatch.setattr(readings, "varied", lambda windows, *_: windows)
-    for jitter in ("_COARSE_JITTER", "_ROI_JITTER"):
-        monkeypatch.setattr(readings, jitter, STILL)
     monkeypatch.setattr(readings, "jitter", lambda _, count, side, **__: np.tile(np.eye(3), (count, 1, 1)))
     windows, truth = reader.draw("fusion", 1)
     assert windows.shape == (8, 5, 256, 256) and truth.shape == (8, 1, 256, 256)
@@ -89,12 +86,12 @@ def test_windows_are_those_of_predict(hand, reader, monkeypatch):
 
 
 def test_all_readings_of_a_batch_have_the_same_look(reader):
-    reader._lots = torch.get_rng_state(), reader._generator.get_state()
+    reader._lots = reader._drawn_lots()
     frames, chosen = reader._ring.frames["letterbox"][[0, 0]], np.zeros(2, int)
     first, _ = reader._seen("full", chosen, frames, fine=False)
     again, _ = reader._seen("full", chosen, frames, fine=False)
     assert torch.equal(first, again)
-    reader._lots = torch.get_rng_state(), reader._generator.get_state()
+    reader._lots = reader._drawn_lots()
     assert not torch.equal(reader._seen("full", chosen, frames, fine=False)[0], first)
 
 
