@@ -48,7 +48,7 @@ def test_what_it_tells_is_measured_on_patients_that_it_does_not_know():
     found, doubted, good = Confidence.cross_fit(patients, images), [], []
     for training, out in patient_folds(patients):
         table, right = (np.concatenate(each) for each in zip(*[images[n] for n in training], strict=True))
-        coefficients = logistic.fit(table, right, counts=np.where(right, 1.0, 7.0))
+        coefficients = logistic.fit(table, right, counts=np.where(right, 1.0, 6.0))
         for n in out:
             doubted.append(logistic.probability(coefficients, images[n][0]) < GOOD)
             good.append(images[n][1])

@@ -1060,7 +1060,7 @@ MUTATIONS = (
     Mutation(
         "confidence that counts bad masks once",
         "handbone/method/calibration/confidence.py",
-        "_BAD_COUNTS = 7.0",
+        "_BAD_COUNTS = 6.0",
         "_BAD_COUNTS = 1.0",
         "tests/method/test_method_confidence.py",
     ),

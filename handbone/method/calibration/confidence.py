@@ -1,7 +1,7 @@
 """How likely a bone's mask is good, as people read it: calibrated as presence is, for a Dice of .8 instead of one half.
 
 Bad masks are rare on synthetic hands, one in forty, and less rare on radiographs, where people look for them. So each
-stands for several: the probability is that for images in which one mask in seven is bad.
+stands for several: the probability is that for images in which one mask in eight is bad.
 
 A refiner can be sure of a mask that looks like a bone and is none, so that the coarse network is asked: it has seen
 the whole hand. On synthetic hands of held-out looks it tells 78 % of the bad masks where the final probabilities tell
@@ -21,7 +21,7 @@ from handbone.method.calibration.presence import MaskRegression, Rows, cross_fit
 #: A mask with less Dice is bad, and a confidence below the same number should say so.
 GOOD = 0.8
 # How many each bad mask stands for. Without it two thirds of the bad masks say less than .8, with it four fifths.
-_BAD_COUNTS = 7.0
+_BAD_COUNTS = 6.0
 
 
 def evidence(
