@@ -28,6 +28,7 @@ from handbone.core.errors import HandboneError
 from handbone.core.progress import console, track
 from handbone.data.augment import Augmenter
 from handbone.data.view import view
+from handbone.formats.arrays import radiograph_from_array
 from handbone.method.reading import read_coarse
 from handbone.method.refine import with_coarse
 from handbone.method.two_stage import TwoStage
@@ -72,6 +73,7 @@ def look(number: int, *, start: Path, seed: int) -> Windows | None:
     image = hand.image.astype(np.float32) / np.float32(np.iinfo(hand.image.dtype).max)
     if rng.random() < _SPOILT:
         image = Augmenter(DEGRADED)(image, {}, rng)[0]
+    image = radiograph_from_array(image).image  # as `predict` reads it from a file
     masks = read_coarse(method.coarse_stage, method.settings, image).coarse.threshold(method.threshold)
     placed = method.rois[0].place(masks)
     if placed.fallback == "whole":
@@ -90,12 +92,20 @@ def look(number: int, *, start: Path, seed: int) -> Windows | None:
 
 def drawn(hands: int, workers: int, *, start: Path, seed: int) -> Windows:
     """The windows of so many hands, less those without an ROI."""
+    kept, count = None, 0
     with mp.get_context("spawn").Pool(workers) as pool:
         one = functools.partial(look, start=start, seed=seed)
-        found = [each for each in track(pool.imap(one, range(hands)), "Reading hands", total=hands) if each is not None]
-    if not found:
+        for found in track(pool.imap(one, range(hands)), "Reading hands", total=hands):
+            if found is None:
+                continue
+            # Room for all of them from the start: a list of windows would be copied, and take twice the memory.
+            kept = kept or Windows(*(np.empty((hands, *values.shape[1:]), values.dtype) for values in found))
+            for room, values in zip(kept, found, strict=True):
+                room[count] = values[0]
+            count += 1
+    if kept is None:
         raise HandboneError("no hand was found in any image", where=start, remedy="start from trained weights")
-    return Windows(np.concatenate([each.seen for each in found]), np.concatenate([each.truth for each in found]))
+    return Windows(*(room[:count] for room in kept))
 
 
 def batches(

@@ -1590,6 +1590,13 @@ MUTATIONS = (
         "tests/workflows/test_workflows_parity.py::test_an_export_is_refused_below_the_least_dice_and_not_at_it",
     ),
     Mutation(
+        "synthetic hands are calibrated on as they are drawn, not as predict reads them",
+        "handbone/runs/steps/calibration_images.py",
+        "return radiograph_from_array(values).image",
+        "return values.astype(np.float32) / (255 if values.dtype == np.uint8 else 1)",
+        "tests/runs/test_runs_calibration_images.py::test_they_are_what_predict_reads_from_a_file_whatever_its_brightness_and_polarity",
+    ),
+    Mutation(
         "adapted weights pass without a Dice",
         "handbone/workflows/adapt/judging.py",
         "if not round(before - after, 4) <= MOST_LOST:",

@@ -1,9 +1,14 @@
 """Hands to calibrate on: new to the networks, of both kinds, and in part degraded as real radiographs are."""
 
+from dataclasses import replace
+
 import cv2
 import numpy as np
 import pytest
 
+from handbone.data.synthetic_stream import SyntheticStream
+from handbone.formats.brightness import stretched
+from handbone.formats.inversion import is_inverted
 from handbone.recipe.schema import Recipe
 from handbone.runs.context import Context
 from handbone.runs.folder import RunFolder
@@ -37,6 +42,21 @@ def test_half_of_each_kind_is_degraded_and_its_masks_stay(both):
         assert one.ground_truth == other.ground_truth
         # Small things differ, and not what is shown.
         assert np.corrcoef(cv2.blur(one.image, (9, 9)).ravel(), cv2.blur(other.image, (9, 9)).ravel())[0, 1] > 0.7
+
+
+def test_they_are_what_predict_reads_from_a_file_whatever_its_brightness_and_polarity(both, tmp_path, monkeypatch):
+    draw = SyntheticStream.draw
+
+    def dark_and_inverted(self, *asked):
+        hand = draw(self, *asked)
+        return replace(hand, load=lambda: 200 - (hand.load() * 0.6).astype(np.uint8))
+
+    monkeypatch.setattr(SyntheticStream, "draw", dark_and_inverted)
+    for one, other in zip(both[0], hands(tmp_path, calibrate_degraded=0.0), strict=True):
+        assert np.abs(one.image - other.image).max() < 0.02, "bones bright, over the whole range"
+    for each in hands(tmp_path, calibrate_degraded=1.0):
+        assert not is_inverted(each.image)
+        np.testing.assert_allclose(each.image, stretched(each.image), atol=1e-4)
 
 
 def test_the_same_image_comes_again(both):

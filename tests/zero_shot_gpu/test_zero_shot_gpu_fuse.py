@@ -1,6 +1,7 @@
 """The training of what fuses the refiner with the coarse masks, for a moment: what it sees, and what it leaves."""
 
 import sys
+from dataclasses import replace
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -46,6 +47,21 @@ def test_windows_show_what_both_networks_say_and_what_is_true(windows):
     assert truth.any((2, 3)).mean() > 0.5  # children lack some
     for said in (logit > 0, coarse > 0):
         assert 2 * (said & truth).sum() / (said.sum() + truth.sum()) > 0.8
+
+
+def test_hands_are_seen_as_predict_reads_them_from_a_file(monkeypatch):
+    monkeypatch.setattr(fuse, "_SPOILT", 0.0)
+    plain, draw = fuse.look(0, start=SHIPPED, seed=1), fuse.draw_hand
+
+    def dark_and_inverted(*given, **asked):
+        hand = draw(*given, **asked)
+        top = np.iinfo(hand.image.dtype).max
+        return replace(hand, image=(0.8 * top - 0.6 * hand.image).astype(hand.image.dtype))
+
+    monkeypatch.setattr(fuse, "draw_hand", dark_and_inverted)
+    other = fuse.look(0, start=SHIPPED, seed=1)
+    assert np.abs(plain.seen[:, :, 0].astype(int) - other.seen[:, :, 0]).max() <= 3, "bones bright, the whole range"
+    assert np.abs(plain.seen.astype(int) - other.seen).mean() < 1
 
 
 def test_batches_keep_the_windows_of_a_carpal_together(windows, monkeypatch):

@@ -11,6 +11,7 @@ from handbone.core.progress import track
 from handbone.data.augment import Augmenter
 from handbone.data.grid_dataset import LabelledImage
 from handbone.data.synthetic_stream import SyntheticStream
+from handbone.formats.arrays import radiograph_from_array
 from handbone.recipe import schema
 from handbone.runs.context import Context
 
@@ -73,10 +74,12 @@ def _synthetic(context: Context) -> Iterator[UnseenImage]:
     def draw(index: int) -> tuple[LabelledImage, np.ndarray]:
         stream, size = streams[index % len(streams)], recipe.synthetic.size
         if index not in degraded:
-            return _with_pixels(stream.draw(_EPOCH, index, size))
+            hand = stream.draw(_EPOCH, index, size)
+            return hand, _as_read(hand.load())
         rng = np.random.default_rng([seed, _EPOCH, index])
-        radiograph, image = _with_pixels(stream.draw(_EPOCH, index, min(size, int(rng.integers(*_SIDES)))))
-        return radiograph, Augmenter(DEGRADED)(image, {}, rng)[0]
+        hand = stream.draw(_EPOCH, index, min(size, int(rng.integers(*_SIDES))))
+        image = (hand.load() / np.float32(255)).astype(np.float32)
+        return hand, _as_read(Augmenter(DEGRADED)(image, {}, rng)[0])
 
     for index in track(range(count), "Calibrating on synthetic hands"):
         radiograph, image = draw(index)
@@ -94,8 +97,9 @@ def is_degraded(number: int, share: float) -> bool:
     return int((number + 1) * share) > int(number * share)
 
 
-def _with_pixels(radiograph: LabelledImage) -> tuple[LabelledImage, np.ndarray]:
-    return radiograph, (radiograph.load() / np.float32(255)).astype(np.float32)
+def _as_read(values: np.ndarray) -> np.ndarray:
+    """Grey values as `predict` reads them from a file: over their own range, and bones bright."""
+    return radiograph_from_array(values).image
 
 
 def _pixels(draw: Callable[[int], tuple[LabelledImage, np.ndarray]], index: int) -> np.ndarray:

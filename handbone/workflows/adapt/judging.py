@@ -17,6 +17,7 @@ from handbone.core.files import write_json
 from handbone.core.progress import track
 from handbone.data.synthetic_stream import SyntheticStream
 from handbone.evaluation.metrics import both_empty, dice_contest
+from handbone.formats.arrays import radiograph_from_array
 from handbone.formats.image_files import read_image
 from handbone.method.quality_control import flags
 from handbone.method.two_stage import TwoStage
@@ -104,7 +105,7 @@ def _dice(method: TwoStage, settings: AdaptSettings, number: int) -> list[float 
     side = _FINER * method.coarse_stage.size
     hand = SyntheticStream(1, variety, settings.seed).draw(_STREAM + number, 0, side)
     ground_truth = BoneMasks.from_polygons(hand.polygons, hand.size_hw)
-    masks = method.predict((hand.load() / np.float32(255)).astype(np.float32)).final.threshold(method.threshold)
+    masks = method.predict(radiograph_from_array(hand.load()).image).final.threshold(method.threshold)
     values, absent = dice_contest(ground_truth, masks), both_empty(ground_truth, masks)
     return [None if gone else round(float(value), 6) for value, gone in zip(values, absent, strict=True)]
 
