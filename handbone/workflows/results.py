@@ -4,6 +4,7 @@ Results are made in a work folder on the same disk, and take their place when th
 that was written tells them from a user's own files, and from those that a user has changed since.
 """
 
+import os
 import shutil
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager, suppress
@@ -12,7 +13,7 @@ from os.path import lexists
 from pathlib import Path
 
 from handbone.core.errors import HandboneError
-from handbone.core.files import sync_folder
+from handbone.core.files import sweep, sync_folder
 from handbone.core.folders import Place, files_in, move_file, swap
 from handbone.core.written import WRITTEN_FILE, Written
 
@@ -112,6 +113,9 @@ class Results:
             self.work.mkdir(parents=True, exist_ok=True)
             try:
                 yield self.work
+                # A worker that was killed while it wrote a file could not remove what it had of it.
+                for folder, _, _ in os.walk(self.work):
+                    sweep(Path(folder))
                 if files := files_in(self.work):
                     new = Written.of(self.what, self.work, files)
                     self._refuse_taken(new.files, Written.read(self.place.real))

@@ -1597,6 +1597,13 @@ MUTATIONS = (
         "tests/runs/test_runs_calibration_images.py::test_they_are_what_predict_reads_from_a_file_whatever_its_brightness_and_polarity",
     ),
     Mutation(
+        "what a killed worker had of a file stays in the results",
+        "handbone/workflows/results.py",
+        "sweep(Path(folder))",
+        "Path(folder)",
+        "tests/workflows/test_workflows_results.py::test_what_a_killed_worker_had_of_a_file_is_no_result",
+    ),
+    Mutation(
         "adapted weights pass without a Dice",
         "handbone/workflows/adapt/judging.py",
         "if not round(before - after, 4) <= MOST_LOST:",

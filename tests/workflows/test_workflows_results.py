@@ -42,6 +42,14 @@ def test_the_record_names_every_file_with_its_digest(tmp_path):
     assert value["files"] == {name: files.sha256_of(tmp_path / "out" / name) for name in OLD}
 
 
+@pytest.mark.skipif(os.name == "nt", reason="Windows keeps them")
+def test_what_a_killed_worker_had_of_a_file_is_no_result(tmp_path):
+    halves = {".t-0123456789ab.csv": "half", "records/.0.png-0123456789ab.json": "half"}
+    write(tmp_path / "out", NEW | halves)
+    assert content(tmp_path / "out") == NEW
+    assert json.loads((tmp_path / "out" / WRITTEN_FILE).read_text())["files"].keys() == NEW.keys()
+
+
 @pytest.mark.parametrize("mine", [{}, {"notes.txt": "mine", "overlays/mine.png": "mine", "coco/mine/deep.txt": "mine"}])
 def test_overwriting_replaces_what_was_written_and_keeps_the_rest(mine, tmp_path):
     out = tmp_path / "out"
