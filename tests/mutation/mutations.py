@@ -1597,6 +1597,13 @@ MUTATIONS = (
         "tests/runs/test_runs_calibration_images.py::test_they_are_what_predict_reads_from_a_file_whatever_its_brightness_and_polarity",
     ),
     Mutation(
+        "adapted weights are judged on hands as they are drawn, not as predict reads them",
+        "handbone/workflows/adapt/judging.py",
+        "method.predict(radiograph_from_array(hand.load()).image)",
+        "method.predict((hand.load() / np.float32(255)).astype(np.float32))",
+        "tests/workflows/adapt/test_adapt_guard.py::test_synthetic_hands_are_judged_as_predict_reads_them_from_a_file",
+    ),
+    Mutation(
         "what a killed worker had of a file stays in the results",
         "handbone/workflows/results.py",
         "sweep(Path(folder))",

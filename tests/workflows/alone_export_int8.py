@@ -1,5 +1,7 @@
 """Exports in 8-bit integers: quantised as told, judged by the ground truth, and refused where they lose too much."""
 
+from dataclasses import replace
+
 import numpy as np
 import openvino
 import pytest
@@ -105,3 +107,9 @@ def test_other_formats_and_a_missing_quantiser_are_refused_before_the_work(run, 
     monkeypatch.setattr(quantised, "find_spec", lambda name: None)
     with pytest.raises(HandboneError, match=r"pip install 'handbone\[int8\]'"):
         export_model(run, tmp_path / "out", format="openvino", precision="int8")
+
+
+def test_synthetic_hands_are_what_predict_reads_from_a_file():
+    hand = draw_hand(3, size=128)
+    dark = replace(hand, image=200 - (hand.image * 0.6).astype(np.uint8))
+    assert np.abs(quantised._grey(hand) - quantised._grey(dark)).max() < 0.02, "bones bright, over the whole range"

@@ -15,6 +15,7 @@ from handbone.core.extras import not_installed
 from handbone.core.files import sha256_of, write_json
 from handbone.core.progress import console, track
 from handbone.evaluation.metrics import both_empty, dice_contest
+from handbone.formats.arrays import radiograph_from_array
 from handbone.method.settings import read_settings
 from handbone.method.two_stage import TwoStage
 from handbone.networks.exported import Format, open_exported
@@ -146,4 +147,5 @@ def _dice(one: BoneMasks, other: BoneMasks) -> np.ndarray:
 
 
 def _grey(hand: SyntheticHand) -> np.ndarray:
-    return hand.image.astype(np.float32) / 255
+    """Grey values as `predict` reads them from a file: over their own range, and bones bright."""
+    return radiograph_from_array(hand.image).image

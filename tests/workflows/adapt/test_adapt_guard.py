@@ -74,6 +74,21 @@ def test_synthetic_hands_are_scored_once(hand, tmp_path):
     assert np.isnan(scores[1, 0]) and scores[1, 1] == 0.5
 
 
+def test_synthetic_hands_are_judged_as_predict_reads_them_from_a_file(hand, tmp_path, monkeypatch):
+    seen, final = [], SimpleNamespace(threshold=lambda _: hand.masks)
+    method = SimpleNamespace(
+        threshold=0.5,
+        coarse_stage=SimpleNamespace(size=64),
+        predict=lambda image: seen.append(image) or SimpleNamespace(final=final),
+    )
+    for name, grey in (("plain", hand.image), ("dark", 200 - (hand.image * 0.6).astype(np.uint8))):
+        drawn = SimpleNamespace(polygons=hand.masks.polygons(), size_hw=hand.masks.size_hw, load=lambda grey=grey: grey)
+        monkeypatch.setattr(judging, "SyntheticStream", lambda *_, drawn=drawn: SimpleNamespace(draw=lambda *_: drawn))
+        judging.score_synthetic(method, AdaptSettings(hands=1), tmp_path / name, "Synthetic hands")
+    plain, dark = seen
+    assert np.abs(plain - dark).max() < 0.02, "bones bright, over the whole range"
+
+
 def test_changes_count_pixels_areas_and_flags(hand):
     bone, other = INDEX["Lunate"], INDEX["Radius"]
     whole = hand.masks.mask(bone)
